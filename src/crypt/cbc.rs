@@ -1,0 +1,161 @@
+//! SecureTar v1 and v2: AES-128 in CBC mode (NIST SP 800-38A §6.2), with PKCS#7
+//! padding (RFC 5652 §6.3) in v2.
+
+use std::io::{self, Read, Write};
+
+use aes::Aes128;
+use cbc::cipher::array::Array;
+use cbc::cipher::consts::U16;
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+
+use super::CryptError;
+use super::chunked::read_full;
+use super::key::{KeyRing, random};
+use crate::format::secure::{CIPHER_BLOCK, SecureHeader};
+
+/// How much is decrypted or encrypted at a time: whole blocks in bulk keep the
+/// processor's AES units busy, and it still fits the second-level cache.
+const STEP: usize = 256 * 1024;
+
+type Blocks = Array<u8, U16>;
+
+/// What the end of the ciphertext must look like.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ending {
+    /// v1: no rule; every byte is handed out.
+    Open,
+    /// v2: PKCS#7 padding of exactly so many bytes.
+    Padded(usize),
+}
+
+/// Decrypts a CBC stream of known length step by step.
+///
+/// The last block of a padded stream is handed out in a step of its own, so that a
+/// caller sees the first bytes, and by them a wrong password, before the padding
+/// is judged. Memory: one step, reused.
+pub(super) struct CbcReader<R> {
+    reader: R,
+    cipher: cbc::Decryptor<Aes128>,
+    ending: Ending,
+    buffer: Vec<u8>,
+    ready: (usize, usize),
+    /// Ciphertext not yet read.
+    left: u64,
+    /// Ciphertext read so far.
+    read: u64,
+    header_len: u64,
+}
+
+impl<R: Read> CbcReader<R> {
+    pub(super) fn new(reader: R, keys: &KeyRing, salt: &[u8; 16], len: u64, ending: Ending, header_len: u64) -> Self {
+        Self {
+            reader,
+            cipher: cbc::Decryptor::new(keys.cbc_key().bytes().into(), &keys.cbc_iv(salt).into()),
+            ending,
+            buffer: Vec::new(),
+            ready: (0, 0),
+            left: len,
+            read: 0,
+            header_len,
+        }
+    }
+
+    pub(super) fn into_reader(self) -> R {
+        self.reader
+    }
+
+    /// Plaintext that is ready to be read; empty only at the end.
+    pub(super) fn fill(&mut self) -> io::Result<&[u8]> {
+        while self.ready.0 == self.ready.1 && self.left > 0 {
+            self.step()?;
+        }
+        Ok(self.buffer.get(self.ready.0..self.ready.1).unwrap_or_default())
+    }
+
+    pub(super) fn consume(&mut self, n: usize) {
+        self.ready.0 = self.ready.0.saturating_add(n).min(self.ready.1);
+    }
+
+    fn step(&mut self) -> io::Result<()> {
+        let padded = matches!(self.ending, Ending::Padded(_));
+        let held_back = if padded && self.left > CIPHER_BLOCK as u64 { CIPHER_BLOCK as u64 } else { 0 };
+        let want = (self.left - held_back).min(STEP as u64) as usize;
+        if self.buffer.len() < want {
+            self.buffer.resize(want, 0);
+        }
+        let Some(room) = self.buffer.get_mut(..want) else { return Ok(()) };
+        let got = read_full(&mut self.reader, room)?;
+        if got < want {
+            let offset = self.header_len + self.read + got as u64;
+            return Err(CryptError::Truncated { offset, missing: self.left - got as u64 }.into());
+        }
+        self.cipher.decrypt_blocks(Blocks::slice_as_chunks_mut(room).0);
+        let end = match self.ending {
+            Ending::Padded(length) if self.left == want as u64 => {
+                let offset = self.header_len + self.read;
+                unpadded_len(room, length).ok_or(CryptError::BadPadding { offset })?
+            }
+            _ => want,
+        };
+        self.ready = (0, end);
+        self.left -= want as u64;
+        self.read += want as u64;
+        Ok(())
+    }
+}
+
+/// The length without padding, if the last bytes are `length` times `length`.
+fn unpadded_len(data: &[u8], length: usize) -> Option<usize> {
+    let end = data.len().checked_sub(length)?;
+    let padding = data.get(end..)?;
+    (length > 0 && padding.iter().all(|&b| usize::from(b) == length)).then_some(end)
+}
+
+/// Encrypts a CBC stream with PKCS#7 padding. Memory: one step.
+pub(super) struct CbcWriter {
+    cipher: cbc::Encryptor<Aes128>,
+    salt: [u8; 16],
+    /// Plaintext that waits to be encrypted.
+    buffer: Vec<u8>,
+}
+
+impl CbcWriter {
+    /// Draws a fresh salt, so that no two streams share an initialisation vector.
+    pub(super) fn new(keys: &KeyRing) -> Result<Self, CryptError> {
+        let salt = random()?;
+        Ok(Self {
+            cipher: cbc::Encryptor::new(keys.cbc_key().bytes().into(), &keys.cbc_iv(&salt).into()),
+            salt,
+            buffer: Vec::with_capacity(STEP + CIPHER_BLOCK),
+        })
+    }
+
+    pub(super) fn header(&self, plaintext_size: u64) -> SecureHeader {
+        SecureHeader::V2 { plaintext_size, reserved: [0; 8], salt: self.salt }
+    }
+
+    /// Takes as much of `data` as the step has room for, after passing a full one on.
+    pub(super) fn write<W: Write>(&mut self, writer: &mut W, data: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() == STEP {
+            self.pass_on(writer)?;
+        }
+        let room = STEP - self.buffer.len();
+        let taken = data.get(..room).unwrap_or(data);
+        self.buffer.extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    pub(super) fn finish<W: Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        let length = CIPHER_BLOCK - self.buffer.len() % CIPHER_BLOCK;
+        // At most 16, so it is its own byte.
+        self.buffer.resize(self.buffer.len() + length, length as u8);
+        self.pass_on(writer)
+    }
+
+    fn pass_on<W: Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.cipher.encrypt_blocks(Blocks::slice_as_chunks_mut(&mut self.buffer).0);
+        writer.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}

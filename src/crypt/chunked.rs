@@ -1,0 +1,256 @@
+//! SecureTar v3: plaintext cut into chunks of 1 MiB, each sealed by secretstream.
+
+use std::io::{self, Read, Write};
+
+use rayon::prelude::*;
+
+use super::CryptError;
+use super::key::KeyRing;
+use super::secretstream::{ChunkKey, Forged, MAC_LEN, StreamState, TAG_LEN, Tag, decrypt_chunk};
+use crate::format::secure::{CHUNK, CHUNK_OVERHEAD, SecureHeader, V3Salts};
+
+/// Bytes of a full sealed chunk.
+const SEALED: usize = CHUNK + CHUNK_OVERHEAD;
+
+/// One chunk of the current batch.
+struct Slot {
+    /// Where its message lies in the buffer.
+    start: usize,
+    end: usize,
+    result: Result<Tag, Forged>,
+}
+
+/// Opens a v3 stream batch by batch.
+///
+/// Reads exactly the bytes that the header's plaintext size calls for. Memory:
+/// `batch` sealed chunks, reused.
+pub(super) struct ChunkReader<R> {
+    reader: R,
+    state: StreamState,
+    buffer: Vec<u8>,
+    batch: usize,
+    slots: Vec<Slot>,
+    /// The slot that is handed out next.
+    next_slot: usize,
+    /// Message bytes that are ready, as a range of the buffer.
+    ready: (usize, usize),
+    /// Plaintext not yet read from the stream.
+    unread: u64,
+    /// Plaintext in chunks that were not yet checked for their place.
+    unchecked: u64,
+    /// The number of the next chunk to be checked.
+    index: u64,
+    header_len: u64,
+    /// The stream stopped here, to be told after the chunks before it.
+    stopped: Option<CryptError>,
+    done: bool,
+}
+
+impl<R: Read> ChunkReader<R> {
+    /// Expects `ciphertext_len` to be enough for `plaintext_size`; checked by the
+    /// caller.
+    pub(super) fn new(reader: R, state: StreamState, plaintext_size: u64, header_len: u64) -> Self {
+        Self {
+            reader,
+            state,
+            buffer: Vec::new(),
+            batch: 1,
+            slots: Vec::new(),
+            next_slot: 0,
+            ready: (0, 0),
+            unread: plaintext_size,
+            unchecked: plaintext_size,
+            index: 0,
+            header_len,
+            stopped: None,
+            done: false,
+        }
+    }
+
+    pub(super) fn set_batch(&mut self, batch: usize) {
+        self.batch = batch.max(1);
+    }
+
+    pub(super) fn into_reader(self) -> R {
+        self.reader
+    }
+
+    /// Plaintext that is ready to be read; empty only at the end.
+    pub(super) fn fill(&mut self) -> io::Result<&[u8]> {
+        while self.ready.0 == self.ready.1 && !self.done {
+            if self.next_slot < self.slots.len() {
+                self.take_slot()?;
+            } else if let Some(error) = &self.stopped {
+                return Err(error.clone().into());
+            } else {
+                self.read_batch()?;
+            }
+        }
+        Ok(self.buffer.get(self.ready.0..self.ready.1).unwrap_or_default())
+    }
+
+    pub(super) fn consume(&mut self, n: usize) {
+        self.ready.0 = self.ready.0.saturating_add(n).min(self.ready.1);
+    }
+
+    /// Checks the place of the next chunk and hands its message out.
+    fn take_slot(&mut self) -> io::Result<()> {
+        let Some(slot) = self.slots.get(self.next_slot) else { return Ok(()) };
+        let (index, offset) = (self.index, self.offset_of(self.index));
+        let missing = self.unchecked.saturating_sub((slot.end - slot.start) as u64);
+        let last = missing == 0;
+        match slot.result {
+            Ok(Tag::Final) if last => self.done = true,
+            Ok(Tag::Message) if !last => {}
+            Ok(Tag::Final) => return Err(CryptError::EarlyFinal { index, offset, missing }.into()),
+            Ok(Tag::Message) => return Err(CryptError::MissingFinal { index, offset }.into()),
+            Ok(_) => return Err(CryptError::UnexpectedTag { index, offset }.into()),
+            Err(Forged) => return Err(CryptError::BadChunk { index, offset }.into()),
+        }
+        self.ready = (slot.start, slot.end);
+        self.unchecked = missing;
+        self.index += 1;
+        self.next_slot += 1;
+        Ok(())
+    }
+
+    fn offset_of(&self, index: u64) -> u64 {
+        self.header_len.saturating_add(index.saturating_mul(SEALED as u64))
+    }
+
+    /// Reads up to `batch` chunks and opens them, side by side if there are several.
+    fn read_batch(&mut self) -> io::Result<()> {
+        self.slots.clear();
+        self.next_slot = 0;
+        let want = self.batch_len();
+        if self.buffer.len() < want {
+            self.buffer.resize(want, 0);
+        }
+        let Some(room) = self.buffer.get_mut(..want) else { return Ok(()) };
+        let got = read_full(&mut self.reader, room)?;
+        if got < want {
+            let offset = self.offset_of(self.index).saturating_add(got as u64);
+            let missing = (want - got) as u64 + sealed_len(self.unread.saturating_sub(self.plain_in(want)));
+            self.stopped = Some(CryptError::Truncated { offset, missing });
+        }
+        // A chunk that is cut short cannot be opened and is not handed out.
+        let usable = if got < want { got / SEALED * SEALED } else { want };
+        self.unread = self.unread.saturating_sub(self.plain_in(usable));
+        self.open_chunks(usable);
+        Ok(())
+    }
+
+    /// Ciphertext bytes of the next batch.
+    fn batch_len(&self) -> usize {
+        let plain = self.unread.min((self.batch * CHUNK) as u64) as usize;
+        plain + plain.div_ceil(CHUNK).max(1) * CHUNK_OVERHEAD
+    }
+
+    /// Plaintext in so many bytes of sealed chunks.
+    fn plain_in(&self, sealed: usize) -> u64 {
+        (sealed - sealed.div_ceil(SEALED) * CHUNK_OVERHEAD) as u64
+    }
+
+    fn open_chunks(&mut self, len: usize) {
+        let Some(sealed) = self.buffer.get_mut(..len) else { return };
+        let mut work: Vec<(ChunkKey, &mut [u8])> = Vec::with_capacity(self.batch);
+        for chunk in sealed.chunks_mut(SEALED) {
+            let Some(mac) = chunk.last_chunk::<MAC_LEN>() else { continue };
+            // Only the last chunk may have another tag, and nothing follows it.
+            work.push((self.state.advance(Tag::Message, mac), chunk));
+        }
+        let open = |(start, (key, chunk)): (usize, (ChunkKey, &mut [u8]))| Slot {
+            start: start * SEALED + TAG_LEN,
+            end: start * SEALED + chunk.len() - MAC_LEN,
+            result: decrypt_chunk(&key, chunk),
+        };
+        if work.len() > 1 {
+            self.slots.par_extend(work.into_par_iter().enumerate().map(open));
+        } else {
+            self.slots.extend(work.into_iter().enumerate().map(open));
+        }
+    }
+}
+
+/// Ciphertext bytes of `plain` more bytes, where no bytes mean no chunk.
+fn sealed_len(plain: u64) -> u64 {
+    plain.saturating_add(plain.div_ceil(CHUNK as u64).saturating_mul(CHUNK_OVERHEAD as u64))
+}
+
+/// Reads until `buffer` is full or the reader ends; returns how much there was.
+pub(super) fn read_full<R: Read>(reader: &mut R, mut buffer: &mut [u8]) -> io::Result<usize> {
+    let mut got = 0;
+    while !buffer.is_empty() {
+        match reader.read(buffer) {
+            Ok(0) => break,
+            Ok(n) => {
+                got += n;
+                buffer = buffer.get_mut(n..).unwrap_or_default();
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(got)
+}
+
+/// Seals a v3 stream chunk by chunk.
+///
+/// A full chunk waits until more data or the end comes, because the last one, full
+/// or not, carries the FINAL tag. Memory: one sealed chunk.
+pub(super) struct ChunkWriter {
+    state: StreamState,
+    salts: V3Salts,
+    derivation_salt: [u8; 16],
+    stream_header: [u8; 24],
+    /// The tag's place, the message so far, and later the MAC.
+    buffer: Vec<u8>,
+}
+
+impl ChunkWriter {
+    /// Draws a fresh derivation salt and stream header, so that no two streams
+    /// ever share a key.
+    pub(super) fn new(keys: &KeyRing, salts: &V3Salts) -> Result<Self, CryptError> {
+        let (derivation_salt, stream_header) = (super::key::random()?, super::key::random()?);
+        let key = keys.stream_key(salts, &derivation_salt)?;
+        let mut buffer = Vec::with_capacity(SEALED);
+        buffer.push(0);
+        Ok(Self { state: StreamState::new(key.bytes(), &stream_header), salts: *salts, derivation_salt, stream_header, buffer })
+    }
+
+    pub(super) fn header(&self, plaintext_size: u64) -> SecureHeader {
+        SecureHeader::V3 {
+            plaintext_size,
+            reserved: [0; 8],
+            salts: self.salts,
+            derivation_salt: self.derivation_salt,
+            stream_header: self.stream_header,
+        }
+    }
+
+    /// Takes as much of `data` as the chunk has room for, after passing a full
+    /// one on.
+    pub(super) fn write<W: Write>(&mut self, writer: &mut W, data: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() == TAG_LEN + CHUNK {
+            self.seal(writer, Tag::Message)?;
+        }
+        let room = TAG_LEN + CHUNK - self.buffer.len();
+        let taken = data.get(..room).unwrap_or(data);
+        self.buffer.extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    pub(super) fn finish<W: Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.seal(writer, Tag::Final)
+    }
+
+    fn seal<W: Write>(&mut self, writer: &mut W, tag: Tag) -> io::Result<()> {
+        self.buffer.extend_from_slice(&[0; MAC_LEN]);
+        if !self.state.seal(tag, &mut self.buffer) {
+            return Err(CryptError::Poisoned.into());
+        }
+        writer.write_all(&self.buffer)?;
+        self.buffer.truncate(TAG_LEN);
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! One reader for the ciphertext of every version.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use super::CryptError;
+use super::cbc::{CbcReader, Ending};
+use super::chunked::ChunkReader;
+use super::key::KeyRing;
+use super::secretstream::StreamState;
+use crate::format::secure::{CIPHER_BLOCK, SecureHeader, Version, ciphertext_len, looks_plain};
+
+/// Reads the plaintext of one encrypted member: a gzip or tar stream.
+///
+/// Bytes come in order, each only after its chunk was authenticated (v3); CBC (v1,
+/// v2) has nothing to authenticate with. An error is final: reading on repeats it.
+/// The stream is complete only when [`Decrypter::finish`] says so. Memory: 256 KiB
+/// for v1 and v2, 1 MiB per chunk of a batch for v3; allocated once.
+pub struct Decrypter<R> {
+    inner: Inner<R>,
+    /// Bytes handed out so far.
+    position: u64,
+    trailing: u64,
+    compressed: bool,
+    failed: Option<CryptError>,
+}
+
+enum Inner<R> {
+    Cbc(Box<CbcReader<R>>),
+    Chunks(Box<ChunkReader<R>>),
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// Bytes of plaintext in all.
+    pub plaintext_len: u64,
+    /// Bytes of plaintext that the caller had not read before `finish`.
+    pub unread: u64,
+    /// Ciphertext bytes behind the final chunk of a v3 stream, which every reader
+    /// ignores: worth a warning. They are not read.
+    pub trailing: u64,
+}
+
+impl<R> fmt::Debug for Decrypter<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decrypter").field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+impl<R: Read> Decrypter<R> {
+    /// Prepares to read `ciphertext_len` bytes of ciphertext from `reader`, which
+    /// stands behind the header. `compressed` is what the member's name promises.
+    ///
+    /// The password is tried first where the version can tell (v3), then the
+    /// lengths; no data is read.
+    ///
+    /// # Errors
+    /// `WrongPassword`, `TooManySalts` or `Derivation` from the keys; `Truncated`,
+    /// `SizeMismatch` or `NotWholeBlocks` when the length cannot be right.
+    pub fn new(reader: R, header: &SecureHeader, ciphertext_len: u64, keys: &KeyRing, compressed: bool) -> Result<Self, CryptError> {
+        let header_len = header.len() as u64;
+        let mut trailing = 0;
+        let inner = match header {
+            SecureHeader::V1 { salt } => {
+                whole_blocks(ciphertext_len)?;
+                Inner::Cbc(Box::new(CbcReader::new(reader, keys, salt, ciphertext_len, Ending::Open, header_len)))
+            }
+            SecureHeader::V2 { plaintext_size, salt, .. } => {
+                let ending = Ending::Padded(padding(*plaintext_size, ciphertext_len)?);
+                Inner::Cbc(Box::new(CbcReader::new(reader, keys, salt, ciphertext_len, ending, header_len)))
+            }
+            SecureHeader::V3 { plaintext_size, salts, derivation_salt, stream_header, .. } => {
+                let key = keys.stream_key(salts, derivation_salt)?;
+                trailing = beyond(*plaintext_size, ciphertext_len, header_len)?;
+                let state = StreamState::new(key.bytes(), stream_header);
+                Inner::Chunks(Box::new(ChunkReader::new(reader, state, *plaintext_size, header_len)))
+            }
+        };
+        Ok(Self { inner, position: 0, trailing, compressed, failed: None })
+    }
+
+    /// Lets `chunks` chunks of v3 be decrypted side by side on rayon's threads, at
+    /// the cost of 1 MiB each. Other versions are fast enough without it.
+    #[must_use]
+    pub fn with_batch(mut self, chunks: usize) -> Self {
+        if let Inner::Chunks(inner) = &mut self.inner {
+            inner.set_batch(chunks);
+        }
+        self
+    }
+
+    /// Tells whether the plaintext begins like the stream the name promises.
+    ///
+    /// To be asked before anything is read. `false` means a wrong password or
+    /// damage, which v1 and v2 cannot tell apart; another part can.
+    ///
+    /// # Errors
+    /// As reading does, but a stream of one block with bad padding is `false`.
+    pub fn starts_plain(&mut self) -> io::Result<bool> {
+        let compressed = self.compressed;
+        match self.fill_buf() {
+            Ok(first) => Ok(looks_plain(first, compressed)),
+            Err(e) if matches!(CryptError::in_io(&e), Some(CryptError::BadPadding { .. })) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Reads what is left and checks that the stream ended as its version demands:
+    /// v3 with the FINAL chunk exactly where the header's size puts it, v2 with the
+    /// padding that size calls for, v1 after its last whole block.
+    ///
+    /// # Errors
+    /// A [`CryptError`] inside the [`io::Error`], or the reader's own error.
+    pub fn finish(mut self) -> io::Result<(R, End)> {
+        let before = self.position;
+        loop {
+            let ready = self.fill_buf()?.len();
+            if ready == 0 {
+                break;
+            }
+            self.consume(ready);
+        }
+        let end = End { plaintext_len: self.position, unread: self.position - before, trailing: self.trailing };
+        let reader = match self.inner {
+            Inner::Cbc(inner) => inner.into_reader(),
+            Inner::Chunks(inner) => inner.into_reader(),
+        };
+        Ok((reader, end))
+    }
+
+    /// Bytes of plaintext handed out so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+impl<R: Read> BufRead for Decrypter<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone().into());
+        }
+        let filled = match &mut self.inner {
+            Inner::Cbc(inner) => inner.fill(),
+            Inner::Chunks(inner) => inner.fill(),
+        };
+        if let Err(error) = &filled {
+            self.failed = CryptError::in_io(error).cloned();
+        }
+        filled
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.position = self.position.saturating_add(n as u64);
+        match &mut self.inner {
+            Inner::Cbc(inner) => inner.consume(n),
+            Inner::Chunks(inner) => inner.consume(n),
+        }
+    }
+}
+
+impl<R: Read> Read for Decrypter<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(out)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+fn whole_blocks(ciphertext_len: u64) -> Result<(), CryptError> {
+    if ciphertext_len == 0 || !ciphertext_len.is_multiple_of(CIPHER_BLOCK as u64) {
+        return Err(CryptError::NotWholeBlocks { ciphertext_len });
+    }
+    Ok(())
+}
+
+/// The padding that a v2 stream of these lengths must have, from 1 to 16.
+fn padding(plaintext_size: u64, len: u64) -> Result<usize, CryptError> {
+    whole_blocks(len)?;
+    let mismatch = CryptError::SizeMismatch { plaintext_size, ciphertext_len: len };
+    if ciphertext_len(Version::V2, plaintext_size) != len {
+        return Err(mismatch);
+    }
+    usize::try_from(len - plaintext_size).map_err(|_| mismatch)
+}
+
+/// Ciphertext bytes beyond what the plaintext size of a v3 header calls for.
+fn beyond(plaintext_size: u64, len: u64, header_len: u64) -> Result<u64, CryptError> {
+    let expected = ciphertext_len(Version::V3, plaintext_size);
+    len.checked_sub(expected).ok_or(CryptError::Truncated { offset: header_len.saturating_add(len), missing: expected.saturating_sub(len) })
+}

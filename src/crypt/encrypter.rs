@@ -1,0 +1,118 @@
+//! One writer for the ciphertext of the versions that are still written.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use super::CryptError;
+use super::cbc::CbcWriter;
+use super::chunked::ChunkWriter;
+use super::key::KeyRing;
+use crate::format::secure::{SecureHeader, V3Salts};
+
+/// Writes the plaintext of one member as ciphertext, without its header.
+///
+/// Every encrypter draws its own random salts, and there is no way to set them, so
+/// that no key stream is ever used twice. The header comes from
+/// [`Encrypter::header`] and belongs in front. One that is dropped before
+/// [`Encrypter::finish`] leaves a stream that no reader accepts as complete.
+/// Memory: 256 KiB (v2) or 1 MiB (v3).
+pub struct Encrypter<W> {
+    writer: W,
+    inner: Inner,
+    plaintext_len: u64,
+    poisoned: bool,
+}
+
+enum Inner {
+    Cbc(Box<CbcWriter>),
+    Chunks(Box<ChunkWriter>),
+}
+
+impl<W> fmt::Debug for Encrypter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encrypter").field("plaintext_len", &self.plaintext_len).finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> Encrypter<W> {
+    /// Starts a v2 stream under a fresh salt.
+    ///
+    /// # Errors
+    /// `NoRandom` when the system gives no random bytes.
+    pub fn new_v2(writer: W, keys: &KeyRing) -> Result<Self, CryptError> {
+        Ok(Self::new(writer, Inner::Cbc(Box::new(CbcWriter::new(keys)?))))
+    }
+
+    /// Starts a v3 stream under the archive's salts, with a derivation salt and a
+    /// stream header of its own.
+    ///
+    /// # Errors
+    /// `WrongPassword` when the salts belong to another password, for the archive
+    /// would then not open with one; `NoRandom`, `TooManySalts`, `Derivation`.
+    pub fn new_v3(writer: W, keys: &KeyRing, salts: &V3Salts) -> Result<Self, CryptError> {
+        Ok(Self::new(writer, Inner::Chunks(Box::new(ChunkWriter::new(keys, salts)?))))
+    }
+
+    fn new(writer: W, inner: Inner) -> Self {
+        Self { writer, inner, plaintext_len: 0, poisoned: false }
+    }
+
+    /// The header that belongs in front of the ciphertext. Its length does not
+    /// depend on the size, so it can be written with 0 and patched afterwards; a
+    /// header with the wrong size opens nowhere.
+    pub fn header(&self, plaintext_size: u64) -> SecureHeader {
+        match &self.inner {
+            Inner::Cbc(inner) => inner.header(plaintext_size),
+            Inner::Chunks(inner) => inner.header(plaintext_size),
+        }
+    }
+
+    /// Writes the end of the stream (padding, or the FINAL chunk) and returns the
+    /// writer, not flushed, and the bytes of plaintext that went in.
+    ///
+    /// # Errors
+    /// The writer's own, or `Poisoned` after an earlier failure.
+    pub fn finish(mut self) -> io::Result<(W, u64)> {
+        self.guarded(|inner, writer| match inner {
+            Inner::Cbc(inner) => inner.finish(writer),
+            Inner::Chunks(inner) => inner.finish(writer),
+        })?;
+        Ok((self.writer, self.plaintext_len))
+    }
+
+    /// Bytes of plaintext that went in so far.
+    pub fn plaintext_len(&self) -> u64 {
+        self.plaintext_len
+    }
+
+    /// Runs one step; a failed one may have written half of its bytes, so nothing
+    /// may follow it.
+    fn guarded<T>(&mut self, step: impl FnOnce(&mut Inner, &mut W) -> io::Result<T>) -> io::Result<T> {
+        if self.poisoned {
+            return Err(CryptError::Poisoned.into());
+        }
+        self.poisoned = true;
+        let done = step(&mut self.inner, &mut self.writer)?;
+        self.poisoned = false;
+        Ok(done)
+    }
+}
+
+impl<W: Write> Write for Encrypter<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let taken = self.guarded(|inner, writer| match inner {
+            Inner::Cbc(inner) => inner.write(writer, data),
+            Inner::Chunks(inner) => inner.write(writer, data),
+        })?;
+        self.plaintext_len = self.plaintext_len.saturating_add(taken as u64);
+        Ok(taken)
+    }
+
+    /// Flushes the writer behind; what does not fill a chunk yet stays here.
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}

@@ -1,0 +1,150 @@
+//! What can go wrong between ciphertext and plaintext.
+
+use std::io;
+
+use crate::{Error, Kind};
+
+/// Why a part could not be decrypted or encrypted.
+///
+/// Offsets count bytes from the start of the member, its SecureTar header
+/// included. No variant holds key material. Through `Read` and `Write` it travels
+/// as the inner error of an [`io::Error`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CryptError {
+    /// The password does not fit; known from the header alone (version 3).
+    #[error("the password does not open this part")]
+    WrongPassword,
+    /// More different root salts than [`MAX_ROOT_SALTS`](super::MAX_ROOT_SALTS):
+    /// each costs a key derivation, so a made-up file could keep us busy for days.
+    #[error("the parts use more than {limit} different key salts")]
+    TooManySalts {
+        /// The cap.
+        limit: usize,
+    },
+    /// The ciphertext ends too early.
+    #[error("the encrypted data ends {missing} bytes too early")]
+    Truncated {
+        /// Where it ends.
+        offset: u64,
+        /// Bytes that should follow.
+        missing: u64,
+    },
+    /// The size in the version 2 header and the length of the ciphertext disagree.
+    #[error("the header promises {plaintext_size} bytes, which does not go with {ciphertext_len} encrypted bytes")]
+    SizeMismatch {
+        /// The header's plaintext size.
+        plaintext_size: u64,
+        /// Bytes of ciphertext that are there.
+        ciphertext_len: u64,
+    },
+    /// AES-CBC ciphertext that is empty or not whole blocks of 16 bytes.
+    #[error("{ciphertext_len} encrypted bytes are not whole blocks of 16")]
+    NotWholeBlocks {
+        /// Bytes of ciphertext that are there.
+        ciphertext_len: u64,
+    },
+    /// The last block is no PKCS#7 padding, or not the one the header's size
+    /// calls for. With a wrong password this can be the first sign.
+    #[error("the padding of the last encrypted block is wrong")]
+    BadPadding {
+        /// Where the last block begins.
+        offset: u64,
+    },
+    /// A chunk does not carry the right authenticator.
+    #[error("encrypted chunk {index} is damaged")]
+    BadChunk {
+        /// Its number, from 0.
+        index: u64,
+        /// Where it begins.
+        offset: u64,
+    },
+    /// A genuine chunk says that it is the last, but the header promises more.
+    #[error("encrypted chunk {index} ends the data, but {missing} more bytes are promised")]
+    EarlyFinal {
+        /// Its number, from 0.
+        index: u64,
+        /// Where it begins.
+        offset: u64,
+        /// Plaintext bytes that should follow.
+        missing: u64,
+    },
+    /// The last chunk by the header's size does not say that it is the last.
+    #[error("encrypted chunk {index} should be the last, but does not say so")]
+    MissingFinal {
+        /// Its number, from 0.
+        index: u64,
+        /// Where it begins.
+        offset: u64,
+    },
+    /// A genuine chunk with a tag that no SecureTar writer uses.
+    #[error("encrypted chunk {index} has a tag that SecureTar does not use")]
+    UnexpectedTag {
+        /// Its number, from 0.
+        index: u64,
+        /// Where it begins.
+        offset: u64,
+    },
+    /// An earlier write failed, so the stream is not complete and cannot become so.
+    #[error("an earlier write of encrypted data failed")]
+    Poisoned,
+    /// The system has no random numbers for us.
+    #[error("the system gave no random numbers")]
+    NoRandom,
+    /// The key derivation refused to run; it takes 16 MiB of memory.
+    #[error("the key could not be derived from the password")]
+    Derivation,
+}
+
+impl CryptError {
+    /// Where in the member it happened, if it has a place.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Truncated { offset, .. }
+            | Self::BadPadding { offset }
+            | Self::BadChunk { offset, .. }
+            | Self::EarlyFinal { offset, .. }
+            | Self::MissingFinal { offset, .. }
+            | Self::UnexpectedTag { offset, .. } => Some(*offset),
+            _ => None,
+        }
+    }
+
+    /// The kind, and so the exit code.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::WrongPassword => Kind::Password,
+            Self::TooManySalts { .. } => Kind::Refused,
+            Self::Poisoned | Self::NoRandom | Self::Derivation => Kind::Internal,
+            _ => Kind::Damaged,
+        }
+    }
+
+    /// The crypt error inside an [`io::Error`], if there is one.
+    pub fn in_io(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl From<CryptError> for io::Error {
+    fn from(error: CryptError) -> Self {
+        Self::other(error)
+    }
+}
+
+/// Keeps the offset inside the member: where the member begins is the caller's to
+/// know and to add.
+impl From<CryptError> for Error {
+    fn from(error: CryptError) -> Self {
+        let message = match error.offset() {
+            Some(offset) => format!("{error} (byte {offset} of the part)"),
+            None => error.to_string(),
+        };
+        let out = match error.kind() {
+            Kind::Damaged => Self::damaged(message),
+            Kind::Password => Self::new(Kind::Password, message)
+                .advice("Take the encryption key from the emergency kit, or the one that was set when this backup was made."),
+            kind => Self::new(kind, message),
+        };
+        out.caused_by(error)
+    }
+}

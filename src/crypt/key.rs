@@ -1,0 +1,223 @@
+//! From a password to the keys of each format version, each derived once.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use argon2::{Algorithm, Argon2, Block, Params};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::CryptError;
+use crate::format::secure::V3Salts;
+
+/// How many different v3 root salts one archive may have. Genuine ones have one;
+/// tools that merged archives may leave a few. Each costs an Argon2 run.
+pub const MAX_ROOT_SALTS: usize = 16;
+
+/// Rounds of SHA-256 behind the v1/v2 key and initialisation vector.
+const SHA_ROUNDS: usize = 100;
+
+/// Argon2id costs of v3: libsodium's opslimit 8 is the number of passes, its
+/// memlimit of 16 MiB is in bytes where Argon2 counts KiB; always one lane.
+const ARGON2_PASSES: u32 = 8;
+const ARGON2_KIB: u32 = 16 * 1024;
+
+/// The personalisation of every BLAKE2b derivation in v3 (zero-padded to 16 bytes).
+const PERSON: &[u8] = b"SecureTarv3";
+
+/// A password, wiped from memory when dropped and never printed.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Takes a password exactly as it is: trimming is the caller's business.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// True for the empty password, which Home Assistant never sets.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same password in Unicode normalisation form C (UAX #15), if that
+    /// differs: the second try for one that was typed on a system which decomposes
+    /// accented letters.
+    pub fn nfc(&self) -> Option<Self> {
+        // Composing never makes UTF-8 longer than three times the input (UAX #15,
+        // "expansion factor"), so that no half-filled buffer is left behind.
+        let mut text = Zeroizing::new(String::with_capacity(self.0.len().saturating_mul(3)));
+        text.extend(self.0.nfc());
+        (*text != *self.0).then_some(Self(text))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// Key bytes, wiped when dropped and never printed.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(super) struct Secret<const N: usize>([u8; N]);
+
+impl<const N: usize> Secret<N> {
+    pub(super) fn new(bytes: [u8; N]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> fmt::Debug for Secret<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// All keys that come from one password, each derived once and shared by threads.
+///
+/// A v3 root key takes some 50 ms and 16 MiB to derive; while one thread does so,
+/// the others wait for the result. At most [`MAX_ROOT_SALTS`] are kept.
+pub struct KeyRing {
+    password: Password,
+    cbc: OnceLock<Secret<16>>,
+    roots: Mutex<Vec<([u8; 16], Secret<32>)>>,
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyRing(…)")
+    }
+}
+
+impl KeyRing {
+    /// Takes the password; nothing is derived before it is needed.
+    pub fn new(password: Password) -> Self {
+        Self { password, cbc: OnceLock::new(), roots: Mutex::default() }
+    }
+
+    /// Tells whether the password fits a v3 archive, without reading any data.
+    /// The comparison takes the same time wherever the keys differ.
+    ///
+    /// # Errors
+    /// `TooManySalts` above the cap, `Derivation` when the 16 MiB for Argon2 cannot
+    /// be had.
+    pub fn check_v3(&self, salts: &V3Salts) -> Result<bool, CryptError> {
+        let root = self.root_key(&salts.root_salt)?;
+        let key = subkey(&root, &salts.validation_salt);
+        Ok(key.bytes().ct_eq(&salts.validation_key).into())
+    }
+
+    /// Makes fresh salts for an archive that has none yet: one that was plain or
+    /// had an older version. All its members must then share them.
+    ///
+    /// # Errors
+    /// `NoRandom`, `TooManySalts` and `Derivation`.
+    pub fn new_v3_salts(&self) -> Result<V3Salts, CryptError> {
+        let (root_salt, validation_salt) = (random()?, random()?);
+        let root = self.root_key(&root_salt)?;
+        let validation_key = *subkey(&root, &validation_salt).bytes();
+        Ok(V3Salts { root_salt, validation_salt, validation_key })
+    }
+
+    /// The stream key of one v3 member, after the password was checked.
+    pub(super) fn stream_key(&self, salts: &V3Salts, derivation_salt: &[u8; 16]) -> Result<Secret<32>, CryptError> {
+        if !self.check_v3(salts)? {
+            return Err(CryptError::WrongPassword);
+        }
+        Ok(subkey(&self.root_key(&salts.root_salt)?, derivation_salt))
+    }
+
+    /// The AES-128 key of v1 and v2.
+    pub(super) fn cbc_key(&self) -> Secret<16> {
+        self.cbc.get_or_init(|| sha_rounds(&[self.password.bytes()])).clone()
+    }
+
+    /// The CBC initialisation vector of one v1 or v2 member.
+    pub(super) fn cbc_iv(&self, salt: &[u8; 16]) -> [u8; 16] {
+        *sha_rounds(&[self.cbc_key().bytes(), salt]).bytes()
+    }
+
+    fn root_key(&self, salt: &[u8; 16]) -> Result<Secret<32>, CryptError> {
+        let mut roots = self.lock();
+        if let Some((_, key)) = roots.iter().find(|(known, _)| known == salt) {
+            return Ok(key.clone());
+        }
+        if roots.len() >= MAX_ROOT_SALTS {
+            return Err(CryptError::TooManySalts { limit: MAX_ROOT_SALTS });
+        }
+        let key = argon2id(self.password.bytes(), salt)?;
+        // Reserved in full, so that growing leaves no copy of a key behind.
+        roots.reserve_exact(MAX_ROOT_SALTS);
+        roots.push((*salt, key.clone()));
+        Ok(key)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<([u8; 16], Secret<32>)>> {
+        // The list is never left half changed, so a thread that died holding it
+        // does no harm.
+        self.roots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first half of SHA-256 applied 100 times, the first time to all `parts`.
+fn sha_rounds(parts: &[&[u8]]) -> Secret<16> {
+    let mut first = Sha256::new();
+    for part in parts {
+        first.update(part);
+    }
+    let mut digest: Zeroizing<[u8; 32]> = Zeroizing::new(first.finalize().into());
+    for _ in 1..SHA_ROUNDS {
+        *digest = Sha256::digest(*digest).into();
+    }
+    let mut out = Secret::new([0; 16]);
+    out.0.copy_from_slice(&digest[..16]);
+    out
+}
+
+/// Argon2id v1.3 (RFC 9106) with the costs of SecureTar v3.
+fn argon2id(password: &[u8], salt: &[u8; 16]) -> Result<Secret<32>, CryptError> {
+    let params = Params::new(ARGON2_KIB, ARGON2_PASSES, 1, Some(32)).map_err(|_| CryptError::Derivation)?;
+    let mut memory = Zeroizing::new(Vec::<Block>::new());
+    memory.try_reserve_exact(params.block_count()).map_err(|_| CryptError::Derivation)?;
+    memory.resize(params.block_count(), Block::default());
+    let mut key = Secret::new([0; 32]);
+    Argon2::new(Algorithm::Argon2id, argon2::Version::V0x13, params)
+        .hash_password_into_with_memory(password, salt, &mut key.0, memory.as_mut_slice())
+        .map_err(|_| CryptError::Derivation)?;
+    Ok(key)
+}
+
+/// BLAKE2b-256 of nothing, keyed with the root key, salted and personalised (RFC
+/// 7693 §2.5 leaves both to the parameter block; BLAKE2 specification §2.8).
+fn subkey(root: &Secret<32>, salt: &[u8; 16]) -> Secret<32> {
+    let hash = blake2b_simd::Params::new().hash_length(32).key(root.bytes()).salt(salt).personal(PERSON).hash(b"");
+    let mut key = Secret::new([0; 32]);
+    for (to, from) in key.0.iter_mut().zip(hash.as_bytes()) {
+        *to = *from;
+    }
+    key
+}
+
+/// Fresh random bytes from the operating system.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], CryptError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| CryptError::NoRandom)?;
+    Ok(bytes)
+}

@@ -1,0 +1,28 @@
+//! Passwords, keys, and the layer between ciphertext and gzip or tar.
+//!
+//! [`KeyRing`] turns a password into keys, [`Decrypter`] reads a member of any
+//! SecureTar version, [`Encrypter`] writes version 2 or 3. The header in front of
+//! the ciphertext is [`crate::format::secure`]'s.
+//!
+//! Keys are wiped from memory when dropped, and no type here prints one. Nothing
+//! in this room ever reuses a salt or nonce: only `Encrypter` makes them, at random,
+//! one set per stream.
+
+mod cbc;
+mod chunked;
+mod decrypter;
+mod encrypter;
+mod error;
+mod key;
+pub mod secretstream;
+mod v1;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::format::secure::looks_plain;
+pub use decrypter::{Decrypter, End};
+pub use encrypter::Encrypter;
+pub use error::CryptError;
+pub use key::{KeyRing, MAX_ROOT_SALTS, Password};
+pub use v1::{V1Footer, v1_footer};

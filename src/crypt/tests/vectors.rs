@@ -1,0 +1,190 @@
+//! What the reference library wrote: securetar 2026.10.0 (v2, v3) and 2024.11.0
+//! (v1), both with the password `Päss-wörd 1234`. The plaintext of v2 and v3 is
+//! [`super::pattern`]; that of v1 a gzipped tar with one short file.
+
+/// A whole member, header included.
+pub(super) struct Vector {
+    pub(super) plaintext_len: usize,
+    pub(super) member: &'static str,
+}
+
+/// A member too long to keep: its header, and the SHA-256 of its ciphertext.
+pub(super) struct LongVector {
+    pub(super) plaintext_len: usize,
+    pub(super) header: &'static str,
+    pub(super) ciphertext_sha256: &'static str,
+}
+
+/// A v1 member and what its gzip footer holds.
+pub(super) struct V1Vector {
+    pub(super) deflate_end: u64,
+    pub(super) crc32: u32,
+    pub(super) isize: u32,
+    pub(super) member: &'static str,
+}
+
+pub(super) const V2: &[Vector] = &[
+    Vector {
+        plaintext_len: 0,
+        member: "\
+        536563757265546172020000000000000000000000000000000000000000000001ce80fd5cf3932b5f43340441c12e5f\
+        54877eb3e7c34cc65e8d8c871e538d61",
+    },
+    Vector {
+        plaintext_len: 1,
+        member: "\
+        5365637572655461720200000000000000000000000000010000000000000000169bc2712b33e26109e8c5162719c582\
+        59799252c69bd345fae0dc865860b89a",
+    },
+    Vector {
+        plaintext_len: 15,
+        member: "\
+        53656375726554617202000000000000000000000000000f0000000000000000d9bd2c7871782ab812767d83130db75a\
+        c748fcd51605cabf20729bec5e062b3c",
+    },
+    Vector {
+        plaintext_len: 16,
+        member: "\
+        536563757265546172020000000000000000000000000010000000000000000089be00cac1255d5b3e2b4ae6775d4d15\
+        45b7893d66c7bd3d02ff1ec41fb9d4b224f346fb4b262512fba531e86a872882",
+    },
+    Vector {
+        plaintext_len: 17,
+        member: "\
+        5365637572655461720200000000000000000000000000110000000000000000f402dbff19257a54b83057f2f79745f1\
+        9cdc89c99244c6dafe7bf6e719cea12d843c2d565243ff4a783a576f9b47ac6c",
+    },
+    Vector {
+        plaintext_len: 33,
+        member: "\
+        5365637572655461720200000000000000000000000000210000000000000000e9c97bdb366db3b9f6741dbff59bad8b\
+        29f7173138890c7c4afc818ff5fb119b9a9e1ae30400561799bf00557fe49430885ec7af2ceb6edb7bae96457db7376a",
+    },
+    Vector {
+        plaintext_len: 100,
+        member: "\
+        5365637572655461720200000000000000000000000000640000000000000000e7bee80b722b585485349349bfbb52c5\
+        5668c514f8563f1ee861b42c70dae6bba38d000da2afbd8a384fc38c9d810adf8c11106c335a3af07ba628f6df81eba3\
+        35a072b3bc10ab9354d49fd2c8c705a841717300b524e061e7fe091750cef34cf9c46d1e602a63bc8a889900b6f4b5b4\
+        59ce06998ea4ddd8481fd0b24b653023",
+    },
+];
+
+pub(super) const V3: &[Vector] = &[
+    Vector {
+        plaintext_len: 0,
+        member: "\
+        536563757265546172030000000000000000000000000000000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        713d67edad14c4b7155ded2bda1ffeff90b21e5d9508826d3f2a6f42af2867aa68086f5f73c8aa0f9ee80928d3e15a5b\
+        2a8ecc9d7553213073",
+    },
+    Vector {
+        plaintext_len: 1,
+        member: "\
+        536563757265546172030000000000000000000000000001000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        eac2a1deeac3d3b292ed6d814ef897944670e55c5f4161025158f95fe2013b20c02f6d9bc0f6ee3d48aa3980384fe126\
+        fc9b313532f5217114f2",
+    },
+    Vector {
+        plaintext_len: 15,
+        member: "\
+        53656375726554617203000000000000000000000000000f000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        d894bdc44a8d9cbe6621454f34fc491c026e8daa68fc49d46ac092be267bddc898e4180047ee0387d9950fa72a461a1a\
+        55be47378d874b281836331b3deb5dcdf074476ca1f75280",
+    },
+    Vector {
+        plaintext_len: 16,
+        member: "\
+        536563757265546172030000000000000000000000000010000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        5f6d96b4fa6208fe0e4896f03218761ec090e55476549d5c77b032d8ed952e642de2e8a4e94a40ae0a7f6a7757673243\
+        fbbf60098f86d76f1cfb19d2886c2c3ba3f893e4ed8bf9ea99",
+    },
+    Vector {
+        plaintext_len: 17,
+        member: "\
+        536563757265546172030000000000000000000000000011000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        50c89dd9616e59338a7f4e26784c88c9fe1476809f1b9539a41c427ceb73de80865887aa58456b1901c8f730eda7a5cd\
+        87e9334bbcd5ba9840ae22b9364f096596e6c2341c23b1b4136f",
+    },
+    Vector {
+        plaintext_len: 33,
+        member: "\
+        536563757265546172030000000000000000000000000021000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        2ffa9596f1febec7da50c91316547d6ee312681096453d8f4e75c3dbc9ad2e7ace2aa6319aa5345f7904aedf465afa34\
+        ebdb3bfce0f0aa3c72e6353da96a2e3497c7c188db7e6ade42ee1a43c56e3478fad565001c5b3f6cda3d",
+    },
+    Vector {
+        plaintext_len: 100,
+        member: "\
+        536563757265546172030000000000000000000000000064000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        06985a4c2ae3e0a9a99845d22b8e3baae2b312d4b96663da399b51d7f436dbb5552debf4210914cd5946bc856dd56c76\
+        3c24964d3476ce640e8ad65d9f52966a822a4456461b55a6d278e8af1789b4d8c489f98fe774963c98b4d083911988b2\
+        0a1375ffed4fcbe1aa219c6d85d506889d0624de5520cb2318f4de4b91b4e0db9c57766a744441d4343fd749ca5e7a4f\
+        ee03852ce43efbb43cb0755fcc",
+    },
+];
+
+pub(super) const V3_LONG: &[LongVector] = &[
+    LongVector {
+        plaintext_len: (1 << 20) - 1,
+        header: "\
+        5365637572655461720300000000000000000000000fffff000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        3907dc5e5fb55e82240a4ad3838325086ece8c1abc62e739eebe5985989581536bba7b08fa72cefb",
+        ciphertext_sha256: "c64622f75d96e5a758a994496d6a8a5355f4320b2fe1225b7e850bba28dfd9d1",
+    },
+    LongVector {
+        plaintext_len: 1 << 20,
+        header: "\
+        536563757265546172030000000000000000000000100000000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        6adf6980c52cd8ca166640cc6b32e4a4c97fe5fb458963f42a9817eb733fcfa788cfb29a1568d20b",
+        ciphertext_sha256: "18874433fc17413d9502b0a597944d510bc9e3529ed85e4731474f27f8f4de87",
+    },
+    LongVector {
+        plaintext_len: (1 << 20) + 1,
+        header: "\
+        536563757265546172030000000000000000000000100001000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        6b639390689e8db452204364de923af85ae2bff125cac3619b349b8c871347edb1190b28264394d3",
+        ciphertext_sha256: "eb399d994649849e62344f80ef4a6d0b32b824113d1350051c28bc922f7acb6f",
+    },
+    LongVector {
+        plaintext_len: 3 * (1 << 20) + 5,
+        header: "\
+        536563757265546172030000000000000000000000300005000000000000000049ec930b6e5898c0e9840e6d8a0b6e61\
+        abeddfb385e8ba7fb516de57aa34a1c9cb30139a007f2cc7ef4ea04f73dfe7892784abe3f87f66ab5b149ca73c313f3d\
+        be6a1a907c6f0fcdba8e2b76374a569e34ea2073649ba9e0f18391bb4ac88abdcf9ae991b24ec0c7",
+        ciphertext_sha256: "590e198830378812cb60e6bfe9f47946a70ba92a5a5b5e18f040145e85b6c4b7",
+    },
+];
+
+pub(super) const V1: &[V1Vector] = &[
+    V1Vector {
+        deflate_end: 144,
+        crc32: 0x4b9f50ba,
+        isize: 10240,
+        member: "\
+        867a3e70a350e68704bd13b630cb2dd1d7d4b4ebc48eb13e77118c75f0f9349ff8c2d931b329bf0e7238f2b5fb7ed756\
+        d4e1342cf199b7714c91fb1868d3020243422c54ad5367e9fd74086539db8b2248c2dc2e7663e91ad786645246e9bf55\
+        ef67d4a0fe55ed635c7e3c5587472cb562355f21d13fe3c0bebfa17ec43bc6f403eb0d379b67165399820e928d4ca92d\
+        fddfb0205c64cc13dda5eaa0d80b077c4a7c0a9a8fee54d49b7d8d9537130abc3b0902c95f7850953b16fada77ee3d85",
+    },
+    V1Vector {
+        deflate_end: 101,
+        crc32: 0x10d49b4e,
+        isize: 10240,
+        member: "\
+        c6e7b4e9c188401b65f6cf44da7aa0f62ce192db2234f76867f7c7ec5a8438d8e0121901debef62dbe21a9b565ccb607\
+        93635adc3143a56fa155293740f1b51fb4773f872a96dd0b9334ca09be35ecb25dd97fed65148afa9695fb6aab9f21b1\
+        dd0b3e51b79450da94e553d65e42b6b33ba76c683c6c8c10ec8585d6022c477ddee112d005cbb800042f6f7dc251566d\
+        1d5b3d23bebb0bb148497abba133b646",
+    },
+];

@@ -1,0 +1,270 @@
+//! The one error type of the library, and the exit code behind each kind.
+
+use std::fmt;
+use std::io;
+
+/// What a stage returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, seen by the user: each kind has one stable exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A promise inside haslim was broken.
+    Internal,
+    /// The request itself makes no sense.
+    Usage,
+    /// Nothing was named and nothing has to be done.
+    AlreadyFits,
+    /// The limit cannot be reached with what may be dropped.
+    CannotFit,
+    /// The input's bytes are not what its format demands.
+    Damaged,
+    /// What was written is not what was planned.
+    VerifyFailed,
+    /// The output could not be written.
+    OutputIo,
+    /// The input is ambiguous, unsafe or of an unknown kind.
+    Refused,
+    /// Reading the input failed, or it changed meanwhile.
+    InputIo,
+    /// The password is missing or wrong.
+    Password,
+    /// A signal asked to stop; the number is the signal's.
+    Interrupted(i32),
+}
+
+impl Kind {
+    /// The process exit code: stable, listed in `--help` and the README.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::AlreadyFits => 3,
+            Self::CannotFit => 4,
+            Self::Damaged => 5,
+            Self::VerifyFailed => 6,
+            Self::OutputIo => 7,
+            Self::Refused => 10,
+            Self::InputIo => 11,
+            Self::Password => 12,
+            // The shell's convention for a process that a signal ended.
+            Self::Interrupted(signal) => 128u8.saturating_add(u8::try_from(signal).unwrap_or(0)),
+        }
+    }
+
+    /// The name that `--json` prints: stable.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::Usage => "usage",
+            Self::AlreadyFits => "already_fits",
+            Self::CannotFit => "cannot_fit",
+            Self::Damaged => "damaged",
+            Self::VerifyFailed => "verify_failed",
+            Self::OutputIo => "output_io",
+            Self::Refused => "refused",
+            Self::InputIo => "input_io",
+            Self::Password => "password",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+}
+
+/// An error with its place and the next step.
+///
+/// Neither the message nor the `Debug` output ever holds key material; names
+/// out of archives are escaped before they get here.
+#[derive(Debug, thiserror::Error)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    part: Option<String>,
+    offset: Option<u64>,
+    advice: Option<String>,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(part) = &self.part {
+            write!(f, "{part}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(offset) = self.offset {
+            write!(f, " (at byte {offset})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// An error of one kind with the sentence that explains it.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), part: None, offset: None, advice: None, source: None }
+    }
+
+    /// The input's bytes are wrong.
+    pub fn damaged(message: impl Into<String>) -> Self {
+        Self::new(Kind::Damaged, message)
+            .advice("Download the backup again, or use an older one; `haslim verify` lists every part that is intact.")
+    }
+
+    /// The input could be read in more than one way, or is unsafe.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, message)
+    }
+
+    /// Reading the input failed.
+    pub fn input(source: io::Error, doing: &str) -> Self {
+        Self::new(Kind::InputIo, format!("{doing}: {source}"))
+            .advice("Check the disk and that nothing else is writing the backup, then try again.")
+            .caused_by(source)
+    }
+
+    /// Writing the output failed.
+    pub fn output(source: io::Error, doing: &str) -> Self {
+        Self::new(Kind::OutputIo, format!("{doing}: {source}"))
+            .advice("Check the free space and the permissions of the target folder, or choose another with -o.")
+            .caused_by(source)
+    }
+
+    /// Names the part (or member) in question, already escaped; the innermost name wins.
+    #[must_use]
+    pub fn in_part(mut self, part: impl Into<String>) -> Self {
+        self.part.get_or_insert_with(|| part.into());
+        self
+    }
+
+    /// Names the byte offset in the input file; the innermost one wins.
+    #[must_use]
+    pub fn at(mut self, offset: u64) -> Self {
+        self.offset.get_or_insert(offset);
+        self
+    }
+
+    /// Replaces the next step that the user is told.
+    #[must_use]
+    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// Keeps the error that led here.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The kind, and so the exit code.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The bare sentence, without part and offset.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The part in question, escaped.
+    pub fn part(&self) -> Option<&str> {
+        self.part.as_deref()
+    }
+
+    /// The byte offset in the input file.
+    pub fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+
+    /// The next step for the user.
+    pub fn next_step(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
+
+    /// Sends this error through a `Read` or `Write`; [`Error::from_read`] and
+    /// [`Error::from_write`] take it out again unchanged.
+    pub fn into_io(self) -> io::Error {
+        io::Error::other(self)
+    }
+
+    /// Turns what a chain of readers reported into an error: the rooms' own
+    /// errors keep their meaning, anything else is a failed read.
+    pub fn from_read(error: io::Error) -> Self {
+        Self::from_io(error, |e| Self::input(e, "reading the backup failed"))
+    }
+
+    /// Like [`Error::from_read`] for a chain that ends in the output.
+    pub fn from_write(error: io::Error) -> Self {
+        Self::from_io(error, |e| Self::output(e, "writing the output failed"))
+    }
+
+    fn from_io(error: io::Error, other: impl FnOnce(io::Error) -> Self) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(error) => error,
+        };
+        let error = match error.downcast::<crate::gzip::GzipError>() {
+            Ok(gzip) => return gzip.into(),
+            Err(error) => error,
+        };
+        match error.downcast::<crate::crypt::CryptError>() {
+            Ok(crypt) => crypt.into(),
+            Err(error) => other(error),
+        }
+    }
+}
+
+/// Escapes a name out of an archive so that it is safe on a terminal and in JSON:
+/// control characters, bytes that are not UTF-8 and invisible direction marks
+/// become `\x..` or `\u{..}`; all else stays readable.
+pub fn escape(name: &[u8]) -> String {
+    let mut out = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\t' => out.push_str("\\t"),
+                '\r' => out.push_str("\\r"),
+                c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+                c => out.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+/// Marks that reorder or hide text (Unicode UAX #9), which could make a printed
+/// name lie about what it is.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_leaves_plain_text_and_neutralises_control_bytes() {
+        assert_eq!(escape("www/é_日本.txt".as_bytes()), "www/é_日本.txt");
+        assert_eq!(escape(b"a\nb\x1b[31m\xff"), "a\\nb\\u{1b}[31m\\xff");
+        assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn an_error_survives_the_way_through_a_reader() {
+        let io = Error::damaged("cut short").in_part("media").at(7).into_io();
+        let back = Error::from_read(io);
+        assert_eq!((back.kind(), back.part(), back.offset()), (Kind::Damaged, Some("media"), Some(7)));
+        assert_eq!(back.to_string(), "media: cut short (at byte 7)");
+    }
+
+    #[test]
+    fn signals_follow_the_shell_convention() {
+        assert_eq!([2, 15, 1].map(|s| Kind::Interrupted(s).code()), [130, 143, 129]);
+    }
+}

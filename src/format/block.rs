@@ -1,0 +1,266 @@
+//! One 512-byte tar block as a header (POSIX.1-2017 pax, "ustar Interchange
+//! Format"), read the way Python's `tarfile` reads it, and refused where another
+//! reader would see something else.
+
+/// The unit in which a tar is laid out, in bytes.
+pub const BLOCK: usize = 512;
+
+/// A tar that cannot be read, or should not be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TarError {
+    /// The bytes are not what the format demands.
+    #[error("{0}")]
+    Damaged(String),
+    /// Two readers would see two different archives, or the content is unsafe.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl TarError {
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged(what.into())
+    }
+
+    pub(crate) fn refused(what: impl Into<String>) -> Self {
+        Self::Refused(what.into())
+    }
+}
+
+impl From<TarError> for crate::Error {
+    fn from(error: TarError) -> Self {
+        match error {
+            TarError::Damaged(what) => Self::damaged(what),
+            TarError::Refused(what) => {
+                Self::refused(what).advice("Home Assistant never writes this; make a new backup, or take the part out with --drop.")
+            }
+        }
+    }
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// A file with contents.
+    File,
+    /// Another name of a file that came earlier in the same archive.
+    HardLink,
+    /// A symbolic link.
+    Symlink,
+    /// A directory.
+    Directory,
+    /// A device or FIFO: metadata without contents.
+    Special,
+}
+
+impl EntryKind {
+    /// The word that tables and `--json` use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::HardLink => "hardlink",
+            Self::Symlink => "symlink",
+            Self::Directory => "directory",
+            Self::Special => "special",
+        }
+    }
+}
+
+/// A view of one header block.
+#[derive(Clone, Copy)]
+pub struct HeaderBlock<'a>(pub &'a [u8; BLOCK]);
+
+impl<'a> HeaderBlock<'a> {
+    fn field(&self, at: usize, len: usize) -> &'a [u8] {
+        // Every caller passes constants inside the block.
+        self.0.get(at..at + len).unwrap_or_default()
+    }
+
+    /// True for a block of zeros, which ends an archive.
+    pub fn is_zero(&self) -> bool {
+        self.0.iter().all(|&b| b == 0)
+    }
+
+    /// The type flag at byte 156.
+    pub fn flag(&self) -> u8 {
+        self.0[156]
+    }
+
+    /// Checks the header checksum: the sum of all bytes with the field itself
+    /// taken as spaces. Old writers summed signed bytes; readers accept both.
+    pub fn checksum_fits(&self) -> bool {
+        let Ok(stated) = number(self.field(148, 8)) else { return false };
+        let (mut unsigned, mut signed) = (0i64, 0i64);
+        for (at, &byte) in self.0.iter().enumerate() {
+            let byte = if (148..156).contains(&at) { b' ' } else { byte };
+            unsigned += i64::from(byte);
+            signed += i64::from(byte.cast_signed());
+        }
+        let stated = i64::try_from(stated).unwrap_or(-1);
+        stated == unsigned || stated == signed
+    }
+
+    /// The size field at byte 124: how many bytes of data follow.
+    ///
+    /// # Errors
+    /// `Damaged` when the field is no number.
+    pub fn size(&self) -> Result<u64, TarError> {
+        number(self.field(124, 12)).map_err(|e| TarError::damaged(format!("the size field of a tar header {e}")))
+    }
+
+    /// The permission bits at byte 100.
+    ///
+    /// # Errors
+    /// `Damaged` when the field is no number.
+    pub fn mode(&self) -> Result<u64, TarError> {
+        number(self.field(100, 8)).map_err(|e| TarError::damaged(format!("the mode field of a tar header {e}")))
+    }
+
+    /// The link target, up to the first NUL.
+    pub fn link(&self) -> &'a [u8] {
+        until_nul(self.field(157, 100))
+    }
+
+    /// The name, with the ustar prefix in front where there is one.
+    ///
+    /// # Errors
+    /// `Refused` for an old GNU header that keeps something else in the prefix:
+    /// readers disagree about what the name is then.
+    pub fn name(&self) -> Result<Vec<u8>, TarError> {
+        let name = until_nul(self.field(0, 100));
+        let prefix = until_nul(self.field(345, 155));
+        if prefix.is_empty() {
+            return Ok(name.to_vec());
+        }
+        if self.field(257, 6) != b"ustar\0" {
+            return Err(TarError::refused("a header without the ustar mark has bytes where ustar keeps its name prefix"));
+        }
+        Ok([prefix, b"/", name].concat())
+    }
+}
+
+/// Bytes up to the first NUL.
+fn until_nul(field: &[u8]) -> &[u8] {
+    field.split(|&b| b == 0).next().unwrap_or_default()
+}
+
+/// Reads a numeric field: octal digits between spaces and NULs, or GNU's
+/// base-256 (first byte 0x80, then a big-endian number).
+///
+/// Stricter than Python's `int(text, 8)`, which also takes `0o17`, `1_7` and signs.
+fn number(field: &[u8]) -> Result<u64, &'static str> {
+    match field.split_first() {
+        Some((0x80, rest)) => base256(rest),
+        Some((byte, _)) if *byte > 0x80 => Err("is negative or too large"),
+        _ => octal(until_nul(field)),
+    }
+}
+
+fn base256(rest: &[u8]) -> Result<u64, &'static str> {
+    let mut value: u64 = 0;
+    for &byte in rest {
+        value = value.checked_mul(256).ok_or("is too large")? | u64::from(byte);
+    }
+    if value > i64::MAX.cast_unsigned() { Err("is too large") } else { Ok(value) }
+}
+
+fn octal(text: &[u8]) -> Result<u64, &'static str> {
+    let digits = text.trim_ascii();
+    let mut value: u64 = 0;
+    for &digit in digits {
+        if !(b'0'..=b'7').contains(&digit) {
+            return Err("is not an octal number");
+        }
+        value = value.checked_mul(8).ok_or("is too large")? | u64::from(digit - b'0');
+    }
+    Ok(value)
+}
+
+/// Writes `size` into the size field of a header block and renews its checksum.
+///
+/// Sizes from 8 GiB on become base-256, which Python and every other reader
+/// understand and which leaves the header's length as it was.
+pub fn set_size(block: &mut [u8; BLOCK], size: u64) {
+    if size < 1 << 33 {
+        let text = format!("{size:011o}\0");
+        block[124..136].copy_from_slice(text.as_bytes());
+    } else {
+        block[124..128].copy_from_slice(&[0x80, 0, 0, 0]);
+        block[128..136].copy_from_slice(&size.to_be_bytes());
+    }
+    set_checksum(block);
+}
+
+/// Renews the checksum of a header block, in the layout that Python writes.
+pub fn set_checksum(block: &mut [u8; BLOCK]) {
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|&b| u32::from(b)).sum();
+    let text = format!("{sum:06o}\0");
+    block[148..155].copy_from_slice(text.as_bytes());
+}
+
+/// How many bytes of padding follow `size` bytes of data.
+pub fn padding(size: u64) -> u64 {
+    size.wrapping_neg() % BLOCK as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_size(field: &[u8]) -> [u8; BLOCK] {
+        let mut block = [0u8; BLOCK];
+        block[124..124 + field.len()].copy_from_slice(field);
+        set_checksum(&mut block);
+        block
+    }
+
+    #[test]
+    fn octal_and_base256_sizes_are_read() {
+        assert_eq!(HeaderBlock(&with_size(b"00000000017\0")).size(), Ok(15));
+        assert_eq!(HeaderBlock(&with_size(b"     17 \0")).size(), Ok(15));
+        let big = with_size(&[0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1]);
+        assert_eq!(HeaderBlock(&big).size(), Ok((2 << 32) + 1));
+    }
+
+    #[test]
+    fn numbers_that_only_python_would_take_are_damage() {
+        for field in [
+            &b"0o17\0"[..],
+            b"1_7\0",
+            b"-17\0",
+            b"19\0",
+            &[0xff; 12],
+            &[0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        ] {
+            assert!(HeaderBlock(&with_size(field)).size().is_err(), "{field:?} was taken for a size");
+        }
+    }
+
+    #[test]
+    fn a_size_written_is_the_size_read() {
+        for size in [0, 1, (1 << 33) - 1, 1 << 33, (1 << 33) + 1, u64::from(u32::MAX) * 1000] {
+            let mut block = [0u8; BLOCK];
+            set_size(&mut block, size);
+            assert_eq!(HeaderBlock(&block).size(), Ok(size));
+            assert!(HeaderBlock(&block).checksum_fits());
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_breaks_the_checksum() {
+        let mut block = with_size(b"17\0");
+        block[3] ^= 1;
+        assert!(!HeaderBlock(&block).checksum_fits());
+    }
+
+    #[test]
+    fn a_prefix_under_a_gnu_mark_is_refused() {
+        let mut block = [0u8; BLOCK];
+        block[0] = b'n';
+        block[345] = b'p';
+        block[257..263].copy_from_slice(b"ustar\0");
+        assert_eq!(HeaderBlock(&block).name(), Ok(b"p/n".to_vec()));
+        block[257..265].copy_from_slice(b"ustar  \0");
+        assert!(matches!(HeaderBlock(&block).name(), Err(TarError::Refused(_))));
+    }
+}

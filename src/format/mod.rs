@@ -1,0 +1,11 @@
+//! The formats: the outer tar, `backup.json`, SecureTar headers, and the
+//! entries of the inner tars. Everything here is about bytes; nothing decides.
+
+pub mod assemble;
+pub mod block;
+pub mod entry;
+pub mod manifest;
+pub mod outer;
+pub mod pax;
+mod raw_json;
+pub mod secure;

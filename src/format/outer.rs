@@ -1,0 +1,294 @@
+//! The outer tar: which members it has and where, byte for byte.
+//!
+//! Read strictly. Where Home Assistant's own readers would stop silently or see
+//! something else, this reader says so instead.
+
+use super::assemble::{Assembler, Header, Step};
+use super::block::{BLOCK, EntryKind, TarError, padding, set_size};
+use super::secure::{self, SecureHeader};
+use crate::error::{Error, Result, escape};
+use crate::pipe::Input;
+
+/// Python's `tarfile` pads an archive with zeros to a multiple of this many bytes.
+pub const RECORD: u64 = 10_240;
+
+/// More members than this are no backup, but an attempt on the memory.
+const MAX_MEMBERS: usize = 100_000;
+
+/// One member of the outer tar.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its header, complete and raw.
+    pub header: Header,
+    /// Where the header begins in the file.
+    pub header_at: u64,
+    /// Bytes of data: what the header says, or the recovered truth when `stale` is set.
+    pub size: u64,
+    /// True when the header's size is one that Home Assistant left behind (supervisor#7034).
+    pub stale: bool,
+}
+
+impl Member {
+    /// Where the data begins in the file.
+    pub fn data_at(&self) -> u64 {
+        self.header_at + self.header.raw.len() as u64
+    }
+
+    /// Where the next header begins.
+    pub fn end(&self) -> u64 {
+        // A hostile size must not wrap around; no file reaches the cap.
+        self.data_at().saturating_add(self.size).saturating_add(padding(self.size))
+    }
+
+    /// Bytes that the member takes in the file: header, data and padding.
+    pub fn stored(&self) -> u64 {
+        self.end() - self.header_at
+    }
+
+    /// Its name, safe to print.
+    pub fn display_name(&self) -> String {
+        escape(&self.header.name)
+    }
+
+    /// The header for the same member with `size` bytes of data.
+    ///
+    /// All else stays byte for byte; a PAX size, which would win over the new
+    /// one, is taken out.
+    ///
+    /// # Errors
+    /// `Internal` when the header is not made of blocks.
+    pub fn header_with_size(&self, size: u64) -> Result<Vec<u8>> {
+        let mut raw = if self.header.has_pax_size() { without_pax_size(&self.header) } else { self.header.raw.clone() };
+        let main = raw.last_chunk_mut::<BLOCK>().ok_or_else(|| Error::new(crate::Kind::Internal, "a header without blocks"))?;
+        set_size(main, size);
+        Ok(raw)
+    }
+}
+
+/// Rewrites the PAX block of a header without its size records. The blocks
+/// before the records keep everything but their own size.
+fn without_pax_size(header: &Header) -> Vec<u8> {
+    let mut records = Vec::new();
+    for (key, value) in header.pax.iter().filter(|(key, _)| key != b"size") {
+        super::pax::write(key, value, &mut records);
+    }
+    let mut out = Vec::new();
+    let mut blocks = header.raw.as_chunks::<BLOCK>().0.iter();
+    while let Some(block) = blocks.next() {
+        let view = super::block::HeaderBlock(block);
+        let is_pax = matches!(view.flag(), b'x' | b'X');
+        let is_extension = is_pax || matches!(view.flag(), b'L' | b'K');
+        let old: Vec<_> = if is_extension {
+            let count = view.size().unwrap_or(0).div_ceil(BLOCK as u64);
+            blocks.by_ref().take(usize::try_from(count).unwrap_or(0)).collect()
+        } else {
+            Vec::new()
+        };
+        if !is_pax {
+            out.extend_from_slice(block);
+            old.into_iter().for_each(|b| out.extend_from_slice(b));
+        } else if !records.is_empty() {
+            let mut head = *block;
+            set_size(&mut head, records.len() as u64);
+            out.extend_from_slice(&head);
+            out.extend_from_slice(&records);
+            out.resize(out.len() + usize::try_from(padding(records.len() as u64)).unwrap_or(0), 0);
+        }
+    }
+    out
+}
+
+/// What the outer tar holds.
+#[derive(Debug)]
+pub struct Outer {
+    /// The members, in file order.
+    pub members: Vec<Member>,
+    /// What the user should know: missing end, bytes after the end, stale sizes.
+    pub warnings: Vec<String>,
+}
+
+/// Reads every header of the outer tar. Data is skipped, not read.
+///
+/// # Errors
+/// `Damaged`, `Refused` or `InputIo`, with the member and the offset.
+pub fn scan(input: &Input) -> Result<Outer> {
+    refuse_other_formats(input)?;
+    let mut scan = Scan { input, at: 0, outer: Outer { members: Vec::new(), warnings: Vec::new() } };
+    scan.run()?;
+    Ok(scan.outer)
+}
+
+fn refuse_other_formats(input: &Input) -> Result<()> {
+    let mut head = [0u8; BLOCK];
+    let got = input.read_at(0, &mut head)?;
+    if got == 0 {
+        return Err(Error::damaged("the file is empty").at(0));
+    }
+    let named = [
+        (&[0x1f, 0x8b][..], "gzip"),
+        (b"PK\x03\x04", "zip"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+        (b"BZh", "bzip2"),
+        (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
+        (b"SecureTar", "a single SecureTar archive"),
+    ];
+    match named.iter().find(|(magic, _)| head.starts_with(magic)) {
+        Some((_, name)) => Err(Error::refused(format!("this is not a backup but {name}"))
+            .at(0)
+            .advice("A Home Assistant backup is an uncompressed .tar; unpack this file first, or give the backup itself.")),
+        None => Ok(()),
+    }
+}
+
+struct Scan<'a> {
+    input: &'a Input,
+    at: u64,
+    outer: Outer,
+}
+
+impl Scan<'_> {
+    fn run(&mut self) -> Result<()> {
+        while let Some(header) = self.next_header()? {
+            self.add(header)?;
+        }
+        if self.outer.members.is_empty() {
+            return Err(Error::damaged("there is no member in this file").at(0));
+        }
+        Ok(())
+    }
+
+    fn next_header(&mut self) -> Result<Option<(u64, Header)>> {
+        let mut assembler = Assembler::default();
+        let mut start = self.at;
+        loop {
+            let Some(block) = self.block(&assembler)? else { return Ok(None) };
+            let step = assembler.push(&block).map_err(|e| self.explain(e))?;
+            self.at += BLOCK as u64;
+            match step {
+                Step::More => {}
+                Step::Header(header) => return Ok(Some((start, *header))),
+                Step::Global(_) => {
+                    return Err(Error::refused("a global PAX header in the outer tar; Home Assistant writes none").at(start));
+                }
+                Step::End => {
+                    self.after_the_end()?;
+                    return Ok(None);
+                }
+            }
+            if assembler.is_idle() {
+                start = self.at;
+            }
+        }
+    }
+
+    /// The next block, or `None` where the file ends without end blocks.
+    fn block(&mut self, assembler: &Assembler) -> Result<Option<[u8; BLOCK]>> {
+        let mut block = [0u8; BLOCK];
+        let got = self.input.read_at(self.at, &mut block)?;
+        if got == BLOCK {
+            return Ok(Some(block));
+        }
+        if got > 0 || !assembler.is_idle() {
+            return Err(self.place(Error::damaged(format!("the file ends inside a tar header: {got} of {BLOCK} bytes are there"))));
+        }
+        self.outer.warnings.push("The two blocks of zeros that end a tar are missing; all members are complete.".into());
+        Ok(None)
+    }
+
+    fn add(&mut self, (header_at, header): (u64, Header)) -> Result<()> {
+        if !matches!(header.kind, EntryKind::File | EntryKind::Directory) {
+            let what = format!("the member is a {}, not a file", header.kind.name());
+            return Err(Error::refused(what).in_part(escape(&header.name)).at(header_at));
+        }
+        if self.outer.members.len() == MAX_MEMBERS {
+            return Err(Error::refused(format!("more than {MAX_MEMBERS} members")).at(header_at));
+        }
+        let size = header.size;
+        let mut member = Member { header, header_at, size, stale: false };
+        if member.header.has_pax_size() && !self.leads_to_a_header(member.end())? {
+            self.recover_size(&mut member)?;
+        }
+        let data_end = member.data_at().saturating_add(member.size);
+        if data_end > self.input.len() {
+            let there = self.input.len().saturating_sub(member.data_at());
+            return Err(Error::damaged(format!("the file ends inside this member: {there} of {} bytes are there", member.size))
+                .in_part(member.display_name())
+                .at(self.input.len()));
+        }
+        // A last member without its padding is complete all the same.
+        self.at = member.end().min(self.input.len());
+        self.outer.members.push(member);
+        Ok(())
+    }
+
+    /// True when a header or an end block stands at `at`, or the file ends there.
+    fn leads_to_a_header(&self, at: u64) -> Result<bool> {
+        let mut block = [0u8; BLOCK];
+        let got = self.input.read_at(at, &mut block)?;
+        let view = super::block::HeaderBlock(&block);
+        Ok((got == 0 && at == self.input.len()) || (got == BLOCK && (view.is_zero() || view.checksum_fits())))
+    }
+
+    /// Home Assistant has copied members while it encrypted them and kept the
+    /// PAX size of before, so that the record is too small by the overhead. The
+    /// SecureTar header says how long the plaintext is, hence the ciphertext.
+    fn recover_size(&self, member: &mut Member) -> Result<()> {
+        let mut head = [0u8; secure::MAX_HEADER];
+        let got = self.input.read_at(member.data_at(), &mut head)?;
+        let layer = secure::sniff(head.get(..got).unwrap_or_default(), true);
+        if let Ok(secure::Layer::Secure(header @ (SecureHeader::V2 { .. } | SecureHeader::V3 { .. }))) = layer
+            && let Some(true_size) = header.member_len()
+        {
+            let candidate = Member { size: true_size, stale: true, ..member.clone() };
+            if candidate.end() <= self.input.len() && self.leads_to_a_header(candidate.end())? {
+                *member = candidate;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn after_the_end(&mut self) -> Result<()> {
+        let (first, count) = self.trailing_bytes()?;
+        let Some(first) = first else { return Ok(()) };
+        let mut block = [0u8; BLOCK];
+        // A second archive would start on a block boundary.
+        let start = first - first % BLOCK as u64;
+        if self.input.read_at(start, &mut block)? == BLOCK && super::block::HeaderBlock(&block).checksum_fits() {
+            return Err(Error::refused("a second archive follows the end of this one")
+                .at(start)
+                .advice("Two backups were put into one file; split them first."));
+        }
+        self.outer
+            .warnings
+            .push(format!("{count} bytes that belong to nothing follow the end of the backup; they are left out of any copy."));
+        Ok(())
+    }
+
+    /// The first byte that is not zero after the end, and how many bytes there are from it on.
+    fn trailing_bytes(&self) -> Result<(Option<u64>, u64)> {
+        let mut buf = vec![0u8; 1 << 20];
+        let mut at = self.at;
+        loop {
+            let got = self.input.read_at(at, &mut buf)?;
+            let Some(read) = buf.get(..got).filter(|read| !read.is_empty()) else { return Ok((None, 0)) };
+            if let Some(first) = read.iter().position(|&b| b != 0) {
+                let first = at + first as u64;
+                return Ok((Some(first), self.input.len() - first));
+            }
+            at += got as u64;
+        }
+    }
+
+    fn explain(&self, error: TarError) -> Error {
+        self.place(error.into())
+    }
+
+    fn place(&self, error: Error) -> Error {
+        let error = error.at(self.at);
+        match self.outer.members.last() {
+            Some(last) => error.in_part(format!("after {}", last.display_name())),
+            None => error,
+        }
+    }
+}

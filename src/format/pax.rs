@@ -1,0 +1,83 @@
+//! PAX extended header records (POSIX.1-2017 pax, "pax Extended Header"):
+//! `LENGTH KEY=VALUE\n`, the length counting itself.
+
+use super::block::TarError;
+
+/// One keyword and its value, as bytes.
+pub type Record = (Vec<u8>, Vec<u8>);
+
+/// Reads every record of an extended header, in order.
+///
+/// # Errors
+/// `Damaged` when a length does not lead from one record to the next.
+pub fn parse(mut data: &[u8]) -> Result<Vec<Record>, TarError> {
+    let mut records = Vec::new();
+    while !data.is_empty() {
+        let (record, rest) = first(data).ok_or_else(|| TarError::damaged("a PAX record has a wrong length"))?;
+        records.push(record);
+        data = rest;
+    }
+    Ok(records)
+}
+
+fn first(data: &[u8]) -> Option<(Record, &[u8])> {
+    let space = data.iter().take(20).position(|&b| b == b' ')?;
+    let length: usize = digits(data.get(..space)?)?.try_into().ok()?;
+    let (record, rest) = data.split_at_checked(length)?;
+    let body = record.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = body.iter().position(|&b| b == b'=').filter(|&at| at > 0)?;
+    let (key, value) = body.split_at_checked(equals)?;
+    Some(((key.to_vec(), value.get(1..)?.to_vec()), rest))
+}
+
+/// Plain decimal digits and nothing else: Python's `int()` would also take
+/// `2_000` and surrounding spaces, other readers would not.
+pub fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Writes one record, its length included.
+pub fn write(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    // The length counts its own digits: the first guess is at most one too short.
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + rest.to_string().len();
+    length = rest + length.to_string().len();
+    out.extend_from_slice(length.to_string().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(key);
+    out.push(b'=');
+    out.extend_from_slice(value);
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_written_are_the_records_read() {
+        for len in [0, 1, 5, 88, 89, 90, 91, 92, 980, 990, 991, 992, 993, 994, 995, 9985, 9990] {
+            let value = vec![b'v'; len];
+            let mut data = Vec::new();
+            write(b"path", &value, &mut data);
+            write(b"size", b"12", &mut data);
+            let expected = vec![(b"path".to_vec(), value), (b"size".to_vec(), b"12".to_vec())];
+            assert_eq!(parse(&data), Ok(expected), "value of {len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_value_may_hold_newlines_and_equals_signs() {
+        assert_eq!(parse(b"12 a=b\nc=d\n\n"), Ok(vec![(b"a".to_vec(), b"b\nc=d\n".to_vec())]));
+    }
+
+    #[test]
+    fn wrong_lengths_are_damage() {
+        for data in [&b"0 a=b\n"[..], b"5 a=b\n", b"7 a=b\n", b"x a=b\n", b"6 a=b ", b"6 =ab\n", b"6 abc\n", b"6 a=b\n\0"] {
+            assert!(parse(data).is_err(), "{data:?} was taken for records");
+        }
+    }
+}

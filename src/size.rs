@@ -1,0 +1,78 @@
+//! Byte counts as people write and read them.
+
+use bytesize::ByteSize;
+
+/// What Home Assistant Cloud is taken to accept: 5 GB. No byte count is
+/// published; the decimal reading is the safe one.
+pub const CLOUD_LIMIT: u64 = 5_000_000_000;
+
+/// Reads `5GB` (decimal), `5GiB` (binary), `720MB` or a plain byte count.
+///
+/// # Errors
+/// A sentence for the user when the text is no size, or zero.
+pub fn parse(text: &str) -> Result<u64, String> {
+    let size: ByteSize = text.trim().parse().map_err(|_| format!("'{text}' is not a size; write for example 5GB, 4.7GiB or 5000000000"))?;
+    if size.as_u64() == 0 {
+        return Err("a size of zero makes no sense here".into());
+    }
+    Ok(size.as_u64())
+}
+
+/// A size in decimal units with three significant digits or so: `4.21 GB`.
+pub fn decimal(bytes: u64) -> String {
+    scaled(bytes, 1000.0, ["B", "kB", "MB", "GB", "TB", "PB"])
+}
+
+/// A size in binary units: `3.92 GiB`.
+pub fn binary(bytes: u64) -> String {
+    scaled(bytes, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
+}
+
+/// Both, where it matters: `4.21 GB (3.92 GiB)`.
+pub fn both(bytes: u64) -> String {
+    format!("{} ({})", decimal(bytes), binary(bytes))
+}
+
+fn scaled(bytes: u64, base: f64, units: [&str; 6]) -> String {
+    if (bytes as f64) < base {
+        return format!("{bytes} {}", units[0]);
+    }
+    let mut value = bytes as f64;
+    let mut unit = units[0];
+    for next in &units[1..] {
+        // Rounded to two digits, so that 999.999 kB becomes 1.00 MB.
+        if value < base - 0.005 {
+            break;
+        }
+        value /= base;
+        unit = next;
+    }
+    format!("{value:.2} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_and_binary_units_are_told_apart() {
+        assert_eq!(parse("5GB"), Ok(5_000_000_000));
+        assert_eq!(parse("5GiB"), Ok(5 << 30));
+        assert_eq!(parse("5000000000"), Ok(CLOUD_LIMIT));
+        assert_eq!(parse("720 MB"), Ok(720_000_000));
+    }
+
+    #[test]
+    fn nonsense_is_not_a_size() {
+        for text in ["", "five", "-1GB", "0", "5XB"] {
+            assert!(parse(text).is_err(), "{text} was taken for a size");
+        }
+    }
+
+    #[test]
+    fn rounding_carries_into_the_next_unit() {
+        assert_eq!(decimal(999), "999 B");
+        assert_eq!(decimal(999_999), "1.00 MB");
+        assert_eq!(both(4_213_000_000), "4.21 GB (3.92 GiB)");
+    }
+}
