@@ -1,0 +1,54 @@
+//! What can be wrong with a gzip stream.
+
+use crate::Error;
+
+/// A gzip stream that cannot be read. Offsets count bytes of the compressed stream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GzipError {
+    /// The first bytes are no gzip header.
+    #[error("the part is not compressed with gzip")]
+    NotGzip,
+    /// The stream ends early.
+    #[error("the compressed data ends too early, at byte {offset} of the stream")]
+    Truncated {
+        /// Where it ends.
+        offset: u64,
+    },
+    /// The deflate data make no sense.
+    #[error("the compressed data are damaged near byte {offset} of the stream")]
+    BadDeflate {
+        /// Up to where they were read.
+        offset: u64,
+    },
+    /// The contents do not have the checksum or the size that the trailer states.
+    #[error("the contents do not match their {what}; the trailer is at byte {offset} of the stream")]
+    BadTrailer {
+        /// `checksum` or `size`.
+        what: &'static str,
+        /// Where the trailer begins.
+        offset: u64,
+    },
+    /// An edit does not fit the plaintext: a mistake of ours, not of the input.
+    #[error("an edit reaches beyond the end of the data")]
+    BadEdit,
+    /// A compression thread ended without a result.
+    #[error("a compression thread was lost")]
+    LostWorker,
+}
+
+impl From<GzipError> for std::io::Error {
+    fn from(error: GzipError) -> Self {
+        Self::other(error)
+    }
+}
+
+impl From<GzipError> for Error {
+    fn from(error: GzipError) -> Self {
+        let message = error.to_string();
+        match error {
+            GzipError::BadEdit | GzipError::LostWorker => Self::new(crate::Kind::Internal, message),
+            _ => Self::damaged(message),
+        }
+        .caused_by(error)
+    }
+}

@@ -1,0 +1,15 @@
+//! gzip (RFC 1952) and deflate (RFC 1951): reading a stream with the place of every
+//! byte in it, writing one as a single member on all cores, and taking bytes out.
+
+mod deflate;
+mod edit;
+mod error;
+mod header;
+mod inflate;
+mod recompress;
+
+pub use deflate::GzipWriter;
+pub use edit::{Edit, EditBuffer, Filter};
+pub use error::GzipError;
+pub use inflate::{Gunzip, Summary, Trailer};
+pub use recompress::{copy_plain, rewrite};

@@ -1,0 +1,168 @@
+//! The input file: opened once, for reading only, read at positions, and checked
+//! for changes that happened meanwhile.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Kind, Result};
+
+/// An open file that is only ever read, and only at explicit positions, so that
+/// threads can share it.
+#[derive(Debug)]
+pub struct Input {
+    file: File,
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(meta: &std::fs::Metadata) -> Self {
+        Self { device: meta.dev(), inode: meta.ino(), size: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
+
+impl Input {
+    /// Opens a regular file.
+    ///
+    /// # Errors
+    /// [`Kind::InputIo`] when it cannot be opened, [`Kind::Refused`] when it is not a regular file.
+    pub fn open(path: &Path) -> Result<Arc<Self>> {
+        let fail = |e: io::Error| Error::input(e, &format!("cannot open {}", path.display())).advice("Check the path and the permissions.");
+        // Looked at before it is opened: opening a FIFO would wait for a writer.
+        let meta = std::fs::metadata(path).map_err(fail)?;
+        if !meta.is_file() {
+            return Err(Error::refused(format!("{} is not a regular file", path.display()))
+                .advice("haslim reads a backup at many places at once; save it to a file first."));
+        }
+        let file = File::open(path).map_err(fail)?;
+        Self::from_file(file, path)
+    }
+
+    /// Takes a file that is open already, for example an output that has no name yet.
+    ///
+    /// # Errors
+    /// [`Kind::InputIo`] when its metadata cannot be read.
+    pub fn from_file(file: File, path: &Path) -> Result<Arc<Self>> {
+        let meta = file.metadata().map_err(|e| Error::input(e, "cannot look at the file"))?;
+        Ok(Arc::new(Self { stamp: Stamp::of(&meta), file, path: path.to_owned() }))
+    }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its size in bytes when it was opened.
+    pub fn len(&self) -> u64 {
+        self.stamp.size
+    }
+
+    /// True for a file without bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Device and inode, to tell whether another path is the same file.
+    pub fn identity(&self) -> (u64, u64) {
+        (self.stamp.device, self.stamp.inode)
+    }
+
+    /// The file itself, for copies inside the kernel.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Reads up to `buf.len()` bytes at `offset`; fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// [`Kind::InputIo`] with the offset.
+    pub fn read_at(&self, mut offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, offset) {
+                Ok(0) => break,
+                Ok(n) => {
+                    filled += n;
+                    offset += n as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::input(e, &format!("reading {} failed", self.path.display())).at(offset)),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Reads exactly `buf.len()` bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Damaged`] when the file ends before, [`Kind::InputIo`] when reading fails.
+    pub fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        let got = self.read_at(offset, buf)?;
+        if got < buf.len() {
+            return Err(Error::damaged(format!("the file ends after {} of {} bytes that should be here", got, buf.len())).at(offset));
+        }
+        Ok(())
+    }
+
+    /// A reader over `len` bytes from `start`.
+    pub fn window(self: &Arc<Self>, start: u64, len: u64) -> Window {
+        Window { input: Arc::clone(self), at: start, end: start.saturating_add(len) }
+    }
+
+    /// Makes sure that the file is still what was opened.
+    ///
+    /// # Errors
+    /// [`Kind::InputIo`] when it grew, shrank, was written to, or its path now names another file.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let now = self.file.metadata().map_err(|e| Error::input(e, "cannot look at the backup again"))?;
+        let named = std::fs::metadata(&self.path).map_err(|e| Error::input(e, "the backup is gone from its place"))?;
+        if Stamp::of(&now) != self.stamp || Stamp::of(&named) != self.stamp {
+            return Err(Error::new(Kind::InputIo, "the backup changed while it was being read")
+                .advice("Wait until Home Assistant has finished writing it, then try again."));
+        }
+        Ok(())
+    }
+}
+
+/// A range of the input as a reader. Ends early, with `UnexpectedEof`, when the
+/// file does.
+#[derive(Debug)]
+pub struct Window {
+    input: Arc<Input>,
+    at: u64,
+    end: u64,
+}
+
+impl Window {
+    /// The position in the file of the next byte.
+    pub fn position(&self) -> u64 {
+        self.at
+    }
+}
+
+impl Read for Window {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let want = left.min(buf.len());
+        let Some(buf) = buf.get_mut(..want).filter(|buf| !buf.is_empty()) else { return Ok(0) };
+        let got = self.input.read_at(self.at, buf).map_err(Error::into_io)?;
+        if got == 0 {
+            let missing = self.end - self.at;
+            return Err(Error::damaged(format!("the file ends {missing} bytes too early")).at(self.at).into_io());
+        }
+        self.at += got as u64;
+        Ok(got)
+    }
+}

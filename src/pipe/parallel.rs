@@ -1,0 +1,39 @@
+//! The same work on many items, on a few threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Runs `work` once for every index in `order`, which must hold each of
+/// `0..order.len()` once, taking them in that order on up to `threads` threads.
+/// Gives the results by index, whatever order they were ready in.
+///
+/// # Panics
+/// Passes on a panic of `work`.
+pub fn each<R: Send>(threads: usize, order: &[usize], work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(order.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, order.len().max(1)) {
+            scope.spawn(|| {
+                while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = work(at);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn results_come_by_index_for_any_number_of_threads() {
+        for threads in [0, 1, 2, 9] {
+            assert_eq!(super::each(threads, &[2, 0, 1], |at| at * 10), [0, 10, 20]);
+        }
+        assert!(super::each(2, &[], |at| at).is_empty());
+    }
+}

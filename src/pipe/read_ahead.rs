@@ -1,0 +1,142 @@
+//! Reads on a thread of its own, so that what follows (decoding, walking) runs
+//! at the same time.
+
+use std::io::{self, Read};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// One buffer's size in bytes: SecureTar's v3 chunk, so that a chunk is one hand-over.
+pub const BUFFER: usize = 1 << 20;
+/// How many buffers go round.
+const BUFFERS: usize = 4;
+
+/// A reader whose bytes come from another thread, in order.
+///
+/// Memory: four buffers of 1 MiB go round. When all are full the reading thread
+/// waits; when all are empty the consumer does. An error is delivered after the
+/// bytes that came before it. Dropping it ends the thread after at most one more read.
+pub struct ReadAhead<R> {
+    full: Option<Receiver<io::Result<Vec<u8>>>>,
+    empty: Sender<Vec<u8>>,
+    current: Vec<u8>,
+    taken: usize,
+    thread: Option<JoinHandle<R>>,
+}
+
+impl<R: Read + Send + 'static> ReadAhead<R> {
+    /// Starts reading.
+    ///
+    /// # Errors
+    /// When the system gives no further thread.
+    pub fn new(reader: R) -> io::Result<Self> {
+        let (give_full, full) = bounded(BUFFERS);
+        let (empty, take_empty) = bounded(BUFFERS);
+        for _ in 0..BUFFERS {
+            // The channel has room for all of them.
+            let _ = empty.send(Vec::new());
+        }
+        let thread = std::thread::Builder::new().name("read".into()).spawn(move || fill(reader, &take_empty, &give_full))?;
+        Ok(Self { full: Some(full), empty, current: Vec::new(), taken: 0, thread: Some(thread) })
+    }
+
+    /// Ends the thread and gives the reader back, for questions about how it
+    /// ended; `None` when the thread died.
+    pub fn into_inner(mut self) -> Option<R> {
+        self.full = None;
+        self.thread.take()?.join().ok()
+    }
+}
+
+fn fill<R: Read>(mut reader: R, empty: &Receiver<Vec<u8>>, full: &Sender<io::Result<Vec<u8>>>) -> R {
+    while let Ok(mut buffer) = empty.recv() {
+        buffer.clear();
+        let outcome = reader.by_ref().take(BUFFER as u64).read_to_end(&mut buffer);
+        let done = buffer.is_empty() || outcome.is_err();
+        // A closed channel means that nobody wants more.
+        if !buffer.is_empty() && full.send(Ok(buffer)).is_err() {
+            break;
+        }
+        if let Err(error) = outcome {
+            let _ = full.send(Err(error));
+        }
+        if done {
+            break;
+        }
+    }
+    reader
+}
+
+impl<R> Read for ReadAhead<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.current.len() && !self.next_buffer()? {
+            return Ok(0);
+        }
+        let n = self.current.get(self.taken..).unwrap_or_default().read(out)?;
+        self.taken += n;
+        Ok(n)
+    }
+}
+
+impl<R> ReadAhead<R> {
+    fn next_buffer(&mut self) -> io::Result<bool> {
+        let Some(Ok(next)) = self.full.as_ref().map(Receiver::recv) else { return Ok(false) };
+        let used = std::mem::replace(&mut self.current, next?);
+        self.taken = 0;
+        // The thread may have ended; then nobody needs the buffer.
+        let _ = self.empty.try_send(used);
+        Ok(true)
+    }
+}
+
+impl<R> Drop for ReadAhead<R> {
+    fn drop(&mut self) {
+        self.full = None;
+        if let Some(thread) = self.thread.take() {
+            // Wakes a thread that waits for an empty buffer.
+            let (closed, _) = bounded(0);
+            self.empty = closed;
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn bytes_arrive_in_order_and_the_reader_comes_back() {
+        let data: Vec<u8> = (0..3 * BUFFER + 17).map(|i| (i % 251) as u8).collect();
+        let mut ahead = ReadAhead::new(io::Cursor::new(data.clone())).unwrap();
+        let mut got = Vec::new();
+        ahead.read_to_end(&mut got).unwrap();
+        assert!(got == data, "bytes were lost or reordered");
+        assert_eq!(ahead.into_inner().unwrap().position(), data.len() as u64);
+    }
+
+    #[test]
+    fn an_error_comes_after_the_bytes_before_it() {
+        struct Failing(u8);
+        impl Read for Failing {
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                if self.0 == 0 {
+                    return Err(io::Error::other("broken"));
+                }
+                self.0 -= 1;
+                buf[0] = self.0;
+                Ok(1)
+            }
+        }
+        let mut ahead = ReadAhead::new(Failing(3)).unwrap();
+        let mut got = Vec::new();
+        assert!(ahead.read_to_end(&mut got).is_err());
+        assert_eq!(got, [2, 1, 0]);
+    }
+
+    #[test]
+    fn dropping_it_unread_ends_the_thread() {
+        drop(ReadAhead::new(io::repeat(1)).unwrap());
+    }
+}
