@@ -1,0 +1,192 @@
+//! The catalogue: built in, plus what the user adds or switches off.
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+use globset::{Glob, GlobBuilder};
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::error::{RulesError, line_of};
+use super::rule::{Never, RawRule, Rule};
+
+/// The rules in order of precedence, and the never-drop list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Catalogue {
+    /// Version of the built-in catalogue: goes up when a rule changes.
+    pub version: u32,
+    /// The user's rules first, then the built-in ones; the first that applies wins.
+    rules: Vec<Rule>,
+    /// What no rule can take.
+    never: Vec<Never>,
+}
+
+/// Where a rule stands in its catalogue: two bytes, for plans with millions of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleIndex(u16);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BuiltinFile {
+    version: u32,
+    rule: Vec<RawRule>,
+    never: Vec<Never>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserFile {
+    #[serde(default)]
+    disable: Vec<Spanned<String>>,
+    #[serde(default)]
+    rule: Vec<RawRule>,
+}
+
+impl Catalogue {
+    /// The catalogue that is part of the program, parsed once.
+    ///
+    /// # Errors
+    /// Only if the program was built with a broken catalogue, which its tests prevent.
+    pub fn builtin() -> Result<&'static Self, RulesError> {
+        static BUILTIN: OnceLock<Result<Catalogue, RulesError>> = OnceLock::new();
+        BUILTIN.get_or_init(|| Self::parse(include_str!("catalogue.toml"))).as_ref().map_err(Clone::clone)
+    }
+
+    fn parse(text: &str) -> Result<Self, RulesError> {
+        let file: BuiltinFile = toml::from_str(text).map_err(|e| RulesError::syntax(text, &e))?;
+        let rules = checked(text, file.rule, &[])?;
+        for never in &file.never {
+            let problem = globs_problem(&never.component, &never.globs, &never.except);
+            refuse(text, &never.id, 0, problem)?;
+        }
+        Ok(Self { version: file.version, rules, never: file.never })
+    }
+
+    /// The built-in catalogue with a user's file on top.
+    ///
+    /// The file may hold `disable = ["id", …]` and any number of `[[rule]]`
+    /// tables; `id`, `component`, `globs` and `class` are mandatory in them. The
+    /// user's rules come before the built-in ones. The never-drop list cannot be changed.
+    ///
+    /// # Errors
+    /// What is wrong with the file, with the line and the rule's id.
+    pub fn with_user_file(text: &str) -> Result<Self, RulesError> {
+        let builtin = Self::builtin()?;
+        let file: UserFile = toml::from_str(text).map_err(|e| RulesError::syntax(text, &e))?;
+        let mut rules = checked(text, file.rule, &builtin.rules)?;
+        rules.extend(builtin.rules.iter().cloned());
+        for id in &file.disable {
+            let rule = rules.iter_mut().find(|rule| rule.id == *id.get_ref());
+            let line = || line_of(text, id.span().start);
+            rule.ok_or_else(|| RulesError::UnknownRule { line: line(), id: id.get_ref().clone() })?.enabled = false;
+        }
+        Ok(Self { version: builtin.version, rules, never: builtin.never.clone() })
+    }
+
+    /// All rules in order of precedence, those switched off included.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The never-drop list.
+    pub fn never(&self) -> &[Never] {
+        &self.never
+    }
+
+    /// The rule at an index that a [`super::Matcher`] of this catalogue gave.
+    pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
+        self.rules.get(usize::from(index.0))
+    }
+
+    /// The rule of this id.
+    pub fn by_id(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.id == id)
+    }
+
+    /// The rules that are on and whose component is `component`, with their indices.
+    pub(super) fn rules_for(&self, component: &str) -> impl Iterator<Item = (RuleIndex, &Rule)> {
+        // `checked` allows no more than 65,536 rules.
+        (0..=u16::MAX).map(RuleIndex).zip(&self.rules).filter(move |(_, rule)| rule.enabled && component_fits(&rule.component, component))
+    }
+}
+
+/// Whether a component glob means this component.
+pub(super) fn component_fits(glob: &str, component: &str) -> bool {
+    compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(component))
+}
+
+/// Compiles a glob the way the whole catalogue is written: case counts, `*` and
+/// `?` stay inside one name, `**` also stands for no folder at all.
+pub fn compile(glob: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(glob).literal_separator(true).build()
+}
+
+/// Whether a glob is a path typed out in full: only such a glob of the user's
+/// may take what the never-drop list protects.
+pub fn typed_in_full(glob: &str) -> bool {
+    !glob.contains(['*', '?', '[', ']', '{', '}', '\\'])
+}
+
+fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, RulesError> {
+    let mut seen: HashSet<String> = known.iter().map(|rule| rule.id.clone()).collect();
+    let mut rules = Vec::with_capacity(raw.len());
+    for raw in raw {
+        let at = raw.id.span().start;
+        // Only the built-in catalogue itself has nothing below it.
+        let rule = raw.into_rule(!known.is_empty());
+        if !seen.insert(rule.id.clone()) {
+            return Err(RulesError::Duplicate { line: line_of(text, at), id: rule.id });
+        }
+        let full = known.len() + rules.len() >= usize::from(u16::MAX);
+        let problem = if full { Some("there are too many rules".into()) } else { rule_problem(&rule) };
+        refuse(text, &rule.id, at, problem)?;
+        rules.push(rule);
+    }
+    Ok(rules)
+}
+
+fn refuse(text: &str, id: &str, at: usize, problem: Option<String>) -> Result<(), RulesError> {
+    match problem {
+        Some(problem) => Err(RulesError::Invalid { line: line_of(text, at), id: id.into(), problem }),
+        None => Ok(()),
+    }
+}
+
+fn rule_problem(rule: &Rule) -> Option<String> {
+    let id_fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if rule.id.is_empty() || !rule.id.chars().all(id_fits) {
+        return Some("an id is made of lower-case letters, digits and hyphens".into());
+    }
+    if rule.whole_directory && !rule.globs.iter().any(|glob| glob.ends_with("/**")) {
+        return Some("`whole_directory` needs a glob that ends in /**".into());
+    }
+    globs_problem(&rule.component, &rule.globs, &rule.except)
+}
+
+fn globs_problem(component: &str, globs: &[String], except: &[String]) -> Option<String> {
+    if globs.is_empty() {
+        return Some("`globs` is empty".into());
+    }
+    if let Some(problem) = component_problem(component) {
+        return Some(problem);
+    }
+    globs.iter().chain(except).find_map(|glob| glob_problem(glob))
+}
+
+fn component_problem(component: &str) -> Option<String> {
+    const KNOWN: [&str; 6] = ["homeassistant", "supervisor", "media", "share", "ssl", "addons/local"];
+    if let Err(error) = compile(component) {
+        return Some(format!("the component '{component}' is no glob: {}", error.kind()));
+    }
+    let known = KNOWN.contains(&component) || component.starts_with("addon:") || !typed_in_full(component);
+    (!known).then(|| {
+        format!("there is no component '{component}'; write homeassistant, media, share, ssl, addons/local, supervisor or addon:SLUG")
+    })
+}
+
+fn glob_problem(glob: &str) -> Option<String> {
+    if glob.is_empty() || glob.starts_with('/') || glob.starts_with("./") || glob.ends_with('/') {
+        return Some(format!("the glob '{glob}' must be relative, without ./ in front and without / at the end; X/** means all below X"));
+    }
+    compile(glob).err().map(|error| format!("'{glob}' is no glob: {}", error.kind()))
+}

@@ -1,0 +1,156 @@
+//! What a restore does with what is missing, in one sentence per case, for
+//! people. The facts are those of Supervisor's and Core's restore code.
+
+use super::rule::{Condition, Rule};
+
+/// How a component, or a piece of it, is missing from the copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// `media`, `share`, `ssl` or `addons/local` as a whole.
+    WholeFolder,
+    /// Files out of one of these.
+    PartOfFolder,
+    /// Home Assistant's configuration as a whole.
+    WholeConfig,
+    /// Files out of the config directory.
+    PartOfConfig,
+    /// The recorder's default database, with `exclude_database` set in the copy.
+    RecorderDatabase,
+    /// An add-on as a whole.
+    WholeAddon,
+    /// Files out of an add-on.
+    PartOfAddon,
+    /// All of MariaDB's databases, with their directory.
+    MariaDb,
+    /// `image.tar` of an add-on that was built on the system itself.
+    ImageTar,
+    /// The Supervisor's own settings.
+    Supervisor,
+    /// A member that this version does not know.
+    Unknown,
+}
+
+impl Effect {
+    /// What dropping all of `component`, or something out of it, leads to.
+    ///
+    /// `rule` is the rule that takes the piece, if one does; it is not looked at
+    /// when the component goes as a whole.
+    pub fn of(component: &str, whole: bool, rule: Option<&Rule>) -> Self {
+        match component {
+            "media" | "share" | "ssl" | "addons/local" => {
+                if whole {
+                    Self::WholeFolder
+                } else {
+                    Self::PartOfFolder
+                }
+            }
+            "homeassistant" if whole => Self::WholeConfig,
+            "homeassistant" if rule.is_some_and(|r| r.condition == Condition::RecorderDatabase) => Self::RecorderDatabase,
+            "homeassistant" => Self::PartOfConfig,
+            "supervisor" => Self::Supervisor,
+            addon if addon.starts_with("addon:") => {
+                if whole {
+                    Self::WholeAddon
+                } else {
+                    Self::part_of_addon(rule)
+                }
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    fn part_of_addon(rule: Option<&Rule>) -> Self {
+        match rule {
+            Some(rule) if rule.condition == Condition::ImageTar => Self::ImageTar,
+            Some(rule) if rule.id == "mariadb" => Self::MariaDb,
+            _ => Self::PartOfAddon,
+        }
+    }
+
+    /// The sentence for the user.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::WholeFolder => "A restore leaves the live folder as it is; on a new system there is nothing to fill it with.",
+            Self::PartOfFolder => {
+                "A restore empties the live folder first: files that were left out are deleted there too, if they still exist."
+            }
+            Self::WholeConfig => {
+                "A restore leaves the live configuration and history as they are; on a new system there is no configuration to restore."
+            }
+            Self::PartOfConfig => {
+                "A restore empties the config directory first: files that were left out are deleted there too, if they still exist."
+            }
+            Self::RecorderDatabase => {
+                "The copy says that it comes without the database, so a restore keeps the live one; on a new system history begins anew."
+            }
+            Self::WholeAddon => {
+                "The copy is marked as partial, so a restore leaves this add-on as it is; on a new system the add-on will be missing."
+            }
+            Self::PartOfAddon => {
+                "A restore removes the add-on's stored files first: what was left out is deleted there too, if it still exists."
+            }
+            Self::MariaDb => {
+                "A restore removes the add-on's stored files first, its live databases included; MariaDB then begins with new, empty ones."
+            }
+            Self::ImageTar => {
+                "A restore builds the add-on's image again: that needs internet access, and the add-on's repository must still be installed."
+            }
+            Self::Supervisor => "A restore has no Supervisor settings to put back; on a new system they have to be made again.",
+            Self::Unknown => "This version of haslim does not know this part; a restore puts nothing back from what was left out.",
+        }
+    }
+
+    /// A stable name for `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WholeFolder => "whole_folder",
+            Self::PartOfFolder => "part_of_folder",
+            Self::WholeConfig => "whole_config",
+            Self::PartOfConfig => "part_of_config",
+            Self::RecorderDatabase => "recorder_database",
+            Self::WholeAddon => "whole_addon",
+            Self::PartOfAddon => "part_of_addon",
+            Self::MariaDb => "mariadb",
+            Self::ImageTar => "image_tar",
+            Self::Supervisor => "supervisor",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use super::*;
+    use crate::rules::Catalogue;
+
+    #[test]
+    fn every_case_is_reached_from_a_component_and_a_rule() {
+        let rule = |id| Catalogue::builtin().unwrap().by_id(id);
+        let cases = [
+            ("media", true, None, Effect::WholeFolder),
+            ("addons/local", false, None, Effect::PartOfFolder),
+            ("homeassistant", true, rule("ha-recorder"), Effect::WholeConfig),
+            ("homeassistant", false, rule("ha-recorder"), Effect::RecorderDatabase),
+            ("homeassistant", false, rule("ha-recorder-moved"), Effect::PartOfConfig),
+            ("homeassistant", false, None, Effect::PartOfConfig),
+            ("addon:core_mariadb", true, None, Effect::WholeAddon),
+            ("addon:core_mariadb", false, rule("mariadb"), Effect::MariaDb),
+            ("addon:core_mariadb", false, rule("image-tar"), Effect::ImageTar),
+            ("addon:core_mariadb", false, None, Effect::PartOfAddon),
+            ("supervisor", true, None, Effect::Supervisor),
+            ("unknown:x.tar", true, None, Effect::Unknown),
+        ];
+        for (component, whole, rule, expected) in cases {
+            assert_eq!(Effect::of(component, whole, rule), expected, "{component}, whole: {whole}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_folder_warns_that_live_files_go_too() {
+        for effect in [Effect::PartOfFolder, Effect::PartOfConfig, Effect::PartOfAddon] {
+            assert!(effect.sentence().contains("deleted there too"), "{effect:?}");
+        }
+        assert!(Effect::WholeFolder.sentence().contains("leaves the live folder as it is"));
+    }
+}

@@ -1,0 +1,127 @@
+//! Finds the rule for a path.
+
+use std::cell::RefCell;
+
+use globset::{Candidate, GlobSet};
+
+use super::catalogue::{Catalogue, RuleIndex, compile};
+use super::error::RulesError;
+use super::never::{NeverList, Taking};
+use super::rule::Rule;
+
+/// The rules for one component, compiled into one set of globs.
+///
+/// Matching allocates nothing once a thread is warm, so that archives with
+/// millions of entries cost little more than the glob automaton itself. It can
+/// be shared between threads.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    set: GlobSet,
+    /// What each glob of the set is to its rule, in the order of the rules.
+    slots: Vec<Slot>,
+    never: NeverList,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    rule: RuleIndex,
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Takes what it matches.
+    Take(Taking),
+    /// Takes the directory entry above an `X/**`.
+    Entry,
+    /// Spares what it matches from its own rule.
+    Except,
+}
+
+thread_local! {
+    static MATCHED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Matcher {
+    /// Compiles the rules that are on for `component` (an id such as `media` or
+    /// `addon:core_mariadb`), and its never-drop list.
+    ///
+    /// # Errors
+    /// `Compile`, when the glob compiler refuses.
+    pub fn new(catalogue: &Catalogue, component: &str) -> Result<Self, RulesError> {
+        let refused = |e: globset::Error| RulesError::Compile { component: component.into(), message: e.to_string() };
+        let (mut globs, mut slots) = (Vec::new(), Vec::new());
+        for (index, rule) in catalogue.rules_for(component) {
+            for (glob, role) in roles(rule) {
+                globs.push(compile(glob).map_err(refused)?);
+                slots.push(Slot { rule: index, role });
+            }
+        }
+        Ok(Self { set: GlobSet::new(globs).map_err(refused)?, slots, never: NeverList::new(catalogue, component)? })
+    }
+
+    /// The first rule that takes `path`, whatever its condition.
+    ///
+    /// `path` is relative to the component, without `./` and without a slash at
+    /// the end. Directory entries are only taken by globs that take a folder; a
+    /// plan must still keep the entry of a directory in which something is kept.
+    /// What the never-drop list holds back has no rule.
+    pub fn rule_for(&self, path: &[u8], is_dir: bool) -> Option<RuleIndex> {
+        self.rule_where(path, is_dir, |_| true)
+    }
+
+    /// The first rule that takes `path` and that `accept` agrees to: the way to
+    /// check [`super::Condition`]s and to leave classes out without losing the
+    /// rules that come later.
+    pub fn rule_where(&self, path: &[u8], is_dir: bool, accept: impl FnMut(RuleIndex) -> bool) -> Option<RuleIndex> {
+        if path.is_empty() {
+            return None;
+        }
+        // Taken out for the while: `accept` may match paths itself.
+        let mut matched = MATCHED.take();
+        self.set.matches_candidate_into(&Candidate::from_bytes(path), &mut matched);
+        let found = self.choose(&matched, path, is_dir, accept);
+        MATCHED.set(matched);
+        found
+    }
+
+    fn choose(&self, matched: &[usize], path: &[u8], is_dir: bool, mut accept: impl FnMut(RuleIndex) -> bool) -> Option<RuleIndex> {
+        let slots = || matched.iter().filter_map(|&at| self.slots.get(at));
+        let spared = |rule| slots().any(|slot| slot.rule == rule && slot.role == Role::Except);
+        let mut asked = None;
+        for slot in slots() {
+            let taking = match slot.role {
+                Role::Take(Taking::File) if !is_dir => Taking::File,
+                Role::Take(Taking::Folder) => Taking::Folder,
+                Role::Entry if is_dir => Taking::Folder,
+                _ => continue,
+            };
+            if spared(slot.rule) || self.never.reason_when(path, taking).is_some() || asked == Some(slot.rule) {
+                continue;
+            }
+            if accept(slot.rule) {
+                return Some(slot.rule);
+            }
+            asked = Some(slot.rule);
+        }
+        None
+    }
+
+    /// What the never-drop list protects in this component.
+    pub fn never(&self) -> &NeverList {
+        &self.never
+    }
+
+    /// True when no rule names this component: nothing has to be matched.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}
+
+/// The globs of a rule with their roles; the exceptions come last.
+fn roles(rule: &Rule) -> impl Iterator<Item = (&str, Role)> {
+    let takes = rule.globs.iter().map(|glob| (glob.as_str(), Role::Take(Taking::by_glob(glob))));
+    let folders = rule.globs.iter().filter(|_| rule.whole_directory).filter_map(|glob| glob.strip_suffix("/**"));
+    let entries = folders.map(|glob| (glob, Role::Entry));
+    takes.chain(entries).chain(rule.except.iter().map(|glob| (glob.as_str(), Role::Except)))
+}

@@ -1,0 +1,192 @@
+//! One rule of the catalogue, and how it is spelled in TOML.
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+/// What kind of data a rule names, from the most to the least expendable.
+///
+/// The order is the order in which a plan gives things up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Rebuilt or fetched again without anyone's help.
+    Cache,
+    /// Logs and temporary files.
+    Log,
+    /// Backups and other copies inside the backup.
+    Nested,
+    /// Recorded over time: somebody may miss it.
+    History,
+    /// Made or collected by the user.
+    User,
+}
+
+impl Class {
+    /// True for what may go without asking: caches, logs and nested backups.
+    pub fn is_free(self) -> bool {
+        matches!(self, Self::Cache | Self::Log | Self::Nested)
+    }
+
+    /// The word that the catalogue, tables and `--json` use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Log => "log",
+            Self::Nested => "nested",
+            Self::History => "history",
+            Self::User => "user",
+        }
+    }
+}
+
+/// How sure it is that the paths of a rule hold what the rule says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// The path was seen in the source that the rule names.
+    #[default]
+    High,
+    /// The path follows from how the software works; nobody was seen reporting it.
+    Inferred,
+}
+
+/// What must hold, besides the path, before a rule applies. The caller checks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// The path is enough.
+    #[default]
+    None,
+    /// Only as [`super::image_tar_allowed`] says.
+    ImageTar,
+    /// Only when [`super::NestedBackup`] recognised the file's contents.
+    NestedBackup,
+    /// The recorder's default database: whoever drops it must set
+    /// `exclude_database` in `backup.json`, or a restore erases the live history.
+    RecorderDatabase,
+    /// Only when the recorder's `db_url` names this file: see
+    /// [`super::recorder_path`] and [`super::belongs_to_database`].
+    RecorderUrl,
+}
+
+/// One rule: which paths, what they are, and what to tell the user about them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// A stable name: lower-case letters, digits and hyphens.
+    pub id: String,
+    /// The name in plain words.
+    pub title: String,
+    /// A glob over component ids: `homeassistant`, `media`, `addon:*_netdata`.
+    pub component: String,
+    /// The paths, relative to the component. A glob that ends in `/**` takes
+    /// the whole folder; any other glob takes files only.
+    pub globs: Vec<String>,
+    /// Paths that the globs would match but that stay.
+    pub except: Vec<String>,
+    /// What kind of data it is.
+    pub class: Class,
+    /// One plain sentence: what is gone for whoever restores the copy.
+    pub lost: String,
+    /// How to stop it from growing next time.
+    pub prevent: String,
+    /// How sure the paths are.
+    pub confidence: Confidence,
+    /// Where the facts come from: `owner/repo#number`, or a file or site.
+    pub source: String,
+    /// Whether a glob `X/**` takes the directory entry `X` too.
+    pub whole_directory: bool,
+    /// Whether everything the rule matches in a component goes or stays together.
+    pub all_or_nothing: bool,
+    /// What must hold besides the path.
+    pub condition: Condition,
+    /// Paths that the rule must match: its own test, and examples for readers.
+    pub matches: Vec<String>,
+    /// Paths that the rule must leave alone.
+    pub spares: Vec<String>,
+    /// False when the user's file switches the rule off.
+    pub enabled: bool,
+    /// True for a rule from the user's file.
+    pub added: bool,
+}
+
+/// A rule as it stands in TOML.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRule {
+    pub(super) id: Spanned<String>,
+    title: Option<String>,
+    component: String,
+    globs: Vec<String>,
+    #[serde(default)]
+    except: Vec<String>,
+    class: Class,
+    lost: Option<String>,
+    #[serde(default)]
+    prevent: String,
+    #[serde(default)]
+    confidence: Confidence,
+    source: Option<String>,
+    #[serde(default)]
+    whole_directory: bool,
+    #[serde(default)]
+    all_or_nothing: bool,
+    #[serde(default)]
+    condition: Condition,
+    #[serde(default)]
+    matches: Vec<String>,
+    #[serde(default)]
+    spares: Vec<String>,
+}
+
+impl RawRule {
+    /// Fills in what a user's rule may leave out.
+    pub(super) fn into_rule(self, added: bool) -> Rule {
+        let id = self.id.into_inner();
+        Rule {
+            title: self.title.unwrap_or_else(|| id.clone()),
+            component: self.component,
+            globs: self.globs,
+            except: self.except,
+            class: self.class,
+            lost: self.lost.unwrap_or_else(|| "The files that this rule of your own names.".into()),
+            prevent: self.prevent,
+            confidence: self.confidence,
+            source: self.source.unwrap_or_else(|| "your rules file".into()),
+            whole_directory: self.whole_directory,
+            all_or_nothing: self.all_or_nothing,
+            condition: self.condition,
+            matches: self.matches,
+            spares: self.spares,
+            enabled: true,
+            added,
+            id,
+        }
+    }
+}
+
+/// An entry of the never-drop list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Never {
+    /// A stable name.
+    pub id: String,
+    /// A glob over component ids.
+    pub component: String,
+    /// The paths that stay.
+    pub globs: Vec<String>,
+    /// Paths that these globs would match but that rules may take.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// One plain sentence: why.
+    pub reason: String,
+    /// Where the facts come from.
+    pub source: String,
+    /// True when the danger lies in taking single files out of a folder: a glob
+    /// that takes the whole folder is not held back.
+    #[serde(default)]
+    pub unless_whole_folder: bool,
+    /// Paths that must be held back: the entry's own test.
+    pub matches: Vec<String>,
+    /// Paths that must not be held back by this entry.
+    pub spares: Vec<String>,
+}

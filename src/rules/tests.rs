@@ -1,0 +1,355 @@
+//! Every rule against its own examples, the never-drop list against every rule,
+//! and a user's file on top.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn builtin() -> &'static Catalogue {
+    Catalogue::builtin().unwrap()
+}
+
+/// Every component that a component glob stands for, with `*` read as `x`.
+fn components(glob: &str) -> Vec<String> {
+    let Some((before, rest)) = glob.split_once('{') else { return vec![glob.replace('*', "x")] };
+    let (inside, after) = rest.split_once('}').unwrap();
+    inside.split(',').flat_map(|choice| components(&format!("{before}{choice}{after}"))).collect()
+}
+
+/// A path of the catalogue: a slash at its end says directory.
+fn example(text: &str) -> (&[u8], bool) {
+    text.strip_suffix('/').map_or((text.as_bytes(), false), |dir| (dir.as_bytes(), true))
+}
+
+fn id_of(catalogue: &Catalogue, index: Option<RuleIndex>) -> Option<&str> {
+    index.and_then(|index| catalogue.rule(index)).map(|rule| rule.id.as_str())
+}
+
+fn matcher(component: &str) -> Matcher {
+    Matcher::new(builtin(), component).unwrap()
+}
+
+fn rule_for(component: &str, path: &[u8]) -> Option<&'static str> {
+    id_of(builtin(), matcher(component).rule_for(path, false))
+}
+
+#[test]
+fn the_built_in_catalogue_loads() {
+    if let Err(error) = Catalogue::builtin() {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn every_rule_takes_what_it_says_and_spares_what_it_says() {
+    for rule in builtin().rules() {
+        for component in components(&rule.component) {
+            let matcher = matcher(&component);
+            for text in &rule.matches {
+                let (path, is_dir) = example(text);
+                let found = id_of(builtin(), matcher.rule_for(path, is_dir));
+                assert_eq!(found, Some(rule.id.as_str()), "{component}: {text}");
+            }
+            for text in &rule.spares {
+                let (path, is_dir) = example(text);
+                let found = matcher.rule_where(path, is_dir, |index| builtin().rule(index) == Some(rule));
+                assert_eq!(found, None, "{component}: {} takes {text}", rule.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_rule_is_complete() {
+    for rule in builtin().rules() {
+        let id = &rule.id;
+        assert!(!rule.matches.is_empty() && !rule.spares.is_empty(), "{id} has no examples");
+        assert!(rule.title != *id && !rule.added && rule.enabled, "{id}");
+        assert!(!rule.source.is_empty() && !rule.source.contains("your rules"), "{id} has no source");
+        for sentence in [&rule.lost, &rule.prevent] {
+            assert!(sentence.ends_with('.') && sentence.starts_with(char::is_uppercase), "{id}: {sentence}");
+        }
+        for glob in &rule.globs {
+            let used = rule.matches.iter().any(|text| compile(glob).unwrap().compile_matcher().is_match(text.trim_end_matches('/')));
+            assert!(used, "{id}: no example shows {glob}");
+        }
+    }
+}
+
+#[test]
+fn a_glob_that_takes_a_folder_says_so_at_its_end() {
+    for rule in builtin().rules() {
+        for glob in rule.globs.iter().chain(&rule.except) {
+            assert!(!glob.contains("/**,") && !glob.contains("/**}"), "{}: write {glob} as several globs", rule.id);
+        }
+    }
+    for never in builtin().never() {
+        for glob in &never.globs {
+            let inside = glob.split('{').skip(1).filter_map(|rest| rest.split_once('}')).any(|(inside, _)| inside.contains('/'));
+            assert!(!inside, "{}: a slash inside braces of {glob}", never.id);
+        }
+    }
+}
+
+#[test]
+fn the_never_drop_list_holds_what_it_says_and_no_more() {
+    for never in builtin().never() {
+        assert!(never.reason.ends_with('.'), "{}", never.id);
+        for component in components(&never.component) {
+            let list = NeverList::new(builtin(), &component).unwrap();
+            for path in &never.matches {
+                assert_eq!(list.reason(path.as_bytes()), Some(never.reason.as_str()), "{component}: {path}");
+                let dirs = path.match_indices('/').map(|(at, _)| &path[..at]);
+                for dir in dirs.filter(|_| !never.unless_whole_folder) {
+                    assert!(list.guards_dir(dir.as_bytes()), "{component}: {dir} holds {path}");
+                }
+            }
+            for path in &never.spares {
+                assert_ne!(list.reason(path.as_bytes()), Some(never.reason.as_str()), "{component}: {path}");
+            }
+        }
+    }
+}
+
+/// A catalogue with rules that want everything, in front of all others.
+fn greedy() -> Catalogue {
+    let mut text = String::new();
+    for (at, component) in ["*", "addon:*", "addons/local"].iter().enumerate() {
+        for (kind, glob) in ["**", "**/*", "**/*.*", "**/*.log"].iter().enumerate() {
+            text += &format!("[[rule]]\nid = \"all-{at}-{kind}\"\ncomponent = \"{component}\"\nglobs = [\"{glob}\"]\nclass = \"cache\"\n");
+        }
+    }
+    Catalogue::with_user_file(&text).unwrap()
+}
+
+#[test]
+fn the_never_drop_list_beats_every_rule() {
+    let greedy = greedy();
+    for never in builtin().never() {
+        for component in components(&never.component) {
+            for catalogue in [builtin(), &greedy] {
+                let matcher = Matcher::new(catalogue, &component).unwrap();
+                for path in &never.matches {
+                    let found = matcher.rule_for(path.as_bytes(), false);
+                    assert_eq!(id_of(catalogue, found), None, "{component}: {path}");
+                }
+            }
+        }
+    }
+    let media = Matcher::new(&greedy, "media").unwrap();
+    assert_eq!(id_of(&greedy, media.rule_for(b"a/b.c", false)), Some("all-0-0"), "the greedy rules work where nothing is protected");
+}
+
+#[test]
+fn the_greedy_rules_take_no_protected_example_of_any_other_rule() {
+    // Every path of the catalogue that the list protects stays, whoever asks.
+    let greedy = greedy();
+    for rule in builtin().rules() {
+        for component in components(&rule.component) {
+            let matcher = Matcher::new(&greedy, &component).unwrap();
+            for text in rule.matches.iter().chain(&rule.spares) {
+                let (path, is_dir) = example(text);
+                let found = matcher.rule_for(path, is_dir).and_then(|index| greedy.rule(index));
+                let folder = found.is_some_and(|rule| rule.globs.iter().any(|glob| Taking::by_glob(glob) == Taking::Folder));
+                let taking = if folder { Taking::Folder } else { Taking::File };
+                assert!(found.is_none() || matcher.never().reason_when(path, taking).is_none(), "{component}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn special_rules_win_over_broad_ones() {
+    assert_eq!(rule_for("homeassistant", b".git/logs/x.log"), Some("git-history"));
+    assert_eq!(rule_for("homeassistant", b"zigbee2mqtt/log/a/b.log"), Some("z2m-log"));
+    assert_eq!(rule_for("addon:a0d7b954_influxdb", b"data/influxdb/data/_internal/x"), Some("influx-internal"));
+    assert_eq!(rule_for("media", b"frigate/recordings/a.mp4"), Some("frigate-rec"));
+    assert_eq!(rule_for("media", b"llmvision/snapshots/a.mp4"), Some("llmvision-media"));
+}
+
+#[test]
+fn logs_inside_addons_have_no_broad_rule() {
+    for path in [&b"data/x.log"[..], b"data/scrypted.db/000003.log", b"config/app.log"] {
+        assert_eq!(rule_for("addon:09e60fb6_scrypted", path), None);
+    }
+}
+
+#[test]
+fn a_condition_that_does_not_hold_lets_later_rules_speak() {
+    let matcher = matcher("share");
+    let path = b"downloads/old.tar";
+    assert_eq!(id_of(builtin(), matcher.rule_for(path, false)), Some("nested-ha-bak"));
+    let without = matcher.rule_where(path, false, |index| builtin().rule(index).is_some_and(|r| r.condition == Condition::None));
+    assert_eq!(id_of(builtin(), without), Some("downloads"));
+}
+
+#[test]
+fn paths_are_bytes() {
+    assert_eq!(rule_for("media", b"frigate/recordings/\xff\xfe\n\x1b[2J.mp4"), Some("frigate-rec"));
+    assert_eq!(rule_for("media", b"\xff\nx/\xe4.mp4"), Some("media-video"));
+    assert_eq!(rule_for("media", b""), None);
+    assert_eq!(rule_for("media", b"frigate/RECORDINGS/a"), None, "case counts");
+}
+
+#[test]
+fn all_or_nothing_rules_and_whole_directories_are_those_that_need_it() {
+    let ids = |of: fn(&Rule) -> bool| builtin().rules().iter().filter(|r| of(r)).map(|r| r.id.as_str()).collect::<Vec<_>>();
+    assert_eq!(
+        ids(|r| r.all_or_nothing),
+        ["git-history", "ha-recorder", "ha-recorder-moved", "local-git", "mariadb", "influx", "timescale"]
+    );
+    assert_eq!(ids(|r| r.whole_directory), ["git-history", "pycache", "local-git", "mariadb", "timescale"]);
+}
+
+#[test]
+fn classes_are_ordered_from_expendable_to_precious() {
+    let all = [Class::Cache, Class::Log, Class::Nested, Class::History, Class::User];
+    assert!(all.is_sorted());
+    assert_eq!(all.map(Class::is_free), [true, true, true, false, false]);
+}
+
+#[test]
+fn a_component_without_rules_has_an_empty_matcher() {
+    assert!(matcher("ssl").is_empty());
+    assert!(matcher("supervisor").is_empty());
+    assert!(!matcher("addon:anything").is_empty(), "image.tar may be in any add-on");
+}
+
+#[test]
+fn a_million_paths_are_matched_right() {
+    let matcher = matcher("homeassistant");
+    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut path = Vec::new();
+    for at in 0..1_000_000u32 {
+        use std::io::Write;
+        path.clear();
+        match at % 10 {
+            0 => write!(path, ".git/objects/{:02x}/{at:x}", at % 256).unwrap(),
+            1 => write!(path, "custom_components/c{}/__pycache__/m{at}.pyc", at % 97).unwrap(),
+            2 => write!(path, "packages/room{at}.yaml").unwrap(),
+            _ => write!(path, "www/community/card{}/file{at}.js", at % 53).unwrap(),
+        }
+        let id = id_of(builtin(), matcher.rule_for(&path, false)).unwrap_or("kept");
+        *found.entry(id).or_default() += 1;
+    }
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [("git-history", 100_000), ("kept", 800_000), ("pycache", 100_000)]);
+}
+
+#[test]
+fn the_catalogue_goes_to_json_with_the_words_of_the_file() {
+    let json = serde_json::to_value(builtin()).unwrap();
+    let rule = json["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "image-tar").unwrap();
+    assert_eq!((&rule["class"], &rule["condition"], &rule["confidence"]), (&"cache".into(), &"image_tar".into(), &"high".into()));
+    for class in [Class::Cache, Class::Log, Class::Nested, Class::History, Class::User] {
+        assert_eq!(serde_json::to_value(class).unwrap(), class.name());
+    }
+}
+
+mod user_file {
+    use super::*;
+
+    const MINE: &str = r#"
+disable = ["tts", "sub-logs"]
+
+[[rule]]
+id = "my-timelapse"
+component = "media"
+globs = ["frigate/recordings/timelapse/**"]
+class = "user"
+"#;
+
+    fn refused(text: &str) -> String {
+        match Catalogue::with_user_file(text) {
+            Ok(_) => panic!("taken: {text}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn rules_are_added_in_front_and_switched_off() {
+        let catalogue = Catalogue::with_user_file(MINE).unwrap();
+        assert_eq!(catalogue.version, builtin().version);
+        assert_eq!(catalogue.rules().len(), builtin().rules().len() + 1);
+        let media = Matcher::new(&catalogue, "media").unwrap();
+        assert_eq!(id_of(&catalogue, media.rule_for(b"frigate/recordings/timelapse/a.mp4", false)), Some("my-timelapse"));
+        assert_eq!(id_of(&catalogue, media.rule_for(b"frigate/recordings/a.mp4", false)), Some("frigate-rec"));
+        let config = Matcher::new(&catalogue, "homeassistant").unwrap();
+        assert_eq!(config.rule_for(b"tts/a.mp3", false), None);
+        assert_eq!(config.rule_for(b"home-assistant.log", false), None);
+        assert!(catalogue.by_id("my-timelapse").is_some_and(|rule| rule.added && rule.enabled));
+        assert!(catalogue.by_id("tts").is_some_and(|rule| !rule.added && !rule.enabled), "it is still listed");
+    }
+
+    #[test]
+    fn an_empty_file_changes_nothing() {
+        assert_eq!(&Catalogue::with_user_file("").unwrap(), builtin());
+    }
+
+    #[test]
+    fn a_rule_of_the_users_does_not_beat_the_never_drop_list() {
+        let text = "[[rule]]\nid = \"x\"\ncomponent = \"homeassistant\"\nglobs = [\"secrets.yaml\", \".storage/**\"]\nclass = \"cache\"\n";
+        let catalogue = Catalogue::with_user_file(text).unwrap();
+        let matcher = Matcher::new(&catalogue, "homeassistant").unwrap();
+        assert_eq!(matcher.rule_for(b"secrets.yaml", false), None);
+        assert_eq!(matcher.rule_for(b".storage/auth", false), None);
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_line_and_rule() {
+        let message = refused("disable = []\n[[rule]]\nid = \"mine\"\ncomponent = \"media\"\nglob = [\"x\"]\nclass = \"user\"\n");
+        assert!(message.starts_with("line 5, rule 'mine': unknown field `glob`"), "{message}");
+        assert!(refused("disabled = [\"tts\"]\n").starts_with("line 1: unknown field `disabled`"));
+        assert!(refused("\n[[never]]\nid = \"x\"\n").contains("unknown field `never`"));
+    }
+
+    #[test]
+    fn a_missing_key_and_a_wrong_value_are_told_with_their_rule() {
+        let missing = refused("[[rule]]\nid = \"mine\"\ncomponent = \"media\"\nglobs = [\"x\"]\n");
+        assert!(missing.starts_with("line 1, rule 'mine': missing field `class`"), "{missing}");
+        let wrong =
+            refused("[[rule]]\nid = \"mine\"\ncomponent = \"media\"\nglobs = [\"x\"]\nclass = \"junk\"\n[[rule]]\nid = \"other\"\n");
+        assert!(wrong.starts_with("line 5, rule 'mine': unknown variant `junk`"), "{wrong}");
+    }
+
+    #[test]
+    fn a_second_rule_of_the_same_id_is_told_with_its_line() {
+        let text = MINE.replace("my-timelapse", "frigate-rec");
+        assert!(refused(&text).starts_with("line 5: there is a rule 'frigate-rec' already"), "{}", refused(&text));
+        let twice = format!("{MINE}{}", MINE.split_once("\n\n").unwrap().1);
+        assert!(refused(&twice).starts_with("line 10: there is a rule 'my-timelapse' already"), "{}", refused(&twice));
+    }
+
+    #[test]
+    fn switching_off_what_does_not_exist_is_told() {
+        assert!(refused("disable = [\n  \"tts\",\n  \"no-such\",\n]\n").starts_with("line 3: there is no rule 'no-such'"));
+    }
+
+    #[test]
+    fn rules_that_could_never_work_are_told() {
+        let rule = |component: &str, glob: &str| {
+            refused(&format!("[[rule]]\nid = \"x\"\ncomponent = \"{component}\"\nglobs = [{glob}]\nclass = \"user\"\n"))
+        };
+        for (component, glob, part) in [
+            ("folder", "\"a\"", "no component 'folder'"),
+            ("media", "", "`globs` is empty"),
+            ("media", "\"/frigate\"", "must be relative"),
+            ("media", "\"./frigate\"", "must be relative"),
+            ("media", "\"frigate/\"", "must be relative"),
+            ("media", "\"a[b\"", "is no glob"),
+            ("addon:{a", "\"a\"", "is no glob"),
+        ] {
+            let message = rule(component, glob);
+            assert!(message.starts_with("line 2, rule 'x': ") && message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn only_a_path_without_wildcards_is_typed_in_full() {
+        assert!(typed_in_full("secrets.yaml") && typed_in_full(".storage/auth"));
+        for glob in ["*.yaml", "secrets.yam?", "{secrets}.yaml", "[s]ecrets.yaml"] {
+            assert!(!typed_in_full(glob), "{glob}");
+        }
+    }
+}
