@@ -1,0 +1,144 @@
+//! The command line. Reading it never touches the disk.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done and verified
+   1  internal error
+   2  wrong usage
+   3  already fits, nothing to do
+   4  the limit cannot be reached with what may be dropped
+   5  the backup is damaged
+   6  the copy failed its verification
+   7  the copy could not be written (disk full, permission, exists)
+  10  refused: ambiguous, unsafe or unsupported input
+  11  reading the backup failed, or it changed meanwhile
+  12  password missing or wrong
+  129, 130, 143  stopped by a signal
+For every code but 0 no file was written and the original is unchanged.
+
+The key is read from --password-file, --emergency-kit, the variable HASLIM_PASSWORD, or a prompt.
+No option takes the key itself: it would show in the process list.";
+
+/// Make a Home Assistant backup fit the cloud.
+///
+/// Shows what is big inside a backup, leaves that out, and writes a smaller,
+/// encrypted, verified backup that restores. The original is never touched.
+#[derive(Debug, Parser)]
+#[command(name = "haslim", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What is inside, how big each part is, how it is encrypted, whether it fits
+    Info {
+        /// A backup, or a folder of backups
+        #[arg(value_name = "BACKUP|FOLDER")]
+        path: PathBuf,
+    },
+    /// Sizes inside the parts, the biggest first
+    Ls {
+        backup: PathBuf,
+        /// Only this component, or this path in it
+        #[arg(value_name = "COMPONENT[:PATH]")]
+        scope: Option<String>,
+        /// How many levels of folders to show
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        depth: usize,
+        /// How many lines to show in each folder
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        top: usize,
+    },
+    /// What shrink would do; writes nothing
+    Plan {
+        backup: PathBuf,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Write a smaller copy
+    Shrink {
+        backup: PathBuf,
+        #[command(flatten)]
+        choice: Choice,
+        /// Where to write the copy [default: <name>.slim.tar beside the backup]
+        #[arg(short, long, value_name = "OUT")]
+        output: Option<PathBuf>,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        /// Only show the plan
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+        /// Replace an existing output
+        #[arg(long)]
+        force: bool,
+    },
+    /// Read everything, check everything
+    Verify { backup: PathBuf },
+}
+
+/// What to leave out.
+#[derive(Debug, Args)]
+pub struct Choice {
+    /// Leave this out: media, share, ssl, addons/local, homeassistant, addon:SLUG, database, COMPONENT:GLOB, unknown:MEMBER
+    #[arg(long, value_name = "SEL")]
+    pub drop: Vec<String>,
+    /// Keep this even if --drop names it
+    #[arg(long, value_name = "SEL")]
+    pub keep: Vec<String>,
+    /// Encrypt the copy in this SecureTar version, or not at all [default: as the backup]
+    #[arg(long, value_name = "2|3|none")]
+    pub securetar: Option<Wrapping>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Wrapping {
+    #[value(name = "2")]
+    Two,
+    #[value(name = "3")]
+    Three,
+    None,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The size that the copy must not exceed; 5GB is 5,000,000,000 bytes, 5GiB works
+    #[arg(long, global = true, value_name = "SIZE", default_value = "5GB", value_parser = haslim::size::parse)]
+    pub limit: u64,
+    /// Read the key from the first line of this file
+    #[arg(long, global = true, value_name = "F", conflicts_with = "emergency_kit")]
+    pub password_file: Option<PathBuf>,
+    /// Read the key from Home Assistant's emergency kit
+    #[arg(long, global = true, value_name = "F")]
+    pub emergency_kit: Option<PathBuf>,
+    /// Print JSON on standard output and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How many threads to use [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print each stage as it begins
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}

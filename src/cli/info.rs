@@ -1,0 +1,96 @@
+//! `haslim info`: one backup, or one line per backup in a folder.
+
+use std::path::Path;
+
+use comfy_table::Cell;
+use haslim::open::Backup;
+use haslim::report::{json, words};
+use haslim::{Result, size};
+use walkdir::WalkDir;
+
+use super::{DONE, Session, tables};
+
+/// Prints what is inside.
+pub fn run(session: &Session, path: &Path) -> Result<u8> {
+    if path.is_dir() { folder(session, path) } else { one(session, path) }
+}
+
+fn one(session: &Session, path: &Path) -> Result<u8> {
+    let backup = Backup::open(path)?;
+    let limit = session.common.limit;
+    if session.common.json {
+        session.screen.json(&json::info(&backup, limit));
+        return Ok(DONE);
+    }
+    let screen = &session.screen;
+    let manifest = &backup.manifest;
+    let name = haslim::error::escape(manifest.name().as_bytes());
+    screen.say(&format!("{}  ({}, {}, slug {})", screen.bold(&name), manifest.kind(), manifest.date(), manifest.slug()));
+    screen.say(&format!("Home Assistant {}, {}", manifest.homeassistant_version().unwrap_or("not included"), protection(&backup)));
+    screen.say(&tables::parts(&backup, limit).trim_fmt());
+    screen.say(&verdict(session, &backup));
+    backup.warnings.iter().for_each(|w| screen.warn(w));
+    Ok(DONE)
+}
+
+fn protection(backup: &Backup) -> String {
+    match backup.version() {
+        Some(version) => format!("encrypted (SecureTar v{})", version.number()),
+        None => "not encrypted".into(),
+    }
+}
+
+fn verdict(session: &Session, backup: &Backup) -> String {
+    let (size, limit) = (backup.input.len(), session.common.limit);
+    let text = words::against_limit(size, limit);
+    let fits = if size <= limit { session.screen.green("It fits") } else { session.screen.red("It does not fit") };
+    let cloud = if backup.is_protected() { "" } else { " Home Assistant Cloud accepts only encrypted backups; this one is not." };
+    format!("{fits}: {text}.{cloud}")
+}
+
+/// Every file in the folder that looks like a backup; what cannot be read gets a line too.
+fn folder(session: &Session, path: &Path) -> Result<u8> {
+    let files = WalkDir::new(path).max_depth(1).sort_by_file_name().into_iter().filter_map(|e| e.ok());
+    let backups = files.filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
+    let opened: Vec<_> = backups.map(|e| (e.path().to_owned(), Backup::open(e.path()))).collect();
+    let limit = session.common.limit;
+    if session.common.json {
+        let rows: Vec<_> = opened
+            .iter()
+            .map(|(path, backup)| match backup {
+                Ok(backup) => serde_json::Value::Object(json::info(backup, limit)),
+                Err(e) => {
+                    let mut value = json::error(e);
+                    value["file"] = path.display().to_string().into();
+                    value
+                }
+            })
+            .collect();
+        session.screen.json(&serde_json::json!({"schema": json::SCHEMA, "backups": rows}));
+        return Ok(DONE);
+    }
+    let mut table = tables::new(&["File", "Name", "Date", "Size", "Share of limit", "Encryption", "Fits"]);
+    for (path, backup) in &opened {
+        let file = haslim::error::escape(path.file_name().unwrap_or_default().as_encoded_bytes());
+        match backup {
+            Ok(backup) => table.add_row(row(file, backup, limit)),
+            Err(e) => table.add_row(vec![Cell::new(file), Cell::new(format!("not readable: {e}"))]),
+        };
+    }
+    session.screen.say(&table.trim_fmt());
+    Ok(DONE)
+}
+
+fn row(file: String, backup: &Backup, limit: u64) -> Vec<Cell> {
+    let bytes = backup.input.len();
+    let date = backup.manifest.date().get(..10).unwrap_or(backup.manifest.date());
+    vec![
+        Cell::new(file),
+        Cell::new(haslim::error::escape(backup.manifest.name().as_bytes())),
+        Cell::new(haslim::error::escape(date.as_bytes())),
+        tables::right(size::decimal(bytes)),
+        tables::right(words::share(bytes, limit)),
+        Cell::new(backup.version().map_or("none".into(), |v| format!("v{}", v.number()))),
+        Cell::new(if bytes <= limit { "yes" } else { "no" }),
+    ]
+}

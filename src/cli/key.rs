@@ -1,0 +1,104 @@
+//! Where the key comes from.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use haslim::crypt::{KeyRing, Password};
+use haslim::open::{self, Backup};
+use haslim::{Error, Kind, Result};
+use zeroize::Zeroizing;
+
+use super::args::Common;
+
+/// The variable that may hold the key.
+const VARIABLE: &str = "HASLIM_PASSWORD";
+
+/// Reads the key from where the user said, and makes sure that it opens the
+/// backup. `needed` allows a prompt on a terminal when nothing was said.
+///
+/// # Errors
+/// `Password` when it is missing though needed, empty, or wrong; `Usage` when its
+/// file cannot be read.
+pub fn keys(common: &Common, backup: &Backup, needed: bool) -> Result<Option<KeyRing>> {
+    let Some(password) = read(common, needed)? else { return Ok(None) };
+    if password.is_empty() {
+        return Err(Error::new(Kind::Password, "the password is empty"));
+    }
+    let keys = KeyRing::new(password.clone());
+    let Err(error) = open::unlock(backup, &keys) else { return Ok(Some(keys)) };
+    // The same letters can be composed in two ways; another keyboard may have typed the other one.
+    match password.nfc().map(KeyRing::new) {
+        Some(keys) if open::unlock(backup, &keys).is_ok() => Ok(Some(keys)),
+        _ => Err(error),
+    }
+}
+
+fn read(common: &Common, needed: bool) -> Result<Option<Password>> {
+    if let Some(path) = &common.password_file {
+        return Ok(Some(from_file(path)?));
+    }
+    if let Some(path) = &common.emergency_kit {
+        return Ok(Some(from_kit(path)?));
+    }
+    if let Some(value) = std::env::var_os(VARIABLE) {
+        let text = value.into_string().map_err(|_| Error::new(Kind::Password, format!("{VARIABLE} is not valid UTF-8")))?;
+        return Ok(Some(Password::new(text)));
+    }
+    if needed && io::stdin().is_terminal() && io::stderr().is_terminal() && !common.json {
+        return prompt().map(Some);
+    }
+    Ok(None)
+}
+
+fn prompt() -> Result<Password> {
+    let _waiting = super::signals::waiting();
+    let text = rpassword::prompt_password("Encryption key of the backup: ");
+    text.map(Password::new).map_err(|e| Error::new(Kind::Password, format!("no password could be read: {e}")))
+}
+
+fn text(path: &Path) -> Result<Zeroizing<String>> {
+    let unreadable = |e: io::Error| {
+        Error::new(Kind::Password, format!("cannot read the key from {}: {e}", path.display()))
+            .advice("Check the path and the permissions.")
+    };
+    std::fs::read_to_string(path).map(Zeroizing::new).map_err(unreadable)
+}
+
+/// The first line, without its line ending.
+fn from_file(path: &Path) -> Result<Password> {
+    let text = text(path)?;
+    let line = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().next().unwrap_or_default();
+    Ok(Password::new(line.to_owned()))
+}
+
+/// The line of an emergency kit that is nothing but a key.
+fn from_kit(path: &Path) -> Result<Password> {
+    let text = text(path)?;
+    let mut keys = text.lines().map(str::trim).filter(|line| is_key(line));
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Ok(Password::new(key.to_owned())),
+        (None, _) => Err(Error::new(Kind::Password, format!("there is no encryption key in {}", path.display()))
+            .advice("It is a line of seven groups of four letters and digits.")),
+        (Some(_), Some(_)) => Err(Error::new(Kind::Password, format!("there is more than one encryption key in {}", path.display()))
+            .advice("Put the right one into a file of its own and use --password-file.")),
+    }
+}
+
+/// Seven groups of four capital letters or digits.
+fn is_key(line: &str) -> bool {
+    let groups: Vec<&str> = line.split('-').collect();
+    groups.len() == 7 && groups.iter().all(|g| g.len() == 4 && g.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_line_in_the_right_form_is_a_key() {
+        assert!(is_key("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-1234"));
+        for line in ["", "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF", "aaaa-BBBB-CCCC-DDDD-EEEE-FFFF-1234", "key: AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-1234"] {
+            assert!(!is_key(line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Ctrl-C, TERM and HUP become a wish to stop that the library hears.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// True while the program waits for somebody to type: then there is nothing to
+/// clean up, and the program ends at once.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
+/// Starts listening; the result holds zero until a signal came, then its number.
+///
+/// # Errors
+/// When the system refuses the handlers.
+pub fn listen() -> io::Result<Arc<AtomicUsize>> {
+    let stop = Arc::new(AtomicUsize::new(0));
+    let heard = Arc::clone(&stop);
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if WAITING.load(Ordering::SeqCst) {
+                eprintln!();
+                std::process::exit(128 + signal);
+            }
+            heard.store(usize::try_from(signal).unwrap_or(usize::MAX), Ordering::Relaxed);
+        }
+    })?;
+    Ok(stop)
+}
+
+/// Marks the time in which somebody is asked something; ends when dropped.
+pub fn waiting() -> Waiting {
+    WAITING.store(true, Ordering::SeqCst);
+    Waiting
+}
+
+/// See [`waiting`].
+pub struct Waiting;
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.store(false, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,65 @@
+//! `haslim verify`: read everything, check everything.
+
+use std::path::Path;
+
+use comfy_table::Cell;
+use haslim::open::Backup;
+use haslim::report::json;
+use haslim::verify::PartCheck;
+use haslim::{Error, Kind, Result, size};
+
+use super::{DONE, Session, key, tables};
+
+/// Checks the backup; the exit code is that of the first part that failed.
+pub fn run(session: &Session, path: &Path) -> Result<u8> {
+    let backup = Backup::open(path)?;
+    let keys = key::keys(&session.common, &backup, backup.is_protected())?;
+    if keys.is_none() && backup.is_protected() {
+        return Err(Error::new(Kind::Password, "the backup is encrypted, and no password was given")
+            .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
+    }
+    if keys.is_some() && !backup.is_protected() {
+        session.screen.warn("The backup is not encrypted; the password was not needed.");
+    }
+    let checks = haslim::verify::backup(&backup, keys.as_ref(), &session.control)?;
+    backup.input.check_unchanged()?;
+    if session.common.json {
+        session.screen.json(&json::checks(&backup, &checks));
+    } else {
+        show(session, &backup, &checks);
+    }
+    let failed = checks.into_iter().find_map(Result::err);
+    match failed {
+        None => Ok(DONE),
+        // The JSON has said it already, and must stay alone.
+        Some(error) if session.common.json => Ok(error.kind().code()),
+        Some(error) => Err(error),
+    }
+}
+
+fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>]) {
+    let mut table = tables::new(&["Part", "Entries", "Contents", "Result"]);
+    for (part, check) in backup.parts.iter().zip(checks) {
+        let row = match check {
+            Ok(check) => vec![
+                Cell::new(&part.id),
+                tables::right(check.entries.map_or("-".into(), |n| n.to_string())),
+                tables::right(size::decimal(check.plaintext_bytes)),
+                Cell::new(check.evidence.text()),
+            ],
+            Err(e) => vec![
+                Cell::new(&part.id),
+                Cell::new(""),
+                Cell::new(""),
+                Cell::new(format!("{}: {}", session.screen.red("failed"), e.message())),
+            ],
+        };
+        table.add_row(row);
+    }
+    session.screen.say(&table.trim_fmt());
+    let warnings = checks.iter().flatten().flat_map(|c| &c.warnings);
+    backup.warnings.iter().chain(warnings).for_each(|w| session.screen.warn(w));
+    if checks.iter().all(Result::is_ok) {
+        session.screen.say(&session.screen.green("Everything that can be checked is right."));
+    }
+}

@@ -1,0 +1,175 @@
+//! First stage: a path becomes a [`Backup`], its members and parts known,
+//! nothing decrypted yet.
+
+mod component;
+mod unlock;
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use component::{ComponentKind, Part};
+pub use unlock::{source, unlock};
+
+use crate::error::{Error, Result, escape};
+use crate::format::block::EntryKind;
+use crate::format::manifest::{self, Manifest};
+use crate::format::outer::{self, Member};
+use crate::format::secure::Version;
+use crate::pipe::Input;
+
+/// One backup file: what is inside, and where.
+#[derive(Debug)]
+pub struct Backup {
+    /// The file, opened for reading only.
+    pub input: Arc<Input>,
+    /// Every member, in file order.
+    pub members: Vec<Member>,
+    /// What `backup.json` says.
+    pub manifest: Manifest,
+    /// The index of the member that holds it.
+    pub manifest_member: usize,
+    /// Every member that is a part, in file order.
+    pub parts: Vec<Part>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl Backup {
+    /// Opens a backup file.
+    ///
+    /// # Errors
+    /// `InputIo` when it cannot be read, `Damaged` or `Refused` when it is no sound backup.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::read(Input::open(path)?)
+    }
+
+    /// Reads the members, the metadata and the first bytes of every part.
+    ///
+    /// # Errors
+    /// As [`Backup::open`].
+    pub fn read(input: Arc<Input>) -> Result<Self> {
+        let outer = outer::scan(&input)?;
+        let manifest_member = find_manifest(&outer.members)?;
+        let text = read_manifest(&input, &outer.members, manifest_member)?;
+        let manifest = Manifest::parse(&text).map_err(|e| place(e, &outer.members, manifest_member))?;
+        let mut backup = Self { input, members: outer.members, manifest, manifest_member, parts: Vec::new(), warnings: outer.warnings };
+        for (member, _) in backup.members.iter().enumerate().filter(|&(at, m)| at != manifest_member && m.header.kind == EntryKind::File) {
+            let part = Part::recognise(&backup, member)?;
+            backup.parts.push(part);
+        }
+        backup.check_names()?;
+        backup.compare_lists();
+        backup.name_stale_sizes();
+        Ok(backup)
+    }
+
+    /// The member of a part.
+    pub fn member(&self, part: &Part) -> &Member {
+        // Parts are made from the members of the same backup.
+        &self.members[part.member]
+    }
+
+    /// Bytes that a part takes in the file: header, data and padding.
+    pub fn stored(&self, part: &Part) -> u64 {
+        self.member(part).stored()
+    }
+
+    /// True when any part is encrypted.
+    pub fn is_protected(&self) -> bool {
+        self.parts.iter().any(|part| part.version().is_some())
+    }
+
+    /// The SecureTar version of the encrypted parts; the oldest where they are mixed.
+    pub fn version(&self) -> Option<Version> {
+        self.parts.iter().filter_map(Part::version).min()
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let mut seen = HashSet::new();
+        for part in &self.parts {
+            if !seen.insert(part.id.as_str()) {
+                return Err(Error::refused("two members for the same part: readers disagree about which one counts")
+                    .in_part(part.id.clone())
+                    .at(self.member(part).header_at));
+            }
+            if part.listed && part.compressed != self.manifest.compressed() {
+                let stated = if self.manifest.compressed() { "compressed" } else { "not compressed" };
+                return Err(Error::damaged(format!("backup.json says that the backup is {stated}, but this member's name says otherwise"))
+                    .in_part(part.id.clone())
+                    .at(self.member(part).header_at));
+            }
+        }
+        Ok(())
+    }
+
+    fn name_stale_sizes(&mut self) {
+        for member in self.members.iter().filter(|m| m.stale) {
+            let (stated, real) = (member.header.size, member.size);
+            self.warnings.push(format!(
+                "{}: its header says {stated} bytes, but it has {real} (Home Assistant wrote such headers, supervisor#7034); a copy gets the right size.",
+                member.display_name()
+            ));
+        }
+    }
+
+    /// Compares what `backup.json` says with what is there; the bytes win.
+    fn compare_lists(&mut self) {
+        let present: HashSet<&str> = self.parts.iter().map(|p| p.id.as_str()).collect();
+        let mut warnings = Vec::new();
+        let addons = self.manifest.addons().map(|slug| format!("addon:{slug}"));
+        let homeassistant = self.manifest.homeassistant_version().map(|_| "homeassistant".to_owned());
+        for id in self.manifest.folders().map(str::to_owned).chain(addons).chain(homeassistant) {
+            if !present.contains(id.as_str()) {
+                warnings.push(format!("backup.json lists {}, but it is not in the file.", escape(id.as_bytes())));
+            }
+        }
+        for part in self.parts.iter().filter(|p| !p.listed && p.kind != ComponentKind::Supervisor) {
+            warnings.push(format!("{} is in the file, but backup.json does not list it; it is kept as it is.", part.id));
+        }
+        if self.manifest.protected() != self.is_protected() {
+            let (stated, real) = if self.is_protected() { ("unprotected", "encrypted") } else { ("protected", "not encrypted") };
+            warnings.push(format!("backup.json says {stated}, but the parts are {real}; the bytes count."));
+        }
+        self.warnings.append(&mut warnings);
+    }
+}
+
+fn find_manifest(members: &[Member]) -> Result<usize> {
+    let named = |name: &[u8]| members.iter().enumerate().filter(|(_, m)| m.header.name == name).map(|(at, _)| at).collect::<Vec<_>>();
+    let mut found = named(manifest::MEMBER);
+    if found.is_empty() {
+        found = named(manifest::OLD_MEMBER);
+    }
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] if members.iter().any(|m| m.header.name == b"backup.json") => {
+            Err(Error::damaged("the metadata is called backup.json here; Home Assistant looks for ./backup.json and finds nothing"))
+        }
+        [] => Err(Error::damaged("there is no ./backup.json in this file; it is not a Home Assistant backup, or not all of one")),
+        [_, second, ..] => Err(Error::refused("two members are called ./backup.json: readers disagree about which one counts")
+            .at(members.get(*second).map_or(0, |m| m.header_at))),
+    }
+}
+
+fn read_manifest(input: &Arc<Input>, members: &[Member], at: usize) -> Result<Vec<u8>> {
+    let Some(member) = members.get(at) else { return Ok(Vec::new()) };
+    if member.size > manifest::MAX_BYTES {
+        return Err(place(
+            Error::refused(format!("backup.json has {} bytes; more than 16 MiB is not plausible", member.size)),
+            members,
+            at,
+        ));
+    }
+    let mut text = Vec::new();
+    input.window(member.data_at(), member.size).read_to_end(&mut text).map_err(Error::from_read)?;
+    Ok(text)
+}
+
+fn place(error: Error, members: &[Member], at: usize) -> Error {
+    match members.get(at) {
+        Some(member) => error.in_part(member.display_name()).at(member.data_at()),
+        None => error,
+    }
+}

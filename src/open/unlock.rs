@@ -1,0 +1,84 @@
+//! Is this the right key? And the plaintext stream of a part.
+
+use std::io::Read;
+
+use super::{Backup, Part};
+use crate::crypt::{Decrypter, KeyRing};
+use crate::error::{Error, Kind, Result};
+use crate::format::secure::SecureHeader;
+use crate::pipe::Window;
+
+/// Bytes of plaintext that tell gzip or tar from noise.
+const PROBE: usize = 512;
+
+/// Makes sure that the key opens the parts, before anything large is read.
+///
+/// v3 says so in its header. v1 and v2 show it only by their first bytes, so
+/// that one damaged part and a wrong key look alike; the other parts decide.
+///
+/// # Errors
+/// `Password` when the key opens nothing or not everything, `Damaged` when the
+/// first bytes of some v1 or v2 parts are damaged.
+pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
+    let (mut opened, mut failed) = (Vec::new(), Vec::new());
+    for part in &backup.parts {
+        let Some(header) = part.secure() else { continue };
+        let right = match header {
+            SecureHeader::V3 { salts, .. } => keys.check_v3(salts)?,
+            _ => opens(backup, part, keys)?,
+        };
+        if right { opened.push(part) } else { failed.push(part) }
+    }
+    let Some(first) = failed.first() else { return Ok(()) };
+    if opened.is_empty() {
+        return Err(Error::new(Kind::Password, "the password is wrong")
+            .advice("Home Assistant shows the key under Settings > System > Backups > Encryption key; the emergency kit holds it too."));
+    }
+    let names: Vec<&str> = failed.iter().map(|p| p.id.as_str()).collect();
+    let message = format!("the password opens {} parts, but not {}", opened.len(), names.join(", "));
+    let error = if matches!(first.secure(), Some(SecureHeader::V3 { .. })) {
+        Error::new(Kind::Password, format!("{message}: they have another password"))
+    } else {
+        Error::new(Kind::Password, format!("{message}: they have another password, or their first bytes are damaged"))
+    };
+    Err(error.in_part(first.id.clone()).at(backup.member(first).data_at()).advice("Parts that are kept or dropped whole need no password."))
+}
+
+fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
+    let mut head = Vec::new();
+    let mut reader = source(backup, part, Some(keys))?.take(PROBE as u64);
+    // A short part may end badly; its first bytes still tell.
+    let outcome = reader.read_to_end(&mut head);
+    if outcome.is_err() && head.is_empty() {
+        return Ok(false);
+    }
+    Ok(crate::crypt::looks_plain(&head, part.compressed))
+}
+
+/// The archive inside a part as it was before encryption: a gzip stream, or a
+/// tar where the backup is not compressed. Errors arise while reading, typed.
+///
+/// # Errors
+/// `Password` when the part is encrypted and there is no key.
+pub fn source(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Box<dyn Read + Send>> {
+    let member = backup.member(part);
+    let Some(header) = part.secure() else { return Ok(Box::new(window(backup, part, 0))) };
+    let keys = keys.ok_or_else(|| missing_password(&part.id))?;
+    let ciphertext = window(backup, part, header.len() as u64);
+    let length = member.size - (header.len() as u64).min(member.size);
+    let decrypter = Decrypter::new(ciphertext, header, length, keys, part.compressed)?;
+    Ok(Box::new(decrypter))
+}
+
+fn window(backup: &Backup, part: &Part, skip: u64) -> Window {
+    let member = backup.member(part);
+    let skip = skip.min(member.size);
+    backup.input.window(member.data_at() + skip, member.size - skip)
+}
+
+/// The error for an encrypted part that has to be opened without a key.
+pub(crate) fn missing_password(part: &str) -> Error {
+    Error::new(Kind::Password, "this part is encrypted, and no password was given")
+        .in_part(part)
+        .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD. Dropping whole parts works without it.")
+}

@@ -1,0 +1,146 @@
+//! Which entries of one part go, and what must change in those that stay.
+
+use std::collections::{HashMap, HashSet};
+
+use super::selector::{Selector, is_recorder_file};
+use crate::error::{Error, Result, escape};
+use crate::format::block::EntryKind;
+use crate::open::{Backup, Part};
+use crate::survey::{PartSurvey, config_path};
+
+/// Why an entry goes: the index of the reason that took it.
+pub type Reason = u16;
+
+/// The verdict on every entry of one part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cut {
+    /// By entry: `None` keeps it, else the reason that dropped it.
+    pub verdicts: Vec<Option<Reason>>,
+    /// Entries whose first name goes while a later hard link stays: the data stays
+    /// under that link's name.
+    pub promoted: HashMap<usize, Box<[u8]>>,
+    /// Hard links that have to point to another name now.
+    pub relinked: HashMap<usize, Box<[u8]>>,
+    /// Hard links that became the promoted file itself, so that their own entry goes.
+    pub merged: HashSet<usize>,
+}
+
+impl Cut {
+    /// True when nothing goes.
+    pub fn is_empty(&self) -> bool {
+        self.verdicts.iter().all(Option::is_none)
+    }
+
+    /// Whether an entry's bytes leave the archive; a promoted entry's data stays.
+    pub fn removes(&self, entry: usize) -> bool {
+        if self.promoted.contains_key(&entry) {
+            return false;
+        }
+        self.merged.contains(&entry) || self.verdicts.get(entry).copied().flatten().is_some()
+    }
+
+    /// The names under which the kept entries appear in the copy, in order, with
+    /// the index of the entry that each one's bytes come from.
+    pub fn kept<'a>(&'a self, survey: &'a PartSurvey) -> impl Iterator<Item = (usize, &'a [u8])> {
+        survey.entries.iter().enumerate().filter(|(at, _)| !self.removes(*at)).map(|(at, entry)| {
+            let name = self.promoted.get(&at).map_or(&*entry.name, |name| &**name);
+            (at, name)
+        })
+    }
+
+    /// True when no file of the component itself is left.
+    pub fn leaves_nothing(&self, backup: &Backup, part: &Part, survey: &PartSurvey) -> bool {
+        let version = backup.manifest.version();
+        let mut had_some = false;
+        for (at, entry) in survey.entries.iter().enumerate() {
+            if entry.kind == EntryKind::Directory || config_path(part.kind, version, &entry.name).is_none() {
+                continue;
+            }
+            had_some = true;
+            if !self.removes(at) {
+                return false;
+            }
+        }
+        had_some
+    }
+}
+
+/// Decides about every entry of a part: dropped when any of `drops` takes its path
+/// and none of `keeps` does. Files that only make sense together go together.
+///
+/// # Errors
+/// `Refused` when a hard link's target cannot be told.
+pub fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, drops: &[Selector], keeps: &[Selector]) -> Result<Cut> {
+    let version = backup.manifest.version();
+    let paths: Vec<Option<&[u8]>> = survey.entries.iter().map(|e| config_path(part.kind, version, &e.name)).collect();
+    let verdicts = paths.iter().map(|path| verdict(&part.id, (*path)?, drops, keeps)).collect();
+    let mut cut = Cut { verdicts, ..Cut::default() };
+    together(&part.id, &paths, keeps, &mut cut.verdicts);
+    keep_directories_of_kept(&paths, &mut cut.verdicts);
+    super::links::promote(survey, &mut cut).map_err(|e| e.in_part(part.id.clone()))?;
+    Ok(cut)
+}
+
+fn verdict(id: &str, path: &[u8], drops: &[Selector], keeps: &[Selector]) -> Option<Reason> {
+    // The root of a component goes with the component or not at all.
+    if path.is_empty() {
+        return None;
+    }
+    let reason = drops.iter().position(|s| s.takes_path(id, path))?;
+    let kept = keeps.iter().any(|s| s.takes_path(id, path));
+    if kept { None } else { Reason::try_from(reason).ok() }
+}
+
+/// Files that are worthless or harmful without each other: the recorder's
+/// database with its log, and MariaDB's directory, which it fills anew only when
+/// it is absent altogether.
+fn together(id: &str, paths: &[Option<&[u8]>], keeps: &[Selector], verdicts: &mut [Option<Reason>]) {
+    let is_group: fn(&[u8]) -> bool = match id {
+        "homeassistant" => is_recorder_file,
+        "addon:core_mariadb" => |path| path == b"data/databases" || path.starts_with(b"data/databases/"),
+        _ => return,
+    };
+    let members: Vec<usize> = paths.iter().enumerate().filter(|(_, p)| p.is_some_and(is_group)).map(|(at, _)| at).collect();
+    let Some(reason) = members.iter().find_map(|&at| verdicts.get(at).copied().flatten()) else { return };
+    // What the user wants to keep of a group keeps all of it.
+    let kept = |at: &usize| paths.get(*at).copied().flatten().is_some_and(|path| keeps.iter().any(|s| s.takes_path(id, path)));
+    let verdict = if members.iter().any(kept) { None } else { Some(reason) };
+    for at in members {
+        if let Some(slot) = verdicts.get_mut(at) {
+            *slot = verdict;
+        }
+    }
+}
+
+/// A directory stays when anything in it does.
+fn keep_directories_of_kept(paths: &[Option<&[u8]>], verdicts: &mut [Option<Reason>]) {
+    let mut needed: HashSet<&[u8]> = HashSet::new();
+    for (path, verdict) in paths.iter().zip(verdicts.iter()) {
+        let (Some(mut path), None) = (*path, verdict) else { continue };
+        while let Some(slash) = path.iter().rposition(|&b| b == b'/') {
+            path = path.get(..slash).unwrap_or_default();
+            if !needed.insert(path) {
+                break;
+            }
+        }
+    }
+    for (path, verdict) in paths.iter().zip(verdicts.iter_mut()) {
+        if path.is_some_and(|path| needed.contains(path)) {
+            *verdict = None;
+        }
+    }
+}
+
+/// Whether the recorder's database goes.
+pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &Cut) -> bool {
+    part.id == "homeassistant"
+        && survey.entries.iter().enumerate().any(|(at, entry)| {
+            cut.removes(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_recorder_file)
+        })
+}
+
+/// The error for a link that leads nowhere in its archive.
+pub(super) fn lost_link(link: &[u8], name: &[u8]) -> Error {
+    Error::refused(format!("the hard link {} points to {}, which does not come before it", escape(name), escape(link)))
+        .advice("Home Assistant cannot restore this part either; drop it whole or keep it whole.")
+}

@@ -1,0 +1,68 @@
+//! How large the copy will be.
+
+use super::{Action, Cut, PartPlan, Target};
+use crate::error::Result;
+use crate::format::block::padding;
+use crate::format::manifest::Changes;
+use crate::format::outer::{Member, RECORD};
+use crate::format::secure::{self, SecureHeader};
+use crate::open::{Backup, Part};
+use crate::survey::PartSurvey;
+
+/// Bytes of the two zero blocks that end a tar.
+const END: u64 = 1024;
+
+/// Bytes that a part takes in the copy.
+pub(super) fn part(backup: &Backup, at: usize, action: &Action, survey: Option<&PartSurvey>, target: &Target) -> u64 {
+    let part = &backup.parts[at];
+    let member = backup.member(part);
+    match action {
+        Action::Drop => 0,
+        Action::Copy => member.stored(),
+        Action::Rewrap => member_with(member, target.member_size(stream_size(part, member))),
+        Action::Cut(cut) => {
+            let stream = stream_size(part, member);
+            let kept = survey.map_or(stream, |survey| cut_stream(part, survey, cut));
+            member_with(member, target.member_size(kept))
+        }
+    }
+}
+
+fn member_with(member: &Member, size: u64) -> u64 {
+    member.header.raw.len() as u64 + size + padding(size)
+}
+
+/// Bytes of the gzip or tar stream inside a part, told from its headers.
+fn stream_size(part: &Part, member: &Member) -> u64 {
+    match part.secure() {
+        None => member.size,
+        Some(header) => header.plaintext_size().unwrap_or_else(|| {
+            let ciphertext = member.size.saturating_sub(header.len() as u64);
+            secure::plaintext_len_from_ciphertext(SecureHeader::version(header), ciphertext).map_or(ciphertext, |range| *range.end())
+        }),
+    }
+}
+
+/// Bytes of the stream once the cut entries are gone.
+fn cut_stream(part: &Part, survey: &PartSurvey, cut: &Cut) -> u64 {
+    let entries = || survey.entries.iter().enumerate();
+    let gone: u64 = entries().filter(|(at, _)| cut.removes(*at)).map(|(_, e)| e.stored).sum();
+    if part.compressed {
+        return survey.end.stream_bytes.saturating_sub(gone);
+    }
+    let kept: u64 = entries().filter(|(at, _)| !cut.removes(*at)).map(|(_, e)| e.stored).sum();
+    (kept + END).next_multiple_of(RECORD)
+}
+
+/// Bytes of the whole copy.
+pub(super) fn total(backup: &Backup, parts: &[PartPlan], changes: &Changes) -> Result<u64> {
+    let text = backup.manifest.changed(changes)?.to_bytes()?.len() as u64;
+    let manifest = backup.members.get(backup.manifest_member).map_or(0, |m| member_with(m, text));
+    let others: u64 = (0..backup.members.len())
+        .filter(|&at| at != backup.manifest_member && !backup.parts.iter().any(|p| p.member == at))
+        .filter_map(|at| backup.members.get(at))
+        .map(Member::stored)
+        .sum();
+    let sum = parts.iter().map(|p| p.predicted).sum::<u64>() + manifest + others + END;
+    Ok(sum.next_multiple_of(RECORD))
+}

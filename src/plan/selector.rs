@@ -1,0 +1,178 @@
+//! What a user names: `media`, `addon:*_influxdb`, `database`, `homeassistant:www/**`.
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::error::{Error, Kind, Result};
+
+/// The components that can be named without a prefix.
+const PLAIN: [&str; 6] = ["homeassistant", "media", "share", "ssl", "addons/local", "supervisor"];
+
+/// One thing named with `--drop` or `--keep`.
+#[derive(Debug, Clone)]
+pub struct Selector {
+    text: String,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Component(GlobMatcher),
+    Path { component: GlobMatcher, path: GlobMatcher },
+    Database,
+}
+
+impl Selector {
+    /// Reads one selector.
+    ///
+    /// # Errors
+    /// `Usage`, with the forms that exist.
+    pub fn parse(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let what = match text {
+            "database" => What::Database,
+            _ => parse_component(text)?,
+        };
+        Ok(Self { text: text.to_owned(), what })
+    }
+
+    /// As the user wrote it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// True when it names the component as a whole.
+    pub fn takes_component(&self, id: &str) -> bool {
+        matches!(&self.what, What::Component(component) if component.is_match(id))
+    }
+
+    /// True when it names paths inside the component, so that a survey of it is needed.
+    pub fn looks_into(&self, id: &str) -> bool {
+        match &self.what {
+            What::Component(_) => false,
+            What::Path { component, .. } => component.is_match(id),
+            What::Database => id == "homeassistant",
+        }
+    }
+
+    /// True when it names this path inside the component, or a directory above it.
+    pub fn takes_path(&self, id: &str, path: &[u8]) -> bool {
+        match &self.what {
+            What::Component(component) => component.is_match(id),
+            What::Path { component, path: glob } => component.is_match(id) && takes_path_or_above(glob, path),
+            What::Database => id == "homeassistant" && is_recorder_file(path),
+        }
+    }
+}
+
+fn parse_component(text: &str) -> Result<What> {
+    if let Some(rest) = text.strip_prefix("unknown:") {
+        return Ok(What::Component(exact(&format!("unknown:{rest}"))?));
+    }
+    let (component, path) = match text.strip_prefix("addon:") {
+        Some(rest) => {
+            let (slug, path) = rest.split_once(':').map_or((rest, None), |(slug, path)| (slug, Some(path)));
+            if slug.is_empty() {
+                return Err(usage(text, "the add-on's slug is missing"));
+            }
+            (glob(&format!("addon:{slug}"), text)?, path)
+        }
+        None => {
+            let (name, path) = text.split_once(':').map_or((text, None), |(name, path)| (name, Some(path)));
+            if !PLAIN.contains(&name) {
+                return Err(usage(text, "no component has this name"));
+            }
+            (exact(name)?, path)
+        }
+    };
+    let Some(path) = path else { return Ok(What::Component(component)) };
+    let path = path.trim_start_matches("./").trim_matches('/');
+    if path.is_empty() {
+        return Err(usage(text, "the path after the colon is empty"));
+    }
+    Ok(What::Path { component, path: glob(path, text)? })
+}
+
+fn glob(pattern: &str, text: &str) -> Result<GlobMatcher> {
+    let built = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
+    built.map(|g| g.compile_matcher()).map_err(|e| usage(text, &e.kind().to_string()))
+}
+
+fn exact(name: &str) -> Result<GlobMatcher> {
+    glob(&globset::escape(name), name)
+}
+
+fn usage(text: &str, why: &str) -> Error {
+    let text = crate::error::escape(text.as_bytes());
+    Error::new(Kind::Usage, format!("'{text}' selects nothing: {why}")).advice(
+        "Selectors are media, share, ssl, addons/local, homeassistant, addon:SLUG, database, COMPONENT:GLOB and unknown:MEMBER; `haslim info` lists the components.",
+    )
+}
+
+/// A glob that names a directory takes all that is in it.
+fn takes_path_or_above(glob: &GlobMatcher, path: &[u8]) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let is_match = |path: &[u8]| glob.is_match(std::ffi::OsStr::from_bytes(path));
+    let slashes = path.iter().enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at);
+    is_match(path) || slashes.into_iter().any(|at| is_match(path.get(..at).unwrap_or_default()))
+}
+
+/// The recorder's files in the config directory: `home-assistant_v2.db`, its
+/// write-ahead log and its shared memory.
+pub fn is_recorder_file(path: &[u8]) -> bool {
+    let Some(rest) = path.strip_prefix(b"home-assistant_v") else { return false };
+    let Some((version, rest)) = rest.split_first() else { return false };
+    version.is_ascii_digit() && matches!(rest, b".db" | b".db-wal" | b".db-shm")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn takes(selector: &str, id: &str, path: &str) -> bool {
+        Selector::parse(selector).unwrap().takes_path(id, path.as_bytes())
+    }
+
+    #[test]
+    fn components_are_taken_by_name_and_addons_by_glob() {
+        assert!(Selector::parse("media").unwrap().takes_component("media"));
+        assert!(Selector::parse("addons/local").unwrap().takes_component("addons/local"));
+        let influx = Selector::parse("addon:*_influxdb").unwrap();
+        assert!(influx.takes_component("addon:a0d7b954_influxdb"));
+        assert!(!influx.takes_component("addon:a0d7b954_influxdb_two"));
+        assert!(Selector::parse("unknown:odd[1].bin").unwrap().takes_component("unknown:odd[1].bin"));
+    }
+
+    #[test]
+    fn a_star_stays_inside_a_directory_and_two_stars_do_not() {
+        assert!(takes("homeassistant:nest/event_media/**", "homeassistant", "nest/event_media/a/b.mp4"));
+        assert!(!takes("homeassistant:nest/event_media/**", "homeassistant", "nest/event_media"));
+        assert!(takes("media:*.mp4", "media", "a.mp4"));
+        assert!(!takes("media:*.mp4", "media", "b/a.mp4"));
+        assert!(!takes("media:*.mp4", "share", "a.mp4"));
+    }
+
+    #[test]
+    fn a_directory_named_takes_everything_in_it() {
+        assert!(takes("homeassistant:nest", "homeassistant", "nest"));
+        assert!(takes("homeassistant:/nest/", "homeassistant", "nest/event_media/a"));
+        assert!(!takes("homeassistant:nest", "homeassistant", "nesting/a"));
+    }
+
+    #[test]
+    fn the_database_is_its_three_files_at_the_root() {
+        for file in ["home-assistant_v2.db", "home-assistant_v2.db-wal", "home-assistant_v2.db-shm"] {
+            assert!(takes("database", "homeassistant", file));
+        }
+        for file in ["home-assistant_v2.db.corrupt.1", "sub/home-assistant_v2.db", "zigbee.db"] {
+            assert!(!takes("database", "homeassistant", file), "{file} was taken for the recorder");
+        }
+    }
+
+    #[test]
+    fn what_names_nothing_is_a_usage_error() {
+        for text in ["medai", "addon:", "media:", "media:[", "foo:bar", ""] {
+            assert_eq!(Selector::parse(text).unwrap_err().kind(), Kind::Usage, "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Sentences that more than one command says.
+
+use crate::error::Error;
+use crate::open::Backup;
+use crate::plan::{Action, Plan};
+use crate::size;
+
+/// Ends every message about a run that made no output.
+pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
+
+/// An error as its reader sees it: what, where, and the next step.
+pub fn error(error: &Error) -> String {
+    let mut text = error.to_string();
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    if let Some(step) = error.next_step() {
+        text.push(' ');
+        text.push_str(step);
+    }
+    text.push(' ');
+    text.push_str(UNCHANGED);
+    text
+}
+
+/// How a size stands to the limit: `6.50 GB (6.05 GiB), 1.50 GB over the limit of 5.00 GB`.
+pub fn against_limit(bytes: u64, limit: u64) -> String {
+    let stand =
+        if bytes > limit { format!("{} over", size::decimal(bytes - limit)) } else { format!("{} under", size::decimal(limit - bytes)) };
+    format!("{}, {stand} the limit of {}", size::both(bytes), size::both(limit))
+}
+
+/// A share of the limit in percent.
+pub fn share(bytes: u64, limit: u64) -> String {
+    let percent = bytes as f64 * 100.0 / limit.max(1) as f64;
+    if bytes > 0 && percent < 0.1 { "<0.1 %".into() } else { format!("{percent:.1} %") }
+}
+
+/// What happens to a part, in one or two words.
+pub fn action(action: &Action) -> &'static str {
+    match action {
+        Action::Copy => "kept",
+        Action::Drop => "dropped",
+        Action::Rewrap => "kept, re-encrypted",
+        Action::Cut(cut) if cut.is_empty() => "kept, re-encrypted",
+        Action::Cut(_) => "partly dropped",
+    }
+}
+
+/// The `--drop` options for parts, ready to be pasted.
+pub fn drop_options(backup: &Backup, parts: &[usize]) -> String {
+    let options: Vec<String> = parts.iter().map(|&at| format!("--drop {}", shell(&backup.parts[at].id))).collect();
+    options.join(" ")
+}
+
+/// Quotes a word for a POSIX shell when it needs that.
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '@' | '%' | '+' | ',');
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// By how many bytes a plan misses its limit.
+pub fn shortfall(plan: &Plan) -> u64 {
+    plan.predicted_size.saturating_sub(plan.limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_only_when_the_shell_would_change_them() {
+        assert_eq!(shell("addon:core_mariadb"), "addon:core_mariadb");
+        assert_eq!(shell("media:a b/**"), "'media:a b/**'");
+        assert_eq!(shell("it's"), "'it'\\''s'");
+    }
+
+    #[test]
+    fn both_sides_of_the_limit_are_named() {
+        assert!(against_limit(6_500_000_000, 5_000_000_000).contains("1.50 GB over the limit of 5.00 GB (4.66 GiB)"));
+        assert!(against_limit(5_000_000_000, 5_000_000_000).contains("0 B under"));
+    }
+
+    #[test]
+    fn errors_end_with_the_state_of_the_original() {
+        let text = error(&Error::damaged("cut short").in_part("media").at(512));
+        assert!(text.starts_with("media: cut short (at byte 512). "), "{text}");
+        assert!(text.ends_with(UNCHANGED), "{text}");
+    }
+}

@@ -1,0 +1,148 @@
+//! Turns a cut into edits of the plaintext while it passes.
+
+use std::io;
+
+use super::header;
+use crate::error::{Error, Kind};
+use crate::format::assemble::Header;
+use crate::format::block::{BLOCK, TarError};
+use crate::format::entry::{Visitor, Walker};
+use crate::format::outer::RECORD;
+use crate::gzip::{Edit, Filter};
+use crate::pipe::Control;
+use crate::plan::Cut;
+use crate::survey::PartSurvey;
+
+/// Walks a part's tar and says which bytes stay.
+///
+/// Kept entries stay byte for byte, headers included. The end of the tar is written
+/// anew: two zero blocks, padded to a record as Python pads it.
+pub struct CutFilter<'a> {
+    walker: Walker,
+    judge: Judge<'a>,
+    control: &'a Control,
+}
+
+struct Judge<'a> {
+    cut: &'a Cut,
+    survey: Option<&'a PartSurvey>,
+    next: usize,
+    edits: Vec<Edit>,
+    kept: u64,
+    /// Plaintext bytes that edits have been given for.
+    decided: u64,
+    tail: bool,
+    problem: Option<Error>,
+}
+
+impl<'a> CutFilter<'a> {
+    /// `survey` is the part's, `None` only for a cut that keeps everything.
+    pub fn new(cut: &'a Cut, survey: Option<&'a PartSurvey>, control: &'a Control) -> Self {
+        let judge = Judge { cut, survey, next: 0, edits: Vec::new(), kept: 0, decided: 0, tail: false, problem: None };
+        Self { walker: Walker::default(), judge, control }
+    }
+}
+
+impl Filter for CutFilter<'_> {
+    fn feed(&mut self, plaintext: &[u8], edits: &mut Vec<Edit>) -> io::Result<()> {
+        self.control.check().map_err(Error::into_io)?;
+        let outcome = self.walker.feed(plaintext, &mut self.judge);
+        if let Some(problem) = self.judge.problem.take() {
+            return Err(problem.into_io());
+        }
+        outcome.map_err(|e| Error::from(e).into_io())?;
+        self.judge.drop_tail(self.walker.position());
+        edits.append(&mut self.judge.edits);
+        Ok(())
+    }
+
+    fn finish(&mut self, edits: &mut Vec<Edit>) -> io::Result<()> {
+        let walker = std::mem::take(&mut self.walker);
+        let end = walker.finish().map_err(|e| Error::from(e).into_io())?;
+        self.judge.drop_tail(end.bytes);
+        if self.judge.survey.is_some_and(|s| s.entries.len() != self.judge.next) {
+            return Err(changed().into_io());
+        }
+        edits.append(&mut self.judge.edits);
+        let total = (self.judge.kept + 2 * BLOCK as u64).next_multiple_of(RECORD);
+        edits.push(Edit::Insert(vec![0; usize::try_from(total - self.judge.kept).unwrap_or_default()]));
+        Ok(())
+    }
+}
+
+impl Judge<'_> {
+    fn keep(&mut self, bytes: u64) {
+        self.kept += bytes;
+        self.decided += bytes;
+        self.edits.push(Edit::Keep(bytes));
+    }
+
+    fn drop(&mut self, bytes: u64) {
+        self.decided += bytes;
+        self.edits.push(Edit::Drop(bytes));
+    }
+
+    fn insert(&mut self, bytes: Vec<u8>) {
+        self.kept += bytes.len() as u64;
+        self.edits.push(Edit::Insert(bytes));
+    }
+
+    /// The old end of the archive goes as it passes.
+    fn drop_tail(&mut self, seen: u64) {
+        if self.tail && seen > self.decided {
+            self.drop(seen - self.decided);
+        }
+    }
+
+    fn judge(&mut self, header: &Header) -> crate::Result<()> {
+        let at = self.next;
+        self.next += 1;
+        if let Some(survey) = self.survey {
+            // The same bytes were surveyed a moment ago; anything else means that
+            // the input changed, and verdicts by index would hit the wrong files.
+            let same = survey.entries.get(at).is_some_and(|e| *e.name == *header.name && e.size == header.size);
+            if !same {
+                return Err(changed());
+            }
+        }
+        let head = header.raw.len() as u64;
+        if self.cut.removes(at) {
+            self.drop(header.span());
+        } else if let Some(name) = self.cut.promoted.get(&at) {
+            self.drop(head);
+            self.insert(header::renamed(header, name)?);
+            self.keep(header.span() - head);
+        } else if let Some(link) = self.cut.relinked.get(&at) {
+            self.drop(head);
+            self.insert(header::relinked(header, link)?);
+        } else {
+            self.keep(header.span());
+        }
+        Ok(())
+    }
+}
+
+impl Visitor for Judge<'_> {
+    fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
+        self.judge(header).map_err(|error| {
+            let message = error.to_string();
+            self.problem = Some(error);
+            TarError::Refused(message)
+        })
+    }
+
+    fn global(&mut self, raw: &[u8]) -> Result<(), TarError> {
+        self.keep(raw.len() as u64);
+        Ok(())
+    }
+
+    fn tail(&mut self, _at: u64) -> Result<(), TarError> {
+        self.tail = true;
+        Ok(())
+    }
+}
+
+fn changed() -> Error {
+    Error::new(Kind::InputIo, "the part holds other entries than a moment ago: the backup changed while it was being read")
+        .advice("Wait until Home Assistant has finished writing it, then try again.")
+}

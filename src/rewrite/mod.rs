@@ -1,0 +1,114 @@
+//! Fourth stage: a plan becomes a file, complete but without a name until it is
+//! verified and published.
+
+mod filter;
+mod header;
+pub mod output;
+mod part;
+
+pub use filter::CutFilter;
+pub use output::{Output, Target as OutputPath};
+
+use crate::crypt::KeyRing;
+use crate::error::{Error, Kind, Result};
+use crate::format::manifest::Manifest;
+use crate::format::outer::RECORD;
+use crate::open::Backup;
+use crate::pipe::Control;
+use crate::plan::{Action, Plan, Target};
+use crate::survey::PartSurvey;
+
+/// What was written.
+#[derive(Debug)]
+pub struct Written {
+    /// Bytes of the file.
+    pub size: u64,
+    /// Its metadata.
+    pub manifest: Manifest,
+}
+
+/// Writes the copy that `plan` describes into `output`, members in their old order.
+///
+/// Kept members are copied byte for byte inside the kernel; cut ones go through
+/// decrypt, filter, encode and encrypt on all threads. Memory does not depend on
+/// the size of anything.
+///
+/// # Errors
+/// `CannotFit` when the result turns out larger than the plan's limit; otherwise
+/// whatever reading, decoding or writing gives. The output is not usable then.
+pub fn rewrite(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    plan: &Plan,
+    keys: Option<&KeyRing>,
+    output: &mut Output,
+    control: &Control,
+) -> Result<Written> {
+    let mut changes = plan.changes.clone();
+    changes.slug = new_slug(backup.manifest.slug())?;
+    let manifest = backup.manifest.changed(&changes)?;
+    let target = settle(&plan.target, keys)?;
+    control.begin("write", work(backup, plan));
+    for (at, member) in backup.members.iter().enumerate() {
+        let index = backup.parts.iter().position(|p| p.member == at);
+        if at == backup.manifest_member {
+            write_small(output, &member.header_with_size(manifest.to_bytes()?.len() as u64)?, &manifest.to_bytes()?)?;
+            continue;
+        }
+        let Some(index) = index else {
+            output.copy(&backup.input, member.header_at, member.stored(), control)?;
+            continue;
+        };
+        let job = part::Job { backup, index, keys, target: &target, survey: surveys.iter().find(|s| s.part == index) };
+        match plan.parts.get(index).map(|p| &p.action) {
+            Some(Action::Drop) => {}
+            Some(Action::Copy) => job.copy(output, control)?,
+            Some(Action::Rewrap) => job.rewrap(output, control)?,
+            Some(Action::Cut(cut)) => job.cut(cut, output, control)?,
+            None => return Err(Error::new(Kind::Internal, "the plan does not cover every part")),
+        }
+    }
+    output.zeros(2 * crate::format::block::BLOCK as u64)?;
+    let end = output.position();
+    output.zeros(end.next_multiple_of(RECORD) - end)?;
+    control.end();
+    let size = output.position();
+    if size > plan.limit {
+        return Err(Error::new(Kind::CannotFit, format!("the result has {size} bytes, {} more than the limit", size - plan.limit))
+            .advice("Name more to leave out with --drop, or raise --limit."));
+    }
+    Ok(Written { size, manifest })
+}
+
+/// Bytes of the input that the plan moves, for the progress.
+fn work(backup: &Backup, plan: &Plan) -> u64 {
+    let parts = backup.parts.iter().zip(&plan.parts);
+    parts.filter(|(_, p)| p.action != Action::Drop).map(|(part, _)| backup.stored(part)).sum()
+}
+
+fn write_small(output: &mut Output, header: &[u8], data: &[u8]) -> Result<()> {
+    output.append(header)?;
+    output.append(data)?;
+    output.zeros(crate::format::block::padding(data.len() as u64))
+}
+
+/// Fills in what only exists once writing begins: salts for an archive without any.
+fn settle(target: &Target, keys: Option<&KeyRing>) -> Result<Target> {
+    match (target, keys) {
+        (Target::V3(None), Some(keys)) => Ok(Target::V3(Some(keys.new_v3_salts()?))),
+        _ => Ok(target.clone()),
+    }
+}
+
+/// Eight random hex digits, different from the original's: with the same slug
+/// Supervisor refuses the import and deletes the upload.
+fn new_slug(old: &str) -> Result<String> {
+    loop {
+        let mut bytes = [0u8; 4];
+        getrandom::fill(&mut bytes).map_err(|_| Error::new(Kind::Internal, "the system gave no random numbers"))?;
+        let slug = format!("{:08x}", u32::from_be_bytes(bytes));
+        if slug != old {
+            return Ok(slug);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! One part on its way into the copy.
+
+use std::io::{self, Read, Write};
+
+use super::filter::CutFilter;
+use super::output::Output;
+use crate::crypt::{Encrypter, KeyRing};
+use crate::error::{Error, Kind, Result};
+use crate::format::block::padding;
+use crate::gzip;
+use crate::open::{Backup, Part, source};
+use crate::pipe::{Control, ReadAhead, read_ahead};
+use crate::plan::{Cut, Target};
+use crate::survey::{PartSurvey, locate, trailer};
+
+/// Everything that writing one part needs.
+pub(super) struct Job<'a> {
+    pub backup: &'a Backup,
+    pub index: usize,
+    pub keys: Option<&'a KeyRing>,
+    pub target: &'a Target,
+    pub survey: Option<&'a PartSurvey>,
+}
+
+impl Job<'_> {
+    fn part(&self) -> &Part {
+        &self.backup.parts[self.index]
+    }
+
+    /// Copies the member as it is, header included; only a stale size is put right.
+    pub fn copy(&self, output: &mut Output, control: &Control) -> Result<()> {
+        let member = self.backup.member(self.part());
+        let input = &self.backup.input;
+        if member.stale {
+            output.append(&member.header_with_size(member.size)?)?;
+        } else {
+            output.copy(input, member.header_at, member.header.raw.len() as u64, control)?;
+        }
+        output.copy(input, member.data_at(), member.size, control)?;
+        // The padding of a last member may be missing in the input.
+        output.zeros(padding(member.size))
+    }
+
+    /// Encrypts the member's stream anew without looking inside.
+    pub fn rewrap(&self, output: &mut Output, control: &Control) -> Result<()> {
+        self.framed(output, |mut reader, mut writer| {
+            let mut buffer = vec![0; read_ahead::BUFFER];
+            loop {
+                let got = reader.read(&mut buffer)?;
+                let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else { return Ok(writer) };
+                writer.write_all(bytes)?;
+                control.advance(got as u64).map_err(Error::into_io)?;
+            }
+        })
+    }
+
+    /// Takes entries out of the member's tar.
+    pub fn cut(&self, cut: &Cut, output: &mut Output, control: &Control) -> Result<()> {
+        let part = self.part();
+        let trailer = trailer(part);
+        // As Home Assistant compresses: hard where it encrypts, in a hurry where not.
+        let level = if part.version().is_some() { 9 } else { 6 };
+        self.framed(output, |reader, writer| {
+            let mut filter = CutFilter::new(cut, self.survey, control);
+            let reader = Counting { reader, control };
+            if part.compressed {
+                gzip::rewrite(reader, trailer, writer, &mut filter, level, control.threads())
+            } else {
+                gzip::copy_plain(reader, writer, &mut filter)
+            }
+        })
+    }
+
+    /// Writes header, wrapped stream and padding around what `body` makes of the
+    /// part's plaintext stream. The sizes are known only afterwards and are put
+    /// into the headers then.
+    fn framed<F>(&self, output: &mut Output, body: F) -> Result<()>
+    where
+        F: FnOnce(Source, Sink<'_>) -> io::Result<Sink<'_>>,
+    {
+        let (part, member) = (self.part(), self.backup.member(self.part()));
+        let reader = source(self.backup, part, self.keys).and_then(|r| ReadAhead::new(r).map_err(no_thread))?;
+        let header_at = output.position();
+        let header_len = member.header_with_size(0)?.len() as u64;
+        output.zeros(header_len)?;
+        let data_at = output.position();
+        self.wrap(output, data_at, |sink| body(reader, sink)).map_err(|e| locate(self.backup, part, e))?;
+        let size = output.position() - data_at;
+        output.patch(header_at, &member.header_with_size(size)?)?;
+        output.zeros(padding(size))
+    }
+
+    fn wrap<F>(&self, output: &mut Output, data_at: u64, body: F) -> Result<()>
+    where
+        F: FnOnce(Sink<'_>) -> io::Result<Sink<'_>>,
+    {
+        let Some(version) = self.target.version() else {
+            return body(Sink::Plain(output)).map(drop).map_err(Error::from_write);
+        };
+        output.zeros(version.header_len() as u64)?;
+        let encrypter = match (self.target, self.keys) {
+            (Target::V2, Some(keys)) => Encrypter::new_v2(Shared(output), keys)?,
+            (Target::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(Shared(output), keys, salts)?,
+            _ => return Err(Error::new(Kind::Internal, "a part is to be encrypted, but there is no key")),
+        };
+        let Sink::Secure(encrypter) = body(Sink::Secure(Box::new(encrypter))).map_err(Error::from_write)? else {
+            return Err(Error::new(Kind::Internal, "the cipher got lost on the way"));
+        };
+        let header = encrypter.header(encrypter.plaintext_len());
+        let (Shared(output), _) = encrypter.finish().map_err(Error::from_write)?;
+        output.patch(data_at, &header.to_bytes())
+    }
+}
+
+type Source = ReadAhead<Box<dyn Read + Send>>;
+
+fn no_thread(error: io::Error) -> Error {
+    Error::new(Kind::Internal, "no further thread").caused_by(error)
+}
+
+/// Where a part's stream goes: through the cipher, or straight into the file.
+pub(super) enum Sink<'a> {
+    Plain(&'a mut Output),
+    Secure(Box<Encrypter<Shared<'a>>>),
+}
+
+/// The output behind a cipher.
+pub(super) struct Shared<'a>(&'a mut Output);
+
+impl Write for Shared<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes).map_err(Error::into_io)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(output) => {
+                output.append(bytes).map_err(Error::into_io)?;
+                Ok(bytes.len())
+            }
+            Self::Secure(encrypter) => encrypter.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reports progress by the bytes read.
+struct Counting<'a, R> {
+    reader: R,
+    control: &'a Control,
+}
+
+impl<R: Read> Read for Counting<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let got = self.reader.read(buf)?;
+        self.control.advance(got as u64).map_err(Error::into_io)?;
+        Ok(got)
+    }
+}

@@ -1,0 +1,37 @@
+//! Second stage: what every path inside a part costs.
+//!
+//! One pass per part, parts in parallel. An entry's *stored* bytes are the
+//! distance in the compressed stream between the places where it begins and
+//! ends; the sum over a part, tail and wrapping included, is exactly the part's
+//! size in the file.
+
+mod part;
+mod pieces;
+
+pub use part::{Entry, PartSurvey, config_path};
+pub use pieces::{Pieces, StreamEnd};
+
+pub(crate) use part::{locate, missing_end, stream_warnings};
+pub(crate) use pieces::trailer;
+
+use crate::crypt::KeyRing;
+use crate::error::Result;
+use crate::open::Backup;
+use crate::pipe::{Control, parallel};
+
+/// Surveys the parts with these indices and gives the products in that order.
+///
+/// Works on as many parts at once as there are threads, the largest first, so
+/// that the last one does not start late. Memory per thread: the read-ahead's 4 MiB and
+/// the decoder's window; beyond that only the entries are kept.
+///
+/// # Errors
+/// The first error in the order of `parts`, whichever thread met it.
+pub fn survey(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, control: &Control) -> Result<Vec<PartSurvey>> {
+    control.begin("survey", parts.iter().filter_map(|&p| backup.parts.get(p)).map(|p| backup.member(p).size).sum());
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(parts.get(at).and_then(|&p| backup.parts.get(p)).map(|p| backup.stored(p))));
+    let done = parallel::each(control.threads(), &order, |at| parts.get(at).map(|&part| part::survey_part(backup, part, keys, control)));
+    control.end();
+    done.into_iter().flatten().collect()
+}

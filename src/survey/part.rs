@@ -1,0 +1,224 @@
+//! One part, walked once.
+
+use super::pieces::{Pieces, StreamEnd};
+use crate::crypt::KeyRing;
+use crate::error::{Error, Result};
+use crate::format::assemble::Header;
+use crate::format::block::{EntryKind, TarError};
+use crate::format::entry::{Visitor, Walker};
+use crate::open::{Backup, ComponentKind, Part};
+use crate::pipe::Control;
+
+/// One entry of an inner tar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name as it stands in the tar, byte for byte.
+    pub name: Box<[u8]>,
+    /// The target of a link.
+    pub link: Option<Box<[u8]>>,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Bytes of data.
+    pub size: u64,
+    /// Compressed bytes between its begin and its end, header and padding included.
+    pub stored: u64,
+    /// CRC-32 of its header blocks: equal in a copy that kept it as it is.
+    pub header_crc: u32,
+    /// CRC-32 of its data: equal in every copy that kept it.
+    pub data_crc: u32,
+}
+
+/// Everything inside one part.
+#[derive(Debug, Clone)]
+pub struct PartSurvey {
+    /// Index in [`Backup::parts`].
+    pub part: usize,
+    /// The entries in archive order.
+    pub entries: Vec<Entry>,
+    /// How the stream ended.
+    pub end: StreamEnd,
+    /// Bytes of plaintext tar.
+    pub plaintext_bytes: u64,
+    /// Bytes in the file that belong to no entry: the outer header, the SecureTar
+    /// header, the cipher's overhead, the tar's tail. Together with the entries'
+    /// stored bytes exactly the part's size.
+    pub overhead: u64,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// The path that selectors and rules see.
+///
+/// For `homeassistant` it is relative to the config directory, which is `data`
+/// in the archive (and the archive's root in version 1 backups); `None` for what
+/// lies outside. For everything else it is relative to the archive's root.
+pub fn config_path(kind: ComponentKind, manifest_version: u64, name: &[u8]) -> Option<&[u8]> {
+    let mut name = name;
+    while let Some(rest) = name.strip_prefix(b"./") {
+        name = rest;
+    }
+    if name == b"." {
+        name = b"";
+    }
+    if kind != ComponentKind::HomeAssistant || manifest_version < 2 {
+        return Some(name);
+    }
+    match name.strip_prefix(b"data") {
+        Some(b"") => Some(b""),
+        Some(rest) => rest.strip_prefix(b"/"),
+        None => None,
+    }
+}
+
+pub(super) fn survey_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
+    let part = &backup.parts[at];
+    walk(backup, part, at, keys, control).map_err(|e| locate(backup, part, e))
+}
+
+/// Adds what only the caller of a stream knows: which part it is and where it lies.
+pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
+    let begin = backup.member(part).data_at();
+    error.in_part(part.id.clone()).at(begin)
+}
+
+fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
+    let mut pieces = Pieces::new(backup, part, keys)?;
+    let (mut walker, mut recorder) = (Walker::default(), Recorder::default());
+    while let Some((piece, stored_end)) = pieces.next_piece()? {
+        let step = recorder.begin_piece(walker.position(), piece.len(), stored_end);
+        walker.feed(piece, &mut recorder)?;
+        control.advance(step)?;
+    }
+    let walked = walker.finish()?;
+    let stored = backup.stored(part);
+    let inside: u64 = recorder.entries.iter().map(|e| e.stored).sum();
+    let mut warnings = Vec::new();
+    if !walked.ended {
+        warnings.push(missing_end(part));
+    }
+    let end = pieces.end();
+    warnings.extend(stream_warnings(part, &end));
+    Ok(PartSurvey {
+        part: at,
+        entries: recorder.entries,
+        end,
+        plaintext_bytes: walked.bytes,
+        overhead: stored.saturating_sub(inside),
+        warnings,
+    })
+}
+
+/// The warning for an archive without end blocks.
+pub(crate) fn missing_end(part: &Part) -> String {
+    format!("{}: the blocks of zeros that end an archive are missing; all its files are complete.", part.id)
+}
+
+/// What is odd about a part's stream, though it could be read.
+pub(crate) fn stream_warnings(part: &Part, end: &StreamEnd) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let Some(gzip) = &end.gzip else { return warnings };
+    if gzip.members > 1 {
+        warnings.push(format!(
+            "{}: {} gzip members in one archive; Home Assistant would restore only the first one, haslim reads and keeps all.",
+            part.id, gzip.members
+        ));
+    }
+    if gzip.trailing_nonzero > 0 {
+        warnings.push(format!("{}: {} bytes that belong to nothing follow the compressed data.", part.id, gzip.trailing_nonzero));
+    }
+    if !gzip.checksum_checked {
+        warnings.push(format!("{}: the checksum could not be checked.", part.id));
+    }
+    warnings
+}
+
+/// Notes every entry and prices it.
+#[derive(Default)]
+struct Recorder {
+    entries: Vec<Entry>,
+    crc: crc32fast::Hasher,
+    /// The current piece: where it begins in the plaintext and in the stored
+    /// stream, and how long it is in both.
+    plain_begin: u64,
+    plain_len: u64,
+    stored_begin: u64,
+    stored_len: u64,
+    /// Stored position where the last entry ended.
+    boundary: u64,
+}
+
+impl Recorder {
+    /// Announces the next piece; gives the stored bytes that it took.
+    fn begin_piece(&mut self, plain_begin: u64, len: usize, stored_end: u64) -> u64 {
+        self.stored_begin += self.stored_len;
+        self.stored_len = stored_end.saturating_sub(self.stored_begin);
+        self.plain_begin = plain_begin;
+        self.plain_len = len as u64;
+        self.stored_len
+    }
+
+    /// The stored position of a plaintext position inside the current piece,
+    /// taken as even within the piece (at most 64 KiB).
+    fn stored_position(&self, plain: u64) -> u64 {
+        let into = u128::from(plain.saturating_sub(self.plain_begin));
+        let share = into * u128::from(self.stored_len) / u128::from(self.plain_len.max(1));
+        self.stored_begin + u64::try_from(share).unwrap_or(self.stored_len)
+    }
+}
+
+impl Visitor for Recorder {
+    fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
+        self.crc = crc32fast::Hasher::new();
+        self.entries.push(Entry {
+            name: header.name.as_slice().into(),
+            link: matches!(header.kind, EntryKind::HardLink | EntryKind::Symlink).then(|| header.link.as_slice().into()),
+            kind: header.kind,
+            size: header.size,
+            stored: 0,
+            header_crc: crc32fast::hash(&header.raw),
+            data_crc: 0,
+        });
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), TarError> {
+        self.crc.update(bytes);
+        Ok(())
+    }
+
+    fn entry_end(&mut self, at: u64) -> Result<(), TarError> {
+        let end = self.stored_position(at);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.stored = end.saturating_sub(self.boundary);
+            entry.data_crc = std::mem::take(&mut self.crc).finalize();
+        }
+        self.boundary = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_config_directory_is_the_root_of_its_paths() {
+        let path = |name: &'static [u8]| config_path(ComponentKind::HomeAssistant, 2, name);
+        assert_eq!(path(b"data/www/a"), Some(&b"www/a"[..]));
+        assert_eq!(path(b"./data"), Some(&b""[..]));
+        assert_eq!(path(b"./homeassistant.json"), None);
+        assert_eq!(path(b"database"), None);
+        assert_eq!(config_path(ComponentKind::HomeAssistant, 1, b"./www/a"), Some(&b"www/a"[..]));
+        assert_eq!(config_path(ComponentKind::Addon, 2, b"./data/x"), Some(&b"data/x"[..]));
+        assert_eq!(config_path(ComponentKind::Folder, 2, b"."), Some(&b""[..]));
+    }
+
+    #[test]
+    fn stored_positions_inside_a_piece_add_up_to_the_piece() {
+        let mut recorder = Recorder::default();
+        recorder.begin_piece(0, 1000, 101);
+        assert_eq!((recorder.stored_position(0), recorder.stored_position(1000)), (0, 101));
+        recorder.begin_piece(1000, 10, 102);
+        assert_eq!((recorder.stored_position(1000), recorder.stored_position(1010)), (101, 102));
+    }
+}

@@ -1,0 +1,310 @@
+//! A finished copy against its plan and its original.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::second;
+use crate::crypt::KeyRing;
+use crate::error::{Error, Kind, Result, escape};
+use crate::format::assemble::Header;
+use crate::format::block::TarError;
+use crate::format::entry::Visitor;
+use crate::open::{Backup, Part, source};
+use crate::pipe::{Control, Input, ReadAhead, parallel};
+use crate::plan::{Action, Cut, Plan};
+use crate::rewrite::Written;
+use crate::survey::PartSurvey;
+
+/// The proof that a copy holds what was planned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Bytes compared one by one with the original.
+    pub bytes_compared: u64,
+    /// Entries of rewritten parts found to be the original's.
+    pub entries_compared: u64,
+}
+
+/// Reads a finished copy back, every byte of it, and compares it with the plan,
+/// the metadata that was meant to be written, and the original: copied members byte
+/// by byte, rewritten ones entry by entry.
+///
+/// # Errors
+/// `VerifyFailed` for any difference; the file must not be published then.
+pub fn output(
+    original: &Backup,
+    surveys: &[PartSurvey],
+    plan: &Plan,
+    written: &Written,
+    copy: Arc<Input>,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<Verified> {
+    let checked = check(original, surveys, plan, written, copy, keys, control);
+    checked.map_err(|error| match error.kind() {
+        Kind::Interrupted(_) | Kind::InputIo | Kind::Internal | Kind::VerifyFailed => error,
+        _ => failed(error.to_string()).caused_by(error),
+    })
+}
+
+fn failed(what: impl Into<String>) -> Error {
+    let what = what.into();
+    Error::new(Kind::VerifyFailed, format!("the finished copy is not what was planned: {what}"))
+        .advice("Try again; if it happens twice, check the memory and the disk of this machine, and report it.")
+}
+
+fn check(
+    original: &Backup,
+    surveys: &[PartSurvey],
+    plan: &Plan,
+    written: &Written,
+    copy: Arc<Input>,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<Verified> {
+    if copy.len() != written.size {
+        return Err(failed(format!("it has {} bytes instead of {}", copy.len(), written.size)));
+    }
+    let copy = Backup::read(copy)?;
+    second::outer(&copy)?;
+    check_manifest(original, plan, written, &copy)?;
+    let pairs = pair_members(original, plan, &copy)?;
+    control.begin("verify", pairs.iter().map(|pair| copy.members[pair.new].stored()).sum());
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(copy.members[pairs[at].new].size));
+    let checker = Checker { original, copy: &copy, surveys, keys, control };
+    let results = parallel::each(control.threads(), &order, |at| checker.pair(&pairs[at]));
+    control.end();
+    let mut verified = Verified::default();
+    for result in results {
+        let one = result?;
+        verified.bytes_compared += one.bytes_compared;
+        verified.entries_compared += one.entries_compared;
+    }
+    Ok(verified)
+}
+
+fn check_manifest(original: &Backup, plan: &Plan, written: &Written, copy: &Backup) -> Result<()> {
+    if copy.manifest != written.manifest {
+        return Err(failed("its backup.json reads back differently"));
+    }
+    if copy.manifest.slug() == original.manifest.slug() {
+        return Err(failed("it has the slug of its original"));
+    }
+    if copy.is_protected() != copy.manifest.protected() {
+        return Err(failed("its backup.json is wrong about encryption"));
+    }
+    let lists_dropped =
+        plan.changes.without.iter().any(|gone| copy.manifest.folders().chain(copy.manifest.addons()).any(|listed| listed == gone));
+    if lists_dropped {
+        return Err(failed("its backup.json lists a part that was left out"));
+    }
+    Ok(())
+}
+
+/// A member of the copy and where it comes from.
+struct Pair<'a> {
+    old: usize,
+    new: usize,
+    /// `None` for a member that is no part, which is copied as it is.
+    action: Option<(&'a Action, usize)>,
+}
+
+fn pair_members<'a>(original: &Backup, plan: &'a Plan, copy: &Backup) -> Result<Vec<Pair<'a>>> {
+    let mut pairs = Vec::new();
+    let mut new = 0;
+    for (old, member) in original.members.iter().enumerate() {
+        let part = original.parts.iter().position(|p| p.member == old);
+        let action = part.and_then(|at| plan.parts.get(at).map(|p| (&p.action, at)));
+        if matches!(action, Some((Action::Drop, _))) {
+            continue;
+        }
+        let same = copy.members.get(new).is_some_and(|m| m.header.name == member.header.name && m.header.kind == member.header.kind);
+        if !same {
+            return Err(failed(format!("{} is not where it should be", member.display_name())));
+        }
+        if old != original.manifest_member {
+            pairs.push(Pair { old, new, action });
+        }
+        new += 1;
+    }
+    if new != copy.members.len() {
+        return Err(failed("it has more members than planned"));
+    }
+    Ok(pairs)
+}
+
+struct Checker<'a> {
+    original: &'a Backup,
+    copy: &'a Backup,
+    surveys: &'a [PartSurvey],
+    keys: Option<&'a KeyRing>,
+    control: &'a Control,
+}
+
+impl Checker<'_> {
+    fn pair(&self, pair: &Pair<'_>) -> Result<Verified> {
+        let name = || self.copy.members[pair.new].display_name();
+        let outcome = match pair.action {
+            None | Some((Action::Copy | Action::Drop, _)) => self.same_bytes(pair),
+            Some((Action::Rewrap, at)) => self.same_stream(pair, at),
+            Some((Action::Cut(cut), at)) => self.same_entries(pair, at, cut),
+        };
+        outcome.map_err(|e| e.in_part(name()))
+    }
+
+    fn new_part(&self, pair: &Pair<'_>) -> Result<&Part> {
+        self.copy.parts.iter().find(|p| p.member == pair.new).ok_or_else(|| failed("a part is no longer one"))
+    }
+
+    fn same_bytes(&self, pair: &Pair<'_>) -> Result<Verified> {
+        let (old, new) = (&self.original.members[pair.old], &self.copy.members[pair.new]);
+        // A stale header is the one thing that a copy puts right.
+        if !old.stale && old.header.raw != new.header.raw {
+            return Err(failed("its header differs"));
+        }
+        if old.size != new.size {
+            return Err(failed("its size differs"));
+        }
+        let ours = self.original.input.window(old.data_at(), old.size);
+        let theirs = self.copy.input.window(new.data_at(), new.size);
+        self.same(ours, theirs)
+    }
+
+    fn same_stream(&self, pair: &Pair<'_>, at: usize) -> Result<Verified> {
+        let ours = source(self.original, &self.original.parts[at], self.keys)?;
+        let theirs = source(self.copy, self.new_part(pair)?, self.keys)?;
+        self.same(ours, theirs)
+    }
+
+    fn same(&self, mut ours: impl Read, mut theirs: impl Read) -> Result<Verified> {
+        let (mut a, mut b) = (vec![0u8; 1 << 18], vec![0u8; 1 << 18]);
+        let mut bytes_compared = 0;
+        loop {
+            let first = fill(&mut ours, &mut a)?;
+            let second = fill(&mut theirs, &mut b)?;
+            if first != second {
+                return Err(failed("its contents differ").at(bytes_compared));
+            }
+            if first.is_empty() {
+                return Ok(Verified { bytes_compared, entries_compared: 0 });
+            }
+            bytes_compared += first.len() as u64;
+            self.control.advance(first.len() as u64)?;
+        }
+    }
+
+    /// Reads the part as Home Assistant does: one gzip member, to the end.
+    fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &Cut) -> Result<Verified> {
+        let part = self.new_part(pair)?;
+        let stream = source(self.copy, part, self.keys)?;
+        let stream = ReadAhead::new(stream).map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))?;
+        let mut expected = Expected::new(cut, self.surveys.iter().find(|s| s.part == at));
+        let progress = Advancing { reader: stream, control: self.control };
+        let read = if part.compressed {
+            let mut gzip = flate2::bufread::GzDecoder::new(std::io::BufReader::with_capacity(1 << 16, progress));
+            let read = second::inner(&mut gzip, &mut expected)?;
+            let mut rest = [0u8; 1];
+            if gzip.get_mut().read(&mut rest).map_err(Error::from_read)? != 0 {
+                return Err(failed("bytes follow its gzip member, which Home Assistant would not read"));
+            }
+            read
+        } else {
+            second::inner(progress, &mut expected)?
+        };
+        if !read.ended {
+            return Err(failed("its archive has no end"));
+        }
+        expected.finish()?;
+        Ok(Verified { bytes_compared: 0, entries_compared: read.entries })
+    }
+}
+
+fn fill<'a>(reader: &mut impl Read, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|r| !r.is_empty()) {
+        match reader.read(rest).map_err(Error::from_read)? {
+            0 => break,
+            got => filled += got,
+        }
+    }
+    Ok(buffer.get(..filled).unwrap_or_default())
+}
+
+struct Advancing<'a, R> {
+    reader: R,
+    control: &'a Control,
+}
+
+impl<R: Read> Read for Advancing<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.reader.read(buf)?;
+        self.control.advance(got as u64).map_err(Error::into_io)?;
+        Ok(got)
+    }
+}
+
+/// Entries of the original by index, with their names in the copy.
+type Kept<'a> = Box<dyn Iterator<Item = (usize, &'a [u8])> + 'a>;
+
+/// The entries that must come, in order, with the checksums that the survey of the
+/// original took.
+struct Expected<'a> {
+    cut: &'a Cut,
+    survey: Option<&'a PartSurvey>,
+    kept: Option<Kept<'a>>,
+    data: crc32fast::Hasher,
+    data_crc: Option<u32>,
+}
+
+impl<'a> Expected<'a> {
+    fn new(cut: &'a Cut, survey: Option<&'a PartSurvey>) -> Self {
+        let kept = survey.map(|s| Box::new(cut.kept(s)) as Kept<'a>);
+        Self { cut, survey, kept, data: crc32fast::Hasher::new(), data_crc: None }
+    }
+
+    fn finish(mut self) -> Result<()> {
+        match self.kept.as_mut().and_then(Iterator::next) {
+            Some((_, name)) => Err(failed(format!("{} is missing", escape(name)))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Visitor for Expected<'_> {
+    fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
+        let (Some(kept), Some(survey)) = (&mut self.kept, self.survey) else { return Ok(()) };
+        let wrong = |why: &str| Err(TarError::Damaged(format!("{} {why}", escape(&header.name))));
+        let Some((at, name)) = kept.next() else { return wrong("should not be there") };
+        let Some(entry) = survey.entries.get(at) else { return wrong("has no original") };
+        if *name != *header.name || entry.size != header.size || entry.kind != header.kind {
+            return wrong("stands in another entry's place");
+        }
+        let new_header = self.cut.promoted.contains_key(&at) || self.cut.relinked.contains_key(&at);
+        if !new_header && entry.header_crc != crc32fast::hash(&header.raw) {
+            return wrong("has another header than in the original");
+        }
+        if let Some(link) = self.cut.relinked.get(&at)
+            && **link != *header.link
+        {
+            return wrong("points to the wrong file");
+        }
+        self.data = crc32fast::Hasher::new();
+        self.data_crc = Some(entry.data_crc);
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), TarError> {
+        self.data.update(bytes);
+        Ok(())
+    }
+
+    fn entry_end(&mut self, at: u64) -> Result<(), TarError> {
+        let found = std::mem::take(&mut self.data).finalize();
+        match self.data_crc.take() {
+            Some(expected) if expected != found => {
+                Err(TarError::Damaged(format!("the entry that ends at byte {at} has other contents than in the original")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Fifth stage: a second reading by independent means.
+//!
+//! The outer tar and every inner tar are read by the `tar` crate beside our own
+//! reader, gzip by `flate2` as one member, which is all that Home Assistant reads;
+//! both readers must see the same. [`output`] then compares a copy with its plan
+//! and its original, [`backup`] checks a backup on its own.
+
+mod compare;
+mod second;
+
+pub use compare::{Verified, output};
+
+use crate::crypt::KeyRing;
+use crate::error::{Error, Result};
+use crate::open::{Backup, Part};
+use crate::pipe::{Control, parallel};
+use crate::survey::{self, Pieces, StreamEnd};
+
+/// What was found in one part.
+#[derive(Debug, Clone)]
+pub struct PartCheck {
+    /// Index in [`Backup::parts`].
+    pub part: usize,
+    /// Entries seen by both readers; `None` for a member that is no archive.
+    pub entries: Option<u64>,
+    /// Bytes of plaintext tar.
+    pub plaintext_bytes: u64,
+    /// What vouches for the bytes.
+    pub evidence: Evidence,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// What can tell that a byte of a part was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// Every chunk is authenticated (v3).
+    Authenticated,
+    /// The gzip checksum covers the contents.
+    Checksum,
+    /// Nothing does: neither encrypted with v3 nor compressed, or no archive at all.
+    Nothing,
+}
+
+impl Evidence {
+    /// In the words of the report.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Authenticated => "every chunk authenticated",
+            Self::Checksum => "checksum right",
+            Self::Nothing => "readable; the format has nothing that could show a changed byte",
+        }
+    }
+}
+
+/// Reads every byte of a backup and checks all that can be checked, parts in parallel.
+///
+/// # Errors
+/// One entry per part: its own error does not hide the others'. The outer error is
+/// for the outer tar.
+pub fn backup(backup: &Backup, keys: Option<&KeyRing>, control: &Control) -> Result<Vec<Result<PartCheck>>> {
+    second::outer(backup)?;
+    control.begin("verify", backup.parts.iter().map(|p| backup.member(p).size).sum());
+    let mut order: Vec<usize> = (0..backup.parts.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(backup.stored(&backup.parts[at])));
+    let checks = parallel::each(control.threads(), &order, |at| {
+        let part = &backup.parts[at];
+        check_part(backup, at, keys, control).map_err(|e| survey::locate(backup, part, e))
+    });
+    control.end();
+    Ok(checks)
+}
+
+fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartCheck> {
+    let part = &backup.parts[at];
+    if part.layer.is_none() {
+        let warnings = vec![format!("{}: not an archive that haslim knows; its bytes were not checked.", part.id)];
+        return Ok(PartCheck { part: at, entries: None, plaintext_bytes: 0, evidence: Evidence::Nothing, warnings });
+    }
+    let mut pieces = Pieces::new(backup, part, keys)?;
+    let mut quiet = second::Quiet;
+    let read = second::inner(second::PieceReader::new(&mut pieces, control), &mut quiet)?;
+    let end = pieces.end();
+    let mut warnings = survey::stream_warnings(part, &end);
+    if !read.ended {
+        warnings.push(survey::missing_end(part));
+    }
+    Ok(PartCheck { part: at, entries: Some(read.entries), plaintext_bytes: read.bytes, evidence: evidence(part, &end), warnings })
+}
+
+fn evidence(part: &Part, end: &StreamEnd) -> Evidence {
+    match (part.version(), &end.gzip) {
+        (Some(crate::format::secure::Version::V3), _) => Evidence::Authenticated,
+        (_, Some(gzip)) if gzip.checksum_checked => Evidence::Checksum,
+        _ => Evidence::Nothing,
+    }
+}
+
+/// Two readers saw two different archives.
+fn disagree(what: impl std::fmt::Display) -> Error {
+    Error::refused(format!("two tar readers disagree: {what}"))
+        .advice("Home Assistant may restore something else than what is shown here; make a new backup.")
+}

@@ -1,0 +1,234 @@
+//! The `tar` crate beside our own reader, over the same bytes.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::disagree;
+use crate::error::{Error, Kind, Result, escape};
+use crate::format::assemble::Header;
+use crate::format::block::{EntryKind, TarError};
+use crate::format::entry::{Visitor, Walker};
+use crate::open::Backup;
+use crate::pipe::{Control, Input};
+use crate::survey::Pieces;
+
+/// Reads the outer tar with the `tar` crate and compares the members.
+pub(super) fn outer(backup: &Backup) -> Result<()> {
+    let mut archive = tar::Archive::new(Positioned { input: Arc::clone(&backup.input), at: 0 });
+    let mut members = backup.members.iter();
+    for entry in archive.entries_with_seek().map_err(Error::from_read)? {
+        let entry = entry.map_err(|e| disagree(escape(e.to_string().as_bytes())))?;
+        let Some(member) = members.next() else { return Err(disagree("one sees more members than the other")) };
+        // A stale size is one that the other reader cannot know better.
+        if member.stale {
+            return Ok(());
+        }
+        let same = entry.path_bytes().strip_suffix(b"/").unwrap_or(&entry.path_bytes()) == member.header.name.as_slice()
+            && entry.size() == member.size
+            && entry.raw_file_position() == member.data_at();
+        if !same {
+            return Err(disagree(member.display_name()).at(member.header_at));
+        }
+    }
+    match members.next() {
+        Some(member) => Err(disagree(format!("one does not see {}", member.display_name())).at(member.header_at)),
+        None => Ok(()),
+    }
+}
+
+/// The whole input as a seekable reader.
+struct Positioned {
+    input: Arc<Input>,
+    at: u64,
+}
+
+impl Read for Positioned {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let got = self.input.read_at(self.at, buf).map_err(Error::into_io)?;
+        self.at += got as u64;
+        Ok(got)
+    }
+}
+
+impl io::Seek for Positioned {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            io::SeekFrom::Start(at) => Some(at),
+            io::SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            io::SeekFrom::End(by) => self.input.len().checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
+/// What both readers saw of an inner tar.
+pub(super) struct SecondReading {
+    pub entries: u64,
+    /// Bytes of plaintext.
+    pub bytes: u64,
+    /// False when the end blocks are missing.
+    pub ended: bool,
+}
+
+/// Hears nothing: for a backup that is only checked.
+pub(super) struct Quiet;
+
+impl Visitor for Quiet {
+    fn entry(&mut self, _: &Header, _: u64) -> Result<(), TarError> {
+        Ok(())
+    }
+}
+
+/// What our own reader saw of an entry and the `tar` crate must see as well.
+#[derive(PartialEq, Eq)]
+struct Seen {
+    name: Vec<u8>,
+    link: Vec<u8>,
+    kind: EntryKind,
+    size: u64,
+    data_at: u64,
+}
+
+/// Entries that our own reader saw and the other one did not reach yet: at most
+/// those of one read.
+type Ahead = Rc<RefCell<VecDeque<Seen>>>;
+
+/// Reads an inner tar with both readers at once, to the end of the stream;
+/// `visitor` hears what our own one sees.
+pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<SecondReading> {
+    let ahead = Ahead::default();
+    let tee = Tee { reader, walker: Walker::default(), notes: Notes { visitor, ahead: Rc::clone(&ahead) } };
+    let mut archive = tar::Archive::new(tee);
+    let mut entries = 0;
+    for entry in archive.entries().map_err(Error::from_read)? {
+        let entry = entry.map_err(own_or_disagree)?;
+        if entry.header().entry_type().is_pax_global_extensions() {
+            continue;
+        }
+        let ours = ahead.borrow_mut().pop_front();
+        if ours.as_ref() != theirs(&entry).as_ref() {
+            return Err(disagree(escape(&entry.path_bytes())));
+        }
+        entries += 1;
+    }
+    let mut tee = archive.into_inner();
+    io::copy(&mut tee, &mut io::sink()).map_err(Error::from_read)?;
+    if let Some(missed) = ahead.borrow().front() {
+        return Err(disagree(format!("one does not see {}", escape(&missed.name))));
+    }
+    let walked = tee.walker.finish()?;
+    Ok(SecondReading { entries, bytes: walked.bytes, ended: walked.ended })
+}
+
+/// Errors of the chain below keep their meaning; the crate's own are a disagreement.
+fn own_or_disagree(error: io::Error) -> Error {
+    let shown = escape(error.to_string().as_bytes());
+    let error = Error::from_read(error);
+    if error.kind() == Kind::InputIo { disagree(shown) } else { error }
+}
+
+/// The `tar` crate's view; `None` for a type that our own reader refuses.
+fn theirs<R: Read>(entry: &tar::Entry<'_, R>) -> Option<Seen> {
+    let kind = match entry.header().entry_type() {
+        tar::EntryType::Regular | tar::EntryType::Continuous => EntryKind::File,
+        tar::EntryType::Link => EntryKind::HardLink,
+        tar::EntryType::Symlink => EntryKind::Symlink,
+        tar::EntryType::Directory => EntryKind::Directory,
+        tar::EntryType::Char | tar::EntryType::Block | tar::EntryType::Fifo => EntryKind::Special,
+        _ => return None,
+    };
+    let mut name = entry.path_bytes().into_owned();
+    while kind == EntryKind::Directory && name.len() > 1 && name.ends_with(b"/") {
+        name.pop();
+    }
+    let is_link = matches!(kind, EntryKind::HardLink | EntryKind::Symlink);
+    let link = entry.link_name_bytes().filter(|_| is_link).unwrap_or_default().into_owned();
+    Some(Seen { name, link, kind, size: entry.size(), data_at: entry.raw_file_position() })
+}
+
+/// Shows every byte that the crate reads to our own walker first.
+struct Tee<'a, R> {
+    reader: R,
+    walker: Walker,
+    notes: Notes<'a>,
+}
+
+struct Notes<'a> {
+    visitor: &'a mut dyn Visitor,
+    ahead: Ahead,
+}
+
+impl<R: Read> Read for Tee<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let got = self.reader.read(buf)?;
+        let bytes = buf.get(..got).unwrap_or_default();
+        self.walker.feed(bytes, &mut self.notes).map_err(|e| Error::from(e).into_io())?;
+        Ok(got)
+    }
+}
+
+impl Visitor for Notes<'_> {
+    fn entry(&mut self, header: &Header, at: u64) -> Result<(), TarError> {
+        let data_at = at + header.raw.len() as u64;
+        let seen = Seen { name: header.name.clone(), link: header.link.clone(), kind: header.kind, size: header.size, data_at };
+        self.ahead.borrow_mut().push_back(seen);
+        self.visitor.entry(header, at)
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), TarError> {
+        self.visitor.data(bytes)
+    }
+
+    fn entry_end(&mut self, at: u64) -> Result<(), TarError> {
+        self.visitor.entry_end(at)
+    }
+
+    fn global(&mut self, raw: &[u8]) -> Result<(), TarError> {
+        self.visitor.global(raw)
+    }
+
+    fn tail(&mut self, at: u64) -> Result<(), TarError> {
+        self.visitor.tail(at)
+    }
+}
+
+/// The plaintext of a part as a reader, counted for the progress.
+pub(super) struct PieceReader<'a> {
+    pieces: &'a mut Pieces,
+    current: Vec<u8>,
+    taken: usize,
+    stored: u64,
+    control: &'a Control,
+}
+
+impl<'a> PieceReader<'a> {
+    pub fn new(pieces: &'a mut Pieces, control: &'a Control) -> Self {
+        Self { pieces, current: Vec::new(), taken: 0, stored: 0, control }
+    }
+
+    fn refill(&mut self) -> Result<bool> {
+        let Some((piece, stored)) = self.pieces.next_piece()? else { return Ok(false) };
+        self.current.clear();
+        self.current.extend_from_slice(piece);
+        self.taken = 0;
+        let step = stored - self.stored;
+        self.stored = stored;
+        self.control.advance(step)?;
+        Ok(true)
+    }
+}
+
+impl Read for PieceReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.current.len() && !self.refill().map_err(Error::into_io)? {
+            return Ok(0);
+        }
+        let got = self.current.get(self.taken..).unwrap_or_default().read(buf)?;
+        self.taken += got;
+        Ok(got)
+    }
+}
