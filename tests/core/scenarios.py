@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""What a shrunk backup must mean to a real Home Assistant Core. Started by the script `run` beside this file."""
+
+import json
+import shutil
+import signal
+import sys
+import tarfile
+import tempfile
+import time
+import traceback
+from functools import cached_property
+from pathlib import Path
+
+import rig
+import trees
+from rig import CLOUD, LOCAL, drops, shrink
+
+PASSWORD = "QWER-TYUI-OPAS-DFGH-JKLZ-XCVB-1234"
+WRONG = "QWER-TYUI-OPAS-DFGH-JKLZ-XCVB-1235"
+SUPERVISOR_PASSWORD = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG"  # what make_backup.py uses
+CLIPS_ONLY = drops("homeassistant:nest/event_media/**")
+DROPPED = ("nest/event_media", "nest/event_media/*")  # the same, as patterns of trees.without; the empty folder may stay or go
+DATABASE_FILES = tuple(trees.DATABASE)
+
+
+class Bench:
+    """Counts the checks, and holds what several scenarios use: one Core and its backups."""
+
+    def __init__(self, core, scratch):
+        self.core, self.scratch = core, scratch
+        self.passed = self.failed = 0
+
+    def check(self, expectation, holds, detail=""):
+        """Count one expectation; `detail` says what was found instead."""
+        self.passed += bool(holds)
+        self.failed += not holds
+        print(f"  {'ok  ' if holds else 'FAIL'} {expectation}" + (f": {detail}" if not holds and detail != "" else ""), flush=True)
+
+    def same(self, expectation, expected, got, rounded=False):
+        """Expect two tree snapshots to be equal, and not empty."""
+        found = trees.differences(expected, got, rounded)
+        self.check(expectation, expected and not found, "; ".join(found) or "nothing was expected")
+
+    def restored(self, file, password, database=True):
+        """The tree that Core's restore of `file` makes."""
+        out = Path(tempfile.mkdtemp(dir=self.scratch))
+        verdict = rig.restore(file, password, out, database)
+        self.check(f"Core restores {file.name}", verdict["success"], verdict["error"])
+        return trees.snapshot(out)
+
+    def out(self, name):
+        """A path for a result."""
+        return self.scratch / name
+
+    @cached_property
+    def planted(self):
+        """What the configuration folder held when Core made its backups; the folder is filled first."""
+        trees.plant(self.core.config)
+        return trees.snapshot(self.core.config)
+
+    @cached_property
+    def stored(self):
+        """A backup that Core made of itself, encrypted, where Core stores it."""
+        self.planted
+        return self.core.create(PASSWORD)
+
+    @cached_property
+    def encrypted(self):
+        """A download of it: what Core does to the stored file later does not change this one."""
+        return shutil.copy2(self.stored, self.out("encrypted.tar"))
+
+    @cached_property
+    def plain(self):
+        """A second one, not encrypted."""
+        self.planted
+        return shutil.copy2(self.core.create(None), self.out("unencrypted.tar"))
+
+    @cached_property
+    def clipless(self):
+        """The encrypted backup without the clips."""
+        return shrink(self.encrypted, self.out("clipless.tar"), *CLIPS_ONLY, password=PASSWORD)
+
+    @cached_property
+    def databaseless(self):
+        """The encrypted backup without the recorder database."""
+        return shrink(self.encrypted, self.out("databaseless.tar"), *drops("database"), password=PASSWORD)
+
+
+def metadata(backup):
+    """The content of ./backup.json."""
+    with tarfile.open(backup, "r:") as outer:
+        return json.load(outer.extractfile("./backup.json"))
+
+
+def second_name(bench):
+    """Where the second name of a dropped clip is."""
+    return next(path for path in bench.planted if path.endswith("/" + trees.SECOND_NAME))
+
+
+def same_links(bench):
+    """The copy's entries, read with the reference library, are the original's, links included."""
+    original, slim = (rig.entries(file, PASSWORD) for file in (bench.encrypted, bench.clipless))
+    clip, other = "data/nest/event_media/cam0/000.mp4", f"data/{second_name(bench)}"
+    bench.check("the backup held the second name as a hard link", original[other][:2] == (tarfile.LNKTYPE, clip), original[other])
+    bench.check("which is a file now", slim[other][:2] == (tarfile.REGTYPE, ""), slim[other])
+    kept = {name: about for name, about in original.items() if not name.startswith("data/nest/event_media") and name != other}
+    changed = [name for name, about in kept.items() if slim.get(name) != about]
+    bench.check("symbolic links and all other entries are as they were", tarfile.SYMTYPE in {about[0] for about in kept.values()} and not changed, changed[:8])
+
+
+def clips_dropped(bench):
+    """An encrypted backup by Core itself, without the clips, restores to the same tree without the clips."""
+    before = rig.digest(bench.encrypted)
+    original = bench.restored(bench.encrypted, PASSWORD)
+    slim = bench.restored(bench.clipless, PASSWORD)
+    files = {path for path, about in slim.items() if about[2] != "folder"}
+    bench.check("the backup held clips", any(path.startswith(trees.CLIPS) for path in original))
+    bench.check("no clip comes back", not any(path.startswith(trees.CLIPS) for path in files))
+    bench.same("everything else is as after restoring the original", trees.without(original, *DROPPED), trees.without(slim, *DROPPED))
+    bench.same("and as it was on disk", trees.without(trees.planted_part(bench.planted), *DROPPED), trees.without(trees.planted_part(slim), *DROPPED), rounded=True)
+    same_links(bench)
+    bench.check("a file whose other name was dropped keeps its content", slim.get(second_name(bench), [""])[-1] == bench.planted[second_name(bench)][2])
+    bench.check("the database and its log come back", all(slim.get(name, [""])[-1] == bench.planted[name][2] for name in DATABASE_FILES))
+    bench.check("the original is untouched", rig.digest(bench.encrypted) == before)
+    bench.check("it became smaller by about the clips", bench.encrypted.stat().st_size - bench.clipless.stat().st_size > 7 * 700_000 * 0.98)
+    rig.haslim("verify", bench.clipless, password=PASSWORD)
+    bench.check("haslim verify agrees", True)
+
+
+def database_dropped(bench):
+    """Without the recorder database: nothing of it comes back, and Core knows it before."""
+    said = metadata(bench.databaseless)["homeassistant"]
+    bench.check("exclude_database is set", said["exclude_database"] is True, said)
+    original = bench.restored(bench.encrypted, PASSWORD)
+    slim = bench.restored(bench.databaseless, PASSWORD, database=False)
+    bench.check("the original has the database", all(name in original for name in DATABASE_FILES))
+    bench.check("no file of the database is left", not any(path.startswith("home-assistant_v2.db") for path in slim))
+    bench.same("everything else is as after restoring the original", trees.without(original, *DATABASE_FILES), slim)
+
+
+def unencrypted(bench):
+    """An unencrypted backup stays as readable as it was, or becomes protected if asked."""
+    original = bench.restored(bench.plain, None)
+    slim = shrink(bench.plain, bench.out("plain.tar"), *CLIPS_ONLY)
+    bench.check("without a password it stays unprotected", metadata(slim)["protected"] is False)
+    tree = bench.restored(slim, None)
+    bench.same("and restores to the same tree without the clips", trees.without(original, *DROPPED), trees.without(tree, *DROPPED))
+    locked = shrink(bench.plain, bench.out("locked.tar"), *CLIPS_ONLY, "--securetar", 3, password=PASSWORD)
+    bench.check("with --securetar 3 and a password it becomes protected", metadata(locked)["protected"] is True)
+    tree = bench.restored(locked, PASSWORD)
+    bench.same("and restores to that tree with the password", trees.without(original, *DROPPED), trees.without(tree, *DROPPED))
+    verdict = rig.restore(locked, None, bench.out("refused"))
+    bench.check("and does not restore without it", not verdict["success"], verdict)
+    facts = rig.facts(locked, PASSWORD)
+    bench.check("haslim calls it protected, SecureTar v3", (facts["protected"], facts["securetar"]) == (True, 3), (facts["protected"], facts["securetar"]))
+
+
+def listed_next_to_the_original(bench):
+    """Uploaded to the Core that made the original, the copy is a backup of its own."""
+    core, original, slim = bench.core, metadata(bench.encrypted)["slug"], metadata(bench.clipless)["slug"]
+    size = bench.encrypted.stat().st_size
+    bench.check("the copy has a new slug of eight hex digits", slim != original and len(slim) == 8 and not set(slim) - set("0123456789abcdef"), slim)
+    bench.check("haslim names the same slug", rig.facts(bench.clipless, PASSWORD)["slug"] == slim)
+    bench.check("Core accepts the upload", (status := core.upload(bench.clipless)) == 201, status)
+    listed = core.listed()
+    bench.check("both are listed, by their slugs", {original, slim} <= listed.keys(), listed.keys())
+    bench.check("the original with its size", listed[original]["agents"][LOCAL] == {"protected": True, "size": size}, listed[original]["agents"])
+    bench.check("the copy with its size", listed[slim]["agents"][LOCAL] == {"protected": True, "size": bench.clipless.stat().st_size}, listed[slim]["agents"])
+    bench.check("the copy with its database", listed[slim]["database_included"] is True)
+    bench.check("the copy does not count as an automatic backup", listed[slim]["with_automatic_settings"] is False)
+    # Core names the file after the name and date in backup.json, not after the slug.
+    bench.check("the original's file is still there, unchanged", rig.digest(bench.stored) == rig.digest(bench.encrypted))
+    bench.check("the right password fits the copy", (code := core.can_decrypt(slim, PASSWORD)) is None, code)
+    bench.check("a wrong one does not", (code := core.can_decrypt(slim, WRONG)) == "password_incorrect", code)
+    refused = bench.out("wrong key.tar")
+    rig.haslim("verify", bench.clipless, password=WRONG, expect=12)
+    shrink(bench.encrypted, refused, *CLIPS_ONLY, password=WRONG, expect=12)
+    bench.check("haslim tells the wrong one by exit code 12, and writes nothing", not refused.exists())
+
+
+def restored_by_a_running_core(bench):
+    """Asked through its own interface, Core restores the copy without the database and keeps the live one."""
+    core = bench.core
+    bench.check("Core accepts the upload", (status := core.upload(bench.databaseless)) == 201, status)
+    slug = metadata(bench.databaseless)["slug"]
+    bench.check("Core lists it without a database", core.listed()[slug]["database_included"] is False)
+    wanted = trees.snapshot(core.config)
+    (core.config / "secrets.yaml").unlink()
+    (core.config / "added later.txt").write_text("later")
+    with open(core.config / trees.DATABASE[0], "ab") as live:
+        live.write(b"rows written since the backup")
+    before = {name: rig.digest(core.config / name) for name in DATABASE_FILES}
+    order = dict(type="backup/restore", backup_id=slug, agent_id=LOCAL, restore_database=False)
+    reply = core.ask(**order, password=WRONG)
+    bench.check("a wrong password is refused", reply.get("error", {}).get("code") == "password_incorrect", reply)
+    reply = core.ask(**order, password=PASSWORD)
+    bench.check("the restore is accepted", reply is None or reply["success"], reply)
+    bench.check("Core stops to restore", core.wait_for_end(60))
+    core.start_and_restore()
+    bench.check("the live database is kept", before == {name: rig.digest(core.config / name) for name in DATABASE_FILES})
+    bench.check("what came after the backup is gone", not (core.config / "added later.txt").exists())
+    bench.same("the rest is back", trees.planted_part(wanted), trees.planted_part(trees.snapshot(core.config)), rounded=True)
+    bench.check("Core runs again and lists the copy", slug in core.listed())
+
+
+def fits_the_cloud(bench):
+    """What was too large for the cloud is refused; the copy is stored there, as it is."""
+    core, plain = bench.core, shrink(bench.plain, bench.out("cloud-plain.tar"), *CLIPS_ONLY)
+    sizes = bench.clipless.stat().st_size, bench.encrypted.stat().st_size
+    limit = sum(sizes) // 2
+    core.stop()
+    core.start(cloud_limit=limit)
+    original, slim, unprotected = (metadata(file)["slug"] for file in (bench.encrypted, bench.clipless, plain))
+    stored = lambda slug: CLOUD in core.listed().get(slug, {"agents": ()})["agents"]
+    bench.check("uploading the original answers 201", (status := core.upload(bench.encrypted, CLOUD)) == 201, status)
+    bench.check("but the cloud does not list it", not stored(original))
+    bench.check("uploading an unprotected copy answers 201", (status := core.upload(plain, CLOUD)) == 201, status)
+    bench.check("but the cloud does not list it either", not stored(unprotected))
+    fitted = bench.scratch / "fitted.tar"
+    shrink(bench.encrypted, fitted, "--limit", limit, *CLIPS_ONLY, password=PASSWORD)
+    bench.check("haslim keeps to the limit", fitted.stat().st_size <= limit, fitted.stat().st_size)
+    bench.check("uploading the copy answers 201", (status := core.upload(fitted, CLOUD)) == 201, status)
+    agents = core.listed().get(slug := metadata(fitted)["slug"], {"agents": {}})["agents"]
+    bench.check("and the cloud lists it with its size", agents.get(CLOUD) == {"protected": True, "size": fitted.stat().st_size}, agents)
+    kept = core.config / "cloudstub" / f"{slug}.tar"
+    bench.check("and holds the same bytes", kept.exists() and rig.digest(kept) == rig.digest(fitted))
+    listed = core.listed()
+    bench.check("started again, Core still lists the original", LOCAL in listed.get(original, {"agents": ()})["agents"])
+
+
+def supervisor_backup(bench, version):
+    """A Supervisor backup with parts, paths, an add-on and the database dropped."""
+    work = bench.scratch / "supervisor-tree"
+    backup = rig.make_supervisor_backup(bench.scratch / f"supervisor-v{version}.tar", version, work)
+    selectors = drops("homeassistant:nest/event_media/**", "database", "addon:a0d7b954_influxdb", "media")
+    slim = shrink(backup, bench.out(f"supervisor-v{version}-slim.tar"), *selectors, password=SUPERVISOR_PASSWORD)
+    patterns = (*DROPPED, *DATABASE_FILES)
+    original = bench.restored(backup, SUPERVISOR_PASSWORD)
+    tree = bench.restored(slim, SUPERVISOR_PASSWORD, database=False)
+    bench.check("nothing of what was dropped comes back", not [path for path, about in tree.items() if path not in trees.without(tree, *patterns) and about[2] != "folder"])
+    source = trees.without(trees.snapshot(work / "homeassistant"), *patterns)
+    bench.same("the rest equals the source", source, trees.without(tree, *patterns), rounded=True)
+    bench.same("and what the original restores to", trees.without(original, *patterns), trees.without(tree, *patterns))
+    said = metadata(slim)
+    bench.check("it is a partial backup now", said["type"] == "partial", said["type"])
+    bench.check("Core accepts the upload", (status := bench.core.upload(slim)) == 201, status)
+    entry = bench.core.listed()[said["slug"]]
+    bench.check("Core lists the add-ons that are left", [a["slug"] for a in entry["addons"]] == ["5c53de3b_esphome", "a0d7b954_nodered", "core_mariadb", "core_mosquitto"], entry["addons"])
+    bench.check("and the folders that are left", sorted(entry["folders"]) == ["addons/local", "share", "ssl"], entry["folders"])
+    bench.check("and that the database is not in it", (entry["homeassistant_included"], entry["database_included"]) == (True, False))
+    bench.check("with its size", entry["agents"][LOCAL] == {"protected": True, "size": slim.stat().st_size}, entry["agents"])
+    bench.check("the right password fits", (code := bench.core.can_decrypt(said["slug"], SUPERVISOR_PASSWORD)) is None, code)
+    bench.check("a wrong one does not", (code := bench.core.can_decrypt(said["slug"], WRONG)) == "password_incorrect", code)
+    with tarfile.open(slim) as outer:
+        names = outer.getnames()
+    expected = [f"{part}.tar.gz" for part in ("homeassistant", "5c53de3b_esphome", "a0d7b954_nodered", "core_mariadb", "core_mosquitto", "share", "addons_local", "ssl")]
+    bench.check("its members are what is listed, in the old order", names == [*expected, "./backup.json"], names)
+    bench.core.ask(type="backup/delete", backup_id=said["slug"])  # the next one has the same name and date, hence the same file name
+
+
+SCENARIOS = {
+    "core-clips": clips_dropped,
+    "core-database": database_dropped,
+    "core-plain": unencrypted,
+    "upload-local": listed_next_to_the_original,
+    "supervisor-v3": lambda bench: supervisor_backup(bench, 3),
+    "supervisor-v2": lambda bench: supervisor_backup(bench, 2),
+    "live-restore": restored_by_a_running_core,
+    "upload-cloud": fits_the_cloud,
+}
+
+
+def main(words):
+    """Run the scenarios whose name contains one of the words, or all; return the exit code."""
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, lambda number, _: sys.exit(128 + number))  # so that Core is stopped on the way out
+    chosen = {name: run for name, run in SCENARIOS.items() if not words or any(word in name for word in words)}
+    if not chosen:
+        sys.exit(f"no such scenario; there are: {', '.join(SCENARIOS)}")
+    with tempfile.TemporaryDirectory(prefix="haslim-core-") as scratch, rig.Core() as core:
+        bench = Bench(core, Path(scratch))
+        core.start()
+        for name, run in chosen.items():
+            begun = time.monotonic()
+            print(f"{name}", flush=True)
+            try:
+                run(bench)
+            except Exception as problem:
+                # A scenario that breaks off is one failure; the others still run.
+                where = "" if isinstance(problem, rig.Failed) else traceback.format_exc()
+                bench.check("the scenario runs to its end", False, f"{problem}\n{where}".rstrip())
+            print(f"  {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"{bench.passed} passed, {bench.failed} failed")
+    return 1 if bench.failed or not bench.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

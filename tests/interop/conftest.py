@@ -1,0 +1,55 @@
+"""What all tests share: the program, and backups made once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+MAKERS = HERE.parent.parent / "fixtures" / "make"
+sys.path[:0] = [str(HERE), str(MAKERS)]
+
+# So that their assertions say what they compared, as those of the tests do.
+pytest.register_assert_rewrite("judge", "program")
+
+import boundary  # noqa: E402
+import make  # noqa: E402
+import program  # noqa: E402
+
+
+def pytest_configure(config):
+    if not os.access(os.environ.get("HASLIM", ""), os.X_OK):
+        raise pytest.UsageError("HASLIM names no program; start the tests with tests/interop/run")
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A function that gives the path of a backup by its name in fixtures/make/make.py, made once with the reference library."""
+    folder = tmp_path_factory.mktemp("backups")
+
+    def get(name):
+        out = folder / f"{name}.tar"
+        if out.exists():
+            return out
+        if name.startswith("v1"):
+            subprocess.run([os.environ["HASLIM_INTEROP_V1_PYTHON"], MAKERS / "make.py", name, out], check=True)
+        elif name.startswith("boundary"):
+            boundary.make(out, name)
+        else:
+            grow, pack = make.FIXTURES[name]
+            files = folder / f"{name}.files"
+            files.mkdir()
+            grow(files)
+            pack(out, files)
+        out.chmod(0o444)
+        return out
+
+    return get
+
+
+@pytest.fixture
+def haslim(tmp_path):
+    """The program, with a folder for its outputs."""
+    return program.Haslim(tmp_path)

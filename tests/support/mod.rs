@@ -1,0 +1,219 @@
+//! What every integration test needs: the program, the fixtures, a scratch folder,
+//! and an independent look into a backup.
+#![allow(dead_code, reason = "each test binary uses its own share")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// The password of every fixture.
+pub const PASSWORD: &str = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG";
+
+/// Ends every message about a run without an output.
+pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
+
+/// A finished run of the program.
+pub struct Run {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Run {
+    /// Asserts the exit code, showing everything when it is another one.
+    #[track_caller]
+    pub fn code(self, expected: i32) -> Self {
+        assert_eq!(self.code, expected, "\nstdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// Standard output as the JSON that it must be.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("not JSON ({e}):\n{}\n{}", self.out, self.err))
+    }
+}
+
+/// Runs haslim with the right password in the environment.
+pub fn haslim<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+    run(args, Some(PASSWORD))
+}
+
+/// Runs haslim without any password.
+pub fn keyless<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+    run(args, None)
+}
+
+/// Runs haslim with this password in the environment.
+pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<&str>) -> Run {
+    let mut command = assert_cmd::Command::cargo_bin("haslim").unwrap();
+    command.env_remove("HASLIM_PASSWORD").env_remove("NO_COLOR").args(args);
+    if let Some(password) = password {
+        command.env("HASLIM_PASSWORD", password);
+    }
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// The path of a fixture, which must exist.
+pub fn fixture(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
+    assert!(path.exists(), "the fixture {name} is missing");
+    path
+}
+
+/// What the reference library found in a fixture.
+pub fn expected(name: &str) -> Value {
+    let path = fixture("expected").join(format!("{name}.json"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The fixtures that hold a whole little system.
+pub const SYSTEMS: [&str; 7] = ["v1", "v1-uncompressed", "v2", "v2-uncompressed", "v3", "v3-uncompressed", "plain"];
+
+/// A folder of its own, gone when dropped.
+pub struct Scratch(pub tempfile::TempDir);
+
+impl Scratch {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A copy of a fixture under its own name.
+    pub fn copy(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::copy(fixture(name), &path).unwrap();
+        path
+    }
+
+    /// Writes bytes to a file.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// The names in the folder, sorted.
+    pub fn listing(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(self.0.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A member of the outer tar as the `tar` crate sees it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OuterMember {
+    pub name: String,
+    pub data: Vec<u8>,
+}
+
+impl std::fmt::Debug for OuterMember {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} bytes", self.name, self.data.len())
+    }
+}
+
+/// Reads the outer tar with the `tar` crate.
+pub fn members(path: &Path) -> Vec<OuterMember> {
+    let mut archive = tar::Archive::new(std::fs::File::open(path).unwrap());
+    let read = |entry: std::io::Result<tar::Entry<'_, std::fs::File>>| {
+        let mut entry = entry.unwrap();
+        let name = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
+        let mut data = Vec::new();
+        entry.read_to_end(&mut data).unwrap();
+        OuterMember { name, data }
+    };
+    archive.entries().unwrap().map(read).collect()
+}
+
+/// One member's data.
+#[track_caller]
+pub fn member(path: &Path, name: &str) -> Vec<u8> {
+    let found = members(path).into_iter().find(|m| m.name == name);
+    found.unwrap_or_else(|| panic!("no member {name}")).data
+}
+
+/// `backup.json` of a backup.
+pub fn manifest(path: &Path) -> Value {
+    serde_json::from_slice(&member(path, "./backup.json")).unwrap()
+}
+
+/// The plaintext tar of a part, decrypted by the library and inflated as Home
+/// Assistant does: the first gzip member and nothing else.
+pub fn plaintext(path: &Path, component: &str) -> Vec<u8> {
+    use haslim::crypt::{KeyRing, Password};
+    let backup = haslim::open::Backup::open(path).unwrap();
+    let keys = KeyRing::new(Password::new(PASSWORD.into()));
+    let part = backup.parts.iter().find(|p| p.id == component).expect("the component is there");
+    let stream = haslim::open::source(&backup, part, Some(&keys)).unwrap();
+    let mut bytes = Vec::new();
+    if part.version() == Some(haslim::format::secure::Version::V1) && part.compressed {
+        // No other reader understands the trailer of v1.
+        let mut gunzip = haslim::gzip::Gunzip::new(stream, haslim::gzip::Trailer::SecureTarV1);
+        while let Some(piece) = gunzip.next_piece().unwrap() {
+            bytes.extend_from_slice(piece);
+        }
+    } else if part.compressed {
+        flate2::read::GzDecoder::new(stream).read_to_end(&mut bytes).unwrap();
+    } else {
+        let mut stream = stream;
+        stream.read_to_end(&mut bytes).unwrap();
+    }
+    bytes
+}
+
+impl std::fmt::Debug for InnerEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, link) = (self.name.escape_ascii(), self.link.escape_ascii());
+        write!(f, "{name} -> {link} {:?} {:o} {} {} bytes", self.kind, self.mode, self.mtime, self.data.len())
+    }
+}
+
+/// An entry of an inner tar as the `tar` crate sees it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InnerEntry {
+    pub name: Vec<u8>,
+    pub link: Vec<u8>,
+    pub kind: tar::EntryType,
+    pub mode: u32,
+    pub mtime: String,
+    pub data: Vec<u8>,
+}
+
+/// The entries of a part.
+pub fn entries(path: &Path, component: &str) -> Vec<InnerEntry> {
+    let bytes = plaintext(path, component);
+    let mut archive = tar::Archive::new(bytes.as_slice());
+    let mut found = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut mtime = entry.header().mtime().unwrap().to_string();
+        for record in entry.pax_extensions().unwrap().into_iter().flatten() {
+            let record = record.unwrap();
+            if record.key() == Ok("mtime") {
+                mtime = record.value().unwrap().to_owned();
+            }
+        }
+        let mut data = Vec::new();
+        entry.read_to_end(&mut data).unwrap();
+        found.push(InnerEntry {
+            name: entry.path_bytes().into_owned(),
+            link: entry.link_name_bytes().unwrap_or_default().into_owned(),
+            kind: entry.header().entry_type(),
+            mode: entry.header().mode().unwrap(),
+            mtime,
+            data,
+        });
+    }
+    found
+}
