@@ -189,9 +189,7 @@ impl Manifest {
 
     fn write_changes(&self, changes: &Changes, text: &mut RawObject) -> serde_json::Result<()> {
         text.set("slug", &changes.slug)?;
-        if self.name() != safe_name(self.name()) {
-            text.set("name", safe_name(self.name()))?;
-        }
+        text.set("name", copy_name(self.name(), &changes.slug))?;
         text.set("protected", changes.protected)?;
         if !changes.protected && text.get("crypto").is_some() {
             text.set("crypto", ())?;
@@ -239,12 +237,30 @@ pub fn is_safe_slug(slug: &str) -> bool {
     !slug.is_empty() && !slug.starts_with('.') && slug.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// Home Assistant makes the name a part of a file name and refuses some since 2026.11.
-fn safe_name(name: &str) -> String {
+/// The copy's name: `NAME (slim SLUG)`.
+///
+/// Core makes the file name of an upload out of name and date. With the original's
+/// name, uploading the copy would overwrite the original; with the slug in it, two
+/// copies can stand side by side as well. Since 2026.11 Core also refuses names
+/// that are no part of a file name.
+fn copy_name(name: &str, slug: &str) -> String {
     let safe = name.replace(['/', '\\'], "-");
-    match safe.as_str() {
-        "" | "." | ".." => "Backup".into(),
-        _ => safe,
+    let base = match without_mark(&safe) {
+        "" | "." | ".." => "Backup",
+        base => base,
+    };
+    format!("{base}{MARK_BEGIN}{slug}{MARK_END}")
+}
+
+const MARK_BEGIN: &str = " (slim ";
+const MARK_END: &str = ")";
+
+/// A copy of a copy gets one mark, not two.
+fn without_mark(name: &str) -> &str {
+    let slug = |rest: &str| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit());
+    match name.strip_suffix(MARK_END).and_then(|n| n.rsplit_once(MARK_BEGIN)) {
+        Some((base, rest)) if slug(rest) => base,
+        _ => name,
     }
 }
 
@@ -334,8 +350,17 @@ mod tests {
         let text = Manifest::parse(SAMPLE.as_bytes()).unwrap().changed(&changes(&["media", "core_mosquitto"])).unwrap().to_bytes().unwrap();
         assert_eq!(
             String::from_utf8(text).unwrap(),
-            r#"{"zeta":1e3,"slug":"ffffffff","version":2,"name":"a-b","date":"2026","type":"partial","protected":true,"homeassistant":{"version":"2026.10.3","exclude_database":true,"size":1.50},"folders":["share","addons/local"],"addons":[{"slug":"local_x","odd":1E400}],"extra":{"with_automatic_settings":false,"big":123456789012345678901234567890},"crypto":"aes128","new_key":{"b":1,"a":2}}"#
+            r#"{"zeta":1e3,"slug":"ffffffff","version":2,"name":"a-b (slim ffffffff)","date":"2026","type":"partial","protected":true,"homeassistant":{"version":"2026.10.3","exclude_database":true,"size":1.50},"folders":["share","addons/local"],"addons":[{"slug":"local_x","odd":1E400}],"extra":{"with_automatic_settings":false,"big":123456789012345678901234567890},"crypto":"aes128","new_key":{"b":1,"a":2}}"#
         );
+    }
+
+    #[test]
+    fn a_copy_has_a_name_of_its_own_and_one_mark_only() {
+        let first = copy_name("Automatic backup", "0a1b2c3d");
+        assert_eq!(first, "Automatic backup (slim 0a1b2c3d)");
+        assert_eq!(copy_name(&first, "ffffffff"), "Automatic backup (slim ffffffff)");
+        assert_eq!(copy_name("..", "ffffffff"), "Backup (slim ffffffff)");
+        assert_eq!(copy_name("a (slim x)", "ffffffff"), "a (slim x) (slim ffffffff)");
     }
 
     #[test]

@@ -55,7 +55,9 @@ def differences(wanted, got, at="$", *, spelling=True):
 def slimmed(source, slug, *, without=(), exclude_database=None, protected):
     """What the metadata of a copy must be. `without` names folders and add-ons that are left out, `homeassistant` among them."""
     copy = read(source)
-    copy |= {"slug": slug, "protected": protected}
+    # A name of its own: Core would store an upload with the same name and date over the original.
+    name = re.sub(r" \(slim [0-9a-f]{8}\)$", "", re.sub(r"[/\\]", "-", copy["name"]))
+    copy |= {"slug": slug, "protected": protected, "name": f"{name} (slim {slug})"}
     if without:
         copy["type"] = "partial"
     if "folders" in copy:
