@@ -62,6 +62,9 @@ pub enum Command {
         backup: PathBuf,
         #[command(flatten)]
         choice: Choice,
+        /// Tell which rule or choice decides about this path
+        #[arg(long, value_name = "COMPONENT:PATH")]
+        why: Option<String>,
     },
     /// Write a smaller copy
     Shrink {
@@ -83,6 +86,12 @@ pub enum Command {
     },
     /// Read everything, check everything
     Verify { backup: PathBuf },
+    /// List the rules that know what makes backups big
+    Rules {
+        /// Rules of your own: additions, and ids to switch off
+        #[arg(long, value_name = "F")]
+        rules: Option<PathBuf>,
+    },
 }
 
 /// What to leave out.
@@ -94,9 +103,27 @@ pub struct Choice {
     /// Keep this even if --drop names it
     #[arg(long, value_name = "SEL")]
     pub keep: Vec<String>,
+    /// Let these go too if the limit demands it; caches, logs and nested backups may always
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    pub allow: Vec<Consent>,
+    /// Leave out all that may go, even if less would be enough
+    #[arg(long)]
+    pub thorough: bool,
+    /// Rules of your own: additions, and ids to switch off
+    #[arg(long, value_name = "F")]
+    pub rules: Option<PathBuf>,
     /// Encrypt the copy in this SecureTar version, or not at all [default: as the backup]
     #[arg(long, value_name = "2|3|none")]
     pub securetar: Option<Wrapping>,
+}
+
+/// A class that needs consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Consent {
+    /// Recordings, history, statistics
+    History,
+    /// The user's own files, and at last whole folders and add-ons
+    User,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

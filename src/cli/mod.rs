@@ -1,11 +1,15 @@
 //! The terminal side: arguments, the key, progress, tables.
 
 mod args;
+mod guide;
 mod info;
 mod key;
 mod ls;
+mod prepare;
 mod progress;
+mod rules;
 mod screen;
+mod show;
 mod shrink;
 mod signals;
 mod tables;
@@ -73,12 +77,13 @@ fn run(command: Command, session: &Session) -> Result<u8> {
     match command {
         Command::Info { path } => info::run(session, &path),
         Command::Ls { backup, scope, depth, top } => ls::run(session, &backup, scope.as_deref(), depth, top),
-        Command::Plan { backup, choice } => shrink::plan(session, &backup, &choice),
-        Command::Shrink { backup, choice, dry_run: true, .. } => shrink::plan(session, &backup, &choice),
+        Command::Plan { backup, choice, why } => shrink::plan(session, &backup, &choice, why.as_deref()),
+        Command::Shrink { backup, choice, dry_run: true, .. } => shrink::plan(session, &backup, &choice, None),
         Command::Shrink { backup, choice, output, yes, force, .. } => {
             shrink::run(session, &backup, &choice, &shrink::Writing { output, yes, force })
         }
         Command::Verify { backup } => verify::run(session, &backup),
+        Command::Rules { rules } => rules::run(session, rules.as_deref()),
     }
 }
 

@@ -53,24 +53,35 @@ pub fn parts(backup: &Backup, limit: u64) -> Table {
 
 /// `plan`: what happens to each part.
 pub fn plan(backup: &Backup, plan: &Plan) -> Table {
-    let mut table = new(&["Part", "Size now", "Share of limit", "What", "Why", "On restore"]);
+    let mut table = new(&["Part", "Size now", "Share of limit", "", "What", "Why", "On restore"]);
+    let largest = backup.parts.iter().map(|p| backup.stored(p)).max().unwrap_or(1);
     for at in by_size(backup) {
         let (part, planned) = (&backup.parts[at], &plan.parts[at]);
         let stored = backup.stored(part);
-        let effects: Vec<&str> = plan.drops.iter().filter(|row| row.component == part.id).map(|row| row.on_restore.as_str()).collect();
+        let mut effects: Vec<&str> = plan.drops.iter().filter(|row| row.component == part.id).map(|row| row.effect.short()).collect();
         let on_restore = match planned.action {
-            Action::Copy | Action::Rewrap => "restored as before".into(),
-            Action::Cut(ref cut) if cut.is_empty() => "restored as before".into(),
-            _ => effects.join(" "),
+            Action::Copy | Action::Rewrap => "as before".into(),
+            Action::Cut(ref cut) if cut.is_empty() => "as before".into(),
+            _ => {
+                effects.dedup();
+                effects.join(", ")
+            }
         };
         table.add_row(vec![
             Cell::new(&part.id),
             right(size::decimal(stored)),
             right(words::share(stored, plan.limit)),
+            Cell::new(bar(stored, largest)),
             Cell::new(words::action(&planned.action)),
             Cell::new(&planned.why),
             Cell::new(on_restore),
         ]);
     }
     table
+}
+
+/// A bar of up to ten blocks: the largest part has them all.
+fn bar(stored: u64, largest: u64) -> String {
+    let blocks = (u128::from(stored) * 10).div_ceil(u128::from(largest.max(1)));
+    "▇".repeat(usize::try_from(blocks).unwrap_or(10).min(10))
 }

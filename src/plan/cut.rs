@@ -6,6 +6,7 @@ use super::selector::{Selector, is_recorder_file};
 use crate::error::{Error, Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
+use crate::rules::NeverList;
 use crate::survey::{PartSurvey, config_path};
 
 /// Why an entry goes: the index of the reason that took it.
@@ -65,30 +66,42 @@ impl Cut {
     }
 }
 
-/// Decides about every entry of a part: dropped when any of `drops` takes its path
-/// and none of `keeps` does. Files that only make sense together go together.
+/// Who decides about the entries of a part.
+pub(super) struct Judges<'a> {
+    /// What the user leaves out; reason `n` is the `n`th.
+    pub drops: &'a [Selector],
+    /// What the user keeps; wins over everything.
+    pub keeps: &'a [Selector],
+    /// Entries that the planner leaves out, with the reason of each.
+    pub picked: &'a HashMap<usize, Reason>,
+    /// What no glob takes unless it is typed out in full.
+    pub never: &'a NeverList,
+}
+
+impl Judges<'_> {
+    fn verdict(&self, id: &str, path: &[u8], entry: usize) -> Option<Reason> {
+        // The root of a component goes with the component or not at all.
+        if path.is_empty() || self.keeps.iter().any(|s| s.takes_path(id, path)) {
+            return None;
+        }
+        let named = self.drops.iter().position(|s| s.takes_path(id, path) && !s.is_held_back(self.never, path));
+        named.and_then(|at| Reason::try_from(at).ok()).or_else(|| self.picked.get(&entry).copied())
+    }
+}
+
+/// Decides about every entry of a part. Files that only make sense together go together.
 ///
 /// # Errors
 /// `Refused` when a hard link's target cannot be told.
-pub fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, drops: &[Selector], keeps: &[Selector]) -> Result<Cut> {
+pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Result<Cut> {
     let version = backup.manifest.version();
     let paths: Vec<Option<&[u8]>> = survey.entries.iter().map(|e| config_path(part.kind, version, &e.name)).collect();
-    let verdicts = paths.iter().map(|path| verdict(&part.id, (*path)?, drops, keeps)).collect();
+    let verdicts = paths.iter().enumerate().map(|(at, path)| judges.verdict(&part.id, (*path)?, at)).collect();
     let mut cut = Cut { verdicts, ..Cut::default() };
-    together(&part.id, &paths, keeps, &mut cut.verdicts);
+    together(&part.id, &paths, judges.keeps, &mut cut.verdicts);
     keep_directories_of_kept(&paths, &mut cut.verdicts);
     super::links::promote(survey, &mut cut).map_err(|e| e.in_part(part.id.clone()))?;
     Ok(cut)
-}
-
-fn verdict(id: &str, path: &[u8], drops: &[Selector], keeps: &[Selector]) -> Option<Reason> {
-    // The root of a component goes with the component or not at all.
-    if path.is_empty() {
-        return None;
-    }
-    let reason = drops.iter().position(|s| s.takes_path(id, path))?;
-    let kept = keeps.iter().any(|s| s.takes_path(id, path));
-    if kept { None } else { Reason::try_from(reason).ok() }
 }
 
 /// Files that are worthless or harmful without each other: the recorder's

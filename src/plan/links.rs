@@ -81,6 +81,7 @@ mod tests {
             stored: 1,
             header_crc: 0,
             data_crc: 0,
+            nested_backup: false,
         }
     }
 
@@ -91,6 +92,7 @@ mod tests {
             end: Default::default(),
             plaintext_bytes: 0,
             overhead: 0,
+            recorder: None,
             warnings: vec![],
         };
         let verdicts = entries.iter().map(|(_, _, dropped)| dropped.then_some(0)).collect();

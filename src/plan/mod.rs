@@ -1,22 +1,30 @@
 //! Third stage, without any I/O: what is kept, dropped and rewritten, why, and how
 //! large the copy will be.
 
+pub mod choose;
 pub mod cut;
+mod decide;
 mod drops;
+pub mod explain;
 mod links;
 mod predict;
 pub mod propose;
 pub mod selector;
+mod units;
+mod ways;
 pub mod wrapping;
 
 pub use cut::Cut;
 pub use drops::DropRow;
 pub use selector::Selector;
+pub use units::{Unit, builtin_catalogue};
+pub use ways::WayOut;
 pub use wrapping::{Target, Wrapping};
 
 use crate::error::Result;
 use crate::format::manifest::Changes;
-use crate::open::{Backup, ComponentKind};
+use crate::open::Backup;
+use crate::rules::{Catalogue, Class};
 use crate::survey::PartSurvey;
 
 /// What the user wants.
@@ -24,7 +32,7 @@ use crate::survey::PartSurvey;
 pub struct Request {
     /// What to leave out, as named.
     pub drops: Vec<Selector>,
-    /// What to keep all the same; wins over `drops`.
+    /// What to keep all the same; wins over everything else.
     pub keeps: Vec<Selector>,
     /// The copy must not be larger, in bytes.
     pub limit: u64,
@@ -32,6 +40,50 @@ pub struct Request {
     pub wrapping: Wrapping,
     /// Whether there is a key.
     pub has_key: bool,
+    /// The rules, and what no rule may take.
+    pub catalogue: Catalogue,
+    /// Classes that may go besides the free ones.
+    pub allow: Vec<Class>,
+    /// Single units that may go besides, by component and rule (`None`: the whole part).
+    pub consent: Vec<(String, Option<String>)>,
+    /// Leave out all that may go, even if less would be enough.
+    pub thorough: bool,
+    /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by them.
+    pub margin: u64,
+}
+
+impl Request {
+    /// A request for nothing but to fit the limit.
+    ///
+    /// # Errors
+    /// `Internal`, when the built-in catalogue is broken.
+    pub fn new(limit: u64) -> Result<Self> {
+        Ok(Self {
+            drops: Vec::new(),
+            keeps: Vec::new(),
+            limit,
+            wrapping: Wrapping::AsIs,
+            has_key: false,
+            catalogue: builtin_catalogue()?,
+            allow: Vec::new(),
+            consent: Vec::new(),
+            thorough: false,
+            margin: 0,
+        })
+    }
+
+    fn class_may_go(&self, class: Class) -> bool {
+        class.is_free() || self.allow.contains(&class)
+    }
+
+    fn may_go(&self, backup: &Backup, unit: &Unit) -> bool {
+        self.class_may_go(unit.class()) || self.consent.contains(&unit.key(backup))
+    }
+
+    /// What the plan aims at, in bytes.
+    fn target_size(&self) -> u64 {
+        self.limit.saturating_sub(self.margin)
+    }
 }
 
 /// What happens to one part.
@@ -87,6 +139,8 @@ pub struct Plan {
     pub parts: Vec<PartPlan>,
     /// What is left out, with what that means.
     pub drops: Vec<DropRow>,
+    /// The units that the planner chose; in a [`Cut`] their reasons follow those of the user's selectors.
+    pub units: Vec<Unit>,
     /// What the copy's `backup.json` says differently; the slug is a stand-in of
     /// the right length until the copy is written.
     pub changes: Changes,
@@ -98,150 +152,87 @@ pub struct Plan {
     pub predicted_size: u64,
     /// Where it leads.
     pub outcome: Outcome,
-    /// With nothing named and too large: part indices that would be enough.
-    pub proposal: Option<Vec<usize>>,
+    /// When it cannot fit: what the user could say to make it fit.
+    pub ways_out: Vec<WayOut>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
 
-/// The parts that have to be surveyed before [`make`] can decide.
+/// The parts that have to be surveyed before [`make`] can decide about what the
+/// user named. To let the planner choose, survey all that can be read.
 pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
-    let looks_into = |s: &Selector, id: &str| s.looks_into(id);
     (0..backup.parts.len())
         .filter(|&at| {
             let part = &backup.parts[at];
             let dropped_whole = request.drops.iter().any(|s| s.takes_component(&part.id));
             let kept_whole = request.keeps.iter().any(|s| s.takes_component(&part.id));
-            let into = request.drops.iter().any(|s| looks_into(s, &part.id));
-            let out_of = dropped_whole && request.keeps.iter().any(|s| looks_into(s, &part.id));
+            let into = request.drops.iter().any(|s| s.looks_into(&part.id));
+            let out_of = dropped_whole && request.keeps.iter().any(|s| s.looks_into(&part.id));
             part.layer.is_some() && !kept_whole && (out_of || into && !dropped_whole)
         })
         .collect()
 }
 
-/// Makes the plan. `surveys` holds the parts that [`to_survey`] named, in any order.
+/// Makes the plan. `surveys` holds the parts that [`to_survey`] named and any
+/// others that the planner may choose from, in any order.
+///
+/// What the user named goes first. If that is not enough, units of the free
+/// classes and of those with consent are chosen (see [`choose::choose`]).
 ///
 /// # Errors
 /// `Password` when a part has to be opened or encrypted without a key, `Refused`
 /// for links that cannot be kept intact.
 pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Plan> {
-    let mut actions = Vec::with_capacity(backup.parts.len());
-    for (at, part) in backup.parts.iter().enumerate() {
-        let kept_whole = request.keeps.iter().any(|s| s.takes_component(&part.id));
-        let survey = surveys.iter().find(|s| s.part == at);
-        actions.push(match survey {
-            _ if kept_whole => Action::Copy,
-            Some(survey) => cut_or_copy(backup, at, survey, request)?,
-            None if request.drops.iter().any(|s| s.takes_component(&part.id)) => Action::Drop,
-            None => Action::Copy,
-        });
+    let named = decide::plan(backup, surveys, request, &[])?;
+    let fits = named.predicted_size <= request.target_size();
+    if fits && !request.thorough {
+        return Ok(named);
     }
-    finish(backup, surveys, request, actions)
-}
-
-fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Request) -> Result<Action> {
-    let part = &backup.parts[at];
-    let cut = cut::cut(backup, part, survey, &request.drops, &request.keeps)?;
-    Ok(if cut.is_empty() {
-        Action::Copy
-    } else if cut.leaves_nothing(backup, part, survey) {
-        Action::Drop
+    let units = units::find(backup, surveys, request, &named)?;
+    let allowed: Vec<Unit> = units.iter().filter(|u| request.may_go(backup, u)).cloned().collect();
+    let mut plan = if request.thorough {
+        let all: Vec<Unit> = allowed.iter().filter(|u| !u.is_whole()).cloned().collect();
+        decide::plan(backup, surveys, request, &all)?
     } else {
-        Action::Cut(cut)
-    })
-}
-
-fn finish(backup: &Backup, surveys: &[PartSurvey], request: &Request, mut actions: Vec<Action>) -> Result<Plan> {
-    let named = !request.drops.is_empty() || request.wrapping != Wrapping::AsIs;
-    let cuts = actions.iter().any(|a| matches!(a, Action::Cut(_)));
-    let target = wrapping::target(backup, request.wrapping, request.has_key, cuts)?;
-    if request.has_key || target == Target::Plain && request.wrapping == Wrapping::Plain {
-        rewrap(backup, &target, &mut actions);
-    }
-    let changes = changes(backup, surveys, &actions, &target);
-    let parts: Vec<PartPlan> = actions
-        .into_iter()
-        .enumerate()
-        .map(|(at, action)| {
-            let survey = surveys.iter().find(|s| s.part == at);
-            let predicted = predict::part(backup, at, &action, survey, &target);
-            PartPlan { why: drops::why(&action, &backup.parts[at], request), action, predicted }
-        })
-        .collect();
-    let predicted_size = predict::total(backup, &parts, &changes)?;
-    let idle = parts.iter().all(|p| p.action == Action::Copy);
-    let outcome = match () {
-        () if idle && backup.input.len() <= request.limit => Outcome::AlreadyFits,
-        () if predicted_size <= request.limit && !idle => Outcome::Fits,
-        () => Outcome::CannotFit,
+        named.clone()
     };
-    let proposal = (!named && outcome == Outcome::CannotFit).then(|| propose_parts(backup, predicted_size, request.limit)).flatten();
-    let notes = notes(backup, surveys, request, &target, &parts);
-    let drops = drops::rows(backup, surveys, request, &parts);
-    Ok(Plan { parts, drops, changes, target, limit: request.limit, predicted_size, outcome, proposal, notes })
+    if plan.predicted_size > request.target_size() {
+        plan = enough(backup, surveys, request, &named, &allowed)?;
+    }
+    if plan.outcome == Outcome::CannotFit {
+        plan.ways_out = ways::out(backup, surveys, request, &named, &units)?;
+    }
+    Ok(plan)
 }
 
-/// Every kept part must be wrapped alike.
-fn rewrap(backup: &Backup, target: &Target, actions: &mut [Action]) {
-    for (part, action) in backup.parts.iter().zip(actions.iter_mut()) {
-        if *action != Action::Copy || target.fits(part) {
-            continue;
+/// Everything that could be left out besides what the user named, the largest first.
+///
+/// # Errors
+/// As [`make`].
+pub fn candidates(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Vec<Unit>> {
+    let named = decide::plan(backup, surveys, request, &[])?;
+    let mut units = units::find(backup, surveys, request, &named)?;
+    units.sort_by_key(|u| std::cmp::Reverse(u.stored));
+    Ok(units)
+}
+
+/// How often a choice is corrected for what removing its units really saves.
+const ROUNDS: usize = 8;
+
+/// The plan with the fewest losses that fits, or with all that may go.
+fn enough(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan, units: &[Unit]) -> Result<Plan> {
+    let items: Vec<choose::Item> = units.iter().map(Unit::item).collect();
+    let mut need = named.predicted_size.saturating_sub(request.target_size());
+    for _ in 0..ROUNDS {
+        let choice = choose::choose(&items, need);
+        let picked: Vec<Unit> = choice.picks.iter().filter_map(|&at| units.get(at).cloned()).collect();
+        let plan = decide::plan(backup, surveys, request, &picked)?;
+        let over = plan.predicted_size.saturating_sub(request.target_size());
+        if over == 0 || choice.missing > 0 {
+            return Ok(plan);
         }
-        // The trailer of v1's gzip streams is not one that others read.
-        let broken = part.version() == Some(crate::format::secure::Version::V1) && part.compressed;
-        *action = if broken { Action::Cut(Cut::default()) } else { Action::Rewrap };
+        // Padding, promoted links and folders that stay save less than their units.
+        need = need.saturating_add(over);
     }
-}
-
-fn changes(backup: &Backup, surveys: &[PartSurvey], actions: &[Action], target: &Target) -> Changes {
-    let parts = || backup.parts.iter().enumerate().zip(actions);
-    let without: Vec<String> = parts().filter(|(_, a)| **a == Action::Drop).map(|((_, p), _)| p.list_name().to_owned()).collect();
-    let without_database = parts().any(|((at, part), action)| match (action, surveys.iter().find(|s| s.part == at)) {
-        (Action::Cut(cut), Some(survey)) => cut::drops_recorder(backup, part, survey, cut),
-        _ => false,
-    });
-    let protected = parts().any(|((_, part), action)| match action {
-        Action::Drop => false,
-        Action::Copy => part.version().is_some(),
-        Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
-    });
-    let partial = !without.is_empty() || backup.manifest.kind() == "partial";
-    Changes { slug: "00000000".into(), without, partial, without_database, protected }
-}
-
-/// Never the configuration, the certificates or what only the system needs.
-fn propose_parts(backup: &Backup, size: u64, limit: u64) -> Option<Vec<usize>> {
-    let candidates: Vec<usize> = (0..backup.parts.len())
-        .filter(|&at| {
-            let part = &backup.parts[at];
-            part.kind == ComponentKind::Addon || part.kind == ComponentKind::Folder && part.id != "ssl"
-        })
-        .collect();
-    let sizes: Vec<u64> = candidates.iter().map(|&at| backup.stored(&backup.parts[at])).collect();
-    // The record padding of the end may take up to 10 KiB of what is won.
-    let need = size.saturating_sub(limit).saturating_add(crate::format::outer::RECORD);
-    let chosen = propose::smallest_cover(&sizes, need)?;
-    Some(chosen.into_iter().filter_map(|at| candidates.get(at).copied()).collect())
-}
-
-fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, target: &Target, parts: &[PartPlan]) -> Vec<String> {
-    let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.warnings.iter().cloned()).collect();
-    for selector in request.drops.iter().filter(|s| !drops::took_something(s, backup, surveys, parts)) {
-        notes.push(format!("Nothing in this backup matches --drop {}.", crate::error::escape(selector.text().as_bytes())));
-    }
-    let protected = parts.iter().zip(&backup.parts).any(|(plan, part)| match plan.action {
-        Action::Copy => part.version().is_some(),
-        Action::Drop => false,
-        Action::Rewrap | Action::Cut(_) => *target != Target::Plain,
-    });
-    if !protected {
-        notes.push("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. Give a key to encrypt it.".into());
-    }
-    if request.has_key && !backup.is_protected() && request.wrapping == Wrapping::AsIs && protected {
-        notes.push("The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into());
-    }
-    if !request.has_key && backup.version() == Some(crate::format::secure::Version::V1) {
-        notes.push("The parts stay in SecureTar v1; with the key they would become v2.".into());
-    }
-    notes
+    decide::plan(backup, surveys, request, units)
 }

@@ -3,6 +3,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::error::{Error, Kind, Result};
+use crate::rules::{NeverList, Taking, typed_in_full};
 
 /// The components that can be named without a prefix.
 const PLAIN: [&str; 6] = ["homeassistant", "media", "share", "ssl", "addons/local", "supervisor"];
@@ -108,6 +109,20 @@ fn usage(text: &str, why: &str) -> Error {
     )
 }
 
+impl Selector {
+    /// True when the never-drop list protects a path from this selector: only a
+    /// path typed out in full may take what nobody can replace.
+    pub fn is_held_back(&self, never: &NeverList, path: &[u8]) -> bool {
+        match &self.what {
+            What::Path { path: glob, .. } => {
+                let text = glob.glob().glob();
+                !typed_in_full(text) && never.reason_when(path, Taking::by_glob(text)).is_some()
+            }
+            What::Component(_) | What::Database => false,
+        }
+    }
+}
+
 /// A glob that names a directory takes all that is in it.
 fn takes_path_or_above(glob: &GlobMatcher, path: &[u8]) -> bool {
     use std::os::unix::ffi::OsStrExt;
@@ -117,11 +132,11 @@ fn takes_path_or_above(glob: &GlobMatcher, path: &[u8]) -> bool {
 }
 
 /// The recorder's files in the config directory: `home-assistant_v2.db`, its
-/// write-ahead log and its shared memory.
+/// write-ahead log, its shared memory, its journal.
 pub fn is_recorder_file(path: &[u8]) -> bool {
     let Some(rest) = path.strip_prefix(b"home-assistant_v") else { return false };
     let Some((version, rest)) = rest.split_first() else { return false };
-    version.is_ascii_digit() && matches!(rest, b".db" | b".db-wal" | b".db-shm")
+    version.is_ascii_digit() && matches!(rest, b".db" | b".db-wal" | b".db-shm" | b".db-journal")
 }
 
 #[cfg(test)]

@@ -74,9 +74,10 @@ pub(super) fn target(backup: &Backup, wrapping: Wrapping, has_key: bool, must_re
         (Wrapping::AsIs, Some(_)) => Target::V2,
     };
     // Without a key nothing can be wrapped anew; a plain copy of each part is all there is.
-    let needs_key = target != Target::Plain && wrapping != Wrapping::AsIs || must_rewrite && backup.is_protected();
+    let rewraps = wrapping != Wrapping::AsIs && (target != Target::Plain || backup.is_protected());
+    let needs_key = rewraps || must_rewrite && backup.is_protected();
     if needs_key && !has_key {
-        return Err(Error::new(Kind::Password, "writing encrypted parts needs the password")
+        return Err(Error::new(Kind::Password, "this needs the password: parts have to be opened or encrypted")
             .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
     }
     Ok(target)

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, escape};
 use crate::open::Backup;
 use crate::plan::Plan;
+use crate::rules::Catalogue;
 use crate::survey::PartSurvey;
 use crate::verify::PartCheck;
 
@@ -63,13 +64,18 @@ pub fn plan(backup: &Backup, plan: &Plan) -> Map<String, Value> {
                 "files": row.files,
                 "lost": row.lost,
                 "on_restore": row.on_restore,
+                "title": row.title,
+                "advice": row.advice,
             })
         })
         .collect();
+    let ways: Vec<Value> =
+        plan.ways_out.iter().map(|way| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size})).collect();
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
         "outcome": plan.outcome.name(),
         "drops": drops,
+        "ways_out": ways,
         "notes": plan.notes,
     })));
     all
@@ -125,6 +131,11 @@ pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<Strin
     object(
         json!({"schema": SCHEMA, "file": escape(backup.input.path().as_os_str().as_encoded_bytes()), "ok": ok, "components": parts, "warnings": backup.warnings}),
     )
+}
+
+/// `rules`: the catalogue, rules that are switched off included.
+pub fn rules(catalogue: &Catalogue) -> Map<String, Value> {
+    object(json!({"schema": SCHEMA, "version": catalogue.version, "rules": catalogue.rules(), "never": catalogue.never()}))
 }
 
 /// Any error.

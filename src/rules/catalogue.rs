@@ -103,6 +103,14 @@ impl Catalogue {
         self.rules.iter().find(|rule| rule.id == id)
     }
 
+    /// Why a component must not be given up as a whole without being named: the
+    /// never-drop list names it, and not just every component of its kind.
+    pub fn irreplaceable(&self, component: &str) -> Option<&str> {
+        let names =
+            |never: &&Never| never.component != "addon:*" && !never.id.starts_with("local") && component_fits(&never.component, component);
+        self.never.iter().find(names).map(|never| never.reason.as_str())
+    }
+
     /// The rules that are on and whose component is `component`, with their indices.
     pub(super) fn rules_for(&self, component: &str) -> impl Iterator<Item = (RuleIndex, &Rule)> {
         // `checked` allows no more than 65,536 rules.

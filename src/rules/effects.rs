@@ -100,6 +100,22 @@ impl Effect {
         }
     }
 
+    /// The same in a few words, for a table.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::WholeFolder => "live folder left alone",
+            Self::PartOfFolder => "live folder emptied, then filled",
+            Self::WholeConfig => "live configuration left alone",
+            Self::PartOfConfig => "config emptied, then filled",
+            Self::RecorderDatabase => "live database kept",
+            Self::WholeAddon => "live add-on left alone",
+            Self::PartOfAddon => "add-on emptied, then filled",
+            Self::MariaDb => "new, empty databases",
+            Self::ImageTar => "image built again",
+            Self::Supervisor | Self::Unknown => "nothing put back",
+        }
+    }
+
     /// A stable name for `--json`.
     pub fn name(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ use crate::format::block::{EntryKind, TarError};
 use crate::format::entry::{Visitor, Walker};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
+use crate::rules::{self, NestedBackup, Verdict};
 
 /// One entry of an inner tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Entry {
     pub header_crc: u32,
     /// CRC-32 of its data: equal in every copy that kept it.
     pub data_crc: u32,
+    /// Whether its data are a Home Assistant backup themselves.
+    pub nested_backup: bool,
 }
 
 /// Everything inside one part.
@@ -43,6 +46,9 @@ pub struct PartSurvey {
     /// header, the cipher's overhead, the tar's tail. Together with the entries'
     /// stored bytes exactly the part's size.
     pub overhead: u64,
+    /// Where the recorder keeps its database, when `configuration.yaml` says another
+    /// place than the usual one; relative to the config directory.
+    pub recorder: Option<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -83,7 +89,7 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
 
 fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
     let mut pieces = Pieces::new(backup, part, keys)?;
-    let (mut walker, mut recorder) = (Walker::default(), Recorder::default());
+    let (mut walker, mut recorder) = (Walker::default(), Recorder::new(part.kind, backup.manifest.version()));
     while let Some((piece, stored_end)) = pieces.next_piece()? {
         let step = recorder.begin_piece(walker.position(), piece.len(), stored_end);
         walker.feed(piece, &mut recorder)?;
@@ -100,6 +106,7 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     warnings.extend(stream_warnings(part, &end));
     Ok(PartSurvey {
         part: at,
+        recorder: recorder.database(),
         entries: recorder.entries,
         end,
         plaintext_bytes: walked.bytes,
@@ -133,9 +140,15 @@ pub(crate) fn stream_warnings(part: &Part, end: &StreamEnd) -> Vec<String> {
 }
 
 /// Notes every entry and prices it.
-#[derive(Default)]
 struct Recorder {
+    kind: ComponentKind,
+    manifest_version: u64,
     entries: Vec<Entry>,
+    /// Looks whether the current entry is a backup itself.
+    sniffer: NestedBackup,
+    /// The text of `configuration.yaml`, while or after it passes.
+    configuration: Vec<u8>,
+    in_configuration: bool,
     crc: crc32fast::Hasher,
     /// The current piece: where it begins in the plaintext and in the stored
     /// stream, and how long it is in both.
@@ -147,7 +160,33 @@ struct Recorder {
     boundary: u64,
 }
 
+/// More than this of `configuration.yaml` is not looked at.
+const CONFIGURATION: usize = 1 << 20;
+
 impl Recorder {
+    fn new(kind: ComponentKind, manifest_version: u64) -> Self {
+        Self {
+            kind,
+            manifest_version,
+            entries: Vec::new(),
+            sniffer: NestedBackup::default(),
+            configuration: Vec::new(),
+            in_configuration: false,
+            crc: crc32fast::Hasher::new(),
+            plain_begin: 0,
+            plain_len: 0,
+            stored_begin: 0,
+            stored_len: 0,
+            boundary: 0,
+        }
+    }
+
+    /// The recorder's database, if the configuration moved it.
+    fn database(&self) -> Option<String> {
+        let url = rules::recorder_url(&self.configuration)?;
+        rules::recorder_path(url).map(str::to_owned)
+    }
+
     /// Announces the next piece; gives the stored bytes that it took.
     fn begin_piece(&mut self, plain_begin: u64, len: usize, stored_end: u64) -> u64 {
         self.stored_begin += self.stored_len;
@@ -169,6 +208,9 @@ impl Recorder {
 impl Visitor for Recorder {
     fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
         self.crc = crc32fast::Hasher::new();
+        self.sniffer = NestedBackup::default();
+        self.in_configuration = self.kind == ComponentKind::HomeAssistant
+            && config_path(self.kind, self.manifest_version, &header.name) == Some(b"configuration.yaml");
         self.entries.push(Entry {
             name: header.name.as_slice().into(),
             link: matches!(header.kind, EntryKind::HardLink | EntryKind::Symlink).then(|| header.link.as_slice().into()),
@@ -177,12 +219,18 @@ impl Visitor for Recorder {
             stored: 0,
             header_crc: crc32fast::hash(&header.raw),
             data_crc: 0,
+            nested_backup: false,
         });
         Ok(())
     }
 
     fn data(&mut self, bytes: &[u8]) -> Result<(), TarError> {
         self.crc.update(bytes);
+        self.sniffer.feed(bytes);
+        if self.in_configuration {
+            let room = CONFIGURATION.saturating_sub(self.configuration.len());
+            self.configuration.extend(bytes.iter().take(room));
+        }
         Ok(())
     }
 
@@ -191,6 +239,7 @@ impl Visitor for Recorder {
         if let Some(entry) = self.entries.last_mut() {
             entry.stored = end.saturating_sub(self.boundary);
             entry.data_crc = std::mem::take(&mut self.crc).finalize();
+            entry.nested_backup = std::mem::take(&mut self.sniffer).finish() == Verdict::Backup;
         }
         self.boundary = end;
         Ok(())
@@ -215,7 +264,7 @@ mod tests {
 
     #[test]
     fn stored_positions_inside_a_piece_add_up_to_the_piece() {
-        let mut recorder = Recorder::default();
+        let mut recorder = Recorder::new(ComponentKind::Folder, 2);
         recorder.begin_piece(0, 1000, 101);
         assert_eq!((recorder.stored_position(0), recorder.stored_position(1000)), (0, 101));
         recorder.begin_piece(1000, 10, 102);

@@ -93,7 +93,8 @@ def test_mariadb_goes_as_a_whole_with_its_folder(haslim, made, name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_glob_takes_what_is_below_and_keep_wins(haslim, made, name):
     out, _ = shrink(haslim, made(name), "homeassistant:www/*.*", password=key_for(name), options=["--keep", "homeassistant:www/logo*"])
-    taken = lambda path: path.startswith(b"data/www/") and b"." in path.split(b"/")[2] and b"logo" not in path
+    # YAML files are never dropped by a glob.
+    taken = lambda path: path.startswith(b"data/www/") and b"." in path.split(b"/")[2] and b"logo" not in path and not path.endswith(b".yaml")
     judge.copy(made(name), out, version=version_of(name), gone={"homeassistant.tar.gz": taken})
 
 
@@ -142,8 +143,8 @@ def test_a_part_and_paths_in_another_go_together(haslim, made, name):
 
 @pytest.mark.parametrize("name", ["v2", "v3"])
 def test_a_part_that_loses_every_file_goes_with_its_mention(haslim, made, name):
-    out, _ = shrink(haslim, made(name), "ssl:*.pem", password=PASSWORD)
-    judge.copy(made(name), out, version=version_of(name), without=["ssl"])
+    out, _ = shrink(haslim, made(name), "media:**", password=PASSWORD)
+    judge.copy(made(name), out, version=version_of(name), without=["media"])
 
 
 def test_untouched_parts_of_a_rewritten_backup_are_copied(haslim, made):

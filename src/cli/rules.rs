@@ -1,0 +1,51 @@
+//! `haslim rules`, and reading a user's rules.
+
+use std::path::Path;
+
+use comfy_table::Cell;
+use haslim::report::json;
+use haslim::rules::Catalogue;
+use haslim::{Error, Kind, Result, plan};
+
+use super::{DONE, Session, tables};
+
+/// The built-in rules, with the user's on top.
+///
+/// # Errors
+/// `Usage` when the file cannot be read or is wrong, with the line.
+pub fn catalogue(file: Option<&Path>) -> Result<Catalogue> {
+    let Some(file) = file else { return plan::builtin_catalogue() };
+    let wrong = |why: String| {
+        Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice("The head of src/rules/catalogue.toml explains the keys.")
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| wrong(format!("cannot be read: {e}")))?;
+    Catalogue::with_user_file(&text).map_err(|e| wrong(e.to_string()))
+}
+
+/// Lists the rules.
+pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
+    let catalogue = catalogue(file)?;
+    if session.common.json {
+        session.screen.json(&json::rules(&catalogue));
+        return Ok(DONE);
+    }
+    let mut table = tables::new(&["Rule", "Class", "Component", "Paths", "Lost if left out"]);
+    for rule in catalogue.rules() {
+        let id = if rule.enabled { rule.id.clone() } else { format!("{} (off)", rule.id) };
+        table.add_row(vec![
+            Cell::new(id),
+            Cell::new(rule.class.name()),
+            Cell::new(&rule.component),
+            Cell::new(rule.globs.join("\n")),
+            Cell::new(&rule.lost),
+        ]);
+    }
+    session.screen.say(&table.trim_fmt());
+    session.screen.say(&format!(
+        "{} rules, version {}; {} kinds of files are never left out by a rule.",
+        catalogue.rules().len(),
+        catalogue.version,
+        catalogue.never().len()
+    ));
+    Ok(DONE)
+}
