@@ -15,52 +15,57 @@ use super::header;
 
 /// Bytes of plaintext in a block: long enough that the flush between two blocks
 /// costs nothing that can be seen.
-const BLOCK: usize = 512 << 10;
+pub(super) const BLOCK: usize = 512 << 10;
 /// How far deflate can refer back (RFC 1951 §2).
 const WINDOW: usize = 32 << 10;
+/// Bytes that a compressed block can have: stored blocks (RFC 1951 §3.2.4) add far
+/// less than this. As no block ever fills its buffer, the bytes written depend on
+/// the plaintext alone, never on a buffer's history.
+const ROOM: usize = BLOCK + BLOCK / 8 + 1024;
+/// The strongest compression there is.
+const STRONGEST: u32 = 9;
 
-/// A gzip stream being written.
+/// A gzip stream being written: one member, one deflate stream, no optional fields.
 ///
-/// The result does not depend on the number of threads. At most `threads + 2`
-/// blocks are under way; then the caller waits for the oldest. Memory: about 1.2 MiB for
-/// each of them. Dropped unfinished, it leaves a stream that no reader accepts.
+/// The bytes depend on the plaintext and the level, not on the number of threads nor
+/// on how the plaintext was cut into writes. The work is done on rayon's threads. At
+/// most `threads + 2` blocks are under way; then the caller waits for the oldest.
+/// Memory: about 1.4 MiB for each of them and one more, allocated when first needed and
+/// used again. Dropped unfinished, it leaves a stream that no reader accepts, and
+/// nothing waits; the blocks under way are forgotten when they are done.
 pub struct GzipWriter<W> {
     out: W,
-    level: u32,
-    block: Vec<u8>,
-    window: Vec<u8>,
-    queue: VecDeque<Receiver<io::Result<Compressed>>>,
+    level: Compression,
+    filling: Box<Block>,
+    queue: VecDeque<Receiver<io::Result<Box<Block>>>>,
+    free: Vec<Box<Block>>,
     depth: usize,
     crc: crc32fast::Hasher,
     size: u64,
 }
 
-/// A block on its way back, with its buffers for the next one.
-struct Compressed {
-    bytes: Vec<u8>,
-    crc: crc32fast::Hasher,
-}
-
 impl<W: Write> GzipWriter<W> {
-    /// Writes the header.
+    /// Writes the header. `level` is zlib's, 0 to 9; more counts as 9. `threads` says
+    /// how many blocks are worth having under way, not how many threads rayon has.
     ///
     /// # Errors
     /// The writer's.
     pub fn new(mut out: W, level: u32, threads: usize) -> io::Result<Self> {
+        let level = Compression::new(level.min(STRONGEST));
         out.write_all(&header::OURS)?;
         Ok(Self {
             out,
             level,
-            block: Vec::with_capacity(BLOCK),
-            window: Vec::new(),
+            filling: Block::new(level),
             queue: VecDeque::new(),
-            depth: threads + 2,
+            free: Vec::new(),
+            depth: threads.saturating_add(2),
             crc: crc32fast::Hasher::new(),
             size: 0,
         })
     }
 
-    /// Compresses the last block and writes the trailer.
+    /// Compresses the last block, writes the trailer and gives the writer back.
     ///
     /// # Errors
     /// The writer's, or [`GzipError::LostWorker`].
@@ -76,64 +81,103 @@ impl<W: Write> GzipWriter<W> {
     }
 
     fn send(&mut self, last: bool) {
-        let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
-        self.size += block.len() as u64;
-        let dictionary = std::mem::take(&mut self.window);
-        let keep = block.len().saturating_sub(WINDOW);
-        self.window.extend_from_slice(block.get(keep..).unwrap_or_default());
+        let next = self.free.pop().unwrap_or_else(|| Block::new(self.level));
+        let mut block = std::mem::replace(&mut self.filling, next);
+        self.filling.follow(&block.plaintext);
+        self.size += block.plaintext.len() as u64;
         let (give, take) = bounded(1);
-        let level = self.level;
         rayon::spawn(move || {
+            let outcome = block.compress(last).map(|()| block);
             // The writer may be gone; then nobody wants the block.
-            let _ = give.send(compress(&block, &dictionary, level, last));
+            let _ = give.send(outcome);
         });
         self.queue.push_back(take);
     }
 
     fn receive(&mut self) -> io::Result<()> {
         let Some(next) = self.queue.pop_front() else { return Ok(()) };
-        let done = next.recv().map_err(|_| GzipError::LostWorker)??;
-        self.crc.combine(&done.crc);
-        self.out.write_all(&done.bytes)
+        // On one of rayon's own threads, waiting could mean waiting for ourselves.
+        while next.is_empty() && rayon::yield_now() == Some(rayon::Yield::Executed) {}
+        let block = next.recv().map_err(|_| GzipError::LostWorker)??;
+        self.crc.combine(&block.crc);
+        self.out.write_all(&block.compressed)?;
+        self.free.push(block);
+        Ok(())
     }
 }
 
 impl<W: Write> Write for GzipWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A full block is sent only when more comes, so that the last one is known.
-        if self.block.len() == BLOCK {
-            self.send(false);
+        if self.filling.plaintext.len() == BLOCK && !bytes.is_empty() {
+            // First make room: an error then leaves the block where it is.
             if self.queue.len() >= self.depth {
                 self.receive()?;
             }
+            self.send(false);
         }
-        let now = bytes.get(..bytes.len().min(BLOCK - self.block.len())).unwrap_or_default();
-        self.block.extend_from_slice(now);
+        let plaintext = &mut self.filling.plaintext;
+        let now = bytes.get(..bytes.len().min(BLOCK - plaintext.len())).unwrap_or_default();
+        plaintext.extend_from_slice(now);
         Ok(now.len())
     }
 
+    /// Flushes nothing: where a block ends must not depend on who asks.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-fn compress(block: &[u8], dictionary: &[u8], level: u32, last: bool) -> io::Result<Compressed> {
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(block);
-    let mut deflate = Compress::new(Compression::new(level), false);
-    if !dictionary.is_empty() {
-        deflate.set_dictionary(dictionary).map_err(io::Error::other)?;
+/// A block on its way to a worker and back; its buffers serve the next one.
+struct Block {
+    level: Compression,
+    dictionary: Vec<u8>,
+    plaintext: Vec<u8>,
+    compressed: Vec<u8>,
+    crc: crc32fast::Hasher,
+}
+
+impl Block {
+    fn new(level: Compression) -> Box<Self> {
+        Box::new(Self {
+            level,
+            dictionary: Vec::with_capacity(WINDOW),
+            plaintext: Vec::with_capacity(BLOCK),
+            compressed: Vec::with_capacity(ROOM),
+            crc: crc32fast::Hasher::new(),
+        })
     }
-    let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
-    let mut bytes = Vec::with_capacity(block.len() / 2 + 64);
-    loop {
-        let rest = block.get(usize::try_from(deflate.total_in()).unwrap_or(usize::MAX)..).unwrap_or_default();
-        let status = deflate.compress_vec(rest, &mut bytes, flush).map_err(io::Error::other)?;
-        // Room left over means that everything is out.
-        let flushed = !last && bytes.len() < bytes.capacity() && deflate.total_in() == block.len() as u64;
-        if status == Status::StreamEnd || flushed {
-            return Ok(Compressed { bytes, crc });
+
+    /// Empties the block; it will hold what comes after `before`.
+    fn follow(&mut self, before: &[u8]) {
+        self.plaintext.clear();
+        self.dictionary.clear();
+        let keep = before.len().saturating_sub(WINDOW);
+        self.dictionary.extend_from_slice(before.get(keep..).unwrap_or_default());
+    }
+
+    fn compress(&mut self, last: bool) -> io::Result<()> {
+        self.crc.reset();
+        self.crc.update(&self.plaintext);
+        self.compressed.clear();
+        // Never one that was used and reset: zlib-rs keeps traces of the earlier data, so
+        // the bytes written would depend on which block it was used for before.
+        let mut deflate = Compress::new(self.level, false);
+        if !self.dictionary.is_empty() {
+            deflate.set_dictionary(&self.dictionary).map_err(io::Error::other)?;
         }
-        bytes.reserve(block.len() / 4 + 64);
+        let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
+        loop {
+            let used = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
+            let rest = self.plaintext.get(used..).unwrap_or_default();
+            let status = deflate.compress_vec(rest, &mut self.compressed, flush).map_err(io::Error::other)?;
+            // Room left over means that everything is out (zlib's deflate()).
+            let room = self.compressed.len() < self.compressed.capacity();
+            let all = deflate.total_in() == self.plaintext.len() as u64;
+            if status == Status::StreamEnd || (!last && all && room) {
+                return Ok(());
+            }
+            self.compressed.reserve(BLOCK);
+        }
     }
 }

@@ -8,6 +8,18 @@ pub enum GzipError {
     /// The first bytes are no gzip header.
     #[error("the part is not compressed with gzip")]
     NotGzip,
+    /// The names and extra fields of a header are too long to be genuine.
+    #[error("the gzip header at byte {offset} of the stream is longer than 1 MiB")]
+    LongHeader {
+        /// Where the header begins.
+        offset: u64,
+    },
+    /// There is more plaintext than the caller allows.
+    #[error("the data expand to more than {limit} bytes")]
+    TooLarge {
+        /// What the caller allows, in bytes of plaintext.
+        limit: u64,
+    },
     /// The stream ends early.
     #[error("the compressed data ends too early, at byte {offset} of the stream")]
     Truncated {
@@ -47,6 +59,7 @@ impl From<GzipError> for Error {
         let message = error.to_string();
         match error {
             GzipError::BadEdit | GzipError::LostWorker => Self::new(crate::Kind::Internal, message),
+            GzipError::LongHeader { .. } | GzipError::TooLarge { .. } => Self::refused(message),
             _ => Self::damaged(message),
         }
         .caused_by(error)

@@ -7,6 +7,10 @@ pub(super) const FIXED: usize = 10;
 /// Assistant's reader of encrypted archives fails on optional fields.
 pub(super) const OURS: [u8; FIXED] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
+/// Bytes that a header may have. The extra field ends at 64 KiB; the two names have no
+/// end but their zero byte, and without a limit one that never comes would fill the memory.
+pub(super) const LIMIT: usize = 1 << 20;
+
 const FHCRC: u8 = 2;
 const FEXTRA: u8 = 4;
 const FNAME: u8 = 8;
@@ -22,6 +26,8 @@ pub(super) enum Parsed {
     More,
     /// It is none.
     Wrong,
+    /// It could be one, but exceeds [`LIMIT`].
+    TooLong,
 }
 
 /// Reads a header from the bytes that are there.
@@ -36,8 +42,9 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
         return Parsed::Wrong;
     }
     match optional(bytes, flags) {
-        Some(end) => Parsed::Complete(end),
-        None => Parsed::More,
+        Some(end) if end <= LIMIT => Parsed::Complete(end),
+        None if bytes.len() <= LIMIT => Parsed::More,
+        _ => Parsed::TooLong,
     }
 }
 
@@ -75,6 +82,21 @@ mod tests {
         }
         header.push(77);
         assert_eq!(parse(&header), Parsed::Complete(header.len() - 1));
+    }
+
+    #[test]
+    fn a_name_may_fill_the_limit_and_no_more() {
+        let mut header = OURS.to_vec();
+        header[3] = FNAME;
+        header.resize(LIMIT - 1, b'n');
+        assert_eq!(parse(&header), Parsed::More);
+        header.push(0);
+        assert_eq!(parse(&header), Parsed::Complete(LIMIT));
+        header[LIMIT - 1] = b'n';
+        header.push(0);
+        assert_eq!(parse(&header), Parsed::TooLong);
+        header[LIMIT] = b'n';
+        assert_eq!(parse(&header), Parsed::TooLong);
     }
 
     #[test]

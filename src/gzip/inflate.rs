@@ -12,6 +12,8 @@ use crate::crypt::v1_footer;
 const INPUT: usize = 128 << 10;
 /// The longest piece of plaintext that is handed out.
 const PIECE: usize = 64 << 10;
+/// Bytes that tell a gzip member from anything else.
+const MAGIC: usize = 2;
 /// More than any genuine end of a SecureTar v1 stream.
 const V1_TAIL: usize = 64;
 
@@ -44,7 +46,7 @@ pub struct Summary {
 /// A gzip stream that is inflated piece by piece.
 ///
 /// Checks CRC-32 and size of every member. Memory: 128 KiB of input, 64 KiB of
-/// output and the inflater's window; allocated once.
+/// output and the inflater's window; up to 1 MiB more for a header with long names.
 pub struct Gunzip<R> {
     input: Input<R>,
     inflate: Decompress,
@@ -56,12 +58,15 @@ pub struct Gunzip<R> {
     filled: usize,
     position: u64,
     summary: Summary,
+    limit: u64,
 }
 
 enum State {
     Header,
     Body,
     Done,
+    /// An error was given out; nothing after it can be trusted.
+    Failed(u64),
 }
 
 impl<R: Read> Gunzip<R> {
@@ -78,25 +83,50 @@ impl<R: Read> Gunzip<R> {
             filled: 0,
             position: 0,
             summary: Summary { checksum_checked: true, ..Summary::default() },
+            limit: u64::MAX,
         }
+    }
+
+    /// Refuses to give out more than `limit` bytes of plaintext, over all members.
+    #[must_use]
+    pub fn with_limit(mut self, limit: u64) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Inflates the next piece, never an empty one; `None` at the end of the
     /// stream, once everything was checked.
     ///
     /// # Errors
-    /// A [`GzipError`] inside the [`io::Error`], or the reader's own error.
+    /// A [`GzipError`] inside the [`io::Error`], or the reader's own error. Either is
+    /// final: asked again, the stream counts as cut off there.
     pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
+        match self.fill() {
+            Ok(true) => {
+                self.position = self.input.consumed;
+                Ok(Some(self.piece()))
+            }
+            Ok(false) => Ok(None),
+            Err(error) => {
+                self.filled = 0;
+                self.state = State::Failed(self.input.consumed);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts the next piece into `output`; false at the end.
+    fn fill(&mut self) -> io::Result<bool> {
         self.filled = 0;
         while self.filled == 0 {
             match self.state {
                 State::Header => self.begin_member()?,
                 State::Body => self.inflate_some()?,
-                State::Done => return Ok(None),
+                State::Done => return Ok(false),
+                State::Failed(offset) => return Err(GzipError::Truncated { offset }.into()),
             }
         }
-        self.position = self.input.consumed;
-        Ok(Some(self.piece()))
+        Ok(true)
     }
 
     /// The piece that [`Gunzip::next_piece`] gave last.
@@ -124,19 +154,14 @@ impl<R: Read> Gunzip<R> {
                     return Ok(());
                 }
                 Parsed::Wrong if self.summary.members > 0 => return self.trailing(),
-                Parsed::Wrong if !self.input.rest().is_empty() => return Err(GzipError::NotGzip.into()),
-                _ => {}
+                Parsed::Wrong => return Err(GzipError::NotGzip.into()),
+                Parsed::TooLong => return Err(GzipError::LongHeader { offset: self.input.consumed }.into()),
+                Parsed::More => {}
             }
             if !self.input.more()? {
-                return match (self.summary.members, self.input.rest().is_empty()) {
-                    (0, _) => Err(GzipError::Truncated { offset: self.input.consumed }.into()),
-                    (_, true) => {
-                        self.state = State::Done;
-                        Ok(())
-                    }
-                    // The begin of something that is no complete member.
-                    (_, false) => self.trailing(),
-                };
+                // After a member a lone first byte proves nothing; two are a member cut off.
+                let begun = self.summary.members == 0 || self.input.rest().len() >= MAGIC;
+                return if begun { Err(self.input.cut_off().into()) } else { self.trailing() };
             }
         }
     }
@@ -166,11 +191,14 @@ impl<R: Read> Gunzip<R> {
         self.crc.update(self.output.get(..self.filled).unwrap_or_default());
         self.member_bytes += self.filled as u64;
         self.summary.plaintext_bytes += self.filled as u64;
+        if self.summary.plaintext_bytes > self.limit {
+            return Err(GzipError::TooLarge { limit: self.limit }.into());
+        }
         if status == Status::StreamEnd {
             return self.end_member();
         }
         if read == 0 && self.filled == 0 && !self.input.more()? {
-            return Err(GzipError::Truncated { offset: self.input.consumed }.into());
+            return Err(self.input.cut_off().into());
         }
         Ok(())
     }
@@ -204,7 +232,7 @@ impl<R: Read> Gunzip<R> {
         let field = |input: &mut Input<R>| -> io::Result<u32> {
             while input.rest().len() < 4 && input.more()? {}
             let Some(bytes) = input.rest().first_chunk::<4>().copied() else {
-                return Err(GzipError::Truncated { offset: input.consumed + input.rest().len() as u64 }.into());
+                return Err(input.cut_off().into());
             };
             input.consume(4);
             Ok(u32::from_le_bytes(bytes))
@@ -226,17 +254,19 @@ impl<R: Read> Gunzip<R> {
 struct Input<R> {
     reader: R,
     buffer: Vec<u8>,
+    /// Where in the buffer the bytes not used yet begin and end.
     taken: usize,
+    filled: usize,
     consumed: u64,
 }
 
 impl<R: Read> Input<R> {
     fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::with_capacity(INPUT), taken: 0, consumed: 0 }
+        Self { reader, buffer: vec![0; INPUT], taken: 0, filled: 0, consumed: 0 }
     }
 
     fn rest(&self) -> &[u8] {
-        self.buffer.get(self.taken..).unwrap_or_default()
+        self.buffer.get(self.taken..self.filled).unwrap_or_default()
     }
 
     fn consume(&mut self, len: usize) {
@@ -244,19 +274,29 @@ impl<R: Read> Input<R> {
         self.consumed += len as u64;
     }
 
+    /// The stream ends here, too early.
+    fn cut_off(&self) -> GzipError {
+        GzipError::Truncated { offset: self.consumed + self.rest().len() as u64 }
+    }
+
     /// Reads on; false at the end.
     fn more(&mut self) -> io::Result<bool> {
-        self.buffer.drain(..self.taken);
+        self.buffer.copy_within(self.taken..self.filled, 0);
+        self.filled -= self.taken;
         self.taken = 0;
-        let old = self.buffer.len();
-        self.buffer.resize(old + INPUT, 0);
+        // Only a header with long names outgrows the buffer, which stays initialised, so
+        // that reading on does not fill it with zeros first.
+        if self.filled == self.buffer.len() {
+            self.buffer.resize(self.filled + INPUT, 0);
+        }
+        let free = self.buffer.get_mut(self.filled..).unwrap_or_default();
         let got = loop {
-            match self.reader.read(self.buffer.get_mut(old..).unwrap_or_default()) {
+            match self.reader.read(free) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
+                other => break other?,
             }
         };
-        self.buffer.truncate(old + *got.as_ref().unwrap_or(&0));
-        Ok(got? > 0)
+        self.filled += got;
+        Ok(got > 0)
     }
 }

@@ -13,3 +13,6 @@ pub use edit::{Edit, EditBuffer, Filter};
 pub use error::GzipError;
 pub use inflate::{Gunzip, Summary, Trailer};
 pub use recompress::{copy_plain, rewrite};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! The room as a whole: what is written can be read, what is damaged is told.
+
+mod deflate;
+mod edit;
+mod inflate;
+
+use std::io::{self, Write};
+
+use super::{GzipError, GzipWriter};
+
+/// Plaintext that compresses somewhat, the same on every run.
+fn sample(len: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 16
+    };
+    let mut out = Vec::with_capacity(len + 64);
+    while out.len() < len {
+        let word = next() % 500;
+        out.extend_from_slice(format!("{word:x} ").as_bytes());
+        if next() % 10 == 0 {
+            out.extend_from_slice(&next().to_le_bytes());
+        }
+    }
+    out.truncate(len);
+    out
+}
+
+/// One member as we write it.
+fn gzip(plaintext: &[u8], level: u32, threads: usize) -> Vec<u8> {
+    let mut writer = GzipWriter::new(Vec::new(), level, threads).unwrap();
+    writer.write_all(plaintext).unwrap();
+    writer.finish().unwrap()
+}
+
+/// The room's own error inside an I/O error.
+fn own(error: &io::Error) -> &GzipError {
+    error.get_ref().and_then(|e| e.downcast_ref()).unwrap_or_else(|| panic!("not ours: {error}"))
+}
