@@ -5,10 +5,10 @@ use std::path::Path;
 use haslim::crypt::KeyRing;
 use haslim::format::secure::Version;
 use haslim::open::Backup;
-use haslim::plan::{self, Plan, Request, Selector};
+use haslim::plan::{self, Outcome, Plan, Request, Selector};
 use haslim::rules::Class;
 use haslim::survey::{self, PartSurvey};
-use haslim::{Result, plan::Wrapping};
+use haslim::{Kind, Result, plan::Wrapping};
 
 use super::args::{self, Choice, Consent};
 use super::{Session, key, rules};
@@ -46,16 +46,36 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     request.has_key = keys.is_some();
     let readable = |at: &usize| backup.parts[*at].layer.is_some() && (keys.is_some() || backup.parts[*at].version().is_none());
     let kept = |at: &usize| request.keeps.iter().any(|s| s.takes_component(&backup.parts[*at].id));
-    let parts = if chooses || depth == Depth::All {
-        let all = (0..backup.parts.len()).filter(|at| named.contains(at) || readable(at) && !kept(at));
-        all.filter(|at| named.contains(at) || !request.drops.iter().any(|s| s.takes_component(&backup.parts[*at].id))).collect()
-    } else {
-        named
+    let gone = |at: &usize| request.drops.iter().any(|s| s.takes_component(&backup.parts[*at].id));
+    let all = || -> Vec<usize> {
+        let within = |at: &usize| named.contains(at) || readable(at) && !kept(at) && !gone(at);
+        (0..backup.parts.len()).filter(within).collect()
     };
-    let surveys = survey::survey(&backup, &parts, keys.as_ref(), &session.control)?;
-    let plan = plan::make(&backup, &surveys, &request)?;
+    let needed = if chooses { all() } else { named.clone() };
+    let parts = if depth == Depth::All { all() } else { needed.clone() };
+    let mut surveys = look_inside(session, &backup, &parts, &needed, keys.as_ref())?;
+    let mut plan = plan::make(&backup, &surveys, &request)?;
+    // What was named may miss the limit by a hair; then there is something to choose after all.
+    if plan.outcome == Outcome::CannotFit && !chooses {
+        surveys = look_inside(session, &backup, &all(), &all(), keys.as_ref())?;
+        plan = plan::make(&backup, &surveys, &request)?;
+    }
     backup.input.check_unchanged()?;
     Ok(Prepared { backup, keys, surveys, request, plan })
+}
+
+/// Surveys these parts. A part that is damaged and not `needed` is left out with a
+/// warning: it will be copied as it is.
+fn look_inside(session: &Session, backup: &Backup, parts: &[usize], needed: &[usize], keys: Option<&KeyRing>) -> Result<Vec<PartSurvey>> {
+    let mut surveys = Vec::new();
+    for (&at, outcome) in parts.iter().zip(survey::survey_each(backup, parts, keys, &session.control)) {
+        match outcome {
+            Ok(survey) => surveys.push(survey),
+            Err(error) if needed.contains(&at) || !matches!(error.kind(), Kind::Damaged | Kind::Refused) => return Err(error),
+            Err(error) => session.screen.warn(&format!("{} cannot be looked into; a copy keeps it as it is. {error}", backup.parts[at].id)),
+        }
+    }
+    Ok(surveys)
 }
 
 impl Prepared {

@@ -1,0 +1,188 @@
+//! The stable JSON: its keys, their types, and that nothing stands beside it.
+
+use serde_json::Value;
+
+use crate::line;
+use crate::support::*;
+
+/// What a key holds, in one letter: string, number, boolean, array, object;
+/// `?` before it allows null.
+type Keys = &'static [(&'static str, &'static str)];
+
+const INFO: Keys = &[
+    ("schema", "n"),
+    ("file", "s"),
+    ("size", "n"),
+    ("limit", "n"),
+    ("fits", "b"),
+    ("slug", "s"),
+    ("name", "s"),
+    ("date", "s"),
+    ("type", "s"),
+    ("protected", "b"),
+    ("compressed", "b"),
+    ("securetar", "?n"),
+    ("homeassistant_version", "?s"),
+    ("components", "a"),
+    ("warnings", "a"),
+];
+const COMPONENT: Keys = &[("id", "s"), ("kind", "s"), ("member", "s"), ("stored_bytes", "n"), ("securetar", "?n"), ("listed", "b")];
+const PLAN: Keys = &[("predicted_size", "n"), ("outcome", "s"), ("drops", "a"), ("ways_out", "a"), ("notes", "a")];
+const DROP: Keys = &[
+    ("target", "s"),
+    ("component", "s"),
+    ("rule", "?s"),
+    ("class", "?s"),
+    ("stored_bytes", "n"),
+    ("files", "?n"),
+    ("lost", "s"),
+    ("on_restore", "s"),
+    ("title", "s"),
+    ("advice", "?s"),
+];
+const WAY: Keys = &[("options", "s"), ("lost", "a"), ("predicted_size", "n")];
+const SHRINK: Keys = &[("output", "s"), ("output_size", "n"), ("verified", "b"), ("seconds", "n")];
+const ERROR: Keys = &[("code", "n"), ("kind", "s"), ("message", "s"), ("part", "?s"), ("offset", "?n"), ("advice", "?s")];
+
+#[track_caller]
+fn check(value: &Value, keys: &[Keys]) {
+    let object = value.as_object().unwrap_or_else(|| panic!("no object: {value}"));
+    let expected: Vec<_> = keys.iter().copied().flatten().collect();
+    let names: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();
+    assert_eq!(object.keys().map(String::as_str).collect::<Vec<_>>(), names);
+    for (name, kind) in expected {
+        let is = match &object[*name] {
+            Value::Null => "?",
+            Value::Bool(_) => "b",
+            Value::Number(_) => "n",
+            Value::String(_) => "s",
+            Value::Array(_) => "a",
+            Value::Object(_) => "o",
+        };
+        assert!(kind.contains(is), "{name} is {}, not {kind}", object[*name]);
+    }
+}
+
+fn rows<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().unwrap()
+}
+
+/// Asserts that a run printed one JSON document on standard output, and nothing on standard error.
+#[track_caller]
+fn alone(run: &Run) -> Value {
+    assert_eq!(run.err, "");
+    // Parsing fails on anything that follows the document.
+    let value = run.json();
+    assert_eq!(value["schema"], 1);
+    value
+}
+
+#[test]
+fn info_has_exactly_its_keys() {
+    for name in ["v1.tar", "v2.tar", "v3.tar", "plain.tar", "demo.tar", "core-plain.tar"] {
+        let value = alone(&keyless(line("info", &fixture(name), "--json")).code(0));
+        check(&value, &[INFO]);
+        assert!(!rows(&value, "components").is_empty());
+        rows(&value, "components").iter().for_each(|c| check(c, &[COMPONENT]));
+        assert_eq!(value["size"], std::fs::metadata(fixture(name)).unwrap().len());
+    }
+}
+
+#[test]
+fn plan_has_exactly_its_keys() {
+    for rest in ["--drop media", "--limit 1MB", "--limit 1MB --allow history,user", "--drop homeassistant:nest/**"] {
+        let run = haslim(line("plan", &fixture("demo.tar"), &format!("{rest} --json")));
+        let value = alone(&run);
+        check(&value, &[INFO, PLAN]);
+        rows(&value, "drops").iter().for_each(|row| check(row, &[DROP]));
+        rows(&value, "ways_out").iter().for_each(|way| check(way, &[WAY]));
+    }
+}
+
+#[test]
+fn outcomes_have_their_codes() {
+    for (rest, outcome, code) in [("--drop media", "fits", 0), ("", "already_fits", 3), ("--limit 1kB", "cannot_fit", 4)] {
+        let run = haslim(line("plan", &fixture("demo.tar"), &format!("{rest} --json"))).code(code);
+        assert_eq!(run.json()["outcome"], outcome, "{rest}");
+    }
+}
+
+#[test]
+fn shrink_has_exactly_its_keys_and_tells_the_truth() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    let value = alone(&haslim(line("shrink", &input, "--drop media --drop share:** --yes --json")).code(0));
+    check(&value, &[INFO, PLAN, SHRINK]);
+    let output = scratch.path("v3.slim.tar");
+    assert_eq!(value["output"], output.to_str().unwrap());
+    assert_eq!(value["output_size"], std::fs::metadata(output).unwrap().len());
+    assert_eq!(value["verified"], true);
+    let targets: Vec<&str> = rows(&value, "drops").iter().map(|row| row["target"].as_str().unwrap()).collect();
+    assert!(targets.contains(&"media") && targets.contains(&"share"), "a part that is left empty goes: {targets:?}");
+}
+
+#[test]
+fn errors_are_json_too_and_stand_alone() {
+    let scratch = Scratch::new();
+    let broken = scratch.file("broken.tar", b"no backup");
+    let cases = [
+        ("info", broken.clone(), "", 5, "damaged"),
+        ("info", scratch.path("missing.tar"), "", 11, "input_io"),
+        ("verify", broken, "", 5, "damaged"),
+        ("plan", fixture("v3.tar"), "--drop nonsense", 2, "usage"),
+        ("ls", fixture("v3.tar"), "nonsense", 2, "usage"),
+        ("shrink", fixture("v3.tar"), "", 2, "usage"),
+        ("shrink", fixture("v3.tar"), "--yes", 3, "already_fits"),
+        ("shrink", fixture("v3.tar"), "--yes --limit 1kB", 4, "cannot_fit"),
+        ("shrink", fixture("v3.tar"), "--yes --drop media -o no/such/folder", 7, "output_io"),
+    ];
+    for (command, input, rest, code, kind) in cases {
+        let run = haslim(line(command, &input, &format!("{rest} --json"))).code(code);
+        let value = alone(&run);
+        check(&value, &[&[("schema", "n"), ("error", "o")]]);
+        check(&value["error"], &[ERROR]);
+        assert_eq!((&value["error"]["code"], &value["error"]["kind"]), (&code.into(), &kind.into()), "{command} {rest}");
+    }
+    let run = keyless(line("verify", &fixture("v3.tar"), "--json")).code(12);
+    assert_eq!(alone(&run)["error"]["kind"], "password");
+}
+
+#[test]
+fn without_json_errors_print_nothing_on_standard_output() {
+    let scratch = Scratch::new();
+    let broken = scratch.file("broken.tar", b"no backup");
+    for (command, input, rest) in [
+        ("info", broken.clone(), ""),
+        ("ls", broken.clone(), ""),
+        ("plan", broken.clone(), ""),
+        ("shrink", broken.clone(), "--yes"),
+        ("verify", broken, ""),
+        ("plan", fixture("v3.tar"), "--drop nonsense"),
+        ("shrink", fixture("v3.tar"), "--drop media"),
+        ("ls", fixture("v3.tar"), "nonsense"),
+    ] {
+        let run = haslim(line(command, &input, rest));
+        assert_ne!(run.code, 0, "{command} {rest}");
+        assert_eq!(run.out, "", "{command} {rest}");
+    }
+}
+
+#[test]
+fn a_folder_gives_one_document_with_a_row_for_each_file() {
+    let scratch = Scratch::new();
+    scratch.copy("v3.tar");
+    scratch.copy("plain.tar");
+    scratch.file("broken.tar", b"no backup");
+    scratch.file("notes.txt", b"not looked at");
+    let value = alone(&keyless(["info".as_ref(), scratch.0.path().as_os_str(), "--json".as_ref()]).code(0));
+    let [broken, plain, v3] = rows(&value, "backups") else { panic!("{value}") };
+    check(&broken["error"], &[ERROR]);
+    assert!(broken["file"].as_str().unwrap().ends_with("broken.tar"));
+    check(plain, &[INFO]);
+    assert_eq!(v3["securetar"], 3);
+}
+
+#[test]
+fn quiet_does_not_silence_json() {
+    alone(&keyless(line("info", &fixture("v3.tar"), "--json -q")).code(0));
+}

@@ -1,0 +1,151 @@
+//! Where the key may come from, and that it goes nowhere.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::line;
+use crate::support::*;
+
+/// Looks inside a part with the key out of this option.
+fn with_option(option: &str, path: &Path, password: Option<&str>) -> Run {
+    let rest = format!("{option} {}", path.display());
+    run(line("ls", &fixture("v3.tar"), &format!("media {rest}")), password)
+}
+
+#[test]
+fn the_first_line_of_a_file_is_the_key_however_it_ends() {
+    let scratch = Scratch::new();
+    for (name, text) in [
+        ("bare", PASSWORD.to_owned()),
+        ("newline", format!("{PASSWORD}\n")),
+        ("crlf", format!("{PASSWORD}\r\n")),
+        ("bom", format!("\u{feff}{PASSWORD}\r\n")),
+        ("more", format!("{PASSWORD}\nnot the key\n")),
+    ] {
+        let run = with_option("--password-file", &scratch.file(name, text.as_bytes()), None);
+        assert_eq!(run.code, 0, "{name}: {}", run.err);
+    }
+}
+
+#[test]
+fn spaces_are_part_of_the_key() {
+    let scratch = Scratch::new();
+    with_option("--password-file", &scratch.file("f", format!("{PASSWORD} \n").as_bytes()), None).code(12);
+}
+
+#[test]
+fn the_emergency_kit_holds_the_key() {
+    let scratch = Scratch::new();
+    with_option("--emergency-kit", &fixture("emergency-kit.txt"), None).code(0);
+    let text = std::fs::read_to_string(fixture("emergency-kit.txt")).unwrap();
+    with_option("--emergency-kit", &scratch.file("crlf", text.replace('\n', "\r\n").as_bytes()), None).code(0);
+    let none = with_option("--emergency-kit", &scratch.file("none", text.replace(PASSWORD, "").as_bytes()), None).code(12);
+    assert!(none.err.contains("no encryption key"), "{}", none.err);
+    let two = with_option("--emergency-kit", &scratch.file("two", format!("{text}\n{PASSWORD}\n").as_bytes()), None).code(12);
+    assert!(two.err.contains("more than one"), "{}", two.err);
+}
+
+#[test]
+fn an_option_wins_over_the_environment() {
+    let scratch = Scratch::new();
+    let right = scratch.file("right", PASSWORD.as_bytes());
+    with_option("--password-file", &right, Some("wrong")).code(0);
+    with_option("--password-file", &scratch.file("wrong", b"wrong"), Some(PASSWORD)).code(12);
+}
+
+#[test]
+fn a_key_that_is_empty_missing_unreadable_or_wrong_is_12() {
+    let scratch = Scratch::new();
+    for (name, bytes) in [("empty", b"".as_slice()), ("blank", b"\n"), ("binary", b"\xff\xfe\0"), ("wrong", b"wrong")] {
+        let run = with_option("--password-file", &scratch.file(name, bytes), None);
+        assert_eq!(run.code, 12, "{name}: {}", run.err);
+    }
+    let run = with_option("--password-file", &scratch.path("missing"), None).code(12);
+    assert!(run.err.contains("missing"), "{}", run.err);
+    let run = keyless(line("ls", &fixture("v3.tar"), "media")).code(12);
+    assert!(run.err.contains("--password-file"), "{}", run.err);
+    run_with_bytes(b"\xff\xfe");
+}
+
+/// A variable that is not UTF-8.
+fn run_with_bytes(value: &[u8]) {
+    use std::os::unix::ffi::OsStrExt;
+    let output = Command::new(crate::PROGRAM)
+        .env("HASLIM_PASSWORD", std::ffi::OsStr::from_bytes(value))
+        .args(line("ls", &fixture("v3.tar"), "media"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(12));
+}
+
+/// Encrypts the plain fixture with this key.
+fn encrypted(scratch: &Scratch, key: &str) -> PathBuf {
+    let output = scratch.path("encrypted.tar");
+    let rest = format!("--drop media --securetar 3 --yes --force -o {}", output.display());
+    run(line("shrink", &fixture("plain.tar"), &rest), Some(key)).code(0);
+    output
+}
+
+#[test]
+fn a_key_typed_in_the_other_normal_form_opens_the_backup() {
+    let (nfc, nfd) = ("Schl\u{fc}ssel", "Schlu\u{308}ssel");
+    let scratch = Scratch::new();
+    let made = encrypted(&scratch, nfc);
+    run(line("verify", &made, ""), Some(nfc)).code(0);
+    run(line("verify", &made, ""), Some(nfd)).code(0);
+    run(line("verify", &made, ""), Some("Schlussel")).code(12);
+}
+
+#[test]
+fn a_key_for_a_backup_without_encryption_is_noted() {
+    let run = haslim(line("verify", &fixture("plain.tar"), "")).code(0);
+    assert!(run.err.contains("not encrypted"), "{}", run.err);
+}
+
+#[test]
+fn no_option_takes_the_key_itself() {
+    let help = keyless(["shrink", "--help"]).code(0).out;
+    assert!(!help.contains("--password ") && !help.contains("--key"), "{help}");
+}
+
+#[test]
+fn neither_the_right_nor_a_wrong_key_is_ever_printed() {
+    const WRONG: &str = "CANARY-1234-NOT-THE-KEY";
+    let scratch = Scratch::new();
+    let broken = {
+        let mut bytes = std::fs::read(fixture("v3.tar")).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x55;
+        scratch.file("broken.tar", &bytes)
+    };
+    let out = scratch.path("out.tar");
+    let mut all = String::new();
+    for key in [PASSWORD, WRONG] {
+        let file = scratch.file("key", key.as_bytes());
+        for input in [fixture("v3.tar"), fixture("v2.tar"), fixture("v1.tar"), fixture("plain.tar"), broken.clone()] {
+            for (command, rest) in [
+                ("info", ""),
+                ("info", "--json"),
+                ("ls", ""),
+                ("ls", "--json"),
+                ("plan", "--drop media:music"),
+                ("plan", "--limit 1kB --json"),
+                ("verify", ""),
+                ("verify", "--json"),
+                ("shrink", "--drop media:music --yes -v --force"),
+                ("shrink", "--drop media:music --yes --force --json"),
+                ("shrink", "--drop media --limit 1kB --yes --force"),
+            ] {
+                let rest = if command == "shrink" { format!("{rest} -o {}", out.display()) } else { rest.into() };
+                let by_variable = run(line(command, &input, &rest), Some(key));
+                let by_file = keyless(line(command, &input, &format!("{rest} --password-file {}", file.display())));
+                for run in [by_variable, by_file] {
+                    all.push_str(&run.out);
+                    all.push_str(&run.err);
+                }
+            }
+        }
+    }
+    assert!(all.len() > 10_000);
+    assert!(!all.contains(PASSWORD) && !all.contains(WRONG));
+}

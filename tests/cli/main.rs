@@ -1,0 +1,36 @@
+//! The command line as its users meet it: codes, texts, JSON, options, keys,
+//! signals and a terminal.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod exit_codes;
+mod json;
+mod key;
+mod limits;
+mod options;
+#[path = "../support/mod.rs"]
+mod support;
+mod text;
+
+use std::path::Path;
+
+use support::*;
+
+/// The program, for tests that need more than a finished run.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_haslim");
+
+/// A command line out of a command, its backup, and the rest, split at spaces.
+pub fn line(command: &str, backup: &Path, rest: &str) -> Vec<String> {
+    let mut args = vec![command.to_owned(), backup.to_str().unwrap().to_owned()];
+    args.extend(rest.split_whitespace().map(str::to_owned));
+    args
+}
+
+/// The exit code of `plan`, and of the `shrink` that is run after it.
+pub fn both_codes(scratch: &Scratch, input: &Path, rest: &str, password: Option<&str>) -> (i32, i32) {
+    let plan = run(line("plan", input, rest), password);
+    let output = scratch.path("both.tar");
+    let shrink = run(line("shrink", input, &format!("{rest} --yes -o {}", output.display())), password);
+    assert_eq!(output.exists(), shrink.code == 0, "{rest}: a file exactly when the code is 0\n{}", shrink.err);
+    let _ = std::fs::remove_file(output);
+    (plan.code, shrink.code)
+}

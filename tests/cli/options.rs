@@ -1,0 +1,183 @@
+//! Options that are about files and printing.
+
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Command, Stdio};
+
+use crate::support::*;
+use crate::{PROGRAM, line};
+
+#[test]
+fn the_output_stands_beside_the_input_under_its_name() {
+    let scratch = Scratch::new();
+    for (given, made) in [("my backup.tar", "my backup.slim.tar"), ("a.b.tar", "a.b.slim.tar"), ("noext", "noext.slim.tar")] {
+        let input = scratch.path(given);
+        std::fs::copy(fixture("v3.tar"), &input).unwrap();
+        keyless(line("shrink", &input, "--drop media --yes")).code(0);
+        assert!(scratch.path(made).exists(), "{:?}", scratch.listing());
+    }
+}
+
+#[test]
+fn force_replaces_the_output_and_nothing_else() {
+    let scratch = Scratch::new();
+    let (input, output) = (scratch.copy("v3.tar"), scratch.file("v3.slim.tar", b"old"));
+    keyless(line("shrink", &input, "--drop media --yes")).code(7);
+    keyless(line("shrink", &input, "--drop media --yes --force")).code(0);
+    assert_eq!(manifest(&output)["protected"], true);
+    assert_eq!(scratch.listing(), ["v3.slim.tar", "v3.tar"]);
+}
+
+#[test]
+fn force_keeps_the_old_output_when_the_run_fails() {
+    let scratch = Scratch::new();
+    let (input, output) = (scratch.copy("v3.tar"), scratch.file("v3.slim.tar", b"old"));
+    keyless(line("shrink", &input, "--drop media --yes --force --limit 1kB")).code(4);
+    assert_eq!(std::fs::read(output).unwrap(), b"old");
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_needs_no_yes() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    for option in ["-n", "--dry-run", "-n --yes", "-n --json"] {
+        let run = keyless(line("shrink", &input, &format!("--drop media {option}"))).code(0);
+        assert!(run.out.contains("media"), "{}", run.out);
+        assert_eq!(scratch.listing(), ["v3.tar"]);
+    }
+}
+
+#[test]
+fn off_a_terminal_shrink_demands_yes() {
+    let scratch = Scratch::new();
+    let run = keyless(line("shrink", &scratch.copy("v3.tar"), "--drop media")).code(2);
+    assert!(run.err.contains("--yes"), "{}", run.err);
+    assert_eq!(scratch.listing(), ["v3.tar"]);
+}
+
+#[test]
+fn quiet_prints_nothing_but_errors() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    for (command, rest) in [("info", ""), ("ls", ""), ("plan", "--drop media"), ("verify", ""), ("shrink", "--drop media:music --yes")] {
+        let run = haslim(line(command, &input, &format!("{rest} -q"))).code(0);
+        assert_eq!((run.out.as_str(), run.err.as_str()), ("", ""), "{command}");
+    }
+    let run = haslim(line("plan", &input, "--limit 1kB -q")).code(4);
+    assert_eq!(run.out, "");
+    assert!(run.err.starts_with("error: "), "{}", run.err);
+}
+
+#[test]
+fn progress_is_silent_in_a_pipe_unless_asked() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    let run = haslim(line("shrink", &input, "--drop media:music --yes")).code(0);
+    assert_eq!(run.err, "");
+    let run = haslim(line("shrink", &input, "--drop media:music --yes --force -v")).code(0);
+    for stage in ["survey: ", "write: ", "verify: "] {
+        assert!(run.err.lines().any(|l| l.starts_with(stage)), "{}", run.err);
+    }
+}
+
+fn is_coloured(args: &str, no_color: Option<&str>) -> bool {
+    let mut command = Command::new(PROGRAM);
+    command.env_remove("HASLIM_PASSWORD").env_remove("NO_COLOR").args(line("info", &fixture("v3.tar"), args));
+    if let Some(value) = no_color {
+        command.env("NO_COLOR", value);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success());
+    output.stdout.contains(&0x1b)
+}
+
+#[test]
+fn colour_follows_the_option_before_the_environment() {
+    assert!(!is_coloured("", None), "a pipe is no terminal");
+    assert!(is_coloured("--color always", None));
+    assert!(is_coloured("--color always", Some("1")));
+    assert!(!is_coloured("--color never", None));
+    assert!(!is_coloured("--color auto", Some("1")));
+    keyless(line("info", &fixture("v3.tar"), "--color sometimes")).code(2);
+}
+
+#[test]
+fn only_its_owner_may_read_the_output_whatever_the_umask() {
+    for force in ["", "--force"] {
+        let scratch = Scratch::new();
+        let input = scratch.copy("v3.tar");
+        let script = "umask 000; exec \"$@\"";
+        let rest = format!("--drop media --yes -q {force}");
+        let status = Command::new("sh").args(["-c", script, "sh", PROGRAM]).args(line("shrink", &input, &rest)).status().unwrap();
+        assert!(status.success());
+        let mode = std::fs::metadata(scratch.path("v3.slim.tar")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+    }
+}
+
+#[test]
+fn the_input_is_left_as_it_was() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    std::fs::set_permissions(&input, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let state = || {
+        let meta = std::fs::metadata(&input).unwrap();
+        let times = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
+        (std::fs::read(&input).unwrap(), meta.ino(), meta.mode(), meta.nlink(), times)
+    };
+    let before = state();
+    for (command, rest) in [
+        ("info", ""),
+        ("ls", ""),
+        ("plan", "--limit 1kB"),
+        ("verify", ""),
+        ("shrink", "--drop media --yes"),
+        ("shrink", "--drop media:music --securetar 2 --yes --force"),
+        ("shrink", "--limit 1kB --yes --force"),
+    ] {
+        haslim(line(command, &input, rest));
+        assert!(state() == before, "{command} {rest} changed the input");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for rest in ["info", "info --json", "ls", "plan --drop media", "verify"] {
+        let (command, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let mut child = Command::new(PROGRAM)
+            .env("HASLIM_PASSWORD", PASSWORD)
+            .args(line(command, &fixture("demo.tar"), rest))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!((status.code(), err.as_str()), (Some(0), ""), "{command} {rest}");
+    }
+}
+
+#[test]
+fn any_number_of_threads_writes_the_same_contents() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    let made: Vec<_> = ["1", "2", "7"]
+        .iter()
+        .map(|n| {
+            let output = scratch.path(&format!("{n}.tar"));
+            haslim(line("shrink", &input, &format!("--drop media:music --threads {n} --yes -o {}", output.display()))).code(0);
+            entries(&output, "media")
+        })
+        .collect();
+    assert!(made.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn json_with_ls_keeps_to_the_scope() {
+    let all = haslim(line("ls", &fixture("demo.tar"), "--json")).code(0).json();
+    let one = haslim(line("ls", &fixture("demo.tar"), "media --json")).code(0).json();
+    assert!(all["components"].as_array().unwrap().len() > 1);
+    assert_eq!(one["components"].as_array().unwrap().len(), 1);
+}
