@@ -1,17 +1,20 @@
 //! gzip (RFC 1952) and deflate (RFC 1951): reading a stream with the place of every
 //! byte in it, writing one as a single member on all cores, and taking bytes out.
 
+mod checkpoints;
 mod deflate;
 mod edit;
 mod error;
+mod gunzip;
 mod header;
 mod inflate;
 mod recompress;
 
+pub use checkpoints::Checkpoint;
 pub use deflate::GzipWriter;
 pub use edit::{Edit, EditBuffer, Filter};
 pub use error::GzipError;
-pub use inflate::{Gunzip, Summary, Trailer};
+pub use gunzip::{Gunzip, Summary, Trailer};
 pub use recompress::{copy_plain, rewrite};
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use super::deflate::GzipWriter;
 use super::edit::{EditBuffer, Filter};
-use super::inflate::{Gunzip, Trailer};
+use super::gunzip::{Gunzip, Trailer};
 
 /// Bytes that are read at once from a stream that is not compressed.
 const STEP: usize = 256 << 10;

@@ -2,7 +2,7 @@
 
 mod deflate;
 mod edit;
-mod inflate;
+mod gunzip;
 
 use std::io::{self, Write};
 

@@ -1,0 +1,265 @@
+//! Reading a gzip stream piece by piece.
+
+use std::io::{self, Read};
+
+use super::checkpoints::{Checkpoint, Checkpoints};
+use super::error::GzipError;
+use super::header::{self, Parsed};
+use super::inflate::{Event, Inflate};
+use crate::crypt::v1_footer;
+
+/// Bytes that tell a gzip member from anything else.
+const MAGIC: usize = 2;
+/// More than any genuine end of a SecureTar v1 stream.
+const V1_TAIL: usize = 64;
+/// By how much more of a long header is looked at.
+const MORE: usize = 4 << 10;
+
+/// What follows the deflate data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trailer {
+    /// CRC-32 and size, as RFC 1952 §2.3.1 has them; further members may follow.
+    Strict,
+    /// SecureTar v1 padded the two fields apart; see [`v1_footer`]. One member only.
+    SecureTarV1,
+}
+
+/// What a whole stream turned out to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// gzip members. Home Assistant reads only the first of an encrypted archive.
+    pub members: u64,
+    /// Bytes of the stream, with all that follows the last member.
+    pub compressed_bytes: u64,
+    /// Bytes of plaintext.
+    pub plaintext_bytes: u64,
+    /// Bytes after the last member, zeros included.
+    pub trailing_bytes: u64,
+    /// Those of them that are not zero.
+    pub trailing_nonzero: u64,
+    /// Whether every member's checksum was there and right.
+    pub checksum_checked: bool,
+}
+
+/// A gzip stream that is inflated piece by piece.
+///
+/// Checks CRC-32 and size of every member. Memory: that of [`Inflate`], half a MiB; up to 1 MiB
+/// more for a header with long names, and what the checkpoints take.
+pub struct Gunzip<R> {
+    inflate: Inflate<R>,
+    trailer: Trailer,
+    state: State,
+    crc: crc32fast::Hasher,
+    member_bytes: u64,
+    position: u64,
+    summary: Summary,
+    limit: u64,
+    checkpoints: Option<Checkpoints>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Header,
+    Body,
+    Done,
+    /// An error was given out; nothing after it can be trusted.
+    Failed(u64),
+}
+
+impl<R: Read> Gunzip<R> {
+    /// Prepares to read; nothing is read yet.
+    pub fn new(reader: R, trailer: Trailer) -> Self {
+        Self {
+            inflate: Inflate::new(reader),
+            trailer,
+            state: State::Header,
+            crc: crc32fast::Hasher::new(),
+            member_bytes: 0,
+            position: 0,
+            summary: Summary { checksum_checked: true, ..Summary::default() },
+            limit: u64::MAX,
+            checkpoints: None,
+        }
+    }
+
+    /// Refuses to give out more than `limit` bytes of plaintext, over all members.
+    #[must_use]
+    pub fn with_limit(mut self, limit: u64) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Notes places where reading can begin later, for [`super::splice`].
+    #[must_use]
+    pub fn with_checkpoints(mut self) -> Self {
+        self.checkpoints = Some(Checkpoints::default());
+        self
+    }
+
+    /// The places that were noted; none when there is more than one member.
+    pub fn checkpoints(&mut self) -> Vec<Checkpoint> {
+        let noted = self.checkpoints.take().map(Checkpoints::into_vec).unwrap_or_default();
+        if self.summary.members == 1 { noted } else { Vec::new() }
+    }
+
+    /// Inflates the next piece, never an empty one and at most 64 KiB; `None` at the
+    /// end of the stream, once everything was checked.
+    ///
+    /// # Errors
+    /// A [`GzipError`] inside the [`io::Error`], or the reader's own error. Either is
+    /// final: asked again, the stream counts as cut off there.
+    pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
+        match self.fill() {
+            Ok(true) => {
+                self.position = self.inflate.input.byte_position();
+                Ok(Some(self.piece()))
+            }
+            Ok(false) => Ok(None),
+            Err(error) => {
+                self.state = State::Failed(self.inflate.input.byte_position());
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts the next piece into the inflater's output; false at the end.
+    fn fill(&mut self) -> io::Result<bool> {
+        loop {
+            match self.state {
+                State::Header => self.begin_member()?,
+                State::Body => {
+                    if self.inflate_some()? {
+                        return Ok(true);
+                    }
+                }
+                State::Done => return Ok(false),
+                State::Failed(offset) => return Err(GzipError::Truncated { offset }.into()),
+            }
+        }
+    }
+
+    /// The piece that [`Gunzip::next_piece`] gave last.
+    pub fn piece(&self) -> &[u8] {
+        if self.state == State::Body { self.inflate.piece() } else { &[] }
+    }
+
+    /// Bytes of the compressed stream that were consumed when the last piece ended.
+    pub fn compressed_position(&self) -> u64 {
+        self.position
+    }
+
+    /// What is known up to now; complete after the last piece.
+    pub fn summary(&self) -> Summary {
+        Summary { compressed_bytes: self.inflate.input.byte_position(), ..self.summary }
+    }
+
+    fn begin_member(&mut self) -> io::Result<()> {
+        let first = self.summary.members == 0;
+        let mut want = MORE;
+        loop {
+            let offset = self.inflate.input.byte_position();
+            let there = self.inflate.input.following(want)?;
+            let ended = there.len() < want;
+            match header::parse(there) {
+                Parsed::Complete(len) => {
+                    self.inflate.input.consume(len);
+                    self.inflate.resume(&[]);
+                    self.state = State::Body;
+                    self.summary.members += 1;
+                    return Ok(());
+                }
+                Parsed::Wrong if first => return Err(GzipError::NotGzip.into()),
+                Parsed::Wrong => return self.trailing(),
+                Parsed::TooLong => return Err(GzipError::LongHeader { offset }.into()),
+                // After a member a lone first byte proves nothing; two are a member cut off.
+                Parsed::More if ended && !first && there.len() < MAGIC => return self.trailing(),
+                Parsed::More if ended => return Err(GzipError::Truncated { offset: offset + there.len() as u64 }.into()),
+                Parsed::More => want += MORE,
+            }
+        }
+    }
+
+    /// Everything after the last member belongs to nothing; it is only counted.
+    fn trailing(&mut self) -> io::Result<()> {
+        loop {
+            let rest = self.inflate.input.following(1)?;
+            if rest.is_empty() {
+                self.state = State::Done;
+                return Ok(());
+            }
+            self.summary.trailing_bytes += rest.len() as u64;
+            self.summary.trailing_nonzero += rest.iter().filter(|&&b| b != 0).count() as u64;
+            let len = rest.len();
+            self.inflate.input.consume(len);
+        }
+    }
+
+    /// Goes on inside a member; true when there is a piece.
+    fn inflate_some(&mut self) -> io::Result<bool> {
+        match self.inflate.next()? {
+            Event::Block => {
+                if let Some(checkpoints) = &mut self.checkpoints {
+                    checkpoints.offer(self.inflate.input.bit_position(), self.member_bytes, self.inflate.window());
+                }
+                Ok(false)
+            }
+            Event::Data => {
+                let piece = self.inflate.piece();
+                self.crc.update(piece);
+                self.member_bytes += piece.len() as u64;
+                self.summary.plaintext_bytes += piece.len() as u64;
+                if self.summary.plaintext_bytes > self.limit {
+                    return Err(GzipError::TooLarge { limit: self.limit }.into());
+                }
+                Ok(true)
+            }
+            Event::End => self.end_member().map(|()| false),
+        }
+    }
+
+    fn end_member(&mut self) -> io::Result<()> {
+        let crc = std::mem::take(&mut self.crc).finalize();
+        let size = std::mem::take(&mut self.member_bytes);
+        self.inflate.input.align();
+        let offset = self.inflate.input.byte_position();
+        let (stated_crc, stated_size) = match self.trailer {
+            Trailer::Strict => {
+                self.state = State::Header;
+                self.strict_trailer()?
+            }
+            Trailer::SecureTarV1 => {
+                self.state = State::Done;
+                self.v1_trailer()?
+            }
+        };
+        if stated_crc != crc {
+            return Err(GzipError::BadTrailer { what: "checksum", offset }.into());
+        }
+        // The field holds the size modulo 2^32.
+        if u64::from(stated_size) != size & u64::from(u32::MAX) {
+            return Err(GzipError::BadTrailer { what: "size", offset }.into());
+        }
+        Ok(())
+    }
+
+    fn strict_trailer(&mut self) -> io::Result<(u32, u32)> {
+        let input = &mut self.inflate.input;
+        let offset = input.byte_position();
+        let there = input.following(8)?;
+        let Some([a, b, c, d, e, f, g, h]) = there.first_chunk::<8>().copied() else {
+            return Err(GzipError::Truncated { offset: offset + there.len() as u64 }.into());
+        };
+        input.consume(8);
+        Ok((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
+    }
+
+    fn v1_trailer(&mut self) -> io::Result<(u32, u32)> {
+        let input = &mut self.inflate.input;
+        let offset = input.byte_position();
+        let rest = input.following(V1_TAIL)?;
+        let footer = v1_footer(offset, rest).ok_or(GzipError::BadTrailer { what: "trailer", offset })?;
+        let len = rest.len();
+        input.consume(len);
+        Ok((footer.crc32, footer.isize))
+    }
+}

@@ -1,0 +1,298 @@
+//! Huffman tables for inflate (RFC 1951 §3.2): two levels, one look-up for almost
+//! every symbol, and its base value and extra bits in the same entry.
+
+/// Bits of the first look-up for literals and lengths.
+pub const LITERAL_BITS: u32 = 11;
+/// Bits of the first look-up for distances.
+pub const DISTANCE_BITS: u32 = 9;
+/// Codes are at most this long (RFC 1951 §3.2.7).
+const MAX_BITS: usize = 15;
+
+/// Room for the first level and every second level that any code can need: zlib's
+/// `enough` gives 2342 for 288 symbols and 11 bits, 594 for 32 symbols and 9 bits.
+pub const LITERAL_SIZE: usize = 4096;
+/// See [`LITERAL_SIZE`].
+pub const DISTANCE_SIZE: usize = 1024;
+
+/// One entry, packed:
+///
+/// | bits | literal | length or distance | pointer |
+/// |---|---|---|---|
+/// | 0..5 | bits of the code | bits of the code | bits of the first level |
+/// | 5..8 | kind | kind | kind |
+/// | 8..16 | – | extra bits | bits of the second level |
+/// | 16..32 | the byte | base value | where the second level begins |
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Symbol(u32);
+
+const KIND: u32 = 0xe0;
+const VALUE: u32 = 0;
+const END: u32 = 0x20;
+const POINTER: u32 = 0x40;
+const INVALID: u32 = 0x60;
+const LITERAL: u32 = 0x80;
+
+impl Symbol {
+    const NONE: Self = Self(INVALID | 1);
+
+    /// Bits of the code, or of this level of it.
+    #[inline(always)]
+    pub fn bits(self) -> u32 {
+        self.0 & 0x1f
+    }
+
+    /// Extra bits that follow the code, or that index the second level.
+    #[inline(always)]
+    pub fn extra(self) -> u32 {
+        self.0 >> 8 & 0xff
+    }
+
+    /// As many ones as there are extra bits.
+    #[inline(always)]
+    pub fn extra_mask(self) -> u64 {
+        (1 << (self.extra() & 31)) - 1
+    }
+
+    /// The base value of a length or distance, or where the second level begins.
+    #[inline(always)]
+    pub fn value(self) -> usize {
+        (self.0 >> 16) as usize
+    }
+
+    /// The byte of a literal.
+    #[inline(always)]
+    pub fn byte(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+
+    #[inline(always)]
+    pub fn is_literal(self) -> bool {
+        self.0 & LITERAL != 0
+    }
+
+    #[inline(always)]
+    pub fn is_pointer(self) -> bool {
+        self.0 & KIND == POINTER
+    }
+
+    #[inline(always)]
+    pub fn is_end(self) -> bool {
+        self.0 & KIND == END
+    }
+
+    /// A length or a distance.
+    #[inline(always)]
+    pub fn is_value(self) -> bool {
+        self.0 & KIND == VALUE
+    }
+}
+
+/// Base values and extra bits of the length symbols 257.. (RFC 1951 §3.2.5).
+const LENGTHS: [(u32, u32); 29] = [
+    (3, 0),
+    (4, 0),
+    (5, 0),
+    (6, 0),
+    (7, 0),
+    (8, 0),
+    (9, 0),
+    (10, 0),
+    (11, 1),
+    (13, 1),
+    (15, 1),
+    (17, 1),
+    (19, 2),
+    (23, 2),
+    (27, 2),
+    (31, 2),
+    (35, 3),
+    (43, 3),
+    (51, 3),
+    (59, 3),
+    (67, 4),
+    (83, 4),
+    (99, 4),
+    (115, 4),
+    (131, 5),
+    (163, 5),
+    (195, 5),
+    (227, 5),
+    (258, 0),
+];
+
+/// Base values and extra bits of the distance symbols.
+const DISTANCES: [(u32, u32); 30] = [
+    (1, 0),
+    (2, 0),
+    (3, 0),
+    (4, 0),
+    (5, 1),
+    (7, 1),
+    (9, 2),
+    (13, 2),
+    (17, 3),
+    (25, 3),
+    (33, 4),
+    (49, 4),
+    (65, 5),
+    (97, 5),
+    (129, 6),
+    (193, 6),
+    (257, 7),
+    (385, 7),
+    (513, 8),
+    (769, 8),
+    (1025, 9),
+    (1537, 9),
+    (2049, 10),
+    (3073, 10),
+    (4097, 11),
+    (6145, 11),
+    (8193, 12),
+    (12289, 12),
+    (16385, 13),
+    (24577, 13),
+];
+
+fn literal_symbol(symbol: usize) -> Symbol {
+    match symbol {
+        0..=255 => Symbol(LITERAL | (symbol as u32) << 16),
+        256 => Symbol(END),
+        _ => LENGTHS.get(symbol - 257).map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra << 8)),
+    }
+}
+
+fn distance_symbol(symbol: usize) -> Symbol {
+    DISTANCES.get(symbol).map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra << 8))
+}
+
+fn plain_symbol(symbol: usize) -> Symbol {
+    Symbol((symbol as u32) << 16)
+}
+
+/// Fills the table for literals and lengths; `None` when the lengths make no code.
+pub fn literals(lengths: &[u8], table: &mut [Symbol; LITERAL_SIZE]) -> Option<()> {
+    build(lengths, LITERAL_BITS, table, literal_symbol, true)
+}
+
+/// Fills the table for distances; `None` as above.
+pub fn distances(lengths: &[u8], table: &mut [Symbol; DISTANCE_SIZE]) -> Option<()> {
+    build(lengths, DISTANCE_BITS, table, distance_symbol, true)
+}
+
+/// Fills the table for code lengths, whose codes have at most seven bits.
+pub fn code_lengths(lengths: &[u8], table: &mut [Symbol; 128]) -> Option<()> {
+    build(lengths, 7, table, plain_symbol, false)
+}
+
+/// Builds a table out of code lengths (RFC 1951 §3.2.2).
+///
+/// As zlib does, an incomplete code is accepted only when it is a single code of
+/// one bit, or none at all; what it leaves open decodes to an invalid symbol.
+fn build(lengths: &[u8], first: u32, table: &mut [Symbol], symbol_of: fn(usize) -> Symbol, may_be_single: bool) -> Option<()> {
+    let mut counts = [0u32; MAX_BITS + 1];
+    for &length in lengths {
+        *counts.get_mut(usize::from(length))? += 1;
+    }
+    counts[0] = 0;
+    let longest = counts.iter().rposition(|&n| n > 0).unwrap_or(0);
+    let mut left = 1i64;
+    for &count in &counts[1..] {
+        left = left * 2 - i64::from(count);
+        if left < 0 {
+            return None;
+        }
+    }
+    let open = left > 0;
+    if open && !(may_be_single && longest <= 1) {
+        return None;
+    }
+    if open {
+        table.fill(Symbol::NONE);
+    }
+    // Symbols by length, then by value: the order of their codes.
+    let mut offsets = [0usize; MAX_BITS + 2];
+    for at in 1..=MAX_BITS {
+        offsets[at + 1] = offsets[at] + counts[at] as usize;
+    }
+    let mut sorted = [0u16; 320];
+    for (symbol, &length) in lengths.iter().enumerate().filter(|(_, l)| **l > 0) {
+        let slot = &mut offsets[usize::from(length)];
+        *sorted.get_mut(*slot)? = symbol as u16;
+        *slot += 1;
+    }
+    Filler { table, first, longest: longest as u32, next: 1 << first, prefix: usize::MAX, second: 0, begin: 0 }
+        .fill(&counts, &sorted, symbol_of)
+}
+
+struct Filler<'a> {
+    table: &'a mut [Symbol],
+    first: u32,
+    longest: u32,
+    /// Where the next second level goes.
+    next: usize,
+    /// The first level's index that the current second level belongs to.
+    prefix: usize,
+    /// Bits of the current second level, and where it begins.
+    second: u32,
+    begin: usize,
+}
+
+impl Filler<'_> {
+    fn fill(mut self, counts: &[u32; MAX_BITS + 1], sorted: &[u16; 320], symbol_of: fn(usize) -> Symbol) -> Option<()> {
+        let mut remaining = *counts;
+        let (mut code, mut at) = (0u32, 0usize);
+        for length in 1..=self.longest {
+            for _ in 0..counts[length as usize] {
+                let symbol = symbol_of(usize::from(*sorted.get(at)?));
+                // Codes are packed with their first bit lowest (RFC 1951 §3.1.1).
+                let reversed = code.reverse_bits() >> (32 - length);
+                self.put(reversed, length, symbol, &remaining)?;
+                remaining[length as usize] -= 1;
+                at += 1;
+                code += 1;
+            }
+            code <<= 1;
+        }
+        Some(())
+    }
+
+    fn put(&mut self, code: u32, length: u32, symbol: Symbol, remaining: &[u32; MAX_BITS + 1]) -> Option<()> {
+        if length <= self.first {
+            let entry = Symbol(symbol.0 | length);
+            let places = self.table.get_mut(..1 << self.first)?;
+            places.iter_mut().skip(code as usize).step_by(1 << length).for_each(|slot| *slot = entry);
+            return Some(());
+        }
+        let prefix = (code & ((1 << self.first) - 1)) as usize;
+        if prefix != self.prefix {
+            self.open(prefix, length, remaining)?;
+        }
+        let entry = Symbol(symbol.0 | (length - self.first));
+        let places = self.table.get_mut(self.begin..self.begin + (1 << self.second))?;
+        places.iter_mut().skip((code >> self.first) as usize).step_by(1 << (length - self.first)).for_each(|slot| *slot = entry);
+        Some(())
+    }
+
+    /// Opens a second level large enough for all codes with this prefix.
+    fn open(&mut self, prefix: usize, length: u32, remaining: &[u32; MAX_BITS + 1]) -> Option<()> {
+        let mut bits = length - self.first;
+        let mut left = 1i64 << bits;
+        while self.first + bits < self.longest {
+            left -= i64::from(remaining[(self.first + bits) as usize]);
+            if left <= 0 {
+                break;
+            }
+            bits += 1;
+            left <<= 1;
+        }
+        (self.prefix, self.second, self.begin) = (prefix, bits, self.next);
+        self.next += 1 << bits;
+        if self.next > self.table.len() {
+            return None;
+        }
+        let pointer = Symbol(POINTER | self.first | bits << 8 | (self.begin as u32) << 16);
+        *self.table.get_mut(prefix)? = pointer;
+        Some(())
+    }
+}
