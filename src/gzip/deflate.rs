@@ -1,4 +1,4 @@
-//! Writing one gzip member on all cores.
+//! Writing deflate data and one gzip member on all cores.
 //!
 //! As pigz does it (zlib's `deflateSetDictionary`): the plaintext is cut into
 //! blocks, each compressed on its own with the 32 KiB before it as dictionary and
@@ -12,12 +12,11 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::error::GzipError;
 use super::header;
+use super::inflate::WINDOW;
 
 /// Bytes of plaintext in a block: long enough that the flush between two blocks
 /// costs nothing that can be seen.
 pub(super) const BLOCK: usize = 512 << 10;
-/// How far deflate can refer back (RFC 1951 §2).
-const WINDOW: usize = 32 << 10;
 /// Bytes that a compressed block can have: stored blocks (RFC 1951 §3.2.4) add far
 /// less than this. As no block ever fills its buffer, the bytes written depend on
 /// the plaintext alone, never on a buffer's history.
@@ -25,16 +24,15 @@ const ROOM: usize = BLOCK + BLOCK / 8 + 1024;
 /// The strongest compression there is.
 const STRONGEST: u32 = 9;
 
-/// A gzip stream being written: one member, one deflate stream, no optional fields.
+/// A deflate stream being written, without any framing: blocks in order, on all cores.
 ///
 /// The bytes depend on the plaintext and the level, not on the number of threads nor
 /// on how the plaintext was cut into writes. The work is done on rayon's threads. At
 /// most `threads + 2` blocks are under way; then the caller waits for the oldest.
 /// Memory: about 1.4 MiB for each of them and one more, allocated when first needed and
-/// used again. Dropped unfinished, it leaves a stream that no reader accepts, and
-/// nothing waits; the blocks under way are forgotten when they are done.
-pub struct GzipWriter<W> {
-    out: W,
+/// used again. Dropped unfinished, nothing waits; the blocks under way are forgotten when
+/// they are done.
+pub(super) struct Deflater {
     level: Compression,
     filling: Box<Block>,
     queue: VecDeque<Receiver<io::Result<Box<Block>>>>,
@@ -44,17 +42,12 @@ pub struct GzipWriter<W> {
     size: u64,
 }
 
-impl<W: Write> GzipWriter<W> {
-    /// Writes the header. `level` is zlib's, 0 to 9; more counts as 9. `threads` says
-    /// how many blocks are worth having under way, not how many threads rayon has.
-    ///
-    /// # Errors
-    /// The writer's.
-    pub fn new(mut out: W, level: u32, threads: usize) -> io::Result<Self> {
+impl Deflater {
+    /// `level` is zlib's, 0 to 9; more counts as 9. `threads` says how many blocks are
+    /// worth having under way, not how many threads rayon has.
+    pub fn new(level: u32, threads: usize) -> Self {
         let level = Compression::new(level.min(STRONGEST));
-        out.write_all(&header::OURS)?;
-        Ok(Self {
-            out,
+        Self {
             level,
             filling: Block::new(level),
             queue: VecDeque::new(),
@@ -62,22 +55,52 @@ impl<W: Write> GzipWriter<W> {
             depth: threads.saturating_add(2),
             crc: crc32fast::Hasher::new(),
             size: 0,
-        })
+        }
     }
 
-    /// Compresses the last block, writes the trailer and gives the writer back.
+    /// Begins where this plaintext ends: later bytes may refer to its last 32 KiB.
+    pub fn begin(&mut self, before: &[u8]) {
+        self.filling.follow(before);
+    }
+
+    /// Takes plaintext; what is compressed by now goes to `out`.
     ///
     /// # Errors
     /// The writer's, or [`GzipError::LostWorker`].
-    pub fn finish(mut self) -> io::Result<W> {
-        self.send(true);
-        while !self.queue.is_empty() {
-            self.receive()?;
+    pub fn write_all(&mut self, mut bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let taken = self.write(bytes, out)?;
+            bytes = bytes.get(taken..).unwrap_or_default();
         }
-        self.out.write_all(&self.crc.finalize().to_le_bytes())?;
-        // The size field holds the size modulo 2^32 (RFC 1952 §2.3.1).
-        self.out.write_all(&((self.size & u64::from(u32::MAX)) as u32).to_le_bytes())?;
-        Ok(self.out)
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<usize> {
+        // A full block is sent only when more comes, so that the last one is known.
+        if self.filling.plaintext.len() == BLOCK && !bytes.is_empty() {
+            // First make room: an error then leaves the block where it is.
+            if self.queue.len() >= self.depth {
+                self.receive(out)?;
+            }
+            self.send(false);
+        }
+        let plaintext = &mut self.filling.plaintext;
+        let now = bytes.get(..bytes.len().min(BLOCK - plaintext.len())).unwrap_or_default();
+        plaintext.extend_from_slice(now);
+        Ok(now.len())
+    }
+
+    /// Compresses what is left and waits for everything. `last` ends the deflate
+    /// stream; otherwise a sync flush (an empty stored block) ends on a byte boundary.
+    ///
+    /// # Errors
+    /// The writer's, or [`GzipError::LostWorker`].
+    pub fn end(&mut self, last: bool, out: &mut impl Write) -> io::Result<()> {
+        self.send(last);
+        while !self.queue.is_empty() {
+            self.receive(out)?;
+        }
+        Ok(())
     }
 
     fn send(&mut self, last: bool) {
@@ -94,32 +117,51 @@ impl<W: Write> GzipWriter<W> {
         self.queue.push_back(take);
     }
 
-    fn receive(&mut self) -> io::Result<()> {
+    fn receive(&mut self, out: &mut impl Write) -> io::Result<()> {
         let Some(next) = self.queue.pop_front() else { return Ok(()) };
         // On one of rayon's own threads, waiting could mean waiting for ourselves.
         while next.is_empty() && rayon::yield_now() == Some(rayon::Yield::Executed) {}
         let block = next.recv().map_err(|_| GzipError::LostWorker)??;
         self.crc.combine(&block.crc);
-        self.out.write_all(&block.compressed)?;
+        out.write_all(&block.compressed)?;
         self.free.push(block);
         Ok(())
     }
 }
 
+/// A gzip stream being written: one member, one deflate stream, no optional fields.
+///
+/// Works as [`Deflater`] does. Dropped unfinished, it leaves a stream that no reader accepts.
+pub struct GzipWriter<W> {
+    out: W,
+    deflater: Deflater,
+}
+
+impl<W: Write> GzipWriter<W> {
+    /// Writes the header; `level` and `threads` are [`Deflater`]'s.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn new(mut out: W, level: u32, threads: usize) -> io::Result<Self> {
+        out.write_all(&header::OURS)?;
+        Ok(Self { out, deflater: Deflater::new(level, threads) })
+    }
+
+    /// Compresses the last block, writes the trailer and gives the writer back.
+    ///
+    /// # Errors
+    /// The writer's, or [`GzipError::LostWorker`].
+    pub fn finish(mut self) -> io::Result<W> {
+        self.deflater.end(true, &mut self.out)?;
+        let crc = self.deflater.crc.finalize();
+        self.out.write_all(&header::trailer(crc, self.deflater.size))?;
+        Ok(self.out)
+    }
+}
+
 impl<W: Write> Write for GzipWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A full block is sent only when more comes, so that the last one is known.
-        if self.filling.plaintext.len() == BLOCK && !bytes.is_empty() {
-            // First make room: an error then leaves the block where it is.
-            if self.queue.len() >= self.depth {
-                self.receive()?;
-            }
-            self.send(false);
-        }
-        let plaintext = &mut self.filling.plaintext;
-        let now = bytes.get(..bytes.len().min(BLOCK - plaintext.len())).unwrap_or_default();
-        plaintext.extend_from_slice(now);
-        Ok(now.len())
+        self.deflater.write(bytes, &mut self.out)
     }
 
     /// Flushes nothing: where a block ends must not depend on who asks.

@@ -11,6 +11,12 @@ pub(super) const OURS: [u8; FIXED] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 /// end but their zero byte, and without a limit one that never comes would fill the memory.
 pub(super) const LIMIT: usize = 1 << 20;
 
+/// The trailer of a member: the checksum and the size modulo 2^32 (RFC 1952 §2.3.1).
+pub(super) fn trailer(crc: u32, size: u64) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h, ..]) = (crc.to_le_bytes(), size.to_le_bytes());
+    [a, b, c, d, e, f, g, h]
+}
+
 const FHCRC: u8 = 2;
 const FEXTRA: u8 = 4;
 const FNAME: u8 = 8;

@@ -1,6 +1,7 @@
 //! gzip (RFC 1952) and deflate (RFC 1951): reading a stream with the place of every
 //! byte in it, writing one as a single member on all cores, and taking bytes out.
 
+mod bits;
 mod checkpoints;
 mod deflate;
 mod edit;
@@ -9,6 +10,7 @@ mod gunzip;
 mod header;
 mod inflate;
 mod recompress;
+mod splice;
 
 pub use checkpoints::Checkpoint;
 pub use deflate::GzipWriter;
@@ -16,6 +18,7 @@ pub use edit::{Edit, EditBuffer, Filter};
 pub use error::GzipError;
 pub use gunzip::{Gunzip, Summary, Trailer};
 pub use recompress::{copy_plain, rewrite};
+pub use splice::{Cuts, splice};
 
 #[cfg(test)]
 mod tests;

@@ -189,11 +189,12 @@ impl<R: Read> BitInput<R> {
     }
 
     /// Goes forward to a bit, and shows the whole bytes on the way: from the one with
-    /// the current bit up to, not including, the one with the bit at `to`.
+    /// the current bit up to, not including, the one with the bit at `to`. Gives that
+    /// one's bits below `to`.
     ///
     /// # Errors
     /// `Truncated` when the stream ends before; those of `pass`.
-    pub fn forward(&mut self, to: u64, mut pass: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    pub fn forward(&mut self, to: u64, mut pass: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u8> {
         self.clear_mark();
         // Back to the begin of a byte that is half used.
         self.state = BitState { at: self.index(), word: 0, count: 0 };
@@ -211,8 +212,6 @@ impl<R: Read> BitInput<R> {
             }
         }
         self.ensure(8)?;
-        let into = (to % 8) as u32;
-        self.take(into);
-        Ok(())
+        Ok(self.take((to % 8) as u32) as u8)
     }
 }

@@ -271,4 +271,4 @@ impl<R: Read> Inflate<R> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

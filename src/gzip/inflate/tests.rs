@@ -83,6 +83,11 @@ fn inflated(bytes: &[u8]) -> io::Result<(Vec<u8>, Vec<(u64, u64)>)> {
     }
 }
 
+/// Where the blocks begin: in the stream, in bits, and in the plaintext.
+pub fn blocks(bytes: &[u8]) -> Vec<(u64, u64)> {
+    inflated(bytes).unwrap().1
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 

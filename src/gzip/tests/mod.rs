@@ -3,6 +3,7 @@
 mod deflate;
 mod edit;
 mod gunzip;
+mod splice;
 
 use std::io::{self, Write};
 

@@ -1,0 +1,265 @@
+//! Taking bytes out of a gzip stream without compressing the rest anew.
+//!
+//! Deflate refers back at most 32 KiB (RFC 1951 §2). So after a cut only the
+//! plaintext up to the first block that begins 32 KiB behind it has to be encoded
+//! again; from there on the old blocks are copied as they are, up to the block that
+//! holds the next cut. What is copied is not even inflated: checkpoints say where
+//! blocks begin.
+
+use std::io::{self, Read, Write};
+use std::ops::Range;
+
+use super::bits::BitOut;
+use super::checkpoints::Checkpoint;
+use super::deflate::Deflater;
+use super::error::GzipError;
+use super::header;
+use super::inflate::{Event, Inflate, WINDOW};
+
+/// Bytes of plaintext that a block may have before it is encoded anew instead of
+/// being held until its end shows whether it can be copied.
+const HELD: usize = 1 << 20;
+
+/// What is taken out of a plaintext, and what comes of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cuts {
+    /// Ranges that go, in order, none touching another.
+    pub drops: Vec<Range<u64>>,
+    /// From here on everything goes; `tail` comes instead.
+    pub end: u64,
+    /// The new end.
+    pub tail: Vec<u8>,
+    /// CRC-32 of the plaintext that results.
+    pub crc: u32,
+    /// Bytes of it.
+    pub size: u64,
+}
+
+/// Copies `input`, a gzip stream of one member, without what `cuts` takes out; writes
+/// one member with flags 0 and gives the writer back, with the number of bytes of
+/// plaintext that had to be encoded again.
+///
+/// `checkpoints` are those of [`super::Gunzip::with_checkpoints`] over the same stream;
+/// the one at its begin must be there. The bytes written do not depend on `threads`.
+/// Memory: that of the decoder, [`HELD`] twice, and the encoder's blocks.
+///
+/// # Errors
+/// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] when the cuts do not fit
+/// the stream; those of input and output.
+pub fn splice<R: Read, W: Write>(
+    input: R,
+    checkpoints: &[Checkpoint],
+    cuts: &Cuts,
+    mut output: W,
+    level: u32,
+    threads: usize,
+) -> io::Result<(W, u64)> {
+    output.write_all(&header::OURS)?;
+    let mut splicer = Splicer {
+        inflate: Inflate::new(input),
+        begin: 0,
+        used: 0,
+        checkpoints,
+        out: BitOut::new(output),
+        deflater: Deflater::new(level, threads),
+        window: Vec::with_capacity(WINDOW),
+        held: Vec::new(),
+        encoded: 0,
+    };
+    splicer.run(cuts)?;
+    let mut output = splicer.out.into_inner();
+    output.write_all(&header::trailer(cuts.crc, cuts.size))?;
+    Ok((output, splicer.encoded))
+}
+
+struct Splicer<'a, R, W> {
+    inflate: Inflate<R>,
+    /// Where the decoder's current piece begins in the plaintext, and how much of it is used.
+    begin: u64,
+    used: usize,
+    checkpoints: &'a [Checkpoint],
+    out: BitOut<W>,
+    deflater: Deflater,
+    /// The plaintext before the current block, and the block's own.
+    window: Vec<u8>,
+    held: Vec<u8>,
+    encoded: u64,
+}
+
+/// Where a stretch that is encoded anew ends.
+enum Stretch {
+    /// At a block that can be copied.
+    Block,
+    /// At the next cut.
+    Cut,
+}
+
+impl<R: Read, W: Write> Splicer<'_, R, W> {
+    fn run(&mut self, cuts: &Cuts) -> io::Result<()> {
+        let first = self.checkpoints.first().filter(|c| c.plain == 0).ok_or(GzipError::BadEdit)?;
+        self.inflate.input.forward(first.bit, |_| Ok(()))?;
+        self.resume(0, &[])?;
+        let mut drops = cuts.drops.iter().peekable();
+        'copying: loop {
+            let mut drop = drops.next();
+            self.copy_to(drop.map_or(cuts.end, |d| d.start))?;
+            while let Some(range) = drop {
+                self.skip_to(range.end)?;
+                let next = drops.peek().map_or(cuts.end, |d| d.start);
+                if let Stretch::Block = self.encode(range.end.saturating_add(WINDOW as u64), next)? {
+                    continue 'copying;
+                }
+                drop = drops.next();
+            }
+            self.deflater.write_all(&cuts.tail, self.out.aligned()?)?;
+            self.encoded += cuts.tail.len() as u64;
+            return self.deflater.end(true, self.out.aligned()?);
+        }
+    }
+
+    /// Plaintext position of the next byte that is not used.
+    fn position(&self) -> u64 {
+        self.begin + self.used as u64
+    }
+
+    /// Lets the decoder go on; the piece before counts as used.
+    fn next(&mut self) -> io::Result<Event> {
+        self.begin += self.inflate.piece().len() as u64;
+        self.used = 0;
+        self.inflate.next()
+    }
+
+    /// The input stands at a block's begin; so does the decoder now.
+    fn resume(&mut self, plain: u64, window: &[u8]) -> io::Result<()> {
+        self.inflate.resume(window);
+        (self.begin, self.used) = (plain, 0);
+        if self.next()? == Event::Block { Ok(()) } else { Err(GzipError::BadEdit.into()) }
+    }
+
+    /// The last checkpoint up to a place in the plaintext, if it is ahead.
+    fn ahead(&self, to: u64) -> Option<&Checkpoint> {
+        let behind = self.begin + self.inflate.piece().len() as u64;
+        self.checkpoints.iter().rev().find(|c| c.plain <= to).filter(|c| c.plain > behind)
+    }
+
+    /// The decoder stands at a block's begin. Copies all blocks that end at or before
+    /// `to`, and begins a stretch with what the next one has before it.
+    fn copy_to(&mut self, to: u64) -> io::Result<()> {
+        if let Some(Checkpoint { bit, plain, window }) = self.ahead(to).cloned() {
+            let low = self.inflate.input.forward(bit, |bytes| self.out.copy(bytes))?;
+            self.out.copy_end(low, bit);
+            self.resume(plain, &window)?;
+        }
+        loop {
+            match self.hold_block(to)? {
+                Held::Copied => {}
+                Held::Reached => return Ok(()),
+                Held::TooLong => {
+                    if let Stretch::Cut = self.encode(self.position(), to)? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the block that begins here, and copies it if it ends at or before `to`.
+    fn hold_block(&mut self, to: u64) -> io::Result<Held> {
+        let start = self.inflate.input.bit_position();
+        self.inflate.input.set_mark();
+        self.window.clear();
+        self.window.extend_from_slice(self.inflate.window());
+        self.held.clear();
+        loop {
+            match self.next()? {
+                Event::Block => {
+                    let end = self.inflate.input.bit_position();
+                    let whole = usize::try_from(end / 8 - start / 8).unwrap_or(usize::MAX);
+                    let marked = self.inflate.input.marked();
+                    self.out.copy(marked.get(..whole).unwrap_or_default())?;
+                    self.out.copy_end(marked.get(whole).copied().unwrap_or(0), end);
+                    return Ok(Held::Copied);
+                }
+                Event::Data => {
+                    let piece = self.inflate.piece();
+                    let now = up_to(piece, self.begin, to);
+                    self.held.extend_from_slice(now);
+                    self.used = now.len();
+                    if now.len() < piece.len() {
+                        return self.begin_stretch().map(|()| Held::Reached);
+                    }
+                    if self.held.len() > HELD {
+                        return self.begin_stretch().map(|()| Held::TooLong);
+                    }
+                }
+                // The last block must not be copied: it would end the stream.
+                Event::End if self.position() == to => return self.begin_stretch().map(|()| Held::Reached),
+                Event::End => return Err(GzipError::BadEdit.into()),
+            }
+        }
+    }
+
+    /// Begins to encode anew, with what the current block has brought up to now.
+    fn begin_stretch(&mut self) -> io::Result<()> {
+        self.inflate.input.clear_mark();
+        self.deflater.begin(&self.window);
+        self.encoded += self.held.len() as u64;
+        self.deflater.write_all(&self.held, self.out.aligned()?)
+    }
+
+    /// Passes over the plaintext up to `to`, by way of a checkpoint if that is shorter.
+    fn skip_to(&mut self, to: u64) -> io::Result<()> {
+        if let Some(Checkpoint { bit, plain, window }) = self.ahead(to).cloned() {
+            self.inflate.input.forward(bit, |_| Ok(()))?;
+            self.resume(plain, &window)?;
+        }
+        loop {
+            self.used = up_to(self.inflate.piece(), self.begin, to).len();
+            if self.position() == to {
+                return Ok(());
+            }
+            if self.next()? == Event::End {
+                return Err(GzipError::BadEdit.into());
+            }
+        }
+    }
+
+    /// Encodes what comes up to `to`, or up to the first block that begins at or after `from`.
+    fn encode(&mut self, from: u64, to: u64) -> io::Result<Stretch> {
+        loop {
+            let piece = up_to(self.inflate.piece(), self.begin, to);
+            let new = piece.get(self.used..).unwrap_or_default();
+            self.deflater.write_all(new, self.out.aligned()?)?;
+            self.encoded += new.len() as u64;
+            self.used = piece.len();
+            if self.position() == to {
+                return Ok(Stretch::Cut);
+            }
+            match self.next()? {
+                Event::Block if self.position() >= from => {
+                    self.deflater.end(false, self.out.aligned()?)?;
+                    self.out.meet(self.inflate.input.bit_position() % 8)?;
+                    return Ok(Stretch::Block);
+                }
+                Event::Block | Event::Data => {}
+                Event::End => return Err(GzipError::BadEdit.into()),
+            }
+        }
+    }
+}
+
+/// What became of a block.
+enum Held {
+    /// It ended early enough and was copied.
+    Copied,
+    /// The place was reached inside it; it is being encoded anew.
+    Reached,
+    /// It is too long to be held; it is being encoded anew.
+    TooLong,
+}
+
+/// The bytes of a piece that begins at `begin` which lie before `to`.
+fn up_to(piece: &[u8], begin: u64, to: u64) -> &[u8] {
+    let len = usize::try_from(to.saturating_sub(begin)).unwrap_or(usize::MAX).min(piece.len());
+    piece.get(..len).unwrap_or_default()
+}
