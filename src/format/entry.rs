@@ -20,6 +20,14 @@ pub trait Visitor {
         Ok(())
     }
 
+    /// The next bytes of the padding after an entry's data.
+    ///
+    /// # Errors
+    /// Whatever the visitor wants to stop the walk with.
+    fn padding(&mut self, _bytes: &[u8]) -> Result<(), TarError> {
+        Ok(())
+    }
+
     /// The entry is over, padding included.
     ///
     /// # Errors
@@ -102,9 +110,10 @@ impl Walker {
                     now.len()
                 }
                 State::Padding { left } => {
-                    let now = bytes_of(*left, bytes);
-                    *left -= now as u64;
-                    now
+                    let (now, _) = bytes.split_at(bytes_of(*left, bytes));
+                    visitor.padding(now)?;
+                    *left -= now.len() as u64;
+                    now.len()
                 }
                 State::Tail => {
                     if bytes.iter().any(|&b| b != 0) {

@@ -5,6 +5,7 @@ mod filter;
 mod header;
 pub mod output;
 mod part;
+mod splicing;
 
 pub use filter::CutFilter;
 pub use output::{Output, Target as OutputPath};

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 
 use super::filter::CutFilter;
 use super::output::Output;
+use super::splicing;
 use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Kind, Result};
 use crate::format::block::padding;
@@ -60,9 +61,13 @@ impl Job<'_> {
         let trailer = trailer(part);
         // As Home Assistant compresses: hard where it encrypts, in a hurry where not.
         let level = if part.version().is_some() { 9 } else { 6 };
+        let splicing = self.survey.and_then(|survey| Some((survey, splicing::cuts(cut, survey)?)));
         self.framed(output, |reader, writer| {
-            let mut filter = CutFilter::new(cut, self.survey, control);
             let reader = Counting { reader, control };
+            if let Some((survey, cuts)) = &splicing {
+                return Ok(gzip::splice(reader, &survey.checkpoints, cuts, writer, level, control.threads())?.0);
+            }
+            let mut filter = CutFilter::new(cut, self.survey, control);
             if part.compressed {
                 gzip::rewrite(reader, trailer, writer, &mut filter, level, control.threads())
             } else {

@@ -4,8 +4,9 @@ use super::pieces::{Pieces, StreamEnd};
 use crate::crypt::KeyRing;
 use crate::error::{Error, Result};
 use crate::format::assemble::Header;
-use crate::format::block::{EntryKind, TarError};
+use crate::format::block::{EntryKind, TarError, padding};
 use crate::format::entry::{Visitor, Walker};
+use crate::gzip::Checkpoint;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
 use crate::rules::{self, NestedBackup, Verdict};
@@ -23,12 +24,23 @@ pub struct Entry {
     pub size: u64,
     /// Compressed bytes between its begin and its end, header and padding included.
     pub stored: u64,
+    /// Bytes of its header blocks, extensions included.
+    pub head: u32,
+    /// CRC-32 of all plaintext before it.
+    pub before_crc: u32,
     /// CRC-32 of its header blocks: equal in a copy that kept it as it is.
     pub header_crc: u32,
     /// CRC-32 of its data: equal in every copy that kept it.
     pub data_crc: u32,
     /// Whether its data are a Home Assistant backup themselves.
     pub nested_backup: bool,
+}
+
+impl Entry {
+    /// Bytes of plaintext that it takes: header, data and padding.
+    pub fn span(&self) -> u64 {
+        u64::from(self.head) + self.size + padding(self.size)
+    }
 }
 
 /// Everything inside one part.
@@ -42,6 +54,13 @@ pub struct PartSurvey {
     pub end: StreamEnd,
     /// Bytes of plaintext tar.
     pub plaintext_bytes: u64,
+    /// CRC-32 of the plaintext up to the end of the last entry.
+    pub entries_crc: u32,
+    /// Bytes of headers that belong to no entry but apply to all that follow (POSIX pax, type `g`).
+    pub global_bytes: u64,
+    /// Where the compressed stream can be entered; none when it is not compressed or is
+    /// more than one gzip member. At most 1 MiB.
+    pub checkpoints: Vec<Checkpoint>,
     /// Bytes in the file that belong to no entry: the outer header, the SecureTar
     /// header, the cipher's overhead, the tar's tail. Together with the entries'
     /// stored bytes exactly the part's size.
@@ -88,7 +107,7 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
 }
 
 fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
-    let mut pieces = Pieces::new(backup, part, keys)?;
+    let mut pieces = Pieces::new(backup, part, keys)?.with_checkpoints();
     let (mut walker, mut recorder) = (Walker::default(), Recorder::new(part.kind, backup.manifest.version()));
     while let Some((piece, stored_end)) = pieces.next_piece()? {
         let step = recorder.begin_piece(walker.position(), piece.len(), stored_end);
@@ -103,12 +122,16 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
         warnings.push(missing_end(part));
     }
     let end = pieces.end();
+    let checkpoints = pieces.checkpoints();
     warnings.extend(stream_warnings(part, &end));
     Ok(PartSurvey {
         part: at,
         recorder: recorder.database(),
+        entries_crc: recorder.running.finalize(),
+        global_bytes: recorder.global_bytes,
         entries: recorder.entries,
         end,
+        checkpoints,
         plaintext_bytes: walked.bytes,
         overhead: stored.saturating_sub(inside),
         warnings,
@@ -150,6 +173,9 @@ struct Recorder {
     configuration: Vec<u8>,
     in_configuration: bool,
     crc: crc32fast::Hasher,
+    /// Over headers, data and padding of all entries.
+    running: crc32fast::Hasher,
+    global_bytes: u64,
     /// The current piece: where it begins in the plaintext and in the stored
     /// stream, and how long it is in both.
     plain_begin: u64,
@@ -173,6 +199,8 @@ impl Recorder {
             configuration: Vec::new(),
             in_configuration: false,
             crc: crc32fast::Hasher::new(),
+            running: crc32fast::Hasher::new(),
+            global_bytes: 0,
             plain_begin: 0,
             plain_len: 0,
             stored_begin: 0,
@@ -217,15 +245,31 @@ impl Visitor for Recorder {
             kind: header.kind,
             size: header.size,
             stored: 0,
+            // Headers are bounded; see the assembler.
+            head: u32::try_from(header.raw.len()).unwrap_or(u32::MAX),
+            before_crc: self.running.clone().finalize(),
             header_crc: crc32fast::hash(&header.raw),
             data_crc: 0,
             nested_backup: false,
         });
+        self.running.update(&header.raw);
+        Ok(())
+    }
+
+    fn global(&mut self, raw: &[u8]) -> Result<(), TarError> {
+        self.global_bytes += raw.len() as u64;
+        self.running.update(raw);
+        Ok(())
+    }
+
+    fn padding(&mut self, bytes: &[u8]) -> Result<(), TarError> {
+        self.running.update(bytes);
         Ok(())
     }
 
     fn data(&mut self, bytes: &[u8]) -> Result<(), TarError> {
         self.crc.update(bytes);
+        self.running.update(bytes);
         self.sniffer.feed(bytes);
         if self.in_configuration {
             let room = CONFIGURATION.saturating_sub(self.configuration.len());

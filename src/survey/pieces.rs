@@ -6,7 +6,7 @@ use std::io::Read;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Result};
 use crate::format::secure::Version;
-use crate::gzip::{Gunzip, Summary, Trailer};
+use crate::gzip::{Checkpoint, Gunzip, Summary, Trailer};
 use crate::open::{self, Backup, Part};
 use crate::pipe::{ReadAhead, read_ahead};
 
@@ -72,6 +72,24 @@ impl Pieces {
                 let piece = buffer.get(..got).unwrap_or_default();
                 Ok((got > 0).then_some((piece, *position)))
             }
+        }
+    }
+
+    /// Makes the pieces note where the compressed stream can be entered.
+    #[must_use]
+    pub fn with_checkpoints(self) -> Self {
+        let source = match self.source {
+            Source::Gzip(gunzip) => Source::Gzip(Box::new(gunzip.with_checkpoints())),
+            plain => plain,
+        };
+        Self { source }
+    }
+
+    /// The places that were noted; to be taken once, after the last piece.
+    pub fn checkpoints(&mut self) -> Vec<Checkpoint> {
+        match &mut self.source {
+            Source::Gzip(gunzip) => gunzip.checkpoints(),
+            Source::Plain { .. } => Vec::new(),
         }
     }
 
