@@ -24,9 +24,10 @@ const EMPTY_FIXED: (u64, u32) = (0b010, 10);
 /// 254 zeros, the lengths of 254, 255, 256 and of two distances, and the end symbol.
 const EMPTY_ODD: [(u64, u32); 10] = [
     (0b100, 3),
-    (257 - 257, 5),
-    (2 - 1, 5),
-    (18 - 4, 4),
+    // Counts are stored less 257, 1 and 4.
+    (0, 5),
+    (1, 5),
+    (14, 4),
     // In the order 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1: 18 and 2
     // have two bits, 1 has one.
     (2 << 6 | 2 << 45, 48),

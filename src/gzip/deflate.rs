@@ -34,9 +34,9 @@ const STRONGEST: u32 = 9;
 /// they are done.
 pub(super) struct Deflater {
     level: Compression,
-    filling: Box<Block>,
-    queue: VecDeque<Receiver<io::Result<Box<Block>>>>,
-    free: Vec<Box<Block>>,
+    filling: Block,
+    queue: VecDeque<Receiver<io::Result<Block>>>,
+    free: Vec<Block>,
     depth: usize,
     crc: crc32fast::Hasher,
     size: u64,
@@ -180,14 +180,14 @@ struct Block {
 }
 
 impl Block {
-    fn new(level: Compression) -> Box<Self> {
-        Box::new(Self {
+    fn new(level: Compression) -> Self {
+        Self {
             level,
             dictionary: Vec::with_capacity(WINDOW),
             plaintext: Vec::with_capacity(BLOCK),
             compressed: Vec::with_capacity(ROOM),
             crc: crc32fast::Hasher::new(),
-        })
+        }
     }
 
     /// Empties the block; it will hold what comes after `before`.

@@ -65,8 +65,10 @@ impl Read for Slow<'_> {
     }
 }
 
-/// Everything inflated, with the blocks' begins.
-fn inflated(bytes: &[u8]) -> io::Result<(Vec<u8>, Vec<(u64, u64)>)> {
+/// The plaintext, and of each block where it begins: in bits of the stream and bytes of plaintext.
+type Inflated = (Vec<u8>, Vec<(u64, u64)>);
+
+fn inflated(bytes: &[u8]) -> io::Result<Inflated> {
     // Steps of every size, told by the bytes themselves.
     let step = 1 + bytes.iter().take(40).map(|&b| usize::from(b)).sum::<usize>() % 700;
     let mut inflate = Inflate::new(Slow(bytes, step));

@@ -1,5 +1,7 @@
 //! Spliced streams against the same cuts of a slice, read by zlib and libdeflate.
 
+#![allow(clippy::single_range_in_vec_init, reason = "one cut is a list of one range")]
+
 use std::io::Read;
 use std::ops::Range;
 
