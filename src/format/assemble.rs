@@ -82,6 +82,12 @@ impl Assembler {
         self.zero_seen
     }
 
+    /// Bytes, at least, up to the end of the header: whole blocks.
+    pub fn wanted(&self) -> u64 {
+        let extension = self.extension.as_ref().map_or(0, |e| (e.size - e.data.len()) as u64);
+        extension + padding(extension) + BLOCK as u64
+    }
+
     /// Takes the next block.
     ///
     /// # Errors

@@ -92,6 +92,17 @@ impl Walker {
         self.position
     }
 
+    /// How many bytes there are, at least, up to the next place that matters: where an
+    /// entry ends, or where the end of its header can be told.
+    pub fn wanted(&self) -> u64 {
+        match self.state {
+            State::Headers => self.assembler.wanted() - self.partial.len() as u64,
+            State::Data { left, padding } => left + padding,
+            State::Padding { left } => left,
+            State::Tail => u64::MAX,
+        }
+    }
+
     /// Takes the next piece of plaintext.
     ///
     /// # Errors

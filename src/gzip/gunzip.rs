@@ -109,7 +109,17 @@ impl<R: Read> Gunzip<R> {
     /// A [`GzipError`] inside the [`io::Error`], or the reader's own error. Either is
     /// final: asked again, the stream counts as cut off there.
     pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
-        match self.fill() {
+        self.next_piece_up_to(usize::MAX)
+    }
+
+    /// As [`Gunzip::next_piece`], with a piece that ends as soon as it has `want` bytes,
+    /// or at most 258 bytes later (RFC 1951 §3.2.5): so that the compressed position of a
+    /// place in the plaintext can be had.
+    ///
+    /// # Errors
+    /// As [`Gunzip::next_piece`].
+    pub fn next_piece_up_to(&mut self, want: usize) -> io::Result<Option<&[u8]>> {
+        match self.fill(want) {
             Ok(true) => {
                 self.position = self.inflate.input.byte_position();
                 Ok(Some(self.piece()))
@@ -123,12 +133,12 @@ impl<R: Read> Gunzip<R> {
     }
 
     /// Puts the next piece into the inflater's output; false at the end.
-    fn fill(&mut self) -> io::Result<bool> {
+    fn fill(&mut self, want: usize) -> io::Result<bool> {
         loop {
             match self.state {
                 State::Header => self.begin_member()?,
                 State::Body => {
-                    if self.inflate_some()? {
+                    if self.inflate_some(want)? {
                         return Ok(true);
                     }
                 }
@@ -195,8 +205,8 @@ impl<R: Read> Gunzip<R> {
     }
 
     /// Goes on inside a member; true when there is a piece.
-    fn inflate_some(&mut self) -> io::Result<bool> {
-        match self.inflate.next()? {
+    fn inflate_some(&mut self, want: usize) -> io::Result<bool> {
+        match self.inflate.next_up_to(want)? {
             Event::Block => {
                 if let Some(checkpoints) = &mut self.checkpoints {
                     checkpoints.offer(self.inflate.input.bit_position(), self.member_bytes, self.inflate.window());

@@ -109,7 +109,7 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
 fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
     let mut pieces = Pieces::new(backup, part, keys)?.with_checkpoints();
     let (mut walker, mut recorder) = (Walker::default(), Recorder::new(part.kind, backup.manifest.version()));
-    while let Some((piece, stored_end)) = pieces.next_piece()? {
+    while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {
         let step = recorder.begin_piece(walker.position(), piece.len(), stored_end);
         walker.feed(piece, &mut recorder)?;
         control.advance(step)?;
@@ -225,7 +225,8 @@ impl Recorder {
     }
 
     /// The stored position of a plaintext position inside the current piece,
-    /// taken as even within the piece (at most 64 KiB).
+    /// taken as even within the piece. A piece ends with an entry, or one match later, so
+    /// that this is off by the compressed share of 258 bytes at most.
     fn stored_position(&self, plain: u64) -> u64 {
         let into = u128::from(plain.saturating_sub(self.plain_begin));
         let share = into * u128::from(self.stored_len) / u128::from(self.plain_len.max(1));

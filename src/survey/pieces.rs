@@ -57,10 +57,20 @@ impl Pieces {
     /// # Errors
     /// `Damaged` or `InputIo`, without the part's name, which the caller knows.
     pub fn next_piece(&mut self) -> Result<Option<(&[u8], u64)>> {
+        self.next_piece_up_to(u64::MAX)
+    }
+
+    /// As [`Pieces::next_piece`]; a piece of a compressed stream ends as soon as it has
+    /// `want` bytes, or at most 258 bytes later.
+    ///
+    /// # Errors
+    /// As [`Pieces::next_piece`].
+    pub fn next_piece_up_to(&mut self, want: u64) -> Result<Option<(&[u8], u64)>> {
+        let want = usize::try_from(want).unwrap_or(usize::MAX);
         match &mut self.source {
             Source::Gzip(gunzip) => {
                 // Asked for twice, because the piece borrows the decoder.
-                if gunzip.next_piece().map_err(Error::from_read)?.is_none() {
+                if gunzip.next_piece_up_to(want).map_err(Error::from_read)?.is_none() {
                     return Ok(None);
                 }
                 let position = gunzip.compressed_position();

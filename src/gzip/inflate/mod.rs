@@ -103,6 +103,16 @@ impl<R: Read> Inflate<R> {
     /// # Errors
     /// A [`GzipError`], or the reader's.
     pub fn next(&mut self) -> io::Result<Event> {
+        self.next_up_to(PIECE)
+    }
+
+    /// As [`Inflate::next`], with a piece of plaintext that ends as soon as it has `want`
+    /// bytes: at most one match later.
+    ///
+    /// # Errors
+    /// As [`Inflate::next`].
+    pub fn next_up_to(&mut self, want: usize) -> io::Result<Event> {
+        let want = want.clamp(1, PIECE - STEP);
         self.slide();
         loop {
             match self.state {
@@ -113,11 +123,11 @@ impl<R: Read> Inflate<R> {
                 State::Header => self.header()?,
                 State::Stored { left: 0, last } => self.end_block(last),
                 State::Stored { left, last } => {
-                    self.stored(left, last)?;
+                    self.stored(left.min(want), left, last)?;
                     return Ok(Event::Data);
                 }
                 State::Huffman { last } => {
-                    if self.huffman(last)? {
+                    if self.huffman(want, last)? {
                         return Ok(Event::Data);
                     }
                 }
@@ -231,9 +241,9 @@ impl<R: Read> Inflate<R> {
         Some(())
     }
 
-    fn stored(&mut self, left: usize, last: bool) -> io::Result<()> {
+    fn stored(&mut self, want: usize, left: usize, last: bool) -> io::Result<()> {
         let there = self.input.following(1)?;
-        let now = left.min(PIECE).min(there.len());
+        let now = want.min(there.len());
         if now == 0 {
             return Err(GzipError::Truncated { offset: self.input.byte_position() }.into());
         }
@@ -248,12 +258,12 @@ impl<R: Read> Inflate<R> {
     }
 
     /// Decodes symbols; false when the block ended without any more plaintext.
-    fn huffman(&mut self, last: bool) -> io::Result<bool> {
+    fn huffman(&mut self, want: usize, last: bool) -> io::Result<bool> {
         loop {
             self.input.ensure(LOOKAHEAD)?;
             let mut bits = self.input.state();
             let floor = self.begin - self.reach;
-            let mut out = Out { bytes: &mut self.output, filled: self.filled, limit: self.begin + PIECE - STEP, floor };
+            let mut out = Out { bytes: &mut self.output, filled: self.filled, limit: self.begin + want, floor };
             let stop = run::decode(&mut bits, self.input.visible(), &self.tables, &mut out);
             self.filled = out.filled;
             self.input.set_state(bits)?;
