@@ -156,8 +156,12 @@ fn fill(session: &Session, prepared: &Prepared, output: &mut Output) -> Result<W
 
 fn publish(session: &Session, prepared: &Prepared, output: Output, written: Written) -> Result<(PathBuf, u64)> {
     let Prepared { backup, keys, surveys, plan, .. } = prepared;
-    output.sync()?;
-    verify::output(backup, surveys, plan, &written, output.read_back()?, keys.as_ref(), &session.control)?;
+    // While the disk catches up, what it is given is read back.
+    std::thread::scope(|scope| {
+        let sync = scope.spawn(|| output.sync());
+        verify::output(backup, surveys, plan, &written, output.read_back()?, keys.as_ref(), &session.control)?;
+        sync.join().map_err(|_| Error::new(Kind::Internal, "the syncing thread was lost"))?
+    })?;
     backup.input.check_unchanged()?;
     session.control.check()?;
     Ok((output.publish()?, written.size))

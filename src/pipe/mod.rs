@@ -1,11 +1,13 @@
-//! Moving bytes: the input and windows of it, reading ahead on another thread,
-//! progress and the wish to stop.
+//! Moving bytes: the input and windows of it, reading ahead and writing behind on
+//! other threads, progress and the wish to stop.
 
 pub mod control;
 pub mod input;
 pub mod parallel;
 pub mod read_ahead;
+pub mod write_behind;
 
 pub use control::{Control, Progress, Silent};
 pub use input::{Input, Window};
 pub use read_ahead::ReadAhead;
+pub use write_behind::{WriteBehind, write_behind};

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::format::block::padding;
 use crate::gzip;
 use crate::open::{Backup, Part, source};
-use crate::pipe::{Control, ReadAhead, read_ahead};
+use crate::pipe::{Control, ReadAhead, WriteBehind, read_ahead, write_behind};
 use crate::plan::{Cut, Target};
 use crate::survey::{PartSurvey, locate, trailer};
 
@@ -44,11 +44,11 @@ impl Job<'_> {
 
     /// Encrypts the member's stream anew without looking inside.
     pub fn rewrap(&self, output: &mut Output, control: &Control) -> Result<()> {
-        self.framed(output, |mut reader, mut writer| {
+        self.framed(output, |mut reader, writer| {
             let mut buffer = vec![0; read_ahead::BUFFER];
             loop {
                 let got = reader.read(&mut buffer)?;
-                let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else { return Ok(writer) };
+                let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else { return Ok(()) };
                 writer.write_all(bytes)?;
                 control.advance(got as u64).map_err(Error::into_io)?;
             }
@@ -65,13 +65,13 @@ impl Job<'_> {
         self.framed(output, |reader, writer| {
             let reader = Counting { reader, control };
             if let Some((survey, cuts)) = &splicing {
-                return Ok(gzip::splice(reader, &survey.checkpoints, cuts, writer, level, control.threads())?.0);
+                return gzip::splice(reader, &survey.checkpoints, cuts, writer, level, control.threads()).map(drop);
             }
             let mut filter = CutFilter::new(cut, self.survey, control);
             if part.compressed {
-                gzip::rewrite(reader, trailer, writer, &mut filter, level, control.threads())
+                gzip::rewrite(reader, trailer, writer, &mut filter, level, control.threads()).map(drop)
             } else {
-                gzip::copy_plain(reader, writer, &mut filter)
+                gzip::copy_plain(reader, writer, &mut filter).map(drop)
             }
         })
     }
@@ -81,7 +81,7 @@ impl Job<'_> {
     /// into the headers then.
     fn framed<F>(&self, output: &mut Output, body: F) -> Result<()>
     where
-        F: FnOnce(Source, Sink<'_>) -> io::Result<Sink<'_>>,
+        F: FnOnce(Source, &mut WriteBehind) -> io::Result<()>,
     {
         let (part, member) = (self.part(), self.backup.member(self.part()));
         let reader = source(self.backup, part, self.keys).and_then(|r| ReadAhead::new(r).map_err(no_thread))?;
@@ -97,10 +97,10 @@ impl Job<'_> {
 
     fn wrap<F>(&self, output: &mut Output, data_at: u64, body: F) -> Result<()>
     where
-        F: FnOnce(Sink<'_>) -> io::Result<Sink<'_>>,
+        F: FnOnce(&mut WriteBehind) -> io::Result<()>,
     {
         let Some(version) = self.target.version() else {
-            return body(Sink::Plain(output)).map(drop).map_err(Error::from_write);
+            return write_behind(Shared(output), body).map(drop).map_err(Error::from_write);
         };
         output.zeros(version.header_len() as u64)?;
         let encrypter = match (self.target, self.keys) {
@@ -108,9 +108,7 @@ impl Job<'_> {
             (Target::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(Shared(output), keys, salts)?,
             _ => return Err(Error::new(Kind::Internal, "a part is to be encrypted, but there is no key")),
         };
-        let Sink::Secure(encrypter) = body(Sink::Secure(Box::new(encrypter))).map_err(Error::from_write)? else {
-            return Err(Error::new(Kind::Internal, "the cipher got lost on the way"));
-        };
+        let (encrypter, ()) = write_behind(encrypter, body).map_err(Error::from_write)?;
         let header = encrypter.header(encrypter.plaintext_len());
         let (Shared(output), _) = encrypter.finish().map_err(Error::from_write)?;
         output.patch(data_at, &header.to_bytes())
@@ -123,35 +121,13 @@ fn no_thread(error: io::Error) -> Error {
     Error::new(Kind::Internal, "no further thread").caused_by(error)
 }
 
-/// Where a part's stream goes: through the cipher, or straight into the file.
-pub(super) enum Sink<'a> {
-    Plain(&'a mut Output),
-    Secure(Box<Encrypter<Shared<'a>>>),
-}
-
-/// The output behind a cipher.
-pub(super) struct Shared<'a>(&'a mut Output);
+/// The output as a writer.
+struct Shared<'a>(&'a mut Output);
 
 impl Write for Shared<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.append(bytes).map_err(Error::into_io)?;
         Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(output) => {
-                output.append(bytes).map_err(Error::into_io)?;
-                Ok(bytes.len())
-            }
-            Self::Secure(encrypter) => encrypter.write(bytes),
-        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
