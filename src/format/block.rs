@@ -89,12 +89,12 @@ impl<'a> HeaderBlock<'a> {
     /// taken as spaces. Old writers summed signed bytes; readers accept both.
     pub fn checksum_fits(&self) -> bool {
         let Ok(stated) = number(self.field(148, 8)) else { return false };
-        let (mut unsigned, mut signed) = (0i64, 0i64);
-        for (at, &byte) in self.0.iter().enumerate() {
-            let byte = if (148..156).contains(&at) { b' ' } else { byte };
-            unsigned += i64::from(byte);
-            signed += i64::from(byte.cast_signed());
-        }
+        let sum = |bytes: &[u8]| bytes.iter().map(|&b| i64::from(b)).sum::<i64>();
+        let high = |bytes: &[u8]| bytes.iter().filter(|&&b| b >= 0x80).count() as i64;
+        let field = self.field(148, 8);
+        let unsigned = sum(self.0) - sum(field) + 8 * i64::from(b' ');
+        // A byte from 0x80 on counts 256 less with its sign.
+        let signed = unsigned - 256 * (high(self.0) - high(field));
         let stated = i64::try_from(stated).unwrap_or(-1);
         stated == unsigned || stated == signed
     }

@@ -16,8 +16,8 @@ use super::error::GzipError;
 use super::header;
 use super::inflate::{Event, Inflate, WINDOW};
 
-/// Bytes of plaintext that a block may have before it is encoded anew instead of
-/// being held until its end shows whether it can be copied.
+/// Compressed bytes that a block may have before it is encoded anew instead of being
+/// held until its end shows whether it can be copied. zlib's have at most 96 KiB.
 const HELD: usize = 1 << 20;
 
 /// What is taken out of a plaintext, and what comes of that.
@@ -41,7 +41,7 @@ pub struct Cuts {
 ///
 /// `checkpoints` are those of [`super::Gunzip::with_checkpoints`] over the same stream;
 /// the one at its begin must be there. The bytes written do not depend on `threads`.
-/// Memory: that of the decoder, [`HELD`] twice, and the encoder's blocks.
+/// Memory: that of the decoder, [`HELD`], and the encoder's blocks.
 ///
 /// # Errors
 /// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] when the cuts do not fit
@@ -63,7 +63,6 @@ pub fn splice<R: Read, W: Write>(
         out: BitOut::new(output),
         deflater: Deflater::new(level, threads),
         window: Vec::with_capacity(WINDOW),
-        held: Vec::new(),
         encoded: 0,
     };
     splicer.run(cuts)?;
@@ -80,9 +79,8 @@ struct Splicer<'a, R, W> {
     checkpoints: &'a [Checkpoint],
     out: BitOut<W>,
     deflater: Deflater,
-    /// The plaintext before the current block, and the block's own.
+    /// The plaintext before the current block.
     window: Vec<u8>,
-    held: Vec<u8>,
     encoded: u64,
 }
 
@@ -143,7 +141,7 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
     }
 
     /// The decoder stands at a block's begin. Copies all blocks that end at or before
-    /// `to`, and begins a stretch with what the next one has before it.
+    /// `to`, and encodes what the next one has before it.
     fn copy_to(&mut self, to: u64) -> io::Result<()> {
         if let Some(Checkpoint { bit, plain, window }) = self.ahead(to).cloned() {
             let low = self.inflate.input.forward(bit, |bytes| self.out.copy(bytes))?;
@@ -155,7 +153,7 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
                 Held::Copied => {}
                 Held::Reached => return Ok(()),
                 Held::TooLong => {
-                    if let Stretch::Cut = self.encode(self.position(), to)? {
+                    if let Stretch::Cut = self.encode(self.position() + 1, to)? {
                         return Ok(());
                     }
                 }
@@ -163,48 +161,45 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
         }
     }
 
-    /// Reads the block that begins here, and copies it if it ends at or before `to`.
+    /// Reads the block that begins here, and copies it if it ends at or before `to`;
+    /// otherwise goes back to its begin, where a stretch begins.
     fn hold_block(&mut self, to: u64) -> io::Result<Held> {
-        let start = self.inflate.input.bit_position();
+        let (start, plain) = (self.inflate.input.bit_position(), self.position());
         self.inflate.input.set_mark();
         self.window.clear();
         self.window.extend_from_slice(self.inflate.window());
-        self.held.clear();
-        loop {
-            match self.next()? {
-                Event::Block => {
-                    let end = self.inflate.input.bit_position();
-                    let whole = usize::try_from(end / 8 - start / 8).unwrap_or(usize::MAX);
-                    let marked = self.inflate.input.marked();
-                    self.out.copy(marked.get(..whole).unwrap_or_default())?;
-                    self.out.copy_end(marked.get(whole).copied().unwrap_or(0), end);
-                    return Ok(Held::Copied);
-                }
-                Event::Data => {
-                    let piece = self.inflate.piece();
-                    let now = up_to(piece, self.begin, to);
-                    self.held.extend_from_slice(now);
-                    self.used = now.len();
-                    if now.len() < piece.len() {
-                        return self.begin_stretch().map(|()| Held::Reached);
-                    }
-                    if self.held.len() > HELD {
-                        return self.begin_stretch().map(|()| Held::TooLong);
-                    }
-                }
+        let held = loop {
+            let event = self.next()?;
+            let end = self.begin + self.inflate.piece().len() as u64;
+            match event {
+                Event::Block => return self.copy_block(start).map(|()| Held::Copied),
+                Event::Data if end > to => break Held::Reached,
+                Event::Data if self.inflate.input.marked().len() > HELD => break Held::TooLong,
+                Event::Data => {}
                 // The last block must not be copied: it would end the stream.
-                Event::End if self.position() == to => return self.begin_stretch().map(|()| Held::Reached),
+                Event::End if end == to => break Held::Reached,
                 Event::End => return Err(GzipError::BadEdit.into()),
             }
+        };
+        self.inflate.input.rewind(start);
+        let window = std::mem::take(&mut self.window);
+        self.deflater.begin(&window);
+        self.resume(plain, &window)?;
+        self.window = window;
+        if let Held::Reached = held {
+            self.encode(u64::MAX, to)?;
         }
+        Ok(held)
     }
 
-    /// Begins to encode anew, with what the current block has brought up to now.
-    fn begin_stretch(&mut self) -> io::Result<()> {
-        self.inflate.input.clear_mark();
-        self.deflater.begin(&self.window);
-        self.encoded += self.held.len() as u64;
-        self.deflater.write_all(&self.held, self.out.aligned()?)
+    /// Copies the block that was read since `start`, up to where the next one begins.
+    fn copy_block(&mut self, start: u64) -> io::Result<()> {
+        let end = self.inflate.input.bit_position();
+        let whole = usize::try_from(end / 8 - start / 8).unwrap_or(usize::MAX);
+        let marked = self.inflate.input.marked();
+        self.out.copy(marked.get(..whole).unwrap_or_default())?;
+        self.out.copy_end(marked.get(whole).copied().unwrap_or(0), end);
+        Ok(())
     }
 
     /// Passes over the plaintext up to `to`, by way of a checkpoint if that is shorter.
@@ -252,9 +247,9 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
 enum Held {
     /// It ended early enough and was copied.
     Copied,
-    /// The place was reached inside it; it is being encoded anew.
+    /// The place is inside it; what it has before was encoded anew.
     Reached,
-    /// It is too long to be held; it is being encoded anew.
+    /// It is too long to be held, and is to be encoded anew.
     TooLong,
 }
 

@@ -71,6 +71,14 @@ impl<R: Read> BitInput<R> {
         self.mark.and_then(|mark| self.buffer.get(mark..end)).unwrap_or_default()
     }
 
+    /// Goes back to the bit that was next when the mark was set, given its place within its byte.
+    pub fn rewind(&mut self, bit: u64) {
+        if let Some(at) = self.mark.take() {
+            self.state = BitState { at, word: 0, count: 0 };
+            self.take((bit % 8) as u32);
+        }
+    }
+
     /// Index of the byte with the next bit.
     fn index(&self) -> usize {
         (self.state.at * 8 - self.state.count as usize) / 8
