@@ -27,7 +27,7 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
     let surveys = survey::survey(&backup, &readable, keys.as_ref(), &session.control)?;
     backup.input.check_unchanged()?;
     if session.common.json {
-        session.screen.json(&json::entries(&backup, &surveys));
+        session.screen.json(&json::Entries { backup: &backup, surveys: &surveys });
         return Ok(DONE);
     }
     let mut order: Vec<&PartSurvey> = surveys.iter().collect();

@@ -35,10 +35,10 @@ impl Screen {
 
     /// Prints JSON: always, and alone.
     pub fn json(&self, value: &impl serde::Serialize) {
-        // The values are maps with string keys, which always serialise.
-        if let Ok(text) = serde_json::to_string_pretty(value) {
-            print(&text);
-        }
+        // The values are maps with string keys, which always serialise; a reader that went
+        // away is no error.
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let _ = serde_json::to_writer_pretty(&mut out, value).and_then(|()| writeln!(out).map_err(serde_json::Error::io));
     }
 
     /// Prints a warning on standard error, unless quiet.

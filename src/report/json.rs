@@ -1,12 +1,15 @@
 //! The stable JSON of `--json`, `"schema": 1`. Keys are only ever added.
 
+mod entries;
+
+pub use entries::Entries;
+
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, escape};
 use crate::open::Backup;
 use crate::plan::Plan;
 use crate::rules::Catalogue;
-use crate::survey::PartSurvey;
 use crate::verify::PartCheck;
 
 /// The version of everything here.
@@ -91,23 +94,6 @@ pub fn shrink(backup: &Backup, made: &Plan, output: &std::path::Path, size: u64,
         "seconds": seconds,
     })));
     all
-}
-
-/// `ls`: every entry of the surveyed parts.
-pub fn entries(backup: &Backup, surveys: &[PartSurvey]) -> Map<String, Value> {
-    let components: Vec<Value> = surveys
-        .iter()
-        .map(|survey| {
-            let part = &backup.parts[survey.part];
-            let entries: Vec<Value> = survey
-                .entries
-                .iter()
-                .map(|e| json!({"path": escape(&e.name), "kind": e.kind.name(), "size": e.size, "stored_bytes": e.stored}))
-                .collect();
-            json!({"id": part.id, "stored_bytes": backup.stored(part), "overhead_bytes": survey.overhead, "entries": entries})
-        })
-        .collect();
-    object(json!({"schema": SCHEMA, "file": escape(backup.input.path().as_os_str().as_encoded_bytes()), "components": components}))
 }
 
 /// `verify`: what was checked in each part, and what nothing can check.

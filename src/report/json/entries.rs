@@ -1,0 +1,69 @@
+//! `ls`: every entry of the surveyed parts, serialised one by one: a backup may have
+//! millions.
+
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use super::SCHEMA;
+use crate::error::escape;
+use crate::open::Backup;
+use crate::survey::{Entry, PartSurvey};
+
+/// What `ls --json` prints. Holds no copy of an entry.
+#[derive(Clone, Copy)]
+pub struct Entries<'a> {
+    /// The backup.
+    pub backup: &'a Backup,
+    /// The parts that were looked into.
+    pub surveys: &'a [PartSurvey],
+}
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            schema: u32,
+            file: String,
+            components: Components<'a>,
+        }
+        let file = escape(self.backup.input.path().as_os_str().as_encoded_bytes());
+        Document { schema: SCHEMA, file, components: Components(*self) }.serialize(serializer)
+    }
+}
+
+struct Components<'a>(Entries<'a>);
+
+impl Serialize for Components<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.surveys.iter().map(|survey| Component { backup: self.0.backup, survey }))
+    }
+}
+
+struct Component<'a> {
+    backup: &'a Backup,
+    survey: &'a PartSurvey,
+}
+
+impl Serialize for Component<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            id: &'a str,
+            stored_bytes: u64,
+            overhead_bytes: u64,
+            entries: List<'a>,
+        }
+        let part = &self.backup.parts[self.survey.part];
+        let (stored_bytes, overhead_bytes) = (self.backup.stored(part), self.survey.overhead);
+        Body { id: &part.id, stored_bytes, overhead_bytes, entries: List(&self.survey.entries) }.serialize(serializer)
+    }
+}
+
+struct List<'a>(&'a [Entry]);
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let one = |e: &Entry| json!({"path": escape(&e.name), "kind": e.kind.name(), "size": e.size, "stored_bytes": e.stored});
+        serializer.collect_seq(self.0.iter().map(one))
+    }
+}
