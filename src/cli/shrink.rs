@@ -129,7 +129,8 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
 /// optimistic is made anew with the bytes that were measured.
 fn write(session: &Session, prepared: &mut Prepared, place: &Path, force: bool) -> Result<(PathBuf, u64)> {
     for attempt in 1..=ATTEMPTS {
-        let target = OutputPath::check(place, force, &prepared.backup.input)?;
+        let mut target = OutputPath::check(place, force, &prepared.backup.input)?;
+        target.remove_leftovers();
         target.check_space(prepared.plan.predicted_size)?;
         let mut output = target.create()?;
         match fill(session, prepared, &mut output) {

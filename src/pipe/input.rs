@@ -16,6 +16,8 @@ pub struct Input {
     file: File,
     path: PathBuf,
     stamp: Stamp,
+    /// The error when reading fails: which file it is makes the difference.
+    failed: fn(io::Error, &str) -> Error,
 }
 
 /// What tells one state of a file from another.
@@ -47,16 +49,21 @@ impl Input {
                 .advice("haslim reads a backup at many places at once; save it to a file first."));
         }
         let file = File::open(path).map_err(fail)?;
-        Self::from_file(file, path)
+        Self::take(file, path, Error::input)
     }
 
-    /// Takes a file that is open already, for example an output that has no name yet.
+    /// Takes an output, which need not have a name yet, to read it back. What fails then
+    /// is the output.
     ///
     /// # Errors
-    /// [`Kind::InputIo`] when its metadata cannot be read.
-    pub fn from_file(file: File, path: &Path) -> Result<Arc<Self>> {
-        let meta = file.metadata().map_err(|e| Error::input(e, "cannot look at the file"))?;
-        Ok(Arc::new(Self { stamp: Stamp::of(&meta), file, path: path.to_owned() }))
+    /// [`Kind::OutputIo`] when its metadata cannot be read.
+    pub fn of_output(file: File, path: &Path) -> Result<Arc<Self>> {
+        Self::take(file, path, Error::output)
+    }
+
+    fn take(file: File, path: &Path, failed: fn(io::Error, &str) -> Error) -> Result<Arc<Self>> {
+        let meta = file.metadata().map_err(|e| failed(e, &format!("cannot look at {}", path.display())))?;
+        Ok(Arc::new(Self { stamp: Stamp::of(&meta), file, path: path.to_owned(), failed }))
     }
 
     /// Where it was opened.
@@ -87,7 +94,7 @@ impl Input {
     /// Reads up to `buf.len()` bytes at `offset`; fewer only at the end of the file.
     ///
     /// # Errors
-    /// [`Kind::InputIo`] with the offset.
+    /// [`Kind::InputIo`] with the offset, [`Kind::OutputIo`] for an output that is read back.
     pub fn read_at(&self, mut offset: u64, buf: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -98,7 +105,7 @@ impl Input {
                     offset += n as u64;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(Error::input(e, &format!("reading {} failed", self.path.display())).at(offset)),
+                Err(e) => return Err((self.failed)(e, &format!("reading {} failed", self.path.display())).at(offset)),
             }
         }
         Ok(filled)

@@ -4,27 +4,27 @@
 //! nothing behind; where the file system cannot do that, it is a hidden file with
 //! mode 0600 that is removed on every way out. Only [`Output::publish`] gives it
 //! its name, without ever replacing a file that was not asked to be replaced.
-#![allow(clippy::disallowed_methods, reason = "this is the one file that may")]
 
-use std::ffi::{OsStr, OsString};
+mod leftovers;
+mod system;
+
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::pipe::{Control, Input};
+use system::System;
 
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
 /// is heard at once.
 const COPY_STEP: u64 = 8 << 20;
-
-/// Only its owner may read a backup, whatever the umask says.
-const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// A place for an output, looked at before any work is done.
 #[derive(Debug)]
@@ -33,6 +33,11 @@ pub struct Target {
     folder: OwnedFd,
     name: OsString,
     force: bool,
+    /// Device and inode of the input.
+    input: (u64, u64),
+    /// The bytes that the output is expected to have, once somebody said so.
+    needed: Option<u64>,
+    system: System,
 }
 
 impl Target {
@@ -42,28 +47,30 @@ impl Target {
     /// `OutputIo` when it exists (unless `force`) or its folder is missing or not
     /// writable; `Refused` when it is the input itself or no regular file.
     pub fn check(path: &Path, force: bool, input: &Input) -> Result<Self> {
+        Self::check_by(System::default(), path, force, input)
+    }
+
+    fn check_by(system: System, path: &Path, force: bool, input: &Input) -> Result<Self> {
         let name = path.file_name().ok_or_else(|| Error::refused(format!("{} names no file", path.display())))?.to_owned();
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(parent, flags, Mode::empty())
-            .map_err(|e| Error::output(e.into(), &format!("cannot open the folder {}", parent.display())))?;
-        let target = Self { path: path.to_owned(), folder, name, force };
-        target.check_existing(input)?;
-        rustix::fs::accessat(&target.folder, ".", rustix::fs::Access::WRITE_OK, AtFlags::EACCESS)
-            .map_err(|e| Error::output(e.into(), &format!("cannot write into {}", parent.display())))?;
+        let folder =
+            system.open_folder(parent).map_err(|e| Error::output(e.into(), &format!("cannot open the folder {}", parent.display())))?;
+        let target = Self { path: path.to_owned(), folder, name, force, input: input.identity(), needed: None, system };
+        target.check_existing()?;
+        target.system.may_write(&target.folder).map_err(|e| Error::output(e.into(), &format!("cannot write into {}", parent.display())))?;
         Ok(target)
     }
 
-    fn check_existing(&self, input: &Input) -> Result<()> {
+    fn check_existing(&self) -> Result<()> {
         let shown = self.path.display();
         // Following links: the input reached by another name is the input still.
-        if let Ok(stat) = rustix::fs::statat(&self.folder, &self.name, AtFlags::empty())
-            && (stat.st_dev, stat.st_ino) == input.identity()
+        if let Ok(stat) = self.system.look_through(&self.folder, &self.name)
+            && (stat.st_dev, stat.st_ino) == self.input
         {
             return Err(Error::refused(format!("{shown} is the backup itself")).advice("Choose another output with -o."));
         }
-        let stat = match rustix::fs::statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(rustix::io::Errno::NOENT) => return Ok(()),
+        let stat = match self.system.look_at(&self.folder, &self.name) {
+            Err(Errno::NOENT) => return Ok(()),
             other => other.map_err(|e| Error::output(e.into(), &format!("cannot look at {shown}")))?,
         };
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -85,22 +92,27 @@ impl Target {
     ///
     /// # Errors
     /// `OutputIo` with the bytes needed and free.
-    pub fn check_space(&self, bytes: u64) -> Result<()> {
-        let Ok(disk) = rustix::fs::fstatvfs(&self.folder) else { return Ok(()) };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    pub fn check_space(&mut self, bytes: u64) -> Result<()> {
+        self.needed = Some(bytes);
+        let Some(free) = self.free() else { return Ok(()) };
         if free < bytes {
-            return Err(Error::new(
-                Kind::OutputIo,
-                format!(
-                    "the copy needs {} but {} has only {} free",
-                    crate::size::both(bytes),
-                    self.path.display(),
-                    crate::size::both(free)
-                ),
-            )
-            .advice("Free some space, or write to another disk with -o."));
+            let (needed, free) = (crate::size::both(bytes), crate::size::both(free));
+            return Err(Error::new(Kind::OutputIo, format!("the copy needs {needed} but {} has only {free} free", self.path.display()))
+                .advice("Free some space, or write to another disk with -o."));
         }
         Ok(())
+    }
+
+    /// Bytes that are free on the disk; `None` when it does not say.
+    fn free(&self) -> Option<u64> {
+        let disk = self.system.disk(&self.folder).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// Removes what runs that were killed left in the folder. Only a file system
+    /// without nameless files, or a kill while a file was being replaced, leaves any.
+    pub fn remove_leftovers(&self) {
+        leftovers::remove(&self.system, &self.folder, self.input);
     }
 
     /// Opens the file that will become the output.
@@ -108,28 +120,21 @@ impl Target {
     /// # Errors
     /// `OutputIo`.
     pub fn create(self) -> Result<Output> {
-        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-        let (file, hidden) = match rustix::fs::openat(&self.folder, ".", flags, MODE) {
-            Ok(file) => (file, None),
+        let (file, hidden) = match self.system.create_nameless(&self.folder) {
+            Ok(file) => {
+                // It may be hidden for a moment, when it replaces another one.
+                let _ = self.system.lock(&file);
+                (file, None)
+            }
             // Not every file system can; NFS, FAT and some network shares cannot.
-            Err(_) => self.create_hidden()?,
+            Err(_) => {
+                let (file, name) = leftovers::create(&self.system, &self.folder)
+                    .map_err(|e| Error::output(e, &format!("cannot create a file beside {}", self.path.display())))?;
+                (file, Some(name))
+            }
         };
-        Ok(Output { file: File::from(file), at: 0, hidden, target: self })
+        Ok(Output { file, at: 0, hidden, target: self })
     }
-
-    fn create_hidden(&self) -> Result<(OwnedFd, Option<OsString>)> {
-        let name = hidden_name()?;
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.folder, &name, flags, MODE)
-            .map_err(|e| Error::output(e.into(), &format!("cannot create a file beside {}", self.path.display())))?;
-        Ok((file, Some(name)))
-    }
-}
-
-fn hidden_name() -> Result<OsString> {
-    let mut bytes = [0u8; 8];
-    getrandom::fill(&mut bytes).map_err(|_| Error::new(Kind::Internal, "the system gave no random numbers"))?;
-    Ok(format!(".haslim-{:016x}.tmp", u64::from_be_bytes(bytes)).into())
 }
 
 /// A file being written. Dropped without [`Output::publish`], it is gone.
@@ -178,17 +183,13 @@ impl Output {
     /// # Errors
     /// `OutputIo`.
     pub fn patch(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.file.write_all_at(bytes, offset).map_err(|e| self.failed(e))
+        self.target.system.write_all_at(&self.file, bytes, offset).map_err(|e| self.failed(e))
     }
 
     fn failed(&self, error: io::Error) -> Error {
-        let free = rustix::fs::fstatvfs(&self.file).map(|d| d.f_bavail.saturating_mul(d.f_frsize)).unwrap_or(0);
-        let doing = format!(
-            "writing {} failed after {} bytes, with {} free on the disk",
-            self.target.path.display(),
-            self.at,
-            crate::size::decimal(free)
-        );
+        let needed = self.target.needed.map(|n| format!(" of {} needed", crate::size::both(n))).unwrap_or_default();
+        let free = self.target.free().map(|n| format!(", with {} free on the disk", crate::size::both(n))).unwrap_or_default();
+        let doing = format!("writing {} failed after {} bytes{needed}{free}", self.target.path.display(), self.at);
         Error::output(error, &doing)
     }
 
@@ -199,15 +200,11 @@ impl Output {
     pub fn copy(&mut self, input: &Input, offset: u64, len: u64, control: &Control) -> Result<()> {
         let (mut from, mut left) = (offset, len);
         while left > 0 {
-            let step = left.min(COPY_STEP);
-            let (mut source, mut to) = (from, self.at);
-            let size = usize::try_from(step).unwrap_or_default();
-            let copied = match rustix::fs::copy_file_range(input.file(), Some(&mut source), &self.file, Some(&mut to), size) {
+            let step = usize::try_from(left.min(COPY_STEP)).unwrap_or_default();
+            let copied = match self.target.system.copy_range(input.file(), from, &self.file, self.at, step) {
                 Ok(copied) if copied > 0 => copied as u64,
-                Err(rustix::io::Errno::INTR) => 0,
-                Err(e @ (rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT | rustix::io::Errno::FBIG)) => {
-                    return Err(self.failed(e.into()));
-                }
+                Err(Errno::INTR) => 0,
+                Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(self.failed(e.into())),
                 // Another file system, an old kernel, or the end of the input: the plain way knows which.
                 _ => return self.copy_through_memory(input, from, left, control),
             };
@@ -235,7 +232,7 @@ impl Output {
     /// # Errors
     /// `OutputIo`.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_all().map_err(|e| self.failed(e))
+        self.target.system.sync(&self.file).map_err(|e| self.failed(e))
     }
 
     /// The file as an input, for reading it back.
@@ -244,7 +241,7 @@ impl Output {
     /// `OutputIo`.
     pub fn read_back(&self) -> Result<Arc<Input>> {
         let file = self.file.try_clone().map_err(|e| self.failed(e))?;
-        Input::from_file(file, &self.target.path)
+        Input::of_output(file, &self.target.path)
     }
 
     /// Gives the file its name and makes that durable.
@@ -252,58 +249,38 @@ impl Output {
     /// # Errors
     /// `OutputIo`, with nothing left at the output path that was not there before.
     pub fn publish(mut self) -> Result<PathBuf> {
-        let folder = &self.target.folder;
-        let hidden = match self.hidden.take() {
-            Some(name) => name,
-            None if !self.target.force => {
-                self.link(&self.target.name)?;
-                return self.make_durable();
-            }
-            None => {
-                let name = hidden_name()?;
-                self.link(&name)?;
-                name
-            }
-        };
-        let flags = if self.target.force { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        let renamed = rustix::fs::renameat_with(folder, &hidden, folder, &self.target.name, flags).or_else(|e| match e {
-            // A file system without no-replace: the check and the rename are two steps then.
-            rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS => self.rename_in_two_steps(&hidden),
-            other => Err(other),
-        });
-        if let Err(error) = renamed {
-            self.hidden = Some(hidden);
-            return Err(self.unnamed(error));
-        }
-        self.make_durable()
-    }
-
-    fn rename_in_two_steps(&self, hidden: &OsStr) -> rustix::io::Result<()> {
-        let folder = &self.target.folder;
-        if !self.target.force {
-            // A hard link never replaces anything.
-            rustix::fs::linkat(folder, hidden, folder, &self.target.name, AtFlags::empty())?;
-            return rustix::fs::unlinkat(folder, hidden, AtFlags::empty());
-        }
-        rustix::fs::renameat(folder, hidden, folder, &self.target.name)
-    }
-
-    fn link(&self, name: &OsStr) -> Result<()> {
-        let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        rustix::fs::linkat(CWD, own, &self.target.folder, name, AtFlags::SYMLINK_FOLLOW).map_err(|e| self.unnamed(e))
-    }
-
-    fn unnamed(&self, error: rustix::io::Errno) -> Error {
-        Error::output(error.into(), &format!("cannot give the finished file its name {}", self.target.path.display()))
-    }
-
-    fn make_durable(self) -> Result<PathBuf> {
-        if let Err(error) = rustix::fs::fsync(&self.target.folder) {
+        self.give_name().map_err(|e| self.unnamed(e))?;
+        let Target { folder, name, path, system, .. } = &self.target;
+        system.sync_folder(folder).map_err(|error| {
             // Not durable is not done; a replaced file is lost either way.
-            let _ = rustix::fs::unlinkat(&self.target.folder, &self.target.name, AtFlags::empty());
-            return Err(self.unnamed(error));
+            let _ = system.remove(folder, name);
+            self.unnamed(error)
+        })?;
+        Ok(path.clone())
+    }
+
+    fn give_name(&mut self) -> rustix::io::Result<()> {
+        let Target { folder, name, force, system, .. } = &self.target;
+        if self.hidden.is_none() {
+            match system.link(&self.file, folder, name) {
+                Err(Errno::EXIST) if *force => {}
+                other => return other,
+            }
+            // Only a file that has a name can replace another one in one step.
+            let hidden = leftovers::name().map_err(|_| Errno::IO)?;
+            system.link(&self.file, folder, &hidden)?;
+            self.hidden = Some(hidden);
         }
-        Ok(self.target.path.clone())
+        if let Some(hidden) = &self.hidden {
+            if *force { system.replace(folder, hidden, name)? } else { system.rename(folder, hidden, name)? }
+        }
+        // From here on it is the output.
+        self.hidden = None;
+        Ok(())
+    }
+
+    fn unnamed(&self, error: Errno) -> Error {
+        Error::output(error.into(), &format!("cannot give the finished file its name {}", self.target.path.display()))
     }
 }
 
@@ -311,108 +288,10 @@ impl Drop for Output {
     fn drop(&mut self) {
         if let Some(name) = &self.hidden {
             // Nothing more can be done about a failure here.
-            let _ = rustix::fs::unlinkat(&self.target.folder, name, AtFlags::empty());
+            let _ = self.target.system.remove(&self.target.folder, name);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use std::os::unix::fs::{MetadataExt, symlink};
-
-    fn input(folder: &Path) -> Arc<Input> {
-        let path = folder.join("in.tar");
-        std::fs::write(&path, vec![5u8; 100_000]).unwrap();
-        Input::open(&path).unwrap()
-    }
-
-    fn listing(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn an_output_has_no_name_before_it_is_published() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = input(folder.path());
-        let path = folder.path().join("out.tar");
-        let mut output = Target::check(&path, false, &input).unwrap().create().unwrap();
-        output.append(b"head").unwrap();
-        output.copy(&input, 10, 50_000, &Control::default()).unwrap();
-        output.patch(0, b"HEAD").unwrap();
-        assert_eq!(listing(folder.path()), ["in.tar"]);
-        output.publish().unwrap();
-        let meta = std::fs::metadata(&path).unwrap();
-        assert_eq!((meta.len(), meta.mode() & 0o777), (50_004, 0o600));
-        assert!(std::fs::read(&path).unwrap().starts_with(b"HEAD\x05"));
-    }
-
-    #[test]
-    fn a_hidden_file_is_removed_or_renamed() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = input(folder.path());
-        for publish in [false, true] {
-            let target = Target::check(&folder.path().join("out.tar"), false, &input).unwrap();
-            let (file, hidden) = target.create_hidden().unwrap();
-            let mut output = Output { file: file.into(), at: 0, hidden, target };
-            output.append(b"x").unwrap();
-            if publish {
-                output.publish().unwrap();
-                assert_eq!(listing(folder.path()), ["in.tar", "out.tar"]);
-            } else {
-                drop(output);
-                assert_eq!(listing(folder.path()), ["in.tar"]);
-            }
-        }
-    }
-
-    #[test]
-    fn a_file_that_appears_meanwhile_is_not_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = input(folder.path());
-        let path = folder.path().join("out.tar");
-        let output = Target::check(&path, false, &input).unwrap().create().unwrap();
-        std::fs::write(&path, b"other").unwrap();
-        assert_eq!(output.publish().unwrap_err().kind(), Kind::OutputIo);
-        assert_eq!(std::fs::read(&path).unwrap(), b"other");
-    }
-
-    #[test]
-    fn force_replaces_a_file_in_one_step() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = input(folder.path());
-        let path = folder.path().join("out.tar");
-        std::fs::write(&path, b"old").unwrap();
-        assert_eq!(Target::check(&path, false, &input).unwrap_err().kind(), Kind::OutputIo);
-        let mut output = Target::check(&path, true, &input).unwrap().create().unwrap();
-        output.append(b"new").unwrap();
-        output.publish().unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"new");
-        assert_eq!(listing(folder.path()), ["in.tar", "out.tar"]);
-    }
-
-    #[test]
-    fn the_input_under_any_name_is_refused_even_with_force() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = input(folder.path());
-        std::fs::hard_link(folder.path().join("in.tar"), folder.path().join("hard")).unwrap();
-        symlink("in.tar", folder.path().join("soft")).unwrap();
-        for name in ["in.tar", "hard", "soft"] {
-            assert_eq!(Target::check(&folder.path().join(name), true, &input).unwrap_err().kind(), Kind::Refused, "{name}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_regular_file_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = input(folder.path());
-        symlink("nowhere", folder.path().join("dangling")).unwrap();
-        std::fs::create_dir(folder.path().join("dir")).unwrap();
-        for name in ["dangling", "dir"] {
-            assert_eq!(Target::check(&folder.path().join(name), true, &input).unwrap_err().kind(), Kind::Refused, "{name}");
-        }
-    }
-}
+mod tests;

@@ -41,7 +41,7 @@ pub fn output(
 ) -> Result<Verified> {
     let checked = check(original, surveys, plan, written, copy, keys, control);
     checked.map_err(|error| match error.kind() {
-        Kind::Interrupted(_) | Kind::InputIo | Kind::Internal | Kind::VerifyFailed => error,
+        Kind::Interrupted(_) | Kind::InputIo | Kind::OutputIo | Kind::Internal | Kind::VerifyFailed => error,
         _ => failed(error.to_string()).caused_by(error),
     })
 }

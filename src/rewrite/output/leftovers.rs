@@ -1,0 +1,69 @@
+//! Hidden files: what a run makes where it cannot do without a name, and what runs
+//! that were killed left behind.
+//!
+//! A process holds a lock on its hidden file for as long as it lives. A hidden file
+//! without a lock belongs to nobody any more, and the next run removes it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::fs::{Dir, FileType};
+use rustix::io::Errno;
+
+use super::system::System;
+
+const BEGIN: &[u8] = b".haslim-";
+const END: &[u8] = b".tmp";
+/// Random hex digits between them.
+const DIGITS: usize = 16;
+/// How often a new file may be taken for a leftover before it is locked.
+const ATTEMPTS: usize = 8;
+
+/// A new name for a hidden file.
+pub(super) fn name() -> io::Result<OsString> {
+    let mut bytes = [0u8; DIGITS / 2];
+    getrandom::fill(&mut bytes).map_err(|_| io::Error::other("the system gave no random numbers"))?;
+    Ok(format!(".haslim-{:016x}.tmp", u64::from_be_bytes(bytes)).into())
+}
+
+fn is_name(name: &[u8]) -> bool {
+    let digits = name.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).unwrap_or_default();
+    digits.len() == DIGITS && digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Creates a hidden file and locks it.
+pub(super) fn create(system: &System, folder: &OwnedFd) -> io::Result<(File, OsString)> {
+    for _ in 0..ATTEMPTS {
+        let name = name()?;
+        let file = system.create_hidden(folder, &name)?;
+        let locked = system.lock(&file);
+        let taken = locked == Err(Errno::WOULDBLOCK) || system.look_at(folder, &name).err() == Some(Errno::NOENT);
+        if !taken {
+            return Ok((file, name));
+        }
+        let _ = system.remove(folder, &name);
+    }
+    Err(io::Error::other("other runs remove the temporary files of this one"))
+}
+
+/// Removes the hidden files that no living process holds, but never the file that is
+/// `spared` (device and inode). What cannot be removed stays.
+pub(super) fn remove(system: &System, folder: &OwnedFd, spared: (u64, u64)) {
+    let Ok(listing) = Dir::read_from(folder) else { return };
+    for entry in listing.flatten().filter(|entry| is_name(entry.file_name().to_bytes())) {
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if is_left(system, folder, name, spared) {
+            let _ = system.remove(folder, name);
+        }
+    }
+}
+
+fn is_left(system: &System, folder: &OwnedFd, name: &OsStr, spared: (u64, u64)) -> bool {
+    let Ok(stat) = system.look_at(folder, name) else { return false };
+    let ours = stat.st_uid == rustix::process::geteuid().as_raw() && (stat.st_dev, stat.st_ino) != spared;
+    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    ours && regular && system.open_hidden(folder, name).is_ok_and(|file| system.lock(&file).is_ok())
+}

@@ -1,0 +1,188 @@
+//! A system whose calls fail on demand, and whole runs over it: each call in turn.
+
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rustix::io::Errno;
+
+use super::{System, Target, listing};
+use crate::crypt::{KeyRing, Password};
+use crate::open::Backup;
+use crate::pipe::Control;
+use crate::plan::{self, Plan, Request, Selector};
+use crate::rewrite::output::system::Call;
+use crate::survey::{self, PartSurvey};
+use crate::{Kind, Result, verify};
+
+/// Which calls fail, and which were made. Clones share both.
+#[derive(Debug, Clone, Default)]
+pub(in crate::rewrite::output) struct Faults(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    always: Vec<(Call, Errno)>,
+    next: Option<(Call, Errno)>,
+    nth: Option<(usize, Errno)>,
+    made: usize,
+    /// What failed as the n-th call.
+    failed: Option<Call>,
+}
+
+impl Faults {
+    /// Every call of this kind fails.
+    pub fn always(self, call: Call, errno: Errno) -> Self {
+        self.state().always.push((call, errno));
+        self
+    }
+
+    /// The next call of this kind fails, and no other.
+    pub fn next(&self, call: Call, errno: Errno) {
+        self.state().next = Some((call, errno));
+    }
+
+    /// The call with this number fails, counted from zero over all kinds.
+    pub fn nth(self, number: usize, errno: Errno) -> Self {
+        self.state().nth = Some((number, errno));
+        self
+    }
+
+    /// What was made to fail by [`Faults::nth`].
+    fn failed(&self) -> Option<Call> {
+        self.state().failed
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn before(&self, call: Call) -> rustix::io::Result<()> {
+        let mut state = self.state();
+        if let Some((_, errno)) = state.always.iter().find(|(kind, _)| *kind == call) {
+            return Err(*errno);
+        }
+        let number = state.made;
+        state.made += 1;
+        if let Some((_, errno)) = state.nth.filter(|(nth, _)| *nth == number) {
+            state.failed = Some(call);
+            return Err(errno);
+        }
+        match state.next.take_if(|(kind, _)| *kind == call) {
+            Some((_, errno)) => Err(errno),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A backup with a plan that copies some parts and cuts others.
+struct Job {
+    backup: Backup,
+    keys: KeyRing,
+    surveys: Vec<PartSurvey>,
+    plan: Plan,
+}
+
+impl Job {
+    fn new() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v3.tar");
+        let backup = Backup::open(&path).unwrap();
+        let keys = KeyRing::new(Password::new("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG".into()));
+        let drops = ["homeassistant", "addon:*", "media", "share:nothing", "addons/local:**"];
+        let drops = drops.map(|text| Selector::parse(text).unwrap()).to_vec();
+        let request = Request { drops, has_key: true, ..Request::new(u64::MAX).unwrap() };
+        let surveys = survey::survey(&backup, &plan::to_survey(&backup, &request), Some(&keys), &Control::default()).unwrap();
+        let plan = plan::make(&backup, &surveys, &request).unwrap();
+        Self { backup, keys, surveys, plan }
+    }
+
+    /// The way that `haslim shrink` goes.
+    fn run(&self, system: System, path: &Path, force: bool) -> Result<PathBuf> {
+        let Self { backup, keys, surveys, plan } = self;
+        let control = Control::default();
+        let mut target = Target::check_by(system, path, force, &backup.input)?;
+        target.remove_leftovers();
+        target.check_space(plan.predicted_size)?;
+        let mut output = target.create()?;
+        let written = crate::rewrite::rewrite(backup, surveys, plan, Some(keys), &mut output, &control)?;
+        output.sync()?;
+        verify::output(backup, surveys, plan, &written, output.read_back()?, Some(keys), &control)?;
+        output.publish()
+    }
+}
+
+/// Failures that a run can do without: there is another way, or nothing depends on them.
+fn can_be_survived(call: Call, errno: Errno) -> bool {
+    match call {
+        Call::CreateNameless | Call::Lock | Call::Look | Call::Space | Call::Remove => true,
+        Call::CopyRange => errno == Errno::IO,
+        _ => false,
+    }
+}
+
+/// Lets every call of a run fail in turn, until a run gets through; gives the kinds that failed.
+fn each_call_fails(job: &Job, errno: Errno, force: bool, nameless: bool) -> HashSet<Call> {
+    let mut kinds = HashSet::new();
+    for number in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.tar");
+        if force {
+            std::fs::write(&path, b"old").unwrap();
+        }
+        let mut faults = Faults::default().nth(number, errno);
+        if !nameless {
+            faults = faults.always(Call::CreateNameless, Errno::OPNOTSUPP);
+        }
+        let outcome = job.run(System { faults: faults.clone() }, &path, force);
+        let failed = faults.failed();
+        let what = format!("{failed:?} as call {number} with {errno:?}, force {force}, nameless {nameless}: {outcome:?}");
+        match outcome {
+            Ok(_) => {
+                assert!(failed.is_none_or(|call| can_be_survived(call, errno)), "{what}");
+                assert_eq!(listing(folder.path()), ["out.tar"], "{what}");
+                assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "{what}");
+                assert!(Backup::open(&path).is_ok(), "{what}");
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::OutputIo, "{what}");
+                assert!(error.next_step().is_some(), "{what}");
+                let replaced = failed == Some(Call::SyncFolder);
+                let left: &[&str] = if force && !replaced { &["out.tar"] } else { &[] };
+                assert_eq!(listing(folder.path()), left, "{what}");
+                assert!(left.is_empty() || std::fs::read(&path).unwrap() == b"old", "{what}");
+            }
+        }
+        match failed {
+            Some(call) => kinds.insert(call),
+            None => break,
+        };
+    }
+    kinds
+}
+
+#[test]
+fn no_failure_of_the_system_ends_in_success_or_leaves_anything() {
+    let job = Job::new();
+    let mut kinds = HashSet::new();
+    for errno in [Errno::NOSPC, Errno::IO, Errno::DQUOT] {
+        for force in [false, true] {
+            for nameless in [true, false] {
+                kinds.extend(each_call_fails(&job, errno, force, nameless));
+            }
+        }
+    }
+    use Call::*;
+    let all = [OpenFolder, Look, Space, CreateNameless, CreateHidden, Lock, Write, CopyRange, Sync, Link, Rename, SyncFolder];
+    assert!(all.iter().all(|call| kinds.contains(call)), "{kinds:?}");
+}
+
+#[test]
+fn a_full_disk_is_told_with_the_bytes_needed_and_free() {
+    let (job, folder) = (Job::new(), tempfile::tempdir().unwrap());
+    let faults = Faults::default();
+    faults.next(Call::Write, Errno::NOSPC);
+    let error = job.run(System { faults }, &folder.path().join("out.tar"), false).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains(&format!("{} needed", crate::size::both(job.plan.predicted_size))), "{said}");
+    assert!(said.contains("free on the disk") && said.contains("No space left"), "{said}");
+}
