@@ -208,15 +208,15 @@ impl Scan<'_> {
         if member.header.has_pax_size() && !self.leads_to_a_header(member.end())? {
             self.recover_size(&mut member)?;
         }
-        let data_end = member.data_at().saturating_add(member.size);
-        if data_end > self.input.len() {
+        if member.end() > self.input.len() {
             let there = self.input.len().saturating_sub(member.data_at());
-            return Err(Error::damaged(format!("the file ends inside this member: {there} of {} bytes are there", member.size))
+            // Without its padding a last member is complete, but Python does not read such a file.
+            let what = if there < member.size { "this member" } else { "the padding behind this member" };
+            return Err(Error::damaged(format!("the file ends inside {what}: {there} of {} bytes are there", member.size))
                 .in_part(member.display_name())
                 .at(self.input.len()));
         }
-        // A last member without its padding is complete all the same.
-        self.at = member.end().min(self.input.len());
+        self.at = member.end();
         self.outer.members.push(member);
         Ok(())
     }
@@ -292,3 +292,6 @@ impl Scan<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
