@@ -182,6 +182,8 @@ impl Walker {
         let between = self.partial.is_empty() && self.assembler.is_idle();
         match self.state {
             State::Tail => Ok(Walked { bytes: self.position, ended: true }),
+            // Not even Python's reader takes nothing for an archive.
+            State::Headers if self.position == 0 => Err(TarError::damaged("the inner tar is empty: not even its end is there")),
             State::Headers if between => Ok(Walked { bytes: self.position, ended: false }),
             _ => Err(TarError::damaged("the inner tar ends in the middle of an entry")),
         }
@@ -279,9 +281,15 @@ mod tests {
         let bytes = archive();
         let (notes, _) = walk(&bytes, 512).unwrap();
         for cut in 0..usize::try_from(notes.tail.unwrap()).unwrap() {
-            let between = cut == 0 || notes.ends.contains(&(cut as u64));
+            let between = notes.ends.contains(&(cut as u64));
             assert_eq!(walk(&bytes[..cut], 512).is_ok(), between, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn nothing_at_all_is_damage_and_an_end_alone_is_not() {
+        assert!(matches!(walk(b"", 512), Err(TarError::Damaged(_))));
+        assert!(walk(&[0; 1024], 512).is_ok());
     }
 
     #[test]
