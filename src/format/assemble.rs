@@ -59,10 +59,19 @@ pub struct Assembler {
     raw: Vec<u8>,
     extension: Option<Extension>,
     pax: Option<Vec<Record>>,
-    long_name: Option<Vec<u8>>,
-    long_link: Option<Vec<u8>>,
+    long_name: Option<Long>,
+    long_link: Option<Long>,
     zero_seen: bool,
-    pax_came_first: bool,
+    /// A global header came, and no entry yet.
+    after_global: bool,
+}
+
+/// The text of a GNU long name or long link.
+#[derive(Clone)]
+struct Long {
+    text: Vec<u8>,
+    /// Whether the PAX records came before it.
+    after_pax: bool,
 }
 
 struct Extension {
@@ -74,7 +83,7 @@ struct Extension {
 impl Assembler {
     /// True between two entries, where an archive may stop.
     pub fn is_idle(&self) -> bool {
-        self.raw.is_empty()
+        self.raw.is_empty() && !self.after_global
     }
 
     /// True after one zero block of the two that end an archive.
@@ -106,32 +115,36 @@ impl Assembler {
             self.extension = Some(extension);
             return Ok(Step::More);
         }
-        extension.data.truncate(extension.size);
+        // Python looks for records in whole blocks.
+        if extension.data.split_off(extension.size).iter().any(|&b| b != 0) {
+            return Err(TarError::refused("bytes after an extended header: readers disagree about where it ends"));
+        }
         self.take_extension(extension.flag, extension.data)
     }
 
     fn take_extension(&mut self, flag: u8, data: Vec<u8>) -> Result<Step, TarError> {
         let text = || data.split(|&b| b == 0).next().unwrap_or_default().to_vec();
+        let after_pax = self.pax.is_some();
         match flag {
-            b'L' => set_once(&mut self.long_name, text(), "long name")?,
-            b'K' => set_once(&mut self.long_link, text(), "long link")?,
+            b'L' => set_once(&mut self.long_name, Long { text: text(), after_pax }, "long name")?,
+            b'K' => set_once(&mut self.long_link, Long { text: text(), after_pax }, "long link")?,
             b'g' => return self.global(&data),
-            _ => {
-                self.pax_came_first = self.long_name.is_none() && self.long_link.is_none();
-                set_once(&mut self.pax, pax::parse(&data)?, "PAX")?;
-            }
+            _ => set_once(&mut self.pax, pax::parse(&data)?, "PAX")?,
         }
         Ok(Step::More)
     }
 
     fn global(&mut self, data: &[u8]) -> Result<Step, TarError> {
         let changes = |key: &[u8]| matches!(key, b"path" | b"linkpath" | b"size") || key.starts_with(b"GNU.sparse");
-        if let Some((key, _)) = pax::parse(data)?.iter().find(|(key, _)| changes(key)) {
+        let records = pax::parse(data)?;
+        pax::check_values(&records)?;
+        if let Some((key, _)) = records.iter().find(|(key, _)| changes(key)) {
             return Err(TarError::refused(format!("a global PAX header sets '{}' for every file", crate::error::escape(key))));
         }
         if self.pax.is_some() || self.long_name.is_some() || self.long_link.is_some() {
             return Err(TarError::refused("a global PAX header stands inside another header"));
         }
+        self.after_global = true;
         Ok(Step::Global(std::mem::take(&mut self.raw)))
     }
 
@@ -146,6 +159,7 @@ impl Assembler {
         if !view.checksum_fits() {
             return Err(TarError::damaged("this is not a tar header: its checksum is wrong"));
         }
+        view.check_numbers()?;
         self.raw.extend_from_slice(block);
         match view.flag() {
             flag @ (b'x' | b'X' | b'g' | b'L' | b'K') => self.start_extension(flag, view.size()?),
@@ -174,32 +188,27 @@ impl Assembler {
 
     fn finish(&mut self, view: HeaderBlock<'_>) -> Result<Header, TarError> {
         let pax = self.pax.take().unwrap_or_default();
-        let flag = view.flag();
-        let name = self.pick(&pax, b"path", self.long_name.clone(), || view.name())?;
-        let link = self.pick(&pax, b"linkpath", self.long_link.clone(), || Ok(view.link().to_vec()))?;
-        let (kind, name) = kind_and_name(flag, name)?;
+        let (long_name, long_link) = (self.long_name.take(), self.long_link.take());
+        let alone = self.raw.len() == BLOCK && !std::mem::take(&mut self.after_global);
+        refuse_oddities(&pax, [&long_name, &long_link])?;
+        let name = pick(&pax, b"path", long_name, || view.name())?;
+        let link = pick(&pax, b"linkpath", long_link, || Ok(view.link().to_vec()))?;
+        let kind = kind_of(view, alone)?;
+        let name = checked_name(kind, name, &link)?;
         let size = size_of(kind, view.size()?, &pax)?;
-        refuse_oddities(&pax, &name, &link)?;
         let link = if matches!(kind, EntryKind::HardLink | EntryKind::Symlink) { link } else { Vec::new() };
-        (self.long_name, self.long_link) = (None, None);
         Ok(Header { raw: std::mem::take(&mut self.raw), name, link, kind, size, pax })
     }
+}
 
-    /// Of a PAX record and a GNU block for the same thing, Python takes the one that comes first.
-    fn pick(
-        &self,
-        pax: &[Record],
-        key: &[u8],
-        gnu: Option<Vec<u8>>,
-        plain: impl FnOnce() -> Result<Vec<u8>, TarError>,
-    ) -> Result<Vec<u8>, TarError> {
-        // Of repeated records the last one counts (POSIX pax).
-        let record = pax.iter().rev().find(|(k, _)| k == key).map(|(_, value)| value.clone());
-        match (record, gnu) {
-            (Some(record), Some(gnu)) => Ok(if self.pax_came_first { record } else { gnu }),
-            (Some(one), None) | (None, Some(one)) => Ok(one),
-            (None, None) => plain(),
-        }
+/// Of a PAX record and a GNU block for the same thing, Python takes the one that comes first.
+fn pick(pax: &[Record], key: &[u8], gnu: Option<Long>, plain: impl FnOnce() -> Result<Vec<u8>, TarError>) -> Result<Vec<u8>, TarError> {
+    // Of repeated records the last one counts (POSIX pax).
+    let record = pax.iter().rev().find(|(k, _)| k == key).map(|(_, value)| value.clone());
+    match (record, gnu) {
+        (Some(record), Some(Long { after_pax: true, .. }) | None) => Ok(record),
+        (_, Some(gnu)) => Ok(gnu.text),
+        (None, None) => plain(),
     }
 }
 
@@ -210,29 +219,43 @@ fn set_once<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<(), TarErro
     Ok(())
 }
 
-fn kind_and_name(flag: u8, mut name: Vec<u8>) -> Result<(EntryKind, Vec<u8>), TarError> {
-    let slash = name.ends_with(b"/");
-    let kind = match flag {
-        // Before ustar a trailing slash was what made a directory.
-        b'\0' if slash => EntryKind::Directory,
-        b'0' | b'7' | b'\0' => EntryKind::File,
-        b'1' => EntryKind::HardLink,
-        b'2' => EntryKind::Symlink,
-        b'3' | b'4' | b'6' => EntryKind::Special,
-        b'5' => EntryKind::Directory,
-        b'S' => return Err(TarError::refused("a GNU sparse file, which haslim does not read")),
-        other => {
-            return Err(TarError::refused(format!("an entry of the unknown type '{}'", crate::error::escape(&[other]))));
-        }
-    };
-    if kind == EntryKind::Directory {
-        while name.len() > 1 && name.ends_with(b"/") {
-            name.pop();
-        }
-    } else if slash {
+fn kind_of(view: HeaderBlock<'_>, alone: bool) -> Result<EntryKind, TarError> {
+    match view.flag() {
+        // Before ustar a trailing slash was what made a directory. Python up to 3.13 still looks
+        // at it behind an extended header, later ones do not.
+        b'\0' if view.short_name().ends_with(b"/") => match alone {
+            true => Ok(EntryKind::Directory),
+            false => Err(TarError::refused("a file whose short name ends in a slash: some readers make it a directory")),
+        },
+        b'0' | b'7' | b'\0' => Ok(EntryKind::File),
+        b'1' => Ok(EntryKind::HardLink),
+        b'2' => Ok(EntryKind::Symlink),
+        b'3' | b'4' | b'6' => Ok(EntryKind::Special),
+        b'5' => Ok(EntryKind::Directory),
+        b'S' => Err(TarError::refused("a GNU sparse file, which haslim does not read")),
+        other => Err(TarError::refused(format!("an entry of the unknown type '{}'", crate::error::escape(&[other])))),
+    }
+}
+
+/// The name without the slash that ends a directory's.
+fn checked_name(kind: EntryKind, mut name: Vec<u8>, link: &[u8]) -> Result<Vec<u8>, TarError> {
+    if name.contains(&0) || link.contains(&0) {
+        return Err(TarError::refused("a NUL inside a name"));
+    }
+    if name.ends_with(b"/") && kind != EntryKind::Directory {
         return Err(TarError::refused("a file whose name ends in a slash: some readers make it a directory"));
     }
-    Ok((kind, name))
+    // Python takes one slash off a GNU long name, and all off any other.
+    if name.ends_with(b"//") {
+        return Err(TarError::refused("a directory whose name ends in two slashes: readers disagree about its name"));
+    }
+    if name.ends_with(b"/") {
+        name.pop();
+    }
+    if name.is_empty() {
+        return Err(TarError::refused("an entry without a name"));
+    }
+    Ok(name)
 }
 
 fn size_of(kind: EntryKind, plain: u64, pax: &[Record]) -> Result<u64, TarError> {
@@ -258,15 +281,16 @@ fn size_of(kind: EntryKind, plain: u64, pax: &[Record]) -> Result<u64, TarError>
     Ok(size)
 }
 
-fn refuse_oddities(pax: &[Record], name: &[u8], link: &[u8]) -> Result<(), TarError> {
+fn refuse_oddities(pax: &[Record], long: [&Option<Long>; 2]) -> Result<(), TarError> {
     if pax.iter().any(|(key, _)| key.starts_with(b"GNU.sparse")) {
         return Err(TarError::refused("a sparse file in PAX form, which haslim does not read"));
     }
-    if name.is_empty() {
-        return Err(TarError::refused("an entry without a name"));
+    // Python from 3.14 on takes the long name's block for the entry's own, and so looks for the next header too early.
+    if pax.iter().any(|(key, _)| key == b"size") && long.into_iter().flatten().any(|long| long.after_pax) {
+        return Err(TarError::refused("a GNU long name behind a PAX size: readers disagree about where the next entry is"));
     }
-    if name.contains(&0) || link.contains(&0) {
-        return Err(TarError::refused("a NUL inside a name"));
-    }
-    Ok(())
+    pax::check_values(pax)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,11 @@
 /// The unit in which a tar is laid out, in bytes.
 pub const BLOCK: usize = 512;
 
+/// The most that the mode field holds as octal digits.
+const MAX_MODE: u64 = 0o7_777_777;
+/// The greatest owner and group; the number above means "none" (chown(2)).
+pub(super) const MAX_ID: u64 = 0xffff_fffe;
+
 /// A tar that cannot be read, or should not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TarError {
@@ -104,7 +109,7 @@ impl<'a> HeaderBlock<'a> {
     /// # Errors
     /// `Damaged` when the field is no number.
     pub fn size(&self) -> Result<u64, TarError> {
-        number(self.field(124, 12)).map_err(|e| TarError::damaged(format!("the size field of a tar header {e}")))
+        self.number("size", 124, 12)
     }
 
     /// The permission bits at byte 100.
@@ -112,12 +117,39 @@ impl<'a> HeaderBlock<'a> {
     /// # Errors
     /// `Damaged` when the field is no number.
     pub fn mode(&self) -> Result<u64, TarError> {
-        number(self.field(100, 8)).map_err(|e| TarError::damaged(format!("the mode field of a tar header {e}")))
+        self.number("mode", 100, 8)
+    }
+
+    fn number(&self, what: &str, at: usize, len: usize) -> Result<u64, TarError> {
+        number(self.field(at, len)).map_err(|e| TarError::damaged(format!("the {what} field of a tar header {e}")))
+    }
+
+    /// Checks the numbers that no one here needs. Python reads all of them, and takes a
+    /// header with a wrong one for the end of the archive, without a word; one that the
+    /// system does not take stops it in the middle of a restore.
+    ///
+    /// # Errors
+    /// `Damaged` when a field is no number, `Refused` when it is an impossible one.
+    pub fn check_numbers(&self) -> Result<(), TarError> {
+        let limited = [("mode", 100, MAX_MODE), ("owner", 108, MAX_ID), ("group", 116, MAX_ID)];
+        for (what, at, most) in limited {
+            if self.number(what, at, 8)? > most {
+                return Err(TarError::refused(format!("the {what} field of a tar header holds an impossible number")));
+            }
+        }
+        self.number("major", 329, 8)?;
+        self.number("minor", 337, 8)?;
+        signed(self.field(136, 12)).map(drop).map_err(|e| TarError::damaged(format!("the time field of a tar header {e}")))
     }
 
     /// The link target, up to the first NUL.
     pub fn link(&self) -> &'a [u8] {
         until_nul(self.field(157, 100))
+    }
+
+    /// The name field alone.
+    pub(super) fn short_name(&self) -> &'a [u8] {
+        until_nul(self.field(0, 100))
     }
 
     /// The name, with the ustar prefix in front where there is one.
@@ -126,7 +158,7 @@ impl<'a> HeaderBlock<'a> {
     /// `Refused` for an old GNU header that keeps something else in the prefix:
     /// readers disagree about what the name is then.
     pub fn name(&self) -> Result<Vec<u8>, TarError> {
-        let name = until_nul(self.field(0, 100));
+        let name = self.short_name();
         let prefix = until_nul(self.field(345, 155));
         if prefix.is_empty() {
             return Ok(name.to_vec());
@@ -152,6 +184,20 @@ fn number(field: &[u8]) -> Result<u64, &'static str> {
         Some((0x80, rest)) => base256(rest),
         Some((byte, _)) if *byte > 0x80 => Err("is negative or too large"),
         _ => octal(until_nul(field)),
+    }
+}
+
+/// As [`number`], for a field that may be negative: GNU's base-256 in two's complement.
+fn signed(field: &[u8]) -> Result<i64, &'static str> {
+    match field.split_first() {
+        // All higher bytes repeat the sign, or the number does not fit.
+        Some((0xff, rest)) => match rest.split_last_chunk::<8>() {
+            Some((high, low)) if high.iter().all(|&b| b == 0xff) => {
+                Some(i64::from_be_bytes(*low)).filter(|&value| value < 0).ok_or("is too large")
+            }
+            _ => Err("is too large"),
+        },
+        _ => number(field).map(u64::cast_signed),
     }
 }
 

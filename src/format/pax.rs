@@ -1,7 +1,7 @@
 //! PAX extended header records (POSIX.1-2017 pax, "pax Extended Header"):
 //! `LENGTH KEY=VALUE\n`, the length counting itself.
 
-use super::block::TarError;
+use super::block::{MAX_ID, TarError};
 
 /// One keyword and its value, as bytes.
 pub type Record = (Vec<u8>, Vec<u8>);
@@ -28,6 +28,30 @@ fn first(data: &[u8]) -> Option<(Record, &[u8])> {
     let equals = body.iter().position(|&b| b == b'=').filter(|&at| at > 0)?;
     let (key, value) = body.split_at_checked(equals)?;
     Some(((key.to_vec(), value.get(1..)?.to_vec()), rest))
+}
+
+/// Checks the values that nobody here needs, but that stop Python in the middle of a
+/// restore: a time or an owner that the system does not take, an encoding without a name.
+///
+/// # Errors
+/// `Refused` for such a value.
+pub fn check_values(records: &[Record]) -> Result<(), TarError> {
+    let wrong = |(key, value): &&Record| match key.as_slice() {
+        b"mtime" => !is_time(value),
+        b"uid" | b"gid" => digits(value).is_none_or(|id| id > MAX_ID),
+        b"hdrcharset" => !value.is_ascii(),
+        _ => false,
+    };
+    match records.iter().find(wrong) {
+        Some((key, value)) => Err(TarError::refused(format!("a PAX {} of '{}'", crate::error::escape(key), crate::error::escape(value)))),
+        None => Ok(()),
+    }
+}
+
+/// Seconds, as any writer of decimal numbers spells them, in 64 bits.
+fn is_time(value: &[u8]) -> bool {
+    let seconds: Option<f64> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    seconds.is_some_and(|seconds| seconds.abs() < 9e18)
 }
 
 /// Plain decimal digits and nothing else: Python's `int()` would also take
