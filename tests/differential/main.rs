@@ -1,0 +1,100 @@
+//! Reads odd archives with haslim and with Python, which Home Assistant reads them with.
+//!
+//!     differential COUNT SEED [SUITE]
+//!
+//! For each archive haslim must see what Python sees, or refuse it. To see less or more than a restore would is the
+//! one thing that must not happen. Started by tests/differential/run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod ours;
+mod report;
+mod rng;
+mod tars;
+mod view;
+mod worker;
+
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+
+use report::{Outcome, Report};
+use rng::Rng;
+use tars::Case;
+use view::{Entry, Fields, Judgement, Rest};
+use worker::Worker;
+
+/// Cases that are asked for at once.
+const BATCH: u64 = 256;
+
+/// One kind of archive.
+struct Suite {
+    name: &'static str,
+    /// The request that worker.py knows it by.
+    kind: u8,
+    /// Its share of all cases, of 100.
+    share: u64,
+    make: fn(&mut Rng) -> Case,
+    /// Reads the archive and compares with the worker's answer.
+    compare: fn(&Readers, &[u8], &mut Fields<'_>) -> Outcome,
+}
+
+/// What our readers keep between two archives.
+struct Readers {
+    outer: ours::OuterReader,
+}
+
+const SUITES: [Suite; 2] = [
+    Suite { name: "inner", kind: b'i', share: 50, make: tars::inner, compare: inner },
+    Suite { name: "outer", kind: b'o', share: 50, make: tars::outer, compare: outer },
+];
+
+fn inner(_: &Readers, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
+    compare(ours::inner(bytes), Judgement::decode(answer), &[Rest::Empty])
+}
+
+/// Bytes after both zero blocks are said in a warning, and left out of a copy.
+fn outer(readers: &Readers, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
+    compare(readers.outer.read(bytes), Judgement::decode(answer), &[Rest::Empty, Rest::AfterTheEnd])
+}
+
+fn compare(ours: Result<Vec<Entry>, String>, theirs: Judgement, allowed: &[Rest]) -> Outcome {
+    match (ours, theirs) {
+        (Err(_), Judgement::Raised(_)) => Outcome::Refused { both: true },
+        (Err(_), Judgement::Read { rest, .. }) => Outcome::Refused { both: !allowed.contains(&rest) },
+        (Ok(ours), Judgement::Read { entries, rest }) if ours == entries && allowed.contains(&rest) => Outcome::Same,
+        (Ok(ours), theirs) => Outcome::Different(format!("ours: {ours:#?}\nPython: {theirs:#?}")),
+    }
+}
+
+fn run(suite: &Suite, seed: u64, count: u64, worker: &mut Worker, readers: &Readers) -> Report {
+    let mut report = Report::default();
+    for begin in (0..count).step_by(BATCH as usize) {
+        let numbers = begin..count.min(begin + BATCH);
+        let cases: Vec<Case> = numbers.clone().map(|case| (suite.make)(&mut Rng::of(seed, case))).collect();
+        let requests: Vec<&[u8]> = cases.iter().map(|case| case.bytes.as_slice()).collect();
+        let answers = worker.ask(suite.kind, &requests);
+        for ((number, case), answer) in numbers.zip(&cases).zip(&answers) {
+            let compared = std::panic::catch_unwind(AssertUnwindSafe(|| (suite.compare)(readers, &case.bytes, &mut Fields(answer))));
+            let outcome = compared.unwrap_or_else(|_| Outcome::Different("we panicked".into()));
+            report.add(&format!("{}-{seed}-{number}", suite.name), &case.oddities, &case.bytes, &outcome);
+        }
+    }
+    report
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [count, seed, only @ ..] = words.as_slice() else { panic!("differential COUNT SEED [SUITE]") };
+    let (count, seed): (u64, u64) = (count.parse().expect("a count"), seed.parse().expect("a seed"));
+    let (mut worker, readers) = (Worker::start(), Readers { outer: ours::OuterReader::new() });
+    let (mut passed, mut failed) = (0, 0);
+    for suite in SUITES.iter().filter(|suite| only.is_empty() || only.iter().any(|name| name == suite.name)) {
+        let count = if only.is_empty() { count * suite.share / 100 } else { count };
+        let report = run(suite, seed, count, &mut worker, &readers);
+        println!("{}", report.table(suite.name));
+        assert!(report.is_telling(), "{}: too few cases to tell anything", suite.name);
+        passed += report.passed();
+        failed += report.failed();
+    }
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

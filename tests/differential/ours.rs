@@ -1,0 +1,94 @@
+//! What haslim sees.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use haslim::format::assemble::Header;
+use haslim::format::block::{EntryKind, HeaderBlock, TarError};
+use haslim::format::entry::{Visitor, Walker};
+use haslim::format::outer;
+use haslim::pipe::Input;
+
+use crate::view::Entry;
+
+/// The entries of an inner tar.
+pub fn inner(bytes: &[u8]) -> Result<Vec<Entry>, String> {
+    let (mut notes, mut walker) = (Notes::default(), Walker::default());
+    // In two pieces, at a place that the bytes themselves choose.
+    let (first, second) = bytes.split_at(crc32fast::hash(bytes) as usize % (bytes.len() + 1));
+    for piece in [first, second] {
+        walker.feed(piece, &mut notes).map_err(|e| e.to_string())?;
+    }
+    walker.finish().map_err(|e| e.to_string())?;
+    Ok(notes.0)
+}
+
+#[derive(Default)]
+struct Notes(Vec<Entry>);
+
+impl Visitor for Notes {
+    fn entry(&mut self, header: &Header, at: u64) -> Result<(), TarError> {
+        self.0.push(entry(header, at));
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), TarError> {
+        let last = self.0.last_mut().unwrap();
+        let mut crc = crc32fast::Hasher::new_with_initial(last.data_crc);
+        crc.update(bytes);
+        last.data_crc = crc.finalize();
+        Ok(())
+    }
+}
+
+fn entry(header: &Header, at: u64) -> Entry {
+    let kind = match header.kind {
+        EntryKind::File => b'f',
+        EntryKind::HardLink => b'h',
+        EntryKind::Symlink => b's',
+        EntryKind::Directory => b'd',
+        EntryKind::Special => b'x',
+    };
+    Entry {
+        kind,
+        mode: HeaderBlock(header.raw.last_chunk().unwrap()).mode().unwrap_or(u64::MAX),
+        size: header.size,
+        data_at: at + header.raw.len() as u64,
+        data_crc: 0,
+        name: header.name.clone(),
+        link: header.link.clone(),
+    }
+}
+
+/// The one file that the outer archives are written into, each over the one before.
+pub struct OuterReader(File);
+
+impl OuterReader {
+    pub fn new() -> Self {
+        Self(tempfile::tempfile().unwrap())
+    }
+
+    fn input(&self, bytes: &[u8]) -> Arc<Input> {
+        self.0.set_len(bytes.len() as u64).unwrap();
+        self.0.write_all_at(bytes, 0).unwrap();
+        Input::from_file(self.0.try_clone().unwrap(), Path::new("outer.tar")).unwrap()
+    }
+
+    /// The members of an outer tar.
+    pub fn read(&self, bytes: &[u8]) -> Result<Vec<Entry>, String> {
+        let input = self.input(bytes);
+        let found = outer::scan(&input).map_err(|e| e.to_string())?;
+        found.members.iter().map(|member| self::member(&input, member)).collect()
+    }
+}
+
+fn member(input: &Arc<Input>, member: &outer::Member) -> Result<Entry, String> {
+    assert!(!member.stale, "the archives hold no SecureTar header from which a size could be recovered");
+    let mut data = Vec::new();
+    input.window(member.data_at(), member.size).read_to_end(&mut data).map_err(|e| e.to_string())?;
+    let data_crc = crc32fast::hash(&data);
+    Ok(Entry { data_crc, ..entry(&member.header, member.header_at) })
+}
