@@ -52,6 +52,14 @@ impl Input {
         Self::take(file, path, Error::input)
     }
 
+    /// Takes a file that is open already; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// [`Kind::InputIo`] when its metadata cannot be read.
+    pub fn from_file(file: File, path: &Path) -> Result<Arc<Self>> {
+        Self::take(file, path, Error::input)
+    }
+
     /// Takes an output, which need not have a name yet, to read it back. What fails then
     /// is the output.
     ///
