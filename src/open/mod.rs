@@ -71,6 +71,12 @@ impl Backup {
         &self.members[part.member]
     }
 
+    /// The index of the part that a member holds; `None` for one that is no part.
+    pub fn part_of(&self, member: usize) -> Option<usize> {
+        // Parts are in file order.
+        self.parts.binary_search_by_key(&member, |part| part.member).ok()
+    }
+
     /// Bytes that a part takes in the file: header, data and padding.
     pub fn stored(&self, part: &Part) -> u64 {
         self.member(part).stored()

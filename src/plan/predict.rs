@@ -59,7 +59,7 @@ pub(super) fn total(backup: &Backup, parts: &[PartPlan], changes: &Changes) -> R
     let text = backup.manifest.changed(changes)?.to_bytes()?.len() as u64;
     let manifest = backup.members.get(backup.manifest_member).map_or(0, |m| member_with(m, text));
     let others: u64 = (0..backup.members.len())
-        .filter(|&at| at != backup.manifest_member && !backup.parts.iter().any(|p| p.member == at))
+        .filter(|&at| at != backup.manifest_member && backup.part_of(at).is_none())
         .filter_map(|at| backup.members.get(at))
         .map(Member::stored)
         .sum();

@@ -51,7 +51,7 @@ pub fn rewrite(
     let target = settle(&plan.target, keys)?;
     control.begin("write", work(backup, plan));
     for (at, member) in backup.members.iter().enumerate() {
-        let index = backup.parts.iter().position(|p| p.member == at);
+        let index = backup.part_of(at);
         if at == backup.manifest_member {
             write_small(output, &member.header_with_size(manifest.to_bytes()?.len() as u64)?, &manifest.to_bytes()?)?;
             continue;

@@ -113,7 +113,7 @@ fn pair_members<'a>(original: &Backup, plan: &'a Plan, copy: &Backup) -> Result<
     let mut pairs = Vec::new();
     let mut new = 0;
     for (old, member) in original.members.iter().enumerate() {
-        let part = original.parts.iter().position(|p| p.member == old);
+        let part = original.part_of(old);
         let action = part.and_then(|at| plan.parts.get(at).map(|p| (&p.action, at)));
         if matches!(action, Some((Action::Drop, _))) {
             continue;
