@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::member::OneMember;
 use super::second;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result, escape};
@@ -197,19 +198,13 @@ impl Checker<'_> {
     fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &Cut) -> Result<Verified> {
         let part = self.new_part(pair)?;
         let stream = source(self.copy, part, self.keys)?;
-        let stream = ReadAhead::new(stream).map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))?;
         let mut expected = Expected::new(cut, self.surveys.iter().find(|s| s.part == at));
-        let progress = Advancing { reader: stream, control: self.control };
+        let stream = Advancing { reader: ahead(stream)?, control: self.control.clone() };
         let read = if part.compressed {
-            let mut gzip = flate2::bufread::GzDecoder::new(std::io::BufReader::with_capacity(1 << 16, progress));
-            let read = second::inner(&mut gzip, &mut expected)?;
-            let mut rest = [0u8; 1];
-            if gzip.get_mut().read(&mut rest).map_err(Error::from_read)? != 0 {
-                return Err(failed("bytes follow its gzip member, which Home Assistant would not read"));
-            }
-            read
+            // Decrypting, inflating and walking run side by side.
+            second::inner(ahead(OneMember::new(stream))?, &mut expected)?
         } else {
-            second::inner(progress, &mut expected)?
+            second::inner(stream, &mut expected)?
         };
         if !read.ended {
             return Err(failed("its archive has no end"));
@@ -230,12 +225,17 @@ fn fill<'a>(reader: &mut impl Read, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
     Ok(buffer.get(..filled).unwrap_or_default())
 }
 
-struct Advancing<'a, R> {
-    reader: R,
-    control: &'a Control,
+/// The same bytes, read ahead on a thread of its own.
+fn ahead<R: Read + Send + 'static>(reader: R) -> Result<ReadAhead<R>> {
+    ReadAhead::new(reader).map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))
 }
 
-impl<R: Read> Read for Advancing<'_, R> {
+struct Advancing<R> {
+    reader: R,
+    control: Control,
+}
+
+impl<R: Read> Read for Advancing<R> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let got = self.reader.read(buf)?;
         self.control.advance(got as u64).map_err(Error::into_io)?;

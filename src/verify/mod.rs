@@ -1,11 +1,12 @@
 //! Fifth stage: a second reading by independent means.
 //!
 //! The outer tar and every inner tar are read by the `tar` crate beside our own
-//! reader, gzip by `flate2` as one member, which is all that Home Assistant reads;
+//! reader, gzip by `flate2` and as one member, which is all that Home Assistant reads;
 //! both readers must see the same. [`output`] then compares a copy with its plan
 //! and its original, [`backup`] checks a backup on its own.
 
 mod compare;
+mod member;
 mod second;
 
 pub use compare::{Verified, output};
