@@ -14,6 +14,12 @@ pub enum GzipError {
         /// Where the header begins.
         offset: u64,
     },
+    /// A further member has flags that RFC 1952 reserves, which some readers ignore and others do not.
+    #[error("the gzip header at byte {offset} of the stream sets reserved flags")]
+    ReservedFlags {
+        /// Where the header begins.
+        offset: u64,
+    },
     /// There is more plaintext than the caller allows.
     #[error("the data expand to more than {limit} bytes")]
     TooLarge {

@@ -165,6 +165,9 @@ impl<R: Read> Gunzip<R> {
 
     fn begin_member(&mut self) -> io::Result<()> {
         let first = self.summary.members == 0;
+        if !first {
+            self.skip_zeros()?;
+        }
         let mut want = MORE;
         loop {
             let offset = self.inflate.input.byte_position();
@@ -176,9 +179,12 @@ impl<R: Read> Gunzip<R> {
                     self.inflate.resume(&[]);
                     self.state = State::Body;
                     self.summary.members += 1;
+                    self.summary.trailing_bytes = 0;
                     return Ok(());
                 }
-                Parsed::Wrong if first => return Err(GzipError::NotGzip.into()),
+                Parsed::Wrong | Parsed::Reserved if first => return Err(GzipError::NotGzip.into()),
+                // For Python's GzipFile this is a member, and not garbage.
+                Parsed::Reserved => return Err(GzipError::ReservedFlags { offset }.into()),
                 Parsed::Wrong => return self.trailing(),
                 Parsed::TooLong => return Err(GzipError::LongHeader { offset }.into()),
                 // After a member a lone first byte proves nothing; two are a member cut off.
@@ -186,6 +192,19 @@ impl<R: Read> Gunzip<R> {
                 Parsed::More if ended => return Err(GzipError::Truncated { offset: offset + there.len() as u64 }.into()),
                 Parsed::More => want += MORE,
             }
+        }
+    }
+
+    /// Python's GzipFile looks for a further member behind any number of zeros.
+    fn skip_zeros(&mut self) -> io::Result<()> {
+        loop {
+            let rest = self.inflate.input.following(1)?;
+            let zeros = rest.iter().take_while(|&&b| b == 0).count();
+            if zeros == 0 {
+                return Ok(());
+            }
+            self.inflate.input.consume(zeros);
+            self.summary.trailing_bytes += zeros as u64;
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) enum Parsed {
     More,
     /// It is none.
     Wrong,
+    /// It would be one, but sets reserved flags (RFC 1952 §2.3.1.2 wants an error; Python ignores them).
+    Reserved,
     /// It could be one, but exceeds [`LIMIT`].
     TooLong,
 }
@@ -45,7 +47,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let Some((fixed, _)) = bytes.split_first_chunk::<FIXED>() else { return Parsed::More };
     let flags = fixed[3];
     if flags & RESERVED != 0 {
-        return Parsed::Wrong;
+        return Parsed::Reserved;
     }
     match optional(bytes, flags) {
         Some(end) if end <= LIMIT => Parsed::Complete(end),
@@ -106,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn other_methods_and_reserved_flags_are_wrong() {
+    fn other_methods_are_wrong_and_reserved_flags_are_told() {
         assert_eq!(parse(&[0x1f, 0x8b, 7]), Parsed::Wrong);
         assert_eq!(parse(b"BZ"), Parsed::Wrong);
         let mut header = OURS;
         header[3] = 0x20;
-        assert_eq!(parse(&header), Parsed::Wrong);
+        assert_eq!(parse(&header), Parsed::Reserved);
     }
 }

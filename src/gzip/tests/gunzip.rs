@@ -146,6 +146,25 @@ fn members_are_read_one_after_the_other() {
 }
 
 #[test]
+fn members_behind_zeros_are_read_as_python_reads_them() {
+    for zeros in [1, 6, 512, 70_000] {
+        let stored = [gzip(b"one", 6, 1), vec![0; zeros], gzip(b"two", 6, 1), vec![0; 3]].concat();
+        let (back, summary) = strict(&stored).unwrap();
+        assert_eq!(back, b"onetwo");
+        assert_eq!((summary.members, summary.trailing_bytes, summary.trailing_nonzero), (2, 3, 0));
+    }
+    let cut = [gzip(b"one", 6, 1), vec![0; 6], gzip(b"two", 6, 1)].concat();
+    assert_eq!(refusal(&cut[..cut.len() - 1]), GzipError::Truncated { offset: cut.len() as u64 - 1 });
+}
+
+#[test]
+fn a_further_member_with_reserved_flags_is_no_garbage() {
+    let (first, mut second) = (gzip(b"one", 6, 1), gzip(b"two", 6, 1));
+    second[3] = 0x40;
+    assert_eq!(refusal(&[&first[..], &second].concat()), GzipError::ReservedFlags { offset: first.len() as u64 });
+}
+
+#[test]
 fn what_follows_the_last_member_is_counted() {
     let stored = gzip(b"data", 6, 1);
     let cases: [(&[u8], u64); 5] = [(&[0; 1000], 0), (b"garbage", 7), (&[0, 0, 5], 1), (&[0x1f], 1), (&[0x1f, 0], 1)];
