@@ -10,6 +10,7 @@ use haslim::format::assemble::Header;
 use haslim::format::block::{EntryKind, HeaderBlock, TarError};
 use haslim::format::entry::{Visitor, Walker};
 use haslim::format::outer;
+use haslim::gzip::{Gunzip, Summary, Trailer};
 use haslim::pipe::Input;
 
 use crate::view::Entry;
@@ -91,4 +92,14 @@ fn member(input: &Arc<Input>, member: &outer::Member) -> Result<Entry, String> {
     input.window(member.data_at(), member.size).read_to_end(&mut data).map_err(|e| e.to_string())?;
     let data_crc = crc32fast::hash(&data);
     Ok(Entry { data_crc, ..entry(&member.header, member.header_at) })
+}
+
+/// The plaintext of a gzip stream.
+pub fn gunzip(bytes: &[u8]) -> Result<(Vec<u8>, Summary), String> {
+    let mut gunzip = Gunzip::new(bytes, Trailer::Strict);
+    let mut plaintext = Vec::new();
+    while let Some(piece) = gunzip.next_piece().map_err(|e| e.to_string())? {
+        plaintext.extend_from_slice(piece);
+    }
+    Ok((plaintext, gunzip.summary()))
 }

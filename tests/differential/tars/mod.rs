@@ -5,18 +5,13 @@ mod fields;
 mod layout;
 mod pax;
 
+use crate::Case;
 use crate::rng::Rng;
 
 use build::{Archive, Types};
 
 /// One way to make an archive odd, and its name in the report.
 type Oddity = (&'static str, fn(&mut Rng, &mut Archive));
-
-/// An archive, and the names of what is odd about it.
-pub struct Case {
-    pub bytes: Vec<u8>,
-    pub oddities: Vec<&'static str>,
-}
 
 /// A part's archive.
 pub fn inner(rng: &mut Rng) -> Case {
