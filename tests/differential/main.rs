@@ -10,6 +10,7 @@ mod gzips;
 mod ours;
 mod report;
 mod rng;
+mod secures;
 mod tars;
 mod view;
 mod worker;
@@ -31,6 +32,9 @@ struct Case {
     oddities: Vec<&'static str>,
 }
 
+/// The name of no oddity at all: such a case must not be refused.
+const SOUND: &str = "sound";
+
 /// One kind of archive.
 struct Suite {
     name: &'static str,
@@ -38,29 +42,44 @@ struct Suite {
     kind: u8,
     /// Its share of all cases, of 100.
     share: u64,
-    make: fn(&mut Rng) -> Case,
+    make: fn(&Tools, &mut Rng) -> Case,
     /// Reads the archive and compares with the worker's answer.
-    compare: fn(&Readers, &[u8], &mut Fields<'_>) -> Outcome,
+    compare: fn(&Tools, &[u8], &mut Fields<'_>) -> Outcome,
 }
 
-/// What our readers keep between two archives.
-struct Readers {
+/// What makers and readers keep between two archives.
+struct Tools {
     outer: ours::OuterReader,
+    secure: ours::SecureReader,
+    streams: Vec<secures::Stream>,
 }
 
-const SUITES: [Suite; 3] = [
-    Suite { name: "inner", kind: b'i', share: 40, make: tars::inner, compare: inner },
-    Suite { name: "outer", kind: b'o', share: 40, make: tars::outer, compare: outer },
-    Suite { name: "gzip", kind: b'g', share: 20, make: gzips::case, compare: |_, bytes, answer| gzips::compare(bytes, answer) },
+const SUITES: [Suite; 4] = [
+    Suite { name: "inner", kind: b'i', share: 40, make: |_, rng| tars::inner(rng), compare: inner },
+    Suite { name: "outer", kind: b'o', share: 40, make: |_, rng| tars::outer(rng), compare: outer },
+    Suite {
+        name: "gzip",
+        kind: b'g',
+        share: 18,
+        make: |_, rng| gzips::case(rng),
+        compare: |_, bytes, answer| gzips::compare(bytes, answer),
+    },
+    Suite {
+        name: "secure",
+        kind: b's',
+        share: 2,
+        make: |tools, rng| secures::case(&tools.streams, rng),
+        compare: |tools, bytes, answer| secures::compare(&tools.secure, bytes, answer),
+    },
 ];
 
-fn inner(_: &Readers, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
+fn inner(_: &Tools, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
     compare(ours::inner(bytes), Judgement::decode(answer), &[Rest::Empty])
 }
 
 /// Bytes after both zero blocks are said in a warning, and left out of a copy.
-fn outer(readers: &Readers, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
-    compare(readers.outer.read(bytes), Judgement::decode(answer), &[Rest::Empty, Rest::AfterTheEnd])
+fn outer(tools: &Tools, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
+    compare(tools.outer.read(bytes), Judgement::decode(answer), &[Rest::Empty, Rest::AfterTheEnd])
 }
 
 fn compare(ours: Result<Vec<Entry>, String>, theirs: Judgement, allowed: &[Rest]) -> Outcome {
@@ -72,16 +91,20 @@ fn compare(ours: Result<Vec<Entry>, String>, theirs: Judgement, allowed: &[Rest]
     }
 }
 
-fn run(suite: &Suite, seed: u64, count: u64, worker: &mut Worker, readers: &Readers) -> Report {
+fn run(suite: &Suite, seed: u64, count: u64, worker: &mut Worker, tools: &Tools) -> Report {
     let mut report = Report::default();
     for begin in (0..count).step_by(BATCH as usize) {
         let numbers = begin..count.min(begin + BATCH);
-        let cases: Vec<Case> = numbers.clone().map(|case| (suite.make)(&mut Rng::of(seed, case))).collect();
+        let cases: Vec<Case> = numbers.clone().map(|case| (suite.make)(tools, &mut Rng::of(seed, case))).collect();
         let requests: Vec<&[u8]> = cases.iter().map(|case| case.bytes.as_slice()).collect();
         let answers = worker.ask(suite.kind, &requests);
         for ((number, case), answer) in numbers.zip(&cases).zip(&answers) {
-            let compared = std::panic::catch_unwind(AssertUnwindSafe(|| (suite.compare)(readers, &case.bytes, &mut Fields(answer))));
-            let outcome = compared.unwrap_or_else(|_| Outcome::Different("we panicked".into()));
+            let compared = std::panic::catch_unwind(AssertUnwindSafe(|| (suite.compare)(tools, &case.bytes, &mut Fields(answer))));
+            let outcome = match compared {
+                Err(_) => Outcome::Different("we panicked".into()),
+                Ok(Outcome::Refused { .. }) if case.oddities == [SOUND] => Outcome::Different("we refuse a sound one".into()),
+                Ok(outcome) => outcome,
+            };
             report.add(&format!("{}-{seed}-{number}", suite.name), &case.oddities, &case.bytes, &outcome);
         }
     }
@@ -92,11 +115,15 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [count, seed, only @ ..] = words.as_slice() else { panic!("differential COUNT SEED [SUITE]") };
     let (count, seed): (u64, u64) = (count.parse().expect("a count"), seed.parse().expect("a seed"));
-    let (mut worker, readers) = (Worker::start(), Readers { outer: ours::OuterReader::new() });
+    let mut worker = Worker::start();
+    let is_wanted = |suite: &&Suite| only.is_empty() || only.iter().any(|name| name == suite.name);
+    let streams =
+        if SUITES.iter().filter(is_wanted).any(|suite| suite.name == "secure") { secures::streams(&mut worker, seed) } else { Vec::new() };
+    let tools = Tools { outer: ours::OuterReader::new(), secure: ours::SecureReader::new(), streams };
     let (mut passed, mut failed) = (0, 0);
-    for suite in SUITES.iter().filter(|suite| only.is_empty() || only.iter().any(|name| name == suite.name)) {
+    for suite in SUITES.iter().filter(is_wanted) {
         let count = if only.is_empty() { count * suite.share / 100 } else { count };
-        let report = run(suite, seed, count, &mut worker, &readers);
+        let report = run(suite, seed, count, &mut worker, &tools);
         println!("{}", report.table(suite.name));
         assert!(report.is_telling(), "{}: too few cases to tell anything", suite.name);
         passed += report.passed();

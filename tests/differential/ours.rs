@@ -6,10 +6,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use haslim::crypt::{Decrypter, KeyRing, Password};
 use haslim::format::assemble::Header;
 use haslim::format::block::{EntryKind, HeaderBlock, TarError};
 use haslim::format::entry::{Visitor, Walker};
 use haslim::format::outer;
+use haslim::format::secure::{Layer, SNIFF_LEN, Version, sniff};
 use haslim::gzip::{Gunzip, Summary, Trailer};
 use haslim::pipe::Input;
 
@@ -95,11 +97,55 @@ fn member(input: &Arc<Input>, member: &outer::Member) -> Result<Entry, String> {
 }
 
 /// The plaintext of a gzip stream.
-pub fn gunzip(bytes: &[u8]) -> Result<(Vec<u8>, Summary), String> {
-    let mut gunzip = Gunzip::new(bytes, Trailer::Strict);
+pub fn gunzip(bytes: &[u8], trailer: Trailer) -> Result<(Vec<u8>, Summary), String> {
+    let mut gunzip = Gunzip::new(bytes, trailer);
     let mut plaintext = Vec::new();
     while let Some(piece) = gunzip.next_piece().map_err(|e| e.to_string())? {
         plaintext.extend_from_slice(piece);
     }
     Ok((plaintext, gunzip.summary()))
+}
+
+/// What is behind an encryption.
+pub struct Decrypted {
+    pub version: Version,
+    pub plaintext: Vec<u8>,
+    pub entries: Vec<Entry>,
+}
+
+/// Reads encrypted parts with the keys of one password.
+pub struct SecureReader(KeyRing);
+
+/// worker.py's; for any other there are other keys, since a key ring takes only so many.
+const ROOT_SALT: &[u8; 16] = b"rootrootrootroot";
+
+/// The password of worker.py.
+fn keys() -> KeyRing {
+    KeyRing::new(Password::new("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG".into()))
+}
+
+impl SecureReader {
+    pub fn new() -> Self {
+        Self(keys())
+    }
+
+    pub fn read(&self, bytes: &[u8], compressed: bool) -> Result<Decrypted, String> {
+        let first = &bytes[..bytes.len().min(SNIFF_LEN)];
+        let Layer::Secure(header) = sniff(first, compressed).map_err(|e| e.to_string())? else { return Err("not encrypted".into()) };
+        let known = header.v3_salts().is_none_or(|salts| salts.root_salt == *ROOT_SALT);
+        let keys = if known { &self.0 } else { &keys() };
+        let ciphertext = &bytes[header.len()..];
+        let decrypter = Decrypter::new(ciphertext, &header, ciphertext.len() as u64, keys, compressed);
+        let mut decrypter = decrypter.map_err(|e| e.to_string())?;
+        if !decrypter.starts_plain().map_err(|e| e.to_string())? {
+            return Err("the password is wrong".into());
+        }
+        let mut plaintext = Vec::new();
+        decrypter.read_to_end(&mut plaintext).map_err(|e| e.to_string())?;
+        decrypter.finish().map_err(|e| e.to_string())?;
+        let version = header.version();
+        let trailer = if version == Version::V1 { Trailer::SecureTarV1 } else { Trailer::Strict };
+        let tar = if compressed { &gunzip(&plaintext, trailer)?.0 } else { &plaintext };
+        Ok(Decrypted { version, entries: inner(tar)?, plaintext })
+    }
 }

@@ -99,3 +99,22 @@ fn entry(fields: &mut Fields<'_>) -> Entry {
         link: fields.string().to_vec(),
     }
 }
+
+/// The plaintext as a Python reader saw it: its length and checksum.
+pub struct Plaintext(pub Result<(u64, u32), String>);
+
+impl Plaintext {
+    pub fn decode(fields: &mut Fields<'_>) -> Self {
+        match fields.raised() {
+            Some(text) => Self(Err(text)),
+            None => Self(Ok((fields.u64(), fields.u32()))),
+        }
+    }
+
+    /// Whether it is the begin of this, or all of it.
+    pub fn fits(&self, ours: &[u8], whole: bool) -> bool {
+        let Ok((len, crc)) = self.0 else { return false };
+        let same_len = if whole { len == ours.len() as u64 } else { len <= ours.len() as u64 };
+        same_len && crc32fast::hash(&ours[..len as usize]) == crc
+    }
+}

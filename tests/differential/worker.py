@@ -4,14 +4,25 @@ Requests come on standard input and are answered on standard output, all numbers
 many requests: kind (u8), length (u32), bytes. An answer is a length (u32) and bytes; the functions below say which.
 """
 
+import functools
 import gzip
 import io
 import os
+import random
 import struct
 import sys
 import tarfile
 import time
 import zlib
+
+try:
+    import securetar
+
+    # Argon2 is slow on purpose; the same password and salt give the same key.
+    securetar.kdf = functools.lru_cache(64)(securetar.kdf)
+except ImportError:
+    # The suite of encrypted parts says so itself.
+    securetar = None
 
 PASSWORD = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG"
 BUFFER = 10240  # securetar's
@@ -105,6 +116,92 @@ def gz(data):
     return plaintext(lambda: stream(data)) + plaintext(gzip.GzipFile(fileobj=io.BytesIO(data)).read)
 
 
+def decrypt(data):
+    """The plaintext of an encrypted part, as securetar reads it for tarfile, piece by piece."""
+    key = securetar.SecureTarRootKeyContext(PASSWORD)
+    with securetar.SecureTarDecryptStream(io.BytesIO(data), ciphertext_size=len(data), root_key_context=key) as stream:
+        while piece := stream.read(BUFFER):
+            yield piece
+
+
+def secure(data):
+    """The plaintext of an encrypted part, and what the tar inside holds."""
+    compressed, data = data[0], data[1:]
+    try:
+        with securetar.SecureTarFile(fileobj=io.BytesIO(data), gzip=bool(compressed), bufsize=BUFFER, password=PASSWORD) as tar:
+            entries = [entry(tar, member) for member in tar]
+        found = struct.pack("<BBI", 0, 0, len(entries)) + b"".join(entries)
+    except Exception as error:
+        found = raised(error)
+    return plaintext(lambda: b"".join(decrypt(data))) + found
+
+
+class PaddedWrites:
+    """Pads each write by itself, as securetar did when it wrote version 1."""
+
+    def __init__(self):
+        self.written = b""
+
+    def write(self, data):
+        missing = -len(data) % 16
+        self.written += data + bytes([missing]) * missing
+
+
+def make(data):
+    """A sound stream of one version around files of these sizes; or one that a wrong writer could have made."""
+    version, compressed, odd, seed, *sizes = struct.unpack(f"<BBBI{(len(data) - 7) // 4}I", data)
+    numbers = random.Random(seed)
+    sink = PaddedWrites() if version == 1 else io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w|gz" if compressed else "w|", bufsize=BUFFER) as tar:
+        for at, size in enumerate(sizes):
+            info = tarfile.TarInfo(f"data/{at}")
+            info.size = size
+            tar.addfile(info, io.BytesIO(numbers.randbytes(size)))
+    if version == 3:
+        return make_v3(sink.getvalue(), odd, numbers)
+    return make_cbc(sink.written if version == 1 else sink.getvalue(), version, odd, numbers)
+
+
+def make_cbc(plain, version, odd, numbers):
+    material = securetar.KeyDerivationV2(PASSWORD).get_key_material(numbers.randbytes(16))
+    aes = securetar.Cipher(securetar.algorithms.AES(material.key), securetar.modes.CBC(material.iv)).encryptor()
+    missing = 16 - len(plain) % 16
+    right = bytes([missing])
+    paddings = [right * missing, bytes(missing), right.rjust(missing, b"\0"), right * (missing + 16), b"\x11" * missing, b"\xff" * missing]
+    padding = paddings[odd] if version == 2 else b""
+    ciphertext = aes.update(plain + padding)
+    if version == 1:
+        return material.cipher_initialization + ciphertext
+    return securetar.SecureTarHeader(material.cipher_initialization, len(plain), 2).to_bytes() + ciphertext
+
+
+def make_v3(plain, odd, numbers):
+    root_salt, validation_salt = b"root" * 4, b"validate" * 2
+    root_key, validation_key = securetar.KeyDerivationV3._derive_keys(PASSWORD, root_salt, validation_salt)
+    strategy = securetar.KeyDerivationV3(root_key, root_salt, validation_salt, validation_key)
+    material = strategy.get_key_material(root_salt + validation_salt + validation_key + numbers.randbytes(16 + 24))
+    state = securetar.nss.crypto_secretstream_xchacha20poly1305_state()
+    securetar.nss.crypto_secretstream_xchacha20poly1305_init_pull(state, material.iv, material.key)
+    size = securetar.V3_SECRETSTREAM_CHUNK_SIZE
+    chunks = [plain[at : at + size] for at in range(0, len(plain), size)]
+    message, push, rekey, final = 0, 1, 2, 3
+    tags = [message] * (len(chunks) - 1) + [final]
+    if odd == 1:  # no end
+        tags[-1] = message
+    elif odd == 2:  # an early end
+        tags[0] = final
+    elif odd == 3:  # tags that libsodium knows and securetar does not write
+        tags[0] = rekey
+    elif odd == 4:
+        tags[0] = push
+    elif odd == 5:  # a chunk more
+        chunks, tags = chunks + [b""], tags[:-1] + [message, final]
+    elif odd == 6:  # chunks of another size
+        chunks, tags = [plain[:1000], plain[1000:]], [message, final]
+    pushed = [securetar.nss.crypto_secretstream_xchacha20poly1305_push(state, chunk, None, tag) for chunk, tag in zip(chunks, tags)]
+    return securetar.SecureTarHeader(material.cipher_initialization, len(plain), 3).to_bytes() + b"".join(pushed)
+
+
 def serve(handlers):
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while head := source.read(4):
@@ -118,4 +215,4 @@ def serve(handlers):
 
 if __name__ == "__main__":
     time.time = lambda: 1_700_000_000.0
-    serve({ord("i"): inner, ord("o"): outer, ord("g"): gz})
+    serve({ord("i"): inner, ord("o"): outer, ord("g"): gz, ord("s"): secure, ord("m"): make})

@@ -5,8 +5,8 @@ mod fields;
 mod layout;
 mod pax;
 
-use crate::Case;
 use crate::rng::Rng;
+use crate::{Case, SOUND};
 
 use build::{Archive, Types};
 
@@ -41,7 +41,7 @@ fn case(rng: &mut Rng, types: Types) -> Case {
         oddities.push(name);
     }
     if oddities.is_empty() {
-        oddities.push("sound");
+        oddities.push(SOUND);
     }
     Case { bytes, oddities }
 }
