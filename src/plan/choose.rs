@@ -1,7 +1,7 @@
 //! Which units to give up so that enough is saved and the least is lost. Sizes in,
 //! indices out; nothing here knows what a backup is.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How many sets are looked at before the best one found so far is taken. Real
 /// backups have a few dozen units and end long before.
@@ -16,7 +16,8 @@ pub struct Item {
     pub tier: u8,
     /// The part that it belongs to.
     pub part: usize,
-    /// Whether it is the whole part, every other unit of it included.
+    /// Whether it is the whole part, every other unit of it included. A part has one
+    /// such item at most, and none of its other items is of the same tier or a higher one.
     pub whole: bool,
 }
 
@@ -62,7 +63,7 @@ fn among(items: &[Item], candidates: &[usize], need: u64) -> Vec<usize> {
         let below: Vec<usize> = candidates.iter().copied().filter(|at| item(at).is_some_and(|i| i.tier < tier)).collect();
         let here: Vec<usize> = candidates.iter().copied().filter(|at| item(at).is_some_and(|i| i.tier == tier)).collect();
         let have = saved(items, &below);
-        let sizes: Vec<u64> = here.iter().map(|at| marginal(items, &below, *at)).collect();
+        let sizes = marginals(items, &below, &here);
         let Some(cover) = least_cover(&sizes, need.saturating_sub(have)) else { continue };
         let mut picks: Vec<usize> = cover.into_iter().filter_map(|at| here.get(at).copied()).collect();
         // Units inside a part that goes as a whole go with it.
@@ -75,11 +76,15 @@ fn among(items: &[Item], candidates: &[usize], need: u64) -> Vec<usize> {
     candidates.to_vec()
 }
 
-/// What a unit saves on top of the units below its tier.
-fn marginal(items: &[Item], below: &[usize], at: usize) -> u64 {
-    let Some(item) = items.get(at) else { return 0 };
-    let inside = below.iter().filter_map(|b| items.get(*b)).filter(|b| item.whole && b.part == item.part);
-    item.size.saturating_sub(inside.map(|b| b.size).sum())
+/// What each unit saves on top of the units below its tier.
+fn marginals(items: &[Item], below: &[usize], here: &[usize]) -> Vec<u64> {
+    let mut inside: HashMap<usize, u64> = HashMap::new();
+    for item in below.iter().filter_map(|&at| items.get(at)) {
+        *inside.entry(item.part).or_default() += item.size;
+    }
+    let marginal =
+        |item: &Item| if item.whole { item.size.saturating_sub(inside.get(&item.part).copied().unwrap_or(0)) } else { item.size };
+    here.iter().filter_map(|&at| items.get(at)).map(marginal).collect()
 }
 
 /// The subset with the smallest sum that is at least `need`, and of those one with
@@ -97,50 +102,52 @@ fn least_cover(sizes: &[u64], need: u64) -> Option<Vec<usize>> {
     if tails[0] < need {
         return None;
     }
-    let mut search = Search {
-        sizes: &sorted,
-        tails: &tails,
-        need,
-        best: (tails[0], sorted.len(), (0..sorted.len()).collect()),
-        chosen: Vec::new(),
-        budget: BUDGET,
-    };
-    search.go(0, 0);
+    let mut search = Search { sizes: &sorted, tails: &tails, need, best: (tails[0], sorted.len(), (0..sorted.len()).collect()) };
+    search.run();
     let mut picked: Vec<usize> = search.best.2.iter().filter_map(|&at| order.get(at).copied()).collect();
     picked.sort_unstable();
     Some(picked)
 }
 
 struct Search<'a> {
+    /// Falling.
     sizes: &'a [u64],
     tails: &'a [u64],
     need: u64,
+    /// Sum, number of units, units.
     best: (u64, usize, Vec<usize>),
-    chosen: Vec<usize>,
-    budget: usize,
 }
 
 impl Search<'_> {
-    fn go(&mut self, at: usize, sum: u64) {
-        if sum >= self.need {
-            if (sum, self.chosen.len()) < (self.best.0, self.best.1) {
-                self.best = (sum, self.chosen.len(), self.chosen.clone());
+    /// Tries every set, each unit first with and then without it, and ends a branch as
+    /// soon as nothing better can come of it. Without recursion: an archive decides how
+    /// many units there are.
+    fn run(&mut self) {
+        let (mut chosen, mut sum, mut at) = (Vec::<usize>::new(), 0u64, 0usize);
+        for _ in 0..BUDGET {
+            if let Some(size) = self.next(at, sum, chosen.len()) {
+                // Larger than the best set alone: only without it.
+                if sum.saturating_add(size) <= self.best.0 {
+                    chosen.push(at);
+                    sum = sum.saturating_add(size);
+                }
+                at += 1;
+                continue;
             }
-            return;
+            if sum >= self.need && (sum, chosen.len()) < (self.best.0, self.best.1) {
+                self.best = (sum, chosen.len(), chosen.clone());
+            }
+            let Some(last) = chosen.pop() else { return };
+            sum -= self.sizes.get(last).copied().unwrap_or(0);
+            at = last + 1;
         }
-        let (Some(&size), Some(&tail)) = (self.sizes.get(at), self.tails.get(at)) else { return };
-        let perfect = self.best.0 == self.need && self.best.1 <= self.chosen.len() + 1;
-        if self.budget == 0 || sum.saturating_add(tail) < self.need || perfect {
-            return;
-        }
-        self.budget -= 1;
-        // Without the larger ones first: that finds tight sets early.
-        if sum.saturating_add(size) <= self.best.0 {
-            self.chosen.push(at);
-            self.go(at + 1, sum.saturating_add(size));
-            self.chosen.pop();
-        }
-        self.go(at + 1, sum);
+    }
+
+    /// The size of the unit at `at`, if it is worth trying to go on with it.
+    fn next(&self, at: usize, sum: u64, count: usize) -> Option<u64> {
+        let (&size, &tail) = (self.sizes.get(at)?, self.tails.get(at)?);
+        let perfect = self.best.0 == self.need && self.best.1 <= count + 1;
+        (sum < self.need && sum.saturating_add(tail) >= self.need && !perfect).then_some(size)
     }
 }
 
@@ -197,12 +204,23 @@ mod tests {
         assert_eq!(choose(&[unit, whole], 70), Choice { picks: vec![0, 1], missing: 10 });
     }
 
+    #[test]
+    fn a_hundred_thousand_units_end_in_time_and_without_a_deep_stack() {
+        let units: Vec<(u64, u8)> = (0..100_000u64).map(|n| (n % 977 + 1, (n % 3) as u8)).collect();
+        let need = 20_000_000;
+        let choice = choose(&items(&units), need);
+        let sum: u64 = choice.picks.iter().map(|&at| units[at].0).sum();
+        assert!(choice.missing == 0 && sum >= need && sum < need + 977, "{sum}");
+    }
+
     fn any_items() -> impl Strategy<Value = Vec<Item>> {
         let unit = (0u64..60, 0u8..4, 0usize..4).prop_map(|(size, tier, part)| Item { size, tier, part, whole: false });
         (prop::collection::vec(unit, 0..9), prop::collection::hash_set(0usize..4, 0..3)).prop_map(|(mut units, wholes)| {
             for part in wholes {
                 let inside: u64 = units.iter().filter(|u| u.part == part).map(|u| u.size).sum();
-                units.push(Item { size: inside + 7, tier: 5, part, whole: true });
+                // Above all other units of the part, which may be any tier.
+                let tier = units.iter().filter(|u| u.part == part).map(|u| u.tier + 1).max().unwrap_or(1);
+                units.push(Item { size: inside + 7, tier, part, whole: true });
             }
             units
         })

@@ -4,6 +4,9 @@
 /// backups have a few dozen parts and end long before.
 const BUDGET: usize = 2_000_000;
 
+/// Of more parts than this the largest are taken, without looking for a better set.
+const SEARCHED: usize = 64;
+
 /// Indices of the fewest items whose sum is at least `need`; among those sets the
 /// one with the smallest sum. `None` when all together are not enough.
 pub fn smallest_cover(sizes: &[u64], need: u64) -> Option<Vec<usize>> {
@@ -21,7 +24,9 @@ pub fn smallest_cover(sizes: &[u64], need: u64) -> Option<Vec<usize>> {
         count += 1;
     }
     let mut search = Search { sizes: &sorted, need, best: (sum, (0..count).collect()), chosen: Vec::new(), budget: BUDGET };
-    search.go(0, 0, count);
+    if count <= SEARCHED {
+        search.go(0, 0, count);
+    }
     let mut picked: Vec<usize> = search.best.1.iter().filter_map(|&at| order.get(at).copied()).collect();
     picked.sort_unstable();
     Some(picked)
@@ -39,10 +44,9 @@ impl Search<'_> {
     /// Takes `left` more items from `from` on; sizes fall, so that a branch whose
     /// largest sum is too small ends at once.
     fn go(&mut self, from: usize, sum: u64, left: usize) {
-        if self.budget == 0 || sum >= self.best.0 {
+        if sum >= self.best.0 {
             return;
         }
-        self.budget -= 1;
         if left == 0 {
             if sum >= self.need {
                 self.best = (sum, self.chosen.clone());
@@ -51,9 +55,10 @@ impl Search<'_> {
         }
         for at in from..self.sizes.len() {
             let most: u64 = self.sizes.iter().skip(at).take(left).sum();
-            if sum.saturating_add(most) < self.need {
+            if self.budget == 0 || self.best.0 == self.need || sum.saturating_add(most) < self.need {
                 return;
             }
+            self.budget -= 1;
             let size = self.sizes.get(at).copied().unwrap_or(0);
             self.chosen.push(at);
             self.go(at + 1, sum.saturating_add(size), left - 1);
@@ -73,6 +78,13 @@ mod tests {
         assert_eq!(smallest_cover(&[30, 30, 25, 20], 44), Some(vec![2, 3]));
         assert_eq!(smallest_cover(&[30, 30], 61), None);
         assert_eq!(smallest_cover(&[1], 0), Some(vec![]));
+    }
+
+    #[test]
+    fn a_hundred_thousand_parts_end_in_time_and_without_a_deep_stack() {
+        let sizes = vec![3u64; 100_000];
+        assert_eq!(smallest_cover(&sizes, 299_999).map(|set| set.len()), Some(100_000));
+        assert_eq!(smallest_cover(&sizes, 31).map(|set| set.len()), Some(11));
     }
 
     proptest! {
