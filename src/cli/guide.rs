@@ -67,8 +67,7 @@ pub fn ask(text: &str) -> Result<Answer> {
     let _waiting = signals::waiting();
     let failed = |e| Error::input(e, "cannot read the answer");
     loop {
-        print!("{text}");
-        stdout().flush().map_err(failed)?;
+        stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()).map_err(failed)?;
         let mut answer = String::new();
         if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
             return Ok(Answer::Quit);

@@ -14,7 +14,7 @@ use super::{DONE, Session, key, usage};
 
 /// Prints the tree.
 pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, top: usize) -> Result<u8> {
-    let backup = Backup::open(path)?;
+    let backup = session.open(path)?;
     let (component, below) = split(scope);
     let wanted: Vec<usize> = (0..backup.parts.len()).filter(|&at| component.is_none_or(|c| backup.parts[at].id == c)).collect();
     if let (Some(component), true) = (component, wanted.is_empty()) {

@@ -15,11 +15,16 @@ mod signals;
 mod tables;
 mod verify;
 
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use clap::Parser;
-use haslim::pipe::Control;
+use haslim::open::Backup;
+use haslim::pipe::{Control, Input};
 use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 
@@ -31,6 +36,31 @@ pub struct Session {
     pub common: Common,
     pub control: Control,
     pub screen: Screen,
+    input: OnceLock<Arc<Input>>,
+}
+
+impl Session {
+    /// Opens the backup that the command is about.
+    ///
+    /// # Errors
+    /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
+    pub fn open(&self, path: &Path) -> Result<Backup> {
+        if path.as_os_str() == "-" {
+            return Err(Error::refused("a backup cannot be read from standard input")
+                .advice("haslim reads it at many places at once: save it to a file first, and name that (./- if it is called so)."));
+        }
+        let input = Input::open(path)?;
+        let _ = self.input.set(Arc::clone(&input));
+        Backup::read(input)
+    }
+
+    /// Damage in a file that changed meanwhile is not what the user has to look into.
+    fn explain(&self, error: Error) -> Error {
+        match self.input.get() {
+            Some(input) => input.explain(error),
+            None => error,
+        }
+    }
 }
 
 /// Runs the command that the arguments name.
@@ -39,11 +69,11 @@ pub fn main() -> ExitCode {
     let session = match start(&cli.common) {
         Ok(session) => session,
         Err(error) => {
-            eprintln!("error: {error:#}. {}", words::UNCHANGED);
+            let _ = writeln!(std::io::stderr(), "error: {error:#}. {}", words::UNCHANGED);
             return ExitCode::from(Kind::Internal.code());
         }
     };
-    match run(cli.command, &session) {
+    match guarded(|| run(cli.command, &session)).map_err(|e| session.explain(e)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             if session.common.json {
@@ -56,21 +86,33 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A panic is a mistake of ours. It ends with a code from the list all the same.
+fn guarded(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::new(Kind::Internal, "this is a mistake in haslim")
+            .advice("Please report it with the lines above; they hold neither the key nor anything out of the backup."))
+    })
+}
+
 fn start(common: &Common) -> anyhow::Result<Session> {
-    no_core_dumps();
+    keep_memory_private();
     let stop = signals::listen().context("cannot listen for signals")?;
     let threads = common.threads.map(usize::from).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     // The library's parallel codecs use this pool.
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")?;
     let control = Control::new(progress::choose(common), stop, threads);
-    Ok(Session { common: common.clone(), control, screen: Screen::new(common) })
+    Ok(Session { common: common.clone(), control, screen: Screen::new(common), input: OnceLock::new() })
 }
 
-/// A core file would hold the key.
-fn no_core_dumps() {
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    // Not being allowed to lower one's own limit does not happen; nothing depends on it either.
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+/// A core file would hold the key, and so does what a debugger can read.
+///
+/// The limit alone is not enough: it does not count where the system pipes core files
+/// into a program (core(5)).
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    // Neither is ever refused; nothing depends on them either.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 fn run(command: Command, session: &Session) -> Result<u8> {
@@ -93,4 +135,16 @@ pub const DONE: u8 = 0;
 /// An error of the command line's own.
 pub fn usage(message: impl Into<String>, advice: impl Into<String>) -> Error {
     Error::new(Kind::Usage, message).advice(advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_with_the_code_of_an_internal_error() {
+        let error = guarded(|| panic!("a mistake")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Internal);
+        assert!(error.next_step().is_some_and(|step| step.contains("report")));
+    }
 }

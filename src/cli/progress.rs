@@ -1,6 +1,6 @@
 //! Progress for people: a bar on a terminal, a line per stage when asked for.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,7 +62,8 @@ struct Lines;
 
 impl Progress for Lines {
     fn begin(&self, stage: &str, total: u64) {
-        eprintln!("{stage}: {}", haslim::size::decimal(total));
+        // `eprintln!` would panic when the reader is gone.
+        let _ = writeln!(stderr(), "{stage}: {}", haslim::size::decimal(total));
     }
 
     fn advance(&self, _: u64) {}

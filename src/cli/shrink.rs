@@ -4,7 +4,6 @@ use std::io::{IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use haslim::open::Backup;
 use haslim::plan::{Outcome, explain};
 use haslim::report::{json, words};
 use haslim::rewrite::{self, Output, OutputPath, Written};
@@ -27,7 +26,7 @@ const ATTEMPTS: usize = 3;
 
 /// `haslim plan`: shows the plan and ends with the code that `shrink` would.
 pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) -> Result<u8> {
-    let prepared = prepare(session, Backup::open(path)?, choice, Depth::All)?;
+    let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
     let Prepared { backup, surveys, request, plan, .. } = &prepared;
     if let Some(place) = why {
         for sentence in explain::why(backup, surveys, request, plan, place)? {
@@ -52,7 +51,7 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) 
 /// `haslim shrink`: shows the plan, asks, writes, verifies, publishes.
 pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
-    let backup = Backup::open(path)?;
+    let backup = session.open(path)?;
     let place = writing.output.clone().unwrap_or_else(|| default_output(path));
     let check = || OutputPath::check(&place, writing.force, &backup.input);
     check()?;

@@ -1,10 +1,13 @@
-//! Ctrl-C, TERM and HUP become a wish to stop that the library hears.
+//! Ctrl-C, TERM and HUP become a wish to stop that the library hears; two signals that
+//! would end the program with a code of the system's become one of its own.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use haslim::Kind;
+use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 /// True while the program waits for somebody to type: then there is nothing to
@@ -17,12 +20,16 @@ static WAITING: AtomicBool = AtomicBool::new(false);
 /// When the system refuses the handlers.
 pub fn listen() -> io::Result<Arc<AtomicUsize>> {
     let stop = Arc::new(AtomicUsize::new(0));
+    // A file that reaches the limit of its size is then a write that fails.
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    // What Rust does when memory runs out.
+    flag::register_conditional_shutdown(SIGABRT, i32::from(Kind::Internal.code()), Arc::new(AtomicBool::new(true)))?;
     let heard = Arc::clone(&stop);
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             if WAITING.load(Ordering::SeqCst) {
-                eprintln!();
+                let _ = writeln!(io::stderr());
                 std::process::exit(128 + signal);
             }
             heard.store(usize::try_from(signal).unwrap_or(usize::MAX), Ordering::Relaxed);

@@ -12,7 +12,7 @@ use super::{DONE, Session, key, tables};
 
 /// Checks the backup; the exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
-    let backup = Backup::open(path)?;
+    let backup = session.open(path)?;
     let keys = key::keys(&session.common, &backup, backup.is_protected())?;
     if keys.is_none() && backup.is_protected() {
         return Err(Error::new(Kind::Password, "the backup is encrypted, and no password was given")

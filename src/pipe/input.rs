@@ -136,6 +136,15 @@ impl Input {
         Window { input: Arc::clone(self), at: start, end: start.saturating_add(len) }
     }
 
+    /// The change of the file where that explains the error, otherwise the error itself.
+    pub fn explain(&self, error: Error) -> Error {
+        let about_contents = matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::VerifyFailed | Kind::Password);
+        match self.check_unchanged() {
+            Err(changed) if about_contents => changed.caused_by(error),
+            _ => error,
+        }
+    }
+
     /// Makes sure that the file is still what was opened.
     ///
     /// # Errors
