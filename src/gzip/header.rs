@@ -1,11 +1,11 @@
 //! The header of a gzip member (RFC 1952 §2.3).
 
 /// Bytes that every gzip header has.
-pub(super) const FIXED: usize = 10;
+pub(crate) const FIXED: usize = 10;
 
 /// The header that we write: deflate, no flags, no time, unknown system. Home
 /// Assistant's reader of encrypted archives fails on optional fields.
-pub(super) const OURS: [u8; FIXED] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+pub(crate) const OURS: [u8; FIXED] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// Bytes that a header may have. The extra field ends at 64 KiB; the two names have no
 /// end but their zero byte, and without a limit one that never comes would fill the memory.

@@ -17,6 +17,7 @@ pub use deflate::GzipWriter;
 pub use edit::{Edit, EditBuffer, Filter};
 pub use error::GzipError;
 pub use gunzip::{Gunzip, Summary, Trailer};
+pub(crate) use header::OURS as HEADER;
 pub use recompress::{copy_plain, rewrite};
 pub use splice::{Cuts, splice};
 

@@ -12,6 +12,7 @@ pub use output::{Output, Target as OutputPath};
 
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
+use crate::format::block::{BLOCK, padding};
 use crate::format::manifest::Manifest;
 use crate::format::outer::RECORD;
 use crate::open::Backup;
@@ -57,7 +58,9 @@ pub fn rewrite(
             continue;
         }
         let Some(index) = index else {
-            output.copy(&backup.input, member.header_at, member.stored(), control)?;
+            output.copy(&backup.input, member.header_at, member.header.raw.len() as u64 + member.size, control)?;
+            // The padding of a last member may be missing in the input.
+            output.zeros(padding(member.size))?;
             continue;
         };
         let job = part::Job { backup, index, keys, target: &target, survey: surveys.iter().find(|s| s.part == index) };
@@ -69,7 +72,7 @@ pub fn rewrite(
             None => return Err(Error::new(Kind::Internal, "the plan does not cover every part")),
         }
     }
-    output.zeros(2 * crate::format::block::BLOCK as u64)?;
+    output.zeros(2 * BLOCK as u64)?;
     let end = output.position();
     output.zeros(end.next_multiple_of(RECORD) - end)?;
     control.end();
@@ -90,7 +93,7 @@ fn work(backup: &Backup, plan: &Plan) -> u64 {
 fn write_small(output: &mut Output, header: &[u8], data: &[u8]) -> Result<()> {
     output.append(header)?;
     output.append(data)?;
-    output.zeros(crate::format::block::padding(data.len() as u64))
+    output.zeros(padding(data.len() as u64))
 }
 
 /// Fills in what only exists once writing begins: salts for an archive without any.

@@ -11,7 +11,7 @@ mod pieces;
 pub use part::{Entry, PartSurvey, config_path};
 pub use pieces::{Pieces, StreamEnd};
 
-pub(crate) use part::{locate, missing_end, stream_warnings};
+pub(crate) use part::{locate, missing_end, stream_warnings, survey_part};
 pub(crate) use pieces::trailer;
 
 use crate::crypt::KeyRing;
