@@ -110,6 +110,32 @@ impl Scratch {
     }
 }
 
+/// The bytes of a file and its status: what must not change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint {
+    checksum: u32,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    mode: u32,
+    inode: u64,
+}
+
+impl Fingerprint {
+    pub fn of(path: &Path) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let meta = std::fs::symlink_metadata(path).unwrap();
+        Self {
+            checksum: crc32fast::hash(&std::fs::read(path).unwrap()),
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+            mode: meta.mode(),
+            inode: meta.ino(),
+        }
+    }
+}
+
 /// A member of the outer tar as the `tar` crate sees it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OuterMember {

@@ -1,0 +1,212 @@
+//! Single bits turned over in the parts of a backup: found, or without any effect on what
+//! is read. Where a format has nothing that could show them, `verify` says so.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use haslim::crypt::KeyRing;
+use haslim::open::{Backup, Part};
+use haslim::pipe::Control;
+use haslim::verify::{self, Evidence};
+use haslim::{Kind, Result};
+
+use crate::job::{Contents, Job, contents, keys};
+use crate::*;
+
+/// Formats in which every flip is found.
+const GUARDED: [&str; 5] = ["v3.tar", "v3-uncompressed.tar", "v2.tar", "v1.tar", "plain.tar"];
+/// Formats with nothing to find one by.
+const BARE: [&str; 3] = ["v2-uncompressed.tar", "v1-uncompressed.tar", "plain-uncompressed.tar"];
+
+/// A small generator (Steele, Lea and Flood's SplitMix64), so that a run can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+/// How a flip ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    /// An error said so.
+    Found,
+    /// Everything reads as before.
+    Harmless,
+    /// Something else is read, and nobody said so.
+    Silent,
+}
+
+/// Reads the backup as `haslim verify` does, then all of its contents.
+fn verified(path: &Path, keys: &KeyRing) -> Result<Contents> {
+    let backup = Backup::open(path)?;
+    for check in verify::backup(&backup, Some(keys), &Control::default())? {
+        check?;
+    }
+    contents(&backup, keys)
+}
+
+/// Shrinks the backup so that the part with the flip is rewritten; reads the copy.
+fn shrunk(path: &Path, keys: &KeyRing, drop: &str, out: &Path) -> Result<Contents> {
+    let job = Job::alike(Backup::open(path)?, keys, &[drop])?;
+    let written = job.run(out, &Control::default())?;
+    let after = contents(&Backup::open(&written)?, keys);
+    std::fs::remove_file(written).unwrap();
+    after
+}
+
+/// One entry of each part: leaving it out makes the program rewrite the part.
+const DROPS: [&str; 9] = [
+    "homeassistant:tts/511.mp3",
+    "addon:a0d7b954_influxdb:data/influxdb/data/_internal/**",
+    "addon:core_mariadb:data/databases",
+    "addon:db21ed7f_filebrowser:data/filebrowser.db",
+    "share:notes.txt",
+    "addons/local:kiosk/run.sh",
+    "ssl:fullchain.pem",
+    "media:music",
+    "supervisor:mounts.json",
+];
+
+/// What is compared with: the contents of a fixture, and of its copies without one of [`DROPS`].
+struct Before {
+    verified: Contents,
+    shrunk: BTreeMap<String, (&'static str, Contents)>,
+}
+
+impl Before {
+    fn new(path: &Path, keys: &KeyRing, out: &Path) -> Self {
+        let backup = Backup::open(path).unwrap();
+        let verified = contents(&backup, keys).unwrap();
+        let of = |id: &String| {
+            let drop = DROPS.into_iter().find(|drop| drop.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with(':')));
+            (id.clone(), (drop.unwrap(), shrunk(path, keys, drop.unwrap(), out).unwrap()))
+        };
+        let shrunk = verified.keys().map(of).collect();
+        Self { verified, shrunk }
+    }
+}
+
+/// An error is a find. A flip looks like damage, like another archive or like another key;
+/// it never looks like a failed disk or a mistake of the program.
+fn found(outcome: Result<bool>, what: &str) -> End {
+    match outcome {
+        Ok(true) => End::Harmless,
+        Ok(false) => End::Silent,
+        Err(error) => {
+            let told = matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::Password | Kind::VerifyFailed);
+            assert!(told, "{what}: {:?}: {error}", error.kind());
+            End::Found
+        }
+    }
+}
+
+/// A copy of a fixture in which bits are turned over and back.
+struct Subject {
+    scratch: Scratch,
+    input: PathBuf,
+    file: File,
+    keys: KeyRing,
+    before: Before,
+}
+
+impl Subject {
+    fn new(name: &str) -> Self {
+        let (scratch, keys) = (Scratch::new(), keys());
+        let input = scratch.copy(name);
+        let file = File::options().read(true).write(true).open(&input).unwrap();
+        let before = Before::new(&input, &keys, &scratch.path("out.tar"));
+        Self { scratch, input, file, keys, before }
+    }
+
+    /// What `verify` and `shrink` make of one flip in a part.
+    fn turn(&self, part: &Part, keys: &KeyRing, what: &str) -> (End, End) {
+        let read = found(verified(&self.input, keys).map(|now| now == self.before.verified), what);
+        let (drop, unflipped) = &self.before.shrunk[&part.id];
+        let out = self.scratch.path("out.tar");
+        let written = found(shrunk(&self.input, keys, drop, &out).map(|now| now == *unflipped), what);
+        assert!(!out.exists(), "{what}");
+        (read, written)
+    }
+
+    fn flip(&self, at: u64, bit: u64) {
+        let mut byte = [0];
+        self.file.read_exact_at(&mut byte, at).unwrap();
+        self.file.write_all_at(&[byte[0] ^ 1 << bit], at).unwrap();
+    }
+}
+
+/// Turns over bits in the parts of a fixture, one at a time.
+fn no_flip_is_silent(name: &str) {
+    let (flips, seed) = (count("HASLIM_FLIPS", 200), count("HASLIM_SEED", 2026));
+    let (subject, mut random) = (Subject::new(name), Random(seed));
+    let whole = Backup::open(&subject.input).unwrap();
+    let parts: Vec<_> = whole.parts.iter().filter(|part| part.layer.is_some()).collect();
+    let mut ends = BTreeMap::<(End, End), u64>::new();
+    for _ in 0..flips {
+        let part = parts[random.below(parts.len() as u64) as usize];
+        let member = whole.member(part);
+        let (at, bit) = (member.header_at + random.below(member.stored()), random.below(8));
+        // A flip in the root salt makes another key; a ring knows only so many.
+        let in_header = at < member.data_at() + part.secure().map_or(0, |header| header.len() as u64);
+        let fresh = in_header.then(keys);
+        let what = format!("{name}, seed {seed}: bit {bit} of byte {at}, in {}", part.id);
+        subject.flip(at, bit);
+        let (read, written) = subject.turn(part, fresh.as_ref().unwrap_or(&subject.keys), &what);
+        subject.flip(at, bit);
+        assert!(read != End::Silent && written != End::Silent, "{what}: {read:?} by verify, {written:?} by shrink");
+        *ends.entry((read, written)).or_default() += 1;
+    }
+    println!("{name}: {flips} flips from seed {seed}; by verify and by shrink: {ends:?}");
+    assert!(ends[&(End::Found, End::Found)] > flips / 2);
+}
+
+#[test]
+fn no_flip_in_a_kept_part_of_v3_is_silent() {
+    no_flip_is_silent("v3.tar");
+}
+
+#[test]
+fn no_flip_in_a_kept_part_of_v3_without_compression_is_silent() {
+    no_flip_is_silent("v3-uncompressed.tar");
+}
+
+#[test]
+fn no_flip_in_a_kept_part_of_v2_is_silent() {
+    no_flip_is_silent("v2.tar");
+}
+
+#[test]
+fn no_flip_in_a_kept_part_of_v1_is_silent() {
+    no_flip_is_silent("v1.tar");
+}
+
+#[test]
+fn no_flip_in_a_kept_part_without_encryption_is_silent() {
+    no_flip_is_silent("plain.tar");
+}
+
+#[test]
+fn where_nothing_vouches_for_the_bytes_verify_says_so() {
+    let keys = keys();
+    for name in BARE {
+        let backup = Backup::open(&fixture(name)).unwrap();
+        let checks = verify::backup(&backup, Some(&keys), &Control::default()).unwrap();
+        assert!(checks.iter().all(|check| check.as_ref().unwrap().evidence == Evidence::Nothing), "{name}");
+        let said = haslim(["verify".as_ref(), fixture(name).as_os_str(), "--json".as_ref()]).code(0).json();
+        let evidence: Vec<_> = said["components"].as_array().unwrap().iter().map(|part| part["evidence"].as_str().unwrap()).collect();
+        assert!(evidence.len() == checks.len() && evidence.iter().all(|text| text.contains("nothing that could show a changed byte")));
+    }
+    for name in GUARDED {
+        let backup = Backup::open(&fixture(name)).unwrap();
+        let checks = verify::backup(&backup, Some(&keys), &Control::default()).unwrap();
+        let archives = checks.iter().flatten().filter(|check| backup.parts[check.part].layer.is_some());
+        assert!(archives.clone().count() > 2 && archives.clone().all(|check| check.evidence != Evidence::Nothing), "{name}");
+    }
+}

@@ -1,0 +1,87 @@
+//! A run of the program that waits for its key: the backup is open, and nothing of its
+//! contents has been read. No clock is needed to do something at that moment.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+
+use crate::support::*;
+
+/// The program, held at a pipe out of which it wants to read.
+pub struct Paused {
+    child: Option<Child>,
+    folder: Scratch,
+}
+
+impl Paused {
+    /// Starts the program with a password file that is a pipe, and waits until it is opened.
+    pub fn at_the_key(args: impl IntoIterator<Item = String>) -> Self {
+        let folder = Scratch::new();
+        let pipe = fifo(&folder.path("key"));
+        let child = Command::new(crate::PROGRAM)
+            .args(args)
+            .args(["--password-file".into(), pipe])
+            .env_remove("HASLIM_PASSWORD")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child: Some(child), folder }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Waits until the program wants its key; what is written then reaches it.
+    pub fn key(&mut self) -> Key {
+        let child = self.child.as_mut().unwrap();
+        loop {
+            // Without a reader such an opening fails at once.
+            match rustix::fs::open(self.folder.path("key"), OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
+                Ok(pipe) => return Key(pipe),
+                Err(rustix::io::Errno::NXIO) => {}
+                Err(other) => panic!("{other}"),
+            }
+            assert!(child.try_wait().unwrap().is_none(), "the program ended before it asked for its key");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Gives it the key and lets it run to its end.
+    pub fn release(mut self, key: Key) -> Run {
+        key.give();
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The end of the pipe at which the key goes in.
+pub struct Key(OwnedFd);
+
+impl Key {
+    fn give(self) {
+        File::from(self.0).write_all(PASSWORD.as_bytes()).unwrap();
+    }
+}
+
+/// Makes a named pipe.
+pub fn fifo(path: &Path) -> String {
+    rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    crate::text(&PathBuf::from(path))
+}

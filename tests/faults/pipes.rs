@@ -1,0 +1,65 @@
+//! A reader that goes away: no panic, no other result.
+
+use std::io::pipe;
+use std::process::{Command, Stdio};
+
+use crate::*;
+
+/// The writing end of a pipe that nobody reads.
+fn broken() -> Stdio {
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+fn commands(place: &Place) -> Vec<(Vec<String>, i32)> {
+    let input = text(&place.input);
+    let words = |line: &str| line.replace("IN", &input).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    vec![
+        (words("--help"), 0),
+        (words("--version"), 0),
+        (words("rules"), 0),
+        (words("rules --json"), 0),
+        (words("info IN"), 0),
+        (words("info IN --json"), 0),
+        (words("ls IN -v"), 0),
+        (words("ls IN --json"), 0),
+        (words("plan IN --drop media:music -v"), 0),
+        (words("plan IN --json"), 3),
+        (words("plan IN --limit 1kB -v"), 4),
+        (words("verify IN -v"), 0),
+        (words("verify IN --json"), 0),
+        (words("verify missing.tar -v"), 11),
+        (words("no-such-command"), 2),
+        (shrink(&place.input, &place.output(), "--drop media:music -v --force"), 0),
+        (shrink(&place.input, &place.output(), "--drop media:music --json --force"), 0),
+    ]
+}
+
+fn program(args: &[String]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(args).env("HASLIM_PASSWORD", PASSWORD).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn without_a_reader_of_standard_output_every_command_ends_as_with_one() {
+    let place = Place::new("v3.tar");
+    for (args, code) in commands(&place) {
+        let output = program(&args).stdout(broken()).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {err}");
+        assert!(!err.contains("panicked") && !err.contains("backtrace"), "{args:?}: {err}");
+    }
+    place.holds(&["out.tar"], "standard output");
+}
+
+#[test]
+fn without_a_reader_of_standard_error_every_command_ends_as_with_one() {
+    let place = Place::new("v3.tar");
+    for (args, code) in commands(&place) {
+        let status = program(&args).stdout(Stdio::null()).stderr(broken()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?}");
+    }
+    place.holds(&["out.tar"], "standard error");
+}
