@@ -18,6 +18,8 @@ pub struct Prepared {
     pub backup: Backup,
     pub keys: Option<KeyRing>,
     pub surveys: Vec<PartSurvey>,
+    /// Parts that could not be surveyed, which the user was told.
+    pub damaged: Vec<usize>,
     pub request: Request,
     pub plan: Plan,
 }
@@ -53,29 +55,38 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     };
     let needed = if chooses { all() } else { named.clone() };
     let parts = if depth == Depth::All { all() } else { needed.clone() };
-    let mut surveys = look_inside(session, &backup, &parts, &needed, keys.as_ref())?;
+    let (mut surveys, mut damaged) = look_inside(session, &backup, &parts, &needed, keys.as_ref())?;
     let mut plan = plan::make(&backup, &surveys, &request)?;
     // What was named may miss the limit by a hair; then there is something to choose after all.
     if plan.outcome == Outcome::CannotFit && !chooses {
-        surveys = look_inside(session, &backup, &all(), &all(), keys.as_ref())?;
+        (surveys, damaged) = look_inside(session, &backup, &all(), &all(), keys.as_ref())?;
         plan = plan::make(&backup, &surveys, &request)?;
     }
     backup.input.check_unchanged()?;
-    Ok(Prepared { backup, keys, surveys, request, plan })
+    Ok(Prepared { backup, keys, surveys, damaged, request, plan })
 }
 
 /// Surveys these parts. A part that is damaged and not `needed` is left out with a
 /// warning: it will be copied as it is.
-fn look_inside(session: &Session, backup: &Backup, parts: &[usize], needed: &[usize], keys: Option<&KeyRing>) -> Result<Vec<PartSurvey>> {
-    let mut surveys = Vec::new();
+fn look_inside(
+    session: &Session,
+    backup: &Backup,
+    parts: &[usize],
+    needed: &[usize],
+    keys: Option<&KeyRing>,
+) -> Result<(Vec<PartSurvey>, Vec<usize>)> {
+    let (mut surveys, mut damaged) = (Vec::new(), Vec::new());
     for (&at, outcome) in parts.iter().zip(survey::survey_each(backup, parts, keys, &session.control)) {
         match outcome {
             Ok(survey) => surveys.push(survey),
             Err(error) if needed.contains(&at) || !matches!(error.kind(), Kind::Damaged | Kind::Refused) => return Err(error),
-            Err(error) => session.screen.warn(&format!("{} cannot be looked into; a copy keeps it as it is. {error}", backup.parts[at].id)),
+            Err(error) => {
+                session.screen.warn(&format!("{} cannot be looked into; a copy keeps it as it is. {error}", backup.parts[at].id));
+                damaged.push(at);
+            }
         }
     }
-    Ok(surveys)
+    Ok((surveys, damaged))
 }
 
 impl Prepared {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use haslim::plan::{Outcome, explain};
+use haslim::plan::{Action, Outcome, explain};
 use haslim::report::{json, words};
 use haslim::rewrite::{self, Output, OutputPath, Written};
 use haslim::{Error, Kind, Result, size, verify};
@@ -75,6 +75,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         }
         return Err(error);
     }
+    check_kept(session, &prepared)?;
     let expected = prepared.plan.predicted_size;
     let question = format!("Write {} to {}? [y]es, [N]o: ", size::decimal(expected), place.display());
     if !writing.yes && guide::ask(&question)? != Answer::Yes {
@@ -87,6 +88,28 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         announce(session, &prepared, &output, size);
     }
     Ok(DONE)
+}
+
+/// Reads the parts that will be copied and were not looked into, as far as the key
+/// reaches: damage in them would go into the copy unseen. It is told, and no reason to
+/// stop, as the copy is no worse than its original.
+fn check_kept(session: &Session, prepared: &Prepared) -> Result<()> {
+    let Prepared { backup, keys, surveys, damaged, plan, .. } = prepared;
+    let kept = |at: &usize| matches!(plan.parts.get(*at).map(|p| &p.action), Some(Action::Copy | Action::Rewrap));
+    let read = |at: &usize| damaged.contains(at) || surveys.iter().any(|s| s.part == *at);
+    let readable = |at: &usize| {
+        let part = &backup.parts[*at];
+        part.layer.is_some() && (keys.is_some() || part.version().is_none())
+    };
+    let parts: Vec<usize> = (0..backup.parts.len()).filter(|at| kept(at) && !read(at) && readable(at)).collect();
+    for (&at, check) in parts.iter().zip(verify::parts(backup, &parts, keys.as_ref(), &session.control)) {
+        match check {
+            Err(error) if !matches!(error.kind(), Kind::Damaged | Kind::Refused) => return Err(error),
+            Err(error) => session.screen.warn(&format!("{} is damaged; the copy keeps it as it is. {error}", backup.parts[at].id)),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn stopped(session: &Session) -> Result<u8> {

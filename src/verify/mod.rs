@@ -61,15 +61,21 @@ impl Evidence {
 /// for the outer tar.
 pub fn backup(backup: &Backup, keys: Option<&KeyRing>, control: &Control) -> Result<Vec<Result<PartCheck>>> {
     second::outer(backup)?;
-    control.begin("verify", backup.parts.iter().map(|p| backup.member(p).size).sum());
-    let mut order: Vec<usize> = (0..backup.parts.len()).collect();
-    order.sort_by_key(|&at| std::cmp::Reverse(backup.stored(&backup.parts[at])));
+    let all: Vec<usize> = (0..backup.parts.len()).collect();
+    Ok(parts(backup, &all, keys, control))
+}
+
+/// Checks the parts with these indices and gives the results in that order.
+pub fn parts(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, control: &Control) -> Vec<Result<PartCheck>> {
+    let size = |&at: &usize| backup.parts.get(at).map_or(0, |part| backup.stored(part));
+    control.begin("verify", parts.iter().map(size).sum());
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(parts.get(at).map(size)));
     let checks = parallel::each(control.threads(), &order, |at| {
-        let part = &backup.parts[at];
-        check_part(backup, at, keys, control).map_err(|e| survey::locate(backup, part, e))
+        parts.get(at).map(|&at| check_part(backup, at, keys, control).map_err(|e| survey::locate(backup, &backup.parts[at], e)))
     });
     control.end();
-    Ok(checks)
+    checks.into_iter().flatten().collect()
 }
 
 fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartCheck> {
