@@ -20,6 +20,7 @@
 //! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage. The
 //! library never talks to a terminal; only the binary does.
 
+pub mod bench;
 pub mod crypt;
 pub mod error;
 pub mod format;

@@ -10,7 +10,7 @@ mod system;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,8 +33,8 @@ pub struct Target {
     folder: OwnedFd,
     name: OsString,
     force: bool,
-    /// Device and inode of the input.
-    input: (u64, u64),
+    /// Device and inode of the input, if the output is made of one.
+    input: Option<(u64, u64)>,
     /// The bytes that the output is expected to have, once somebody said so.
     needed: Option<u64>,
     system: System,
@@ -47,15 +47,23 @@ impl Target {
     /// `OutputIo` when it exists (unless `force`) or its folder is missing or not
     /// writable; `Refused` when it is the input itself or no regular file.
     pub fn check(path: &Path, force: bool, input: &Input) -> Result<Self> {
-        Self::check_by(System::default(), path, force, input)
+        Self::check_by(System::default(), path, force, Some(input))
     }
 
-    fn check_by(system: System, path: &Path, force: bool, input: &Input) -> Result<Self> {
+    /// The same for an output that is made of nothing that was read.
+    ///
+    /// # Errors
+    /// As [`Target::check`].
+    pub fn check_alone(path: &Path, force: bool) -> Result<Self> {
+        Self::check_by(System::default(), path, force, None)
+    }
+
+    fn check_by(system: System, path: &Path, force: bool, input: Option<&Input>) -> Result<Self> {
         let name = path.file_name().ok_or_else(|| Error::refused(format!("{} names no file", path.display())))?.to_owned();
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder =
             system.open_folder(parent).map_err(|e| Error::output(e.into(), &format!("cannot open the folder {}", parent.display())))?;
-        let target = Self { path: path.to_owned(), folder, name, force, input: input.identity(), needed: None, system };
+        let target = Self { path: path.to_owned(), folder, name, force, input: input.map(Input::identity), needed: None, system };
         target.check_existing()?;
         target.system.may_write(&target.folder).map_err(|e| Error::output(e.into(), &format!("cannot write into {}", parent.display())))?;
         Ok(target)
@@ -65,7 +73,7 @@ impl Target {
         let shown = self.path.display();
         // Following links: the input reached by another name is the input still.
         if let Ok(stat) = self.system.look_through(&self.folder, &self.name)
-            && (stat.st_dev, stat.st_ino) == self.input
+            && Some((stat.st_dev, stat.st_ino)) == self.input
         {
             return Err(Error::refused(format!("{shown} is the backup itself")).advice("Choose another output with -o."));
         }
@@ -148,6 +156,14 @@ pub struct Output {
 }
 
 impl Output {
+    /// A file in `folder` for measurements: it is never meant to get a name, and gone when dropped.
+    ///
+    /// # Errors
+    /// As [`Target::check`] and [`Target::create`].
+    pub fn scratch(folder: &Path) -> Result<Self> {
+        Target::check_alone(&folder.join(leftovers::name().map_err(|e| Error::output(e, "cannot make a scratch file"))?), false)?.create()
+    }
+
     /// Bytes written up to now.
     pub fn position(&self) -> u64 {
         self.at
@@ -281,6 +297,18 @@ impl Output {
 
     fn unnamed(&self, error: Errno) -> Error {
         Error::output(error.into(), &format!("cannot give the finished file its name {}", self.target.path.display()))
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append(bytes).map_err(Error::into_io)?;
+        Ok(bytes.len())
+    }
+
+    /// Nothing is held back; [`Output::sync`] is what waits for the disk.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -50,8 +50,8 @@ pub(super) fn create(system: &System, folder: &OwnedFd) -> io::Result<(File, OsS
 }
 
 /// Removes the hidden files that no living process holds, but never the file that is
-/// `spared` (device and inode). What cannot be removed stays.
-pub(super) fn remove(system: &System, folder: &OwnedFd, spared: (u64, u64)) {
+/// `spared` (device and inode), if any. What cannot be removed stays.
+pub(super) fn remove(system: &System, folder: &OwnedFd, spared: Option<(u64, u64)>) {
     let Ok(listing) = Dir::read_from(folder) else { return };
     for entry in listing.flatten().filter(|entry| is_name(entry.file_name().to_bytes())) {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -61,9 +61,9 @@ pub(super) fn remove(system: &System, folder: &OwnedFd, spared: (u64, u64)) {
     }
 }
 
-fn is_left(system: &System, folder: &OwnedFd, name: &OsStr, spared: (u64, u64)) -> bool {
+fn is_left(system: &System, folder: &OwnedFd, name: &OsStr, spared: Option<(u64, u64)>) -> bool {
     let Ok(stat) = system.look_at(folder, name) else { return false };
-    let ours = stat.st_uid == rustix::process::geteuid().as_raw() && (stat.st_dev, stat.st_ino) != spared;
+    let ours = stat.st_uid == rustix::process::geteuid().as_raw() && Some((stat.st_dev, stat.st_ino)) != spared;
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     ours && regular && system.open_hidden(folder, name).is_ok_and(|file| system.lock(&file).is_ok())
 }

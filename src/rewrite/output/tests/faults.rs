@@ -100,7 +100,7 @@ impl Job {
     fn run(&self, system: System, path: &Path, force: bool) -> Result<PathBuf> {
         let Self { backup, keys, surveys, plan } = self;
         let control = Control::default();
-        let mut target = Target::check_by(system, path, force, &backup.input)?;
+        let mut target = Target::check_by(system, path, force, Some(&backup.input))?;
         target.remove_leftovers();
         target.check_space(plan.predicted_size)?;
         let mut output = target.create()?;

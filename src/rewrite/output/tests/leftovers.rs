@@ -64,7 +64,7 @@ fn a_file_taken_for_a_leftover_before_it_was_locked_is_made_anew() {
     for errno in [Errno::WOULDBLOCK, Errno::NOENT] {
         let call = if errno == Errno::NOENT { Call::Look } else { Call::Lock };
         let faults = Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP);
-        let target = Target::check_by(System { faults: faults.clone() }, &folder.path().join("out.tar"), false, &input).unwrap();
+        let target = Target::check_by(System { faults: faults.clone() }, &folder.path().join("out.tar"), false, Some(&input)).unwrap();
         faults.next(call, errno);
         let output = target.create().unwrap();
         assert_eq!(listing(folder.path()).len(), 2, "the first one is left");

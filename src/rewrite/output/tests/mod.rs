@@ -39,7 +39,7 @@ fn an_output_has_no_name_before_it_is_published() {
 /// A file that has a name from the beginning, as on a file system without nameless files.
 fn hidden_output(path: &Path, force: bool, input: &Input) -> Output {
     let system = System { faults: Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP) };
-    let output = Target::check_by(system, path, force, input).unwrap().create().unwrap();
+    let output = Target::check_by(system, path, force, Some(input)).unwrap().create().unwrap();
     assert!(output.hidden.is_some());
     output
 }
@@ -118,7 +118,7 @@ fn a_file_system_without_no_replace_gets_a_link_instead() {
     let path = folder.path().join("out.tar");
     for (before, published) in [(None, true), (Some(b"other"), false)] {
         let faults = Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP).always(Call::Rename, Errno::INVAL);
-        let output = Target::check_by(System { faults }, &path, false, &input).unwrap().create().unwrap();
+        let output = Target::check_by(System { faults }, &path, false, Some(&input)).unwrap().create().unwrap();
         before.iter().for_each(|bytes| std::fs::write(&path, bytes).unwrap());
         assert_eq!(output.publish().is_ok(), published);
         assert_eq!(listing(folder.path()), ["in.tar", "out.tar"]);
@@ -147,4 +147,26 @@ fn what_is_no_regular_file_is_refused() {
     for name in ["dangling", "dir"] {
         assert_eq!(Target::check(&folder.path().join(name), true, &input).unwrap_err().kind(), Kind::Refused, "{name}");
     }
+}
+
+#[test]
+fn a_scratch_file_is_never_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut output = Output::scratch(folder.path()).unwrap();
+    output.write_all(b"measured").unwrap();
+    assert_eq!(listing(folder.path()), [""; 0]);
+    let mut read = [0u8; 8];
+    output.read_back().unwrap().read_exact_at(0, &mut read).unwrap();
+    assert_eq!(&read, b"measured");
+    drop(output);
+    assert_eq!(listing(folder.path()), [""; 0]);
+}
+
+#[test]
+fn an_output_without_input_replaces_nothing_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.tar");
+    std::fs::write(&path, b"old").unwrap();
+    assert_eq!(Target::check_alone(&path, false).unwrap_err().kind(), Kind::OutputIo);
+    assert!(Target::check_alone(&path, true).is_ok());
 }

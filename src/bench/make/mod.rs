@@ -1,0 +1,236 @@
+//! Realistic backups of any size, made without a Home Assistant.
+//!
+//! Laid out as Supervisor does it: a part per add-on and folder, each a PAX tar
+//! compressed with gzip and encrypted if there is a key, then `./backup.json`. What is
+//! inside compresses like the real thing. Names, contents and sizes depend on the size
+//! and the seed alone; salts are random, as they must never be used twice.
+
+mod contents;
+mod pages;
+mod random;
+mod tar;
+mod text;
+mod tree;
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use crate::crypt::{Encrypter, KeyRing};
+use crate::error::{Error, Result};
+use crate::format::block::{BLOCK, EntryKind, padding};
+use crate::format::manifest;
+use crate::format::outer::RECORD;
+use crate::format::secure::Version;
+use crate::gzip::GzipWriter;
+use crate::pipe::Control;
+use crate::plan::Target;
+use crate::rewrite::Output;
+use contents::Contents;
+use random::Random;
+use tar::{Attributes, TarWriter};
+use text::Words;
+use tree::{Component, ComponentKind, Data, Planned};
+
+/// The least that there is room for all parts in.
+pub const LEAST: u64 = 100_000;
+
+/// The time of everything: the small hours of a day in autumn 2026.
+const MORNING: u64 = 1_795_323_600;
+/// How much older files can be, in seconds.
+const YEAR: u64 = 31_536_000;
+
+/// What to make.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipe {
+    /// Bytes that the backup shall have; it comes within a few percent of that.
+    pub size: u64,
+    /// Another seed gives other contents of the same kinds.
+    pub seed: u64,
+}
+
+/// Writes a backup into `output`, encrypted in the given version if there is one.
+///
+/// Memory does not depend on the size: a piece of plaintext, and what the encoder and
+/// the cipher hold. All threads of `control` compress.
+///
+/// # Errors
+/// `Usage` for a size below [`LEAST`], `OutputIo`, `Interrupted`, those of the keys.
+pub fn make(recipe: Recipe, protection: Option<(Version, &KeyRing)>, output: &mut Output, control: &Control) -> Result<()> {
+    if recipe.size < LEAST {
+        return Err(Error::new(crate::Kind::Usage, format!("a backup of less than {LEAST} bytes would be nothing but headers")));
+    }
+    let target = match protection {
+        None => Target::Plain,
+        Some((Version::V3, keys)) => Target::V3(Some(keys.new_v3_salts()?)),
+        Some(_) => Target::V2,
+    };
+    control.begin("make", recipe.size);
+    let mut maker = Maker { recipe, words: Words::new(), target, keys: protection.map(|(_, keys)| keys), output, control };
+    for (number, component) in (0..).zip(&tree::components()) {
+        maker.member(number, component)?;
+    }
+    maker.end()?;
+    control.end();
+    Ok(())
+}
+
+/// Writes the plaintext tar of one part into `out`: for measurements of single stages.
+///
+/// # Errors
+/// `Usage` for a part that is not made, `OutputIo` when `out` fails.
+pub fn part(recipe: Recipe, name: &str, out: impl Write) -> Result<()> {
+    let parts = tree::components();
+    let found = parts.iter().zip(0..).find(|(component, _)| component.name == name);
+    let (component, number) = found.ok_or_else(|| Error::new(crate::Kind::Usage, format!("no part is called {name}")))?;
+    write_tar(recipe, number, component, &Words::new(), out, &Control::default()).map_err(Error::from_write)
+}
+
+struct Maker<'a> {
+    recipe: Recipe,
+    words: Words,
+    target: Target,
+    keys: Option<&'a KeyRing>,
+    output: &'a mut Output,
+    control: &'a Control,
+}
+
+impl Maker<'_> {
+    /// Writes one part; its header gets the size that the data turned out to have.
+    fn member(&mut self, number: u64, component: &Component) -> Result<()> {
+        let name = component.member();
+        // Each a moment after the one before, so that the time is not whole and needs a PAX record.
+        let time = (MORNING + number, 1_250_000);
+        let header = tar::header(&Attributes { time, ..Attributes::new(&name, EntryKind::File, 0) });
+        let header_at = self.output.position();
+        self.output.append(&header)?;
+        let data_at = self.output.position();
+        self.stream(number, component)?;
+        let size = self.output.position() - data_at;
+        self.output.patch(header_at, &tar::resized(&header, size)?)?;
+        self.output.zeros(padding(size))
+    }
+
+    fn stream(&mut self, number: u64, component: &Component) -> Result<()> {
+        let Self { recipe, words, control, .. } = self;
+        let fill = |out: &mut dyn Write| write_tar(*recipe, number, component, words, out, control);
+        let Some(version) = self.target.version() else {
+            let mut gzip = GzipWriter::new(&mut *self.output, 6, control.threads()).map_err(Error::from_write)?;
+            return fill(&mut gzip).and_then(|()| gzip.finish()).map(drop).map_err(Error::from_write);
+        };
+        let data_at = self.output.position();
+        self.output.zeros(version.header_len() as u64)?;
+        let encrypter = match (&self.target, self.keys) {
+            (Target::V2, Some(keys)) => Encrypter::new_v2(&mut *self.output, keys)?,
+            (Target::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(&mut *self.output, keys, salts)?,
+            _ => return Err(Error::new(crate::Kind::Internal, "a part is to be encrypted, but there is no key")),
+        };
+        let mut gzip = GzipWriter::new(encrypter, 9, control.threads()).map_err(Error::from_write)?;
+        let encrypter = fill(&mut gzip).and_then(|()| gzip.finish()).map_err(Error::from_write)?;
+        let header = encrypter.header(encrypter.plaintext_len());
+        encrypter.finish().map_err(Error::from_write)?;
+        self.output.patch(data_at, &header.to_bytes())
+    }
+
+    /// Writes the metadata, and the end of the outer tar.
+    fn end(&mut self) -> Result<()> {
+        let text = self.metadata().to_string();
+        let name = String::from_utf8_lossy(manifest::MEMBER);
+        self.output.append(&tar::header(&Attributes::new(&name, EntryKind::File, text.len() as u64)))?;
+        self.output.append(text.as_bytes())?;
+        self.output.zeros(padding(text.len() as u64) + 2 * BLOCK as u64)?;
+        let end = self.output.position();
+        self.output.zeros(end.next_multiple_of(RECORD) - end)
+    }
+
+    fn metadata(&self) -> serde_json::Value {
+        let parts = tree::components();
+        let names = |kind| parts.iter().filter(move |c| c.kind == kind).map(|c| c.name);
+        let addons: Vec<_> =
+            names(ComponentKind::Addon).map(|slug| json!({"slug": slug, "name": slug, "version": "1.0.0", "size": 0})).collect();
+        let slug = Random::new(self.recipe.seed, self.recipe.size).below(1 << 32);
+        json!({
+            "slug": format!("{slug:08x}"),
+            "version": 2,
+            "name": "Automatic backup 2026.10.3",
+            "date": "2026-11-22T05:00:00.123456+00:00",
+            "type": "full",
+            "supervisor_version": "2026.10.1",
+            "extra": {"instance_id": "0123456789abcdef0123456789abcdef", "with_automatic_settings": true, "supervisor.backup_request_date": "2026-11-22T05:00:00.100000+00:00"},
+            "homeassistant": {"version": "2026.10.3", "exclude_database": false, "size": 0.1},
+            "compressed": true,
+            "protected": self.keys.is_some(),
+            "repositories": ["https://github.com/hassio-addons/repository", "core", "local"],
+            "folders": names(ComponentKind::Folder).collect::<Vec<_>>(),
+            "addons": addons,
+            "docker": {},
+        })
+    }
+}
+
+/// Writes the tar of a part, as Home Assistant packs it.
+fn write_tar(recipe: Recipe, number: u64, component: &Component, words: &Words, out: impl Write, control: &Control) -> io::Result<()> {
+    let mut tar = TarWriter::new(out);
+    for (index, entry) in (0..).zip(component.entries(recipe.size, recipe.seed)) {
+        control.check().map_err(Error::into_io)?;
+        let random = Random::new(recipe.seed, number << 48 | index);
+        write_entry(&mut tar, &entry, random, words, control)?;
+    }
+    tar.finish()
+}
+
+fn write_entry(tar: &mut TarWriter<impl Write>, entry: &Planned, mut random: Random, words: &Words, control: &Control) -> io::Result<()> {
+    let time = (MORNING - random.below(YEAR), random.below(10_000_000));
+    tar.begin(&Attributes { name: &entry.path, kind: entry.kind, size: entry.data.len(), link: entry.link, time })?;
+    match entry.data {
+        Data::Text(text) => tar.data(text.as_bytes())?,
+        Data::Made(kind, size) => {
+            let mut contents = Contents::new(kind, size, random, words);
+            while let Some(piece) = contents.next_piece() {
+                tar.data(piece)?;
+                // About what it takes in the file, so that the progress ends with the backup.
+                control.advance(piece.len() as u64 * kind.permille() / 1000).map_err(Error::into_io)?;
+            }
+        }
+    }
+    tar.pad()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_contents_are_those_of_every_earlier_version() {
+        // A result that was kept can only be compared while the same size and seed give the same bytes.
+        let checksum = |name: &str| {
+            let mut tar = Vec::new();
+            part(Recipe { size: LEAST, seed: 0 }, name, &mut tar).unwrap();
+            crc32fast::hash(&tar)
+        };
+        let expected = [
+            ("homeassistant", 4_068_577_719),
+            ("5c53de3b_esphome", 2_336_051_684),
+            ("a0d7b954_influxdb", 161_798_131),
+            ("share", 3_571_045_861),
+            ("media", 484_473_376),
+        ];
+        assert_eq!(expected.map(|(name, _)| (name, checksum(name))), expected);
+    }
+
+    #[test]
+    fn a_part_that_is_not_made_is_named() {
+        assert!(part(Recipe { size: LEAST, seed: 0 }, "addons", io::sink()).unwrap_err().message().contains("addons"));
+    }
+
+    #[test]
+    fn a_wish_to_stop_is_heard() {
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(2));
+        let control = Control::new(std::sync::Arc::new(crate::pipe::Silent), stop, 1);
+        let folder = tempfile::tempdir().unwrap();
+        let mut output = Output::scratch(folder.path()).unwrap();
+        let error = make(Recipe { size: LEAST, seed: 0 }, None, &mut output, &control).unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::Interrupted(2));
+    }
+}

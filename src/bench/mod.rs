@@ -1,0 +1,3 @@
+//! Measurements, and backups to measure on.
+
+pub mod make;
