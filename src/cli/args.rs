@@ -83,6 +83,9 @@ pub enum Command {
         /// Replace an existing output
         #[arg(long)]
         force: bool,
+        /// For measurements only: do not read the copy back and compare it with the original before it gets its name
+        #[arg(long, hide_short_help = true)]
+        no_verify: bool,
     },
     /// Read everything, check everything
     Verify { backup: PathBuf },

@@ -121,8 +121,8 @@ fn run(command: Command, session: &Session) -> Result<u8> {
         Command::Ls { backup, scope, depth, top } => ls::run(session, &backup, scope.as_deref(), depth, top),
         Command::Plan { backup, choice, why } => shrink::plan(session, &backup, &choice, why.as_deref()),
         Command::Shrink { backup, choice, dry_run: true, .. } => shrink::plan(session, &backup, &choice, None),
-        Command::Shrink { backup, choice, output, yes, force, .. } => {
-            shrink::run(session, &backup, &choice, &shrink::Writing { output, yes, force })
+        Command::Shrink { backup, choice, output, yes, force, no_verify, .. } => {
+            shrink::run(session, &backup, &choice, &shrink::Writing { output, yes, force, no_verify })
         }
         Command::Verify { backup } => verify::run(session, &backup),
         Command::Rules { rules } => rules::run(session, rules.as_deref()),

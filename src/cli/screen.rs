@@ -48,6 +48,11 @@ impl Screen {
         }
     }
 
+    /// Prints a warning that must not be missed: on standard error, also when quiet.
+    pub fn shout(&self, text: &str) {
+        report(&format!("{} {text}", paint(self.err_color, RED, "WARNING:")));
+    }
+
     /// Prints an error on standard error.
     pub fn error(&self, error: &Error) {
         report(&format!("{} {}", paint(self.err_color, RED, "error:"), words::error(error)));

@@ -19,7 +19,14 @@ pub struct Writing {
     pub output: Option<PathBuf>,
     pub yes: bool,
     pub force: bool,
+    /// Give the copy its name without having read it back.
+    pub no_verify: bool,
 }
+
+/// What `--no-verify` leaves out.
+const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original. \
+    If the disk, the memory or haslim makes a mistake, nobody will notice before a restore fails. \
+    This is for measurements; do not keep such a copy as a backup.";
 
 /// How often a copy that came out too large is planned anew with what was measured.
 const ATTEMPTS: usize = 3;
@@ -81,11 +88,15 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     if !writing.yes && guide::ask(&question)? != Answer::Yes {
         return stopped(session);
     }
-    let (output, size) = write(session, &mut prepared, &place, writing.force)?;
+    let verified = !writing.no_verify;
+    if !verified {
+        session.screen.shout(UNVERIFIED);
+    }
+    let (output, size) = write(session, &mut prepared, &place, writing)?;
     if session.common.json {
-        session.screen.json(&json::shrink(&prepared.backup, &prepared.plan, &output, size, true, begin.elapsed().as_secs_f64()));
+        session.screen.json(&json::shrink(&prepared.backup, &prepared.plan, &output, size, verified, begin.elapsed().as_secs_f64()));
     } else {
-        announce(session, &prepared, &output, size);
+        announce(session, &prepared, &output, size, verified);
     }
     Ok(DONE)
 }
@@ -149,14 +160,14 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
 
 /// Writes until the copy is not larger than the limit; a plan that was too
 /// optimistic is made anew with the bytes that were measured.
-fn write(session: &Session, prepared: &mut Prepared, place: &Path, force: bool) -> Result<(PathBuf, u64)> {
+fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<(PathBuf, u64)> {
     for attempt in 1..=ATTEMPTS {
-        let mut target = OutputPath::check(place, force, &prepared.backup.input)?;
+        let mut target = OutputPath::check(place, writing.force, &prepared.backup.input)?;
         target.remove_leftovers();
         target.check_space(prepared.plan.predicted_size)?;
         let mut output = target.create()?;
         match fill(session, prepared, &mut output) {
-            Ok(written) => return publish(session, prepared, output, written),
+            Ok(written) => return publish(session, prepared, output, written, !writing.no_verify),
             Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
             Err(_) => {
                 let plan = &prepared.plan;
@@ -177,12 +188,14 @@ fn fill(session: &Session, prepared: &Prepared, output: &mut Output) -> Result<W
     rewrite::rewrite(backup, surveys, plan, keys.as_ref(), output, &session.control)
 }
 
-fn publish(session: &Session, prepared: &Prepared, output: Output, written: Written) -> Result<(PathBuf, u64)> {
+fn publish(session: &Session, prepared: &Prepared, output: Output, written: Written, verified: bool) -> Result<(PathBuf, u64)> {
     let Prepared { backup, keys, surveys, plan, .. } = prepared;
     // While the disk catches up, what it is given is read back.
     std::thread::scope(|scope| {
         let sync = scope.spawn(|| output.sync());
-        verify::output(backup, surveys, plan, &written, output.read_back()?, keys.as_ref(), &session.control)?;
+        if verified {
+            verify::output(backup, surveys, plan, &written, output.read_back()?, keys.as_ref(), &session.control)?;
+        }
         sync.join().map_err(|_| Error::new(Kind::Internal, "the syncing thread was lost"))?
     })?;
     backup.input.check_unchanged()?;
@@ -197,10 +210,14 @@ fn default_output(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn announce(session: &Session, prepared: &Prepared, output: &Path, size: u64) {
+fn announce(session: &Session, prepared: &Prepared, output: &Path, size: u64, verified: bool) {
     let screen = &session.screen;
     let expected = prepared.plan.predicted_size;
     screen.say(&format!("\nReached:  {}", words::against_limit(size, prepared.plan.limit)));
     screen.say(&format!("          {:+} bytes from what was expected", i128::from(size) - i128::from(expected)));
-    screen.say(&screen.green(&format!("Written, read back and compared with the original: {}", output.display())));
+    screen.say(&if verified {
+        screen.green(&format!("Written, read back and compared with the original: {}", output.display()))
+    } else {
+        screen.red(&format!("Written, NOT VERIFIED: {}", output.display()))
+    });
 }

@@ -56,6 +56,29 @@ fn off_a_terminal_shrink_demands_yes() {
 }
 
 #[test]
+fn a_copy_that_was_not_verified_says_so_loudly() {
+    for quiet in ["", "-q"] {
+        let scratch = Scratch::new();
+        let input = scratch.copy("v3.tar");
+        let run = haslim(line("shrink", &input, &format!("--drop media:music --yes --no-verify {quiet}"))).code(0);
+        assert!(run.err.starts_with("WARNING: ") && run.err.contains("NOT read back"), "{}", run.err);
+        assert!(!run.out.contains("compared with the original"), "{}", run.out);
+        assert_eq!(run.out.contains("NOT VERIFIED"), quiet.is_empty(), "{}", run.out);
+        haslim(line("verify", &scratch.path("v3.slim.tar"), "")).code(0);
+    }
+    let scratch = Scratch::new();
+    let run = haslim(line("shrink", &scratch.copy("v3.tar"), "--drop media:music --yes --no-verify --json")).code(0);
+    assert_eq!(run.json()["verified"], false);
+    assert!(run.err.starts_with("WARNING: "), "{}", run.err);
+}
+
+#[test]
+fn not_verifying_is_no_option_for_everyday() {
+    assert!(!keyless(["shrink", "-h"]).code(0).out.contains("no-verify"));
+    assert!(keyless(["shrink", "--help"]).code(0).out.contains("no-verify"));
+}
+
+#[test]
 fn quiet_prints_nothing_but_errors() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");
