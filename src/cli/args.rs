@@ -95,6 +95,40 @@ pub enum Command {
         #[arg(long, value_name = "F")]
         rules: Option<PathBuf>,
     },
+    /// Measure how fast each stage is on this machine, or make a backup to measure on
+    Bench(Bench),
+}
+
+/// What to measure, or what to make.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// The backup to measure on; with --make, the file to write [default: a backup of 64 MB, made for this run]
+    #[arg(value_name = "BACKUP|OUT")]
+    pub file: Option<PathBuf>,
+    /// Also write a copy into an unnamed file in this folder, and measure that; it is gone afterwards
+    #[arg(long, value_name = "FOLDER", conflicts_with = "make")]
+    pub write: Option<PathBuf>,
+    /// What that copy leaves out [default: the folder that takes most]
+    #[arg(long, value_name = "SEL", requires = "write")]
+    pub drop: Vec<String>,
+    /// Keep the result as JSON in this file
+    #[arg(long, value_name = "F", conflicts_with = "make")]
+    pub save: Option<PathBuf>,
+    /// Compare with a result that was kept
+    #[arg(long, value_name = "F", conflicts_with = "make")]
+    pub compare: Option<PathBuf>,
+    /// Write a realistic backup of about this size; with a key it is encrypted
+    #[arg(long, value_name = "SIZE", requires = "file", value_parser = haslim::size::parse)]
+    pub make: Option<u64>,
+    /// With --make: the SecureTar version, or no encryption [default: 3 with a key, else none]
+    #[arg(long, value_name = "2|3|none", requires = "make")]
+    pub securetar: Option<Wrapping>,
+    /// With --make: another number gives other contents of the same kinds
+    #[arg(long, value_name = "N", requires = "make")]
+    pub seed: Option<u64>,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// What to leave out.

@@ -20,10 +20,7 @@ const VARIABLE: &str = "HASLIM_PASSWORD";
 /// `Password` when it is missing though needed, empty, or wrong; `Usage` when its
 /// file cannot be read.
 pub fn keys(common: &Common, backup: &Backup, needed: bool) -> Result<Option<KeyRing>> {
-    let Some(password) = read(common, needed)? else { return Ok(None) };
-    if password.is_empty() {
-        return Err(Error::new(Kind::Password, "the password is empty"));
-    }
+    let Some(password) = given(common, needed)? else { return Ok(None) };
     let keys = KeyRing::new(password.clone());
     let Err(error) = open::unlock(backup, &keys) else { return Ok(Some(keys)) };
     // The same letters can be composed in two ways; another keyboard may have typed the other one.
@@ -31,6 +28,18 @@ pub fn keys(common: &Common, backup: &Backup, needed: bool) -> Result<Option<Key
         Some(keys) if open::unlock(backup, &keys).is_ok() => Ok(Some(keys)),
         _ => Err(error),
     }
+}
+
+/// The key as the user gave it, for a backup that does not exist yet: nothing tells whether it is right.
+///
+/// # Errors
+/// As [`keys`].
+pub fn given(common: &Common, needed: bool) -> Result<Option<Password>> {
+    let password = read(common, needed)?;
+    if password.as_ref().is_some_and(Password::is_empty) {
+        return Err(Error::new(Kind::Password, "the password is empty"));
+    }
+    Ok(password)
 }
 
 fn read(common: &Common, needed: bool) -> Result<Option<Password>> {

@@ -1,6 +1,7 @@
 //! The terminal side: arguments, the key, progress, tables.
 
 mod args;
+mod bench;
 mod guide;
 mod info;
 mod key;
@@ -126,6 +127,7 @@ fn run(command: Command, session: &Session) -> Result<u8> {
         }
         Command::Verify { backup } => verify::run(session, &backup),
         Command::Rules { rules } => rules::run(session, rules.as_deref()),
+        Command::Bench(choice) => bench::run(session, &choice),
     }
 }
 

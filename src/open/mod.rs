@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use component::{ComponentKind, Part};
+pub(crate) use unlock::missing_password;
 pub use unlock::{source, unlock};
 
 use crate::error::{Error, Result, escape};

@@ -96,6 +96,11 @@ pub fn shrink(backup: &Backup, made: &Plan, output: &std::path::Path, size: u64,
     all
 }
 
+/// `bench --make`: the backup that was made.
+pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
+    object(json!({"schema": SCHEMA, "output": escape(output.as_os_str().as_encoded_bytes()), "output_size": size}))
+}
+
 /// `verify`: what was checked in each part, and what nothing can check.
 pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<String, Value> {
     let parts: Vec<Value> = checks

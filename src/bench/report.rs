@@ -1,0 +1,209 @@
+//! What was measured: to be shown, kept, and compared with an earlier one.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind, Result};
+
+/// The version of the kept form. Keys are only ever added.
+pub const SCHEMA: u32 = 1;
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`] of the program that wrote it.
+    pub schema: u32,
+    /// The version of that program.
+    pub version: String,
+    /// Where it ran.
+    pub machine: Machine,
+    /// What it ran on.
+    pub backup: Sample,
+    /// Stage by stage.
+    pub stages: Vec<Measure>,
+    /// The whole, as the commands do it.
+    pub whole: Vec<Measure>,
+}
+
+/// The machine, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// The processor's name; empty when the system does not tell.
+    pub processor: String,
+    /// Threads that were used.
+    pub threads: usize,
+    /// The most memory that the program had in use so far, in bytes; zero when the system does not tell.
+    pub peak_memory: u64,
+}
+
+/// The backup, without anything that tells whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Bytes of the file.
+    pub size: u64,
+    /// The SecureTar version, `None` when it is not encrypted.
+    pub securetar: Option<u8>,
+    /// How many parts it has.
+    pub parts: u64,
+    /// How many entries they hold.
+    pub entries: u64,
+    /// Bytes of the parts' tars.
+    pub plaintext_bytes: u64,
+}
+
+/// One stage, or a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Stable: `read`, `decrypt`, `inflate`, `walk`, `splice`, `deflate`, `encrypt`,
+    /// `write`; `survey`, `rewrite`, `verify`.
+    pub name: String,
+    /// Threads that it could use.
+    pub threads: usize,
+    /// Bytes as they are stored, encrypted and compressed.
+    pub stored_bytes: u64,
+    /// Bytes of tar that they stand for; zero when there are none to speak of.
+    pub plaintext_bytes: u64,
+    /// The time that it took.
+    pub seconds: f64,
+}
+
+impl Measure {
+    /// A stage on one thread that has not begun.
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.into(), threads: 1, stored_bytes: 0, plaintext_bytes: 0, seconds: 0.0 }
+    }
+
+    pub(super) fn add(&mut self, stored: u64, plaintext: u64, time: Duration) {
+        self.stored_bytes += stored;
+        self.plaintext_bytes += plaintext;
+        self.seconds += time.as_secs_f64();
+    }
+
+    /// Stored bytes in a second.
+    pub fn stored_rate(&self) -> f64 {
+        rate(self.stored_bytes, self.seconds)
+    }
+
+    /// Bytes of plaintext in a second.
+    pub fn plaintext_rate(&self) -> f64 {
+        rate(self.plaintext_bytes, self.seconds)
+    }
+}
+
+/// A stage that was too short for the clock counts as a nanosecond.
+fn rate(bytes: u64, seconds: f64) -> f64 {
+    bytes as f64 / seconds.max(1e-9)
+}
+
+impl Report {
+    pub(super) fn new(backup: Sample, threads: usize, stages: Vec<Measure>, whole: Vec<Measure>) -> Self {
+        let machine = Machine { processor: processor(), threads, peak_memory: peak_memory() };
+        Self { schema: SCHEMA, version: env!("CARGO_PKG_VERSION").into(), machine, backup, stages, whole }
+    }
+
+    /// Reads a report that was kept.
+    ///
+    /// # Errors
+    /// `Usage` when the text is none, or one of a newer program.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        let wrong = |what: String| Error::new(Kind::Usage, what).advice("Give a file that `haslim bench --save` wrote.");
+        let report: Self = serde_json::from_slice(text).map_err(|e| wrong(format!("this is no kept result: {e}")))?;
+        if report.schema > SCHEMA {
+            return Err(wrong(format!("this result has the schema {}, which is newer than this program", report.schema)));
+        }
+        Ok(report)
+    }
+
+    /// A stage's share of the time of all stages, from 0 to 1.
+    pub fn share(&self, stage: &Measure) -> f64 {
+        let all: f64 = self.stages.iter().map(|stage| stage.seconds).sum();
+        stage.seconds / all.max(1e-9)
+    }
+
+    /// How many times as fast a measure is as the one of the same name in `earlier`.
+    pub fn gain(measure: &Measure, earlier: &Self) -> Option<f64> {
+        let before = earlier.stages.iter().chain(&earlier.whole).find(|m| m.name == measure.name)?;
+        Some(measure.stored_rate() / before.stored_rate().max(1e-9))
+    }
+
+    /// Why the rates of two reports cannot be compared without second thoughts.
+    pub fn differences(&self, earlier: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.backup != earlier.backup {
+            found.push("the earlier result is of another backup".to_owned());
+        }
+        if self.machine.processor != earlier.machine.processor {
+            found.push("the earlier result is of another machine".to_owned());
+        }
+        if self.machine.threads != earlier.machine.threads {
+            found.push(format!("the earlier result is with {} threads, this one with {}", earlier.machine.threads, self.machine.threads));
+        }
+        found
+    }
+}
+
+/// What Linux calls the processor; machines that are no PCs have other lines, or none.
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name") || line.starts_with("Model"));
+    line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim().to_owned()).unwrap_or_default()
+}
+
+/// The high-water mark of the resident set (proc(5), `VmHWM`).
+fn peak_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kb| kb * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn report(seconds: f64) -> Report {
+        let sample = Sample { size: 1000, securetar: Some(3), parts: 1, entries: 2, plaintext_bytes: 4000 };
+        let measure = |name: &str| Measure { stored_bytes: 1000, plaintext_bytes: 4000, seconds, ..Measure::new(name) };
+        Report::new(sample, 2, vec![measure("read"), measure("inflate")], vec![measure("survey")])
+    }
+
+    #[test]
+    fn a_kept_report_is_the_same_when_read() {
+        let report = report(0.123_456_789);
+        assert_eq!(Report::parse(&serde_json::to_vec(&report).unwrap()).unwrap(), report);
+    }
+
+    #[test]
+    fn what_is_no_report_or_a_newer_one_is_refused() {
+        for text in [&b""[..], b"{}", b"[1]", b"{\"schema\":1}"] {
+            assert_eq!(Report::parse(text).unwrap_err().kind(), Kind::Usage);
+        }
+        let newer = serde_json::to_vec(&Report { schema: SCHEMA + 1, ..report(1.0) }).unwrap();
+        assert!(Report::parse(&newer).unwrap_err().message().contains("newer"));
+    }
+
+    #[test]
+    fn half_the_time_is_twice_as_fast() {
+        let (now, earlier) = (report(1.0), report(2.0));
+        let gain = Report::gain(&now.stages[0], &earlier).unwrap();
+        assert!((gain - 2.0).abs() < 1e-9, "{gain}");
+        assert!(Report::gain(&Measure::new("other"), &earlier).is_none());
+    }
+
+    #[test]
+    fn shares_add_up_to_the_whole() {
+        let report = report(3.0);
+        let sum: f64 = report.stages.iter().map(|stage| report.share(stage)).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+    }
+
+    #[test]
+    fn a_result_of_something_else_is_told() {
+        let (now, mut earlier) = (report(1.0), report(2.0));
+        assert!(now.differences(&earlier).is_empty());
+        earlier.backup.size += 1;
+        earlier.machine.threads += 1;
+        assert_eq!(now.differences(&earlier).len(), 2);
+    }
+}

@@ -1,0 +1,84 @@
+//! Clocks on the way of the bytes.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Bytes and time, added up. Clones add to the same sums.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meter(Rc<Cell<(u64, Duration)>>);
+
+impl Meter {
+    pub fn bytes(&self) -> u64 {
+        self.0.get().0
+    }
+
+    pub fn time(&self) -> Duration {
+        self.0.get().1
+    }
+
+    /// Runs one step and adds the time that it took.
+    pub fn step<T>(&self, work: impl FnOnce() -> T) -> T {
+        let begin = Instant::now();
+        let done = work();
+        self.add(0, begin.elapsed());
+        done
+    }
+
+    fn add(&self, bytes: u64, time: Duration) {
+        let (all, sum) = self.0.get();
+        self.0.set((all + bytes, sum + time));
+    }
+}
+
+/// A reader with a meter. What it takes includes all that stands behind it.
+pub(super) struct Timed<R> {
+    reader: R,
+    meter: Meter,
+}
+
+impl<R: Read> Timed<R> {
+    pub fn new(reader: R, meter: &Meter) -> Self {
+        Self { reader, meter: meter.clone() }
+    }
+}
+
+impl<R: Read> Read for Timed<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let begin = Instant::now();
+        let got = self.reader.read(buf);
+        self.meter.add(*got.as_ref().unwrap_or(&0) as u64, begin.elapsed());
+        got
+    }
+}
+
+/// Counts what is written, and forgets it.
+#[derive(Debug, Default)]
+pub(super) struct Counter(pub u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn bytes_pass_unchanged_and_are_counted() {
+        let meter = Meter::default();
+        let mut counter = Counter::default();
+        let mut timed = Timed::new(&b"some bytes"[..], &meter);
+        io::copy(&mut timed, &mut counter).unwrap();
+        assert_eq!((meter.bytes(), counter.0), (10, 10));
+    }
+}
