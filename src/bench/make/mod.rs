@@ -100,7 +100,7 @@ impl Maker<'_> {
     fn member(&mut self, number: u64, component: &Component) -> Result<()> {
         let name = component.member();
         // Each a moment after the one before, so that the time is not whole and needs a PAX record.
-        let time = (MORNING + number, 1_250_000);
+        let time = (MORNING + number, 125_000);
         let header = tar::header(&Attributes { time, ..Attributes::new(&name, EntryKind::File, 0) });
         let header_at = self.output.position();
         self.output.append(&header)?;
@@ -180,7 +180,7 @@ fn write_tar(recipe: Recipe, number: u64, component: &Component, words: &Words, 
 }
 
 fn write_entry(tar: &mut TarWriter<impl Write>, entry: &Planned, mut random: Random, words: &Words, control: &Control) -> io::Result<()> {
-    let time = (MORNING - random.below(YEAR), random.below(10_000_000));
+    let time = (MORNING - random.below(YEAR), random.below(1_000_000));
     tar.begin(&Attributes { name: &entry.path, kind: entry.kind, size: entry.data.len(), link: entry.link, time })?;
     match entry.data {
         Data::Text(text) => tar.data(text.as_bytes())?,
@@ -210,11 +210,11 @@ mod tests {
             crc32fast::hash(&tar)
         };
         let expected = [
-            ("homeassistant", 4_068_577_719),
-            ("5c53de3b_esphome", 2_336_051_684),
-            ("a0d7b954_influxdb", 161_798_131),
-            ("share", 3_571_045_861),
-            ("media", 484_473_376),
+            ("homeassistant", 393_082_623),
+            ("5c53de3b_esphome", 440_868_208),
+            ("a0d7b954_influxdb", 3_548_873_100),
+            ("share", 1_157_058_501),
+            ("media", 2_720_171_813),
         ];
         assert_eq!(expected.map(|(name, _)| (name, checksum(name))), expected);
     }

@@ -17,7 +17,7 @@ pub(super) struct Attributes<'a> {
     pub kind: EntryKind,
     pub size: u64,
     pub link: &'a str,
-    /// Seconds, and ten-millionths of one.
+    /// Seconds, and millionths of one.
     pub time: (u64, u64),
 }
 
@@ -39,12 +39,12 @@ pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
             record(key, value);
         }
     }
-    let (seconds, fraction) = entry.time;
-    if fraction > 0 {
-        record(b"mtime", format!("{seconds}.{fraction:07}").trim_end_matches('0'));
-    }
     if entry.size >= WIDE {
         record(b"size", &entry.size.to_string());
+    }
+    let (seconds, fraction) = entry.time;
+    if fraction > 0 {
+        record(b"mtime", format!("{seconds}.{fraction:06}").trim_end_matches('0'));
     }
     let mut out = Vec::new();
     if !records.is_empty() {
@@ -61,7 +61,9 @@ pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
     };
     // With a PAX size, Python leaves the field at zero.
     let size = if entry.size < WIDE { entry.size } else { 0 };
-    out.extend_from_slice(&named(&name, flag, mode, size, entry.link, seconds));
+    // The field of the block has the nearest whole second.
+    let nearest = if (fraction, seconds % 2) > (500_000, 0) { seconds + 1 } else { seconds };
+    out.extend_from_slice(&named(&name, flag, mode, size, entry.link, nearest));
     out
 }
 
@@ -85,7 +87,7 @@ fn named(name: &str, flag: u8, mode: u32, size: u64, link: &str, time: u64) -> [
 /// One header block (POSIX.1-2017 pax, "ustar Interchange Format").
 fn block(name: &str, flag: u8, mode: u32, size: u64, link: &str, time: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
-    let ascii = |text: &str| text.bytes().take(100).map(|b| if b.is_ascii() { b } else { b'?' }).collect::<Vec<u8>>();
+    let ascii = |text: &str| text.chars().map(|c| u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?')).take(100).collect::<Vec<u8>>();
     put(&mut block, 0, &ascii(name));
     put(&mut block, 100, format!("{mode:07o}\0").as_bytes());
     put(&mut block, 108, b"0000000\x000000000\x00");
@@ -168,11 +170,11 @@ mod tests {
             ("l", EntryKind::Symlink, 0, "../ziel"),
             ("h", EntryKind::HardLink, 0, long.as_str()),
         ] {
-            for time in [(1_795_323_600, 0), (1_795_323_600, 1_234_560)] {
+            for time in [(1_795_323_600, 0), (1_795_323_600, 123_450)] {
                 let read = read(&header(&Attributes { link, time, ..Attributes::new(name, kind, size) }));
                 assert_eq!((read.name, read.kind, read.size, read.link), (name.into(), kind, size, link.into()));
                 let mtime = read.pax.iter().find(|(key, _)| key == b"mtime").map(|(_, value)| value.as_slice());
-                assert_eq!(mtime, (time.1 > 0).then_some(&b"1795323600.123456"[..]));
+                assert_eq!(mtime, (time.1 > 0).then_some(&b"1795323600.12345"[..]));
             }
         }
     }
