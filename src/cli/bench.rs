@@ -44,7 +44,7 @@ fn made(session: &Session, choice: &Bench, size: u64, path: &Path) -> Result<u8>
                 .advice("Give one with --password-file, --emergency-kit or HASLIM_PASSWORD."));
         }
     };
-    let target = OutputPath::check_alone(path, choice.force)?;
+    let mut target = OutputPath::check_alone(path, choice.force)?;
     target.check_space(size)?;
     let mut output = target.create()?;
     make::make(Recipe { size, seed: choice.seed.unwrap_or(0) }, protection, &mut output, &session.control)?;
