@@ -1,0 +1,41 @@
+//! `backup.json`, out of any text.
+
+use haslim::format::manifest::{Changes, Manifest};
+use serde_json::{Map, Value};
+
+const SLUG: &str = "0badcafe";
+/// What a copy may say otherwise than its original.
+const CHANGED: [&str; 9] = ["slug", "name", "protected", "crypto", "type", "folders", "addons", "homeassistant", "extra"];
+
+/// A copy is read again, has its new slug, and says nothing else otherwise.
+pub fn run(data: &[u8]) {
+    let Some((&choice, text)) = data.split_first() else { return };
+    let Ok(original) = Manifest::parse(text) else { return };
+    let picked = |at: u32| choice >> at & 1 == 1;
+    let mut without = Vec::new();
+    if picked(0) {
+        without.extend(original.folders().take(1).map(str::to_owned));
+    }
+    if picked(1) {
+        without.extend(original.addons().skip(1).map(str::to_owned));
+    }
+    if picked(2) {
+        without.push("homeassistant".into());
+    }
+    let changes =
+        Changes { slug: SLUG.into(), without: without.clone(), partial: picked(3), without_database: picked(4), protected: picked(5) };
+    let copy = original.changed(&changes).expect("any sound metadata can be changed");
+    let bytes = copy.to_bytes().expect("and written");
+    let again = Manifest::parse(&bytes).expect("and read again");
+    assert_eq!(again.to_bytes().unwrap(), bytes, "writing is not stable");
+    assert_eq!((again.slug(), again.protected()), (SLUG, changes.protected));
+    assert!(!again.name().contains(['/', '\\']) && !again.name().is_empty());
+    assert!(!again.is_automatic(), "retention would count the copy");
+    for gone in &without {
+        assert!(!again.folders().any(|f| f == gone) && !again.addons().any(|a| a == gone), "{gone} is still listed");
+    }
+    let unchanged = |map: Map<String, Value>| map.into_iter().filter(|(key, _)| !CHANGED.contains(&key.as_str())).collect::<Vec<_>>();
+    let before: Map<String, Value> = serde_json::from_slice(text).unwrap();
+    let after: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(unchanged(before), unchanged(after));
+}
