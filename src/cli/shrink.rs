@@ -24,7 +24,7 @@ pub struct Writing {
 }
 
 /// What `--no-verify` leaves out.
-const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original. \
+const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original; parts that are kept whole are NOT checked for damage. \
     If the disk, the memory or haslim makes a mistake, nobody will notice before a restore fails. \
     This is for measurements; do not keep such a copy as a backup.";
 
@@ -82,13 +82,15 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         }
         return Err(error);
     }
-    check_kept(session, &prepared)?;
+    let verified = !writing.no_verify;
+    if verified {
+        check_kept(session, &prepared)?;
+    }
     let expected = prepared.plan.predicted_size;
     let question = format!("Write {} to {}? [y]es, [N]o: ", size::decimal(expected), place.display());
     if !writing.yes && guide::ask(&question)? != Answer::Yes {
         return stopped(session);
     }
-    let verified = !writing.no_verify;
     if !verified {
         session.screen.shout(UNVERIFIED);
     }
@@ -113,7 +115,7 @@ fn check_kept(session: &Session, prepared: &Prepared) -> Result<()> {
         part.layer.is_some() && (keys.is_some() || part.version().is_none())
     };
     let parts: Vec<usize> = (0..backup.parts.len()).filter(|at| kept(at) && !read(at) && readable(at)).collect();
-    for (&at, check) in parts.iter().zip(verify::parts(backup, &parts, keys.as_ref(), &session.control)) {
+    for (&at, check) in parts.iter().zip(verify::integrity(backup, &parts, keys.as_ref(), &session.control)) {
         match check {
             Err(error) if !matches!(error.kind(), Kind::Damaged | Kind::Refused) => return Err(error),
             Err(error) => session.screen.warn(&format!("{} is damaged; the copy keeps it as it is. {error}", backup.parts[at].id)),
