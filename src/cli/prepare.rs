@@ -47,8 +47,8 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     let keys = key::keys(&session.common, &backup, looks_inside || rewraps || chooses && backup.is_protected())?;
     request.has_key = keys.is_some();
     let readable = |at: &usize| backup.parts[*at].layer.is_some() && (keys.is_some() || backup.parts[*at].version().is_none());
-    let kept = |at: &usize| request.keeps.iter().any(|s| s.takes_component(&backup.parts[*at].id));
-    let gone = |at: &usize| request.drops.iter().any(|s| s.takes_component(&backup.parts[*at].id));
+    let kept = |at: &usize| request.keeps_component(&backup.parts[*at].id);
+    let gone = |at: &usize| request.drops_component(&backup.parts[*at].id);
     let all = || -> Vec<usize> {
         let within = |at: &usize| named.contains(at) || readable(at) && !kept(at) && !gone(at);
         (0..backup.parts.len()).filter(within).collect()
@@ -121,9 +121,7 @@ fn request(session: &Session, choice: &Choice) -> Result<Request> {
 
 /// Bytes that are left when the whole parts that the user named are gone.
 fn leaves(backup: &Backup, request: &Request) -> u64 {
-    let gone = backup.parts.iter().filter(|part| {
-        let keeps = request.keeps.iter().any(|s| s.takes_component(&part.id) || s.looks_into(&part.id));
-        !keeps && request.drops.iter().any(|s| s.takes_component(&part.id))
-    });
-    backup.input.len() - gone.map(|part| backup.stored(part)).sum::<u64>()
+    let keeps = |id: &str| request.keeps_component(id) || request.keeps_within(id);
+    let gone = backup.parts.iter().filter(|part| request.drops_component(&part.id) && !keeps(&part.id));
+    backup.input.len() - backup.unaccounted() - gone.map(|part| backup.stored(part)).sum::<u64>()
 }

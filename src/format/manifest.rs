@@ -151,6 +151,12 @@ impl Manifest {
         self.fields.get("homeassistant").and_then(|h| h.get("exclude_database")).and_then(Value::as_bool).unwrap_or(false)
     }
 
+    /// Whether a copy can tell a restore to keep the live database: old metadata have no
+    /// place to say so.
+    pub fn can_exclude_database(&self) -> bool {
+        self.fields.get("homeassistant").is_some_and(Value::is_object)
+    }
+
     /// Whether Home Assistant's automatic retention counts this backup.
     pub fn is_automatic(&self) -> bool {
         self.fields.get("extra").and_then(|e| e.get("with_automatic_settings")).and_then(Value::as_bool).unwrap_or(false)

@@ -14,9 +14,9 @@ pub(crate) use unlock::missing_password;
 pub use unlock::{source, unlock};
 
 use crate::error::{Error, Result, escape};
-use crate::format::block::EntryKind;
+use crate::format::block::{BLOCK, EntryKind};
 use crate::format::manifest::{self, Manifest};
-use crate::format::outer::{self, Member};
+use crate::format::outer::{self, Member, RECORD};
 use crate::format::secure::Version;
 use crate::pipe::Input;
 
@@ -81,6 +81,13 @@ impl Backup {
     /// Bytes that a part takes in the file: header, data and padding.
     pub fn stored(&self, part: &Part) -> u64 {
         self.member(part).stored()
+    }
+
+    /// Bytes of the file that no member accounts for: what follows the end of the outer tar.
+    pub fn unaccounted(&self) -> u64 {
+        let members = self.members.last().map_or(0, Member::end);
+        let end = members.saturating_add(2 * BLOCK as u64).next_multiple_of(RECORD);
+        self.input.len().saturating_sub(end)
     }
 
     /// True when any part is encrypted.

@@ -74,6 +74,18 @@ impl Input {
         Ok(Arc::new(Self { stamp: Stamp::of(&meta), file, path: path.to_owned(), failed }))
     }
 
+    /// A stand-in that claims to have `len` bytes, for tests that never read it.
+    ///
+    /// # Errors
+    /// As [`Input::from_file`].
+    #[cfg(test)]
+    pub(crate) fn stand_in(len: u64) -> Result<Arc<Self>> {
+        let nothing = Path::new("/dev/null");
+        let file = File::open(nothing).map_err(|e| Error::input(e, "cannot open the stand-in"))?;
+        let meta = file.metadata().map_err(|e| Error::input(e, "cannot look at the stand-in"))?;
+        Ok(Arc::new(Self { stamp: Stamp { size: len, ..Stamp::of(&meta) }, file, path: nothing.to_owned() }))
+    }
+
     /// Where it was opened.
     pub fn path(&self) -> &Path {
         &self.path

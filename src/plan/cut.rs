@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::selector::{Selector, is_recorder_file};
+use super::Request;
+use super::guard::Guard;
+use super::selector::is_recorder_file;
 use crate::error::{Error, Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
-use crate::rules::NeverList;
 use crate::survey::{PartSurvey, config_path};
 
 /// Why an entry goes: the index of the reason that took it.
@@ -68,24 +69,22 @@ impl Cut {
 
 /// Who decides about the entries of a part.
 pub(super) struct Judges<'a> {
-    /// What the user leaves out; reason `n` is the `n`th.
-    pub drops: &'a [Selector],
-    /// What the user keeps; wins over everything.
-    pub keeps: &'a [Selector],
-    /// Entries that the planner leaves out, with the reason of each.
-    pub picked: &'a HashMap<usize, Reason>,
-    /// What no glob takes unless it is typed out in full.
-    pub never: &'a NeverList,
+    /// What the user leaves out and keeps; reason `n` is the `n`th of the former.
+    pub request: &'a Request,
+    /// By entry: the reason for which the planner leaves it out.
+    pub picked: &'a [Option<Reason>],
+    /// What holds the user's globs back.
+    pub guard: &'a Guard<'a>,
 }
 
 impl Judges<'_> {
     fn verdict(&self, id: &str, path: &[u8], entry: usize) -> Option<Reason> {
         // The root of a component goes with the component or not at all.
-        if path.is_empty() || self.keeps.iter().any(|s| s.takes_path(id, path)) {
+        if path.is_empty() || self.request.keeps_path(id, path) {
             return None;
         }
-        let named = self.drops.iter().position(|s| s.takes_path(id, path) && !s.is_held_back(self.never, path));
-        named.and_then(|at| Reason::try_from(at).ok()).or_else(|| self.picked.get(&entry).copied())
+        let named = self.request.drops.iter().position(|s| s.takes_path(id, path) && self.guard.held_back(s, path).is_none());
+        named.and_then(|at| Reason::try_from(at).ok()).or_else(|| self.picked.get(entry).copied().flatten())
     }
 }
 
@@ -98,7 +97,7 @@ pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Ju
     let paths: Vec<Option<&[u8]>> = survey.entries.iter().map(|e| config_path(part.kind, version, &e.name)).collect();
     let verdicts = paths.iter().enumerate().map(|(at, path)| judges.verdict(&part.id, (*path)?, at)).collect();
     let mut cut = Cut { verdicts, ..Cut::default() };
-    together(&part.id, &paths, judges.keeps, &mut cut.verdicts);
+    together(&part.id, &paths, judges.request, &mut cut.verdicts);
     keep_directories_of_kept(&paths, &mut cut.verdicts);
     super::links::promote(survey, &mut cut).map_err(|e| e.in_part(part.id.clone()))?;
     Ok(cut)
@@ -107,22 +106,27 @@ pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Ju
 /// Files that are worthless or harmful without each other: the recorder's
 /// database with its log, and MariaDB's directory, which it fills anew only when
 /// it is absent altogether.
-fn together(id: &str, paths: &[Option<&[u8]>], keeps: &[Selector], verdicts: &mut [Option<Reason>]) {
+fn together(id: &str, paths: &[Option<&[u8]>], request: &Request, verdicts: &mut [Option<Reason>]) {
     let is_group: fn(&[u8]) -> bool = match id {
         "homeassistant" => is_recorder_file,
-        "addon:core_mariadb" => |path| path == b"data/databases" || path.starts_with(b"data/databases/"),
+        "addon:core_mariadb" => is_mariadb_file,
         _ => return,
     };
     let members: Vec<usize> = paths.iter().enumerate().filter(|(_, p)| p.is_some_and(is_group)).map(|(at, _)| at).collect();
     let Some(reason) = members.iter().find_map(|&at| verdicts.get(at).copied().flatten()) else { return };
     // What the user wants to keep of a group keeps all of it.
-    let kept = |at: &usize| paths.get(*at).copied().flatten().is_some_and(|path| keeps.iter().any(|s| s.takes_path(id, path)));
+    let kept = |at: &usize| paths.get(*at).copied().flatten().is_some_and(|path| request.keeps_path(id, path));
     let verdict = if members.iter().any(kept) { None } else { Some(reason) };
     for at in members {
         if let Some(slot) = verdicts.get_mut(at) {
             *slot = verdict;
         }
     }
+}
+
+/// MariaDB's databases: they go or stay together, with their directory.
+pub(super) fn is_mariadb_file(path: &[u8]) -> bool {
+    path.strip_prefix(b"data/databases").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// A directory stays when anything in it does.

@@ -1,34 +1,89 @@
 //! The plan for a given set of things to leave out.
 
-use std::collections::HashMap;
-
-use super::cut::{self, Judges, Reason};
-use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit, Wrapping, drops, predict, wrapping};
-use crate::error::{Error, Kind, Result};
+use super::cut::{self, Cut, Judges, Reason};
+use super::guard::{self, Guard};
+use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit, Wrapping, predict, reasons, rows, wrapping};
+use crate::error::{Result, escape};
 use crate::format::manifest::Changes;
 use crate::format::secure::Version;
 use crate::open::Backup;
-use crate::rules::NeverList;
 use crate::survey::PartSurvey;
 
-/// Leaves out what the user named and these units.
+/// What is done with each part, and how large that makes the copy.
+pub(super) struct Draft {
+    actions: Vec<Action>,
+    target: Target,
+    changes: Changes,
+    /// By part: bytes that it takes in the copy.
+    pub predicted: Vec<u64>,
+    /// Bytes of the copy before its last record is filled up.
+    pub exact_size: u64,
+}
+
+/// Leaves out what the user named and these units, and weighs the result.
+pub(super) fn draft(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Draft> {
+    let mut actions = (0..backup.parts.len()).map(|at| action(backup, surveys, request, units, at)).collect::<Result<Vec<_>>>()?;
+    let cuts = actions.iter().any(|a| matches!(a, Action::Cut(_)));
+    let target = wrapping::target(backup, request.wrapping, request.has_key, cuts)?;
+    let idle = actions.iter().all(|a| *a == Action::Copy);
+    // A backup that is protected already is not converted for its own sake.
+    let wanted = !idle || request.wrapping != Wrapping::AsIs || !backup.is_protected();
+    let able = request.has_key || target == Target::Plain && !backup.is_protected();
+    if wanted && able {
+        rewrap(backup, &target, &mut actions);
+    }
+    let changes = changes(backup, surveys, &actions, &target);
+    let survey = |at: usize| surveys.iter().find(|s| s.part == at);
+    let predicted: Vec<u64> = actions.iter().enumerate().map(|(at, a)| predict::part(backup, at, a, survey(at), &target)).collect();
+    let exact_size = predict::exact(backup, &predicted, &changes)?;
+    Ok(Draft { actions, target, changes, predicted, exact_size })
+}
+
+/// The same with all that the user wants to know about it.
 pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Plan> {
-    let actions = (0..backup.parts.len()).map(|at| action(backup, surveys, request, units, at)).collect::<Result<Vec<_>>>()?;
-    finish(backup, surveys, request, units, actions)
+    let Draft { actions, target, changes, predicted, exact_size } = draft(backup, surveys, request, units)?;
+    let why = |at: usize, action: &Action| reasons::why(action, backup, at, request, units);
+    let planned = actions.into_iter().zip(predicted).enumerate();
+    let parts: Vec<PartPlan> = planned.map(|(at, (action, predicted))| PartPlan { why: why(at, &action), action, predicted }).collect();
+    let predicted_size = predict::padded(exact_size);
+    let mut plan = Plan {
+        outcome: outcome(backup, request, &parts, predicted_size),
+        notes: notes(backup, surveys, request, &changes, &parts)?,
+        parts,
+        drops: Vec::new(),
+        units: units.to_vec(),
+        changes,
+        target,
+        limit: request.limit,
+        predicted_size,
+        ways_out: Vec::new(),
+    };
+    plan.drops = rows::rows(backup, surveys, request, &plan);
+    Ok(plan)
+}
+
+fn outcome(backup: &Backup, request: &Request, parts: &[PartPlan], predicted_size: u64) -> Outcome {
+    let idle = parts.iter().all(|p| p.action == Action::Copy);
+    // A copy that leaves nothing out is rid of bytes that belong to nothing all the same.
+    let changes = !idle || predicted_size < backup.input.len();
+    match () {
+        () if idle && backup.input.len() <= request.limit => Outcome::AlreadyFits,
+        () if predicted_size <= request.target_size() && changes => Outcome::Fits,
+        () => Outcome::CannotFit,
+    }
 }
 
 fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit], at: usize) -> Result<Action> {
     let part = &backup.parts[at];
-    if request.keeps.iter().any(|s| s.takes_component(&part.id)) {
+    if request.keeps_component(&part.id) {
         return Ok(Action::Copy);
     }
     if units.iter().any(|u| u.part == at && u.is_whole()) {
         return Ok(Action::Drop);
     }
-    let dropped = request.drops.iter().any(|s| s.takes_component(&part.id));
-    let keeps_some = request.keeps.iter().any(|s| s.looks_into(&part.id));
+    let dropped = request.drops_component(&part.id);
     match surveys.iter().find(|s| s.part == at) {
-        _ if dropped && !keeps_some => Ok(Action::Drop),
+        _ if dropped && !request.keeps_within(&part.id) => Ok(Action::Drop),
         Some(survey) => cut_or_copy(backup, at, survey, request, units),
         None if dropped => Ok(Action::Drop),
         None => Ok(Action::Copy),
@@ -37,9 +92,8 @@ fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[U
 
 fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Request, units: &[Unit]) -> Result<Action> {
     let part = &backup.parts[at];
-    let never = NeverList::new(&request.catalogue, &part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
-    let picked = picked(at, units, request.drops.len());
-    let judges = Judges { drops: &request.drops, keeps: &request.keeps, picked: &picked, never: &never };
+    let picked = picked(at, survey, units, request.drops.len());
+    let judges = Judges { request, picked: &picked, guard: &Guard::new(backup, part, request)? };
     let cut = cut::cut(backup, part, survey, &judges)?;
     Ok(if cut.is_empty() {
         Action::Copy
@@ -51,43 +105,17 @@ fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Reques
 }
 
 /// The entries of a part's units; their reasons come after those of the selectors.
-fn picked(part: usize, units: &[Unit], selectors: usize) -> HashMap<usize, Reason> {
-    let mut picked = HashMap::new();
+fn picked(part: usize, survey: &PartSurvey, units: &[Unit], selectors: usize) -> Vec<Option<Reason>> {
+    let mut picked = Vec::new();
     for (at, unit) in units.iter().enumerate().filter(|(_, u)| u.part == part) {
-        let Ok(reason) = Reason::try_from(selectors + at) else { continue };
-        picked.extend(unit.entries.iter().map(|&entry| (entry, reason)));
+        picked.resize(survey.entries.len(), None);
+        for &entry in unit.entries.iter() {
+            if let Some(slot) = picked.get_mut(entry) {
+                *slot = Reason::try_from(selectors + at).ok();
+            }
+        }
     }
     picked
-}
-
-fn finish(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit], mut actions: Vec<Action>) -> Result<Plan> {
-    let cuts = actions.iter().any(|a| matches!(a, Action::Cut(_)));
-    let target = wrapping::target(backup, request.wrapping, request.has_key, cuts)?;
-    let idle = actions.iter().all(|a| *a == Action::Copy);
-    // A backup that is protected already is not converted for its own sake.
-    let wanted = !idle || request.wrapping != Wrapping::AsIs || !backup.is_protected();
-    let able = request.has_key || target == Target::Plain && !backup.is_protected();
-    if wanted && able {
-        rewrap(backup, &target, &mut actions);
-    }
-    let changes = changes(backup, surveys, &actions, &target);
-    let plan_part = |(at, action): (usize, Action)| {
-        let survey = surveys.iter().find(|s| s.part == at);
-        let predicted = predict::part(backup, at, &action, survey, &target);
-        PartPlan { why: drops::why(&action, backup, at, request, units), action, predicted }
-    };
-    let parts: Vec<PartPlan> = actions.into_iter().enumerate().map(plan_part).collect();
-    let predicted_size = predict::total(backup, &parts, &changes)?;
-    let idle = parts.iter().all(|p| p.action == Action::Copy);
-    let outcome = match () {
-        () if idle && backup.input.len() <= request.limit => Outcome::AlreadyFits,
-        () if predicted_size <= request.target_size() && !idle => Outcome::Fits,
-        () => Outcome::CannotFit,
-    };
-    let notes = notes(backup, surveys, request, &changes, &parts);
-    let drops = drops::rows(backup, surveys, request, units, &parts);
-    let limit = request.limit;
-    Ok(Plan { parts, drops, units: units.to_vec(), changes, target, limit, predicted_size, outcome, ways_out: Vec::new(), notes })
 }
 
 /// Every kept part must be wrapped alike.
@@ -98,7 +126,7 @@ fn rewrap(backup: &Backup, target: &Target, actions: &mut [Action]) {
         }
         // The trailer of v1's gzip streams is not one that others read.
         let broken = part.version() == Some(Version::V1) && part.compressed;
-        *action = if broken { Action::Cut(cut::Cut::default()) } else { Action::Rewrap };
+        *action = if broken { Action::Cut(Cut::default()) } else { Action::Rewrap };
     }
 }
 
@@ -118,12 +146,15 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], actions: &[Action], target: 
     Changes { slug: "00000000".into(), without, partial, without_database, protected }
 }
 
-fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &Changes, parts: &[PartPlan]) -> Vec<String> {
+fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &Changes, parts: &[PartPlan]) -> Result<Vec<String>> {
     let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.warnings.iter().cloned()).collect();
-    for selector in request.drops.iter().filter(|s| !drops::took_something(s, backup, surveys, parts)) {
-        notes.push(format!("Nothing in this backup matches --drop {}.", crate::error::escape(selector.text().as_bytes())));
+    let held = guard::notes(backup, surveys, request)?;
+    for (at, selector) in request.drops.iter().enumerate() {
+        if !held.iter().any(|(of, _)| *of == at) && !reasons::took_something(selector, backup, surveys, parts) {
+            notes.push(format!("Nothing in this backup matches --drop {}.", escape(selector.text().as_bytes())));
+        }
     }
-    notes.extend(drops::held_back(backup, surveys, request));
+    notes.extend(held.into_iter().map(|(_, note)| note));
     if !changes.protected {
         notes.push("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. Give a key to encrypt it.".into());
     }
@@ -133,5 +164,5 @@ fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &C
     if !request.has_key && backup.version() == Some(Version::V1) {
         notes.push("The parts stay in SecureTar v1; with the key they would become v2.".into());
     }
-    notes
+    Ok(notes)
 }

@@ -2,20 +2,28 @@
 //! large the copy will be.
 
 pub mod choose;
+mod conditions;
 pub mod cut;
 mod decide;
-mod drops;
 pub mod explain;
+mod guard;
 mod links;
 mod predict;
 pub mod propose;
+mod reach;
+mod reasons;
+mod request;
+mod rows;
 pub mod selector;
+#[cfg(test)]
+mod tests;
 mod units;
 mod ways;
 pub mod wrapping;
 
 pub use cut::Cut;
-pub use drops::DropRow;
+pub use request::Request;
+pub use rows::{DropRow, effect};
 pub use selector::Selector;
 pub use units::{Unit, builtin_catalogue};
 pub use ways::WayOut;
@@ -24,67 +32,7 @@ pub use wrapping::{Target, Wrapping};
 use crate::error::Result;
 use crate::format::manifest::Changes;
 use crate::open::Backup;
-use crate::rules::{Catalogue, Class};
 use crate::survey::PartSurvey;
-
-/// What the user wants.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// What to leave out, as named.
-    pub drops: Vec<Selector>,
-    /// What to keep all the same; wins over everything else.
-    pub keeps: Vec<Selector>,
-    /// The copy must not be larger, in bytes.
-    pub limit: u64,
-    /// How the copy is encrypted.
-    pub wrapping: Wrapping,
-    /// Whether there is a key.
-    pub has_key: bool,
-    /// The rules, and what no rule may take.
-    pub catalogue: Catalogue,
-    /// Classes that may go besides the free ones.
-    pub allow: Vec<Class>,
-    /// Single units that may go besides, by component and rule (`None`: the whole part).
-    pub consent: Vec<(String, Option<String>)>,
-    /// Leave out all that may go, even if less would be enough.
-    pub thorough: bool,
-    /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by them.
-    pub margin: u64,
-}
-
-impl Request {
-    /// A request for nothing but to fit the limit.
-    ///
-    /// # Errors
-    /// `Internal`, when the built-in catalogue is broken.
-    pub fn new(limit: u64) -> Result<Self> {
-        Ok(Self {
-            drops: Vec::new(),
-            keeps: Vec::new(),
-            limit,
-            wrapping: Wrapping::AsIs,
-            has_key: false,
-            catalogue: builtin_catalogue()?,
-            allow: Vec::new(),
-            consent: Vec::new(),
-            thorough: false,
-            margin: 0,
-        })
-    }
-
-    fn class_may_go(&self, class: Class) -> bool {
-        class.is_free() || self.allow.contains(&class)
-    }
-
-    fn may_go(&self, backup: &Backup, unit: &Unit) -> bool {
-        self.class_may_go(unit.class()) || self.consent.contains(&unit.key(backup))
-    }
-
-    /// What the plan aims at, in bytes.
-    fn target_size(&self) -> u64 {
-        self.limit.saturating_sub(self.margin)
-    }
-}
 
 /// What happens to one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,16 +109,14 @@ pub struct Plan {
 /// The parts that have to be surveyed before [`make`] can decide about what the
 /// user named. To let the planner choose, survey all that can be read.
 pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
-    (0..backup.parts.len())
-        .filter(|&at| {
-            let part = &backup.parts[at];
-            let dropped_whole = request.drops.iter().any(|s| s.takes_component(&part.id));
-            let kept_whole = request.keeps.iter().any(|s| s.takes_component(&part.id));
-            let into = request.drops.iter().any(|s| s.looks_into(&part.id));
-            let out_of = dropped_whole && request.keeps.iter().any(|s| s.looks_into(&part.id));
-            part.layer.is_some() && !kept_whole && (out_of || into && !dropped_whole)
-        })
-        .collect()
+    let wanted = |at: &usize| {
+        let part = &backup.parts[*at];
+        let dropped_whole = request.drops_component(&part.id);
+        let out_of = dropped_whole && request.keeps_within(&part.id);
+        let into = request.drops_within(&part.id) && !dropped_whole;
+        part.layer.is_some() && !request.keeps_component(&part.id) && (out_of || into)
+    };
+    (0..backup.parts.len()).filter(wanted).collect()
 }
 
 /// Makes the plan. `surveys` holds the parts that [`to_survey`] named and any
@@ -184,55 +130,31 @@ pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
 /// for links that cannot be kept intact.
 pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Plan> {
     let named = decide::plan(backup, surveys, request, &[])?;
-    let fits = named.predicted_size <= request.target_size();
-    if fits && !request.thorough {
-        return Ok(named);
-    }
     let units = units::find(backup, surveys, request, &named)?;
-    let allowed: Vec<Unit> = units.iter().filter(|u| request.may_go(backup, u)).cloned().collect();
-    let mut plan = if request.thorough {
-        let all: Vec<Unit> = allowed.iter().filter(|u| !u.is_whole()).cloned().collect();
-        decide::plan(backup, surveys, request, &all)?
-    } else {
-        named.clone()
-    };
-    if plan.predicted_size > request.target_size() {
-        plan = enough(backup, surveys, request, &named, &allowed)?;
-    }
+    let fits = named.predicted_size <= request.target_size();
+    let mut plan =
+        if fits && !request.thorough { named } else { reach::enough(backup, surveys, request, &units::allowed(backup, request, &units))? };
     if plan.outcome == Outcome::CannotFit {
-        plan.ways_out = ways::out(backup, surveys, request, &named, &units)?;
+        plan.ways_out = ways::out(backup, surveys, request, &units)?;
     }
+    reasons::of_what_stays(&mut plan, backup, surveys, request, &units);
     Ok(plan)
 }
 
-/// Everything that could be left out besides what the user named, the largest first.
+/// Everything that could be left out besides what the user named, the largest gain
+/// first. A whole part gains what it frees beyond the finds in it.
 ///
 /// # Errors
 /// As [`make`].
 pub fn candidates(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Vec<Unit>> {
     let named = decide::plan(backup, surveys, request, &[])?;
-    let mut units = units::find(backup, surveys, request, &named)?;
-    units.sort_by_key(|u| std::cmp::Reverse(u.stored));
-    Ok(units)
-}
-
-/// How often a choice is corrected for what removing its units really saves.
-const ROUNDS: usize = 8;
-
-/// The plan with the fewest losses that fits, or with all that may go.
-fn enough(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan, units: &[Unit]) -> Result<Plan> {
-    let items: Vec<choose::Item> = units.iter().map(Unit::item).collect();
-    let mut need = named.predicted_size.saturating_sub(request.target_size());
-    for _ in 0..ROUNDS {
-        let choice = choose::choose(&items, need);
-        let picked: Vec<Unit> = choice.picks.iter().filter_map(|&at| units.get(at).cloned()).collect();
-        let plan = decide::plan(backup, surveys, request, &picked)?;
-        let over = plan.predicted_size.saturating_sub(request.target_size());
-        if over == 0 || choice.missing > 0 {
-            return Ok(plan);
-        }
-        // Padding, promoted links and folders that stay save less than their units.
-        need = need.saturating_add(over);
-    }
-    decide::plan(backup, surveys, request, units)
+    let units = units::find(backup, surveys, request, &named)?;
+    let inside = |part: usize| -> u64 { units.iter().filter(|u| u.part == part && u.rule.is_some()).map(|u| u.stored).sum() };
+    let mut ranked: Vec<(u64, Unit)> = units
+        .iter()
+        .map(|unit| if unit.rule.is_some() { unit.stored } else { unit.stored.saturating_sub(inside(unit.part)) })
+        .zip(units.iter().cloned())
+        .collect();
+    ranked.sort_by_key(|(gain, _)| std::cmp::Reverse(*gain));
+    Ok(ranked.into_iter().map(|(_, unit)| unit).collect())
 }

@@ -1,6 +1,6 @@
 //! How large the copy will be.
 
-use super::{Action, Cut, PartPlan, Target};
+use super::{Action, Cut, Target};
 use crate::error::Result;
 use crate::format::block::padding;
 use crate::format::manifest::Changes;
@@ -54,8 +54,19 @@ fn cut_stream(part: &Part, survey: &PartSurvey, cut: &Cut) -> u64 {
     (kept + END).next_multiple_of(RECORD)
 }
 
-/// Bytes of the whole copy.
-pub(super) fn total(backup: &Backup, parts: &[PartPlan], changes: &Changes) -> Result<u64> {
+/// Bytes of a file whose last record is full.
+pub(super) fn padded(exact: u64) -> u64 {
+    exact.next_multiple_of(RECORD)
+}
+
+/// The most that a copy may have before it is padded to whole records, in order not to
+/// be larger than `limit` afterwards.
+pub(super) fn unpadded(limit: u64) -> u64 {
+    limit - limit % RECORD
+}
+
+/// Bytes of the whole copy before its last record is filled up.
+pub(super) fn exact(backup: &Backup, parts: &[u64], changes: &Changes) -> Result<u64> {
     let text = backup.manifest.changed(changes)?.to_bytes()?.len() as u64;
     let manifest = backup.members.get(backup.manifest_member).map_or(0, |m| member_with(m, text));
     let others: u64 = (0..backup.members.len())
@@ -63,6 +74,5 @@ pub(super) fn total(backup: &Backup, parts: &[PartPlan], changes: &Changes) -> R
         .filter_map(|at| backup.members.get(at))
         .map(Member::stored)
         .sum();
-    let sum = parts.iter().map(|p| p.predicted).sum::<u64>() + manifest + others + END;
-    Ok(sum.next_multiple_of(RECORD))
+    Ok(parts.iter().sum::<u64>() + manifest + others + END)
 }

@@ -36,6 +36,14 @@ impl Selector {
         Ok(Self { text: text.to_owned(), what })
     }
 
+    /// The selector that takes one component as a whole.
+    ///
+    /// # Errors
+    /// None, for the id of a part.
+    pub(super) fn component(id: &str) -> Result<Self> {
+        Ok(Self { text: id.to_owned(), what: What::Component(exact(id)?) })
+    }
+
     /// As the user wrote it.
     pub fn text(&self) -> &str {
         &self.text
@@ -110,16 +118,24 @@ fn usage(text: &str, why: &str) -> Error {
 }
 
 impl Selector {
-    /// True when the never-drop list protects a path from this selector: only a
-    /// path typed out in full may take what nobody can replace.
-    pub fn is_held_back(&self, never: &NeverList, path: &[u8]) -> bool {
+    /// True when neither the component nor the path is a glob: only then does it take
+    /// what nobody can replace.
+    pub fn is_typed_in_full(&self) -> bool {
+        let full = |glob: &GlobMatcher| typed_in_full(glob.glob().glob());
         match &self.what {
-            What::Path { path: glob, .. } => {
-                let text = glob.glob().glob();
-                !typed_in_full(text) && never.reason_when(path, Taking::by_glob(text)).is_some()
-            }
-            What::Component(_) | What::Database => false,
+            What::Component(component) => full(component),
+            What::Path { component, path } => full(component) && full(path),
+            What::Database => true,
         }
+    }
+
+    /// Why the never-drop list protects a path from this selector.
+    pub fn held_back<'a>(&self, never: &'a NeverList, path: &[u8]) -> Option<&'a str> {
+        let taking = match &self.what {
+            What::Path { path, .. } => Taking::by_glob(path.glob().glob()),
+            What::Component(_) | What::Database => Taking::Folder,
+        };
+        if self.is_typed_in_full() { None } else { never.reason_when(path, taking) }
     }
 }
 
@@ -181,6 +197,16 @@ mod tests {
         }
         for file in ["home-assistant_v2.db.corrupt.1", "sub/home-assistant_v2.db", "zigbee.db"] {
             assert!(!takes("database", "homeassistant", file), "{file} was taken for the recorder");
+        }
+    }
+
+    #[test]
+    fn only_a_selector_without_any_glob_is_typed_in_full() {
+        for text in ["media", "addon:core_x", "homeassistant:.storage/auth", "addon:core_x:data/options.json", "database"] {
+            assert!(Selector::parse(text).unwrap().is_typed_in_full(), "{text}");
+        }
+        for text in ["addon:*", "addon:core_?:data", "addon:*:data/options.json", "homeassistant:*.yaml", "addon:{a,b}"] {
+            assert!(!Selector::parse(text).unwrap().is_typed_in_full(), "{text}");
         }
     }
 

@@ -2,38 +2,51 @@
 //! themselves as a last resort.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::choose::Item;
+use super::conditions::Conditions;
 use super::cut::Cut;
 use super::{Action, Plan, Request};
 use crate::error::{Error, Kind, Result};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
-use crate::rules::{Catalogue, Class, Condition, Matcher, Rule, RuleIndex, belongs_to_database, image_tar_allowed, slug_prefix};
-use crate::survey::{Entry, PartSurvey, config_path};
+use crate::rules::{Catalogue, Class, Condition, Matcher, Rule, RuleIndex};
+use crate::survey::{PartSurvey, config_path};
 
 /// The tier of whole folders and add-ons, after every class.
 const WHOLE: u8 = 5;
+
+/// So many backups inside one part can be decided about one by one; all smaller ones
+/// go or stay together.
+const NESTED_APART: usize = 50;
 
 /// Something that is left out together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// Index of the part.
     pub part: usize,
-    /// The rule that found it; `None` for a whole part.
+    /// The rule that found it; `None` for a whole part that is more than rules know.
     pub rule: Option<Rule>,
     /// Indices of its entries in the part's survey, rising; empty for a whole part.
-    pub entries: Vec<usize>,
+    pub entries: Arc<[usize]>,
     /// Compressed bytes that it takes.
     pub stored: u64,
     /// How many of its entries are no directories.
     pub files: u64,
+    /// The finds of which a whole folder consists, the one that decides about it first.
+    pub pieces: Vec<Self>,
 }
 
 impl Unit {
+    fn whole(backup: &Backup, part: usize) -> Self {
+        let stored = backup.parts.get(part).map_or(0, |p| backup.stored(p));
+        Self { part, rule: None, entries: Arc::default(), stored, files: 0, pieces: Vec::new() }
+    }
+
     /// True for a part as a whole.
     pub fn is_whole(&self) -> bool {
-        self.rule.is_none()
+        self.rule.is_none() || !self.pieces.is_empty()
     }
 
     /// The class whose consent it needs; whole parts need that for user data.
@@ -45,6 +58,12 @@ impl Unit {
     pub fn key(&self, backup: &Backup) -> (String, Option<String>) {
         let component = backup.parts.get(self.part).map_or_else(String::new, |p| p.id.clone());
         (component, self.rule.as_ref().map(|r| r.id.clone()))
+    }
+
+    /// The finds that it consists of: itself, unless it is a whole folder of several.
+    pub(super) fn finds(&self) -> impl Iterator<Item = &Self> {
+        let own = self.pieces.is_empty() && self.rule.is_some();
+        own.then_some(self).into_iter().chain(&self.pieces)
     }
 
     /// As the planner sees it.
@@ -61,98 +80,157 @@ impl Unit {
 pub(super) fn find(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan) -> Result<Vec<Unit>> {
     let mut units = Vec::new();
     let actions = || named.parts.iter().map(|p| &p.action);
-    let local_kept = backup.parts.iter().zip(actions()).any(|(p, a)| p.id == "addons/local" && *a == Action::Copy);
     for (at, (part, action)) in backup.parts.iter().zip(actions()).enumerate() {
         if let (Some(survey), Action::Copy | Action::Rewrap | Action::Cut(_)) = (surveys.iter().find(|s| s.part == at), action) {
             let cut = if let Action::Cut(cut) = action { Some(cut) } else { None };
-            let finder = Finder { backup, part, at, survey, request, cut, local_kept };
+            let finder = Finder { conditions: Conditions { backup, part, request, survey }, at, cut };
             units.extend(finder.find()?);
         }
     }
-    let image_of_local = units.iter().any(|u| backup.parts[u.part].id.starts_with("addon:local_") && is_image(u));
-    for (at, part) in backup.parts.iter().enumerate() {
-        let needed = image_of_local && part.id == "addons/local";
-        if matches!(named.parts.get(at).map(|p| &p.action), Some(Action::Copy | Action::Rewrap)) && may_go_whole(part, request) && !needed {
-            units.push(Unit { part: at, rule: None, entries: Vec::new(), stored: backup.stored(part), files: 0 });
-        }
-    }
+    spare_local_source(backup, named, &mut units);
+    let wholes = wholes(backup, surveys, request, named, &units);
+    // A piece that decides about its whole folder is no choice of its own any more.
+    let decides = |unit: &Unit| wholes.iter().any(|w| w.pieces.first() == Some(unit));
+    units.retain(|unit| !decides(unit));
+    units.extend(wholes);
     Ok(units)
+}
+
+/// Those of the units that may go. Where a whole folder may go because of what it
+/// holds, it need not be given up as a folder.
+pub(super) fn allowed(backup: &Backup, request: &Request, units: &[Unit]) -> Vec<Unit> {
+    let may = |unit: &&Unit| request.may_go(backup, unit);
+    let known: HashSet<usize> = units.iter().filter(may).filter(|u| !u.pieces.is_empty()).map(|u| u.part).collect();
+    units.iter().filter(may).filter(|u| u.rule.is_some() || !known.contains(&u.part)).cloned().collect()
+}
+
+/// The source of local add-ons must stay whole where an image is to be built from it.
+fn spare_local_source(backup: &Backup, named: &Plan, units: &mut Vec<Unit>) {
+    let part = |unit: &Unit| backup.parts.get(unit.part).map_or("", |p| p.id.as_str());
+    let planned = units.iter().any(|u| is_image(u) && part(u).starts_with("addon:local_"));
+    if planned || builds_local_image(backup, named) {
+        units.retain(|unit| part(unit) != "addons/local");
+    }
 }
 
 fn is_image(unit: &Unit) -> bool {
     unit.rule.as_ref().is_some_and(|rule| rule.condition == Condition::ImageTar)
 }
 
+/// Whether the user drops the image of a local add-on.
+fn builds_local_image(backup: &Backup, named: &Plan) -> bool {
+    let images = named.drops.iter().filter(|row| row.component.starts_with("addon:local_"));
+    images.into_iter().any(|row| row.effect == crate::rules::Effect::ImageTar) && backup.parts.iter().any(|p| p.id == "addons/local")
+}
+
+/// The parts that can go as a whole: folders whose contents rules know through and
+/// through, and all others of which something could be spared.
+fn wholes(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan, units: &[Unit]) -> Vec<Unit> {
+    let image_of_local =
+        units.iter().any(|u| is_image(u) && backup.parts[u.part].id.starts_with("addon:local_")) || builds_local_image(backup, named);
+    let mut wholes = Vec::new();
+    for (at, part) in backup.parts.iter().enumerate() {
+        let needed = image_of_local && part.id == "addons/local";
+        let untouched = matches!(named.parts.get(at).map(|p| &p.action), Some(Action::Copy | Action::Rewrap));
+        if !untouched || needed || !may_go_whole(part, request) {
+            continue;
+        }
+        let whole = Unit::whole(backup, at);
+        if let Some(survey) = surveys.iter().find(|s| s.part == at) {
+            wholes.extend(known_through(part, survey, units, &whole));
+        }
+        wholes.push(whole);
+    }
+    wholes
+}
+
+/// A folder as a unit of the rule that found the most precious thing in it, when all
+/// else in it may go anyway.
+///
+/// A restore leaves the live folder alone when it is missing as a whole, but empties it
+/// first when a part is missing: so the whole is better, and loses nothing that counts.
+fn known_through(part: &Part, survey: &PartSurvey, units: &[Unit], whole: &Unit) -> Option<Unit> {
+    let mut pieces: Vec<Unit> = units.iter().filter(|u| u.part == whole.part).cloned().collect();
+    pieces.sort_by_key(|u| std::cmp::Reverse(u.class()));
+    let (first, rest) = pieces.split_first()?;
+    let free = rest.iter().all(|u| u.class().is_free() && u.class() < first.class());
+    let files = survey.entries.iter().filter(|e| e.kind != EntryKind::Directory).count() as u64;
+    let all = pieces.iter().map(|u| u.files).sum::<u64>() == files;
+    let rule = first.rule.clone();
+    (part.kind == ComponentKind::Folder && free && all).then(|| Unit { rule, files, pieces, ..whole.clone() })
+}
+
 /// Never the configuration, the certificates, what the system needs, what cannot
 /// be replaced, or what the user wants to keep something of.
 fn may_go_whole(part: &Part, request: &Request) -> bool {
     let kind = part.kind == ComponentKind::Addon || part.kind == ComponentKind::Folder;
-    let wanted = request.keeps.iter().any(|s| s.takes_component(&part.id) || s.looks_into(&part.id));
+    let wanted = request.keeps_component(&part.id) || request.keeps_within(&part.id);
     kind && !wanted && request.catalogue.irreplaceable(&part.id).is_none()
 }
 
 struct Finder<'a> {
-    backup: &'a Backup,
-    part: &'a Part,
+    conditions: Conditions<'a>,
     at: usize,
-    survey: &'a PartSurvey,
-    request: &'a Request,
     /// What the user named in this part, if anything.
     cut: Option<&'a Cut>,
-    local_kept: bool,
+}
+
+/// What belongs to one unit: the finds of a rule, or one backup of its finds.
+type Key = (RuleIndex, usize);
+
+/// A unit while it grows.
+#[derive(Default)]
+struct Find {
+    entries: Vec<usize>,
+    stored: u64,
+    files: u64,
 }
 
 impl Finder<'_> {
     fn find(&self) -> Result<Vec<Unit>> {
-        let catalogue = &self.request.catalogue;
-        let matcher = Matcher::new(catalogue, &self.part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        let Conditions { backup, part, request, survey } = self.conditions;
+        let matcher = Matcher::new(&request.catalogue, &part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
         if matcher.is_empty() {
             return Ok(Vec::new());
         }
-        let mut units: BTreeMap<(RuleIndex, usize), Unit> = BTreeMap::new();
+        let apart = self.apart();
+        let mut finds: BTreeMap<Key, Find> = BTreeMap::new();
         let mut wanted = HashSet::new();
-        for (index, entry) in self.survey.entries.iter().enumerate() {
-            let Some(path) = config_path(self.part.kind, self.backup.manifest.version(), &entry.name) else { continue };
-            let accept = |rule| catalogue.rule(rule).is_some_and(|rule| self.applies(rule, path, entry));
+        for (index, entry) in survey.entries.iter().enumerate() {
+            let Some(path) = config_path(part.kind, backup.manifest.version(), &entry.name) else { continue };
+            let accept = |rule| request.catalogue.rule(rule).is_some_and(|rule| self.conditions.unmet(rule, path, entry).is_none());
             let Some(found) = matcher.rule_where(path, entry.kind == EntryKind::Directory, accept) else { continue };
-            let Some(rule) = catalogue.rule(found) else { continue };
+            let Some(rule) = request.catalogue.rule(found) else { continue };
             if self.cut.is_some_and(|cut| cut.verdicts.get(index).copied().flatten().is_some()) {
                 continue;
             }
-            if self.request.keeps.iter().any(|s| s.takes_path(&self.part.id, path)) {
+            if request.keeps_path(&part.id, path) {
                 wanted.insert(found);
                 continue;
             }
-            // Each backup inside the backup can be decided about on its own.
-            let own = if rule.condition == Condition::NestedBackup { index } else { 0 };
-            let unit = units.entry((found, own)).or_insert_with(|| self.empty(rule));
-            unit.entries.push(index);
-            unit.stored += entry.stored;
-            unit.files += u64::from(entry.kind != EntryKind::Directory);
+            let own = if rule.condition == Condition::NestedBackup && apart.contains(&index) { index } else { usize::MAX };
+            let find = finds.entry((found, own)).or_default();
+            find.entries.push(index);
+            find.stored += entry.stored;
+            find.files += u64::from(entry.kind != EntryKind::Directory);
         }
-        let broken = |rule: &RuleIndex, unit: &Unit| unit.rule.as_ref().is_some_and(|r| r.all_or_nothing) && wanted.contains(rule);
+        Ok(finds.into_iter().filter_map(|((rule, _), find)| self.unit(rule, find, wanted.contains(&rule))).collect())
+    }
+
+    fn unit(&self, rule: RuleIndex, find: Find, wanted: bool) -> Option<Unit> {
+        let rule = self.conditions.request.catalogue.rule(rule)?;
+        let Find { entries, stored, files } = find;
         // Empty folders are not worth a word.
-        let worth = |(key, unit): &((RuleIndex, usize), Unit)| unit.files > 0 && !broken(&key.0, unit);
-        Ok(units.into_iter().filter(worth).map(|(_, unit)| unit).collect())
+        let worth = files > 0 && !(rule.all_or_nothing && wanted);
+        worth.then(|| Unit { part: self.at, rule: Some(rule.clone()), entries: entries.into(), stored, files, pieces: Vec::new() })
     }
 
-    fn empty(&self, rule: &Rule) -> Unit {
-        Unit { part: self.at, rule: Some(rule.clone()), entries: Vec::new(), stored: 0, files: 0 }
-    }
-
-    fn applies(&self, rule: &Rule, path: &[u8], entry: &Entry) -> bool {
-        match rule.condition {
-            Condition::None | Condition::RecorderDatabase => true,
-            Condition::NestedBackup => entry.nested_backup,
-            Condition::RecorderUrl => self.survey.recorder.as_deref().is_some_and(|db| belongs_to_database(path, db)),
-            Condition::ImageTar => image_tar_allowed(self.part.list_name(), self.repository_listed(), self.local_kept).is_ok(),
-        }
-    }
-
-    fn repository_listed(&self) -> bool {
-        let slug = self.part.list_name();
-        let prefix = slug.split('_').next().unwrap_or_default();
-        self.backup.manifest.repositories().any(|url| slug_prefix(url) == prefix)
+    /// The largest backups inside the part.
+    fn apart(&self) -> HashSet<usize> {
+        let entries = self.conditions.survey.entries.iter().enumerate();
+        let mut nested: Vec<(usize, u64)> = entries.filter(|(_, e)| e.nested_backup).map(|(at, e)| (at, e.stored)).collect();
+        nested.sort_by_key(|&(_, stored)| std::cmp::Reverse(stored));
+        nested.into_iter().take(NESTED_APART).map(|(at, _)| at).collect()
     }
 }
 

@@ -1,10 +1,12 @@
 //! When a plan cannot fit: what the user could say, and what that would cost.
 
-use super::{Plan, Request, Unit, decide, enough, propose};
+use super::{DropRow, Outcome, Plan, Request, Selector, Unit, decide, predict, propose, reach, units};
 use crate::error::Result;
+use crate::format::block::BLOCK;
 use crate::open::Backup;
 use crate::report::words;
-use crate::rules::Class;
+use crate::rules::{Class, Condition};
+use crate::size;
 use crate::survey::PartSurvey;
 
 /// One way to make it fit.
@@ -12,57 +14,74 @@ use crate::survey::PartSurvey;
 pub struct WayOut {
     /// The options to add to the command.
     pub options: String,
-    /// What would be lost, one sentence each, beyond what may go anyway.
+    /// What would be lost and what a restore would do about it, one sentence or two each.
     pub lost: Vec<String>,
     /// The copy's size then, in bytes.
     pub predicted_size: u64,
 }
 
 /// Up to three ways: consent to history, consent to all that rules know, the
-/// smallest set of whole folders and add-ons.
-pub(super) fn out(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan, units: &[Unit]) -> Result<Vec<WayOut>> {
+/// smallest set of whole folders and add-ons. Each is planned as the command would be.
+pub(super) fn out(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Vec<WayOut>> {
     let mut ways: Vec<WayOut> = Vec::new();
     for classes in [&[Class::History][..], &[Class::History, Class::User]] {
-        if classes.iter().all(|c| request.class_may_go(*c)) {
+        let new: Vec<&str> = classes.iter().filter(|c| !request.class_may_go(**c)).map(|c| c.name()).collect();
+        if new.is_empty() {
             continue;
         }
-        let request = Request { allow: classes.to_vec(), ..request.clone() };
-        let allowed: Vec<Unit> = units.iter().filter(|u| request.may_go(backup, u)).cloned().collect();
-        let plan = enough(backup, surveys, &request, named, &allowed)?;
-        let names: Vec<&str> = classes.iter().map(|c| c.name()).collect();
-        let way = way(format!("--allow {}", names.join(",")), &plan, |u| !u.class().is_free());
-        if plan.predicted_size <= request.target_size() && !ways.iter().any(|w| w.lost == way.lost) {
-            ways.push(way);
-        }
+        let wider = Request { allow: classes.iter().chain(&request.allow).copied().collect(), ..request.clone() };
+        let plan = reach::enough(backup, surveys, &wider, &units::allowed(backup, &wider, units))?;
+        add(&mut ways, request, format!("--allow {}", new.join(",")), &plan);
     }
-    ways.extend(whole(backup, surveys, request, named, units)?);
+    if let Some((options, plan)) = whole(backup, surveys, request, units)? {
+        add(&mut ways, request, options, &plan);
+    }
     Ok(ways)
 }
 
-/// Whole parts on top of what may go anyway.
-fn whole(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan, units: &[Unit]) -> Result<Option<WayOut>> {
-    let mut picked: Vec<Unit> = units.iter().filter(|u| request.may_go(backup, u) && !u.is_whole()).cloned().collect();
-    let plan = decide::plan(backup, surveys, request, &picked)?;
-    let whole: Vec<&Unit> = units.iter().filter(|u| u.is_whole()).collect();
-    let left: Vec<u64> = whole.iter().map(|u| plan.parts.get(u.part).map_or(0, |p| p.predicted)).collect();
-    let need = plan.predicted_size.saturating_sub(request.target_size());
-    // The padding of the end may take up to a record of what is won.
-    let Some(chosen) = propose::smallest_cover(&left, need.saturating_add(crate::format::outer::RECORD)) else { return Ok(None) };
-    let parts: Vec<usize> = chosen.into_iter().filter_map(|at| whole.get(at).map(|u| u.part)).collect();
-    picked.retain(|u| !parts.contains(&u.part));
-    picked.extend(whole.into_iter().filter(|u| parts.contains(&u.part)).cloned());
-    let plan = decide::plan(backup, surveys, request, &picked)?;
-    if plan.predicted_size > request.target_size() || named.parts.is_empty() {
-        return Ok(None);
+fn add(ways: &mut Vec<WayOut>, request: &Request, options: String, plan: &Plan) {
+    let way = WayOut { options, lost: lost(request, plan), predicted_size: plan.predicted_size };
+    if plan.outcome == Outcome::Fits && !ways.iter().any(|w| w.lost == way.lost) {
+        ways.push(way);
     }
-    Ok(Some(way(words::drop_options(backup, &parts), &plan, Unit::is_whole)))
 }
 
-fn way(options: String, plan: &Plan, counts: impl Fn(&Unit) -> bool) -> WayOut {
-    let rows = plan.drops.iter().filter(|row| {
-        let whole = plan.units.iter().any(|u| counts(u) && u.rule.as_ref().map(|r| &r.id) == row.rule.as_ref());
-        whole && row.unit
-    });
-    let lost = rows.map(|row| format!("{} ({}): {}", row.title, crate::size::decimal(row.stored_bytes), row.lost)).collect();
-    WayOut { options, lost, predicted_size: plan.predicted_size }
+/// The fewest whole parts that are enough on top of what may go anyway.
+fn whole(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Option<(String, Plan)>> {
+    let mut free = units::allowed(backup, request, units);
+    free.retain(|u| u.rule.is_some());
+    let draft = decide::draft(backup, surveys, request, &free)?;
+    let wholes: Vec<&Unit> = units.iter().filter(|u| u.rule.is_none()).collect();
+    let left: Vec<u64> = wholes.iter().map(|u| draft.predicted.get(u.part).copied().unwrap_or(0)).collect();
+    let over = draft.exact_size.saturating_sub(predict::unpadded(request.target_size()));
+    // What the metadata say about the rest may take a block more.
+    let Some(chosen) = propose::smallest_cover(&left, over.saturating_add(BLOCK as u64)) else { return Ok(None) };
+    let parts: Vec<usize> = chosen.into_iter().filter_map(|at| wholes.get(at).map(|u| u.part)).collect();
+    let mut named = request.clone();
+    for &at in &parts {
+        named.drops.push(Selector::component(&backup.parts[at].id)?);
+    }
+    let source_goes = parts.iter().any(|&at| backup.parts[at].id == "addons/local");
+    let image_of_local = |u: &Unit| {
+        u.rule.as_ref().is_some_and(|r| r.condition == Condition::ImageTar) && backup.parts[u.part].id.starts_with("addon:local_")
+    };
+    free.retain(|u| !(parts.contains(&u.part) || source_goes && image_of_local(u)));
+    Ok(Some((words::drop_options(backup, &parts), reach::enough(backup, surveys, &named, &free)?)))
+}
+
+/// What is lost besides what the user named already: in full what somebody may miss,
+/// and the rest in one sum.
+fn lost(request: &Request, plan: &Plan) -> Vec<String> {
+    let named = |row: &DropRow| !row.unit && (row.files.is_some() || request.drops_component(&row.component));
+    let (free, asked): (Vec<&DropRow>, Vec<&DropRow>) = plan.drops.iter().partition(|row| row.is_free());
+    let mut lost: Vec<String> = asked.iter().filter(|row| !named(row)).map(|row| sentence(row)).collect();
+    let sum: u64 = free.iter().map(|row| row.stored_bytes).sum();
+    if sum > 0 {
+        lost.push(format!("And caches, logs and old backups that may go anyway ({}).", size::decimal(sum)));
+    }
+    lost
+}
+
+fn sentence(row: &DropRow) -> String {
+    format!("{} ({}): {} {}", row.title, size::decimal(row.stored_bytes), row.lost, row.on_restore)
 }

@@ -36,6 +36,11 @@ pub fn share(bytes: u64, limit: u64) -> String {
     if bytes > 0 && percent < 0.1 { "<0.1 %".into() } else { format!("{percent:.1} %") }
 }
 
+/// A number of files: `1 file`, `12 files`.
+pub fn files(count: u64) -> String {
+    if count == 1 { "1 file".into() } else { format!("{count} files") }
+}
+
 /// What happens to a part, in one or two words.
 pub fn action(action: &Action) -> &'static str {
     match action {

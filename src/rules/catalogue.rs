@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::error::{RulesError, line_of};
-use super::rule::{Never, RawRule, Rule};
+use super::rule::{Condition, Never, RawRule, Rule};
 
 /// The rules in order of precedence, and the never-drop list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,7 +120,8 @@ impl Catalogue {
 
 /// Whether a component glob means this component.
 pub(super) fn component_fits(glob: &str, component: &str) -> bool {
-    compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(component))
+    // Compiling takes longer than all else, and most are names.
+    if typed_in_full(glob) { glob == component } else { compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(component)) }
 }
 
 /// Compiles a glob the way the whole catalogue is written: case counts, `*` and
@@ -167,6 +168,9 @@ fn rule_problem(rule: &Rule) -> Option<String> {
     }
     if rule.whole_directory && !rule.globs.iter().any(|glob| glob.ends_with("/**")) {
         return Some("`whole_directory` needs a glob that ends in /**".into());
+    }
+    if rule.condition == Condition::OuterGarbage {
+        return (rule.component != "backup").then(|| "`outer_garbage` is about the component backup".into());
     }
     globs_problem(&rule.component, &rule.globs, &rule.except)
 }

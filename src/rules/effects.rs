@@ -24,6 +24,12 @@ pub enum Effect {
     MariaDb,
     /// `image.tar` of an add-on that was built on the system itself.
     ImageTar,
+    /// The same where nothing could build it again.
+    ImageLost,
+    /// Backups inside the config directory.
+    ConfigBackups,
+    /// Bytes that belong to no member.
+    OuterGarbage,
     /// The Supervisor's own settings.
     Supervisor,
     /// A member that this version does not know.
@@ -45,8 +51,7 @@ impl Effect {
                 }
             }
             "homeassistant" if whole => Self::WholeConfig,
-            "homeassistant" if rule.is_some_and(|r| r.condition == Condition::RecorderDatabase) => Self::RecorderDatabase,
-            "homeassistant" => Self::PartOfConfig,
+            "homeassistant" => Self::part_of_config(rule),
             "supervisor" => Self::Supervisor,
             addon if addon.starts_with("addon:") => {
                 if whole {
@@ -56,6 +61,14 @@ impl Effect {
                 }
             }
             _ => Self::Unknown,
+        }
+    }
+
+    fn part_of_config(rule: Option<&Rule>) -> Self {
+        match rule {
+            Some(rule) if rule.condition == Condition::RecorderDatabase => Self::RecorderDatabase,
+            Some(rule) if rule.id == "ha-nested" => Self::ConfigBackups,
+            _ => Self::PartOfConfig,
         }
     }
 
@@ -70,7 +83,9 @@ impl Effect {
     /// The sentence for the user.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::WholeFolder => "A restore leaves the live folder as it is; on a new system there is nothing to fill it with.",
+            Self::WholeFolder => {
+                "What is on your system stays there: a restore leaves the live folder as it is. On a new system there is nothing to fill it with."
+            }
             Self::PartOfFolder => {
                 "A restore empties the live folder first: files that were left out are deleted there too, if they still exist."
             }
@@ -95,6 +110,12 @@ impl Effect {
             Self::ImageTar => {
                 "A restore builds the add-on's image again: that needs internet access, and the add-on's repository must still be installed."
             }
+            Self::ImageLost => "A restore cannot set this add-on up: its image is missing, and there is nothing to build it from.",
+            // Core, homeassistant/backup_restore.py: KEEP_BACKUPS.
+            Self::ConfigBackups => {
+                "A restore empties the config directory first: these backups are deleted there too, if they still exist. Only Home Assistant Container leaves its folder `backups` alone."
+            }
+            Self::OuterGarbage => "Nothing: no restore reads these bytes.",
             Self::Supervisor => "A restore has no Supervisor settings to put back; on a new system they have to be made again.",
             Self::Unknown => "This version of haslim does not know this part; a restore puts nothing back from what was left out.",
         }
@@ -112,6 +133,9 @@ impl Effect {
             Self::PartOfAddon => "add-on emptied, then filled",
             Self::MariaDb => "new, empty databases",
             Self::ImageTar => "image built again",
+            Self::ImageLost => "add-on cannot be set up",
+            Self::ConfigBackups => "config emptied, then filled",
+            Self::OuterGarbage => "nothing",
             Self::Supervisor | Self::Unknown => "nothing put back",
         }
     }
@@ -128,6 +152,9 @@ impl Effect {
             Self::PartOfAddon => "part_of_addon",
             Self::MariaDb => "mariadb",
             Self::ImageTar => "image_tar",
+            Self::ImageLost => "image_lost",
+            Self::ConfigBackups => "config_backups",
+            Self::OuterGarbage => "outer_garbage",
             Self::Supervisor => "supervisor",
             Self::Unknown => "unknown",
         }
@@ -149,6 +176,8 @@ mod tests {
             ("homeassistant", true, rule("ha-recorder"), Effect::WholeConfig),
             ("homeassistant", false, rule("ha-recorder"), Effect::RecorderDatabase),
             ("homeassistant", false, rule("ha-recorder-moved"), Effect::PartOfConfig),
+            ("homeassistant", false, rule("ha-nested"), Effect::ConfigBackups),
+            ("homeassistant", false, rule("ha-db-leftover"), Effect::PartOfConfig),
             ("homeassistant", false, None, Effect::PartOfConfig),
             ("addon:core_mariadb", true, None, Effect::WholeAddon),
             ("addon:core_mariadb", false, rule("mariadb"), Effect::MariaDb),
@@ -164,9 +193,9 @@ mod tests {
 
     #[test]
     fn a_part_of_a_folder_warns_that_live_files_go_too() {
-        for effect in [Effect::PartOfFolder, Effect::PartOfConfig, Effect::PartOfAddon] {
+        for effect in [Effect::PartOfFolder, Effect::PartOfConfig, Effect::ConfigBackups, Effect::PartOfAddon] {
             assert!(effect.sentence().contains("deleted there too"), "{effect:?}");
         }
-        assert!(Effect::WholeFolder.sentence().contains("leaves the live folder as it is"));
+        assert!(Effect::WholeFolder.sentence().contains("a restore leaves the live folder as it is"));
     }
 }

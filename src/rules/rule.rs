@@ -67,6 +67,8 @@ pub enum Condition {
     /// Only when the recorder's `db_url` names this file: see
     /// [`super::recorder_path`] and [`super::belongs_to_database`].
     RecorderUrl,
+    /// No path at all: bytes of the outer file that belong to no member.
+    OuterGarbage,
 }
 
 /// One rule: which paths, what they are, and what to tell the user about them.

@@ -1,0 +1,88 @@
+//! From units to a plan that fits: choose, weigh, choose again.
+
+use super::choose::{self, Item};
+use super::{Plan, Request, Unit, decide, predict};
+use crate::error::Result;
+use crate::format::block::BLOCK;
+use crate::open::Backup;
+use crate::survey::PartSurvey;
+
+/// How often the next larger set is tried when one saves less than its units take.
+const STEPS: usize = 24;
+/// How often it is tried after that with all that is missing added at once.
+const LEAPS: usize = 8;
+
+/// The plan with the fewest losses that fits, or the one with all of these units.
+pub(super) fn enough(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Plan> {
+    let reach = Reach { backup, surveys, request };
+    if request.thorough {
+        let (known, whole): (Vec<Unit>, Vec<Unit>) = units.iter().cloned().partition(|u| u.rule.is_some());
+        return reach.beyond(&known, &whole);
+    }
+    reach.beyond(&[], units)
+}
+
+struct Reach<'a> {
+    backup: &'a Backup,
+    surveys: &'a [PartSurvey],
+    request: &'a Request,
+}
+
+impl Reach<'_> {
+    /// Leaves out all of `base`, and of `units` as little as is enough.
+    ///
+    /// The sets that are tried are those that [`choose::choose`] gives for rising needs,
+    /// so a smaller limit ends at the same set or at one further on.
+    fn beyond(&self, base: &[Unit], units: &[Unit]) -> Result<Plan> {
+        let most = predict::unpadded(self.request.target_size());
+        let size = self.weigh(base)?;
+        if size <= most {
+            return self.plan(base);
+        }
+        let items = self.items(base, units)?;
+        let all: Vec<usize> = (0..items.len()).collect();
+        let with_all = self.with(base, units, &all);
+        if self.weigh(&with_all)? > most {
+            return self.plan(&with_all);
+        }
+        // A member's padding may shrink by a block more than its units take.
+        let slack = (self.backup.members.len() * BLOCK) as u64;
+        let mut need = size.saturating_sub(most).saturating_sub(slack).max(1);
+        for step in 0..STEPS + LEAPS {
+            let choice = choose::choose(&items, need);
+            let picked = self.with(base, units, &choice.picks);
+            let size = self.weigh(&picked)?;
+            if size <= most {
+                return self.plan(&picked);
+            }
+            // Links that are kept and folders that stay may save less than their units take.
+            let by = if step < STEPS { 1 } else { size - most };
+            need = choose::saved(&items, &choice.picks) + by;
+        }
+        self.plan(&with_all)
+    }
+
+    /// What each unit saves on top of the base.
+    fn items(&self, base: &[Unit], units: &[Unit]) -> Result<Vec<Item>> {
+        if base.is_empty() {
+            return Ok(units.iter().map(Unit::item).collect());
+        }
+        let left = decide::draft(self.backup, self.surveys, self.request, base)?.predicted;
+        Ok(units.iter().map(|u| Item { size: left.get(u.part).copied().unwrap_or(0), ..u.item() }).collect())
+    }
+
+    /// The base and the picked units; what lies inside a whole part goes with that.
+    fn with(&self, base: &[Unit], units: &[Unit], picks: &[usize]) -> Vec<Unit> {
+        let picked: Vec<&Unit> = picks.iter().filter_map(|&at| units.get(at)).collect();
+        let inside = |unit: &Unit| !unit.is_whole() && picked.iter().any(|p| p.is_whole() && p.part == unit.part);
+        base.iter().chain(picked.iter().copied()).filter(|u| !inside(u)).cloned().collect()
+    }
+
+    fn weigh(&self, units: &[Unit]) -> Result<u64> {
+        Ok(decide::draft(self.backup, self.surveys, self.request, units)?.exact_size)
+    }
+
+    fn plan(&self, units: &[Unit]) -> Result<Plan> {
+        decide::plan(self.backup, self.surveys, self.request, units)
+    }
+}

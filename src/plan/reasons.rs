@@ -1,0 +1,80 @@
+//! Why a part is treated as it is, in a few words for the table.
+
+use super::selector::Selector;
+use super::{Action, Outcome, PartPlan, Plan, Request, Unit};
+use crate::error::escape;
+use crate::open::Backup;
+use crate::rules::Class;
+use crate::size;
+use crate::survey::{PartSurvey, config_path};
+
+/// Why a part is treated as it is. What is known only once a plan is finished is added
+/// by [`of_what_stays`].
+pub(super) fn why(action: &Action, backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> String {
+    let part = &backup.parts[at];
+    match action {
+        Action::Cut(cut) if cut.is_empty() => "rewritten in another version".into(),
+        Action::Drop | Action::Cut(_) => causes(backup, at, request, units).join(", "),
+        Action::Rewrap if part.version().is_none() => "encrypted".into(),
+        Action::Rewrap => "encrypted anew".into(),
+        Action::Copy if request.keeps_component(&part.id) => "--keep".into(),
+        Action::Copy => "not named".into(),
+    }
+}
+
+fn causes(backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> Vec<String> {
+    let part = &backup.parts[at];
+    let takes = |s: &&Selector| s.looks_into(&part.id) || s.takes_component(&part.id) && !request.spares_component(s, &part.id);
+    let mut causes: Vec<String> = request.drops.iter().filter(takes).map(|s| format!("--drop {}", escape(s.text().as_bytes()))).collect();
+    for unit in units.iter().filter(|u| u.part == at) {
+        if unit.rule.is_none() {
+            causes.push("whole part".into());
+        }
+        causes.extend(unit.finds().filter_map(|find| find.rule.as_ref()).map(|rule| rule.id.clone()));
+    }
+    causes.dedup();
+    causes
+}
+
+/// Says about every part that is copied what keeps it from getting smaller.
+pub(super) fn of_what_stays(plan: &mut Plan, backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) {
+    let fits = plan.outcome == Outcome::AlreadyFits;
+    for (at, (planned, part)) in plan.parts.iter_mut().zip(&backup.parts).enumerate() {
+        if planned.action != Action::Copy || request.keeps_component(&part.id) {
+            continue;
+        }
+        let surveyed = surveys.iter().any(|s| s.part == at);
+        planned.why = if fits { "it fits as it is".into() } else { stays(backup, request, units, at, surveyed) };
+    }
+}
+
+fn stays(backup: &Backup, request: &Request, units: &[Unit], at: usize, surveyed: bool) -> String {
+    let finds = || units.iter().filter(|u| u.part == at && u.rule.is_some());
+    if finds().any(|u| request.may_go(backup, u)) {
+        return "not needed".into();
+    }
+    let mut asks: Vec<(Class, u64)> = Vec::new();
+    for class in [Class::History, Class::User] {
+        let stored: u64 = finds().filter(|u| u.class() == class).map(|u| u.stored).sum();
+        if stored > 0 {
+            asks.push((class, stored));
+        }
+    }
+    if asks.is_empty() {
+        return if surveyed { "no rule takes anything".into() } else { "not looked into".into() };
+    }
+    let asks: Vec<String> = asks.iter().map(|(class, stored)| format!("{} of {}", size::decimal(*stored), class.name())).collect();
+    format!("{} only with consent", asks.join(", "))
+}
+
+/// Whether a selector had any effect.
+pub(super) fn took_something(selector: &Selector, backup: &Backup, surveys: &[PartSurvey], parts: &[PartPlan]) -> bool {
+    parts.iter().zip(&backup.parts).enumerate().any(|(at, (plan, part))| match &plan.action {
+        Action::Drop => selector.takes_component(&part.id) || selector.looks_into(&part.id),
+        Action::Cut(cut) => surveys.iter().filter(|s| s.part == at).flat_map(|s| s.entries.iter().enumerate()).any(|(index, entry)| {
+            let path = config_path(part.kind, backup.manifest.version(), &entry.name);
+            cut.removes(index) && path.is_some_and(|path| selector.takes_path(&part.id, path))
+        }),
+        _ => false,
+    })
+}

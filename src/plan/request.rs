@@ -1,0 +1,102 @@
+//! What the user wants, and what of it may be followed.
+
+use super::selector::Selector;
+use super::units::{Unit, builtin_catalogue};
+use super::wrapping::Wrapping;
+use crate::error::Result;
+use crate::open::Backup;
+use crate::rules::{Catalogue, Class};
+
+/// What the user wants.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What to leave out, as named.
+    pub drops: Vec<Selector>,
+    /// What to keep all the same; wins over everything else.
+    pub keeps: Vec<Selector>,
+    /// The copy must not be larger, in bytes.
+    pub limit: u64,
+    /// How the copy is encrypted.
+    pub wrapping: Wrapping,
+    /// Whether there is a key.
+    pub has_key: bool,
+    /// The rules, and what no rule may take.
+    pub catalogue: Catalogue,
+    /// Classes that may go besides the free ones.
+    pub allow: Vec<Class>,
+    /// Single units that may go besides, by component and rule (`None`: the whole part).
+    pub consent: Vec<(String, Option<String>)>,
+    /// Leave out all that may go, even if less would be enough.
+    pub thorough: bool,
+    /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by them.
+    pub margin: u64,
+}
+
+impl Request {
+    /// A request for nothing but to fit the limit.
+    ///
+    /// # Errors
+    /// `Internal`, when the built-in catalogue is broken.
+    pub fn new(limit: u64) -> Result<Self> {
+        Ok(Self {
+            drops: Vec::new(),
+            keeps: Vec::new(),
+            limit,
+            wrapping: Wrapping::AsIs,
+            has_key: false,
+            catalogue: builtin_catalogue()?,
+            allow: Vec::new(),
+            consent: Vec::new(),
+            thorough: false,
+            margin: 0,
+        })
+    }
+
+    /// Whether the user leaves a component out as a whole. A glob does not take what
+    /// cannot be replaced: that has to be named.
+    pub fn drops_component(&self, id: &str) -> bool {
+        self.drops.iter().any(|s| s.takes_component(id) && !self.spares_component(s, id))
+    }
+
+    /// Why a selector that takes a component by a glob does not take this one.
+    pub(super) fn spared_component(&self, selector: &Selector, id: &str) -> Option<&str> {
+        (selector.takes_component(id) && !selector.is_typed_in_full()).then(|| self.catalogue.irreplaceable(id))?
+    }
+
+    pub(super) fn spares_component(&self, selector: &Selector, id: &str) -> bool {
+        self.spared_component(selector, id).is_some()
+    }
+
+    /// Whether the user leaves paths inside a component out.
+    pub fn drops_within(&self, id: &str) -> bool {
+        self.drops.iter().any(|s| s.looks_into(id))
+    }
+
+    /// Whether the user keeps a component as a whole.
+    pub fn keeps_component(&self, id: &str) -> bool {
+        self.keeps.iter().any(|s| s.takes_component(id))
+    }
+
+    /// Whether the user keeps paths inside a component.
+    pub fn keeps_within(&self, id: &str) -> bool {
+        self.keeps.iter().any(|s| s.looks_into(id))
+    }
+
+    /// Whether the user keeps a path.
+    pub(super) fn keeps_path(&self, id: &str, path: &[u8]) -> bool {
+        self.keeps.iter().any(|s| s.takes_path(id, path))
+    }
+
+    pub(super) fn class_may_go(&self, class: Class) -> bool {
+        class.is_free() || self.allow.contains(&class)
+    }
+
+    pub(super) fn may_go(&self, backup: &Backup, unit: &Unit) -> bool {
+        self.class_may_go(unit.class()) || self.consent.contains(&unit.key(backup))
+    }
+
+    /// What the plan aims at, in bytes.
+    pub(super) fn target_size(&self) -> u64 {
+        self.limit.saturating_sub(self.margin)
+    }
+}

@@ -1,0 +1,268 @@
+//! The rows of a plan: what goes, what that frees, what is lost, and what a restore
+//! will do about it.
+
+use std::collections::BTreeMap;
+
+use super::conditions::{IMAGE, image_tar};
+use super::cut::{Cut, is_mariadb_file};
+use super::selector::{Selector, is_recorder_file};
+use super::{Action, Outcome, Plan, Request, Unit};
+use crate::error::escape;
+use crate::format::block::EntryKind;
+use crate::open::{Backup, ComponentKind, Part};
+use crate::report::words;
+use crate::rules::{Effect, Rule};
+use crate::survey::{Entry, PartSurvey, config_path};
+
+/// One thing that the copy leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropRow {
+    /// The component, or the paths in it as a selector.
+    pub target: String,
+    /// In plain words.
+    pub title: String,
+    /// The component's id; `backup` for what is in no component.
+    pub component: String,
+    /// The rule that chose it; `None` when the user named it, and for a whole part.
+    pub rule: Option<String>,
+    /// The class that lets it go; `None` when the user named it.
+    pub class: Option<String>,
+    /// Compressed bytes that it takes in the original.
+    pub stored_bytes: u64,
+    /// How many files; `None` for a whole part, which is not looked into.
+    pub files: Option<u64>,
+    /// What the owner loses.
+    pub lost: String,
+    /// What a restore will do about it.
+    pub on_restore: String,
+    /// The same in a few words.
+    pub effect: Effect,
+    /// How to stop it from growing next time, where there is something to say.
+    pub advice: Option<String>,
+    /// Whether the planner chose it.
+    pub unit: bool,
+}
+
+impl DropRow {
+    /// True for what may always go.
+    pub fn is_free(&self) -> bool {
+        matches!(self.class.as_deref(), Some("cache" | "log" | "nested"))
+    }
+}
+
+/// One row per selector and part, then one per find of a rule.
+pub(super) fn rows(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Plan) -> Vec<DropRow> {
+    let mut rows = Vec::new();
+    for (at, (planned, part)) in plan.parts.iter().zip(&backup.parts).enumerate() {
+        let here: Vec<(usize, &Unit)> = plan.units.iter().enumerate().filter(|(_, u)| u.part == at).collect();
+        let survey = surveys.iter().find(|s| s.part == at);
+        let teller = Teller { backup, part, request, survey };
+        match (&planned.action, survey) {
+            (Action::Drop, _) => rows.extend(teller.whole(&here)),
+            (Action::Cut(cut), Some(survey)) => {
+                let taken = |reason: usize| entries(survey, cut, reason);
+                rows.extend(request.drops.iter().enumerate().flat_map(|(at, s)| teller.named(s, &taken(at))));
+                rows.extend(here.iter().filter_map(|(at, unit)| teller.found(unit, &taken(request.drops.len() + at))));
+            }
+            _ => {}
+        }
+    }
+    if plan.outcome != Outcome::AlreadyFits {
+        rows.extend(garbage(backup, request));
+    }
+    rows
+}
+
+/// The entries that leave the archive for one reason.
+fn entries<'a>(survey: &'a PartSurvey, cut: &Cut, reason: usize) -> Vec<&'a Entry> {
+    let of_reason = |at: usize| cut.removes(at) && cut.verdicts.get(at).copied().flatten().map(usize::from) == Some(reason);
+    survey.entries.iter().enumerate().filter(|(at, _)| of_reason(*at)).map(|(_, e)| e).collect()
+}
+
+fn files(entries: &[&Entry]) -> u64 {
+    entries.iter().filter(|e| e.kind != EntryKind::Directory).count() as u64
+}
+
+/// Bytes after the end of the outer tar, which no copy takes along.
+fn garbage(backup: &Backup, request: &Request) -> Option<DropRow> {
+    let bytes = backup.unaccounted();
+    let rule = request.catalogue.by_id("outer-garbage")?;
+    let blank = DropRow {
+        target: "backup".into(),
+        title: rule.title.clone(),
+        component: "backup".into(),
+        rule: None,
+        class: None,
+        stored_bytes: bytes,
+        files: None,
+        lost: String::new(),
+        on_restore: Effect::OuterGarbage.sentence().into(),
+        effect: Effect::OuterGarbage,
+        advice: None,
+        unit: true,
+    };
+    (bytes > 0).then(|| with_rule(blank, rule))
+}
+
+fn with_rule(row: DropRow, rule: &Rule) -> DropRow {
+    DropRow {
+        rule: Some(rule.id.clone()),
+        class: Some(rule.class.name().into()),
+        lost: rule.lost.clone(),
+        advice: Some(rule.prevent.clone()).filter(|a| !a.is_empty()),
+        ..row
+    }
+}
+
+/// What dropping something leads to in this backup.
+pub fn effect(backup: &Backup, part: &Part, whole: bool, rule: Option<&Rule>) -> Effect {
+    match Effect::of(&part.id, whole, rule) {
+        // Where the metadata cannot say so, a restore erases the live database.
+        Effect::RecorderDatabase if !backup.manifest.can_exclude_database() => Effect::PartOfConfig,
+        effect => effect,
+    }
+}
+
+/// Puts what happens to one part into words.
+struct Teller<'a> {
+    backup: &'a Backup,
+    part: &'a Part,
+    request: &'a Request,
+    survey: Option<&'a PartSurvey>,
+}
+
+impl Teller<'_> {
+    fn row(&self, title: String, effect: Effect, unit: bool) -> DropRow {
+        DropRow {
+            target: self.part.id.clone(),
+            title,
+            component: self.part.id.clone(),
+            rule: None,
+            class: None,
+            stored_bytes: 0,
+            files: None,
+            lost: String::new(),
+            on_restore: effect.sentence().into(),
+            effect,
+            advice: None,
+            unit,
+        }
+    }
+
+    /// The part as a whole: a row for each find when rules know all of it.
+    fn whole(&self, units: &[(usize, &Unit)]) -> Vec<DropRow> {
+        let id = &self.part.id;
+        let is_named = self.request.drops_component(id) || self.request.drops_within(id);
+        let finds: Vec<&Unit> = units.iter().flat_map(|(_, u)| u.finds()).collect();
+        let effect = effect(self.backup, self.part, true, None);
+        if !is_named && !finds.is_empty() && units.iter().all(|(_, u)| u.rule.is_some()) {
+            let inside: u64 = finds.iter().map(|u| u.stored).sum();
+            let mut rows: Vec<DropRow> = finds.iter().filter_map(|find| self.find(find, find.stored, find.files, effect)).collect();
+            // The archive around them goes with the largest.
+            if let Some(row) = rows.iter_mut().max_by_key(|row| row.stored_bytes) {
+                row.stored_bytes += self.backup.stored(self.part).saturating_sub(inside);
+            }
+            return rows;
+        }
+        vec![DropRow {
+            class: (!is_named).then(|| "user".into()),
+            stored_bytes: self.backup.stored(self.part),
+            lost: self.all_of_it(),
+            advice: self.how_to_leave_out(),
+            ..self.row(id.clone(), effect, !is_named)
+        }]
+    }
+
+    fn all_of_it(&self) -> String {
+        match self.part.kind {
+            ComponentKind::Folder => format!("Everything in {}.", self.part.id),
+            ComponentKind::Addon => format!("The add-on {} with its settings and data.", self.part.list_name()),
+            ComponentKind::HomeAssistant => "The whole configuration, with the history.".into(),
+            ComponentKind::Supervisor => "The Supervisor's own settings.".into(),
+            ComponentKind::Unknown => "A part that haslim does not know.".into(),
+        }
+    }
+
+    /// What Home Assistant's own settings can leave out.
+    fn how_to_leave_out(&self) -> Option<String> {
+        let what = match self.part.id.as_str() {
+            "media" => "the media folder",
+            "share" => "the share folder",
+            "addons/local" => "the folder of local add-ons",
+            _ if self.part.kind == ComponentKind::Addon => "this add-on",
+            _ => return None,
+        };
+        Some(format!("Settings → System → Backups can leave {what} out."))
+    }
+
+    /// What a selector of the user's takes out of the part: a row for each thing that a
+    /// restore treats differently.
+    fn named(&self, selector: &Selector, taken: &[&Entry]) -> Vec<DropRow> {
+        let mut groups: BTreeMap<&str, (Effect, Option<&Rule>, Vec<&Entry>)> = BTreeMap::new();
+        for entry in taken {
+            let (effect, rule) = self.kind_of(entry);
+            groups.entry(effect.name()).or_insert_with(|| (effect, rule, Vec::new())).2.push(entry);
+        }
+        let alone = groups.len() == 1;
+        let text = escape(selector.text().as_bytes());
+        let mut rows: Vec<DropRow> = Vec::new();
+        for (effect, rule, entries) in groups.into_values() {
+            let files = files(&entries);
+            let title = match rule {
+                Some(rule) if !alone => format!("{text} ({})", rule.title),
+                _ => text.clone(),
+            };
+            rows.push(DropRow {
+                target: text.clone(),
+                stored_bytes: entries.iter().map(|e| e.stored).sum(),
+                files: Some(files),
+                lost: rule.map_or_else(|| self.some_files(files), |r| r.lost.clone()),
+                advice: rule.map(|r| r.prevent.clone()).filter(|a| !a.is_empty()),
+                ..self.row(title, effect, false)
+            });
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.stored_bytes));
+        rows
+    }
+
+    /// What a restore makes of an entry that is missing, and the rule that knows it.
+    fn kind_of(&self, entry: &Entry) -> (Effect, Option<&Rule>) {
+        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name).unwrap_or_default();
+        let id = match self.part.kind {
+            ComponentKind::HomeAssistant if is_recorder_file(path) => "ha-recorder",
+            ComponentKind::Addon if self.part.id == "addon:core_mariadb" && is_mariadb_file(path) => "mariadb",
+            ComponentKind::Addon if path == IMAGE => "image-tar",
+            _ => return (effect(self.backup, self.part, false, None), None),
+        };
+        let rule = self.request.catalogue.by_id(id);
+        let lost = id == "image-tar" && image_tar(self.backup, self.part, self.request).is_err();
+        (if lost { Effect::ImageLost } else { effect(self.backup, self.part, false, rule) }, rule)
+    }
+
+    fn some_files(&self, files: u64) -> String {
+        let files = words::files(files);
+        match self.part.kind {
+            ComponentKind::HomeAssistant => format!("{files} of the configuration."),
+            ComponentKind::Addon => format!("{files} of the add-on."),
+            _ => format!("{files} of {}.", self.part.id),
+        }
+    }
+
+    /// What a unit takes out of the part.
+    fn found(&self, unit: &Unit, taken: &[&Entry]) -> Option<DropRow> {
+        let stored = taken.iter().map(|e| e.stored).sum();
+        let effect = effect(self.backup, self.part, false, unit.rule.as_ref());
+        self.find(unit, stored, files(taken), effect).filter(|_| !taken.is_empty())
+    }
+
+    fn find(&self, unit: &Unit, stored_bytes: u64, files: u64, effect: Effect) -> Option<DropRow> {
+        let rule = unit.rule.as_ref()?;
+        // A backup inside the backup is named by its path, everything else by its globs.
+        let first = unit.entries.first().and_then(|&at| self.survey?.entries.get(at));
+        let single = first.filter(|e| unit.files == 1 && e.nested_backup);
+        let path = single.map_or_else(|| rule.globs.first().cloned().unwrap_or_default(), |e| escape(&e.name));
+        let title = single.map_or_else(|| rule.title.clone(), |e| format!("{} ({})", rule.title, escape(&e.name)));
+        let row = self.row(title, effect, true);
+        Some(with_rule(DropRow { target: format!("{}:{path}", self.part.id), stored_bytes, files: Some(files), ..row }, rule))
+    }
+}

@@ -1,0 +1,12 @@
+//! Whole plans, over backups that are only sketched: no file is read.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+mod catalogue;
+mod properties;
+mod restore;
+mod sketch;
+mod table;
+mod words;
+
+use super::*;
+use sketch::{RECORD, Sketch, Wish, plan_of};

@@ -1,0 +1,188 @@
+//! What holds for every plan, over backups made of the catalogue's own examples.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::plan::units::{self, Unit};
+use crate::rules::{Catalogue, Condition, NeverList, Taking};
+use crate::survey::config_path;
+
+/// A file of a component: where it lies, its bytes, and whether it is a backup itself.
+type File = (String, u64, bool);
+
+/// Paths that a component could hold: what rules take and what they spare, what must
+/// never go, and what nobody knows.
+fn pool(component: &str) -> Vec<(String, bool)> {
+    let catalogue = Catalogue::builtin().unwrap();
+    let fits = |glob: &str| crate::rules::compile(glob).is_ok_and(|g| g.compile_matcher().is_match(component));
+    let mut paths = BTreeSet::new();
+    for rule in catalogue.rules().iter().filter(|r| fits(&r.component)) {
+        let nested = rule.condition == Condition::NestedBackup;
+        paths.extend(rule.matches.iter().map(|path| (path.clone(), nested)));
+        paths.extend(rule.spares.iter().map(|path| (path.clone(), false)));
+    }
+    for never in catalogue.never().iter().filter(|n| fits(&n.component)) {
+        paths.extend(never.matches.iter().chain(&never.spares).map(|path| (path.clone(), false)));
+    }
+    paths.extend(["notes.txt", "some/where/else.bin"].map(|path| (path.to_owned(), false)));
+    let kept = paths.into_iter().filter(|(path, _)| !path.ends_with('/') && path != "addon.json");
+    kept.collect()
+}
+
+const COMPONENTS: [&str; 10] = [
+    "homeassistant",
+    "media",
+    "share",
+    "ssl",
+    "addons/local",
+    "addon:core_mariadb",
+    "addon:a0d7b954_influxdb",
+    "addon:core_mosquitto",
+    "addon:local_mine",
+    "addon:db21ed7f_sonarr_nas",
+];
+
+fn files(component: &'static str) -> impl Strategy<Value = Vec<File>> {
+    let all = pool(component);
+    let most = all.len().min(8);
+    // Of a few sizes often, so that sets of the same sum occur.
+    let bytes = prop_oneof![0..30 * RECORD, (0u64..8).prop_map(|n| n * RECORD), 0..900u64];
+    let file = move |((path, nested), bytes): ((String, bool), u64)| (path, bytes, nested);
+    prop::sample::subsequence(all, 0..=most).prop_flat_map(move |paths| {
+        let sizes = prop::collection::vec(bytes.clone(), paths.len());
+        sizes.prop_map(move |sizes| paths.clone().into_iter().zip(sizes).map(file).collect())
+    })
+}
+
+/// A backup of some of the components.
+fn any_backup() -> impl Strategy<Value = (Backup, Vec<PartSurvey>)> {
+    let parts = prop::sample::subsequence(COMPONENTS.to_vec(), 1..5)
+        .prop_flat_map(|ids| ids.into_iter().map(|id| files(id).prop_map(move |files| (id, files))).collect::<Vec<_>>());
+    (parts, any::<bool>()).prop_map(|(parts, plain)| {
+        let mut sketch = Sketch::new("");
+        for (id, files) in &parts {
+            sketch = sketch.part(id, files.iter().map(|(path, bytes, _)| (path.clone(), *bytes)));
+        }
+        let (backup, mut surveys) = if plain { sketch.version(None).build() } else { sketch.build() };
+        for (survey, (_, files)) in surveys.iter_mut().zip(&parts) {
+            let nested: BTreeSet<&[u8]> = files.iter().filter(|f| f.2).map(|f| f.0.as_bytes()).collect();
+            survey.entries.iter_mut().for_each(|e| e.nested_backup = nested.contains(&*e.name));
+        }
+        (backup, surveys)
+    })
+}
+
+fn any_wish() -> impl Strategy<Value = String> {
+    let allow = prop::sample::select(vec!["", "allow=history", "allow=user", "allow=history,user"]);
+    let also = prop::sample::select(vec![
+        "",
+        "",
+        "keep=database",
+        "keep=media:frigate/**",
+        "keep=share",
+        "drop=media:**/*.mp4",
+        "drop=homeassistant:**",
+        "drop=addon:*",
+        "drop=addon:*:data/**",
+        "drop=share keep=share:downloads",
+        "thorough",
+    ]);
+    (allow, also).prop_map(|(allow, also)| format!("{allow} {also}"))
+}
+
+/// A request whose limit is this many thousandths of the backup.
+fn request(backup: &Backup, wish: &str, thousandths: u64) -> Request {
+    Request { limit: backup.input.len() * thousandths / 1000, ..Wish::new(wish).0 }
+}
+
+fn dropped(plan: &Plan) -> u64 {
+    plan.drops.iter().map(|row| row.stored_bytes).sum()
+}
+
+/// What could still go without asking anybody.
+fn left_over(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Plan) -> Vec<Unit> {
+    let named = decide::plan(backup, surveys, request, &[]).unwrap();
+    let found = units::find(backup, surveys, request, &named).unwrap();
+    let allowed = units::allowed(backup, request, &found);
+    let gone = |unit: &Unit| plan.units.contains(unit) || matches!(plan.parts[unit.part].action, Action::Drop);
+    allowed.into_iter().filter(|unit| !gone(unit)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn the_result_fits_or_all_that_may_go_is_gone((backup, surveys) in any_backup(), wish in any_wish(), size in 0u64..1100) {
+        let request = request(&backup, &wish, size);
+        let plan = make(&backup, &surveys, &request).unwrap();
+        match plan.outcome {
+            Outcome::AlreadyFits => prop_assert!(backup.input.len() <= request.limit && plan.drops.is_empty()),
+            Outcome::Fits => prop_assert!(plan.predicted_size <= request.limit),
+            Outcome::CannotFit => {
+                prop_assert!(plan.predicted_size > request.limit);
+                let left = left_over(&backup, &surveys, &request, &plan);
+                prop_assert!(left.iter().all(|unit| unit.stored == 0), "{left:?}");
+            }
+        }
+        for way in &plan.ways_out {
+            prop_assert!(way.predicted_size <= request.limit && !way.lost.is_empty());
+        }
+    }
+
+    #[test]
+    fn nothing_that_nobody_can_replace_is_dropped((backup, surveys) in any_backup(), wish in any_wish(), size in 0u64..1000) {
+        let request = request(&backup, &wish, size);
+        let plan = make(&backup, &surveys, &request).unwrap();
+        for ((planned, part), survey) in plan.parts.iter().zip(&backup.parts).zip(&surveys) {
+            let never = NeverList::new(&request.catalogue, &part.id).unwrap();
+            let goes = |at: usize| match &planned.action {
+                Action::Cut(cut) => cut.removes(at),
+                action => *action == Action::Drop,
+            };
+            for (_, entry) in survey.entries.iter().enumerate().filter(|(at, _)| goes(*at)) {
+                let path = config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or_default();
+                // With a whole add-on goes what only makes sense with it.
+                let alone = planned.action != Action::Drop || request.catalogue.irreplaceable(&part.id).is_some();
+                let reason = never.reason_when(path, Taking::Folder).filter(|_| alone);
+                prop_assert_eq!(reason, None, "{}: {}", part.id, path.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn more_consent_never_makes_the_result_larger((backup, surveys) in any_backup(), size in 0u64..1000) {
+        let plan = |wish| make(&backup, &surveys, &request(&backup, wish, size)).unwrap();
+        let [none, history, user, both] = ["", "allow=history", "allow=user", "allow=history,user"].map(plan);
+        for (less, more) in [(&none, &history), (&none, &user), (&history, &both)] {
+            prop_assert!(more.predicted_size <= less.predicted_size);
+        }
+        // History is given up before user data: with it allowed too, less may have to go, but it still fits.
+        prop_assert!(both.outcome != Outcome::CannotFit || user.outcome == Outcome::CannotFit);
+        if user.outcome == Outcome::CannotFit {
+            prop_assert!(both.predicted_size <= user.predicted_size);
+        }
+    }
+
+    #[test]
+    fn a_smaller_limit_never_drops_fewer_bytes((backup, surveys) in any_backup(), wish in any_wish(), size in 0u64..1000, less in 1u64..200) {
+        let plan = |size: u64| make(&backup, &surveys, &request(&backup, &wish, size)).unwrap();
+        let (wide, narrow) = (plan(size), plan(size.saturating_sub(less)));
+        prop_assert!(dropped(&wide) <= dropped(&narrow), "{} then {}", dropped(&wide), dropped(&narrow));
+    }
+
+    #[test]
+    fn nothing_goes_that_is_not_needed((backup, surveys) in any_backup(), allow in prop::sample::select(vec!["", "allow=history", "allow=history,user"]), size in 0u64..1000) {
+        let request = request(&backup, allow, size);
+        let plan = make(&backup, &surveys, &request).unwrap();
+        if plan.outcome != Outcome::Fits {
+            return Ok(());
+        }
+        for at in 0..plan.units.len() {
+            let rest: Vec<Unit> = plan.units.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, u)| u.clone()).collect();
+            let without = decide::plan(&backup, &surveys, &request, &rest).unwrap();
+            prop_assert!(without.predicted_size > request.limit, "{:?} goes for nothing", plan.units[at].rule.as_ref().map(|r| &r.id));
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Backups as one line of text, and wishes as another.
+
+use crate::format::assemble::Header;
+use crate::format::block::{BLOCK, EntryKind, padding};
+use crate::format::manifest::Manifest;
+use crate::format::outer::Member;
+use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
+use crate::open::{Backup, ComponentKind, Part};
+use crate::pipe::Input;
+use crate::plan::{DropRow, Outcome, Plan, Request, Selector, make};
+use crate::rules::{Catalogue, Class};
+use crate::survey::{Entry, PartSurvey, StreamEnd};
+
+/// The unit of all sizes here: a file grows and shrinks by whole records.
+pub use crate::format::outer::RECORD;
+
+/// A backup that exists only in the planner's eyes.
+///
+/// Its text has one part after the other, `; ` between them: `media: film.mkv 50, a/b 3`
+/// is a folder with two files of 50 and 3 records. `!` behind a name marks a backup
+/// inside the backup, a slash a directory, `a=b` a hard link `a` to `b`. The config
+/// directory is `homeassistant:`, an add-on `addon:SLUG:`; its `addon.json` is added.
+/// A trailing `db_url=FILE` in the configuration says where the recorder writes.
+pub struct Sketch {
+    version: Option<Version>,
+    parts: Vec<(String, Vec<Entry>)>,
+    recorder: Option<String>,
+    pub repositories: &'static str,
+    /// Records of garbage behind the end.
+    pub garbage: u64,
+}
+
+fn entry(name: &[u8], stored: u64, kind: EntryKind) -> Entry {
+    Entry {
+        name: name.into(),
+        link: None,
+        kind,
+        size: stored,
+        stored,
+        head: 512,
+        before_crc: 0,
+        header_crc: 0,
+        data_crc: 0,
+        nested_backup: false,
+    }
+}
+
+impl Sketch {
+    pub fn new(text: &str) -> Self {
+        let mut sketch = Self {
+            version: Some(Version::V3),
+            parts: Vec::new(),
+            recorder: None,
+            repositories: r#"["https://github.com/hassio-addons/repository"]"#,
+            garbage: 0,
+        };
+        for part in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
+            let (id, files) = part.split_once(": ").unwrap_or((part.trim_end_matches(':'), ""));
+            let mut entries = beside(id);
+            for file in files.split(',').map(str::trim).filter(|f| !f.is_empty()) {
+                match file.strip_prefix("db_url=") {
+                    Some(database) => sketch.recorder = Some(database.to_owned()),
+                    None => entries.push(parse_file(id, file)),
+                }
+            }
+            sketch.parts.push((id.to_owned(), entries));
+        }
+        sketch
+    }
+
+    pub fn part(mut self, id: &str, files: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let mut entries = beside(id);
+        entries.extend(files.into_iter().map(|(path, bytes)| entry(&name(id, &path), bytes, EntryKind::File)));
+        self.parts.push((id.to_owned(), entries));
+        self
+    }
+
+    pub fn version(mut self, version: Option<Version>) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The backup and the surveys of all its parts.
+    pub fn build(&self) -> (Backup, Vec<PartSurvey>) {
+        let (mut members, mut parts, mut surveys) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, entries) in &self.parts {
+            // The tail of the gzip stream: the end of the tar, checksum and length.
+            let stream = entries.iter().map(|e| e.stored).sum::<u64>() + 40;
+            let size = self.version.map_or(stream, |v| crate::format::secure::ciphertext_len(v, stream) + v.header_len() as u64);
+            surveys.push(survey(parts.len(), entries.clone(), stream, self.recorder.clone().filter(|_| id == "homeassistant")));
+            parts.push(self.part_of(id, members.len(), stream));
+            let at = members.last().map_or(0, Member::end);
+            members.push(member(&format!("{}.tar.gz", list_name(id).replace('/', "_")), at, size));
+        }
+        let manifest = self.manifest(&members);
+        let at = members.last().map_or(0, Member::end);
+        members.push(member("./backup.json", at, manifest.to_bytes().unwrap().len() as u64));
+        let end = members.last().unwrap().end() + 2 * BLOCK as u64;
+        let input = Input::stand_in(end.next_multiple_of(RECORD) + self.garbage * RECORD).unwrap();
+        let manifest_member = members.len() - 1;
+        (Backup { input, manifest, manifest_member, members, parts, warnings: Vec::new() }, surveys)
+    }
+
+    fn part_of(&self, id: &str, member: usize, stream: u64) -> Part {
+        let kind = match id {
+            "homeassistant" => ComponentKind::HomeAssistant,
+            "supervisor" => ComponentKind::Supervisor,
+            _ if id.starts_with("addon:") => ComponentKind::Addon,
+            _ => ComponentKind::Folder,
+        };
+        let layer = self.version.map_or(Layer::Plain, |version| Layer::Secure(secure_header(version, stream)));
+        Part { id: id.to_owned(), kind, member, layer: Some(layer), compressed: true, listed: true }
+    }
+
+    /// Metadata padded so that the last record is half full: what a copy needs for names
+    /// and padding then never decides.
+    fn manifest(&self, members: &[Member]) -> Manifest {
+        let quoted = |of: fn(&str) -> bool| -> Vec<String> {
+            self.parts.iter().filter(|(id, _)| of(id)).map(|(id, _)| format!("\"{}\"", list_name(id))).collect()
+        };
+        let folders = quoted(|id| matches!(id, "media" | "share" | "ssl" | "addons/local")).join(",");
+        let addons: Vec<String> = quoted(|id| id.starts_with("addon:")).iter().map(|slug| format!("{{\"slug\":{slug}}}")).collect();
+        let text = |pad: usize| {
+            format!(
+                r#"{{"slug":"aaaaaaaa","version":2,"name":"n","date":"d","type":"full","compressed":true,"protected":{},"homeassistant":{{"version":"2026.10.3","exclude_database":false}},"folders":[{folders}],"addons":[{}],"repositories":{},"pad":"{}"}}"#,
+                self.version.is_some(),
+                addons.join(","),
+                self.repositories,
+                "x".repeat(pad)
+            )
+        };
+        let ends = |pad: usize| {
+            let at = members.last().map_or(0, Member::end);
+            member("./backup.json", at, text(pad).len() as u64).end() + 2 * BLOCK as u64
+        };
+        let pad = (0..2 * RECORD as usize).step_by(BLOCK).find(|&pad| ends(pad) % RECORD == RECORD / 2).unwrap();
+        Manifest::parse(text(pad).as_bytes()).unwrap()
+    }
+}
+
+fn list_name(id: &str) -> &str {
+    id.strip_prefix("addon:").unwrap_or(id)
+}
+
+/// What Supervisor puts beside a component's own files.
+fn beside(id: &str) -> Vec<Entry> {
+    match id {
+        "homeassistant" => vec![entry(b"./homeassistant.json", 0, EntryKind::File), entry(b"data", 0, EntryKind::Directory)],
+        _ if id.starts_with("addon:") => vec![entry(b"./addon.json", 0, EntryKind::File)],
+        _ => vec![entry(b".", 0, EntryKind::Directory)],
+    }
+}
+
+fn name(id: &str, path: &str) -> Vec<u8> {
+    if id == "homeassistant" { format!("data/{path}").into() } else { path.into() }
+}
+
+fn parse_file(id: &str, text: &str) -> Entry {
+    let (path, records) = text.rsplit_once(' ').unwrap_or((text, "0"));
+    let stored = records.parse::<u64>().unwrap_or_else(|_| panic!("no size: {text}")) * RECORD;
+    if let Some(dir) = path.strip_suffix('/') {
+        return entry(&name(id, dir), stored, EntryKind::Directory);
+    }
+    if let Some((link, target)) = path.split_once('=') {
+        let target: Box<[u8]> = name(id, target).into();
+        return Entry { link: Some(target), ..entry(&name(id, link), stored, EntryKind::HardLink) };
+    }
+    let (path, nested_backup) = path.strip_suffix('!').map_or((path, false), |path| (path, true));
+    Entry { nested_backup, ..entry(&name(id, path), stored, EntryKind::File) }
+}
+
+fn member(name: &str, header_at: u64, size: u64) -> Member {
+    let raw = vec![0; BLOCK];
+    let header = Header { raw, name: name.into(), link: Vec::new(), kind: EntryKind::File, size, pax: Vec::new() };
+    assert_eq!(header.span(), BLOCK as u64 + size + padding(size));
+    Member { header, header_at, size, stale: false }
+}
+
+fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Option<String>) -> PartSurvey {
+    PartSurvey {
+        part,
+        entries,
+        end: StreamEnd { stream_bytes, gzip: None },
+        plaintext_bytes: 0,
+        entries_crc: 0,
+        global_bytes: 0,
+        checkpoints: Vec::new(),
+        overhead: 0,
+        recorder,
+        warnings: Vec::new(),
+    }
+}
+
+fn secure_header(version: Version, plaintext_size: u64) -> SecureHeader {
+    let salts = V3Salts { root_salt: [1; 16], validation_salt: [2; 16], validation_key: [3; 32] };
+    match version {
+        Version::V1 => SecureHeader::V1 { salt: [0; 16] },
+        Version::V2 => SecureHeader::V2 { plaintext_size, reserved: [0; 8], salt: [0; 16] },
+        Version::V3 => SecureHeader::V3 { plaintext_size, reserved: [0; 8], salts, derivation_salt: [0; 16], stream_header: [0; 24] },
+    }
+}
+
+/// What the user says: `drop=SEL keep=SEL allow=CLASS,CLASS yes=COMPONENT/RULE off=RULE thorough`, in any order.
+#[derive(Clone)]
+pub struct Wish(pub Request);
+
+impl Wish {
+    pub fn new(text: &str) -> Self {
+        let mut request = Request { has_key: true, ..Request::new(u64::MAX).unwrap() };
+        for word in text.split_whitespace() {
+            let (what, value) = word.split_once('=').unwrap_or((word, ""));
+            match what {
+                "drop" => request.drops.push(Selector::parse(value).unwrap()),
+                "keep" => request.keeps.push(Selector::parse(value).unwrap()),
+                "allow" => request.allow.extend(value.split(',').map(class)),
+                "yes" => {
+                    let (component, rule) = value.split_once('/').unwrap_or((value, ""));
+                    request.consent.push((component.to_owned(), Some(rule.to_owned()).filter(|r| !r.is_empty())));
+                }
+                "off" => request.catalogue = Catalogue::with_user_file(&format!("disable = [\"{value}\"]")).unwrap(),
+                "thorough" => request.thorough = true,
+                other => panic!("no such wish: {other}"),
+            }
+        }
+        Self(request)
+    }
+
+    /// The same with the limit so many records below the size of the backup.
+    pub fn saving(mut self, backup: &Backup, records: u64) -> Request {
+        self.0.limit = backup.input.len() - records * RECORD;
+        self.0
+    }
+}
+
+fn class(name: &str) -> Class {
+    match name {
+        "history" => Class::History,
+        "user" => Class::User,
+        other => panic!("no such class: {other}"),
+    }
+}
+
+/// Plans for a sketch that has to lose so many records.
+pub fn plan_of(sketch: &Sketch, records: u64, wish: &str) -> (Backup, Plan) {
+    let (backup, surveys) = sketch.build();
+    let request = Wish::new(wish).saving(&backup, records);
+    let plan = make(&backup, &surveys, &request).unwrap();
+    (backup, plan)
+}
+
+/// A plan in one line: the outcome, and each row by its rule, by the selector behind a
+/// `=`, or by the component; a star says that the component goes as a whole.
+pub fn shown(plan: &Plan) -> String {
+    let outcome = match plan.outcome {
+        Outcome::AlreadyFits => "already fits:",
+        Outcome::Fits => "fits:",
+        Outcome::CannotFit => "cannot fit:",
+    };
+    let mut rows: Vec<String> = plan.drops.iter().map(row).collect();
+    rows.sort();
+    std::iter::once(outcome.to_owned()).chain(rows).collect::<Vec<_>>().join(" ")
+}
+
+fn row(row: &DropRow) -> String {
+    let whole = if is_whole(row) { "*" } else { "" };
+    match (&row.rule, row.unit) {
+        (Some(rule), _) => format!("{rule}{whole}"),
+        (None, true) => format!("{}{whole}", row.component),
+        (None, false) => format!("={}{whole}", row.title),
+    }
+}
+
+/// Whether a row is about a whole component.
+pub fn is_whole(row: &DropRow) -> bool {
+    matches!(row.effect.name(), "whole_folder" | "whole_addon" | "whole_config" | "supervisor")
+}

@@ -1,0 +1,199 @@
+//! What a plan says: why each part is treated as it is, about single paths, about ways
+//! out, and about what it could not follow.
+
+use super::*;
+use crate::plan::explain;
+
+const HOME: &str = "homeassistant: configuration.yaml 1, home-assistant_v2.db 90, tts/a.mp3 4, x/b 6; \
+    share: old.tar! 40, photo.tar 20; media: frigate/recordings/a.mp4 200, frigate/exports/b.mp4 30, film.txt 15; \
+    addon:deadbeef_x: image.tar 25, data/a 5; addon:local_y: image.tar 25, data/a 5";
+
+fn reasons(records: u64, wish: &str) -> Vec<String> {
+    let (backup, plan) = plan_of(&Sketch::new(HOME), records, wish);
+    backup.parts.iter().zip(&plan.parts).map(|(part, planned)| format!("{}: {}", part.id, planned.why)).collect()
+}
+
+#[test]
+fn each_part_says_why_it_is_treated_so() {
+    assert_eq!(
+        reasons(44, ""),
+        [
+            "homeassistant: tts",
+            "share: nested-ha-bak",
+            "media: 2.05 MB of history, 307.20 kB of user only with consent",
+            "addon:deadbeef_x: no rule takes anything",
+            "addon:local_y: no rule takes anything",
+        ]
+    );
+    assert_eq!(
+        reasons(4, "keep=media drop=addon:local_y")[1..],
+        ["share: not needed", "media: --keep", "addon:deadbeef_x: no rule takes anything", "addon:local_y: --drop addon:local_y",]
+    );
+    assert!(reasons(0, "").iter().all(|why| why.ends_with(": it fits as it is")), "{:?}", reasons(0, ""));
+    assert_eq!(reasons(360, "allow=history,user")[2], "media: frigate-rec, frigate-export");
+    assert_eq!(reasons(440, "allow=history,user")[4], "addon:local_y: whole part");
+}
+
+#[test]
+fn a_part_that_was_not_looked_into_says_so() {
+    let (backup, mut surveys) = Sketch::new(HOME).build();
+    surveys.retain(|s| s.part != 1);
+    let plan = make(&backup, &surveys, &Wish::new("").saving(&backup, 4)).unwrap();
+    assert_eq!(plan.parts[1].why, "not looked into");
+}
+
+#[track_caller]
+fn why(inside: &str, records: u64, wish: &str, place: &str) -> String {
+    let (backup, surveys) = Sketch::new(inside).build();
+    let request = Wish::new(wish).saving(&backup, records);
+    let plan = make(&backup, &surveys, &request).unwrap();
+    match explain::why(&backup, &surveys, &request, &plan, place) {
+        Ok(said) => said.join("\n"),
+        Err(error) => format!("error: {error}"),
+    }
+}
+
+#[test]
+fn every_path_has_its_reason() {
+    let nothing_left_to_say = "stays: no rule takes it.";
+    let rows = [
+        (
+            4,
+            "",
+            "homeassistant:tts/a.mp3",
+            "would be left out: rule tts (class cache) takes it. Lost: Nothing: a message is rendered again when it is spoken. A restore empties the config directory first",
+        ),
+        (4, "", "homeassistant:x/b", nothing_left_to_say),
+        (4, "", "homeassistant:configuration.yaml", "stays: no rule ever drops it. These files hold the configuration"),
+        (
+            4,
+            "",
+            "homeassistant:home-assistant_v2.db",
+            "stays: rule ha-recorder would take it with your consent only (--allow history). Lost then: History, logbook",
+        ),
+        (4, "allow=history", "homeassistant:home-assistant_v2.db", "stays: rule ha-recorder may take it, but that is not needed."),
+        (4, "", "share:old.tar", "stays: rule nested-ha-bak may take it, but that is not needed."),
+        (4, "", "share:photo.tar", nothing_left_to_say),
+        (4, "", "addon:deadbeef_x:image.tar", "stays: rule image-tar would take it, but the backup does not list the repository"),
+        (4, "", "addon:local_y:image.tar", "stays: rule image-tar would take it, but this add-on was built from the local add-ons folder"),
+        (4, "keep=homeassistant:x", "homeassistant:x/b", "stays: --keep names it."),
+        (4, "keep=media", "media:film.txt", "stays: --keep names it."),
+        (0, "drop=homeassistant:x", "homeassistant:x/b", "would be left out: --drop homeassistant:x names it"),
+        (
+            0,
+            "drop=homeassistant:*.yaml",
+            "homeassistant:configuration.yaml",
+            "stays, although --drop homeassistant:*.yaml matches it: a glob never drops it. These files hold",
+        ),
+        (
+            0,
+            "drop=addon:*:image.tar",
+            "addon:local_y:image.tar",
+            "stays, although --drop addon:*:image.tar matches it: a glob never drops it. Nothing could build",
+        ),
+        (
+            0,
+            "drop=media",
+            "media:film.txt",
+            "would be left out with all of media: --drop media. What is on your system stays there: a restore leaves the live folder as it is.",
+        ),
+        (0, "drop=media:*", "media:frigate/recordings/a.mp4", "would be left out with all of media: --drop media:*."),
+    ];
+    for (records, wish, place, expected) in rows {
+        let said = why(HOME, records, wish, place);
+        let said = said.strip_prefix(&format!("{place} ")).unwrap_or_else(|| panic!("{said}"));
+        assert!(said.starts_with(expected), "{place}, {records} too many, said '{wish}':\n{said}");
+    }
+}
+
+#[test]
+fn a_folder_that_goes_because_of_one_find_says_which() {
+    let said = why("media: frigate/recordings/a.mp4 50; share: x 1", 10, "allow=history", "media:frigate/recordings/a.mp4");
+    assert!(said.contains("would be left out, with all of media: rule frigate-rec (class history) takes it."), "{said}");
+    assert!(said.ends_with("On a new system there is nothing to fill it with."), "{said}");
+}
+
+#[test]
+fn a_component_alone_is_explained_and_what_does_not_exist_is_refused() {
+    assert_eq!(why(HOME, 4, "", "share"), "share is a part of the copy: not needed.");
+    assert_eq!(why(HOME, 4, "drop=share", "share:"), "share would be left out whole: --drop share.");
+    assert_eq!(why(HOME, 4, "", "share:no/such"), "error: there is no 'share:no/such' in this backup");
+    assert_eq!(why(HOME, 4, "", "nothing"), "error: there is no 'nothing' in this backup");
+    assert_eq!(why(HOME, 4, "", "sharefold:x"), "error: there is no 'sharefold:x' in this backup");
+}
+
+#[test]
+fn a_path_can_be_asked_about_as_it_is_shown() {
+    let (backup, surveys) = Sketch::new("").part("media", [("a\nb\u{1b}[31m.mp4".to_owned(), 50 * RECORD)]).build();
+    let request = Wish::new("").saving(&backup, 10);
+    let plan = make(&backup, &surveys, &request).unwrap();
+    let said = explain::why(&backup, &surveys, &request, &plan, "media:a\\nb\\u{1b}[31m.mp4").unwrap();
+    assert!(said[0].starts_with("media:a\\nb\\u{1b}[31m.mp4 stays: rule media-video"), "{said:?}");
+}
+
+fn ways(inside: &str, records: u64, wish: &str) -> Vec<String> {
+    let (_, plan) = plan_of(&Sketch::new(inside), records, wish);
+    plan.ways_out.iter().map(|way| way.options.clone()).collect()
+}
+
+#[test]
+fn the_ways_out_are_the_least_consent_and_the_fewest_whole_parts() {
+    assert_eq!(ways(HOME, 50, ""), ["--allow history", "--drop share"]);
+    assert_eq!(ways(HOME, 200, ""), ["--allow history", "--drop media"]);
+    assert_eq!(ways(HOME, 308, ""), ["--allow history", "--drop share --drop media"]);
+    assert_eq!(ways(HOME, 340, ""), ["--allow history,user", "--drop media --drop addon:deadbeef_x --drop addon:local_y"]);
+    assert_eq!(ways(HOME, 200, "allow=history"), Vec::<String>::new(), "it fits");
+    assert_eq!(ways(HOME, 340, "allow=history"), ["--allow user", "--drop share"]);
+    assert_eq!(ways(HOME, 50, "allow=user"), Vec::<String>::new());
+    assert_eq!(ways(HOME, 460, ""), Vec::<String>::new(), "nothing can make it fit");
+    assert_eq!(ways("addon:core_a: data/x 50; share: y 20", 30, ""), ["--allow history,user"], "both ways would lose the same");
+    assert_eq!(ways("addon:core_a: data/x 50; ssl: y 20", 30, "keep=addon:core_a"), Vec::<String>::new());
+}
+
+#[test]
+fn a_way_out_is_planned_as_its_command_will_be() {
+    for records in [50, 120, 200, 260] {
+        let sketch = Sketch::new(HOME);
+        let (_, plan) = plan_of(&sketch, records, "");
+        assert!(!plan.ways_out.is_empty(), "{records}");
+        for way in &plan.ways_out {
+            let wish = way.options.replace("--allow ", "allow=").replace("--drop ", "drop=");
+            let (_, taken) = plan_of(&sketch, records, &wish);
+            assert_eq!((taken.outcome, taken.predicted_size), (Outcome::Fits, way.predicted_size), "{records}: {}", way.options);
+        }
+    }
+}
+
+#[test]
+fn a_way_out_says_what_a_restore_will_do() {
+    let (_, plan) = plan_of(&Sketch::new(HOME), 150, "drop=homeassistant:x");
+    let [history, whole] = plan.ways_out.as_slice() else { panic!("{:?}", plan.ways_out) };
+    assert!(
+        history.lost[0].starts_with("Frigate recordings (2.05 MB): The recorded footage of your cameras. A restore empties"),
+        "{history:?}"
+    );
+    assert!(whole.lost[0].starts_with("media (2.51 MB): Everything in media. What is on your system stays there"), "{whole:?}");
+    // What goes anyway, and what the user named already, is not held against the way.
+    assert_eq!(history.lost.len(), 1, "{history:?}");
+    let (_, plan) = plan_of(&Sketch::new(HOME), 240, "");
+    assert_eq!(plan.ways_out[0].lost[1], "And caches, logs and old backups that may go anyway (409.60 kB).");
+}
+
+fn notes(inside: &str, wish: &str) -> Vec<String> {
+    plan_of(&Sketch::new(inside), 0, wish).1.notes
+}
+
+#[test]
+fn what_a_glob_did_not_take_is_told_with_its_reason() {
+    let config = "homeassistant: secrets.yaml 1, a.yaml 1, b.yaml 1, x 5; addon:core_mosquitto: data/a 5; addon:core_b: data/b 5";
+    let [note] = notes(config, "drop=homeassistant:*.yaml").try_into().unwrap();
+    assert!(
+        note.starts_with("--drop homeassistant:*.yaml: in homeassistant, secrets.yaml and 2 more will stay, for a glob never drops it."),
+        "{note}"
+    );
+    let [note] = notes(config, "drop=addon:*").try_into().unwrap();
+    assert!(note.starts_with("--drop addon:*: addon:core_mosquitto stays, for a glob never drops it. The retained messages"), "{note}");
+    assert_eq!(notes(config, "drop=media"), ["Nothing in this backup matches --drop media."]);
+    assert_eq!(notes(config, "drop=homeassistant:no\u{1b}such"), ["Nothing in this backup matches --drop homeassistant:no\\u{1b}such."]);
+    assert_eq!(notes(config, "drop=homeassistant:secrets.yaml"), Vec::<String>::new());
+}
