@@ -83,7 +83,7 @@ impl Input {
         let nothing = Path::new("/dev/null");
         let file = File::open(nothing).map_err(|e| Error::input(e, "cannot open the stand-in"))?;
         let meta = file.metadata().map_err(|e| Error::input(e, "cannot look at the stand-in"))?;
-        Ok(Arc::new(Self { stamp: Stamp { size: len, ..Stamp::of(&meta) }, file, path: nothing.to_owned() }))
+        Ok(Arc::new(Self { stamp: Stamp { size: len, ..Stamp::of(&meta) }, file, path: nothing.to_owned(), failed: Error::input }))
     }
 
     /// Where it was opened.
