@@ -89,6 +89,19 @@ pub enum Command {
     },
     /// Read everything, check everything
     Verify { backup: PathBuf },
+    /// Write a copy in which wrong sizes, ends, streams, versions, salts and lists are put right
+    Repair {
+        backup: PathBuf,
+        /// Where to write the copy [default: <name>.repaired.tar beside the backup]
+        #[arg(short, long, value_name = "OUT")]
+        output: Option<PathBuf>,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        /// Replace an existing output
+        #[arg(long)]
+        force: bool,
+    },
     /// List the rules that know what makes backups big
     Rules {
         /// Rules of your own: additions, and ids to switch off

@@ -8,6 +8,7 @@ mod key;
 mod ls;
 mod prepare;
 mod progress;
+mod repair;
 mod rules;
 mod screen;
 mod show;
@@ -124,6 +125,9 @@ fn run(command: Command, session: &Session) -> Result<u8> {
         Command::Shrink { backup, choice, dry_run: true, .. } => shrink::plan(session, &backup, &choice, None),
         Command::Shrink { backup, choice, output, yes, force, no_verify, .. } => {
             shrink::run(session, &backup, &choice, &shrink::Writing { output, yes, force, no_verify })
+        }
+        Command::Repair { backup, output, yes, force } => {
+            repair::run(session, &backup, &shrink::Writing { output, yes, force, no_verify: false })
         }
         Command::Verify { backup } => verify::run(session, &backup),
         Command::Rules { rules } => rules::run(session, rules.as_deref()),

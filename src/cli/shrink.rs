@@ -59,16 +59,10 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) 
 pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
     let backup = session.open(path)?;
-    let place = writing.output.clone().unwrap_or_else(|| default_output(path));
+    let place = writing.output.clone().unwrap_or_else(|| beside(path, "slim"));
     let check = || OutputPath::check(&place, writing.force, &backup.input);
     check()?;
-    let may_ask = stdin().is_terminal() && std::io::stdout().is_terminal() && !session.common.json;
-    if !writing.yes && !may_ask {
-        return Err(usage(
-            "shrink asks before it writes, and there is no terminal to ask on",
-            "Add --yes, or look first with `haslim plan`.",
-        ));
-    }
+    may_write(session, writing.yes, "shrink")?;
     let mut prepared = prepare(session, backup, choice, Depth::Needed)?;
     if !writing.yes && prepared.plan.outcome == Outcome::CannotFit && !guide::consent(session, &mut prepared)? {
         return stopped(session);
@@ -125,6 +119,16 @@ fn check_kept(session: &Session, prepared: &Prepared) -> Result<()> {
     Ok(())
 }
 
+/// Makes sure that somebody said yes, or can be asked.
+pub fn may_write(session: &Session, yes: bool, command: &str) -> Result<()> {
+    let may_ask = stdin().is_terminal() && std::io::stdout().is_terminal() && !session.common.json;
+    if yes || may_ask {
+        return Ok(());
+    }
+    let message = format!("{command} asks before it writes, and there is no terminal to ask on");
+    Err(usage(message, "Add --yes, or look first with `haslim plan`."))
+}
+
 fn stopped(session: &Session) -> Result<u8> {
     session.screen.say(words::UNCHANGED);
     Ok(DONE)
@@ -162,7 +166,7 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
 
 /// Writes until the copy is not larger than the limit; a plan that was too
 /// optimistic is made anew with the bytes that were measured.
-fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<(PathBuf, u64)> {
+pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<(PathBuf, u64)> {
     for attempt in 1..=ATTEMPTS {
         let mut target = OutputPath::check(place, writing.force, &prepared.backup.input)?;
         target.remove_leftovers();
@@ -205,10 +209,10 @@ fn publish(session: &Session, prepared: &Prepared, output: Output, written: Writ
     Ok((output.publish()?, written.size))
 }
 
-/// `<name>.slim.tar` beside the backup.
-fn default_output(path: &Path) -> PathBuf {
+/// `<name>.MARK.tar` beside the backup.
+pub fn beside(path: &Path, mark: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(".slim.tar");
+    name.push(format!(".{mark}.tar"));
     path.with_file_name(name)
 }
 

@@ -39,6 +39,8 @@ pub struct Changes {
     pub slug: String,
     /// Folder ids and add-on slugs that are left out, `homeassistant` among them.
     pub without: Vec<String>,
+    /// Folder ids that are to be listed besides.
+    pub also: Vec<String>,
     /// Marks the copy as partial: a full restore would uninstall what is not listed.
     pub partial: bool,
     /// The recorder database was left out: a restore must then keep the live one.
@@ -206,6 +208,7 @@ impl Manifest {
         let gone = |id: Option<&str>| id.is_some_and(|id| changes.without.iter().any(|w| w == id));
         text.retain("folders", |item| !gone(value(item).as_str()))?;
         text.retain("addons", |item| !gone(addon_slug(&value(item))))?;
+        text.extend("folders", &changes.also)?;
         if gone(Some("homeassistant")) {
             text.set("homeassistant", ())?;
         } else if changes.without_database {
@@ -345,6 +348,7 @@ mod tests {
         Changes {
             slug: "ffffffff".into(),
             without: without.iter().map(|s| (*s).to_owned()).collect(),
+            also: Vec::new(),
             partial: true,
             without_database: true,
             protected: true,

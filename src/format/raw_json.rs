@@ -52,6 +52,18 @@ impl RawObject {
         items.retain(|item| keep(item));
         if items.len() == before { Ok(()) } else { self.set(key, items) }
     }
+
+    /// Appends to a list, which begins empty when there is none.
+    pub fn extend(&mut self, key: &str, more: &[String]) -> serde_json::Result<()> {
+        if more.is_empty() {
+            return Ok(());
+        }
+        let mut items: Vec<Box<RawValue>> = self.get(key).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        for item in more {
+            items.push(serde_json::value::to_raw_value(item)?);
+        }
+        self.set(key, items)
+    }
 }
 
 impl Serialize for RawObject {

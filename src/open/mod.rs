@@ -140,7 +140,7 @@ impl Backup {
             }
         }
         for part in self.parts.iter().filter(|p| !p.listed && p.kind != ComponentKind::Supervisor) {
-            warnings.push(format!("{} is in the file, but backup.json does not list it; it is kept as it is.", part.id));
+            warnings.push(unlisted(part));
         }
         if self.manifest.protected() != self.is_protected() {
             let (stated, real) = if self.is_protected() { ("unprotected", "encrypted") } else { ("protected", "not encrypted") };
@@ -148,6 +148,11 @@ impl Backup {
         }
         self.warnings.append(&mut warnings);
     }
+}
+
+/// The warning for a part that `backup.json` does not list.
+pub(crate) fn unlisted(part: &Part) -> String {
+    format!("{} is in the file, but backup.json does not list it; it is kept as it is.", part.id)
 }
 
 fn find_manifest(members: &[Member]) -> Result<usize> {

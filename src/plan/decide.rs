@@ -119,7 +119,7 @@ fn picked(part: usize, survey: &PartSurvey, units: &[Unit], selectors: usize) ->
 }
 
 /// Every kept part must be wrapped alike.
-fn rewrap(backup: &Backup, target: &Target, actions: &mut [Action]) {
+pub(super) fn rewrap(backup: &Backup, target: &Target, actions: &mut [Action]) {
     for (part, action) in backup.parts.iter().zip(actions.iter_mut()) {
         if *action != Action::Copy || target.fits(part) {
             continue;
@@ -143,7 +143,7 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], actions: &[Action], target: 
         Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
     });
     let partial = !without.is_empty() || backup.manifest.kind() == "partial";
-    Changes { slug: "00000000".into(), without, partial, without_database, protected }
+    Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected }
 }
 
 fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &Changes, parts: &[PartPlan]) -> Result<Vec<String>> {

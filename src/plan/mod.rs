@@ -12,6 +12,7 @@ mod predict;
 pub mod propose;
 mod reach;
 mod reasons;
+mod repair;
 mod request;
 mod rows;
 pub mod selector;
@@ -22,6 +23,7 @@ mod ways;
 pub mod wrapping;
 
 pub use cut::Cut;
+pub use repair::{Repair, repair};
 pub use request::Request;
 pub use rows::{DropRow, effect};
 pub use selector::Selector;

@@ -101,6 +101,19 @@ pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
     object(json!({"schema": SCHEMA, "output": escape(output.as_os_str().as_encoded_bytes()), "output_size": size}))
 }
 
+/// `repair`: what was wrong and is right in the copy.
+pub fn repair(backup: &Backup, limit: u64, findings: &[String], output: &std::path::Path, size: u64, seconds: f64) -> Map<String, Value> {
+    let mut all = info(backup, limit);
+    all.extend(object(json!({
+        "repaired": findings,
+        "output": escape(output.as_os_str().as_encoded_bytes()),
+        "output_size": size,
+        "verified": true,
+        "seconds": seconds,
+    })));
+    all
+}
+
 /// `verify`: what was checked in each part, and what nothing can check.
 pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<String, Value> {
     let parts: Vec<Value> = checks

@@ -1,0 +1,55 @@
+//! `haslim repair`: a copy with everything in it, put in order.
+
+use std::path::Path;
+use std::time::Instant;
+
+use haslim::plan::{self, Outcome, Repair, Request};
+use haslim::report::{json, words};
+use haslim::rewrite::OutputPath;
+use haslim::{Error, Kind, Result, size, survey};
+
+use super::guide::{self, Answer};
+use super::prepare::Prepared;
+use super::shrink::{self, Writing};
+use super::{DONE, Session, key};
+
+/// Says what is wrong, asks, writes the copy, verifies, publishes.
+pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
+    let begin = Instant::now();
+    let backup = session.open(path)?;
+    let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
+    OutputPath::check(&place, writing.force, &backup.input)?;
+    shrink::may_write(session, writing.yes, "repair")?;
+    let keys = key::keys(&session.common, &backup, backup.is_protected())?;
+    if keys.is_none() && backup.is_protected() {
+        session.screen.warn("Without the key only the outer file is looked at, not the parts in it.");
+    }
+    let readable = |at: &usize| backup.parts[*at].layer.is_some() && (keys.is_some() || backup.parts[*at].version().is_none());
+    let parts: Vec<usize> = (0..backup.parts.len()).filter(readable).collect();
+    let surveys = survey::survey(&backup, &parts, keys.as_ref(), &session.control)?;
+    let Repair { plan, findings } = plan::repair(&backup, &surveys, keys.is_some())?;
+    if plan.outcome == Outcome::AlreadyFits {
+        return Err(Error::new(Kind::AlreadyFits, "nothing to repair was found").advice("`haslim verify` reads and checks everything."));
+    }
+    if !session.common.json {
+        findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
+        session.screen.say(&format!("In the copy all of this is put right. It will have about {}.", size::both(plan.predicted_size)));
+    }
+    if !writing.yes && guide::ask(&format!("Write it to {}? [y]es, [N]o: ", place.display()))? != Answer::Yes {
+        session.screen.say(words::UNCHANGED);
+        return Ok(DONE);
+    }
+    let request = Request { has_key: keys.is_some(), ..Request::new(plan.limit)? };
+    let mut prepared = Prepared { backup, keys, surveys, damaged: Vec::new(), request, plan };
+    let (output, size) = shrink::write(session, &mut prepared, &place, writing)?;
+    if session.common.json {
+        let seconds = begin.elapsed().as_secs_f64();
+        session.screen.json(&json::repair(&prepared.backup, session.common.limit, &findings, &output, size, seconds));
+    } else {
+        let shown = output.display();
+        session
+            .screen
+            .say(&session.screen.green(&format!("Written, read back and compared with the original: {shown}, {}", size::both(size))));
+    }
+    Ok(DONE)
+}

@@ -1,0 +1,174 @@
+//! `haslim repair`: what is wrong in one unambiguous way is right in the copy, and all the
+//! rest is as it was.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::{OuterMember, Run, Scratch, entries, fixture, haslim, keyless, manifest, members};
+
+/// Writes an outer tar of these members.
+fn outer(scratch: &Scratch, members: &[OuterMember]) -> PathBuf {
+    let mut builder = tar::Builder::new(Vec::new());
+    for member in members {
+        let mut header = tar::Header::new_ustar();
+        // The crate would take the `./` away.
+        header.as_mut_bytes()[..member.name.len()].copy_from_slice(member.name.as_bytes());
+        header.set_mode(0o600);
+        header.set_size(member.data.len() as u64);
+        header.set_cksum();
+        builder.append(&header, member.data.as_slice()).unwrap();
+    }
+    scratch.file("broken.tar", &builder.into_inner().unwrap())
+}
+
+fn repaired(scratch: &Scratch, broken: &Path) -> (PathBuf, Run) {
+    let out = scratch.path("broken.repaired.tar");
+    let run = haslim([Path::new("repair"), broken, Path::new("--yes")]).code(0);
+    haslim([Path::new("verify"), &out]).code(0);
+    (out, run)
+}
+
+fn change<'a>(members: &'a mut [OuterMember], name: &str) -> &'a mut Vec<u8> {
+    &mut members.iter_mut().find(|m| m.name == name).unwrap().data
+}
+
+fn change_manifest(members: &mut [OuterMember], change_it: impl FnOnce(&mut Value)) {
+    let data = change(members, "./backup.json");
+    let mut value = serde_json::from_slice(data).unwrap();
+    change_it(&mut value);
+    *data = serde_json::to_vec(&value).unwrap();
+}
+
+/// All members but `backup.json`.
+fn parts(path: &Path) -> Vec<OuterMember> {
+    members(path).into_iter().filter(|m| m.name != "./backup.json").collect()
+}
+
+#[test]
+fn a_sound_backup_needs_no_repair() {
+    for name in ["v1", "v2", "v3", "plain", "v3-uncompressed", "core-v3", "demo"] {
+        let scratch = Scratch::new();
+        let path = scratch.copy(&format!("{name}.tar"));
+        haslim([Path::new("repair"), &path, Path::new("--yes")]).code(3);
+        assert_eq!(scratch.listing(), [format!("{name}.tar")]);
+    }
+}
+
+#[test]
+fn bytes_after_the_end_go_and_nothing_else_does() {
+    let scratch = Scratch::new();
+    let mut bytes = std::fs::read(fixture("v3.tar")).unwrap();
+    bytes.extend([0xabu8; 300_000]);
+    let broken = scratch.file("broken.tar", &bytes);
+    let (out, run) = repaired(&scratch, &broken);
+    assert!(run.out.contains("300000 bytes that belong to nothing"), "{}", run.out);
+    assert_eq!(parts(&out), parts(&fixture("v3.tar")));
+    assert!(std::fs::metadata(&out).unwrap().len() < 100_000);
+}
+
+#[test]
+fn a_missing_end_is_written_even_without_the_key() {
+    let scratch = Scratch::new();
+    let mut bytes = std::fs::read(fixture("v2.tar")).unwrap();
+    // No member ends in zeros alone: the last one is text.
+    let end = bytes.iter().rposition(|&b| b != 0).unwrap().next_multiple_of(512);
+    bytes.truncate(end);
+    let broken = scratch.file("broken.tar", &bytes);
+    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(0);
+    assert!(run.err.contains("Without the key"), "{}", run.err);
+    let out = scratch.path("broken.repaired.tar");
+    assert_eq!(parts(&out), parts(&fixture("v2.tar")));
+    assert!(std::fs::read(&out).unwrap().ends_with(&[0; 1024]));
+}
+
+#[test]
+fn several_gzip_members_become_one_that_holds_everything() {
+    let scratch = Scratch::new();
+    let mut all = members(&fixture("plain.tar"));
+    let data = change(&mut all, "share.tar.gz");
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(data.as_slice()).read_to_end(&mut plain).unwrap();
+    data.clear();
+    for half in plain.chunks(plain.len() / 2 + 1) {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(half).unwrap();
+        data.extend(gzip.finish().unwrap());
+    }
+    let broken = outer(&scratch, &all);
+    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(0);
+    assert!(run.out.contains("2 gzip members"), "{}", run.out);
+    // Read as Home Assistant reads: the first member and nothing else.
+    let out = scratch.path("broken.repaired.tar");
+    assert_eq!(entries(&out, "share"), entries(&fixture("plain.tar"), "share"));
+}
+
+#[test]
+fn lists_and_flags_say_what_is_there() {
+    let scratch = Scratch::new();
+    let mut all = members(&fixture("v3.tar"));
+    all.retain(|m| m.name != "ssl.tar.gz");
+    change_manifest(&mut all, |manifest| {
+        manifest["type"] = "full".into();
+        manifest["protected"] = false.into();
+        manifest["folders"].as_array_mut().unwrap().retain(|f| f != "share");
+        assert!(manifest["folders"].as_array().unwrap().iter().any(|f| f == "ssl"));
+    });
+    let broken = outer(&scratch, &all);
+    let (out, _) = repaired(&scratch, &broken);
+    let manifest = manifest(&out);
+    let folders: Vec<&str> = manifest["folders"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(folders.contains(&"share") && !folders.contains(&"ssl"), "{folders:?}");
+    assert_eq!((&manifest["type"], &manifest["protected"]), (&"partial".into(), &true.into()));
+    assert_eq!(parts(&out), parts(&broken));
+}
+
+/// Members of one backup, one of them from another.
+fn mixed(scratch: &Scratch, base: &str, other: &Path, name: &str) -> PathBuf {
+    let mut all = members(&fixture(base));
+    *change(&mut all, name) = members(other).into_iter().find(|m| m.name == name).unwrap().data;
+    outer(scratch, &all)
+}
+
+#[test]
+fn mixed_versions_become_one() {
+    let scratch = Scratch::new();
+    let broken = mixed(&scratch, "v3.tar", &fixture("v2.tar"), "share.tar.gz");
+    let (out, run) = repaired(&scratch, &broken);
+    assert!(run.out.contains("different versions"), "{}", run.out);
+    let info = keyless([Path::new("info"), &out, Path::new("--json")]).code(0).json();
+    assert!(info["components"].as_array().unwrap().iter().all(|c| c["securetar"] == 3), "{info}");
+    assert_eq!(entries(&out, "share"), entries(&fixture("v2.tar"), "share"));
+}
+
+#[test]
+fn mixed_root_salts_become_one() {
+    let scratch = Scratch::new();
+    // The same parts under salts of their own.
+    let other = scratch.path("other.tar");
+    let options = ["--securetar", "3", "--drop", "media", "--yes", "-o"].map(Path::new);
+    haslim([Path::new("shrink"), &fixture("v2.tar")].into_iter().chain(options).chain([other.as_path()])).code(0);
+    let broken = mixed(&scratch, "v3.tar", &other, "share.tar.gz");
+    let (out, run) = repaired(&scratch, &broken);
+    assert!(run.out.contains("different root salts"), "{}", run.out);
+    let backup = haslim::open::Backup::open(&out).unwrap();
+    let salts: Vec<_> = backup.parts.iter().filter_map(|p| p.secure()?.v3_salts()).collect();
+    assert!(salts.len() > 1 && salts.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(entries(&out, "share"), entries(&fixture("v2.tar"), "share"));
+}
+
+#[test]
+fn damage_is_not_repaired_but_told() {
+    let scratch = Scratch::new();
+    let mut all = members(&fixture("v3.tar"));
+    let data = change(&mut all, "share.tar.gz");
+    let last = data.len() - 20;
+    data[last] ^= 1;
+    let broken = outer(&scratch, &all);
+    let run = haslim([Path::new("repair"), &broken, Path::new("--yes")]).code(5);
+    assert!(run.err.contains("share") && run.err.contains(support::UNCHANGED), "{}", run.err);
+    assert_eq!(scratch.listing(), ["broken.tar"]);
+}
