@@ -227,7 +227,7 @@ pub fn escape(name: &[u8]) -> String {
                 '\n' => out.push_str("\\n"),
                 '\t' => out.push_str("\\t"),
                 '\r' => out.push_str("\\r"),
-                c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+                c if is_unsafe(c) => out.extend(c.escape_unicode()),
                 c => out.push(c),
             }
         }
@@ -238,10 +238,20 @@ pub fn escape(name: &[u8]) -> String {
     out
 }
 
-/// Marks that reorder or hide text (Unicode UAX #9), which could make a printed
-/// name lie about what it is.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// Makes a finished text safe on a terminal, whatever got into it: as [`escape`], but
+/// leaves line ends, and backslashes that stand for something already.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && is_unsafe(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
+/// Control characters, and marks that reorder or hide text (Unicode UAX #9), which
+/// could make a printed name lie about what it is.
+pub(crate) fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -253,6 +263,11 @@ mod tests {
         assert_eq!(escape("www/é_日本.txt".as_bytes()), "www/é_日本.txt");
         assert_eq!(escape(b"a\nb\x1b[31m\xff"), "a\\nb\\u{1b}[31m\\xff");
         assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn a_finished_text_keeps_its_lines_and_its_escapes() {
+        assert_eq!(printable("a\nb \\x1b \u{1b}[31m\u{202e}\r é"), "a\nb \\x1b \\u{1b}[31m\\u{202e}\\u{d} é");
     }
 
     #[test]

@@ -18,6 +18,15 @@ pub fn parse(text: &str) -> Result<u64, String> {
     Ok(size.as_u64())
 }
 
+/// A size as the option `--limit` takes it, exactly and as short as that is.
+pub fn option(bytes: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => bytes.to_string(),
+    }
+}
+
 /// A size in decimal units with three significant digits or so: `4.21 GB`.
 pub fn decimal(bytes: u64) -> String {
     scaled(bytes, 1000.0, ["B", "kB", "MB", "GB", "TB", "PB"])
@@ -60,6 +69,15 @@ mod tests {
         assert_eq!(parse("5GiB"), Ok(5 << 30));
         assert_eq!(parse("5000000000"), Ok(CLOUD_LIMIT));
         assert_eq!(parse("720 MB"), Ok(720_000_000));
+    }
+
+    #[test]
+    fn a_size_survives_the_way_through_an_option() {
+        for (bytes, text) in
+            [(5_000_000_000, "5GB"), (720_000_000, "720MB"), (60_000, "60kB"), (5 << 30, "5368709120"), (999, "999"), (1, "1")]
+        {
+            assert_eq!((option(bytes).as_str(), parse(text)), (text, Ok(bytes)));
+        }
     }
 
     #[test]

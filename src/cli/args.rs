@@ -17,7 +17,7 @@ Exit codes:
   10  refused: ambiguous, unsafe or unsupported input
   11  reading the backup failed, or it changed meanwhile
   12  password missing or wrong
-  129, 130, 143  stopped by a signal
+  129, 130, 143  stopped by a signal; 130 also when you decline to go on
 For every code but 0 no file was written and the original is unchanged.
 
 The key is read from --password-file, --emergency-kit, the variable HASLIM_PASSWORD, or a prompt.
@@ -183,6 +183,27 @@ pub enum Wrapping {
     #[value(name = "3")]
     Three,
     None,
+}
+
+impl Consent {
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::History => "history",
+            Self::User => "user",
+        }
+    }
+}
+
+impl Wrapping {
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Two => "2",
+            Self::Three => "3",
+            Self::None => "none",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]

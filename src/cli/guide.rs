@@ -1,10 +1,12 @@
 //! Guided mode: a few plain questions, the biggest gain first.
 
+use std::collections::HashSet;
 use std::io::{BufRead, Write, stdin, stdout};
 
-use haslim::plan::{self, Outcome, Unit};
+use haslim::plan::{self, Outcome, Request, Unit};
+use haslim::report::ask::question;
 use haslim::report::words;
-use haslim::rules::Effect;
+use haslim::rules::Class;
 use haslim::{Error, Result, size};
 
 use super::prepare::Prepared;
@@ -18,65 +20,106 @@ const QUESTIONS: usize = 6;
 pub enum Answer {
     Yes,
     No,
+    /// Leave out the whole folder instead.
+    Whole,
     /// Stop here; nothing is written.
     Quit,
 }
 
 /// Asks for consent until the plan fits. False when the user wants to stop.
+///
+/// Asks nothing when no answer could make it fit.
 pub fn consent(session: &Session, prepared: &mut Prepared) -> Result<bool> {
-    let mut asked = 0;
+    if !could_fit(prepared)? {
+        return Ok(true);
+    }
     let units = plan::candidates(&prepared.backup, &prepared.surveys, &prepared.request)?;
-    let mut refused: Vec<usize> = Vec::new();
-    for unit in units.iter().filter(|u| !u.class().is_free() && !prepared.request.allow.contains(&u.class())).collect::<Vec<_>>() {
-        if prepared.plan.outcome != Outcome::CannotFit || asked == QUESTIONS {
+    introduce(session, prepared);
+    let mut asked: HashSet<usize> = HashSet::new();
+    let mut questions = 0;
+    for unit in units.iter().filter(|u| u.stored > 0 && needs_asking(&prepared.request, u)).collect::<Vec<_>>() {
+        if prepared.plan.outcome != Outcome::CannotFit || questions == QUESTIONS {
             break;
         }
-        // Nothing is gained by a part whose pieces were agreed to, or by asking twice about one part.
-        if unit.is_whole() && refused.contains(&unit.part) {
+        // About a part as a whole nobody is asked who was asked about what is in it.
+        let settled = prepared.request.consent.contains(&(unit.key(&prepared.backup).0, None));
+        if settled || unit.rule.is_none() && asked.contains(&unit.part) {
             continue;
         }
-        asked += 1;
-        session.screen.say(&question(prepared, unit));
-        match ask("Leave it out? [y]es, [n]o, [q]uit: ")? {
-            Answer::Quit => return Ok(false),
-            Answer::No => refused.push(unit.part),
-            Answer::Yes => {
-                prepared.request.consent.push(unit.key(&prepared.backup));
-                prepared.again()?;
-                session
-                    .screen
-                    .say(&format!("Then it would have {}.", words::against_limit(prepared.plan.predicted_size, prepared.plan.limit)));
-            }
+        asked.insert(unit.part);
+        questions += 1;
+        if !one(session, prepared, &units, unit, questions)? {
+            return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn question(prepared: &Prepared, unit: &Unit) -> String {
-    let part = &prepared.backup.parts[unit.part];
-    let gain = size::decimal(unit.stored);
-    let effect = Effect::of(&part.id, unit.is_whole(), unit.rule.as_ref()).sentence();
-    match &unit.rule {
-        Some(rule) => format!("\n{gain} of {} in {} ({} files). Lost: {} {effect}", rule.title, part.id, unit.files, rule.lost),
-        None => format!("\n{gain}: all of {}. {effect}", part.id),
+/// Whether consent to everything would make it fit.
+fn could_fit(prepared: &Prepared) -> Result<bool> {
+    let request = Request { allow: vec![Class::History, Class::User], ..prepared.request.clone() };
+    Ok(plan::make(&prepared.backup, &prepared.surveys, &request)?.outcome != Outcome::CannotFit)
+}
+
+fn needs_asking(request: &Request, unit: &Unit) -> bool {
+    !unit.class().is_free() && !request.allow.contains(&unit.class())
+}
+
+fn introduce(session: &Session, prepared: &Prepared) {
+    let now = prepared.backup.input.len();
+    let then = prepared.plan.predicted_size;
+    tell(&format!("{} {}.", session.screen.bold("This backup has"), words::against_limit(now, prepared.plan.limit)));
+    if then < now {
+        tell(&format!("Without caches, logs and old backups inside it, it would have {}.", size::both(then)));
     }
+    tell("What else may be left out of the copy? The original stays as it is, and nothing is written before you agree.");
+}
+
+/// Asks one question and plans anew. False when the user wants to stop.
+fn one(session: &Session, prepared: &mut Prepared, units: &[Unit], unit: &Unit, number: usize) -> Result<bool> {
+    let whole = units.iter().find(|u| u.part == unit.part && u.rule.is_none());
+    let question = question(&prepared.backup, unit, whole);
+    tell(&format!("\n{number}. {}", session.screen.bold(&question.text)));
+    question.details.iter().chain(&question.whole).for_each(|line| tell(&format!("   {line}")));
+    let offers_whole = question.whole.is_some();
+    let prompt = if offers_whole { "   [y]es, [n]o, [w]hole folder, [q]uit: " } else { "   [y]es, [n]o, [q]uit: " };
+    let key = unit.key(&prepared.backup);
+    match ask(session, prompt, offers_whole)? {
+        Answer::Quit => return Ok(false),
+        Answer::No => {}
+        Answer::Yes => prepared.request.consent.push(key),
+        Answer::Whole => prepared.request.consent.push((key.0, None)),
+    }
+    prepared.again()?;
+    tell(&format!("   The copy would have {}.", words::against_limit(prepared.plan.predicted_size, prepared.plan.limit)));
+    Ok(true)
 }
 
 /// Asks until there is an answer. The end of the input means to stop.
-pub fn ask(text: &str) -> Result<Answer> {
+pub fn ask(session: &Session, text: &str, offers_whole: bool) -> Result<Answer> {
     let _waiting = signals::waiting();
+    // A signal that came before is not to wait for an answer.
+    session.control.check()?;
     let failed = |e| Error::input(e, "cannot read the answer");
     loop {
         stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()).map_err(failed)?;
         let mut answer = String::new();
         if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
+            tell("");
             return Ok(Answer::Quit);
         }
         match answer.trim().to_lowercase().as_str() {
             "y" | "yes" => return Ok(Answer::Yes),
             "n" | "no" | "" => return Ok(Answer::No),
             "q" | "quit" => return Ok(Answer::Quit),
+            "w" | "whole" if offers_whole => return Ok(Answer::Whole),
             _ => {}
         }
     }
+}
+
+/// Prints a line of the conversation: quiet or not, a question has to be read.
+fn tell(text: &str) {
+    // A reader that went away gets no answer asked for either.
+    let _ = writeln!(stdout().lock(), "{text}");
 }

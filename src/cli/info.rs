@@ -25,8 +25,10 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
     let screen = &session.screen;
     let manifest = &backup.manifest;
     let name = haslim::error::escape(manifest.name().as_bytes());
-    screen.say(&format!("{}  ({}, {}, slug {})", screen.bold(&name), manifest.kind(), manifest.date(), manifest.slug()));
-    screen.say(&format!("Home Assistant {}, {}", manifest.homeassistant_version().unwrap_or("not included"), protection(&backup)));
+    let safe = |text: &str| haslim::error::escape(text.as_bytes());
+    screen.say(&format!("{}  ({}, {}, slug {})", screen.bold(&name), safe(manifest.kind()), safe(manifest.date()), safe(manifest.slug())));
+    let version = manifest.homeassistant_version().map_or("not included".into(), safe);
+    screen.say(&format!("Home Assistant {version}, {}", protection(&backup)));
     screen.say(&tables::parts(&backup, limit).trim_fmt());
     screen.say(&verdict(session, &backup));
     backup.warnings.iter().for_each(|w| screen.warn(w));
@@ -61,7 +63,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
                 Ok(backup) => serde_json::Value::Object(json::info(backup, limit)),
                 Err(e) => {
                     let mut value = json::error(e);
-                    value["file"] = path.display().to_string().into();
+                    value["file"] = haslim::error::escape(path.as_os_str().as_encoded_bytes()).into();
                     value
                 }
             })
@@ -74,7 +76,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         let file = haslim::error::escape(path.file_name().unwrap_or_default().as_encoded_bytes());
         match backup {
             Ok(backup) => table.add_row(row(file, backup, limit)),
-            Err(e) => table.add_row(vec![Cell::new(file), Cell::new(format!("not readable: {e}"))]),
+            Err(e) => table.add_row(vec![Cell::new(file), Cell::new(haslim::error::printable(&format!("not readable: {e}")))]),
         };
     }
     session.screen.say(&table.trim_fmt());

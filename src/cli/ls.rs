@@ -6,7 +6,7 @@ use std::path::Path;
 use haslim::error::escape;
 use haslim::format::block::EntryKind;
 use haslim::open::Backup;
-use haslim::report::json;
+use haslim::report::{json, words};
 use haslim::survey::{self, PartSurvey};
 use haslim::{Result, size};
 
@@ -30,6 +30,7 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
         session.screen.json(&json::Entries { backup: &backup, surveys: &surveys });
         return Ok(DONE);
     }
+    session.screen.say(&format!("{:>11} {:>11} {}", "in backup", "unpacked", "path"));
     let mut order: Vec<&PartSurvey> = surveys.iter().collect();
     order.sort_by_key(|s| std::cmp::Reverse(backup.stored(&backup.parts[s.part])));
     for survey in order {
@@ -125,7 +126,7 @@ fn children(node: &Node, depth: usize, top: usize, indent: usize, lines: &mut Ve
 }
 
 fn line(name: &str, node: &Node, indent: usize) -> String {
-    let files = if node.children.is_empty() { String::new() } else { format!("  ({} files)", node.files) };
+    let files = if node.children.is_empty() { String::new() } else { format!("  ({})", words::files(node.files)) };
     format!("{:>11} {:>11} {}{name}{files}", size::decimal(node.stored), size::decimal(node.raw), "  ".repeat(indent))
 }
 

@@ -138,6 +138,9 @@ fn run(command: Command, session: &Session) -> Result<u8> {
 /// The result of a command that ended as asked.
 pub const DONE: u8 = 0;
 
+/// The result of a question that was answered with no or quit: as after Ctrl-C.
+pub const STOPPED: u8 = 130;
+
 /// An error of the command line's own.
 pub fn usage(message: impl Into<String>, advice: impl Into<String>) -> Error {
     Error::new(Kind::Usage, message).advice(advice)

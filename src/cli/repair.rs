@@ -35,7 +35,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
         session.screen.say(&format!("In the copy all of this is put right. It will have about {}.", size::both(plan.predicted_size)));
     }
-    if !writing.yes && guide::ask(&format!("Write it to {}? [y]es, [N]o: ", place.display()))? != Answer::Yes {
+    if !writing.yes && guide::ask(session, &format!("Write it to {}? [y]es, [N]o: ", shrink::shown(&place)), false)? != Answer::Yes {
         session.screen.say(words::UNCHANGED);
         return Ok(DONE);
     }
@@ -46,7 +46,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         let seconds = begin.elapsed().as_secs_f64();
         session.screen.json(&json::repair(&prepared.backup, session.common.limit, &findings, &output, size, seconds));
     } else {
-        let shown = output.display();
+        let shown = shrink::shown(&output);
         session
             .screen
             .say(&session.screen.green(&format!("Written, read back and compared with the original: {shown}, {}", size::both(size))));

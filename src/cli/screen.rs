@@ -2,8 +2,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use haslim::Error;
-use haslim::report::words;
+use haslim::error::printable;
+use haslim::report::{json, words};
+use haslim::{Error, Kind};
 
 use super::args::{Color, Common};
 
@@ -35,16 +36,15 @@ impl Screen {
 
     /// Prints JSON: always, and alone.
     pub fn json(&self, value: &impl serde::Serialize) {
-        // The values are maps with string keys, which always serialise; a reader that went
-        // away is no error.
+        // A reader that went away is no error.
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let _ = serde_json::to_writer_pretty(&mut out, value).and_then(|()| writeln!(out).map_err(serde_json::Error::io));
+        let _ = json::write(value, &mut out);
     }
 
     /// Prints a warning on standard error, unless quiet.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
-            report(&format!("{} {text}", paint(self.err_color, YELLOW, "warning:")));
+            report(&format!("{} {}", paint(self.err_color, YELLOW, "warning:"), printable(text)));
         }
     }
 
@@ -55,7 +55,13 @@ impl Screen {
 
     /// Prints an error on standard error.
     pub fn error(&self, error: &Error) {
-        report(&format!("{} {}", paint(self.err_color, RED, "error:"), words::error(error)));
+        let text = words::error(error);
+        // That there is nothing to do is no failure, though it has a code of its own.
+        if error.kind() == Kind::AlreadyFits {
+            report(&text);
+        } else {
+            report(&format!("{} {text}", paint(self.err_color, RED, "error:")));
+        }
     }
 
     /// A heading.

@@ -1,24 +1,27 @@
 //! A plan as people read it.
 
-use haslim::error::escape;
+use std::path::Path;
+
 use haslim::plan::{DropRow, Outcome, WayOut};
-use haslim::report::words;
+use haslim::report::largest::{self, Large};
+use haslim::report::{json, words};
 use haslim::size;
 
 use super::args::Choice;
 use super::prepare::Prepared;
+use super::shrink::Writing;
 use super::{Session, tables};
 
-/// How many paths `plan` shows.
-const LARGEST: usize = 10;
+/// How many of the largest paths `plan` shows.
+const LARGEST: usize = json::LARGEST;
 
 /// The groups of drops, in the order in which they are given up.
 const GROUPS: [(Option<&str>, &str); 6] = [
     (None, "Named by you"),
-    (Some("cache"), "Caches, which are rebuilt by themselves"),
+    (Some("cache"), "Caches and downloads, which can be made or fetched again"),
     (Some("log"), "Logs and temporary files"),
-    (Some("nested"), "Backups inside the backup"),
-    (Some("history"), "History"),
+    (Some("nested"), "Old backups and copies"),
+    (Some("history"), "History and recordings"),
     (Some("user"), "Your own files"),
 ];
 
@@ -32,12 +35,16 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
         screen.say(&format!("Expected: {}", words::against_limit(plan.predicted_size, plan.limit)));
     }
     for (class, heading) in GROUPS {
-        let whole = |row: &&DropRow| row.unit && row.class.is_none();
-        let of_group = |row: &&DropRow| row.class.as_deref() == class && !whole(row);
+        let of_group = |row: &&DropRow| row.class.as_deref() == class && !is_whole_part(row);
         group(session, heading, plan.drops.iter().filter(of_group), tense);
     }
-    group(session, "Whole folders and add-ons", plan.drops.iter().filter(|row| row.unit && row.class.is_none()), tense);
+    group(session, "Whole folders and add-ons", plan.drops.iter().filter(is_whole_part), tense);
     backup.warnings.iter().chain(&plan.notes).for_each(|w| screen.warn(w));
+}
+
+/// True for a folder or an add-on that the planner gives up as a whole.
+fn is_whole_part(row: &&DropRow) -> bool {
+    row.unit && row.rule.is_none()
 }
 
 fn group<'a>(session: &Session, heading: &str, rows: impl Iterator<Item = &'a DropRow>, tense: &str) {
@@ -47,9 +54,9 @@ fn group<'a>(session: &Session, heading: &str, rows: impl Iterator<Item = &'a Dr
     }
     let screen = &session.screen;
     let sum: u64 = rows.iter().map(|r| r.stored_bytes).sum();
-    screen.say(&format!("\n{} {tense} left out, {}:", screen.bold(heading), size::decimal(sum)));
+    screen.say(&format!("\n{}: {} {tense} left out", screen.bold(heading), size::decimal(sum)));
     for row in rows {
-        let files = row.files.map_or(String::new(), |n| format!(", {n} files"));
+        let files = row.files.map_or(String::new(), |n| format!(", {}", words::files(n)));
         let place = if row.title == row.target { String::new() } else { format!(" [{}]", row.target) };
         screen.say(&format!("  {}{place}: {}{files}", row.title, size::decimal(row.stored_bytes)));
         screen.say(&format!("      Lost: {}", row.lost));
@@ -62,46 +69,55 @@ fn group<'a>(session: &Session, heading: &str, rows: impl Iterator<Item = &'a Dr
 
 /// Prints the largest paths over all parts that were surveyed.
 pub fn largest(session: &Session, prepared: &Prepared) {
-    let Prepared { backup, surveys, .. } = prepared;
-    let mut paths: Vec<(u64, &str, &[u8])> = Vec::new();
-    for survey in surveys {
-        let id = backup.parts[survey.part].id.as_str();
-        paths.extend(survey.entries.iter().map(|e| (e.stored, id, &*e.name)));
-    }
+    let paths = largest::largest(&prepared.backup, &prepared.surveys, LARGEST);
     if paths.is_empty() {
         return;
     }
-    paths.sort_by_key(|(stored, ..)| std::cmp::Reverse(*stored));
-    session.screen.say(&format!("\n{}", session.screen.bold("The largest files")));
-    for (stored, id, name) in paths.iter().take(LARGEST) {
-        session.screen.say(&format!("  {:>10}  {id}  {}", size::decimal(*stored), escape(name)));
+    session.screen.say(&format!("\n{}", session.screen.bold("The largest files and folders inside")));
+    for Large { place, stored, files } in paths {
+        let files = if place.ends_with('/') { format!("  ({})", words::files(files)) } else { String::new() };
+        session.screen.say(&format!("  {:>10}  {place}{files}", size::decimal(stored)));
     }
 }
 
 /// Prints what would make it fit, as commands to paste.
-pub fn ways_out(session: &Session, prepared: &Prepared, choice: &Choice) {
+pub fn ways_out(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>) {
     let ways = &prepared.plan.ways_out;
     if ways.is_empty() {
         return;
     }
     let screen = &session.screen;
-    screen.say(&format!("\n{}", screen.bold("This would make it fit:")));
+    let heading = if ways.len() == 1 { "This would make it fit:" } else { "Each of these would make it fit:" };
+    screen.say(&format!("\n{}", screen.bold(heading)));
     for way in ways {
-        screen.say(&format!("  {}", command(session, prepared, choice, way)));
-        screen.say(&format!("      {}", words::against_limit(way.predicted_size, prepared.plan.limit)));
+        screen.say(&format!("  {}", command(session, prepared, choice, writing, way)));
+        screen.say(&format!("      The copy would have {}.", words::against_limit(way.predicted_size, prepared.plan.limit)));
         for lost in &way.lost {
             screen.say(&format!("      {lost}"));
         }
     }
 }
 
-fn command(session: &Session, prepared: &Prepared, choice: &Choice, way: &WayOut) -> String {
-    let mut parts = vec!["haslim shrink".to_owned(), words::shell(&prepared.backup.input.path().display().to_string())];
-    if session.common.limit != size::CLOUD_LIMIT {
-        parts.push(format!("--limit {}", session.common.limit));
+/// The command that was given, as `shrink`, with the options of a way out.
+fn command(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>, way: &WayOut) -> String {
+    let common = &session.common;
+    let file = |path: &Path| words::shell(&path.display().to_string());
+    let mut parts = vec!["haslim shrink".to_owned(), file(prepared.backup.input.path())];
+    if common.limit != size::CLOUD_LIMIT {
+        parts.push(format!("--limit {}", size::option(common.limit)));
     }
     parts.extend(choice.drop.iter().map(|s| format!("--drop {}", words::shell(s))));
     parts.extend(choice.keep.iter().map(|s| format!("--keep {}", words::shell(s))));
+    parts.extend(choice.allow.iter().map(|consent| format!("--allow {}", consent.name())));
+    parts.extend(choice.thorough.then(|| "--thorough".to_owned()));
+    parts.extend(choice.rules.as_deref().map(|f| format!("--rules {}", file(f))));
+    parts.extend(choice.securetar.map(|wrapping| format!("--securetar {}", wrapping.name())));
+    parts.extend(common.password_file.as_deref().map(|f| format!("--password-file {}", file(f))));
+    parts.extend(common.emergency_kit.as_deref().map(|f| format!("--emergency-kit {}", file(f))));
+    if let Some(writing) = writing {
+        parts.extend(writing.output.as_deref().map(|f| format!("-o {}", file(f))));
+        parts.extend(writing.force.then(|| "--force".to_owned()));
+    }
     parts.push(way.options.clone());
-    parts.join(" ")
+    haslim::error::printable(&parts.join(" "))
 }

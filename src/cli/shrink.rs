@@ -12,7 +12,7 @@ use haslim::{Error, Kind, Result, size, verify};
 use super::args::Choice;
 use super::guide::{self, Answer};
 use super::prepare::{Depth, Prepared, prepare};
-use super::{DONE, Session, show, usage};
+use super::{DONE, STOPPED, Session, show, usage};
 
 /// Where the copy goes and how freely.
 pub struct Writing {
@@ -36,17 +36,20 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) 
     let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
     let Prepared { backup, surveys, request, plan, .. } = &prepared;
     if let Some(place) = why {
-        for sentence in explain::why(backup, surveys, request, plan, place)? {
-            session.screen.say(&sentence);
+        let said = explain::why(backup, surveys, request, plan, place)?;
+        if session.common.json {
+            session.screen.json(&json::why(place, &said));
+        } else {
+            said.iter().for_each(|sentence| session.screen.say(sentence));
         }
         return Ok(DONE);
     }
     if session.common.json {
-        session.screen.json(&json::plan(backup, plan));
+        session.screen.json(&json::plan(backup, surveys, plan));
     } else {
         show::plan(session, &prepared, "would be");
         show::largest(session, &prepared);
-        show::ways_out(session, &prepared, choice);
+        show::ways_out(session, &prepared, choice, None);
     }
     match refusal(&prepared) {
         None => Ok(DONE),
@@ -72,7 +75,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     }
     if let Some(error) = refusal(&prepared) {
         if !session.common.json {
-            show::ways_out(session, &prepared, choice);
+            show::ways_out(session, &prepared, choice, Some(writing));
         }
         return Err(error);
     }
@@ -81,8 +84,8 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         check_kept(session, &prepared)?;
     }
     let expected = prepared.plan.predicted_size;
-    let question = format!("Write {} to {}? [y]es, [N]o: ", size::decimal(expected), place.display());
-    if !writing.yes && guide::ask(&question)? != Answer::Yes {
+    let question = format!("\nWrite {} to {}? [y]es, [N]o: ", size::decimal(expected), shown(&place));
+    if !writing.yes && guide::ask(session, &question, false)? != Answer::Yes {
         return stopped(session);
     }
     if !verified {
@@ -90,7 +93,8 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     }
     let (output, size) = write(session, &mut prepared, &place, writing)?;
     if session.common.json {
-        session.screen.json(&json::shrink(&prepared.backup, &prepared.plan, &output, size, verified, begin.elapsed().as_secs_f64()));
+        let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan);
+        session.screen.json(&json::shrink(planned, &output, size, verified, begin.elapsed().as_secs_f64()));
     } else {
         announce(session, &prepared, &output, size, verified);
     }
@@ -129,9 +133,14 @@ pub fn may_write(session: &Session, yes: bool, command: &str) -> Result<()> {
     Err(usage(message, "Add --yes, or look first with `haslim plan`."))
 }
 
+/// A path, safe to print.
+pub fn shown(path: &Path) -> String {
+    haslim::error::escape(path.as_os_str().as_encoded_bytes())
+}
+
 fn stopped(session: &Session) -> Result<u8> {
     session.screen.say(words::UNCHANGED);
-    Ok(DONE)
+    Ok(STOPPED)
 }
 
 /// The error that ends a run with nothing to write.
@@ -142,7 +151,7 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
         Outcome::AlreadyFits => Some(
             Error::new(
                 Kind::AlreadyFits,
-                format!("nothing to do: the backup fits ({})", words::against_limit(prepared.backup.input.len(), plan.limit)),
+                format!("Nothing to do: the backup fits, with {}", words::against_limit(prepared.backup.input.len(), plan.limit)),
             )
             .advice("Name something with --drop to make it smaller all the same."),
         ),
@@ -156,7 +165,7 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
                 ""
             };
             let advice = match ways.as_slice() {
-                [] => format!("Name more to leave out with --drop; `haslim ls` shows what is big.{look}"),
+                [] => format!("`haslim ls` shows what is big; name more of it with --drop, or raise --limit.{look}"),
                 ways => format!("To make it fit, add one of these: {}.{look}", ways.join("; or: ")),
             };
             Some(Error::new(Kind::CannotFit, message).advice(advice))
@@ -222,8 +231,8 @@ fn announce(session: &Session, prepared: &Prepared, output: &Path, size: u64, ve
     screen.say(&format!("\nReached:  {}", words::against_limit(size, prepared.plan.limit)));
     screen.say(&format!("          {:+} bytes from what was expected", i128::from(size) - i128::from(expected)));
     screen.say(&if verified {
-        screen.green(&format!("Written, read back and compared with the original: {}", output.display()))
+        screen.green(&format!("Written, read back and compared with the original: {}", shown(output)))
     } else {
-        screen.red(&format!("Written, NOT VERIFIED: {}", output.display()))
+        screen.red(&format!("Written, NOT VERIFIED: {}", shown(output)))
     });
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use haslim::Kind;
+use haslim::report::words::UNCHANGED;
 use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -29,7 +30,7 @@ pub fn listen() -> io::Result<Arc<AtomicUsize>> {
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             if WAITING.load(Ordering::SeqCst) {
-                let _ = writeln!(io::stderr());
+                let _ = writeln!(io::stderr(), "\n{UNCHANGED}");
                 std::process::exit(128 + signal);
             }
             heard.store(usize::try_from(signal).unwrap_or(usize::MAX), Ordering::Relaxed);

@@ -36,7 +36,7 @@ pub fn by_size(backup: &Backup) -> Vec<usize> {
 
 /// `info`: what is inside.
 pub fn parts(backup: &Backup, limit: u64) -> Table {
-    let mut table = new(&["Part", "Size", "Share of limit", "Encryption", "Listed"]);
+    let mut table = new(&["Part", "Size", "Share of limit", "Encryption"]);
     for at in by_size(backup) {
         let part = &backup.parts[at];
         let stored = backup.stored(part);
@@ -45,7 +45,6 @@ pub fn parts(backup: &Backup, limit: u64) -> Table {
             right(size::decimal(stored)),
             right(words::share(stored, limit)),
             Cell::new(part.version().map_or("none".into(), |v| format!("SecureTar v{}", v.number()))),
-            Cell::new(if part.listed { "yes" } else { "no" }),
         ]);
     }
     table
@@ -63,6 +62,7 @@ pub fn plan(backup: &Backup, plan: &Plan) -> Table {
             Action::Copy | Action::Rewrap => "as before".into(),
             Action::Cut(ref cut) if cut.is_empty() => "as before".into(),
             _ => {
+                effects.sort_unstable();
                 effects.dedup();
                 effects.join(", ")
             }

@@ -174,6 +174,11 @@ impl Manifest {
         self.list("addons").iter().filter_map(addon_slug)
     }
 
+    /// What an add-on is called.
+    pub fn addon_name(&self, slug: &str) -> Option<&str> {
+        self.list("addons").iter().find(|addon| addon_slug(addon) == Some(slug))?.get("name")?.as_str()
+    }
+
     /// The add-on repositories listed.
     pub fn repositories(&self) -> impl Iterator<Item = &str> {
         self.list("repositories").iter().filter_map(Value::as_str)

@@ -17,7 +17,7 @@ mod request;
 mod rows;
 pub mod selector;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod units;
 mod ways;
 pub mod wrapping;

@@ -261,8 +261,7 @@ impl Teller<'_> {
         let first = unit.entries.first().and_then(|&at| self.survey?.entries.get(at));
         let single = first.filter(|e| unit.files == 1 && e.nested_backup);
         let path = single.map_or_else(|| rule.globs.first().cloned().unwrap_or_default(), |e| escape(&e.name));
-        let title = single.map_or_else(|| rule.title.clone(), |e| format!("{} ({})", rule.title, escape(&e.name)));
-        let row = self.row(title, effect, true);
+        let row = self.row(rule.title.clone(), effect, true);
         Some(with_rule(DropRow { target: format!("{}:{path}", self.part.id), stored_bytes, files: Some(files), ..row }, rule))
     }
 }

@@ -4,16 +4,54 @@ mod entries;
 
 pub use entries::Entries;
 
+use std::io;
+
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, escape};
+use crate::error::{Error, escape, is_unsafe};
 use crate::open::Backup;
 use crate::plan::Plan;
+use crate::report::largest::largest;
 use crate::rules::Catalogue;
+use crate::survey::PartSurvey;
 use crate::verify::PartCheck;
 
 /// The version of everything here.
 pub const SCHEMA: u32 = 1;
+
+/// Writes a value on many lines, and a line end. What a terminal would obey is spelled
+/// `\u....`, which is the same JSON. Memory does not grow with the value.
+///
+/// # Errors
+/// The writer's, or that of a value that cannot be JSON.
+pub fn write(value: &impl serde::Serialize, out: impl io::Write) -> io::Result<()> {
+    let mut safe = Spelled(out);
+    serde_json::to_writer_pretty(&mut safe, value)?;
+    safe.0.write_all(b"\n")?;
+    safe.0.flush()
+}
+
+/// Spells what a terminal would obey. serde_json hands whole characters over.
+struct Spelled<W>(W);
+
+impl<W: io::Write> io::Write for Spelled<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Ok(text) = std::str::from_utf8(bytes) else { return Err(io::ErrorKind::InvalidData.into()) };
+        let mut plain = 0;
+        for (at, c) in text.char_indices().filter(|&(_, c)| c != '\n' && is_unsafe(c)) {
+            self.0.write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
+            // All of them are below U+10000.
+            write!(self.0, "\\u{:04x}", u32::from(c))?;
+            plain = at + c.len_utf8();
+        }
+        self.0.write_all(text.get(plain..).unwrap_or_default().as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
 
 /// `info`: one backup and its parts.
 pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
@@ -51,8 +89,11 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
     }))
 }
 
+/// How many of the largest paths `plan` names.
+pub const LARGEST: usize = 10;
+
 /// `plan`: all of `info` and what is to be done.
-pub fn plan(backup: &Backup, plan: &Plan) -> Map<String, Value> {
+pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String, Value> {
     let mut all = info(backup, plan.limit);
     let drops: Vec<Value> = plan
         .drops
@@ -74,19 +115,25 @@ pub fn plan(backup: &Backup, plan: &Plan) -> Map<String, Value> {
         .collect();
     let ways: Vec<Value> =
         plan.ways_out.iter().map(|way| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size})).collect();
+    let largest: Vec<Value> = largest(backup, surveys, LARGEST)
+        .into_iter()
+        .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files}))
+        .collect();
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
         "outcome": plan.outcome.name(),
         "drops": drops,
         "ways_out": ways,
         "notes": plan.notes,
+        "largest": largest,
     })));
     all
 }
 
 /// `shrink`: all of `plan` and what was done.
-pub fn shrink(backup: &Backup, made: &Plan, output: &std::path::Path, size: u64, verified: bool, seconds: f64) -> Map<String, Value> {
-    let mut all = plan(backup, made);
+///
+/// `all` is what [`plan`] gave.
+pub fn shrink(mut all: Map<String, Value>, output: &std::path::Path, size: u64, verified: bool, seconds: f64) -> Map<String, Value> {
     all.extend(object(json!({
         "output": escape(output.as_os_str().as_encoded_bytes()),
         "output_size": size,
@@ -112,6 +159,11 @@ pub fn repair(backup: &Backup, limit: u64, findings: &[String], output: &std::pa
         "seconds": seconds,
     })));
     all
+}
+
+/// `plan --why`: the sentences about one path.
+pub fn why(place: &str, said: &[String]) -> Map<String, Value> {
+    object(json!({"schema": SCHEMA, "path": escape(place.as_bytes()), "why": said}))
 }
 
 /// `verify`: what was checked in each part, and what nothing can check.

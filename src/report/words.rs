@@ -1,6 +1,6 @@
 //! Sentences that more than one command says.
 
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::open::Backup;
 use crate::plan::{Action, Plan};
 use crate::size;
@@ -20,7 +20,8 @@ pub fn error(error: &Error) -> String {
     }
     text.push(' ');
     text.push_str(UNCHANGED);
-    text
+    // Paths of files and what the system says are in it as they came.
+    printable(&text)
 }
 
 /// How a size stands to the limit: `6.50 GB (6.05 GiB), 1.50 GB over the limit of 5.00 GB`.
@@ -91,5 +92,7 @@ mod tests {
         let text = error(&Error::damaged("cut short").in_part("media").at(512));
         assert!(text.starts_with("media: cut short (at byte 512). "), "{text}");
         assert!(text.ends_with(UNCHANGED), "{text}");
+        let text = error(&Error::input(std::io::Error::other("no"), "cannot open a\u{1b}[2J.tar"));
+        assert!(text.starts_with("cannot open a\\u{1b}[2J.tar: no. "), "{text}");
     }
 }

@@ -210,6 +210,23 @@ fn all_or_nothing_rules_and_whole_directories_are_those_that_need_it() {
 }
 
 #[test]
+fn only_these_rules_take_what_somebody_may_miss() {
+    // What goes without being asked about is decided by class: a change here is one of promises.
+    let of = |class: Class| {
+        let mut ids: Vec<&str> = builtin().rules().iter().filter(|r| r.class == class).map(|r| r.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.join(" ")
+    };
+    assert_eq!(
+        of(Class::History),
+        "birdnet frigate-clips frigate-rec git-history ha-recorder ha-recorder-moved influx llmvision-media llmvision-snap local-git \
+         mariadb motioneye nest-media netdata scrypted-nvr timescale traces"
+    );
+    assert_eq!(of(Class::User), "downloads frigate-export media-video photo-libs www-camera");
+    assert_eq!(of(Class::Nested), "ha-db-leftover ha-nested ma-libbak nested-ha-bak onedrive-tmp");
+}
+
+#[test]
 fn classes_are_ordered_from_expendable_to_precious() {
     let all = [Class::Cache, Class::Log, Class::Nested, Class::History, Class::User];
     assert!(all.is_sorted());

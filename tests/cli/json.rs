@@ -27,7 +27,7 @@ const INFO: Keys = &[
     ("warnings", "a"),
 ];
 const COMPONENT: Keys = &[("id", "s"), ("kind", "s"), ("member", "s"), ("stored_bytes", "n"), ("securetar", "?n"), ("listed", "b")];
-const PLAN: Keys = &[("predicted_size", "n"), ("outcome", "s"), ("drops", "a"), ("ways_out", "a"), ("notes", "a")];
+const PLAN: Keys = &[("predicted_size", "n"), ("outcome", "s"), ("drops", "a"), ("ways_out", "a"), ("notes", "a"), ("largest", "a")];
 const DROP: Keys = &[
     ("target", "s"),
     ("component", "s"),
@@ -40,6 +40,7 @@ const DROP: Keys = &[
     ("title", "s"),
     ("advice", "?s"),
 ];
+const LARGE: Keys = &[("path", "s"), ("stored_bytes", "n"), ("files", "n")];
 const WAY: Keys = &[("options", "s"), ("lost", "a"), ("predicted_size", "n")];
 const SHRINK: Keys = &[("output", "s"), ("output_size", "n"), ("verified", "b"), ("seconds", "n")];
 const ERROR: Keys = &[("code", "n"), ("kind", "s"), ("message", "s"), ("part", "?s"), ("offset", "?n"), ("advice", "?s")];
@@ -96,6 +97,40 @@ fn plan_has_exactly_its_keys() {
         check(&value, &[INFO, PLAN]);
         rows(&value, "drops").iter().for_each(|row| check(row, &[DROP]));
         rows(&value, "ways_out").iter().for_each(|way| check(way, &[WAY]));
+        rows(&value, "largest").iter().for_each(|large| check(large, &[LARGE]));
+        assert_eq!(rows(&value, "largest").len(), 10);
+    }
+}
+
+#[test]
+fn every_drop_that_a_rule_chose_says_all_that_the_rule_knows() {
+    let run = haslim(line("plan", &fixture("demo.tar"), "--thorough --allow history --json")).code(0);
+    let value = run.json();
+    let rules: Vec<&str> = rows(&value, "drops").iter().map(|row| row["rule"].as_str().unwrap()).collect();
+    assert!(rules.contains(&"frigate-rec") && rules.contains(&"nested-ha-bak"), "{rules:?}");
+    for row in rows(&value, "drops") {
+        for key in ["rule", "class", "lost", "on_restore", "advice"] {
+            assert!(row[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {row}");
+        }
+    }
+}
+
+#[test]
+fn why_is_json_too() {
+    let value = alone(&haslim(line("plan", &fixture("demo.tar"), "--why homeassistant:secrets.yaml --json")).code(0));
+    check(&value, &[&[("schema", "n"), ("path", "s"), ("why", "a")]]);
+    assert!(rows(&value, "why")[0].as_str().unwrap().starts_with("homeassistant:secrets.yaml stays: no rule ever drops it."));
+}
+
+#[test]
+fn the_rules_carry_all_that_a_program_needs() {
+    let value = alone(&keyless(["rules", "--json"]).code(0));
+    check(&value, &[&[("schema", "n"), ("version", "n"), ("rules", "a"), ("never", "a")]]);
+    for rule in rows(&value, "rules") {
+        for key in ["id", "title", "component", "class", "lost", "prevent", "confidence", "source"] {
+            assert!(rule[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {rule}");
+        }
+        assert!(!rows(rule, "globs").is_empty() && !rows(rule, "matches").is_empty() && !rows(rule, "spares").is_empty());
     }
 }
 

@@ -4,10 +4,14 @@
 
 mod bench;
 mod exit_codes;
+mod guide;
+mod hostile;
 mod json;
 mod key;
 mod limits;
 mod options;
+mod predict;
+mod rules;
 #[path = "../support/mod.rs"]
 mod support;
 mod text;

@@ -4,7 +4,7 @@
 mod catalogue;
 mod properties;
 mod restore;
-mod sketch;
+pub(crate) mod sketch;
 mod table;
 mod words;
 

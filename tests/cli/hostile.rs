@@ -1,0 +1,109 @@
+//! Names that would play tricks on a terminal, in every place where one is printed.
+
+use std::path::Path;
+
+use crate::line;
+use crate::support::*;
+
+const TRICK: &str = "a\u{1b}[2J\u{7}\n\u{202e}b";
+
+fn append(builder: &mut tar::Builder<Vec<u8>>, name: &str, data: &[u8]) {
+    let mut header = tar::Header::new_gnu();
+    // Byte for byte: the crate would tidy names up.
+    header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_size(data.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    builder.append(&header, data).unwrap();
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A tar whose files all have the trick in their names.
+fn inner(files: &[&str]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (at, name) in files.iter().enumerate() {
+        append(&mut builder, name, &vec![b'x'; 3000 + at]);
+    }
+    gzip(&builder.into_inner().unwrap())
+}
+
+/// A plain backup with the trick in every text of its metadata and in every name inside.
+fn backup(path: &Path) {
+    let text = serde_json::json!({
+        "slug": TRICK, "version": 2, "name": TRICK, "date": TRICK, "type": "full", "compressed": true, "protected": false,
+        "homeassistant": {"version": TRICK, "exclude_database": false}, "folders": ["media", "share", TRICK],
+        "addons": [{"slug": "core_x", "name": TRICK, "version": TRICK}], "repositories": [TRICK],
+    });
+    let in_folder = format!("frigate/recordings/{TRICK}");
+    let mut builder = tar::Builder::new(Vec::new());
+    append(&mut builder, "homeassistant.tar.gz", &inner(&[&format!("data/www/{TRICK}"), &format!("data/tts/{TRICK}")]));
+    append(&mut builder, "media.tar.gz", &inner(&[&in_folder, TRICK]));
+    append(&mut builder, "share.tar.gz", &inner(&[TRICK]));
+    append(&mut builder, "core_x.tar.gz", &inner(&["addon.json", &format!("data/{TRICK}")]));
+    append(&mut builder, &format!("./{TRICK}.bin"), b"unknown");
+    append(&mut builder, "./backup.json", text.to_string().as_bytes());
+    std::fs::write(path, builder.into_inner().unwrap()).unwrap();
+}
+
+#[test]
+fn no_command_prints_a_control_character_out_of_a_name() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("folder");
+    std::fs::create_dir(&folder).unwrap();
+    // The file itself has such a name, too.
+    let input = folder.join("a\u{1b}[2J\u{202e}b.tar");
+    backup(&input);
+    std::fs::write(folder.join("broken\u{1b}[2J.tar"), b"no backup").unwrap();
+    std::fs::create_dir(folder.join("folder\u{1b}[2J.tar")).unwrap();
+    let cases = [
+        ("info", ""),
+        ("ls", "--depth 9"),
+        ("ls", "media:frigate --depth 9"),
+        ("ls", "media:no/such"),
+        ("plan", ""),
+        ("plan", "--limit 15kB"),
+        ("plan", "--limit 15kB --allow history,user"),
+        ("plan", "--drop media --drop share:**"),
+        ("plan", "--drop homeassistant:*.yaml --drop homeassistant:www --drop addon:*:data/**"),
+        ("plan", "--thorough"),
+        ("verify", ""),
+        ("shrink", "--drop media --yes"),
+        ("shrink", "--drop media --yes"),
+        ("shrink", "--limit 1kB --yes --force"),
+    ];
+    let (mut codes, mut shown) = (Vec::new(), 0);
+    for (command, rest) in cases {
+        for json in ["", "--json"] {
+            let run = haslim(line(command, &input, &format!("{rest} {json}")));
+            check(&format!("{command} {rest} {json}"), &run);
+            codes.push(run.code);
+            shown += usize::from(run.out.contains("\\u{1b}[2J"));
+        }
+    }
+    for place in ["media:a\u{1b}[2J\u{7}\n\u{202e}b", "media:frigate/recordings/a\\u{1b}[2J\\u{7}\\n\\u{202e}b", "\u{1b}[2J"] {
+        let run = haslim(["plan".as_ref(), input.as_os_str(), "--why".as_ref(), place.as_ref()]);
+        check(place, &run);
+    }
+    for input in [folder.join("broken\u{1b}[2J.tar"), folder.join("folder\u{1b}[2J.tar"), folder.join("missing\u{1b}[2J.tar")] {
+        check("info", &haslim(line("info", &input, "")));
+        check("shrink", &haslim(line("shrink", &input, "--drop media --yes")));
+    }
+    check("info on the folder", &haslim(["info".as_ref(), folder.as_os_str()]));
+    check("info on the folder", &haslim(["info".as_ref(), folder.as_os_str(), "--json".as_ref()]));
+    check("selectors", &haslim(["plan".as_ref(), input.as_os_str(), "--drop".as_ref(), "media:\u{1b}[2J".as_ref()]));
+    assert!(codes.contains(&0) && codes.contains(&4) && shown > 10, "{codes:?}, {shown}\n{}", haslim(line("info", &input, "")).err);
+}
+
+#[track_caller]
+fn check(what: &str, run: &Run) {
+    for text in [&run.out, &run.err] {
+        let odd = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+        assert_eq!(odd, None, "{what}:\n{}", text.escape_debug());
+    }
+}
