@@ -131,14 +131,18 @@ impl Deflater {
 
 /// A gzip stream being written: one member, one deflate stream, no optional fields.
 ///
-/// Works as [`Deflater`] does. Dropped unfinished, it leaves a stream that no reader accepts.
+/// The bytes depend on the plaintext and the level, not on the number of threads nor on how
+/// the plaintext was cut into writes. The work is done on rayon's threads. Memory: about
+/// 1.4 MiB for each of `threads + 3` blocks. Dropped unfinished, it leaves a stream that no
+/// reader accepts.
 pub struct GzipWriter<W> {
     out: W,
     deflater: Deflater,
 }
 
 impl<W: Write> GzipWriter<W> {
-    /// Writes the header; `level` and `threads` are [`Deflater`]'s.
+    /// Writes the header. `level` is zlib's, 0 to 9; more counts as 9. `threads` says how many
+    /// blocks are worth having under way.
     ///
     /// # Errors
     /// The writer's.

@@ -43,7 +43,7 @@ pub struct Summary {
 
 /// A gzip stream that is inflated piece by piece.
 ///
-/// Checks CRC-32 and size of every member. Memory: that of [`Inflate`], half a MiB; up to 1 MiB
+/// Checks CRC-32 and size of every member. Memory: half a MiB for the decoder; up to 1 MiB
 /// more for a header with long names, and what the checkpoints take.
 pub struct Gunzip<R> {
     inflate: Inflate<R>,
@@ -89,7 +89,7 @@ impl<R: Read> Gunzip<R> {
         self
     }
 
-    /// Notes places where reading can begin later, for [`super::splice`].
+    /// Notes places where reading can begin later, for [`super::splice()`].
     #[must_use]
     pub fn with_checkpoints(mut self) -> Self {
         self.checkpoints = Some(Checkpoints::default());

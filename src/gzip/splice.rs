@@ -41,7 +41,7 @@ pub struct Cuts {
 ///
 /// `checkpoints` are those of [`super::Gunzip::with_checkpoints`] over the same stream;
 /// the one at its begin must be there. The bytes written do not depend on `threads`.
-/// Memory: that of the decoder, [`HELD`], and the encoder's blocks.
+/// Memory: that of the decoder, 1 MiB for a block, and the encoder's blocks.
 ///
 /// # Errors
 /// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] when the cuts do not fit
