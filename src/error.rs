@@ -199,7 +199,8 @@ impl Error {
         Self::from_io(error, |e| Self::output(e, "writing the output failed"))
     }
 
-    fn from_io(error: io::Error, other: impl FnOnce(io::Error) -> Self) -> Self {
+    /// Takes an error of ours out of an `io::Error`; `other` judges what is none.
+    pub(crate) fn from_io(error: io::Error, other: impl FnOnce(io::Error) -> Self) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(own) => return own,
             Err(error) => error,

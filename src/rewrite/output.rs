@@ -218,7 +218,7 @@ impl Output {
         while left > 0 {
             let step = usize::try_from(left.min(COPY_STEP)).unwrap_or_default();
             let copied = match self.target.system.copy_range(input.file(), from, &self.file, self.at, step) {
-                Ok(copied) if copied > 0 => copied as u64,
+                Ok(copied) if (1..=step).contains(&copied) => copied as u64,
                 Err(Errno::INTR) => 0,
                 Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(self.failed(e.into())),
                 // Another file system, an old kernel, or the end of the input: the plain way knows which.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::disagree;
-use crate::error::{Error, Kind, Result, escape};
+use crate::error::{Error, Result, escape};
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError};
 use crate::format::entry::{Visitor, Walker};
@@ -20,7 +20,7 @@ pub(super) fn outer(backup: &Backup) -> Result<()> {
     let mut archive = tar::Archive::new(Positioned { input: Arc::clone(&backup.input), at: 0 });
     let mut members = backup.members.iter();
     for entry in archive.entries_with_seek().map_err(Error::from_read)? {
-        let entry = entry.map_err(|e| disagree(escape(e.to_string().as_bytes())))?;
+        let entry = entry.map_err(own_or_disagree)?;
         let Some(member) = members.next() else { return Err(disagree("one sees more members than the other")) };
         // A stale size is one that the other reader cannot know better.
         if member.stale {
@@ -126,9 +126,7 @@ pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Sec
 
 /// Errors of the chain below keep their meaning; the crate's own are a disagreement.
 fn own_or_disagree(error: io::Error) -> Error {
-    let shown = escape(error.to_string().as_bytes());
-    let error = Error::from_read(error);
-    if error.kind() == Kind::InputIo { disagree(shown) } else { error }
+    Error::from_io(error, |foreign| disagree(escape(foreign.to_string().as_bytes())))
 }
 
 /// The `tar` crate's view; `None` for a type that our own reader refuses.
