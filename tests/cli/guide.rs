@@ -1,1 +1,196 @@
+//! Guided mode, on a terminal.
 
+use std::path::PathBuf;
+
+use crate::support::*;
+use crate::terminal::Terminal;
+
+const ASKED: &str = "[q]uit: ";
+const LAST: &str = "[y]es, [N]o: ";
+const FRIGATE: &str = "of Frigate recordings (12 files) in the media folder. Leave them out?";
+
+/// A demo backup in a folder of its own.
+fn demo() -> (Scratch, PathBuf) {
+    let scratch = Scratch::new();
+    let input = scratch.copy("demo.tar");
+    (scratch, input)
+}
+
+#[track_caller]
+fn nothing_written(scratch: &Scratch) {
+    assert_eq!(scratch.listing(), ["demo.tar"]);
+    assert_eq!(std::fs::read(scratch.path("demo.tar")).unwrap(), std::fs::read(fixture("demo.tar")).unwrap());
+}
+
+fn components(path: &std::path::Path) -> Vec<String> {
+    members(path).into_iter().map(|m| m.name).collect()
+}
+
+#[test]
+fn one_yes_to_the_biggest_gain_is_enough() {
+    let (scratch, input) = demo();
+    let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+    let before = terminal.expect(ASKED);
+    assert!(before.contains("1.24 MB over the limit of 1.00 MB"), "{before}");
+    assert!(before.contains("Without caches, logs and old backups inside it, it would have 2.05 MB"), "{before}");
+    assert!(before.contains(&format!("1. 1.32 MB {FRIGATE}")), "{before}");
+    assert!(before.contains("Lost with it: The recorded footage of your cameras."), "{before}");
+    // There is more in the folder, so it would be emptied; the whole folder is offered.
+    assert!(before.contains("files that were left out are deleted there too"), "{before}");
+    assert!(before.contains("Or leave out all of the media folder, 1.46 MB: then a restore leaves the live folder alone."), "{before}");
+    terminal.say("y\n");
+    let after = terminal.expect(LAST);
+    assert!(after.contains("The copy would have 921.60 kB (900.00 KiB), 78.40 kB under the limit"), "{after}");
+    assert!(after.contains("History and recordings: 1.32 MB will be left out"), "{after}");
+    assert!(!after.contains("2. "), "more was asked than needed:\n{after}");
+    assert_eq!(scratch.listing(), ["demo.tar"], "something was written before the last yes");
+    terminal.say("yes\n");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    let output = scratch.path("demo.slim.tar");
+    assert!(std::fs::metadata(&output).unwrap().len() <= 1_000_000);
+    let left = entries(&output, "media");
+    assert!(!left.is_empty() && !left.iter().any(|e| e.name.ends_with(b".mp4")), "{left:?}");
+}
+
+#[test]
+fn the_whole_folder_can_be_chosen_instead() {
+    let (scratch, input) = demo();
+    let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+    terminal.expect("[y]es, [n]o, [w]hole folder, [q]uit: ");
+    terminal.say("w\n");
+    let after = terminal.expect(LAST);
+    assert!(after.contains("What is on your system stays there"), "{after}");
+    terminal.say("y\n");
+    assert_eq!(terminal.end().0, 0);
+    let names = components(&scratch.path("demo.slim.tar"));
+    assert!(!names.contains(&"media.tar.gz".to_owned()), "{names:?}");
+    assert_eq!(manifest(&scratch.path("demo.slim.tar"))["type"], "partial");
+}
+
+#[test]
+fn no_to_everything_ends_after_a_handful_of_questions_with_the_ways_out() {
+    let (scratch, input) = demo();
+    let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+    let mut questions = 0;
+    while terminal.until(ASKED).is_some() {
+        questions += 1;
+        terminal.say("n\n");
+    }
+    let (code, screen) = terminal.end();
+    assert_eq!((code, questions), (4, 6), "{screen}");
+    assert!(screen.contains("--limit 1MB --allow history\n"), "{screen}");
+    assert!(screen.trim_end().ends_with(UNCHANGED), "{screen}");
+    let order: Vec<usize> = (1..=6).map(|n| screen.find(&format!("\n{n}. ")).unwrap()).collect();
+    assert!(order.is_sorted(), "{screen}");
+    nothing_written(&scratch);
+}
+
+#[test]
+fn quitting_at_any_question_writes_nothing() {
+    // What is answered before, and how it is quit; the end of the input counts.
+    for (answers, quit) in
+        [("", "q\n"), ("", "quit\n"), ("", "\u{4}"), ("n", "q\n"), ("nn", "\u{4}"), ("y", "n\n"), ("y", "\n"), ("y", "q\n"), ("y", "\u{4}")]
+    {
+        let (scratch, input) = demo();
+        let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+        for answer in answers.chars() {
+            terminal.expect(ASKED);
+            terminal.say(&format!("{answer}\n"));
+        }
+        terminal.expect(if answers == "y" { LAST } else { ASKED });
+        terminal.say(quit);
+        let (code, screen) = terminal.end();
+        assert_eq!(code, 130, "{answers} {quit:?}\n{screen}");
+        assert!(screen.trim_end().ends_with(UNCHANGED), "{answers} {quit:?}\n{screen}");
+        nothing_written(&scratch);
+    }
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_the_program_at_once() {
+    for answers in ["", "n", "y"] {
+        let (scratch, input) = demo();
+        let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+        for answer in answers.chars() {
+            terminal.expect(ASKED);
+            terminal.say(&format!("{answer}\n"));
+        }
+        terminal.expect(if answers == "y" { LAST } else { ASKED });
+        terminal.say("\u{3}");
+        let (code, screen) = terminal.end();
+        assert_eq!(code, 130, "after '{answers}'\n{screen}");
+        assert!(screen.trim_end().ends_with(UNCHANGED), "{screen}");
+        nothing_written(&scratch);
+    }
+}
+
+#[test]
+fn an_answer_that_is_none_is_asked_for_again() {
+    let (scratch, input) = demo();
+    let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+    for answer in ["maybe\n", "7\n", "ye\n"] {
+        terminal.expect(ASKED);
+        terminal.say(answer);
+    }
+    terminal.expect(ASKED);
+    terminal.say("q\n");
+    assert_eq!(terminal.end().0, 130);
+    nothing_written(&scratch);
+}
+
+#[test]
+fn what_nobody_will_miss_is_not_asked_about() {
+    let (scratch, input) = demo();
+    let mut terminal = Terminal::shrink(&input, "--limit 2.1MB");
+    let before = terminal.expect(LAST);
+    assert!(!before.contains("Leave"), "{before}");
+    assert!(before.contains("Caches and downloads"), "{before}");
+    terminal.say("y\n");
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!(scratch.listing(), ["demo.slim.tar", "demo.tar"]);
+}
+
+#[test]
+fn nothing_is_asked_when_no_answer_could_help() {
+    let (scratch, input) = demo();
+    let (code, screen) = Terminal::shrink(&input, "--limit 10kB").end();
+    assert_eq!(code, 4, "{screen}");
+    assert!(!screen.contains(ASKED) && screen.trim_end().ends_with(UNCHANGED), "{screen}");
+    nothing_written(&scratch);
+}
+
+#[test]
+fn a_backup_that_fits_is_left_alone_without_a_question() {
+    let (scratch, input) = demo();
+    let (code, screen) = Terminal::shrink(&input, "").end();
+    assert_eq!(code, 3, "{screen}");
+    assert!(screen.contains("Nothing to do: the backup fits") && !screen.contains("]es"), "{screen}");
+    nothing_written(&scratch);
+}
+
+#[test]
+fn quiet_still_asks() {
+    let (scratch, input) = demo();
+    let mut terminal = Terminal::shrink(&input, "--limit 1MB -q");
+    let before = terminal.expect(ASKED);
+    assert!(before.contains(FRIGATE), "{before}");
+    terminal.say("y\n");
+    terminal.expect(LAST);
+    terminal.say("y\n");
+    assert_eq!(terminal.end().0, 0);
+    assert!(scratch.path("demo.slim.tar").exists());
+}
+
+#[test]
+fn the_key_can_be_typed() {
+    let (scratch, input) = demo();
+    let mut terminal = Terminal::start("shrink", &input, "--limit 1MB", None);
+    terminal.expect(": ");
+    terminal.say(&format!("{PASSWORD}\n"));
+    terminal.expect(ASKED);
+    terminal.say("q\n");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 130, "{screen}");
+    nothing_written(&scratch);
+}

@@ -14,6 +14,7 @@ mod predict;
 mod rules;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
 mod text;
 
 use std::path::Path;
