@@ -2,53 +2,31 @@
 
 use std::path::Path;
 
+use crate::craft::{self, Content};
 use crate::line;
 use crate::support::*;
 
 const TRICK: &str = "a\u{1b}[2J\u{7}\n\u{202e}b";
 
-fn append(builder: &mut tar::Builder<Vec<u8>>, name: &str, data: &[u8]) {
-    let mut header = tar::Header::new_gnu();
-    // Byte for byte: the crate would tidy names up.
-    header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-    header.set_size(data.len() as u64);
-    header.set_mode(0o644);
-    header.set_cksum();
-    builder.append(&header, data).unwrap();
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    use std::io::Write;
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
 /// A tar whose files all have the trick in their names.
-fn inner(files: &[&str]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (at, name) in files.iter().enumerate() {
-        append(&mut builder, name, &vec![b'x'; 3000 + at]);
-    }
-    gzip(&builder.into_inner().unwrap())
+fn inner(names: &[&str]) -> Vec<u8> {
+    let data: Vec<Vec<u8>> = (0..names.len()).map(|at| vec![b'x'; 3000 + at]).collect();
+    let entries: Vec<craft::Entry<'_>> = names.iter().zip(&data).map(|(name, data)| (*name, Content::Bytes(data))).collect();
+    craft::gzip(&craft::tar(&entries))
 }
 
 /// A plain backup with the trick in every text of its metadata and in every name inside.
 fn backup(path: &Path) {
-    let text = serde_json::json!({
-        "slug": TRICK, "version": 2, "name": TRICK, "date": TRICK, "type": "full", "compressed": true, "protected": false,
-        "homeassistant": {"version": TRICK, "exclude_database": false}, "folders": ["media", "share", TRICK],
-        "addons": [{"slug": "core_x", "name": TRICK, "version": TRICK}], "repositories": [TRICK],
-    });
     let in_folder = format!("frigate/recordings/{TRICK}");
-    let mut builder = tar::Builder::new(Vec::new());
-    append(&mut builder, "homeassistant.tar.gz", &inner(&[&format!("data/www/{TRICK}"), &format!("data/tts/{TRICK}")]));
-    append(&mut builder, "media.tar.gz", &inner(&[&in_folder, TRICK]));
-    append(&mut builder, "share.tar.gz", &inner(&[TRICK]));
-    append(&mut builder, "core_x.tar.gz", &inner(&["addon.json", &format!("data/{TRICK}")]));
-    append(&mut builder, &format!("./{TRICK}.bin"), b"unknown");
-    append(&mut builder, "./backup.json", text.to_string().as_bytes());
-    std::fs::write(path, builder.into_inner().unwrap()).unwrap();
+    let unknown = format!("./{TRICK}.bin");
+    let members = [
+        ("homeassistant.tar.gz", inner(&[&format!("data/www/{TRICK}"), &format!("data/tts/{TRICK}")])),
+        ("media.tar.gz", inner(&[&in_folder, TRICK])),
+        ("share.tar.gz", inner(&[TRICK])),
+        ("core_x.tar.gz", inner(&["addon.json", &format!("data/{TRICK}")])),
+        (unknown.as_str(), b"unknown".to_vec()),
+    ];
+    craft::backup(path, &members, &craft::metadata(TRICK, &["media", "share", TRICK], &["core_x"]));
 }
 
 #[test]

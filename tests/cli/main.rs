@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod bench;
+mod craft;
 mod exit_codes;
 mod guide;
 mod hostile;
