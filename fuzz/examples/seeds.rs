@@ -37,7 +37,7 @@ fn main() {
             // The trailer of version 1 is another one; the other fixtures hold the same tars.
             let Some(tar) = tar else { continue };
             seeds.keep("inner", &id, &tar);
-            for (form, drops) in [(1, 1), (1 | 8, 1 | 8), (1 | 2, 2), (1 | 4 | 8, 0x10), (1 | 8, 0x80)] {
+            for (form, drops) in [(1, 1), (1 | 8, 1 | 4), (1 | 2, 0x10), (1 | 4 | 8, 0x20), (1 | 8 | 16, 0x80), (1 | 8 | 16, 2)] {
                 seeds.keep("whole", &format!("{id}-{form}-{drops}"), &[&[form, drops, 0, 6], tar.as_slice()].concat());
             }
         }
