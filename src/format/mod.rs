@@ -6,6 +6,7 @@ pub mod block;
 pub mod entry;
 pub mod manifest;
 pub mod outer;
+pub mod path;
 pub mod pax;
 mod raw_json;
 pub mod secure;

@@ -3,8 +3,11 @@
 //! Read strictly. Where Home Assistant's own readers would stop silently or see
 //! something else, this reader says so instead.
 
+use std::collections::HashMap;
+
 use super::assemble::{Assembler, Header, Step};
 use super::block::{BLOCK, EntryKind, TarError, padding, set_size};
+use super::path;
 use super::secure::{self, SecureHeader};
 use crate::error::{Error, Result, escape};
 use crate::pipe::Input;
@@ -13,7 +16,10 @@ use crate::pipe::Input;
 pub const RECORD: u64 = 10_240;
 
 /// More members than this are no backup, but an attempt on the memory.
-const MAX_MEMBERS: usize = 100_000;
+const MAX_MEMBERS: usize = 10_000;
+/// The same for the extended headers of all members together, in bytes; Home Assistant writes
+/// one of 1 KiB for each part.
+const MAX_EXTENSIONS: u64 = 2 << 20;
 
 /// One member of the outer tar.
 #[derive(Debug, Clone)]
@@ -113,7 +119,7 @@ pub struct Outer {
 /// `Damaged`, `Refused` or `InputIo`, with the member and the offset.
 pub fn scan(input: &Input) -> Result<Outer> {
     refuse_other_formats(input)?;
-    let mut scan = Scan { input, at: 0, outer: Outer { members: Vec::new(), warnings: Vec::new() } };
+    let mut scan = Scan { input, at: 0, names: HashMap::new(), extensions: 0, outer: Outer { members: Vec::new(), warnings: Vec::new() } };
     scan.run()?;
     Ok(scan.outer)
 }
@@ -143,6 +149,10 @@ fn refuse_other_formats(input: &Input) -> Result<()> {
 struct Scan<'a> {
     input: &'a Input,
     at: u64,
+    /// The kind of every member by its plain name.
+    names: HashMap<Vec<u8>, EntryKind>,
+    /// Bytes of extended headers.
+    extensions: u64,
     outer: Outer,
 }
 
@@ -196,16 +206,21 @@ impl Scan<'_> {
     }
 
     fn add(&mut self, (header_at, header): (u64, Header)) -> Result<()> {
-        if !matches!(header.kind, EntryKind::File | EntryKind::Directory) {
+        // A directory may stand beside the parts, as the root does in old backups, but not in the place of one.
+        let part = header.name.ends_with(b".tar") || header.name.ends_with(b".tar.gz");
+        if header.kind != EntryKind::File && (header.kind != EntryKind::Directory || part) {
             let what = format!("the member is a {}, not a file", header.kind.name());
             return Err(Error::refused(what).in_part(escape(&header.name)).at(header_at));
         }
-        if self.outer.members.len() == MAX_MEMBERS {
-            return Err(Error::refused(format!("more than {MAX_MEMBERS} members")).at(header_at));
+        self.extensions = self.extensions.saturating_add((header.raw.len() - BLOCK) as u64);
+        if self.outer.members.len() == MAX_MEMBERS || self.extensions > MAX_EXTENSIONS {
+            let what = format!("more than {MAX_MEMBERS} members, or more than 2 MiB of extended headers");
+            return Err(Error::refused(what).at(header_at));
         }
+        self.check_name(&header).map_err(|e| e.in_part(escape(&header.name)).at(header_at))?;
         let size = header.size;
         let mut member = Member { header, header_at, size, stale: false };
-        if member.header.has_pax_size() && !self.leads_to_a_header(member.end())? {
+        if member.header.has_pax_size() {
             self.recover_size(&mut member)?;
         }
         if member.end() > self.input.len() {
@@ -221,6 +236,23 @@ impl Scan<'_> {
         Ok(())
     }
 
+    /// A member's name becomes a file name in a restore, and readers look members up by it, some
+    /// with and some without the `./`.
+    fn check_name(&mut self, header: &Header) -> Result<()> {
+        let name = path::plain(&header.name);
+        if let Some(fault) = path::fault(&header.name) {
+            return Err(Error::refused(format!("the member's name {}", fault.text())));
+        }
+        if name.is_empty() && header.kind != EntryKind::Directory {
+            return Err(Error::refused("a file takes the place of the whole folder"));
+        }
+        match self.names.insert(name.to_vec(), header.kind) {
+            None => Ok(()),
+            Some(EntryKind::Directory) if header.kind == EntryKind::Directory => Ok(()),
+            Some(_) => Err(Error::refused("two members have this name: readers disagree about which one counts")),
+        }
+    }
+
     /// True when a header or an end block stands at `at`, or the file ends there.
     fn leads_to_a_header(&self, at: u64) -> Result<bool> {
         let mut block = [0u8; BLOCK];
@@ -233,6 +265,7 @@ impl Scan<'_> {
     /// PAX size of before, so that the record is too small by the overhead. The
     /// SecureTar header says how long the plaintext is, hence the ciphertext.
     fn recover_size(&self, member: &mut Member) -> Result<()> {
+        let fits = self.leads_to_a_header(member.end())?;
         let mut head = [0u8; secure::MAX_HEADER];
         let got = self.input.read_at(member.data_at(), &mut head)?;
         let layer = secure::sniff(head.get(..got).unwrap_or_default(), true);
@@ -240,7 +273,9 @@ impl Scan<'_> {
             && let Some(true_size) = header.member_len()
         {
             let candidate = Member { size: true_size, stale: true, ..member.clone() };
-            if candidate.end() <= self.input.len() && self.leads_to_a_header(candidate.end())? {
+            // Where both sizes lead to the same header, the rest of the data lies in what would be padding.
+            let same_block = candidate.size > member.size && candidate.end() == member.end();
+            if same_block || !fits && candidate.end() <= self.input.len() && self.leads_to_a_header(candidate.end())? {
                 *member = candidate;
                 return Ok(());
             }

@@ -1,0 +1,142 @@
+//! Names in archives as paths: what can be restored to where it belongs, and which
+//! names are the same place.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+/// The longest path that Linux takes, in bytes, its NUL not counted (`PATH_MAX`).
+pub const MAX_PATH: usize = 4096;
+/// The longest name of one file (`NAME_MAX`).
+pub const MAX_NAME: usize = 255;
+
+/// Why a name cannot be restored to where it belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// There is none.
+    Empty,
+    /// No system call takes it.
+    Nul,
+    /// It begins with a slash.
+    Absolute,
+    /// It holds `..`.
+    Outside,
+    /// It holds `//` or `/./`: the same place has another name, by which it would not be found.
+    Untidy,
+}
+
+impl Fault {
+    /// What is wrong, to stand behind the name.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Empty => "is empty",
+            Self::Nul => "holds a NUL",
+            Self::Absolute => "is absolute",
+            Self::Outside => "leads out of the archive",
+            Self::Untidy => "is not in its plain form, so that readers disagree about which file it is",
+        }
+    }
+}
+
+/// What is wrong with a name; `None` for `.` and for plain paths, with or without `./` before them.
+pub fn fault(name: &[u8]) -> Option<Fault> {
+    let path = plain(name);
+    let names = || path.split(|&b| b == b'/');
+    match () {
+        () if name.is_empty() => Some(Fault::Empty),
+        () if name.contains(&0) => Some(Fault::Nul),
+        () if name.starts_with(b"/") => Some(Fault::Absolute),
+        () if path.is_empty() => None,
+        () if names().any(|name| name == b"..") => Some(Fault::Outside),
+        () if names().any(|name| matches!(name, b"" | b".")) => Some(Fault::Untidy),
+        () => None,
+    }
+}
+
+/// The name without the `./` before it; empty for the root.
+pub fn plain(name: &[u8]) -> &[u8] {
+    let mut name = name;
+    while let Some(rest) = name.strip_prefix(b"./") {
+        name = rest;
+    }
+    if name == b"." { b"" } else { name }
+}
+
+/// True for a path that Linux cannot make.
+pub fn is_too_long(path: &[u8]) -> bool {
+    path.len() > MAX_PATH || path.split(|&b| b == b'/').any(|name| name.len() > MAX_NAME)
+}
+
+/// Hashes paths name by name: one pass gives the path and every folder above it, however deep.
+///
+/// The hash is keyed at random, so that nobody can make two paths meet.
+#[derive(Debug, Default)]
+pub struct PathHasher(RandomState);
+
+impl PathHasher {
+    /// Every folder above `path` with its hash, from the top, and at last `path` itself.
+    pub fn prefixes<'a>(&self, path: &'a [u8]) -> impl Iterator<Item = (u64, &'a [u8])> {
+        let mut hasher = self.0.build_hasher();
+        let mut end = 0;
+        path.split(|&b| b == b'/').map(move |name| {
+            hasher.write(name);
+            hasher.write_u8(b'/');
+            let prefix = path.get(..end + name.len()).unwrap_or_default();
+            end += name.len() + 1;
+            (hasher.finish(), prefix)
+        })
+    }
+
+    /// The hash of `path`.
+    pub fn hash(&self, path: &[u8]) -> u64 {
+        self.prefixes(path).last().map_or(0, |(hash, _)| hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_paths_and_the_root_are_fine() {
+        for name in ["a", "a/b", "./a/b", ".", "./", "././a", "...", "..a", "a..", ".storage", "a\nb"] {
+            assert_eq!(fault(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_fault_is_told() {
+        let cases: [(&[u8], Fault); 12] = [
+            (b"", Fault::Empty),
+            (b"a\0b", Fault::Nul),
+            (b"/", Fault::Absolute),
+            (b"/etc", Fault::Absolute),
+            (b"..", Fault::Outside),
+            (b"../a", Fault::Outside),
+            (b"./../a", Fault::Outside),
+            (b"a/../b", Fault::Outside),
+            (b"a//b", Fault::Untidy),
+            (b"a/./b", Fault::Untidy),
+            (b"a/.", Fault::Untidy),
+            (b".//a", Fault::Untidy),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(fault(name), Some(expected), "{}", name.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn prefixes_hash_as_the_folders_themselves() {
+        let hasher = PathHasher::default();
+        let found: Vec<_> = hasher.prefixes(b"a/bc/d").collect();
+        let folders: [&[u8]; 3] = [b"a", b"a/bc", b"a/bc/d"];
+        assert_eq!(found, folders.map(|folder| (hasher.hash(folder), folder)));
+        assert_ne!(hasher.hash(b"ab/c"), hasher.hash(b"a/bc"));
+    }
+
+    #[test]
+    fn what_linux_cannot_make_is_too_long() {
+        assert!(!is_too_long(&b"a/".repeat(2048)[..MAX_PATH]));
+        assert!(is_too_long(&b"a/".repeat(2049)));
+        assert!(is_too_long(&[b'n'; MAX_NAME + 1]) && !is_too_long(&[b'n'; MAX_NAME]));
+    }
+}
