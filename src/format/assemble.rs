@@ -36,7 +36,33 @@ impl Header {
     /// True when the size comes from a PAX record, the only kind that Home
     /// Assistant has left stale.
     pub fn has_pax_size(&self) -> bool {
-        self.pax.iter().any(|(key, _)| key == b"size")
+        self.has_pax(b"size")
+    }
+
+    fn has_pax(&self, name: &[u8]) -> bool {
+        self.pax.iter().any(|(key, _)| key == name)
+    }
+
+    /// Whether both a PAX record and a GNU block give the name or the link. Python takes the one
+    /// that comes first; other readers have other rules.
+    pub fn is_named_twice(&self) -> bool {
+        let mut blocks = self.raw.as_chunks::<BLOCK>().0.iter();
+        while let Some(block) = blocks.next() {
+            let view = HeaderBlock(block);
+            let twice = match view.flag() {
+                b'L' => self.has_pax(b"path"),
+                b'K' => self.has_pax(b"linkpath"),
+                b'x' | b'X' => false,
+                _ => return false,
+            };
+            if twice {
+                return true;
+            }
+            // An extended header's data come next.
+            let data = view.size().map_or(0, |size| size.div_ceil(BLOCK as u64));
+            blocks.by_ref().take(usize::try_from(data).unwrap_or(usize::MAX)).for_each(drop);
+        }
+        false
     }
 }
 

@@ -20,15 +20,15 @@ pub(super) fn outer(backup: &Backup) -> Result<()> {
     let mut archive = tar::Archive::new(Positioned { input: Arc::clone(&backup.input), at: 0 });
     let mut members = backup.members.iter();
     for entry in archive.entries_with_seek().map_err(Error::from_read)? {
-        let entry = entry.map_err(own_or_disagree)?;
+        let entry = entry.map_err(|e| own_or_disagree(e).unwrap_or_else(|own| own))?;
         let Some(member) = members.next() else { return Err(disagree("one sees more members than the other")) };
         // A stale size is one that the other reader cannot know better.
         if member.stale {
             return Ok(());
         }
-        let same = entry.path_bytes().strip_suffix(b"/").unwrap_or(&entry.path_bytes()) == member.header.name.as_slice()
-            && entry.size() == member.size
-            && entry.raw_file_position() == member.data_at();
+        let same_name = entry.path_bytes().strip_suffix(b"/").unwrap_or(&entry.path_bytes()) == member.header.name.as_slice();
+        let same =
+            (same_name || name_is_ours(&member.header)) && entry.size() == member.size && entry.raw_file_position() == member.data_at();
         if !same {
             return Err(disagree(member.display_name()).at(member.header_at));
         }
@@ -91,6 +91,7 @@ struct Seen {
     kind: EntryKind,
     size: u64,
     data_at: u64,
+    name_is_ours: bool,
 }
 
 /// Entries that our own reader saw and the other one did not reach yet: at most
@@ -98,35 +99,67 @@ struct Seen {
 type Ahead = Rc<RefCell<VecDeque<Seen>>>;
 
 /// Reads an inner tar with both readers at once, to the end of the stream;
-/// `visitor` hears what our own one sees.
+/// `visitor` hears what our own one sees. Where both stumble, our own words count.
 pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<SecondReading> {
     let ahead = Ahead::default();
-    let tee = Tee { reader, walker: Walker::default(), notes: Notes { visitor, ahead: Rc::clone(&ahead) } };
+    let tee = Tee { reader, walker: Walker::default(), notes: Notes { visitor, ahead: Rc::clone(&ahead), compares: true } };
     let mut archive = tar::Archive::new(tee);
+    let compared = compare(&mut archive, &ahead)?;
+    let mut tee = archive.into_inner();
+    tee.notes.compares = compared.is_ok();
+    io::copy(&mut tee, &mut io::sink()).map_err(Error::from_read)?;
+    let walked = tee.walker.finish()?;
+    let entries = compared?;
+    if let Some(missed) = ahead.borrow().front() {
+        return Err(disagree(format!("one does not see {}", escape(&missed.name))));
+    }
+    Ok(SecondReading { entries, bytes: walked.bytes, ended: walked.ended })
+}
+
+/// Counts the entries that both readers see. The inner error is a disagreement, the outer one
+/// comes from below.
+fn compare<R: Read>(archive: &mut tar::Archive<R>, ahead: &Ahead) -> Result<Result<u64>> {
     let mut entries = 0;
     for entry in archive.entries().map_err(Error::from_read)? {
-        let entry = entry.map_err(own_or_disagree)?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return own_or_disagree(error).map(Err),
+        };
         if entry.header().entry_type().is_pax_global_extensions() {
             continue;
         }
         let ours = ahead.borrow_mut().pop_front();
-        if ours.as_ref() != theirs(&entry).as_ref() {
-            return Err(disagree(escape(&entry.path_bytes())));
+        if !agree(ours.as_ref(), theirs(&entry)) {
+            return Ok(Err(disagree(escape(&entry.path_bytes()))));
         }
         entries += 1;
     }
-    let mut tee = archive.into_inner();
-    io::copy(&mut tee, &mut io::sink()).map_err(Error::from_read)?;
-    if let Some(missed) = ahead.borrow().front() {
-        return Err(disagree(format!("one does not see {}", escape(&missed.name))));
-    }
-    let walked = tee.walker.finish()?;
-    Ok(SecondReading { entries, bytes: walked.bytes, ended: walked.ended })
+    Ok(Ok(entries))
 }
 
-/// Errors of the chain below keep their meaning; the crate's own are a disagreement.
-fn own_or_disagree(error: io::Error) -> Error {
-    Error::from_io(error, |foreign| disagree(escape(foreign.to_string().as_bytes())))
+/// Whether both saw the same entry.
+fn agree(ours: Option<&Seen>, theirs: Option<Seen>) -> bool {
+    let Some((ours, mut theirs)) = ours.zip(theirs) else { return false };
+    if ours.name_is_ours {
+        theirs = Seen { name: ours.name.clone(), link: ours.link.clone(), name_is_ours: true, ..theirs };
+    }
+    *ours == theirs
+}
+
+/// Whether only our own reader can tell the name: the crate does not know Python's rule for
+/// names that are given twice, nor values of PAX records that hold a line end.
+fn name_is_ours(header: &Header) -> bool {
+    header.is_named_twice() || header.pax.iter().any(|(_, value)| value.contains(&b'\n'))
+}
+
+/// A disagreement out of the crate's own errors; those of the chain below keep their meaning.
+fn own_or_disagree(error: io::Error) -> Result<Error> {
+    let mut foreign = false;
+    let error = Error::from_io(error, |e| {
+        foreign = true;
+        disagree(escape(e.to_string().as_bytes()))
+    });
+    if foreign { Ok(error) } else { Err(error) }
 }
 
 /// The `tar` crate's view; `None` for a type that our own reader refuses.
@@ -145,7 +178,7 @@ fn theirs<R: Read>(entry: &tar::Entry<'_, R>) -> Option<Seen> {
     }
     let is_link = matches!(kind, EntryKind::HardLink | EntryKind::Symlink);
     let link = entry.link_name_bytes().filter(|_| is_link).unwrap_or_default().into_owned();
-    Some(Seen { name, link, kind, size: entry.size(), data_at: entry.raw_file_position() })
+    Some(Seen { name, link, kind, size: entry.size(), data_at: entry.raw_file_position(), name_is_ours: false })
 }
 
 /// Shows every byte that the crate reads to our own walker first.
@@ -158,6 +191,8 @@ struct Tee<'a, R> {
 struct Notes<'a> {
     visitor: &'a mut dyn Visitor,
     ahead: Ahead,
+    /// False once the other reader is behind for good, and the queue would only grow.
+    compares: bool,
 }
 
 impl<R: Read> Read for Tee<'_, R> {
@@ -172,8 +207,17 @@ impl<R: Read> Read for Tee<'_, R> {
 impl Visitor for Notes<'_> {
     fn entry(&mut self, header: &Header, at: u64) -> Result<(), TarError> {
         let data_at = at + header.raw.len() as u64;
-        let seen = Seen { name: header.name.clone(), link: header.link.clone(), kind: header.kind, size: header.size, data_at };
-        self.ahead.borrow_mut().push_back(seen);
+        let seen = Seen {
+            name: header.name.clone(),
+            link: header.link.clone(),
+            kind: header.kind,
+            size: header.size,
+            data_at,
+            name_is_ours: name_is_ours(header),
+        };
+        if self.compares {
+            self.ahead.borrow_mut().push_back(seen);
+        }
         self.visitor.entry(header, at)
     }
 
