@@ -211,6 +211,9 @@ pub struct Common {
     /// The size that the copy must not exceed; 5GB is 5,000,000,000 bytes, 5GiB works
     #[arg(long, global = true, value_name = "SIZE", default_value = "5GB", value_parser = haslim::size::parse)]
     pub limit: u64,
+    /// Refuse a part whose contents are larger than this when they are unpacked [default: no limit]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = haslim::size::parse)]
+    pub max_expanded: Option<u64>,
     /// Read the key from the first line of this file
     #[arg(long, global = true, value_name = "F", conflicts_with = "emergency_kit")]
     pub password_file: Option<PathBuf>,

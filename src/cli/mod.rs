@@ -102,7 +102,7 @@ fn start(common: &Common) -> anyhow::Result<Session> {
     let threads = common.threads.map(usize::from).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     // The library's parallel codecs use this pool.
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")?;
-    let control = Control::new(progress::choose(common), stop, threads);
+    let control = Control::new(progress::choose(common), stop, threads).with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
     Ok(Session { common: common.clone(), control, screen: Screen::new(common), input: OnceLock::new() })
 }
 

@@ -116,7 +116,10 @@ fn check_kept(session: &Session, prepared: &Prepared) -> Result<()> {
     for (&at, check) in parts.iter().zip(verify::integrity(backup, &parts, keys.as_ref(), &session.control)) {
         match check {
             Err(error) if !matches!(error.kind(), Kind::Damaged | Kind::Refused) => return Err(error),
-            Err(error) => session.screen.warn(&format!("{} is damaged; the copy keeps it as it is. {error}", backup.parts[at].id)),
+            Err(error) => {
+                let what = if error.kind() == Kind::Damaged { "is damaged" } else { "could not be checked" };
+                session.screen.warn(&format!("{} {what}; the copy keeps it as it is. {error}", backup.parts[at].id));
+            }
             Ok(_) => {}
         }
     }

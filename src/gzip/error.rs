@@ -65,7 +65,10 @@ impl From<GzipError> for Error {
         let message = error.to_string();
         match error {
             GzipError::BadEdit | GzipError::LostWorker => Self::new(crate::Kind::Internal, message),
-            GzipError::LongHeader { .. } | GzipError::TooLarge { .. } => Self::refused(message),
+            GzipError::LongHeader { .. } => Self::refused(message),
+            GzipError::TooLarge { .. } => {
+                Self::refused(message).advice("Raise --max-expanded if this is to be expected, or leave the part out with --drop.")
+            }
             _ => Self::damaged(message),
         }
         .caused_by(error)

@@ -32,6 +32,7 @@ pub struct Control {
     progress: Arc<dyn Progress>,
     stop: Arc<AtomicUsize>,
     threads: usize,
+    max_expanded: u64,
 }
 
 impl Default for Control {
@@ -44,7 +45,19 @@ impl Control {
     /// `stop` holds zero, or the number of the signal that asked to stop;
     /// `threads` is at least one.
     pub fn new(progress: Arc<dyn Progress>, stop: Arc<AtomicUsize>, threads: usize) -> Self {
-        Self { progress, stop, threads: threads.max(1) }
+        Self { progress, stop, threads: threads.max(1), max_expanded: u64::MAX }
+    }
+
+    /// Refuses parts whose contents are larger than so many bytes.
+    #[must_use]
+    pub fn with_max_expanded(mut self, bytes: u64) -> Self {
+        self.max_expanded = bytes;
+        self
+    }
+
+    /// How many bytes a part's contents may have.
+    pub fn max_expanded(&self) -> u64 {
+        self.max_expanded
     }
 
     /// How many threads may work at once.

@@ -8,7 +8,7 @@ use crate::format::assemble::Header;
 use crate::format::block::{BLOCK, TarError};
 use crate::format::entry::{Visitor, Walker};
 use crate::format::outer::RECORD;
-use crate::gzip::{Edit, Filter};
+use crate::gzip::{Edit, Filter, GzipError};
 use crate::pipe::Control;
 use crate::plan::Cut;
 use crate::survey::PartSurvey;
@@ -46,6 +46,10 @@ impl<'a> CutFilter<'a> {
 impl Filter for CutFilter<'_> {
     fn feed(&mut self, plaintext: &[u8], edits: &mut Vec<Edit>) -> io::Result<()> {
         self.control.check().map_err(Error::into_io)?;
+        // A part that was not surveyed has not been measured yet.
+        if self.walker.position() > self.control.max_expanded() {
+            return Err(GzipError::TooLarge { limit: self.control.max_expanded() }.into());
+        }
         let outcome = self.walker.feed(plaintext, &mut self.judge);
         if let Some(problem) = self.judge.problem.take() {
             return Err(problem.into_io());

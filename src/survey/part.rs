@@ -107,7 +107,7 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
 }
 
 fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
-    let mut pieces = Pieces::new(backup, part, keys)?.with_checkpoints();
+    let mut pieces = Pieces::new(backup, part, keys)?.with_checkpoints().with_limit(control.max_expanded());
     let (mut walker, mut recorder) = (Walker::default(), Recorder::new(part.kind, backup.manifest.version()));
     while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {
         let step = recorder.begin_piece(walker.position(), piece.len(), stored_end);

@@ -95,6 +95,17 @@ impl Pieces {
         Self { source }
     }
 
+    /// Makes the pieces end with an error as soon as there are more than `bytes` of plaintext.
+    #[must_use]
+    pub fn with_limit(self, bytes: u64) -> Self {
+        let source = match self.source {
+            Source::Gzip(gunzip) => Source::Gzip(Box::new(gunzip.with_limit(bytes))),
+            // Its size is that of the file, which is known to be bearable.
+            plain => plain,
+        };
+        Self { source }
+    }
+
     /// The places that were noted; to be taken once, after the last piece.
     pub fn checkpoints(&mut self) -> Vec<Checkpoint> {
         match &mut self.source {

@@ -77,7 +77,7 @@ pub fn integrity(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, contr
 
 fn intact(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Control) -> Result<()> {
     if part.version() != Some(Version::V3) {
-        let (mut pieces, mut before) = (Pieces::new(backup, part, keys)?, 0);
+        let (mut pieces, mut before) = (Pieces::new(backup, part, keys)?.with_limit(control.max_expanded()), 0);
         while let Some((_, stored)) = pieces.next_piece()? {
             control.advance(stored - before)?;
             before = stored;
@@ -113,7 +113,7 @@ fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Cont
         let warnings = vec![format!("{}: not an archive that haslim knows; its bytes were not checked.", part.id)];
         return Ok(PartCheck { part: at, entries: None, plaintext_bytes: 0, evidence: Evidence::Nothing, warnings });
     }
-    let mut pieces = Pieces::new(backup, part, keys)?;
+    let mut pieces = Pieces::new(backup, part, keys)?.with_limit(control.max_expanded());
     let mut quiet = second::Quiet;
     let read = second::inner(second::PieceReader::new(&mut pieces, control), &mut quiet)?;
     let end = pieces.end();
