@@ -348,6 +348,15 @@ pub fn ciphertext_len(version: Version, plaintext_len: u64) -> u64 {
     }
 }
 
+/// Where in the ciphertext (the header not counted) the byte stands that is number `plaintext` of
+/// the plaintext: version 3 puts a tag in front of each chunk and an authenticator behind it.
+pub fn ciphertext_position(version: Version, plaintext: u64) -> u64 {
+    match version {
+        Version::V1 | Version::V2 => plaintext,
+        Version::V3 => plaintext.saturating_add((plaintext / CHUNK as u64).saturating_mul(CHUNK_OVERHEAD as u64)).saturating_add(1),
+    }
+}
+
 /// The plaintext sizes that could be behind so many bytes of ciphertext: one for
 /// version 3, sixteen for version 2, and for version 1, whose last blocks may or
 /// may not be padded, sixteen as well. `None` when no writer makes that length.

@@ -54,6 +54,21 @@ pub enum GzipError {
     LostWorker,
 }
 
+impl GzipError {
+    /// Where in the compressed stream it happened, if it has a place.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Self::LongHeader { offset }
+            | Self::ReservedFlags { offset }
+            | Self::Truncated { offset }
+            | Self::BadDeflate { offset }
+            | Self::BadTrailer { offset, .. } => Some(*offset),
+            Self::NotGzip => Some(0),
+            Self::TooLarge { .. } | Self::BadEdit | Self::LostWorker => None,
+        }
+    }
+}
+
 impl From<GzipError> for std::io::Error {
     fn from(error: GzipError) -> Self {
         Self::other(error)

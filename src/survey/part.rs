@@ -1,12 +1,13 @@
 //! One part, walked once.
 
 use super::pieces::{Pieces, StreamEnd};
-use crate::crypt::KeyRing;
-use crate::error::{Error, Result};
+use crate::crypt::{CryptError, KeyRing};
+use crate::error::{Error, Kind, Result};
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError, padding};
 use crate::format::entry::{Visitor, Walker};
-use crate::gzip::Checkpoint;
+use crate::format::secure;
+use crate::gzip::{Checkpoint, GzipError};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
 use crate::rules::{self, NestedBackup, Verdict};
@@ -100,10 +101,22 @@ pub(crate) fn survey_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, co
     walk(backup, part, at, keys, control).map_err(|e| locate(backup, part, e))
 }
 
-/// Adds what only the caller of a stream knows: which part it is and where it lies.
+/// Adds what only the caller of a stream knows: which part it is and where it lies. Where the
+/// error knows its place in the stream, the byte in the file is exact; else the part's begin.
 pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
+    if matches!(error.kind(), Kind::OutputIo | Kind::Interrupted(_)) {
+        return error;
+    }
+    let source = std::error::Error::source(&error);
+    let crypt = source.and_then(|s| s.downcast_ref::<CryptError>()).and_then(CryptError::offset);
+    let gzip = source.and_then(|s| s.downcast_ref::<GzipError>()).and_then(GzipError::offset);
+    let inside = match (crypt, gzip, part.secure()) {
+        (Some(offset), _, _) => offset,
+        (None, Some(offset), Some(header)) => secure::ciphertext_position(header.version(), offset) + header.len() as u64,
+        (None, offset, _) => offset.unwrap_or(0),
+    };
     let begin = backup.member(part).data_at();
-    error.in_part(part.id.clone()).at(begin)
+    error.in_part(part.id.clone()).at(begin.saturating_add(inside))
 }
 
 fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {

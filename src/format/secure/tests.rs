@@ -2,6 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
+
+#[test]
+fn a_byte_of_the_plaintext_is_found_in_the_ciphertext() {
+    let chunk = CHUNK as u64;
+    for (plaintext, ciphertext) in [(0, 1), (5, 6), (chunk - 1, chunk), (chunk, chunk + 18), (3 * chunk + 7, 3 * (chunk + 17) + 8)] {
+        assert_eq!(ciphertext_position(Version::V3, plaintext), ciphertext, "{plaintext}");
+        assert_eq!(ciphertext_position(Version::V2, plaintext), plaintext);
+    }
+}
 use crate::Kind;
 use crate::format::block::set_checksum;
 
