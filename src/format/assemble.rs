@@ -15,7 +15,8 @@ const MAX_EXTENSION: u64 = 1 << 20;
 pub struct Header {
     /// Every block of it, byte for byte; the last one is the main block.
     pub raw: Vec<u8>,
-    /// The name, trailing slashes of directories removed, never empty.
+    /// The name as it stands there, a directory's trailing slash removed; [`super::path::fault`]
+    /// says whether it can be a path.
     pub name: Vec<u8>,
     /// The target of a hard or symbolic link, else empty.
     pub link: Vec<u8>,
@@ -220,7 +221,7 @@ impl Assembler {
         let name = pick(&pax, b"path", long_name, || view.name())?;
         let link = pick(&pax, b"linkpath", long_link, || Ok(view.link().to_vec()))?;
         let kind = kind_of(view, alone)?;
-        let name = checked_name(kind, name, &link)?;
+        let name = without_slash(kind, name)?;
         let size = size_of(kind, view.size()?, &pax)?;
         let link = if matches!(kind, EntryKind::HardLink | EntryKind::Symlink) { link } else { Vec::new() };
         Ok(Header { raw: std::mem::take(&mut self.raw), name, link, kind, size, pax })
@@ -264,10 +265,7 @@ fn kind_of(view: HeaderBlock<'_>, alone: bool) -> Result<EntryKind, TarError> {
 }
 
 /// The name without the slash that ends a directory's.
-fn checked_name(kind: EntryKind, mut name: Vec<u8>, link: &[u8]) -> Result<Vec<u8>, TarError> {
-    if name.contains(&0) || link.contains(&0) {
-        return Err(TarError::refused("a NUL inside a name"));
-    }
+fn without_slash(kind: EntryKind, mut name: Vec<u8>) -> Result<Vec<u8>, TarError> {
     if name.ends_with(b"/") && kind != EntryKind::Directory {
         return Err(TarError::refused("a file whose name ends in a slash: some readers make it a directory"));
     }
@@ -277,9 +275,6 @@ fn checked_name(kind: EntryKind, mut name: Vec<u8>, link: &[u8]) -> Result<Vec<u
     }
     if name.ends_with(b"/") {
         name.pop();
-    }
-    if name.is_empty() {
-        return Err(TarError::refused("an entry without a name"));
     }
     Ok(name)
 }

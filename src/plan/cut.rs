@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::Request;
 use super::guard::Guard;
 use super::selector::is_recorder_file;
-use crate::error::{Error, Result, escape};
 use crate::format::block::EntryKind;
+use crate::format::path::PathHasher;
 use crate::open::{Backup, Part};
 use crate::survey::{PartSurvey, config_path};
 
@@ -89,18 +89,15 @@ impl Judges<'_> {
 }
 
 /// Decides about every entry of a part. Files that only make sense together go together.
-///
-/// # Errors
-/// `Refused` when a hard link's target cannot be told.
-pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Result<Cut> {
+pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Cut {
     let version = backup.manifest.version();
     let paths: Vec<Option<&[u8]>> = survey.entries.iter().map(|e| config_path(part.kind, version, &e.name)).collect();
     let verdicts = paths.iter().enumerate().map(|(at, path)| judges.verdict(&part.id, (*path)?, at)).collect();
     let mut cut = Cut { verdicts, ..Cut::default() };
     together(&part.id, &paths, judges.request, &mut cut.verdicts);
-    keep_directories_of_kept(&paths, &mut cut.verdicts);
-    super::links::promote(survey, &mut cut).map_err(|e| e.in_part(part.id.clone()))?;
-    Ok(cut)
+    keep_directories_of_kept(survey, &paths, &mut cut.verdicts);
+    super::links::promote(survey, &mut cut);
+    cut
 }
 
 /// Files that are worthless or harmful without each other: the recorder's
@@ -129,21 +126,32 @@ pub(super) fn is_mariadb_file(path: &[u8]) -> bool {
     path.strip_prefix(b"data/databases").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// A directory stays when anything in it does.
-fn keep_directories_of_kept(paths: &[Option<&[u8]>], verdicts: &mut [Option<Reason>]) {
-    let mut needed: HashSet<&[u8]> = HashSet::new();
-    for (path, verdict) in paths.iter().zip(verdicts.iter()) {
-        let (Some(mut path), None) = (*path, verdict) else { continue };
-        while let Some(slash) = path.iter().rposition(|&b| b == b'/') {
-            path = path.get(..slash).unwrap_or_default();
-            if !needed.insert(path) {
-                break;
-            }
+/// A directory stays when anything in it does. Takes time with the bytes of the paths, not
+/// with their depth.
+fn keep_directories_of_kept(survey: &PartSurvey, paths: &[Option<&[u8]>], verdicts: &mut [Option<Reason>]) {
+    let hasher = PathHasher::default();
+    let mut gone: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (at, (entry, path)) in survey.entries.iter().zip(paths).enumerate() {
+        let dropped = verdicts.get(at).copied().flatten().is_some();
+        if let (EntryKind::Directory, Some(path), true) = (entry.kind, path, dropped) {
+            gone.entry(hasher.hash(path)).or_default().push(at);
         }
     }
-    for (path, verdict) in paths.iter().zip(verdicts.iter_mut()) {
-        if path.is_some_and(|path| needed.contains(path)) {
-            *verdict = None;
+    if gone.is_empty() {
+        return;
+    }
+    let (mut needed, mut folder) = (Vec::new(), &b""[..]);
+    for path in paths.iter().zip(verdicts.iter()).filter(|(_, verdict)| verdict.is_none()).filter_map(|(path, _)| *path) {
+        let above = path.iter().rposition(|&b| b == b'/').and_then(|slash| path.get(..slash)).unwrap_or_default();
+        // Neighbours mostly lie in the same folder.
+        if above != folder {
+            folder = above;
+            needed.extend(hasher.prefixes(above).filter_map(|(hash, _)| gone.remove(&hash)).flatten());
+        }
+    }
+    for at in needed {
+        if let Some(slot) = verdicts.get_mut(at) {
+            *slot = None;
         }
     }
 }
@@ -154,10 +162,4 @@ pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &C
         && survey.entries.iter().enumerate().any(|(at, entry)| {
             cut.removes(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_recorder_file)
         })
-}
-
-/// The error for a link that leads nowhere in its archive.
-pub(super) fn lost_link(link: &[u8], name: &[u8]) -> Error {
-    Error::refused(format!("the hard link {} points to {}, which does not come before it", escape(name), escape(link)))
-        .advice("Home Assistant cannot restore this part either; drop it whole or keep it whole.")
 }

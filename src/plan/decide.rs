@@ -3,10 +3,10 @@
 use super::cut::{self, Cut, Judges, Reason};
 use super::guard::{self, Guard};
 use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit, Wrapping, predict, reasons, rows, wrapping};
-use crate::error::{Result, escape};
+use crate::error::{Error, Result, escape};
 use crate::format::manifest::Changes;
 use crate::format::secure::Version;
-use crate::open::Backup;
+use crate::open::{Backup, Part};
 use crate::survey::PartSurvey;
 
 /// What is done with each part, and how large that makes the copy.
@@ -94,14 +94,30 @@ fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Reques
     let part = &backup.parts[at];
     let picked = picked(at, survey, units, request.drops.len());
     let judges = Judges { request, picked: &picked, guard: &Guard::new(backup, part, request)? };
-    let cut = cut::cut(backup, part, survey, &judges)?;
+    let cut = cut::cut(backup, part, survey, &judges);
     Ok(if cut.is_empty() {
         Action::Copy
     } else if cut.leaves_nothing(backup, part, survey) {
         Action::Drop
     } else {
+        check_hazards(backup, part, survey, &cut)?;
         Action::Cut(cut)
     })
+}
+
+/// Refuses to write a part anew that a restore could not cope with. One that is copied as it
+/// is has only itself to blame.
+fn check_hazards(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &Cut) -> Result<()> {
+    let kept = |at: usize| cut.verdicts.get(at).copied().flatten().is_none();
+    match survey.hazards.iter().find(|hazard| kept(hazard.entry) && hazard.with.is_none_or(kept)) {
+        None => Ok(()),
+        Some(hazard) => {
+            Err(Error::refused(survey.describe(hazard)).in_part(part.id.clone()).at(backup.member(part).data_at()).advice(format!(
+                "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {}.",
+                part.id
+            )))
+        }
+    }
 }
 
 /// The entries of a part's units; their reasons come after those of the selectors.

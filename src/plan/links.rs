@@ -6,18 +6,16 @@
 
 use std::collections::HashMap;
 
-use super::cut::{Cut, lost_link};
-use crate::error::Result;
+use super::cut::Cut;
 use crate::format::block::EntryKind;
+use crate::format::path::plain;
 use crate::survey::PartSurvey;
 
-/// Completes a cut for the hard links that it would break.
-///
-/// # Errors
-/// `Refused` when a kept link's target does not come before it.
-pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut) -> Result<()> {
+/// Completes a cut for the hard links that it would break. Links that led nowhere before are
+/// left alone; the survey counts them among the hazards.
+pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut) {
     if cut.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
-        return Ok(());
+        return;
     }
     let mut origin: HashMap<&[u8], usize> = HashMap::new();
     for (at, entry) in survey.entries.iter().enumerate() {
@@ -25,15 +23,12 @@ pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut) -> Result<()> {
             (EntryKind::HardLink, Some(link)) => origin.get(plain(link)).copied(),
             _ => Some(at),
         };
+        let Some(root) = root else { continue };
         if let (EntryKind::HardLink, Some(link), None) = (entry.kind, &entry.link, cut.verdicts.get(at).copied().flatten()) {
-            let root = root.ok_or_else(|| lost_link(link, &entry.name))?;
             keep_link(survey, cut, at, root, link);
         }
-        if let Some(root) = root {
-            origin.insert(plain(&entry.name), root);
-        }
+        origin.insert(plain(&entry.name), root);
     }
-    Ok(())
 }
 
 /// One kept link to the data at `root`.
@@ -55,14 +50,6 @@ fn keep_link(survey: &PartSurvey, cut: &mut Cut, at: usize, root: usize, link: &
         }
         None => {}
     }
-}
-
-fn plain(name: &[u8]) -> &[u8] {
-    let mut name = name;
-    while let Some(rest) = name.strip_prefix(b"./") {
-        name = rest;
-    }
-    name
 }
 
 #[cfg(test)]
@@ -98,6 +85,7 @@ mod tests {
             checkpoints: Vec::new(),
             overhead: 0,
             recorder: None,
+            hazards: Vec::new(),
             warnings: vec![],
         };
         let verdicts = entries.iter().map(|(_, _, dropped)| dropped.then_some(0)).collect();
@@ -111,7 +99,7 @@ mod tests {
     #[test]
     fn the_first_kept_link_takes_the_data_over_and_the_others_follow() {
         let (survey, mut cut) = cut(&[("a", None, true), ("b", Some("a"), true), ("c", Some("./a"), false), ("d", Some("a"), false)]);
-        promote(&survey, &mut cut).unwrap();
+        promote(&survey, &mut cut);
         assert_eq!(names(&survey, &cut), ["0=c", "3=d"]);
         assert_eq!(cut.relinked.get(&3).map(|n| &**n), Some(&b"c"[..]));
     }
@@ -119,7 +107,7 @@ mod tests {
     #[test]
     fn links_of_a_kept_file_are_left_alone() {
         let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), false), ("c", None, true)]);
-        promote(&survey, &mut cut).unwrap();
+        promote(&survey, &mut cut);
         assert_eq!(names(&survey, &cut), ["0=a", "1=b"]);
         assert!(cut.relinked.is_empty());
     }
@@ -127,13 +115,14 @@ mod tests {
     #[test]
     fn a_link_to_a_dropped_link_leads_to_the_file_itself() {
         let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), true), ("c", Some("b"), false)]);
-        promote(&survey, &mut cut).unwrap();
+        promote(&survey, &mut cut);
         assert_eq!(cut.relinked.get(&2).map(|n| &**n), Some(&b"a"[..]));
     }
 
     #[test]
-    fn a_link_before_its_target_is_refused() {
-        let (survey, mut cut) = cut(&[("b", Some("a"), false), ("a", None, false), ("c", None, true)]);
-        assert_eq!(promote(&survey, &mut cut).unwrap_err().kind(), crate::Kind::Refused);
+    fn a_link_before_its_target_is_left_alone() {
+        let (survey, mut cut) = cut(&[("b", Some("a"), false), ("a", None, true), ("c", None, true)]);
+        promote(&survey, &mut cut);
+        assert_eq!(names(&survey, &cut), ["0=b"]);
     }
 }

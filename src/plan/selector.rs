@@ -3,6 +3,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::error::{Error, Kind, Result};
+use crate::format::path::MAX_PATH;
 use crate::rules::{NeverList, Taking, typed_in_full};
 
 /// The components that can be named without a prefix.
@@ -143,7 +144,8 @@ impl Selector {
 fn takes_path_or_above(glob: &GlobMatcher, path: &[u8]) -> bool {
     use std::os::unix::ffi::OsStrExt;
     let is_match = |path: &[u8]| glob.is_match(std::ffi::OsStr::from_bytes(path));
-    let slashes = path.iter().enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at);
+    // No folder has a longer path, and an absurd one must not cost the square of its length.
+    let slashes = path.iter().take(MAX_PATH).enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at);
     is_match(path) || slashes.into_iter().any(|at| is_match(path.get(..at).unwrap_or_default()))
 }
 

@@ -5,9 +5,11 @@
 //! ends; the sum over a part, tail and wrapping included, is exactly the part's
 //! size in the file.
 
+pub mod hazards;
 mod part;
 mod pieces;
 
+pub use hazards::{Hazard, HazardKind};
 pub use part::{Entry, PartSurvey, config_path};
 pub use pieces::{Pieces, StreamEnd};
 

@@ -1,5 +1,6 @@
 //! One part, walked once.
 
+use super::hazards::{self, Hazard, LongPaths, View, Viewed};
 use super::pieces::{Pieces, StreamEnd};
 use crate::crypt::{CryptError, KeyRing};
 use crate::error::{Error, Kind, Result};
@@ -69,8 +70,23 @@ pub struct PartSurvey {
     /// Where the recorder keeps its database, when `configuration.yaml` says another
     /// place than the usual one; relative to the config directory.
     pub recorder: Option<String>,
+    /// What a restore could not cope with, if it is kept; in the order of the entries.
+    pub hazards: Vec<Hazard>,
     /// What the user should know.
     pub warnings: Vec<String>,
+}
+
+impl Viewed for Entry {
+    fn view(&self) -> View<'_> {
+        View { name: &self.name, kind: self.kind, link: self.link.as_deref().unwrap_or_default() }
+    }
+}
+
+impl PartSurvey {
+    /// What is wrong, in one sentence without a full stop.
+    pub fn describe(&self, hazard: &Hazard) -> String {
+        hazard.text(|at| self.entries.get(at).map(Entry::view))
+    }
 }
 
 /// The path that selectors and rules see.
@@ -136,6 +152,10 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     }
     let end = pieces.end();
     let checkpoints = pieces.checkpoints();
+    let mut hazards = std::mem::take(&mut recorder.hazards);
+    hazards.extend(hazards::among(&recorder.entries));
+    hazards.sort_by_key(|hazard| hazard.entry);
+    warnings.extend(recorder.long_paths.warning(&part.id));
     warnings.extend(stream_warnings(part, &end));
     Ok(PartSurvey {
         part: at,
@@ -147,6 +167,7 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
         checkpoints,
         plaintext_bytes: walked.bytes,
         overhead: stored.saturating_sub(inside),
+        hazards,
         warnings,
     })
 }
@@ -180,6 +201,9 @@ struct Recorder {
     kind: ComponentKind,
     manifest_version: u64,
     entries: Vec<Entry>,
+    /// What the headers alone tell.
+    hazards: Vec<Hazard>,
+    long_paths: LongPaths,
     /// Looks whether the current entry is a backup itself.
     sniffer: NestedBackup,
     /// The text of `configuration.yaml`, while or after it passes.
@@ -208,6 +232,8 @@ impl Recorder {
             kind,
             manifest_version,
             entries: Vec::new(),
+            hazards: Vec::new(),
+            long_paths: LongPaths::default(),
             sniffer: NestedBackup::default(),
             configuration: Vec::new(),
             in_configuration: false,
@@ -253,6 +279,8 @@ impl Visitor for Recorder {
         self.sniffer = NestedBackup::default();
         self.in_configuration = self.kind == ComponentKind::HomeAssistant
             && config_path(self.kind, self.manifest_version, &header.name) == Some(b"configuration.yaml");
+        self.hazards.extend(hazards::of_header(self.entries.len(), header));
+        self.long_paths.see(&header.name);
         self.entries.push(Entry {
             name: header.name.as_slice().into(),
             link: matches!(header.kind, EntryKind::HardLink | EntryKind::Symlink).then(|| header.link.as_slice().into()),

@@ -8,6 +8,7 @@
 mod compare;
 mod member;
 mod second;
+mod watch;
 
 pub use compare::{Verified, output};
 
@@ -114,10 +115,11 @@ fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Cont
         return Ok(PartCheck { part: at, entries: None, plaintext_bytes: 0, evidence: Evidence::Nothing, warnings });
     }
     let mut pieces = Pieces::new(backup, part, keys)?.with_limit(control.max_expanded());
-    let mut quiet = second::Quiet;
-    let read = second::inner(second::PieceReader::new(&mut pieces, control), &mut quiet)?;
+    let mut watch = watch::Watch::default();
+    let read = second::inner(second::PieceReader::new(&mut pieces, control), &mut watch)?;
     let end = pieces.end();
     let mut warnings = survey::stream_warnings(part, &end);
+    warnings.extend(watch.finish(&part.id)?);
     if !read.ended {
         warnings.push(survey::missing_end(part));
     }

@@ -74,15 +74,6 @@ pub(super) struct SecondReading {
     pub ended: bool,
 }
 
-/// Hears nothing: for a backup that is only checked.
-pub(super) struct Quiet;
-
-impl Visitor for Quiet {
-    fn entry(&mut self, _: &Header, _: u64) -> Result<(), TarError> {
-        Ok(())
-    }
-}
-
 /// What our own reader saw of an entry and the `tar` crate must see as well.
 #[derive(PartialEq, Eq)]
 struct Seen {

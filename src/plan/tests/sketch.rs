@@ -187,6 +187,7 @@ fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Option<
         checkpoints: Vec::new(),
         overhead: 0,
         recorder,
+        hazards: Vec::new(),
         warnings: Vec::new(),
     }
 }

@@ -1,0 +1,53 @@
+//! What a restore of a part could not cope with.
+
+use crate::error::{Error, Result};
+use crate::format::assemble::Header;
+use crate::format::block::{EntryKind, TarError};
+use crate::format::entry::Visitor;
+use crate::survey::hazards::{self, Hazard, LongPaths, View, Viewed};
+
+/// Notes every name and link of a part, to look at them together in the end.
+///
+/// Memory: the names, and some 70 bytes for each entry.
+#[derive(Default)]
+pub(super) struct Watch {
+    lines: Vec<Line>,
+    first: Option<Hazard>,
+    long_paths: LongPaths,
+}
+
+struct Line {
+    name: Box<[u8]>,
+    link: Box<[u8]>,
+    kind: EntryKind,
+}
+
+impl Viewed for Line {
+    fn view(&self) -> View<'_> {
+        View { name: &self.name, kind: self.kind, link: &self.link }
+    }
+}
+
+impl Visitor for Watch {
+    fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
+        self.first = self.first.or_else(|| hazards::of_header(self.lines.len(), header));
+        self.long_paths.see(&header.name);
+        self.lines.push(Line { name: header.name.as_slice().into(), link: header.link.as_slice().into(), kind: header.kind });
+        Ok(())
+    }
+}
+
+impl Watch {
+    /// Judges all entries; gives a warning if there is something to say.
+    ///
+    /// # Errors
+    /// `Refused` for what a restore could not cope with.
+    pub fn finish(self, part: &str) -> Result<Option<String>> {
+        let hazard = self.first.or_else(|| hazards::among(&self.lines).into_iter().next());
+        match hazard {
+            None => Ok(self.long_paths.warning(part)),
+            Some(hazard) => Err(Error::refused(hazard.text(|at| self.lines.get(at).map(Line::view)))
+                .advice("A restore could not cope with it. Make a new backup, or a copy without it: `haslim shrink` with --drop.")),
+        }
+    }
+}
