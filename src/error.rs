@@ -112,7 +112,7 @@ impl Error {
 
     /// The input could be read in more than one way, or is unsafe.
     pub fn refused(message: impl Into<String>) -> Self {
-        Self::new(Kind::Refused, message)
+        Self::new(Kind::Refused, message).advice("Home Assistant writes no such backup; make a new one, or use an older one.")
     }
 
     /// Reading the input failed.

@@ -37,7 +37,8 @@ pub fn keys(common: &Common, backup: &Backup, needed: bool) -> Result<Option<Key
 pub fn given(common: &Common, needed: bool) -> Result<Option<Password>> {
     let password = read(common, needed)?;
     if password.as_ref().is_some_and(Password::is_empty) {
-        return Err(Error::new(Kind::Password, "the password is empty"));
+        return Err(Error::new(Kind::Password, "the password is empty")
+            .advice("Give the encryption key with --password-file, --emergency-kit or HASLIM_PASSWORD."));
     }
     Ok(password)
 }

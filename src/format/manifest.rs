@@ -18,6 +18,8 @@ pub const OLD_MEMBER: &[u8] = b"./snapshot.json";
 
 /// More bytes than this are no metadata.
 pub const MAX_BYTES: u64 = 16 << 20;
+/// More values than this neither: each takes far more memory than text.
+const MAX_VALUES: usize = 200_000;
 
 /// The metadata of one backup: what it says, and the text that says it.
 #[derive(Debug, Clone)]
@@ -57,6 +59,10 @@ impl Manifest {
     /// backup has; `Refused` for duplicate keys, absurd nesting, or a version
     /// newer than this program.
     pub fn parse(text: &[u8]) -> Result<Self> {
+        // Every value but the first in its place stands behind one of these.
+        if text.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count() > MAX_VALUES {
+            return Err(Error::refused(format!("backup.json holds more than {MAX_VALUES} values, which is not plausible")));
+        }
         let error = |e: serde_json::Error| {
             if e.to_string().contains("recursion limit") {
                 return Error::refused("backup.json is nested more than 128 levels deep");
@@ -100,6 +106,10 @@ impl Manifest {
                 return Err(Error::damaged(format!("backup.json lists the add-on {slug} twice")));
             }
         }
+        let mut seen = HashSet::new();
+        if let Some(folder) = self.folders().find(|folder| !seen.insert(*folder)) {
+            return Err(Error::damaged(format!("backup.json lists the folder {} twice", escape(folder.as_bytes()))));
+        }
         Ok(())
     }
 
@@ -135,6 +145,11 @@ impl Manifest {
     /// What it claims about encryption; the bytes of each part are the truth.
     pub fn protected(&self) -> bool {
         self.fields.get("protected").and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// Whether it says in either place that the parts are encrypted.
+    pub fn claims_encryption(&self) -> bool {
+        self.protected() || self.fields.get("crypto").is_some_and(|crypto| !crypto.is_null())
     }
 
     /// Whether the parts are gzip archives.
@@ -401,6 +416,7 @@ mod tests {
             br#"{"slug":"a","type":"odd"}"#,
             br#"{"slug":"a","addons":[{"slug":"../x"}]}"#,
             deep.as_bytes(),
+            [br#"{"slug":"a","x":["#.as_slice(), &b"0,".repeat(200_000), b"0]}"].concat().as_slice(),
         ] {
             assert_eq!(kind(text), crate::Kind::Refused, "{}", escape(text));
         }
@@ -413,6 +429,7 @@ mod tests {
             b"{\"slug\":\"\xff\"}",
             br#"{"slug":"\ud800"}"#,
             br#"{"slug":"a","addons":[{"slug":"x"},{"slug":"x"}]}"#,
+            br#"{"slug":"a","folders":["ssl","ssl"]}"#,
         ] {
             assert_eq!(kind(text), crate::Kind::Damaged, "{}", escape(text));
         }

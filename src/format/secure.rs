@@ -160,9 +160,11 @@ impl From<HeaderError> for Error {
     fn from(error: HeaderError) -> Self {
         let message = error.to_string();
         match error {
-            HeaderError::TooShort { .. } | HeaderError::Unrecognised { .. } => Self::damaged(message),
+            HeaderError::TooShort { .. } | HeaderError::Unrecognised { .. } => {
+                Self::damaged(message).advice("Download the backup again, or use an older one.")
+            }
             HeaderError::UnknownVersion { .. } | HeaderError::ReservedBytes { .. } => {
-                Self::refused(message).advice("Look for a newer haslim, or leave this part out with --drop.")
+                Self::refused(message).advice("Look for a newer haslim; a newer Home Assistant wrote this, or the part is damaged.")
             }
         }
     }

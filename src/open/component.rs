@@ -4,7 +4,7 @@ use super::Backup;
 use crate::error::{Error, Result, escape};
 use crate::format::manifest::is_safe_slug;
 use crate::format::outer::Member;
-use crate::format::secure::{self, Layer, SecureHeader, Version};
+use crate::format::secure::{self, HeaderError, Layer, SecureHeader, Version};
 
 /// What a component is to Home Assistant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,8 +127,12 @@ fn layer(backup: &Backup, member: &Member, kind: ComponentKind, compressed: Opti
     let head = head.get_mut(..want).unwrap_or_default();
     backup.input.read_exact_at(member.data_at(), head)?;
     match (secure::sniff(head, compressed), kind) {
-        // Bytes without any mark are only taken for SecureTar v1 where an archive must be.
+        // Bytes without any mark are only taken for SecureTar v1 where an archive must be, and
+        // where the backup says that it is encrypted: they look like damage.
         (Ok(Layer::Secure(SecureHeader::V1 { .. })) | Err(_), ComponentKind::Unknown) => Ok(None),
+        (Ok(Layer::Secure(SecureHeader::V1 { .. })), _) if !backup.manifest.claims_encryption() => {
+            Err(HeaderError::Unrecognised { found: member.size }.into())
+        }
         (Ok(layer), _) => Ok(Some(layer)),
         (Err(error), _) => Err(Error::from(error)),
     }

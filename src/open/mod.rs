@@ -63,6 +63,7 @@ impl Backup {
         backup.check_names()?;
         backup.compare_lists();
         backup.name_stale_sizes();
+        backup.look_at_headers();
         Ok(backup)
     }
 
@@ -128,6 +129,29 @@ impl Backup {
         }
     }
 
+    /// What is odd about SecureTar headers, though most readers do not mind.
+    fn look_at_headers(&mut self) {
+        let mut warnings = Vec::new();
+        for part in &self.parts {
+            let Some(header) = part.secure() else { continue };
+            if header.reserved_set() {
+                warnings.push(format!("{}: its SecureTar header sets reserved bytes, which readers ignore.", part.id));
+            }
+            let (size, Some(expected)) = (self.member(part).size, header.member_len()) else { continue };
+            match size.checked_sub(expected) {
+                Some(0) => {}
+                Some(more) if header.version() == Version::V3 => {
+                    warnings.push(format!("{}: {more} bytes that belong to nothing follow the encrypted data.", part.id));
+                }
+                _ => warnings.push(format!(
+                    "{}: it has {size} bytes, but its SecureTar header calls for {expected}: it is damaged, and a copy of it will be.",
+                    part.id
+                )),
+            }
+        }
+        self.warnings.append(&mut warnings);
+    }
+
     /// Compares what `backup.json` says with what is there; the bytes win.
     fn compare_lists(&mut self) {
         let present: HashSet<&str> = self.parts.iter().map(|p| p.id.as_str()).collect();
@@ -161,14 +185,13 @@ fn find_manifest(members: &[Member]) -> Result<usize> {
     if found.is_empty() {
         found = named(manifest::OLD_MEMBER);
     }
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] if members.iter().any(|m| m.header.name == b"backup.json") => {
+    // No two members have the same name.
+    match found.first() {
+        Some(one) => Ok(*one),
+        None if members.iter().any(|m| m.header.name == b"backup.json") => {
             Err(Error::damaged("the metadata is called backup.json here; Home Assistant looks for ./backup.json and finds nothing"))
         }
-        [] => Err(Error::damaged("there is no ./backup.json in this file; it is not a Home Assistant backup, or not all of one")),
-        [_, second, ..] => Err(Error::refused("two members are called ./backup.json: readers disagree about which one counts")
-            .at(members.get(*second).map_or(0, |m| m.header_at))),
+        None => Err(Error::damaged("there is no ./backup.json in this file; it is not a Home Assistant backup, or not all of one")),
     }
 }
 

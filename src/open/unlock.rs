@@ -1,9 +1,10 @@
 //! Is this the right key? And the plaintext stream of a part.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use super::{Backup, Part};
-use crate::crypt::{Decrypter, KeyRing};
+use crate::crypt::{CryptError, Decrypter, KeyRing, MAX_ROOT_SALTS};
 use crate::error::{Error, Kind, Result};
 use crate::format::secure::SecureHeader;
 use crate::pipe::Window;
@@ -20,18 +21,28 @@ const PROBE: usize = 512;
 /// `Password` when the key opens nothing or not everything, `Damaged` when the
 /// first bytes of some v1 or v2 parts are damaged.
 pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
+    refuse_many_salts(backup)?;
     let (mut opened, mut failed) = (Vec::new(), Vec::new());
     for part in &backup.parts {
         let Some(header) = part.secure() else { continue };
         let right = match header {
             SecureHeader::V3 { salts, .. } => keys.check_v3(salts)?,
-            _ => opens(backup, part, keys)?,
+            _ => match opens(backup, part, keys) {
+                Ok(right) => right,
+                // Lengths that cannot be right say nothing about the key; reading the part will say it.
+                Err(error) if error.kind() == Kind::Damaged => continue,
+                Err(error) => return Err(error),
+            },
         };
         if right { opened.push(part) } else { failed.push(part) }
     }
     let Some(first) = failed.first() else { return Ok(()) };
     if opened.is_empty() {
-        return Err(Error::new(Kind::Password, "the password is wrong")
+        // v1 and v2 know a key only by what comes of it.
+        let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
+        let message =
+            if alone { "the password is wrong, or the first bytes of the one encrypted part are damaged" } else { "the password is wrong" };
+        return Err(Error::new(Kind::Password, message)
             .advice("Home Assistant shows the key under Settings > System > Backups > Encryption key; the emergency kit holds it too."));
     }
     let names: Vec<&str> = failed.iter().map(|p| p.id.as_str()).collect();
@@ -42,6 +53,23 @@ pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
         Error::new(Kind::Password, format!("{message}: they have another password, or their first bytes are damaged"))
     };
     Err(error.in_part(first.id.clone()).at(backup.member(first).data_at()).advice("Parts that are kept or dropped whole need no password."))
+}
+
+/// Each different salt costs a key derivation, so that a made-up file could keep us busy for
+/// days. Genuine backups have one.
+fn refuse_many_salts(backup: &Backup) -> Result<()> {
+    let mut salts = HashSet::new();
+    for part in &backup.parts {
+        let Some(own) = part.secure().and_then(SecureHeader::v3_salts) else { continue };
+        salts.insert(own.root_salt);
+        if salts.len() > MAX_ROOT_SALTS {
+            return Err(Error::from(CryptError::TooManySalts { limit: MAX_ROOT_SALTS })
+                .in_part(part.id.clone())
+                .at(backup.member(part).data_at())
+                .advice("Home Assistant uses one for a whole backup. Whole parts can be left out or kept without the key."));
+        }
+    }
+    Ok(())
 }
 
 fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {

@@ -162,6 +162,14 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], actions: &[Action], target: 
     Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected }
 }
 
+/// Whether parts that stay have different versions or root salts.
+fn is_mixed(backup: &Backup, parts: &[PartPlan]) -> bool {
+    let kept = backup.parts.iter().zip(parts).filter(|(_, plan)| plan.action != Action::Drop);
+    let mut ways = kept.filter_map(|(part, _)| part.secure()).map(|header| (header.version(), header.v3_salts()));
+    let first = ways.next();
+    ways.any(|way| Some(way) != first)
+}
+
 fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &Changes, parts: &[PartPlan]) -> Result<Vec<String>> {
     let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.warnings.iter().cloned()).collect();
     let held = guard::notes(backup, surveys, request)?;
@@ -171,11 +179,20 @@ fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &C
         }
     }
     notes.extend(held.into_iter().map(|(_, note)| note));
+    let copied = |survey: &&PartSurvey| parts.get(survey.part).is_some_and(|p| p.action == Action::Copy);
+    for survey in surveys.iter().filter(copied) {
+        let (Some(first), Some(part)) = (survey.hazards.first(), backup.parts.get(survey.part)) else { continue };
+        let (count, first) = (survey.hazards.len(), survey.describe(first));
+        notes.push(format!("{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.", part.id));
+    }
     if !changes.protected {
         notes.push("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. Give a key to encrypt it.".into());
     }
     if request.has_key && !backup.is_protected() && changes.protected {
         notes.push("The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into());
+    }
+    if !request.has_key && is_mixed(backup, parts) {
+        notes.push("The parts are not encrypted alike, which some readers refuse; with the key they would become so.".into());
     }
     if !request.has_key && backup.version() == Some(Version::V1) {
         notes.push("The parts stay in SecureTar v1; with the key they would become v2.".into());

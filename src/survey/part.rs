@@ -177,6 +177,12 @@ pub(crate) fn missing_end(part: &Part) -> String {
     format!("{}: the blocks of zeros that end an archive are missing; all its files are complete.", part.id)
 }
 
+/// From this ratio of contents to stored bytes on Home Assistant's reader of encrypted parts
+/// spends its time on moving what it has inflated already.
+const RATIO: u64 = 100;
+/// Up to so many bytes of contents nobody notices.
+const SMALL: u64 = 1 << 20;
+
 /// What is odd about a part's stream, though it could be read.
 pub(crate) fn stream_warnings(part: &Part, end: &StreamEnd) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -187,8 +193,16 @@ pub(crate) fn stream_warnings(part: &Part, end: &StreamEnd) -> Vec<String> {
             part.id, gzip.members
         ));
     }
-    if gzip.trailing_nonzero > 0 {
-        warnings.push(format!("{}: {} bytes that belong to nothing follow the compressed data.", part.id, gzip.trailing_nonzero));
+    if gzip.trailing_bytes > 0 {
+        let what = if gzip.trailing_nonzero > 0 { "that belong to nothing" } else { "of zeros" };
+        warnings.push(format!("{}: {} bytes {what} follow the compressed data.", part.id, gzip.trailing_bytes));
+    }
+    if gzip.plaintext_bytes > SMALL && gzip.plaintext_bytes / RATIO > gzip.compressed_bytes {
+        warnings.push(format!(
+            "{}: its contents are {} times as large as what is stored; Home Assistant restores such a part slowly when it is encrypted (supervisor#7247).",
+            part.id,
+            gzip.plaintext_bytes / gzip.compressed_bytes.max(1)
+        ));
     }
     if !gzip.checksum_checked {
         warnings.push(format!("{}: the checksum could not be checked.", part.id));
