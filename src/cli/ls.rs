@@ -53,29 +53,93 @@ fn split(scope: Option<&str>) -> (Option<&str>, &str) {
     }
 }
 
-/// A directory or file with all that is below it.
+/// Directories and files with all that is below them, as deep as is asked for. Nodes lie
+/// side by side: a path can be deeper than a stack.
+struct Tree {
+    nodes: Vec<Node>,
+}
+
 #[derive(Default)]
 struct Node {
     stored: u64,
     raw: u64,
     files: u64,
-    children: BTreeMap<Vec<u8>, Node>,
+    children: BTreeMap<Vec<u8>, usize>,
 }
 
-fn tree(backup: &Backup, survey: &PartSurvey) -> Node {
-    let part = &backup.parts[survey.part];
-    let mut root = Node::default();
-    for entry in &survey.entries {
-        // What lies beside the config directory keeps its own name.
-        let path = survey::config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or(&entry.name);
-        let mut node = &mut root;
-        node.add(entry);
-        for name in path.split(|&b| b == b'/').filter(|name| !name.is_empty() && *name != b".") {
-            node = node.children.entry(name.to_vec()).or_default();
-            node.add(entry);
+impl Tree {
+    fn new(backup: &Backup, survey: &PartSurvey, levels: usize) -> Self {
+        let part = &backup.parts[survey.part];
+        let mut tree = Self { nodes: vec![Node::default()] };
+        for entry in &survey.entries {
+            // What lies beside the config directory keeps its own name.
+            let path = survey::config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or(&entry.name);
+            tree.nodes[0].add(entry);
+            let mut at = 0;
+            for name in names(path).take(levels) {
+                at = tree.child(at, name);
+                tree.nodes[at].add(entry);
+            }
         }
+        tree
     }
-    root
+
+    fn child(&mut self, at: usize, name: &[u8]) -> usize {
+        if let Some(&child) = self.nodes[at].children.get(name) {
+            return child;
+        }
+        let child = self.nodes.len();
+        self.nodes.push(Node::default());
+        self.nodes[at].children.insert(name.to_vec(), child);
+        child
+    }
+
+    fn find(&self, path: &str) -> Option<usize> {
+        names(path.as_bytes()).try_fold(0, |at, name| self.nodes[at].children.get(name).copied())
+    }
+
+    /// A line for each node below `root`, the biggest first.
+    fn lines(&self, root: usize, depth: usize, top: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut work = if depth == 0 { Vec::new() } else { self.below(root, top, 1) };
+        while let Some(step) = work.pop() {
+            match step {
+                Step::Node { name, at, indent } => {
+                    let node = &self.nodes[at];
+                    let slash = if node.children.is_empty() { "" } else { "/" };
+                    lines.push(line(&format!("{}{slash}", escape(name)), node, indent));
+                    if indent < depth {
+                        work.append(&mut self.below(at, top, indent + 1));
+                    }
+                }
+                Step::More { count, stored, indent } => {
+                    lines.push(format!("{:>11}             {}{count} more", size::decimal(stored), space(indent)));
+                }
+            }
+        }
+        lines
+    }
+
+    /// What is to be said below one node, the last thing first.
+    fn below(&self, at: usize, top: usize, indent: usize) -> Vec<Step<'_>> {
+        let mut order: Vec<(&[u8], usize)> = self.nodes[at].children.iter().map(|(name, child)| (name.as_slice(), *child)).collect();
+        order.sort_by_key(|(_, child)| std::cmp::Reverse(self.nodes[*child].stored));
+        let rest = order.get(top..).unwrap_or_default();
+        let (count, stored) = (rest.len(), rest.iter().map(|(_, child)| self.nodes[*child].stored).sum());
+        let more = (count > 0).then_some(Step::More { count, stored, indent });
+        let nodes = order.iter().take(top).map(|(name, at)| Step::Node { name, at: *at, indent });
+        nodes.chain(more).collect::<Vec<_>>().into_iter().rev().collect()
+    }
+}
+
+/// One more line.
+enum Step<'a> {
+    Node { name: &'a [u8], at: usize, indent: usize },
+    More { count: usize, stored: u64, indent: usize },
+}
+
+fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|&b| b == b'/').filter(|name| !name.is_empty() && *name != b".")
 }
 
 impl Node {
@@ -88,46 +152,33 @@ impl Node {
 
 fn print(session: &Session, backup: &Backup, survey: &PartSurvey, below: &str, depth: usize, top: usize) -> Result<()> {
     let part = &backup.parts[survey.part];
-    let root = tree(backup, survey);
-    let mut node = &root;
-    for name in below.split('/').filter(|n| !n.is_empty()) {
-        node = node.children.get(name.as_bytes()).ok_or_else(|| {
-            usage(
-                format!("there is no '{}' in {}", escape(below.as_bytes()), part.id),
-                "Run `haslim ls` on the component to see what is in it.",
-            )
-        })?;
-    }
+    // One level more than is shown tells folders from files.
+    let tree = Tree::new(backup, survey, names(below.as_bytes()).count().saturating_add(depth).saturating_add(1));
+    let root = tree.find(below).ok_or_else(|| {
+        usage(
+            format!("there is no '{}' in {}", escape(below.as_bytes()), part.id),
+            "Run `haslim ls` on the component to see what is in it.",
+        )
+    })?;
     let title = if below.is_empty() { part.id.clone() } else { format!("{}:{}", part.id, escape(below.as_bytes())) };
-    session.screen.say(&line(&session.screen.bold(&title), node, 0));
-    let mut lines = Vec::new();
-    children(node, depth, top, 1, &mut lines);
+    session.screen.say(&line(&session.screen.bold(&title), &tree.nodes[root], 0));
+    let lines = tree.lines(root, depth, top);
     if !lines.is_empty() {
         session.screen.say(&lines.join("\n"));
     }
     Ok(())
 }
 
-fn children(node: &Node, depth: usize, top: usize, indent: usize, lines: &mut Vec<String>) {
-    if depth == 0 {
-        return;
-    }
-    let mut order: Vec<_> = node.children.iter().collect();
-    order.sort_by_key(|(_, child)| std::cmp::Reverse(child.stored));
-    for (name, child) in order.iter().take(top) {
-        let slash = if child.children.is_empty() { "" } else { "/" };
-        lines.push(line(&format!("{}{slash}", escape(name)), child, indent));
-        children(child, depth - 1, top, indent + 1, lines);
-    }
-    let rest: u64 = order.iter().skip(top).map(|(_, child)| child.stored).sum();
-    if order.len() > top {
-        lines.push(format!("{:>11}             {}{} more", size::decimal(rest), "  ".repeat(indent), order.len() - top));
-    }
+/// Deeper than this nobody counts, and no line grows.
+const INDENT: usize = 40;
+
+fn space(indent: usize) -> String {
+    "  ".repeat(indent.min(INDENT))
 }
 
 fn line(name: &str, node: &Node, indent: usize) -> String {
     let files = if node.children.is_empty() { String::new() } else { format!("  ({})", words::files(node.files)) };
-    format!("{:>11} {:>11} {}{name}{files}", size::decimal(node.stored), size::decimal(node.raw), "  ".repeat(indent))
+    format!("{:>11} {:>11} {}{name}{files}", size::decimal(node.stored), size::decimal(node.raw), space(indent))
 }
 
 #[cfg(test)]
