@@ -1,0 +1,190 @@
+//! 61 to 69: the gzip streams of parts.
+
+use crate::judge::Hostile;
+use crate::make::*;
+use crate::seal;
+use crate::support::*;
+
+/// The tar of a part.
+fn part() -> Vec<u8> {
+    around(&[file("noise", &noise(9000)), file("text", &b"again and ".repeat(3000))])
+}
+
+/// The same stream in a plain backup and in one encrypted with v3 and v2.
+fn wrapped(stream: &[u8]) -> [Hostile; 3] {
+    [
+        Hostile::new(backup(stream, &share(), false)),
+        Hostile::sealed(seal::backup(&seal::v3(stream))),
+        Hostile::sealed(seal::backup_v2(&seal::v2(stream))),
+    ]
+}
+
+/// Where in the file the byte at `offset` of such a stream stands.
+const fn places(offset: usize) -> [usize; 3] {
+    [512 + offset, 512 + seal::V3_HEADER + 1 + offset, 512 + seal::V2_HEADER + offset]
+}
+
+/// Each of the three is damaged at this byte of the stream.
+#[track_caller]
+fn damaged(stream: &[u8], says: &str, offset: usize) {
+    for (hostile, place) in wrapped(stream).iter().zip(places(offset)) {
+        hostile.is_refused_inside(5, &["media: ", says, &format!("(at byte {place})"), "Download"]);
+    }
+}
+
+#[test]
+fn n61_what_is_not_gzip_is_damaged() {
+    let xz = [&[0xfd, b'7', b'z', b'X', b'Z', 0], noise(4000).as_slice()].concat();
+    for stream in [noise(5000), xz, part()] {
+        // Plain bytes without a mark could be SecureTar v1, if the backup did not say that it is plain.
+        Hostile::new(backup(&stream, &share(), false))
+            .never_opens(5, &["media: ", "neither plain nor encrypted", "(at byte 512)", "Download"]);
+        let sealed = Hostile::sealed(seal::backup(&seal::v3(&stream)));
+        sealed.is_refused_inside(5, &["media: the part is not compressed with gzip", "at byte", "Download"]);
+        // v2 knows a key by what comes of it.
+        Hostile::sealed(seal::backup_v2(&seal::v2(&stream))).is_refused_inside(12, &["media: ", "or their first bytes are damaged"]);
+    }
+}
+
+#[test]
+fn n62_a_wrong_or_missing_trailer_is_damaged() {
+    let sound = gzip(&part());
+    let trailer = sound.len() - 8;
+    for (at, what) in [(trailer, "checksum"), (trailer + 3, "checksum"), (trailer + 4, "size"), (trailer + 7, "size")] {
+        let mut stream = sound.clone();
+        stream[at] ^= 1;
+        damaged(&stream, &format!("the contents do not match their {what}"), trailer);
+    }
+    for missing in [1, 4, 8] {
+        damaged(&sound[..sound.len() - missing], "the compressed data ends too early", sound.len() - missing);
+    }
+    // SecureTar v1 wrote its trailer otherwise, and is read all the same.
+    haslim(["verify".as_ref(), fixture("v1.tar").as_os_str()]).code(0);
+}
+
+#[test]
+fn n63_deflate_data_that_are_cut_are_damaged_inside_an_entry_and_between_two() {
+    let tar = part();
+    let sound = gzip(&tar);
+    for end in [10, 11, sound.len() / 2, sound.len() - 9] {
+        damaged(&sound[..end], "the compressed data ends too early", end);
+    }
+    // Ended between two entries by a flush: all that is there looks whole.
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    std::io::Write::write_all(&mut encoder, &tar[..512 + 512 + 3072]).unwrap();
+    std::io::Write::flush(&mut encoder).unwrap();
+    let cut = encoder.get_ref().clone();
+    damaged(&cut, "the compressed data ends too early", cut.len());
+    // A whole gzip stream of half a tar.
+    Hostile::new(plain(&tar[..2000])).is_refused_inside(5, &["media: the inner tar ends in the middle of an entry", "(at byte 512)"]);
+}
+
+#[test]
+fn n64_several_members_are_read_and_one_is_written() {
+    let tar = part();
+    let (first, second) = tar.split_at(4321);
+    let stream = [gzip(first), gzip(second)].concat();
+    for hostile in wrapped(&stream) {
+        reads_all(&hostile, "media: 2 gzip members in one archive; Home Assistant would restore only the first one");
+    }
+}
+
+#[test]
+fn n65_an_empty_first_member_hides_nothing() {
+    let stream = [gzip(b""), gzip(&part())].concat();
+    for hostile in wrapped(&stream) {
+        reads_all(&hostile, "media: 2 gzip members in one archive");
+    }
+}
+
+/// With this warning all entries are read, and the copy holds one member and all of them.
+#[track_caller]
+fn reads_all(hostile: &Hostile, warning: &str) {
+    let warns: &[&str] = if hostile.has_key() { &[warning] } else { &[warning, "not encrypted"] };
+    hostile.works("verify", &[warning]);
+    let output = hostile.shrinks("--drop media:gone", warns);
+    // Reads the first member only, as Home Assistant does.
+    let names: Vec<Vec<u8>> = entries(&output, "media").into_iter().map(|e| e.name).collect();
+    assert_eq!(names, [b".".as_slice(), b"noise", b"text", b"kept"].map(<[u8]>::to_vec));
+}
+
+#[test]
+fn n66_bytes_behind_the_stream_are_warned_of() {
+    for (rest, says) in
+        [(vec![0; 1000], "1000 bytes of zeros"), (b"\0\0rest".to_vec(), "6 bytes that belong to nothing"), (vec![0x1f], "1 bytes that")]
+    {
+        for hostile in wrapped(&[gzip(&part()), rest.clone()].concat()) {
+            reads_all(&hostile, &format!("media: {says}"));
+        }
+    }
+}
+
+#[test]
+fn n67_optional_header_fields_are_read_and_never_written() {
+    let sound = gzip(&part());
+    // FHCRC, FEXTRA, FNAME and FCOMMENT together (RFC 1952).
+    let header = [&[0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3], b"\x05\0extra".as_slice(), b"name\0comment\0\x12\x34"].concat();
+    for hostile in wrapped(&[header, sound[10..].to_vec()].concat()) {
+        let output = hostile.shrinks("--drop media:gone", if hostile.has_key() { &[] } else { &["not encrypted"] });
+        let stream = stream_of(&output);
+        assert_eq!(stream[..4], [0x1f, 0x8b, 8, 0]);
+    }
+}
+
+/// The decrypted stream of `media`.
+fn stream_of(path: &std::path::Path) -> Vec<u8> {
+    let backup = haslim::open::Backup::open(path).unwrap();
+    let part = backup.parts.iter().find(|p| p.id == "media").unwrap();
+    let mut stream = Vec::new();
+    std::io::Read::read_to_end(&mut haslim::open::source(&backup, part, Some(&seal::ring(PASSWORD))).unwrap(), &mut stream).unwrap();
+    stream
+}
+
+/// The zeros in a bomb.
+const ZEROS: usize = 100 << 20;
+
+/// A stream that expands a thousand times.
+fn bomb() -> Vec<u8> {
+    let stream = gzip(&around(&[file("zeros", &vec![0; ZEROS])]));
+    assert!(ZEROS > 900 * stream.len());
+    stream
+}
+
+#[test]
+fn n68_a_bomb_takes_fixed_memory_and_can_be_refused() {
+    for hostile in wrapped(&bomb()) {
+        // Far less than what it expands to.
+        hostile.within_memory(ZEROS / 2, "verify").code(0);
+        for line in ["verify --max-expanded 40MB", "ls --max-expanded 1MB", "shrink --drop media:gone --yes --max-expanded 40MB"] {
+            hostile.fails(line, 10, &["media: the data expand to more than", "(at byte 512)", "--max-expanded"]);
+        }
+        // What is not opened is not unpacked.
+        hostile.run("info --max-expanded 1kB").code(0);
+        if !hostile.has_key() {
+            hostile.works(
+                "shrink --drop share --yes --max-expanded 40MB --force",
+                &["media could not be checked", "--max-expanded", "not encrypted"],
+            );
+        }
+    }
+    // A v1 part is converted without being surveyed.
+    let scratch = Scratch::new();
+    let (input, output) = (scratch.copy("v1.tar"), scratch.path("out.tar"));
+    let args = |limit: &str| -> Vec<String> {
+        let words =
+            ["shrink", input.to_str().unwrap(), "-o", output.to_str().unwrap(), "--yes", "--drop", "media", "--max-expanded", limit];
+        words.iter().map(|w| (*w).to_owned()).collect()
+    };
+    haslim(args("1kB")).code(10);
+    haslim(args("10MB")).code(0);
+}
+
+#[test]
+fn n69_parts_that_home_assistant_restores_slowly_are_noted() {
+    for hostile in wrapped(&bomb()) {
+        let slowly = "times as large as what is stored; Home Assistant restores such a part slowly";
+        let warns: &[&str] = if hostile.has_key() { &[slowly, "supervisor#7247"] } else { &[slowly, "not encrypted"] };
+        hostile.works("verify", &[slowly]);
+        hostile.shrinks("--drop media:gone", warns);
+    }
+}

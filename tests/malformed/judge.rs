@@ -1,0 +1,153 @@
+//! Runs the program on a hostile input and judges what it says, leaves and spares.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::support::*;
+
+/// A backup that is alone in its folder.
+pub struct Hostile {
+    scratch: Rc<Scratch>,
+    input: PathBuf,
+    bytes: Vec<u8>,
+    password: Option<String>,
+}
+
+/// A copy; its folder stays as long as it does.
+pub struct Written {
+    path: PathBuf,
+    _folder: Rc<Scratch>,
+}
+
+impl Deref for Written {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Hostile {
+    /// A backup of these bytes, read without a password.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let scratch = Rc::new(Scratch::new());
+        let input = scratch.file("in.tar", &bytes);
+        Self { scratch, input, bytes, password: None }
+    }
+
+    /// The same with the password of the fixtures.
+    pub fn sealed(bytes: Vec<u8>) -> Self {
+        Self::new(bytes).given(PASSWORD)
+    }
+
+    /// The same with this password.
+    pub fn given(self, password: &str) -> Self {
+        Self { password: Some(password.into()), ..self }
+    }
+
+    /// Whatever is tried ends with this code and says all this.
+    #[track_caller]
+    pub fn never_opens(&self, code: i32, says: &[&str]) -> &Self {
+        for line in ["info", "ls", "plan --drop share", "verify", "shrink --drop share --yes"] {
+            self.fails(line, code, says);
+        }
+        self
+    }
+
+    /// `shrink` that takes `gone` out of `media`, and `verify`, end with this code and say all this.
+    #[track_caller]
+    pub fn is_refused_inside(&self, code: i32, says: &[&str]) -> &Self {
+        self.fails("shrink --drop media:gone --yes", code, says).fails("verify", code, says)
+    }
+
+    /// One command ends with this code, says all this and changes nothing.
+    #[track_caller]
+    pub fn fails(&self, line: &str, code: i32, says: &[&str]) -> &Self {
+        let run = self.run(line).code(code);
+        let error = run.err.split_once("error: ").unwrap_or_else(|| panic!("{line}: no error in\n{}", run.err)).1;
+        let told = error.trim_end().strip_suffix(UNCHANGED).unwrap_or_else(|| panic!("{line}: the end of\n{error}"));
+        // What, and after that what to do.
+        assert!(told.trim_end().trim_end_matches('.').contains(". "), "{line}: no advice in\n{error}");
+        for text in says {
+            assert!(told.contains(text), "{line}: '{text}' is not in\n{error}");
+        }
+        assert_eq!(self.scratch.listing(), ["in.tar"], "{line}");
+        self
+    }
+
+    /// One command succeeds, warns of all this and changes nothing in the input. What it prints comes back.
+    #[track_caller]
+    pub fn works(&self, line: &str, warns: &[&str]) -> Run {
+        let run = self.run(line).code(0);
+        for text in warns {
+            assert!(run.err.contains(text), "{line}: '{text}' is not in\n{}", run.err);
+        }
+        assert!(warns.is_empty() != run.err.contains("warning:"), "{line}: other warnings in\n{}", run.err);
+        run
+    }
+
+    /// `shrink` with these options succeeds with these warnings, and the copy is sound. The copy comes back.
+    #[track_caller]
+    pub fn shrinks(&self, rest: &str, warns: &[&str]) -> Written {
+        let output = self.scratch.path("out.tar");
+        self.works(&format!("shrink {rest} --yes --force -o {}", output.display()), warns);
+        assert_eq!(self.scratch.listing(), ["in.tar", "out.tar"]);
+        let run = run(["verify".as_ref(), output.as_os_str()], self.password.as_deref());
+        assert_eq!(run.code, 0, "the copy is not sound:\n{}", run.err);
+        Written { path: output, _folder: Rc::clone(&self.scratch) }
+    }
+
+    /// One command writes a copy, whatever it warns of. The copy comes back.
+    #[track_caller]
+    pub fn writes(&self, line: &str) -> Written {
+        let output = self.scratch.path("out.tar");
+        self.run(&format!("{line} --yes --force -o {}", output.display())).code(0);
+        Written { path: output, _folder: Rc::clone(&self.scratch) }
+    }
+
+    /// The backup.
+    pub fn path(&self) -> &Path {
+        &self.input
+    }
+
+    /// Whether the program is given a password.
+    pub fn has_key(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// Runs one command line with so many bytes of memory of its own, stacks included.
+    #[track_caller]
+    pub fn within_memory(&self, bytes: usize, line: &str) -> Run {
+        let program = Path::new(env!("CARGO_BIN_EXE_haslim"));
+        let mut command = std::process::Command::new("sh");
+        // The limit of the data segment counts all private writable memory (getrlimit(2)).
+        command.args(["-c", "ulimit -d \"$1\" && shift && exec \"$@\"", "sh", &(bytes / 1024).to_string()]);
+        command.arg(program).args(self.args(line)).args(["--threads", "2"]).env_remove("HASLIM_PASSWORD");
+        if let Some(password) = &self.password {
+            command.env("HASLIM_PASSWORD", password);
+        }
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The words of a command line; the input goes behind the command.
+    fn args<'a>(&'a self, line: &'a str) -> Vec<&'a str> {
+        let mut args: Vec<&str> = line.split_whitespace().collect();
+        args.insert(1, self.input.to_str().unwrap());
+        args
+    }
+
+    /// Runs one command line.
+    #[track_caller]
+    pub fn run(&self, line: &str) -> Run {
+        let run = run(self.args(line), self.password.as_deref());
+        for text in [&run.out, &run.err] {
+            assert!(!text.contains("panicked") && !text.contains("mistake in haslim"), "{line}:\n{text}");
+            assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{line}: a control character in\n{text:?}");
+        }
+        assert!(std::fs::read(&self.input).unwrap() == self.bytes, "{line}: the input was changed");
+        run
+    }
+}
