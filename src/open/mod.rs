@@ -131,25 +131,32 @@ impl Backup {
 
     /// What is odd about SecureTar headers, though most readers do not mind.
     fn look_at_headers(&mut self) {
-        let mut warnings = Vec::new();
-        for part in &self.parts {
-            let Some(header) = part.secure() else { continue };
-            if header.reserved_set() {
-                warnings.push(format!("{}: its SecureTar header sets reserved bytes, which readers ignore.", part.id));
-            }
-            let (size, Some(expected)) = (self.member(part).size, header.member_len()) else { continue };
-            match size.checked_sub(expected) {
-                Some(0) => {}
-                Some(more) if header.version() == Version::V3 => {
-                    warnings.push(format!("{}: {more} bytes that belong to nothing follow the encrypted data.", part.id));
-                }
-                _ => warnings.push(format!(
-                    "{}: it has {size} bytes, but its SecureTar header calls for {expected}: it is damaged, and a copy of it will be.",
-                    part.id
-                )),
-            }
+        let found: Vec<String> = self.parts.iter().flat_map(|p| self.odd_header(p).into_iter().chain(self.impossible_length(p))).collect();
+        self.warnings.extend(found);
+    }
+
+    /// What is odd about a part's SecureTar header and gone when the part is encrypted anew.
+    pub(crate) fn odd_header(&self, part: &Part) -> Vec<String> {
+        let mut odd = Vec::new();
+        let Some(header) = part.secure() else { return odd };
+        if header.reserved_set() {
+            odd.push(format!("{}: its SecureTar header sets reserved bytes, which readers ignore.", part.id));
         }
-        self.warnings.append(&mut warnings);
+        let more = header.member_len().and_then(|expected| self.member(part).size.checked_sub(expected)).unwrap_or(0);
+        if more > 0 && header.version() == Version::V3 {
+            odd.push(format!("{}: {more} bytes that belong to nothing follow the encrypted data.", part.id));
+        }
+        odd
+    }
+
+    /// The warning for a part whose length and SecureTar header cannot both be right.
+    pub(crate) fn impossible_length(&self, part: &Part) -> Option<String> {
+        let (size, header) = (self.member(part).size, part.secure()?);
+        let expected = header.member_len().filter(|&expected| size < expected || size > expected && header.version() == Version::V2)?;
+        Some(format!(
+            "{}: it has {size} bytes, but its SecureTar header calls for {expected}: it is damaged, and a copy of it will be.",
+            part.id
+        ))
     }
 
     /// Compares what `backup.json` says with what is there; the bytes win.

@@ -10,7 +10,7 @@ use crate::format::block::BLOCK;
 use crate::format::manifest::Changes;
 use crate::format::secure::{V3Salts, Version};
 use crate::open::{Backup, ComponentKind, Part, unlisted};
-use crate::survey::{PartSurvey, missing_end, stream_warnings};
+use crate::survey::{PartSurvey, warnings};
 
 /// What a repair would do.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Repair {
 /// `Password` when a part has to be opened or encrypted anew without a key.
 pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<Repair> {
     let mut findings = outside(backup);
-    findings.extend(surveys.iter().filter_map(|s| Some((backup.parts.get(s.part)?, s))).flat_map(|(part, s)| inside(part, s)));
+    findings.extend(surveys.iter().filter_map(|s| Some((backup.parts.get(s.part)?, s))).flat_map(|(part, s)| inside(backup, part, s)));
     let mut actions: Vec<Action> = (0..backup.parts.len()).map(|at| action(backup, surveys, at)).collect();
     let cuts = actions.iter().any(|a| *a != Action::Copy);
     let mixed = mixed(backup);
@@ -69,7 +69,7 @@ fn why(action: &Action) -> &'static str {
 fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Action {
     let part = &backup.parts[at];
     match surveys.iter().find(|s| s.part == at) {
-        Some(survey) if !inside(part, survey).is_empty() => Action::Cut(Cut::default()),
+        Some(survey) if !inside(backup, part, survey).is_empty() => Action::Cut(Cut::default()),
         _ => Action::Copy,
     }
 }
@@ -77,15 +77,18 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Action {
 /// What opening the file warned about: all of that a copy gets right, except that nothing
 /// tells the name and the version of a part that is not listed, unless it is a folder.
 fn outside(backup: &Backup) -> Vec<String> {
-    let stays: Vec<String> = backup.parts.iter().filter(|p| p.kind != ComponentKind::Folder).map(unlisted).collect();
+    let mut stays: Vec<String> = backup.parts.iter().filter(|p| p.kind != ComponentKind::Folder).map(unlisted).collect();
+    // These are about what lies inside the parts: healed there, or not at all.
+    stays.extend(backup.parts.iter().flat_map(|p| backup.odd_header(p).into_iter().chain(backup.impossible_length(p))));
     backup.warnings.iter().filter(|w| !stays.contains(w)).cloned().collect()
 }
 
-/// What is odd about a part's stream.
-fn inside(part: &Part, survey: &PartSurvey) -> Vec<String> {
-    let mut odd = stream_warnings(part, &survey.end);
+/// What is odd about a part's stream and its encryption.
+fn inside(backup: &Backup, part: &Part, survey: &PartSurvey) -> Vec<String> {
+    let mut odd = backup.odd_header(part);
+    odd.extend(warnings::of_stream(part, &survey.end));
     if !has_end(survey) {
-        odd.push(missing_end(part));
+        odd.push(warnings::missing_end(part));
     }
     odd
 }

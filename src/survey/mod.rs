@@ -8,12 +8,13 @@
 pub mod hazards;
 mod part;
 mod pieces;
+pub(crate) mod warnings;
 
 pub use hazards::{Hazard, HazardKind};
 pub use part::{Entry, PartSurvey, config_path};
 pub use pieces::{Pieces, StreamEnd};
 
-pub(crate) use part::{locate, missing_end, stream_warnings, survey_part};
+pub(crate) use part::{locate, survey_part};
 pub(crate) use pieces::trailer;
 
 use crate::crypt::KeyRing;

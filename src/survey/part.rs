@@ -2,6 +2,7 @@
 
 use super::hazards::{self, Hazard, LongPaths, View, Viewed};
 use super::pieces::{Pieces, StreamEnd};
+use super::warnings;
 use crate::crypt::{CryptError, KeyRing};
 use crate::error::{Error, Kind, Result};
 use crate::format::assemble::Header;
@@ -148,7 +149,7 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     let inside: u64 = recorder.entries.iter().map(|e| e.stored).sum();
     let mut warnings = Vec::new();
     if !walked.ended {
-        warnings.push(missing_end(part));
+        warnings.push(warnings::missing_end(part));
     }
     let end = pieces.end();
     let checkpoints = pieces.checkpoints();
@@ -156,7 +157,8 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     hazards.extend(hazards::among(&recorder.entries));
     hazards.sort_by_key(|hazard| hazard.entry);
     warnings.extend(recorder.long_paths.warning(&part.id));
-    warnings.extend(stream_warnings(part, &end));
+    warnings.extend(warnings::of_stream(part, &end));
+    warnings.extend(warnings::slow_restore(part, &end));
     Ok(PartSurvey {
         part: at,
         recorder: recorder.database(),
@@ -170,44 +172,6 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
         hazards,
         warnings,
     })
-}
-
-/// The warning for an archive without end blocks.
-pub(crate) fn missing_end(part: &Part) -> String {
-    format!("{}: the blocks of zeros that end an archive are missing; all its files are complete.", part.id)
-}
-
-/// From this ratio of contents to stored bytes on Home Assistant's reader of encrypted parts
-/// spends its time on moving what it has inflated already.
-const RATIO: u64 = 100;
-/// Up to so many bytes of contents nobody notices.
-const SMALL: u64 = 1 << 20;
-
-/// What is odd about a part's stream, though it could be read.
-pub(crate) fn stream_warnings(part: &Part, end: &StreamEnd) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let Some(gzip) = &end.gzip else { return warnings };
-    if gzip.members > 1 {
-        warnings.push(format!(
-            "{}: {} gzip members in one archive; Home Assistant would restore only the first one, haslim reads and keeps all.",
-            part.id, gzip.members
-        ));
-    }
-    if gzip.trailing_bytes > 0 {
-        let what = if gzip.trailing_nonzero > 0 { "that belong to nothing" } else { "of zeros" };
-        warnings.push(format!("{}: {} bytes {what} follow the compressed data.", part.id, gzip.trailing_bytes));
-    }
-    if gzip.plaintext_bytes > SMALL && gzip.plaintext_bytes / RATIO > gzip.compressed_bytes {
-        warnings.push(format!(
-            "{}: its contents are {} times as large as what is stored; Home Assistant restores such a part slowly when it is encrypted (supervisor#7247).",
-            part.id,
-            gzip.plaintext_bytes / gzip.compressed_bytes.max(1)
-        ));
-    }
-    if !gzip.checksum_checked {
-        warnings.push(format!("{}: the checksum could not be checked.", part.id));
-    }
-    warnings
 }
 
 /// Notes every entry and prices it.

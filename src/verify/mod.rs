@@ -118,10 +118,11 @@ fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Cont
     let mut watch = watch::Watch::default();
     let read = second::inner(second::PieceReader::new(&mut pieces, control), &mut watch)?;
     let end = pieces.end();
-    let mut warnings = survey::stream_warnings(part, &end);
+    let mut warnings = survey::warnings::of_stream(part, &end);
+    warnings.extend(survey::warnings::slow_restore(part, &end));
     warnings.extend(watch.finish(&part.id)?);
     if !read.ended {
-        warnings.push(survey::missing_end(part));
+        warnings.push(survey::warnings::missing_end(part));
     }
     Ok(PartCheck { part: at, entries: Some(read.entries), plaintext_bytes: read.bytes, evidence: evidence(part, &end), warnings })
 }
