@@ -22,7 +22,9 @@ fn component(glob: &str) -> String {
 fn backup_with(rule: &Rule, path: &str) -> (Backup, Vec<PartSurvey>) {
     let id = component(&rule.component);
     let files = [("kept.txt", 3 * RECORD), (path, 30 * RECORD)].map(|(path, bytes)| (path.to_owned(), bytes));
-    let (backup, mut surveys) = Sketch::new("share: more.txt 40").part(&id, files).build();
+    // Another part beside the rule's, for a backup has each only once.
+    let other = if id == "share" { "media: more.txt 40" } else { "share: more.txt 40" };
+    let (backup, mut surveys) = Sketch::new(other).part(&id, files).build();
     let survey = surveys.last_mut().unwrap();
     let entry = survey.entries.last_mut().unwrap();
     entry.nested_backup = rule.condition == Condition::NestedBackup;
