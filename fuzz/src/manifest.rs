@@ -22,8 +22,14 @@ pub fn run(data: &[u8]) {
     if picked(2) {
         without.push("homeassistant".into());
     }
-    let changes =
-        Changes { slug: SLUG.into(), without: without.clone(), partial: picked(3), without_database: picked(4), protected: picked(5) };
+    let changes = Changes {
+        slug: SLUG.into(),
+        without: without.clone(),
+        also: Vec::new(),
+        partial: picked(3),
+        without_database: picked(4),
+        protected: picked(5),
+    };
     let copy = original.changed(&changes).expect("any sound metadata can be changed");
     let bytes = copy.to_bytes().expect("and written");
     let again = Manifest::parse(&bytes).expect("and read again");
