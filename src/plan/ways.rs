@@ -41,8 +41,14 @@ pub(super) fn out(backup: &Backup, surveys: &[PartSurvey], request: &Request, un
 
 fn add(ways: &mut Vec<WayOut>, request: &Request, options: String, plan: &Plan) {
     let way = WayOut { options, lost: lost(request, plan), predicted_size: plan.predicted_size };
-    if plan.outcome == Outcome::Fits && !ways.iter().any(|w| w.lost == way.lost) {
-        ways.push(way);
+    if plan.outcome != Outcome::Fits {
+        return;
+    }
+    match ways.iter_mut().find(|w| w.lost == way.lost) {
+        // To name what goes says more than to allow it.
+        Some(same) if way.options.starts_with("--drop") => same.options = way.options,
+        Some(_) => {}
+        None => ways.push(way),
     }
 }
 

@@ -146,7 +146,7 @@ fn the_ways_out_are_the_least_consent_and_the_fewest_whole_parts() {
     assert_eq!(ways(HOME, 340, "allow=history"), ["--allow user", "--drop share"]);
     assert_eq!(ways(HOME, 50, "allow=user"), Vec::<String>::new());
     assert_eq!(ways(HOME, 460, ""), Vec::<String>::new(), "nothing can make it fit");
-    assert_eq!(ways("addon:core_a: data/x 50; share: y 20", 30, ""), ["--allow history,user"], "both ways would lose the same");
+    assert_eq!(ways("addon:core_a: data/x 50; share: y 20", 30, ""), ["--drop addon:core_a"], "both ways lose the same: it is named");
     assert_eq!(ways("addon:core_a: data/x 50; ssl: y 20", 30, "keep=addon:core_a"), Vec::<String>::new());
 }
 
