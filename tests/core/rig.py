@@ -52,6 +52,11 @@ def drops(*selectors):
     return [word for selector in selectors for word in ("--drop", selector)]
 
 
+def plan(backup, *options, password=None, expect=0):
+    """What `haslim plan --json` says."""
+    return json.loads(haslim("plan", backup, "--json", *options, password=password, expect=expect))
+
+
 def facts(backup, password=None):
     """What `haslim info --json` says."""
     return json.loads(haslim("info", backup, "--json", password=password))
@@ -94,9 +99,9 @@ def entries(backup, password=None):
             return {entry.name: (entry.type, entry.linkname, entry.mode, entry.mtime, entry.size) for entry in inner}
 
 
-def make_supervisor_backup(out, version, work):
-    """A small Supervisor backup of every kind of part; its file tree stays in `work`."""
-    command = [sys.executable, SCRIPTS / "make_backup.py", out, "--version", version, "--scale", "0.02", "--work", work]
+def make_supervisor_backup(out, version, work, *options):
+    """A small Supervisor backup of every kind of part; its file tree stays in `work`. Version 0 is not encrypted."""
+    command = [sys.executable, SCRIPTS / "make_backup.py", out, "--version", version, "--scale", "0.02", "--work", work, *options]
     done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise Failed(f"make_backup.py: exit {done.returncode}\n{done.stderr}")

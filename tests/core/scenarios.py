@@ -259,6 +259,81 @@ def supervisor_backup(bench, version):
     bench.core.ask(type="backup/delete", backup_id=said["slug"])  # the next one has the same name and date, hence the same file name
 
 
+# What a rule takes out of the configuration of a backup by make_backup.py, as patterns of trees.without.
+TAKEN = {
+    "pycache": ("*/__pycache__", "*/__pycache__/*"),
+    "llmvision-tmp": ("custom_components/llmvision/tmp_frames", "custom_components/llmvision/tmp_frames/*"),
+    "sub-logs": ("home-assistant.log*",),
+    "nest-media": DROPPED,
+    "git-history": (".git", ".git/*"),
+    "ha-recorder": DATABASE_FILES,
+}
+FREE = {"cache", "log", "nested"}
+
+
+def planned(bench):
+    """With nothing but a limit: first what nobody will miss, then a refusal that says how, then with consent, which Core restores."""
+    work = bench.scratch / "supervisor-tree"
+    backup = rig.make_supervisor_backup(bench.scratch / "planned.tar", 3, work)
+    before, size = rig.digest(backup), backup.stat().st_size
+    key = dict(password=SUPERVISOR_PASSWORD)
+
+    limit = size * 88 // 100
+    plan = rig.plan(backup, "--limit", limit, **key)
+    slim = shrink(backup, bench.out("planned-free.tar"), "--limit", limit, **key)
+    bench.check("without consent only caches, logs and nested backups go", {row["class"] for row in plan["drops"]} <= FREE, plan["drops"])
+    bench.check("the old backup inside share among them", "nested-ha-bak" in [row["rule"] for row in plan["drops"]], plan["drops"])
+    bench.check("and the limit is kept", slim.stat().st_size <= limit, slim.stat().st_size)
+    restored_as_planned(bench, slim, plan, work)
+
+    limit, refused = size * 36 // 100, bench.out("refused.tar")
+    ways = rig.plan(backup, "--limit", limit, **key, expect=4)["ways_out"]
+    said = rig.haslim("shrink", backup, "--yes", "-o", refused, "--limit", limit, **key, expect=4)
+    bench.check("without consent and not enough it ends with 4 and no file", not refused.exists())
+    bench.check("and names the ways out as commands", ways and all(f"--limit {limit} -o {refused} {way['options']}" in said for way in ways), said)
+
+    plan = rig.plan(backup, "--limit", limit, "--allow", "history,user", **key)
+    slim = shrink(backup, bench.out("planned.slim.tar"), "--limit", limit, "--allow", "history,user", **key)
+    bench.check("with consent the limit is kept", slim.stat().st_size <= limit, slim.stat().st_size)
+    bench.check("by history as well", "history" in {row["class"] for row in plan["drops"]}, plan["drops"])
+    restored_as_planned(bench, slim, plan, work)
+    bench.check("the original is untouched", rig.digest(backup) == before)
+    said = metadata(slim)
+    bench.check("Core accepts the upload", (status := bench.core.upload(slim)) == 201, status)
+    entry = bench.core.listed()[said["slug"]]
+    bench.check("and lists it with its size", entry["agents"][LOCAL] == {"protected": True, "size": slim.stat().st_size}, entry["agents"])
+    bench.check("and with the folders that are left", sorted(entry["folders"]) == sorted(said["folders"]) and "media" not in entry["folders"], entry["folders"])
+    bench.core.ask(type="backup/delete", backup_id=said["slug"])
+
+
+def restored_as_planned(bench, slim, plan, work):
+    """What Core restores of a copy is its source without what the plan says."""
+    rules = [row["rule"] for row in plan["drops"] if row["component"] == "homeassistant"]
+    bench.check("every rule is known to this scenario", set(rules) <= TAKEN.keys(), rules)
+    gone = [pattern for rule in rules for pattern in TAKEN[rule]]
+    tree = bench.restored(slim, SUPERVISOR_PASSWORD, database="ha-recorder" not in rules)
+    source = trees.snapshot(work / "homeassistant")
+    bench.check("the source held what was left out", not rules or len(trees.without(source, *gone)) < len(source))
+    back = [path for path, about in tree.items() if path not in trees.without(tree, *gone) and about[2] != "folder"]
+    bench.check("no file of it comes back", not back, back[:8])
+    bench.same("and everything else is as it was", trees.without(source, *gone), trees.without(tree, *gone), rounded=True)
+    database = metadata(slim)["homeassistant"]["exclude_database"]
+    bench.check("exclude_database says whether the database is gone", database is ("ha-recorder" in rules), database)
+
+
+def predicted(bench, version, *options):
+    """The size that a plan predicts is that of the file: to a thousandth, or to one record where that is more."""
+    work = bench.scratch / "supervisor-tree"
+    backup = rig.make_supervisor_backup(bench.scratch / f"predicted-{version}.tar", version, work, *options)
+    cuts = [drops("media"), drops("database"), drops("homeassistant:nest/**"), drops("homeassistant:**/*.py"), drops("share:**"), ["--thorough"]]
+    cuts += [["--thorough", "--allow", "history,user"], ["--limit", backup.stat().st_size * 88 // 100], ["--limit", backup.stat().st_size // 3, "--allow", "history,user"]]
+    for cut in cuts:
+        plan = rig.plan(backup, *cut, password=SUPERVISOR_PASSWORD if version else None)
+        slim = shrink(backup, bench.out("predicted.slim.tar"), "--force", *cut, password=SUPERVISOR_PASSWORD if version else None)
+        size, expected = slim.stat().st_size, plan["predicted_size"]
+        bench.check(f"{' '.join(map(str, cut))}: {expected} bytes predicted, {size} written", abs(size - expected) <= max(size // 1000, 10_240))
+
+
 SCENARIOS = {
     "core-clips": clips_dropped,
     "core-database": database_dropped,
@@ -266,6 +341,13 @@ SCENARIOS = {
     "upload-local": listed_next_to_the_original,
     "supervisor-v3": lambda bench: supervisor_backup(bench, 3),
     "supervisor-v2": lambda bench: supervisor_backup(bench, 2),
+    "planned": planned,
+    "predicted-v3": lambda bench: predicted(bench, 3),
+    "predicted-v2": lambda bench: predicted(bench, 2),
+    "predicted-plain": lambda bench: predicted(bench, 0),
+    "predicted-uncompressed-v3": lambda bench: predicted(bench, 3, "--uncompressed"),
+    "predicted-uncompressed-v2": lambda bench: predicted(bench, 2, "--uncompressed"),
+    "predicted-uncompressed-plain": lambda bench: predicted(bench, 0, "--uncompressed"),
     "live-restore": restored_by_a_running_core,
     "upload-cloud": fits_the_cloud,
 }
