@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use globset::Candidate;
+
 use super::conditions::{IMAGE, image_tar};
 use super::cut::{Cut, is_mariadb_file};
 use super::selector::{Selector, is_recorder_file};
@@ -11,7 +13,7 @@ use crate::error::escape;
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::report::words;
-use crate::rules::{Effect, Rule};
+use crate::rules::{Effect, Rule, compile};
 use crate::survey::{Entry, PartSurvey, config_path};
 
 /// One thing that the copy leaves out.
@@ -260,8 +262,24 @@ impl Teller<'_> {
         // A backup inside the backup is named by its path, everything else by its globs.
         let first = unit.entries.first().and_then(|&at| self.survey?.entries.get(at));
         let single = first.filter(|e| unit.files == 1 && e.nested_backup);
-        let path = single.map_or_else(|| rule.globs.first().cloned().unwrap_or_default(), |e| escape(&e.name));
+        let paths = single.map_or_else(|| self.globs_of(unit, rule), |e| vec![escape(&e.name)]);
+        let targets: Vec<String> = paths.iter().map(|path| format!("{}:{path}", self.part.id)).collect();
         let row = self.row(rule.title.clone(), effect, true);
-        Some(with_rule(DropRow { target: format!("{}:{path}", self.part.id), stored_bytes, files: Some(files), ..row }, rule))
+        Some(with_rule(DropRow { target: targets.join(" "), stored_bytes, files: Some(files), ..row }, rule))
+    }
+
+    /// Those of a rule's globs that found something here.
+    fn globs_of(&self, unit: &Unit, rule: &Rule) -> Vec<String> {
+        let mut globs: Vec<_> = rule.globs.iter().filter_map(|glob| Some((glob, compile(glob).ok()?.compile_matcher(), false))).collect();
+        let entries = unit.entries.iter().filter_map(|&at| self.survey?.entries.get(at));
+        for entry in entries.filter(|e| e.kind != EntryKind::Directory) {
+            let Some(path) = config_path(self.part.kind, self.backup.manifest.version(), &entry.name) else { continue };
+            let path = Candidate::from_bytes(path);
+            globs.iter_mut().filter(|(_, matcher, found)| !found && matcher.is_match_candidate(&path)).for_each(|row| row.2 = true);
+            if globs.iter().all(|(_, _, found)| *found) {
+                break;
+            }
+        }
+        globs.into_iter().filter(|(_, _, found)| *found).map(|(glob, ..)| glob.clone()).collect()
     }
 }

@@ -179,6 +179,15 @@ fn a_way_out_says_what_a_restore_will_do() {
     assert_eq!(plan.ways_out[0].lost[1], "And caches, logs and old backups that may go anyway (409.60 kB).");
 }
 
+#[test]
+fn a_row_names_the_globs_that_found_something_and_no_others() {
+    let inside = "addon:5c53de3b_esphome: data/build/a 20, data/x 1; homeassistant: a.log 20, b.log.1 20, x 1; share: old/a.tar! 50, x 1";
+    let (_, plan) = plan_of(&Sketch::new(inside), 0, "thorough");
+    let targets: Vec<&str> = plan.drops.iter().map(|row| row.target.as_str()).collect();
+    let logs = "homeassistant:**/*.log homeassistant:**/*.log.*";
+    assert_eq!(targets, ["addon:5c53de3b_esphome:data/build/**", logs, "share:old/a.tar"]);
+}
+
 fn notes(inside: &str, wish: &str) -> Vec<String> {
     plan_of(&Sketch::new(inside), 0, wish).1.notes
 }
