@@ -111,7 +111,7 @@ fn left_over(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn the_result_fits_or_all_that_may_go_is_gone((backup, surveys) in any_backup(), wish in any_wish(), size in 0u64..1100) {
