@@ -187,7 +187,7 @@ fn sha_rounds(parts: &[&[u8]]) -> Secret<16> {
         *digest = Sha256::digest(*digest).into();
     }
     let mut out = Secret::new([0; 16]);
-    out.0.copy_from_slice(&digest[..16]);
+    out.0.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
     out
 }
 

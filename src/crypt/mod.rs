@@ -7,6 +7,7 @@
 //! Keys are wiped from memory when dropped, and no type here prints one. Nothing
 //! in this room ever reuses a salt or nonce: only `Encrypter` makes them, at random,
 //! one set per stream.
+#![deny(clippy::indexing_slicing)]
 
 mod cbc;
 mod chunked;

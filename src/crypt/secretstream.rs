@@ -192,7 +192,7 @@ impl ChunkKey {
         let mut block = Zeroizing::new([0u8; 64]);
         cipher.apply_keystream(&mut *block);
         let mut key = Zeroizing::new([0u8; 32]);
-        key.copy_from_slice(&block[..32]);
+        key.iter_mut().zip(block.iter()).for_each(|(to, from)| *to = *from);
         (cipher, Poly1305::new(&(*key).into()))
     }
 }
@@ -217,13 +217,12 @@ pub fn decrypt_chunk(key: &ChunkKey, chunk: &mut [u8]) -> Result<Tag, Forged> {
         authenticate_blocks(&mut poly, stride);
         // The unfinished 16 bytes at the end are authenticated below, from the
         // ciphertext, so they are decrypted only afterwards.
-        let whole = if stride.len() == STRIDE { STRIDE } else { stride.len() / 16 * 16 };
-        cipher.apply_keystream(&mut stride[..whole]);
+        cipher.apply_keystream(stride.as_chunks_mut::<16>().0.as_flattened_mut());
     }
-    let rest = message.len() % 16;
-    let at = message.len() - rest;
-    let mac = finish_mac(poly, &message[at..], message.len());
-    cipher.apply_keystream(&mut message[at..]);
+    let len = message.len();
+    let (_, rest) = message.as_chunks_mut::<16>();
+    let mac = finish_mac(poly, rest, len);
+    cipher.apply_keystream(rest);
     let genuine = bool::from(mac.ct_eq(stored));
     match Tag::from_byte(tag) {
         Some(tag) if genuine => Ok(tag),
@@ -248,8 +247,7 @@ fn encrypt_chunk(key: &ChunkKey, tag: Tag, chunk: &mut [u8]) -> Option<[u8; MAC_
         cipher.apply_keystream(stride);
         authenticate_blocks(&mut poly, stride);
     }
-    let at = message.len() - message.len() % 16;
-    *stored = finish_mac(poly, &message[at..], message.len());
+    *stored = finish_mac(poly, message.as_chunks::<16>().1, message.len());
     Some(*stored)
 }
 
@@ -267,6 +265,7 @@ fn authenticate_blocks(poly: &mut Poly1305, data: &[u8]) {
 }
 
 /// Feeds the end of the message, the zeros and the two lengths.
+#[expect(clippy::indexing_slicing, reason = "the rest of whole blocks of 16 is at most 15 bytes")]
 fn finish_mac(poly: Poly1305, rest: &[u8], message_len: usize) -> [u8; MAC_LEN] {
     // At most 15 bytes of rest, as many zeros, and 16 bytes of lengths.
     let mut tail = [0u8; 48];

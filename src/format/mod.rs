@@ -1,5 +1,6 @@
 //! The formats: the outer tar, `backup.json`, SecureTar headers, and the
 //! entries of the inner tars. Everything here is about bytes; nothing decides.
+#![deny(clippy::indexing_slicing)]
 
 pub mod assemble;
 pub mod block;

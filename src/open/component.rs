@@ -56,8 +56,7 @@ pub struct Part {
 const FOLDERS: [(&str, &str); 4] = [("share", "share"), ("media", "media"), ("ssl", "ssl"), ("addons_local", "addons/local")];
 
 impl Part {
-    pub(super) fn recognise(backup: &Backup, at: usize) -> Result<Self> {
-        let member = &backup.members[at];
+    pub(super) fn recognise(backup: &Backup, at: usize, member: &Member) -> Result<Self> {
         let name = member.header.name.strip_prefix(b"./").unwrap_or(&member.header.name);
         let (stem, suffix) = stem_and_compression(name);
         let (id, kind, listed) = component(backup, stem, &member.header.name);

@@ -1,5 +1,6 @@
 //! First stage: a path becomes a [`Backup`], its members and parts known,
 //! nothing decrypted yet.
+#![deny(clippy::indexing_slicing)]
 
 mod component;
 mod unlock;
@@ -56,8 +57,8 @@ impl Backup {
         let text = read_manifest(&input, &outer.members, manifest_member)?;
         let manifest = Manifest::parse(&text).map_err(|e| place(e, &outer.members, manifest_member))?;
         let mut backup = Self { input, members: outer.members, manifest, manifest_member, parts: Vec::new(), warnings: outer.warnings };
-        for (member, _) in backup.members.iter().enumerate().filter(|&(at, m)| at != manifest_member && m.header.kind == EntryKind::File) {
-            let part = Part::recognise(&backup, member)?;
+        for (at, member) in backup.members.iter().enumerate().filter(|&(at, m)| at != manifest_member && m.header.kind == EntryKind::File) {
+            let part = Part::recognise(&backup, at, member)?;
             backup.parts.push(part);
         }
         backup.check_names()?;
@@ -67,9 +68,15 @@ impl Backup {
         Ok(backup)
     }
 
+    /// The part with this number, which must come from this backup.
+    #[expect(clippy::indexing_slicing, reason = "numbers of parts are only ever taken from this list, never from a file")]
+    pub fn part(&self, at: usize) -> &Part {
+        &self.parts[at]
+    }
+
     /// The member of a part.
+    #[expect(clippy::indexing_slicing, reason = "parts are made from the members of the same backup")]
     pub fn member(&self, part: &Part) -> &Member {
-        // Parts are made from the members of the same backup.
         &self.members[part.member]
     }
 

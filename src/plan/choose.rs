@@ -95,14 +95,17 @@ fn least_cover(sizes: &[u64], need: u64) -> Option<Vec<usize>> {
     order.sort_by_key(|&at| std::cmp::Reverse(size(at)));
     let sorted: Vec<u64> = order.iter().map(|&at| size(at)).collect();
     // Sums of all from an index on, to end branches that cannot reach the need.
-    let mut tails = vec![0u64; sorted.len() + 1];
-    for at in (0..sorted.len()).rev() {
-        tails[at] = tails[at + 1].saturating_add(sorted[at]);
+    let mut tails = vec![0u64];
+    let mut all = 0u64;
+    for size in sorted.iter().rev() {
+        all = all.saturating_add(*size);
+        tails.push(all);
     }
-    if tails[0] < need {
+    tails.reverse();
+    if all < need {
         return None;
     }
-    let mut search = Search { sizes: &sorted, tails: &tails, need, best: (tails[0], sorted.len(), (0..sorted.len()).collect()) };
+    let mut search = Search { sizes: &sorted, tails: &tails, need, best: (all, sorted.len(), (0..sorted.len()).collect()) };
     search.run();
     let mut picked: Vec<usize> = search.best.2.iter().filter_map(|&at| order.get(at).copied()).collect();
     picked.sort_unstable();

@@ -74,7 +74,7 @@ fn outcome(backup: &Backup, request: &Request, parts: &[PartPlan], predicted_siz
 }
 
 fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit], at: usize) -> Result<Action> {
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     if request.keeps_component(&part.id) {
         return Ok(Action::Copy);
     }
@@ -91,7 +91,7 @@ fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[U
 }
 
 fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Request, units: &[Unit]) -> Result<Action> {
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     let picked = picked(at, survey, units, request.drops.len());
     let judges = Judges { request, picked: &picked, guard: &Guard::new(backup, part, request)? };
     let cut = cut::cut(backup, part, survey, &judges);

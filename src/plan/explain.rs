@@ -20,7 +20,7 @@ pub fn why(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Pl
         Error::new(Kind::Usage, format!("there is no '{}' in this backup", escape(place.as_bytes()))).advice("`haslim ls` shows the paths.")
     };
     let (at, path) = split(backup, place).ok_or_else(unknown)?;
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     let why = plan.parts.get(at).map(|p| p.why.as_str()).unwrap_or_default();
     let dropped = matches!(plan.parts.get(at).map(|p| &p.action), Some(Action::Drop));
     let survey = surveys.iter().find(|s| s.part == at);

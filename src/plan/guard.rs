@@ -54,7 +54,7 @@ pub(super) fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request) 
         }
     }
     for survey in surveys {
-        let part = &backup.parts[survey.part];
+        let part = backup.part(survey.part);
         let guard = Guard::new(backup, part, request)?;
         let paths = || survey.entries.iter().filter_map(|e| config_path(part.kind, backup.manifest.version(), &e.name));
         for (at, selector) in request.drops.iter().enumerate().filter(|(_, s)| s.looks_into(&part.id)) {

@@ -1,5 +1,6 @@
 //! Third stage, without any I/O: what is kept, dropped and rewritten, why, and how
 //! large the copy will be.
+#![deny(clippy::indexing_slicing)]
 
 pub mod choose;
 mod conditions;
@@ -112,7 +113,7 @@ pub struct Plan {
 /// user named. To let the planner choose, survey all that can be read.
 pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
     let wanted = |at: &usize| {
-        let part = &backup.parts[*at];
+        let part = backup.part(*at);
         let dropped_whole = request.drops_component(&part.id);
         let out_of = dropped_whole && request.keeps_within(&part.id);
         let into = request.drops_within(&part.id) && !dropped_whole;

@@ -14,7 +14,7 @@ const END: u64 = 1024;
 
 /// Bytes that a part takes in the copy.
 pub(super) fn part(backup: &Backup, at: usize, action: &Action, survey: Option<&PartSurvey>, target: &Target) -> u64 {
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     let member = backup.member(part);
     match action {
         Action::Drop => 0,

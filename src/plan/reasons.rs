@@ -11,7 +11,7 @@ use crate::survey::{PartSurvey, config_path};
 /// Why a part is treated as it is. What is known only once a plan is finished is added
 /// by [`of_what_stays`].
 pub(super) fn why(action: &Action, backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> String {
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     match action {
         Action::Cut(cut) if cut.is_empty() => "rewritten in another version".into(),
         Action::Drop | Action::Cut(_) => causes(backup, at, request, units).join(", "),
@@ -23,7 +23,7 @@ pub(super) fn why(action: &Action, backup: &Backup, at: usize, request: &Request
 }
 
 fn causes(backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> Vec<String> {
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     let takes = |s: &&Selector| s.looks_into(&part.id) || s.takes_component(&part.id) && !request.spares_component(s, &part.id);
     let mut causes: Vec<String> = request.drops.iter().filter(takes).map(|s| format!("--drop {}", escape(s.text().as_bytes()))).collect();
     for unit in units.iter().filter(|u| u.part == at) {

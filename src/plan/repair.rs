@@ -67,7 +67,7 @@ fn why(action: &Action) -> &'static str {
 
 /// Streams that readers understand differently are written anew.
 fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Action {
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     match surveys.iter().find(|s| s.part == at) {
         Some(survey) if !inside(backup, part, survey).is_empty() => Action::Cut(Cut::default()),
         _ => Action::Copy,

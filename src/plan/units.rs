@@ -127,7 +127,7 @@ fn builds_local_image(backup: &Backup, named: &Plan) -> bool {
 /// through, and all others of which something could be spared.
 fn wholes(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan, units: &[Unit]) -> Vec<Unit> {
     let image_of_local =
-        units.iter().any(|u| is_image(u) && backup.parts[u.part].id.starts_with("addon:local_")) || builds_local_image(backup, named);
+        units.iter().any(|u| is_image(u) && backup.part(u.part).id.starts_with("addon:local_")) || builds_local_image(backup, named);
     let mut wholes = Vec::new();
     for (at, part) in backup.parts.iter().enumerate() {
         let needed = image_of_local && part.id == "addons/local";

@@ -65,11 +65,11 @@ fn whole(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Un
     let parts: Vec<usize> = chosen.into_iter().filter_map(|at| wholes.get(at).map(|u| u.part)).collect();
     let mut named = request.clone();
     for &at in &parts {
-        named.drops.push(Selector::component(&backup.parts[at].id)?);
+        named.drops.push(Selector::component(&backup.part(at).id)?);
     }
-    let source_goes = parts.iter().any(|&at| backup.parts[at].id == "addons/local");
+    let source_goes = parts.iter().any(|&at| backup.part(at).id == "addons/local");
     let image_of_local = |u: &Unit| {
-        u.rule.as_ref().is_some_and(|r| r.condition == Condition::ImageTar) && backup.parts[u.part].id.starts_with("addon:local_")
+        u.rule.as_ref().is_some_and(|r| r.condition == Condition::ImageTar) && backup.part(u.part).id.starts_with("addon:local_")
     };
     free.retain(|u| !(parts.contains(&u.part) || source_goes && image_of_local(u)));
     Ok(Some((words::drop_options(backup, &parts), reach::enough(backup, surveys, &named, &free)?)))

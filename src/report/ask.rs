@@ -20,7 +20,7 @@ pub struct Question {
 
 /// The question about a unit. `whole` is the unit of its whole part, if that may go.
 pub fn question(backup: &Backup, unit: &Unit, whole: Option<&Unit>) -> Question {
-    let part = &backup.parts[unit.part];
+    let part = backup.part(unit.part);
     let effect = plan::effect(backup, part, unit.is_whole(), unit.rule.as_ref());
     let (gain, place) = (size::decimal(unit.stored), place(backup, part));
     let Some(rule) = &unit.rule else {

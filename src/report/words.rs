@@ -55,7 +55,7 @@ pub fn action(action: &Action) -> &'static str {
 
 /// The `--drop` options for parts, ready to be pasted.
 pub fn drop_options(backup: &Backup, parts: &[usize]) -> String {
-    let options: Vec<String> = parts.iter().map(|&at| format!("--drop {}", shell(&backup.parts[at].id))).collect();
+    let options: Vec<String> = parts.iter().map(|&at| format!("--drop {}", shell(&backup.part(at).id))).collect();
     options.join(" ")
 }
 

@@ -1,5 +1,6 @@
 //! Fourth stage: a plan becomes a file, complete but without a name until it is
 //! verified and published.
+#![deny(clippy::indexing_slicing)]
 
 mod filter;
 mod header;

@@ -25,7 +25,7 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     fn part(&self) -> &Part {
-        &self.backup.parts[self.index]
+        self.backup.part(self.index)
     }
 
     /// Copies the member as it is, header included; only a stale size is put right.

@@ -4,6 +4,7 @@
 //! distance in the compressed stream between the places where it begins and
 //! ends; the sum over a part, tail and wrapping included, is exactly the part's
 //! size in the file.
+#![deny(clippy::indexing_slicing)]
 
 pub mod hazards;
 mod part;

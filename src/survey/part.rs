@@ -114,7 +114,7 @@ pub fn config_path(kind: ComponentKind, manifest_version: u64, name: &[u8]) -> O
 }
 
 pub(crate) fn survey_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     walk(backup, part, at, keys, control).map_err(|e| locate(backup, part, e))
 }
 

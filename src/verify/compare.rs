@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result, escape};
 use crate::format::assemble::Header;
 use crate::format::block::{BLOCK, TarError};
 use crate::format::entry::Visitor;
-use crate::format::outer::RECORD;
+use crate::format::outer::{Member, RECORD};
 use crate::format::secure::SecureHeader;
 use crate::open::{Backup, Part, source};
 use crate::pipe::{Control, Input, ReadAhead, parallel};
@@ -72,11 +72,14 @@ fn check(
     check_gaps(&copy)?;
     check_manifest(original, plan, written, &copy)?;
     let pairs = pair_members(original, plan, &copy)?;
-    control.begin("verify", pairs.iter().map(|pair| copy.members[pair.new].stored()).sum());
+    control.begin("verify", pairs.iter().map(|pair| pair.new.stored()).sum());
     let mut order: Vec<usize> = (0..pairs.len()).collect();
-    order.sort_by_key(|&at| std::cmp::Reverse(copy.members[pairs[at].new].size));
+    order.sort_by_key(|&at| std::cmp::Reverse(pairs.get(at).map(|pair| pair.new.size)));
     let checker = Checker { original, copy: &copy, surveys, keys, control };
-    let results = parallel::each(control.threads(), &order, |at| checker.pair(&pairs[at]));
+    let results = parallel::each(control.threads(), &order, |at| match pairs.get(at) {
+        Some(pair) => checker.pair(pair),
+        None => Err(Error::new(Kind::Internal, "a member was not compared")),
+    });
     control.end();
     let mut verified = Verified::default();
     for result in results {
@@ -114,7 +117,8 @@ fn only_zeros(input: &Input, from: u64, to: u64) -> Result<()> {
 }
 
 fn check_manifest(original: &Backup, plan: &Plan, written: &Written, copy: &Backup) -> Result<()> {
-    let (old, new) = (&original.members[original.manifest_member], &copy.members[copy.manifest_member]);
+    let members = original.members.get(original.manifest_member).zip(copy.members.get(copy.manifest_member));
+    let (old, new) = members.ok_or_else(|| failed("its backup.json is gone"))?;
     if new.header.raw != old.header_with_size(new.size)? {
         return Err(failed("the header of its backup.json differs by more than the size"));
     }
@@ -137,13 +141,15 @@ fn check_manifest(original: &Backup, plan: &Plan, written: &Written, copy: &Back
 
 /// A member of the copy and where it comes from.
 struct Pair<'a> {
-    old: usize,
-    new: usize,
+    old: &'a Member,
+    new: &'a Member,
+    /// Where in the copy.
+    at: usize,
     /// `None` for a member that is no part, which is copied as it is.
     action: Option<(&'a Action, usize)>,
 }
 
-fn pair_members<'a>(original: &Backup, plan: &'a Plan, copy: &Backup) -> Result<Vec<Pair<'a>>> {
+fn pair_members<'a>(original: &'a Backup, plan: &'a Plan, copy: &'a Backup) -> Result<Vec<Pair<'a>>> {
     let mut pairs = Vec::new();
     let mut new = 0;
     for (old, member) in original.members.iter().enumerate() {
@@ -152,12 +158,12 @@ fn pair_members<'a>(original: &Backup, plan: &'a Plan, copy: &Backup) -> Result<
         if matches!(action, Some((Action::Drop, _))) {
             continue;
         }
-        let same = copy.members.get(new).is_some_and(|m| m.header.name == member.header.name && m.header.kind == member.header.kind);
-        if !same {
+        let same = |m: &&Member| m.header.name == member.header.name && m.header.kind == member.header.kind;
+        let Some(found) = copy.members.get(new).filter(same) else {
             return Err(failed(format!("{} is not where it should be", member.display_name())));
-        }
+        };
         if old != original.manifest_member {
-            pairs.push(Pair { old, new, action });
+            pairs.push(Pair { old: member, new: found, at: new, action });
         }
         new += 1;
     }
@@ -177,23 +183,22 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn pair(&self, pair: &Pair<'_>) -> Result<Verified> {
-        let name = || self.copy.members[pair.new].display_name();
         let outcome = match pair.action {
             None | Some((Action::Copy | Action::Drop, _)) => self.same_bytes(pair),
             Some((Action::Rewrap, at)) => self.right_headers(pair).and_then(|()| self.same_stream(pair, at)),
             Some((Action::Cut(cut), at)) => self.right_headers(pair).and_then(|()| self.same_entries(pair, at, cut)),
         };
-        outcome.map_err(|e| e.in_part(name()))
+        outcome.map_err(|e| e.in_part(pair.new.display_name()))
     }
 
     fn new_part(&self, pair: &Pair<'_>) -> Result<&Part> {
-        self.copy.parts.iter().find(|p| p.member == pair.new).ok_or_else(|| failed("a part is no longer one"))
+        self.copy.parts.iter().find(|p| p.member == pair.at).ok_or_else(|| failed("a part is no longer one"))
     }
 
     /// A rewritten part has its old header with the new size, and no more in front of its
     /// ciphertext than reading it needs.
     fn right_headers(&self, pair: &Pair<'_>) -> Result<()> {
-        let (old, new) = (&self.original.members[pair.old], &self.copy.members[pair.new]);
+        let (old, new) = (pair.old, pair.new);
         if new.header.raw != old.header_with_size(new.size)? {
             return Err(failed("its header differs by more than the size"));
         }
@@ -206,7 +211,7 @@ impl Checker<'_> {
     }
 
     fn same_bytes(&self, pair: &Pair<'_>) -> Result<Verified> {
-        let (old, new) = (&self.original.members[pair.old], &self.copy.members[pair.new]);
+        let (old, new) = (pair.old, pair.new);
         // A stale header is the one thing that a copy puts right.
         if !old.stale && old.header.raw != new.header.raw {
             return Err(failed("its header differs"));
@@ -220,7 +225,7 @@ impl Checker<'_> {
     }
 
     fn same_stream(&self, pair: &Pair<'_>, at: usize) -> Result<Verified> {
-        let ours = source(self.original, &self.original.parts[at], self.keys)?;
+        let ours = source(self.original, self.original.part(at), self.keys)?;
         let theirs = source(self.copy, self.new_part(pair)?, self.keys)?;
         self.same(ours, theirs)
     }

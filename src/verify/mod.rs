@@ -4,6 +4,7 @@
 //! reader, gzip by `flate2` and as one member, which is all that Home Assistant reads;
 //! both readers must see the same. [`output`] then compares a copy with its plan
 //! and its original, [`backup`] checks a backup on its own.
+#![deny(clippy::indexing_slicing)]
 
 mod compare;
 mod member;
@@ -73,7 +74,7 @@ pub fn backup(backup: &Backup, keys: Option<&KeyRing>, control: &Control) -> Res
 /// to the authenticated chunks (v3), else up to the gzip checksum. What lies in their tars
 /// is not looked at. Gives the results in that order.
 pub fn integrity(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, control: &Control) -> Vec<Result<()>> {
-    each_part(backup, parts, control, |at| intact(backup, &backup.parts[at], keys, control))
+    each_part(backup, parts, control, |at| intact(backup, backup.part(at), keys, control))
 }
 
 fn intact(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Control) -> Result<()> {
@@ -102,14 +103,14 @@ fn each_part<T: Send>(backup: &Backup, parts: &[usize], control: &Control, check
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(parts.get(at).map(size)));
     let checks = parallel::each(control.threads(), &order, |at| {
-        parts.get(at).map(|&at| check(at).map_err(|e| survey::locate(backup, &backup.parts[at], e)))
+        parts.get(at).map(|&at| check(at).map_err(|e| survey::locate(backup, backup.part(at), e)))
     });
     control.end();
     checks.into_iter().flatten().collect()
 }
 
 fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartCheck> {
-    let part = &backup.parts[at];
+    let part = backup.part(at);
     if part.layer.is_none() {
         let warnings = vec![format!("{}: not an archive that haslim knows; its bytes were not checked.", part.id)];
         return Ok(PartCheck { part: at, entries: None, plaintext_bytes: 0, evidence: Evidence::Nothing, warnings });

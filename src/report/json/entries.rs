@@ -53,7 +53,7 @@ impl Serialize for Component<'_> {
             overhead_bytes: u64,
             entries: List<'a>,
         }
-        let part = &self.backup.parts[self.survey.part];
+        let part = self.backup.part(self.survey.part);
         let (stored_bytes, overhead_bytes) = (self.backup.stored(part), self.survey.overhead);
         Body { id: &part.id, stored_bytes, overhead_bytes, entries: List(&self.survey.entries) }.serialize(serializer)
     }
