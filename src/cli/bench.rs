@@ -84,12 +84,8 @@ fn measured(session: &Session, choice: &Bench, file: Option<&Path>) -> Result<u8
 }
 
 fn given(session: &Session, path: &Path) -> Result<(Backup, Option<KeyRing>)> {
-    let backup = Backup::open(path)?;
-    let keys = key::keys(&session.common, &backup, backup.is_protected())?;
-    if keys.is_none() && backup.is_protected() {
-        return Err(Error::new(Kind::Password, "the backup is encrypted, and no password was given")
-            .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
-    }
+    let backup = session.open(path)?;
+    let keys = key::required(&session.common, &backup)?;
     Ok((backup, keys))
 }
 

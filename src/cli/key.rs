@@ -30,6 +30,19 @@ pub fn keys(common: &Common, backup: &Backup, needed: bool) -> Result<Option<Key
     }
 }
 
+/// The key of a backup that has to be read whole; `None` for one that is not encrypted.
+///
+/// # Errors
+/// As [`keys`], and `Password` when it is encrypted and there is no key.
+pub fn required(common: &Common, backup: &Backup) -> Result<Option<KeyRing>> {
+    let keys = keys(common, backup, backup.is_protected())?;
+    if keys.is_none() && backup.is_protected() {
+        return Err(Error::new(Kind::Password, "the backup is encrypted, and no password was given")
+            .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
+    }
+    Ok(keys)
+}
+
 /// The key as the user gave it, for a backup that does not exist yet: nothing tells whether it is right.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     };
     let keys = key::keys(&session.common, &backup, looks_inside || rewraps || chooses && backup.is_protected())?;
     request.has_key = keys.is_some();
-    let readable = |at: &usize| backup.parts[*at].layer.is_some() && (keys.is_some() || backup.parts[*at].version().is_none());
+    let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
     let kept = |at: &usize| request.keeps_component(&backup.parts[*at].id);
     let gone = |at: &usize| request.drops_component(&backup.parts[*at].id);
     let all = || -> Vec<usize> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use haslim::plan::{self, Outcome, Repair, Request};
-use haslim::report::{json, words};
+use haslim::report::json;
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result, size, survey};
 
@@ -24,7 +24,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     if keys.is_none() && backup.is_protected() {
         session.screen.warn("Without the key only the outer file is looked at, not the parts in it.");
     }
-    let readable = |at: &usize| backup.parts[*at].layer.is_some() && (keys.is_some() || backup.parts[*at].version().is_none());
+    let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
     let parts: Vec<usize> = (0..backup.parts.len()).filter(readable).collect();
     let surveys = survey::survey(&backup, &parts, keys.as_ref(), &session.control)?;
     let Repair { plan, findings } = plan::repair(&backup, &surveys, keys.is_some())?;
@@ -36,8 +36,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         session.screen.say(&format!("In the copy all of this is put right. It will have about {}.", size::both(plan.predicted_size)));
     }
     if !writing.yes && guide::ask(session, &format!("Write it to {}? [y]es, [N]o: ", shrink::shown(&place)), false)? != Answer::Yes {
-        session.screen.say(words::UNCHANGED);
-        return Ok(DONE);
+        return shrink::stopped(session);
     }
     let request = Request { has_key: keys.is_some(), ..Request::new(plan.limit)? };
     let mut prepared = Prepared { backup, keys, surveys, damaged: Vec::new(), request, plan };

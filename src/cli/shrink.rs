@@ -108,10 +108,7 @@ fn check_kept(session: &Session, prepared: &Prepared) -> Result<()> {
     let Prepared { backup, keys, surveys, damaged, plan, .. } = prepared;
     let kept = |at: &usize| matches!(plan.parts.get(*at).map(|p| &p.action), Some(Action::Copy | Action::Rewrap));
     let read = |at: &usize| damaged.contains(at) || surveys.iter().any(|s| s.part == *at);
-    let readable = |at: &usize| {
-        let part = &backup.parts[*at];
-        part.layer.is_some() && (keys.is_some() || part.version().is_none())
-    };
+    let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
     let parts: Vec<usize> = (0..backup.parts.len()).filter(|at| kept(at) && !read(at) && readable(at)).collect();
     for (&at, check) in parts.iter().zip(verify::integrity(backup, &parts, keys.as_ref(), &session.control)) {
         match check {
@@ -141,7 +138,8 @@ pub fn shown(path: &Path) -> String {
     haslim::error::escape(path.as_os_str().as_encoded_bytes())
 }
 
-fn stopped(session: &Session) -> Result<u8> {
+/// Ends a run that the user did not want to go on.
+pub fn stopped(session: &Session) -> Result<u8> {
     session.screen.say(words::UNCHANGED);
     Ok(STOPPED)
 }

@@ -6,18 +6,14 @@ use comfy_table::Cell;
 use haslim::open::Backup;
 use haslim::report::json;
 use haslim::verify::PartCheck;
-use haslim::{Error, Kind, Result, size};
+use haslim::{Result, size};
 
 use super::{DONE, Session, key, tables};
 
 /// Checks the backup; the exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
     let backup = session.open(path)?;
-    let keys = key::keys(&session.common, &backup, backup.is_protected())?;
-    if keys.is_none() && backup.is_protected() {
-        return Err(Error::new(Kind::Password, "the backup is encrypted, and no password was given")
-            .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
-    }
+    let keys = key::required(&session.common, &backup)?;
     if keys.is_some() && !backup.is_protected() {
         session.screen.warn("The backup is not encrypted; the password was not needed.");
     }

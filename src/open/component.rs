@@ -69,6 +69,11 @@ impl Part {
         self.secure().map(SecureHeader::version)
     }
 
+    /// Whether it can be looked into, with or without a key.
+    pub fn is_readable(&self, has_key: bool) -> bool {
+        self.layer.is_some() && (has_key || self.version().is_none())
+    }
+
     /// The SecureTar header, `None` when it is not encrypted.
     pub fn secure(&self) -> Option<&SecureHeader> {
         match &self.layer {

@@ -100,17 +100,17 @@ impl Job<'_> {
         F: FnOnce(&mut WriteBehind) -> io::Result<()>,
     {
         let Some(version) = self.target.version() else {
-            return write_behind(Shared(output), body).map(drop).map_err(Error::from_write);
+            return write_behind(output, body).map(drop).map_err(Error::from_write);
         };
         output.zeros(version.header_len() as u64)?;
         let encrypter = match (self.target, self.keys) {
-            (Target::V2, Some(keys)) => Encrypter::new_v2(Shared(output), keys)?,
-            (Target::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(Shared(output), keys, salts)?,
+            (Target::V2, Some(keys)) => Encrypter::new_v2(output, keys)?,
+            (Target::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(output, keys, salts)?,
             _ => return Err(Error::new(Kind::Internal, "a part is to be encrypted, but there is no key")),
         };
         let (encrypter, ()) = write_behind(encrypter, body).map_err(Error::from_write)?;
         let header = encrypter.header(encrypter.plaintext_len());
-        let (Shared(output), _) = encrypter.finish().map_err(Error::from_write)?;
+        let (output, _) = encrypter.finish().map_err(Error::from_write)?;
         output.patch(data_at, &header.to_bytes())
     }
 }
@@ -119,20 +119,6 @@ type Source = ReadAhead<Box<dyn Read + Send>>;
 
 fn no_thread(error: io::Error) -> Error {
     Error::new(Kind::Internal, "no further thread").caused_by(error)
-}
-
-/// The output as a writer.
-struct Shared<'a>(&'a mut Output);
-
-impl Write for Shared<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.append(bytes).map_err(Error::into_io)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Reports progress by the bytes read.

@@ -108,6 +108,23 @@ fn quitting_at_any_question_writes_nothing() {
 }
 
 #[test]
+fn a_repair_that_is_declined_writes_nothing() {
+    let (scratch, input) = demo();
+    // Bytes that belong to nothing, to be put right.
+    let mut bytes = std::fs::read(&input).unwrap();
+    bytes.extend([7; 600]);
+    std::fs::write(&input, bytes).unwrap();
+    let before = scratch.listing();
+    let mut terminal = Terminal::start("repair", &input, "", Some(crate::support::PASSWORD));
+    terminal.expect("[y]es, [N]o:");
+    terminal.say("n\n");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 130, "{screen}");
+    assert!(screen.trim_end().ends_with(UNCHANGED), "{screen}");
+    assert_eq!(scratch.listing(), before);
+}
+
+#[test]
 fn ctrl_c_at_a_question_ends_the_program_at_once() {
     for answers in ["", "n", "y"] {
         let (scratch, input) = demo();
