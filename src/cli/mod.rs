@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod guide;
 mod info;
+mod kept;
 mod key;
 mod ls;
 mod prepare;

@@ -11,6 +11,7 @@ use haslim::survey::{self, PartSurvey};
 use haslim::{Kind, Result, plan::Wrapping};
 
 use super::args::{self, Choice, Consent};
+use super::kept::{self, Check};
 use super::{Session, key, rules};
 
 /// A backup with everything that is needed to decide about it and to write it.
@@ -20,6 +21,8 @@ pub struct Prepared {
     pub surveys: Vec<PartSurvey>,
     /// Parts that could not be surveyed, which the user was told.
     pub damaged: Vec<usize>,
+    /// What is known already about parts that nobody looked into.
+    pub checked: Vec<Check>,
     pub request: Request,
     pub plan: Plan,
 }
@@ -29,6 +32,8 @@ pub struct Prepared {
 pub enum Depth {
     /// As little as the plan can do with.
     Needed,
+    /// The same, and meanwhile a look at parts that will be kept.
+    Checked,
     /// All that can be read, for a plan that shows what is big.
     All,
 }
@@ -55,7 +60,12 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     };
     let needed = if chooses { all() } else { named.clone() };
     let parts = if depth == Depth::All { all() } else { needed.clone() };
-    let (mut surveys, mut damaged) = look_inside(session, &backup, &parts, &needed, keys.as_ref())?;
+    let stays = |at: &usize| depth == Depth::Checked && readable(at) && !parts.contains(at) && !gone(at);
+    let rest: Vec<usize> = (0..backup.parts.len()).filter(stays).collect();
+    let (outcome, checked) = kept::meanwhile(&backup, &rest, keys.as_ref(), parts.len(), &session.control, || {
+        look_inside(session, &backup, &parts, &needed, keys.as_ref())
+    });
+    let (mut surveys, mut damaged) = outcome?;
     let mut plan = plan::make(&backup, &surveys, &request)?;
     // What was named may miss the limit by a hair; then there is something to choose after all.
     if plan.outcome == Outcome::CannotFit && !chooses {
@@ -63,7 +73,7 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
         plan = plan::make(&backup, &surveys, &request)?;
     }
     backup.input.check_unchanged()?;
-    Ok(Prepared { backup, keys, surveys, damaged, request, plan })
+    Ok(Prepared { backup, keys, surveys, damaged, checked, request, plan })
 }
 
 /// Surveys these parts. A part that is damaged and not `needed` is left out with a

@@ -39,7 +39,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         return shrink::stopped(session);
     }
     let request = Request { has_key: keys.is_some(), ..Request::new(plan.limit)? };
-    let mut prepared = Prepared { backup, keys, surveys, damaged: Vec::new(), request, plan };
+    let mut prepared = Prepared { backup, keys, surveys, damaged: Vec::new(), checked: Vec::new(), request, plan };
     let (output, size) = shrink::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let seconds = begin.elapsed().as_secs_f64();

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use haslim::plan::{Action, Outcome, explain};
+use haslim::plan::{Outcome, explain};
 use haslim::report::{json, words};
 use haslim::rewrite::{self, Output, OutputPath, Written};
 use haslim::{Error, Kind, Result, size, verify};
@@ -12,7 +12,7 @@ use haslim::{Error, Kind, Result, size, verify};
 use super::args::Choice;
 use super::guide::{self, Answer};
 use super::prepare::{Depth, Prepared, prepare};
-use super::{DONE, STOPPED, Session, show, usage};
+use super::{DONE, STOPPED, Session, kept, show, usage};
 
 /// Where the copy goes and how freely.
 pub struct Writing {
@@ -66,7 +66,8 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     let check = || OutputPath::check(&place, writing.force, &backup.input);
     check()?;
     may_write(session, writing.yes, "shrink")?;
-    let mut prepared = prepare(session, backup, choice, Depth::Needed)?;
+    let depth = if writing.no_verify { Depth::Needed } else { Depth::Checked };
+    let mut prepared = prepare(session, backup, choice, depth)?;
     if !writing.yes && prepared.plan.outcome == Outcome::CannotFit && !guide::consent(session, &mut prepared)? {
         return stopped(session);
     }
@@ -80,8 +81,9 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         return Err(error);
     }
     let verified = !writing.no_verify;
-    if verified {
-        check_kept(session, &prepared)?;
+    // Whoever is asked has to know first; else it is found out while the copy is written.
+    if verified && !writing.yes {
+        kept::tell(session, &prepared, kept::check(&prepared, &session.control))?;
     }
     let expected = prepared.plan.predicted_size;
     let question = format!("\nWrite {} to {}? [y]es, [N]o: ", size::decimal(expected), shown(&place));
@@ -99,28 +101,6 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         announce(session, &prepared, &output, size, verified);
     }
     Ok(DONE)
-}
-
-/// Reads the parts that will be copied and were not looked into, as far as the key
-/// reaches: damage in them would go into the copy unseen. It is told, and no reason to
-/// stop, as the copy is no worse than its original.
-fn check_kept(session: &Session, prepared: &Prepared) -> Result<()> {
-    let Prepared { backup, keys, surveys, damaged, plan, .. } = prepared;
-    let kept = |at: &usize| matches!(plan.parts.get(*at).map(|p| &p.action), Some(Action::Copy | Action::Rewrap));
-    let read = |at: &usize| damaged.contains(at) || surveys.iter().any(|s| s.part == *at);
-    let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
-    let parts: Vec<usize> = (0..backup.parts.len()).filter(|at| kept(at) && !read(at) && readable(at)).collect();
-    for (&at, check) in parts.iter().zip(verify::integrity(backup, &parts, keys.as_ref(), &session.control)) {
-        match check {
-            Err(error) if !matches!(error.kind(), Kind::Damaged | Kind::Refused) => return Err(error),
-            Err(error) => {
-                let what = if error.kind() == Kind::Damaged { "is damaged" } else { "could not be checked" };
-                session.screen.warn(&format!("{} {what}; the copy keeps it as it is. {error}", backup.parts[at].id));
-            }
-            Ok(_) => {}
-        }
-    }
-    Ok(())
 }
 
 /// Makes sure that somebody said yes, or can be asked.
@@ -182,8 +162,8 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
         target.remove_leftovers();
         target.check_space(prepared.plan.predicted_size)?;
         let mut output = target.create()?;
-        match fill(session, prepared, &mut output) {
-            Ok(written) => return publish(session, prepared, output, written, !writing.no_verify),
+        match complete(session, prepared, &mut output, writing) {
+            Ok(written) => return Ok((output.publish()?, written.size)),
             Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
             Err(_) => {
                 let plan = &prepared.plan;
@@ -199,13 +179,27 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
     Err(Error::new(Kind::Internal, "no attempt was made"))
 }
 
-fn fill(session: &Session, prepared: &Prepared, output: &mut Output) -> Result<Written> {
-    let Prepared { backup, keys, surveys, plan, .. } = prepared;
-    rewrite::rewrite(backup, surveys, plan, keys.as_ref(), output, &session.control)
+/// Writes and verifies; what is kept as it is, is looked at for damage at the same time,
+/// unless that was done before somebody was asked.
+fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<Written> {
+    let beside = session.control.beside();
+    std::thread::scope(|scope| {
+        let look = writing.yes && !writing.no_verify;
+        let kept = look.then(|| scope.spawn(|| kept::check(prepared, &beside)));
+        let written = fill(session, prepared, output, !writing.no_verify).inspect_err(|_| beside.abandon())?;
+        if let Some(kept) = kept {
+            let checks = kept.join().map_err(|_| Error::new(Kind::Internal, "the checking thread was lost"))?;
+            kept::tell(session, prepared, checks)?;
+        }
+        prepared.backup.input.check_unchanged()?;
+        session.control.check()?;
+        Ok(written)
+    })
 }
 
-fn publish(session: &Session, prepared: &Prepared, output: Output, written: Written, verified: bool) -> Result<(PathBuf, u64)> {
+fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: bool) -> Result<Written> {
     let Prepared { backup, keys, surveys, plan, .. } = prepared;
+    let written = rewrite::rewrite(backup, surveys, plan, keys.as_ref(), output, &session.control)?;
     // While the disk catches up, what it is given is read back.
     std::thread::scope(|scope| {
         let sync = scope.spawn(|| output.sync());
@@ -214,9 +208,7 @@ fn publish(session: &Session, prepared: &Prepared, output: Output, written: Writ
         }
         sync.join().map_err(|_| Error::new(Kind::Internal, "the syncing thread was lost"))?
     })?;
-    backup.input.check_unchanged()?;
-    session.control.check()?;
-    Ok((output.publish()?, written.size))
+    Ok(written)
 }
 
 /// `<name>.MARK.tar` beside the backup.

@@ -67,7 +67,11 @@ impl<R: Read> CbcReader<R> {
     /// Plaintext that is ready to be read; empty only at the end.
     pub(super) fn fill(&mut self) -> io::Result<&[u8]> {
         while self.ready.0 == self.ready.1 && self.left > 0 {
-            self.step()?;
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.resize(STEP, 0);
+            let stepped = self.step(&mut buffer);
+            self.buffer = buffer;
+            self.ready = (0, stepped?);
         }
         Ok(self.buffer.get(self.ready.0..self.ready.1).unwrap_or_default())
     }
@@ -76,14 +80,18 @@ impl<R: Read> CbcReader<R> {
         self.ready.0 = self.ready.0.saturating_add(n).min(self.ready.1);
     }
 
-    fn step(&mut self) -> io::Result<()> {
+    /// Decrypts a step where the caller wants it; 0 when [`CbcReader::fill`] has to be asked.
+    pub(super) fn read_direct(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let pending = self.ready.0 < self.ready.1;
+        if pending || self.left <= CIPHER_BLOCK as u64 || out.len() < STEP { Ok(0) } else { self.step(out) }
+    }
+
+    /// Reads and decrypts into `room`, which has space for a step; gives the bytes of plaintext.
+    fn step(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let padded = matches!(self.ending, Ending::Padded(_));
         let held_back = if padded && self.left > CIPHER_BLOCK as u64 { CIPHER_BLOCK as u64 } else { 0 };
         let want = (self.left - held_back).min(STEP as u64) as usize;
-        if self.buffer.len() < want {
-            self.buffer.resize(want, 0);
-        }
-        let Some(room) = self.buffer.get_mut(..want) else { return Ok(()) };
+        let Some(room) = room.get_mut(..want) else { return Ok(0) };
         let got = read_full(&mut self.reader, room)?;
         if got < want {
             let offset = self.header_len + self.read + got as u64;
@@ -97,10 +105,9 @@ impl<R: Read> CbcReader<R> {
             }
             _ => want,
         };
-        self.ready = (0, end);
         self.left -= want as u64;
         self.read += want as u64;
-        Ok(())
+        Ok(end)
     }
 }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::CryptError;
 use super::key::KeyRing;
-use super::secretstream::{ChunkKey, Forged, MAC_LEN, StreamState, TAG_LEN, Tag, decrypt_chunk};
+use super::secretstream::{ChunkKey, Forged, MAC_LEN, StreamState, TAG_LEN, Tag, decrypt_chunk, decrypt_message};
 use crate::format::secure::{CHUNK, CHUNK_OVERHEAD, SecureHeader, V3Salts};
 
 /// Bytes of a full sealed chunk.
@@ -96,10 +96,19 @@ impl<R: Read> ChunkReader<R> {
     /// Checks the place of the next chunk and hands its message out.
     fn take_slot(&mut self) -> io::Result<()> {
         let Some(slot) = self.slots.get(self.next_slot) else { return Ok(()) };
+        let ready = (slot.start, slot.end);
+        self.judge(slot.result, ready.1 - ready.0)?;
+        self.ready = ready;
+        self.next_slot += 1;
+        Ok(())
+    }
+
+    /// Whether a chunk with so many bytes of message may stand where it does.
+    fn judge(&mut self, result: Result<Tag, Forged>, len: usize) -> io::Result<()> {
         let (index, offset) = (self.index, self.offset_of(self.index));
-        let missing = self.unchecked.saturating_sub((slot.end - slot.start) as u64);
+        let missing = self.unchecked.saturating_sub(len as u64);
         let last = missing == 0;
-        match slot.result {
+        match result {
             Ok(Tag::Final) if last => self.done = true,
             Ok(Tag::Message) if !last => {}
             Ok(Tag::Final) => return Err(CryptError::EarlyFinal { index, offset, missing }.into()),
@@ -107,11 +116,31 @@ impl<R: Read> ChunkReader<R> {
             Ok(_) => return Err(CryptError::UnexpectedTag { index, offset }.into()),
             Err(Forged) => return Err(CryptError::BadChunk { index, offset }.into()),
         }
-        self.ready = (slot.start, slot.end);
         self.unchecked = missing;
         self.index += 1;
-        self.next_slot += 1;
         Ok(())
+    }
+
+    /// Opens the next chunk where the caller wants it; 0 when [`ChunkReader::fill`] has to be
+    /// asked: at the end, where less room is than for a full chunk, and where several chunks
+    /// are opened at a time.
+    pub(super) fn read_direct(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let pending = self.ready.0 < self.ready.1 || self.next_slot < self.slots.len() || self.stopped.is_some();
+        let Some(message) = out.get_mut(..CHUNK).filter(|_| !pending && self.batch == 1 && self.unread >= CHUNK as u64) else {
+            return Ok(0);
+        };
+        let (mut tag, mut mac) = ([0; TAG_LEN], [0; MAC_LEN]);
+        let mut got = read_full(&mut self.reader, &mut tag)?;
+        got += read_full(&mut self.reader, message)?;
+        got += read_full(&mut self.reader, &mut mac)?;
+        if got < SEALED {
+            return Err(self.cut_off(got, SEALED).into());
+        }
+        self.unread -= CHUNK as u64;
+        let [tag] = &tag;
+        let result = decrypt_message(&self.state.advance(Tag::Message, &mac), tag, message, &mac);
+        self.judge(result, CHUNK)?;
+        Ok(CHUNK)
     }
 
     fn offset_of(&self, index: u64) -> u64 {
@@ -129,15 +158,20 @@ impl<R: Read> ChunkReader<R> {
         let Some(room) = self.buffer.get_mut(..want) else { return Ok(()) };
         let got = read_full(&mut self.reader, room)?;
         if got < want {
-            let offset = self.offset_of(self.index).saturating_add(got as u64);
-            let missing = (want - got) as u64 + sealed_len(self.unread.saturating_sub(self.plain_in(want)));
-            self.stopped = Some(CryptError::Truncated { offset, missing });
+            self.stopped = Some(self.cut_off(got, want));
         }
         // A chunk that is cut short cannot be opened and is not handed out.
         let usable = if got < want { got / SEALED * SEALED } else { want };
         self.unread = self.unread.saturating_sub(self.plain_in(usable));
         self.open_chunks(usable);
         Ok(())
+    }
+
+    /// The stream ends after so many of the bytes that were wanted next.
+    fn cut_off(&self, got: usize, want: usize) -> CryptError {
+        let offset = self.offset_of(self.index).saturating_add(got as u64);
+        let missing = (want - got) as u64 + sealed_len(self.unread.saturating_sub(self.plain_in(want)));
+        CryptError::Truncated { offset, missing }
     }
 
     /// Ciphertext bytes of the next batch.

@@ -161,6 +161,18 @@ impl<R: Read> BufRead for Decrypter<R> {
 
 impl<R: Read> Read for Decrypter<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.failed.is_none() {
+            // Room enough for a whole step gets it without a copy.
+            let direct = match &mut self.inner {
+                Inner::Cbc(inner) => inner.read_direct(out),
+                Inner::Chunks(inner) => inner.read_direct(out),
+            };
+            let n = direct.inspect_err(|error| self.failed = CryptError::in_io(error).cloned())?;
+            if n > 0 {
+                self.position = self.position.saturating_add(n as u64);
+                return Ok(n);
+            }
+        }
         let n = self.fill_buf()?.read(out)?;
         self.consume(n);
         Ok(n)

@@ -206,6 +206,14 @@ impl ChunkKey {
 /// message is then wiped, so that nothing unauthentic can be used by mistake.
 pub fn decrypt_chunk(key: &ChunkKey, chunk: &mut [u8]) -> Result<Tag, Forged> {
     let (tag_byte, message, stored) = split(chunk).ok_or(Forged)?;
+    decrypt_message(key, tag_byte, message, stored)
+}
+
+/// As [`decrypt_chunk`], with the three parts of a chunk at places of their own.
+///
+/// # Errors
+/// As [`decrypt_chunk`].
+pub fn decrypt_message(key: &ChunkKey, tag_byte: &u8, message: &mut [u8], stored: &[u8; MAC_LEN]) -> Result<Tag, Forged> {
     let (mut cipher, mut poly) = key.start();
     let mut block = [0u8; 64];
     block[0] = *tag_byte;

@@ -2,7 +2,7 @@
 //! many threads it may use, and whether somebody asked it to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::error::{Error, Kind, Result};
 
@@ -31,6 +31,7 @@ impl Progress for Silent {
 pub struct Control {
     progress: Arc<dyn Progress>,
     stop: Arc<AtomicUsize>,
+    abandoned: Arc<AtomicBool>,
     threads: usize,
     max_expanded: u64,
 }
@@ -45,7 +46,7 @@ impl Control {
     /// `stop` holds zero, or the number of the signal that asked to stop;
     /// `threads` is at least one.
     pub fn new(progress: Arc<dyn Progress>, stop: Arc<AtomicUsize>, threads: usize) -> Self {
-        Self { progress, stop, threads: threads.max(1), max_expanded: u64::MAX }
+        Self { progress, stop, abandoned: Arc::default(), threads: threads.max(1), max_expanded: u64::MAX }
     }
 
     /// Refuses parts whose contents are larger than so many bytes.
@@ -53,6 +54,18 @@ impl Control {
     pub fn with_max_expanded(mut self, bytes: u64) -> Self {
         self.max_expanded = bytes;
         self
+    }
+
+    /// For work beside the work that this one reports: it makes no progress, and can be
+    /// abandoned alone with [`Control::abandon`].
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self { progress: Arc::new(Silent), abandoned: Arc::default(), ..self.clone() }
+    }
+
+    /// Nobody wants the outcome any more of what has this control or a clone of it.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
     }
 
     /// How many bytes a part's contents may have.
@@ -87,14 +100,40 @@ impl Control {
     }
 
     /// # Errors
-    /// [`Kind::Interrupted`] when somebody asked to stop.
+    /// [`Kind::Interrupted`] when somebody asked to stop, or the work was abandoned.
     pub fn check(&self) -> Result<()> {
         match self.stop.load(Ordering::Relaxed) {
+            0 if self.abandoned.load(Ordering::Relaxed) => Err(Error::new(Kind::Interrupted(0), "abandoned")),
             0 => Ok(()),
             signal => {
                 let signal = i32::try_from(signal).unwrap_or_default();
                 Err(Error::new(Kind::Interrupted(signal), "stopped on request"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn abandoning_what_runs_beside_stops_nothing_else() {
+        let control = Control::default();
+        let beside = control.beside();
+        let its_clone = beside.clone();
+        beside.abandon();
+        assert!(its_clone.check().is_err());
+        assert!(control.check().is_ok());
+    }
+
+    #[test]
+    fn a_wish_to_stop_reaches_what_runs_beside() {
+        let stop = Arc::new(AtomicUsize::new(0));
+        let beside = Control::new(Arc::new(Silent), Arc::clone(&stop), 2).beside();
+        assert!(beside.check().is_ok());
+        stop.store(15, Ordering::Relaxed);
+        assert_eq!(beside.check().unwrap_err().kind(), Kind::Interrupted(15));
     }
 }

@@ -11,15 +11,43 @@ pub const BUFFER: usize = 1 << 20;
 /// How many buffers go round.
 const BUFFERS: usize = 4;
 
+/// Room that goes round, cleared once and not for every use.
+#[derive(Default)]
+struct Buffer {
+    room: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    fn bytes(&self) -> &[u8] {
+        self.room.get(..self.len).unwrap_or_default()
+    }
+
+    /// Reads until it is full or there is no more; what came before an error stays.
+    fn fill(&mut self, reader: &mut impl Read) -> io::Result<()> {
+        self.room.resize(BUFFER, 0);
+        self.len = 0;
+        while let Some(rest) = self.room.get_mut(self.len..).filter(|rest| !rest.is_empty()) {
+            match reader.read(rest) {
+                Ok(0) => break,
+                Ok(n) => self.len += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A reader whose bytes come from another thread, in order.
 ///
 /// Memory: four buffers of 1 MiB go round. When all are full the reading thread
 /// waits; when all are empty the consumer does. An error is delivered after the
 /// bytes that came before it. Dropping it ends the thread after at most one more read.
 pub struct ReadAhead<R> {
-    full: Option<Receiver<io::Result<Vec<u8>>>>,
-    empty: Sender<Vec<u8>>,
-    current: Vec<u8>,
+    full: Option<Receiver<io::Result<Buffer>>>,
+    empty: Sender<Buffer>,
+    current: Buffer,
     taken: usize,
     thread: Option<JoinHandle<R>>,
 }
@@ -34,10 +62,10 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
         let (empty, take_empty) = bounded(BUFFERS);
         for _ in 0..BUFFERS {
             // The channel has room for all of them.
-            let _ = empty.send(Vec::new());
+            let _ = empty.send(Buffer::default());
         }
         let thread = std::thread::Builder::new().name("read".into()).spawn(move || fill(reader, &take_empty, &give_full))?;
-        Ok(Self { full: Some(full), empty, current: Vec::new(), taken: 0, thread: Some(thread) })
+        Ok(Self { full: Some(full), empty, current: Buffer::default(), taken: 0, thread: Some(thread) })
     }
 
     /// Ends the thread and gives the reader back, for questions about how it
@@ -48,13 +76,12 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
     }
 }
 
-fn fill<R: Read>(mut reader: R, empty: &Receiver<Vec<u8>>, full: &Sender<io::Result<Vec<u8>>>) -> R {
+fn fill<R: Read>(mut reader: R, empty: &Receiver<Buffer>, full: &Sender<io::Result<Buffer>>) -> R {
     while let Ok(mut buffer) = empty.recv() {
-        buffer.clear();
-        let outcome = reader.by_ref().take(BUFFER as u64).read_to_end(&mut buffer);
-        let done = buffer.is_empty() || outcome.is_err();
+        let outcome = buffer.fill(&mut reader);
+        let done = buffer.len == 0 || outcome.is_err();
         // A closed channel means that nobody wants more.
-        if !buffer.is_empty() && full.send(Ok(buffer)).is_err() {
+        if buffer.len > 0 && full.send(Ok(buffer)).is_err() {
             break;
         }
         if let Err(error) = outcome {
@@ -69,10 +96,10 @@ fn fill<R: Read>(mut reader: R, empty: &Receiver<Vec<u8>>, full: &Sender<io::Res
 
 impl<R> Read for ReadAhead<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.current.len() && !self.next_buffer()? {
+        if self.taken == self.current.len && !self.next_buffer()? {
             return Ok(0);
         }
-        let n = self.current.get(self.taken..).unwrap_or_default().read(out)?;
+        let n = self.current.bytes().get(self.taken..).unwrap_or_default().read(out)?;
         self.taken += n;
         Ok(n)
     }

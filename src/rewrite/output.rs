@@ -25,6 +25,8 @@ use system::System;
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
 /// is heard at once.
 const COPY_STEP: u64 = 8 << 20;
+/// How many bytes are written before the disk is told to begin with them.
+const WRITE_BACK: u64 = 16 << 20;
 
 /// A place for an output, looked at before any work is done.
 #[derive(Debug)]
@@ -141,7 +143,7 @@ impl Target {
                 (file, Some(name))
             }
         };
-        Ok(Output { file, at: 0, hidden, target: self })
+        Ok(Output { file, at: 0, on_its_way: 0, hidden, target: self })
     }
 }
 
@@ -150,6 +152,8 @@ impl Target {
 pub struct Output {
     file: File,
     at: u64,
+    /// The disk was told to begin with everything before this.
+    on_its_way: u64,
     /// The name of the file where it could not be made without one.
     hidden: Option<OsString>,
     target: Target,
@@ -175,8 +179,19 @@ impl Output {
     /// `OutputIo`.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.patch(self.at, bytes)?;
-        self.at += bytes.len() as u64;
+        self.advance(bytes.len() as u64);
         Ok(())
+    }
+
+    /// So many bytes more were written. Lets the disk write while the rest is still being
+    /// made: left alone, it would begin at [`Output::sync`].
+    fn advance(&mut self, bytes: u64) {
+        self.at += bytes;
+        let waiting = self.at - self.on_its_way;
+        if waiting >= WRITE_BACK {
+            self.target.system.begin_write_back(&self.file, self.on_its_way, waiting);
+            self.on_its_way = self.at;
+        }
     }
 
     /// Appends zeros.
@@ -224,7 +239,8 @@ impl Output {
                 // Another file system, an old kernel, or the end of the input: the plain way knows which.
                 _ => return self.copy_through_memory(input, from, left, control),
             };
-            (from, left, self.at) = (from + copied, left - copied, self.at + copied);
+            (from, left) = (from + copied, left - copied);
+            self.advance(copied);
             control.advance(copied)?;
         }
         Ok(())

@@ -47,6 +47,10 @@ fn n70_names_that_lead_elsewhere_are_refused_if_kept() {
         assert_eq!(names(&output), [b".".as_slice(), b"kept"]);
     }
     refused(&[named(b"", b"x")], &["an entry has no name"]);
+    // Readers take the slash behind a folder's name away; here some have nothing left.
+    let rootless = Hostile::new(plain(&around(&[folder("/")])));
+    rootless.fails("shrink --drop media:gone --yes", 10, &["media: ", "(at byte 512)", "an entry has no name"]);
+    rootless.fails("verify", 10, &["media: ", "two tar readers disagree: / (at byte 512)"]);
     refused(&[file(".", b"x")], &["a file takes the place of the whole folder"]);
     // In a planned cut as well: what is dropped does not count.
     let dropped = around(&[folder("old"), named(b"old/../../evil", b"x")]);

@@ -69,38 +69,41 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
         let mut symbol = tables.literals[(word & LITERAL_MASK) as usize];
         // Two short literals leave enough bits for what follows; a third one comes often.
         if symbol.is_literal() {
-            word >>= symbol.bits();
-            count -= symbol.bits();
+            (word, count) = (symbol.skip(word), count - symbol.bits());
             bytes[filled & (OUTPUT - 1)] = symbol.byte();
             filled += 1;
             symbol = tables.literals[(word & LITERAL_MASK) as usize];
             if symbol.is_literal() {
-                word >>= symbol.bits();
-                count -= symbol.bits();
+                (word, count) = (symbol.skip(word), count - symbol.bits());
                 bytes[filled & (OUTPUT - 1)] = symbol.byte();
                 filled += 1;
                 symbol = tables.literals[(word & LITERAL_MASK) as usize];
+                if symbol.is_literal() {
+                    (word, count) = (symbol.skip(word), count - symbol.bits());
+                    bytes[filled & (OUTPUT - 1)] = symbol.byte();
+                    filled += 1;
+                    continue;
+                }
             }
         }
-        if symbol.is_pointer() {
-            word >>= symbol.bits();
-            count -= symbol.bits();
-            let index = symbol.value() + (word & symbol.extra_mask()) as usize;
-            symbol = tables.literals[index & (LITERAL_SIZE - 1)];
-        }
-        word >>= symbol.bits();
-        count -= symbol.bits();
-        if symbol.is_literal() {
-            bytes[filled & (OUTPUT - 1)] = symbol.byte();
-            filled += 1;
-            continue;
-        }
         if !symbol.is_value() {
-            break if symbol.is_end() { Stop::End } else { Stop::Bad };
+            if symbol.is_pointer() {
+                (word, count) = (symbol.skip(word), count - symbol.bits());
+                symbol = tables.literals[symbol.second(word) & (LITERAL_SIZE - 1)];
+            }
+            if symbol.is_literal() {
+                (word, count) = (symbol.skip(word), count - symbol.bits());
+                bytes[filled & (OUTPUT - 1)] = symbol.byte();
+                filled += 1;
+                continue;
+            }
+            if !symbol.is_value() {
+                (word, count) = (symbol.skip(word), count - symbol.bits());
+                break if symbol.is_end() { Stop::End } else { Stop::Bad };
+            }
         }
-        let length = symbol.value() + (word & symbol.extra_mask()) as usize;
-        word >>= symbol.extra();
-        count -= symbol.extra();
+        let length = symbol.with_extra(word);
+        (word, count) = (symbol.skip(word), count - symbol.bits());
         if count < DISTANCE_NEED {
             let Some(next) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break Stop::Bad };
             word |= u64::from_le_bytes(*next) << count;
@@ -108,19 +111,17 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
             count |= 56;
         }
         let mut symbol = tables.distances[(word & DISTANCE_MASK) as usize];
-        if symbol.is_pointer() {
-            word >>= symbol.bits();
-            count -= symbol.bits();
-            let index = symbol.value() + (word & symbol.extra_mask()) as usize;
-            symbol = tables.distances[index & (DISTANCE_SIZE - 1)];
-        }
         if !symbol.is_value() {
-            break Stop::Bad;
+            if symbol.is_pointer() {
+                (word, count) = (symbol.skip(word), count - symbol.bits());
+                symbol = tables.distances[symbol.second(word) & (DISTANCE_SIZE - 1)];
+            }
+            if !symbol.is_value() {
+                break Stop::Bad;
+            }
         }
-        word >>= symbol.bits();
-        let distance = symbol.value() + (word & symbol.extra_mask()) as usize;
-        word >>= symbol.extra();
-        count -= symbol.bits() + symbol.extra();
+        let distance = symbol.with_extra(word);
+        (word, count) = (symbol.skip(word), count - symbol.bits());
         if distance > filled - floor {
             break Stop::Bad;
         }

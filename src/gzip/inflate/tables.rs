@@ -16,44 +16,61 @@ pub const DISTANCE_SIZE: usize = 1024;
 
 /// One entry, packed:
 ///
-/// | bits | literal | length or distance | pointer |
-/// |---|---|---|---|
-/// | 0..5 | bits of the code | bits of the code | bits of the first level |
-/// | 5..8 | kind | kind | kind |
-/// | 8..16 | – | extra bits | bits of the second level |
-/// | 16..32 | the byte | base value | where the second level begins |
+/// | bits | literal | length or distance | pointer | end, no symbol |
+/// |---|---|---|---|---|
+/// | 0..6 | bits of the code | bits of the code and its extra bits | bits of the first level | bits of the code |
+/// | 6..8 | – | – | 1 | 2, 3 |
+/// | 8..14 | – | bits of the code | bits of the second level | – |
+/// | 14..16 | 2 | 0 | 1 | 1 |
+/// | 16..32 | the byte | base value | where the second level begins | – |
+///
+/// The numbers of bits stand where a shift, which takes its count modulo 64, needs no mask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Symbol(u32);
 
-const KIND: u32 = 0xe0;
-const VALUE: u32 = 0;
-const END: u32 = 0x20;
-const POINTER: u32 = 0x40;
-const INVALID: u32 = 0x60;
-const LITERAL: u32 = 0x80;
+const LITERAL: u32 = 0x8000;
+/// Neither a byte nor a match.
+const OTHER: u32 = 0x4000;
+const POINTER: u32 = OTHER | 0x40;
+const END: u32 = OTHER | 0x80;
+const INVALID: u32 = OTHER | 0xc0;
+const KINDS: u32 = OTHER | 0xc0;
 
 impl Symbol {
     const NONE: Self = Self(INVALID | 1);
 
-    /// Bits of the code, or of this level of it.
+    /// A symbol whose extra bits were counted, with its code.
+    fn with_code(self, bits: u32) -> Self {
+        Self(self.0 + bits + (bits << 8))
+    }
+
+    /// All bits that it takes, or those of the first level.
     #[inline(always)]
     pub fn bits(self) -> u32 {
-        self.0 & 0x1f
+        self.0 & 63
     }
 
-    /// Extra bits that follow the code, or that index the second level.
+    /// Takes it out of a word of bits.
     #[inline(always)]
-    pub fn extra(self) -> u32 {
-        self.0 >> 8 & 0xff
+    pub fn skip(self, word: u64) -> u64 {
+        word.wrapping_shr(self.0)
     }
 
-    /// As many ones as there are extra bits.
+    /// The length or distance, given the word before it was taken out.
     #[inline(always)]
-    pub fn extra_mask(self) -> u64 {
-        (1 << (self.extra() & 31)) - 1
+    pub fn with_extra(self, word: u64) -> usize {
+        let all = word & (1u64.wrapping_shl(self.0) - 1);
+        (self.0 >> 16) as usize + all.wrapping_shr(self.0 >> 8) as usize
     }
 
-    /// The base value of a length or distance, or where the second level begins.
+    /// Where a pointer leads, given the word after the first level was taken out.
+    #[inline(always)]
+    pub fn second(self, word: u64) -> usize {
+        let bits = self.0 >> 8 & 63;
+        (self.0 >> 16) as usize + (word & (1u64.wrapping_shl(bits) - 1)) as usize
+    }
+
+    /// The base value.
     #[inline(always)]
     pub fn value(self) -> usize {
         (self.0 >> 16) as usize
@@ -72,18 +89,18 @@ impl Symbol {
 
     #[inline(always)]
     pub fn is_pointer(self) -> bool {
-        self.0 & KIND == POINTER
+        self.0 & KINDS == POINTER
     }
 
     #[inline(always)]
     pub fn is_end(self) -> bool {
-        self.0 & KIND == END
+        self.0 & KINDS == END
     }
 
     /// A length or a distance.
     #[inline(always)]
     pub fn is_value(self) -> bool {
-        self.0 & KIND == VALUE
+        self.0 & (LITERAL | OTHER) == 0
     }
 }
 
@@ -158,12 +175,12 @@ fn literal_symbol(symbol: usize) -> Symbol {
     match symbol {
         0..=255 => Symbol(LITERAL | (symbol as u32) << 16),
         256 => Symbol(END),
-        _ => LENGTHS.get(symbol - 257).map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra << 8)),
+        _ => LENGTHS.get(symbol - 257).map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra)),
     }
 }
 
 fn distance_symbol(symbol: usize) -> Symbol {
-    DISTANCES.get(symbol).map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra << 8))
+    DISTANCES.get(symbol).map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra))
 }
 
 fn plain_symbol(symbol: usize) -> Symbol {
@@ -259,7 +276,7 @@ impl Filler<'_> {
 
     fn put(&mut self, code: u32, length: u32, symbol: Symbol, remaining: &[u32; MAX_BITS + 1]) -> Option<()> {
         if length <= self.first {
-            let entry = Symbol(symbol.0 | length);
+            let entry = symbol.with_code(length);
             let places = self.table.get_mut(..1 << self.first)?;
             places.iter_mut().skip(code as usize).step_by(1 << length).for_each(|slot| *slot = entry);
             return Some(());
@@ -268,7 +285,7 @@ impl Filler<'_> {
         if prefix != self.prefix {
             self.open(prefix, length, remaining)?;
         }
-        let entry = Symbol(symbol.0 | (length - self.first));
+        let entry = symbol.with_code(length - self.first);
         let places = self.table.get_mut(self.begin..self.begin + (1 << self.second))?;
         places.iter_mut().skip((code >> self.first) as usize).step_by(1 << (length - self.first)).for_each(|slot| *slot = entry);
         Some(())

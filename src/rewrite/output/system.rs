@@ -5,11 +5,12 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, Stat, StatVfs};
+use rustix::fs::{Access, Advice, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, Stat, StatVfs};
 use rustix::io::{Errno, Result};
 
 /// Only its owner may read a backup, whatever the umask says.
@@ -113,6 +114,13 @@ impl System {
     pub fn copy_range(&self, from: &File, mut source: u64, to: &File, mut target: u64, len: usize) -> Result<usize> {
         self.before(Call::CopyRange)?;
         rustix::fs::copy_file_range(from, Some(&mut source), to, Some(&mut target), len)
+    }
+
+    /// Makes the disk begin with a range, and does not wait for it. Linux begins to write the
+    /// range back when told that it is not needed; what is being written stays in the cache
+    /// (mm/fadvise.c, `POSIX_FADV_DONTNEED`). Where that is not so, nothing is lost but time.
+    pub fn begin_write_back(&self, file: &File, offset: u64, len: u64) {
+        let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(len), Advice::DontNeed);
     }
 
     pub fn sync(&self, file: &File) -> io::Result<()> {
