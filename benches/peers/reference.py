@@ -3,7 +3,8 @@
 usage: reference.py list BACKUP                     prints the number of entries
        reference.py cut BACKUP MEMBER PATH OUT      writes a copy without PATH and what is below it in MEMBER
 
-The password is in HASLIM_PASSWORD.
+The password is in HASLIM_PASSWORD. HASLIM_BUFSIZE is the size of its buffers: 4 MiB unless given, as in Supervisor
+(supervisor/backups/const.py, BUF_SIZE).
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 import securetar
 
 PASSWORD = os.environ["HASLIM_PASSWORD"]
-BUFFER = 4 << 20
+BUFFER = int(os.environ.get("HASLIM_BUFSIZE", 4 << 20))
 
 
 def is_part(member):
