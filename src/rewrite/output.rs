@@ -24,9 +24,10 @@ use system::System;
 
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
 /// is heard at once.
-const COPY_STEP: u64 = 8 << 20;
-/// How many bytes are written before the disk is told to begin with them.
-const WRITE_BACK: u64 = 16 << 20;
+const COPY_STEP: u64 = 4 << 20;
+/// How many bytes are written before the disk is told to begin with them. A slow disk whose
+/// queue is full makes that call wait for as many to be taken: not for long.
+const WRITE_BACK: u64 = 4 << 20;
 
 /// A place for an output, looked at before any work is done.
 #[derive(Debug)]
