@@ -126,6 +126,58 @@ fn lists_and_flags_say_what_is_there() {
     assert_eq!(parts(&out), parts(&broken));
 }
 
+/// A fixture that says the opposite about compression.
+fn misnamed(scratch: &Scratch, name: &str) -> PathBuf {
+    let mut all = members(&fixture(name));
+    change_manifest(&mut all, |manifest| manifest["compressed"] = (!manifest["compressed"].as_bool().unwrap()).into());
+    outer(scratch, &all)
+}
+
+#[test]
+fn the_flag_for_compression_says_what_all_names_say() {
+    for (name, right) in [("v1", true), ("v2", true), ("v3", true), ("plain", true), ("v3-uncompressed", false)] {
+        let scratch = Scratch::new();
+        let broken = misnamed(&scratch, &format!("{name}.tar"));
+        let (out, run) = repaired(&scratch, &broken);
+        assert!(run.out.contains("Home Assistant would look for other names"), "{}", run.out);
+        assert_eq!(manifest(&out)["compressed"], right, "{name}");
+        assert_eq!(parts(&out), parts(&broken), "{name}");
+    }
+}
+
+#[test]
+fn the_flag_for_compression_is_not_changed_unless_the_bytes_prove_it() {
+    let scratch = Scratch::new();
+    let broken = misnamed(&scratch, "v3.tar");
+    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(12);
+    assert!(run.err.contains("--password-file") && run.err.contains(support::UNCHANGED), "{}", run.err);
+    // A tar under the name of a gzip archive: the key shows it.
+    let mut all = members(&broken);
+    *change(&mut all, "share.tar.gz") = members(&fixture("v3-uncompressed.tar")).into_iter().find(|m| m.name == "share.tar").unwrap().data;
+    let broken = outer(&scratch, &all);
+    let run = haslim([Path::new("repair"), &broken, Path::new("--yes")]).code(5);
+    assert!(run.err.contains("share") && run.err.contains(support::UNCHANGED), "{}", run.err);
+    assert_eq!(scratch.listing(), ["broken.tar"]);
+}
+
+#[test]
+fn a_folder_that_would_be_looked_for_under_another_name_is_not_listed() {
+    let scratch = Scratch::new();
+    let mut all = members(&fixture("plain.tar"));
+    let mut share = all.iter().find(|m| m.name == "share.tar.gz").unwrap().clone();
+    share.name = "share.tar".into();
+    share.data = support::plaintext(&fixture("plain.tar"), "share");
+    all.retain(|m| m.name != "share.tar.gz" && m.name != "ssl.tar.gz");
+    all.push(share);
+    change_manifest(&mut all, |manifest| manifest["folders"].as_array_mut().unwrap().retain(|f| f != "share"));
+    let broken = outer(&scratch, &all);
+    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(0);
+    assert!(run.out.contains("lists ssl") && !run.out.contains("share"), "{}", run.out);
+    let out = scratch.path("broken.repaired.tar");
+    assert!(manifest(&out)["folders"].as_array().unwrap().iter().all(|f| f != "share" && f != "ssl"));
+    assert_eq!(parts(&out), parts(&broken));
+}
+
 /// Members of one backup, one of them from another.
 fn mixed(scratch: &Scratch, base: &str, other: &Path, name: &str) -> PathBuf {
     let mut all = members(&fixture(base));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 const SLUG: &str = "0badcafe";
 /// What a copy may say otherwise than its original.
-const CHANGED: [&str; 9] = ["slug", "name", "protected", "crypto", "type", "folders", "addons", "homeassistant", "extra"];
+const CHANGED: [&str; 10] = ["slug", "name", "protected", "compressed", "crypto", "type", "folders", "addons", "homeassistant", "extra"];
 
 /// A copy is read again, has its new slug, and says nothing else otherwise.
 pub fn run(data: &[u8]) {
@@ -29,12 +29,14 @@ pub fn run(data: &[u8]) {
         partial: picked(3),
         without_database: picked(4),
         protected: picked(5),
+        compressed: picked(6).then_some(picked(7)),
     };
     let copy = original.changed(&changes).expect("any sound metadata can be changed");
     let bytes = copy.to_bytes().expect("and written");
     let again = Manifest::parse(&bytes).expect("and read again");
     assert_eq!(again.to_bytes().unwrap(), bytes, "writing is not stable");
     assert_eq!((again.slug(), again.protected()), (SLUG, changes.protected));
+    assert_eq!(again.compressed(), changes.compressed.unwrap_or(original.compressed()));
     assert!(!again.name().contains(['/', '\\']) && !again.name().is_empty());
     assert!(!again.is_automatic(), "retention would count the copy");
     for gone in &without {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use comfy_table::Cell;
 use haslim::open::Backup;
+use haslim::pipe::Input;
 use haslim::report::{json, words};
 use haslim::{Result, size};
 use walkdir::WalkDir;
@@ -16,7 +17,7 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
 }
 
 fn one(session: &Session, path: &Path) -> Result<u8> {
-    let backup = session.open(path)?;
+    let backup = session.open_repairable(path)?;
     let limit = session.common.limit;
     if session.common.json {
         session.screen.json(&json::info(&backup, limit));
@@ -54,7 +55,7 @@ fn verdict(session: &Session, backup: &Backup) -> String {
 fn folder(session: &Session, path: &Path) -> Result<u8> {
     let files = WalkDir::new(path).max_depth(1).sort_by_file_name().into_iter().filter_map(|e| e.ok());
     let backups = files.filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
-    let opened: Vec<_> = backups.map(|e| (e.path().to_owned(), Backup::open(e.path()))).collect();
+    let opened: Vec<_> = backups.map(|e| (e.path().to_owned(), Input::open(e.path()).and_then(Backup::read_repairable))).collect();
     let limit = session.common.limit;
     if session.common.json {
         let rows: Vec<_> = opened

@@ -48,13 +48,25 @@ impl Session {
     /// # Errors
     /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
     pub fn open(&self, path: &Path) -> Result<Backup> {
+        Backup::read(self.input(path)?)
+    }
+
+    /// As [`Session::open`], but also opens what `haslim repair` can put right.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_repairable(&self, path: &Path) -> Result<Backup> {
+        Backup::read_repairable(self.input(path)?)
+    }
+
+    fn input(&self, path: &Path) -> Result<Arc<Input>> {
         if path.as_os_str() == "-" {
             return Err(Error::refused("a backup cannot be read from standard input")
                 .advice("haslim reads it at many places at once: save it to a file first, and name that (./- if it is called so)."));
         }
         let input = Input::open(path)?;
         let _ = self.input.set(Arc::clone(&input));
-        Backup::read(input)
+        Ok(input)
     }
 
     /// Damage in a file that changed meanwhile is not what the user has to look into.

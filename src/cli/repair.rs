@@ -16,7 +16,7 @@ use super::{DONE, Session, key};
 /// Says what is wrong, asks, writes the copy, verifies, publishes.
 pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
-    let backup = session.open(path)?;
+    let backup = session.open_repairable(path)?;
     let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
     OutputPath::check(&place, writing.force, &backup.input)?;
     shrink::may_write(session, writing.yes, "repair")?;

@@ -49,6 +49,8 @@ pub struct Changes {
     pub without_database: bool,
     /// Whether the copy is encrypted.
     pub protected: bool,
+    /// Whether its parts are gzip archives, where the original is wrong about that.
+    pub compressed: Option<bool>,
 }
 
 impl Manifest {
@@ -219,6 +221,9 @@ impl Manifest {
         text.set("slug", &changes.slug)?;
         text.set("name", copy_name(self.name(), &changes.slug))?;
         text.set("protected", changes.protected)?;
+        if let Some(compressed) = changes.compressed {
+            text.set("compressed", compressed)?;
+        }
         if !changes.protected && text.get("crypto").is_some() {
             text.set("crypto", ())?;
         }
@@ -372,6 +377,7 @@ mod tests {
             partial: true,
             without_database: true,
             protected: true,
+            compressed: None,
         }
     }
 

@@ -52,6 +52,19 @@ impl Backup {
     /// # Errors
     /// As [`Backup::open`].
     pub fn read(input: Arc<Input>) -> Result<Self> {
+        let backup = Self::read_repairable(input)?;
+        match backup.misnamed() {
+            None => Ok(backup),
+            Some(part) => Err(backup.misnames(part).advice("`haslim repair` writes a copy in which backup.json says what the names say.")),
+        }
+    }
+
+    /// As [`Backup::read`], but gives a warning where [`crate::plan::repair`] can put right
+    /// what is wrong: where `compressed` in `backup.json` is, and the names of all parts agree.
+    ///
+    /// # Errors
+    /// As [`Backup::open`].
+    pub fn read_repairable(input: Arc<Input>) -> Result<Self> {
         let outer = outer::scan(&input)?;
         let manifest_member = find_manifest(&outer.members)?;
         let text = read_manifest(&input, &outer.members, manifest_member)?;
@@ -116,14 +129,29 @@ impl Backup {
                     .in_part(part.id.clone())
                     .at(self.member(part).header_at));
             }
-            if part.listed && part.compressed != self.manifest.compressed() {
-                let stated = if self.manifest.compressed() { "compressed" } else { "not compressed" };
-                return Err(Error::damaged(format!("backup.json says that the backup is {stated}, but this member's name says otherwise"))
-                    .in_part(part.id.clone())
-                    .at(self.member(part).header_at));
-            }
         }
-        Ok(())
+        let agree = |with: bool| self.parts.iter().filter(|p| p.listed).all(|p| p.compressed == with);
+        match self.misnamed() {
+            Some(part) if !agree(part.compressed) => Err(self.misnames(part)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The first listed part whose name says something else about compression than `backup.json`.
+    fn misnamed(&self) -> Option<&Part> {
+        self.parts.iter().find(|part| part.listed && part.compressed != self.manifest.compressed())
+    }
+
+    fn misnames(&self, part: &Part) -> Error {
+        let stated = compression(self.manifest.compressed());
+        Error::damaged(format!("backup.json says that the backup is {stated}, but this member's name says otherwise"))
+            .in_part(part.id.clone())
+            .at(self.member(part).header_at)
+    }
+
+    /// What `compressed` in `backup.json` has to be, where it is something else.
+    pub fn right_compression(&self) -> Option<bool> {
+        self.misnamed().map(|part| part.compressed)
     }
 
     fn name_stale_sizes(&mut self) {
@@ -184,8 +212,20 @@ impl Backup {
             let (stated, real) = if self.is_protected() { ("unprotected", "encrypted") } else { ("protected", "not encrypted") };
             warnings.push(format!("backup.json says {stated}, but the parts are {real}; the bytes count."));
         }
+        // Supervisor makes the names that it looks for out of the flag; backups of 2022 have
+        // come with the wrong one (supervisor#3838).
+        if let Some(right) = self.right_compression() {
+            let (stated, right) = (compression(!right), compression(right));
+            warnings.push(format!(
+                "backup.json says {stated}, but by their names the parts are {right}; Home Assistant would look for other names."
+            ));
+        }
         self.warnings.append(&mut warnings);
     }
+}
+
+fn compression(compressed: bool) -> &'static str {
+    if compressed { "compressed" } else { "not compressed" }
 }
 
 /// The warning for a part that `backup.json` does not list.

@@ -159,7 +159,7 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], actions: &[Action], target: 
         Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
     });
     let partial = !without.is_empty() || backup.manifest.kind() == "partial";
-    Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected }
+    Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected, compressed: None }
 }
 
 /// Whether parts that stay have different versions or root salts.

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::format::block::BLOCK;
 use crate::format::manifest::Changes;
 use crate::format::secure::{V3Salts, Version};
-use crate::open::{Backup, ComponentKind, Part, unlisted};
+use crate::open::{Backup, ComponentKind, Part, missing_password, unlisted};
 use crate::survey::{PartSurvey, warnings};
 
 /// What a repair would do.
@@ -25,7 +25,8 @@ pub struct Repair {
 /// in `backup.json` are right. `surveys` holds every part that can be read.
 ///
 /// # Errors
-/// `Password` when a part has to be opened or encrypted anew without a key.
+/// `Password` when a part has to be opened or encrypted anew without a key, or only a look
+/// into it can prove what its name says.
 pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<Repair> {
     let mut findings = outside(backup);
     findings.extend(surveys.iter().filter_map(|s| Some((backup.parts.get(s.part)?, s))).flat_map(|(part, s)| inside(backup, part, s)));
@@ -38,6 +39,9 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
         rewrap(backup, &target, &mut actions);
     }
     let changes = changes(backup);
+    if changes.compressed.is_some() {
+        check_proven(backup, surveys)?;
+    }
     let survey = |at: usize| surveys.iter().find(|s| s.part == at);
     let predicted: Vec<u64> = actions.iter().enumerate().map(|(at, a)| predict::part(backup, at, a, survey(at), &target)).collect();
     let predicted_size = predict::padded(predict::exact(backup, &predicted, &changes)?);
@@ -77,7 +81,7 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Action {
 /// What opening the file warned about: all of that a copy gets right, except that nothing
 /// tells the name and the version of a part that is not listed, unless it is a folder.
 fn outside(backup: &Backup) -> Vec<String> {
-    let mut stays: Vec<String> = backup.parts.iter().filter(|p| p.kind != ComponentKind::Folder).map(unlisted).collect();
+    let mut stays: Vec<String> = backup.parts.iter().filter(|p| !can_be_listed(backup, p)).map(unlisted).collect();
     // These are about what lies inside the parts: healed there, or not at all.
     stays.extend(backup.parts.iter().flat_map(|p| backup.odd_header(p).into_iter().chain(backup.impossible_length(p))));
     backup.warnings.iter().filter(|w| !stays.contains(w)).cloned().collect()
@@ -117,6 +121,22 @@ fn mixed(backup: &Backup) -> Option<&'static str> {
     }
 }
 
+/// Whether a list of folders needs to say no more than this one's name, and finds it under that.
+fn can_be_listed(backup: &Backup, part: &Part) -> bool {
+    let compressed = backup.right_compression().unwrap_or(backup.manifest.compressed());
+    part.kind == ComponentKind::Folder && part.compressed == compressed
+}
+
+/// The names decide what `backup.json` has to say of compression, once the bytes of each
+/// part are what its name says. Of those that were surveyed they are.
+fn check_proven(backup: &Backup, surveys: &[PartSurvey]) -> Result<()> {
+    let is_proven = |at: usize| surveys.iter().any(|s| s.part == at);
+    match backup.parts.iter().enumerate().find(|&(at, part)| part.listed && !is_proven(at)) {
+        Some((_, part)) => Err(missing_password(&part.id)),
+        None => Ok(()),
+    }
+}
+
 /// The lists say what is there, no more and no less.
 fn changes(backup: &Backup) -> Changes {
     let manifest = &backup.manifest;
@@ -124,7 +144,7 @@ fn changes(backup: &Backup) -> Changes {
     let homeassistant = manifest.homeassistant_version().map(|_| "homeassistant");
     let listed = manifest.folders().chain(manifest.addons()).chain(homeassistant);
     let without: Vec<String> = listed.filter(|id| !present.contains(id)).map(str::to_owned).collect();
-    let unlisted = backup.parts.iter().filter(|p| p.kind == ComponentKind::Folder && !p.listed);
+    let unlisted = backup.parts.iter().filter(|p| !p.listed && can_be_listed(backup, p));
     Changes {
         slug: "00000000".into(),
         // A full restore would uninstall what is listed no longer.
@@ -133,5 +153,6 @@ fn changes(backup: &Backup) -> Changes {
         also: unlisted.map(|p| p.id.clone()).collect(),
         without_database: false,
         protected: backup.is_protected(),
+        compressed: backup.right_compression(),
     }
 }

@@ -6,6 +6,9 @@ use std::rc::Rc;
 
 use crate::support::*;
 
+/// Commands that need all of a backup to be sound outside its parts.
+pub const READERS: [&str; 4] = ["ls", "plan --drop share", "verify", "shrink --drop share --yes"];
+
 /// A backup that is alone in its folder.
 pub struct Hostile {
     scratch: Rc<Scratch>,
@@ -49,10 +52,10 @@ impl Hostile {
     /// Whatever is tried ends with this code and says all this.
     #[track_caller]
     pub fn never_opens(&self, code: i32, says: &[&str]) -> &Self {
-        for line in ["info", "ls", "plan --drop share", "verify", "shrink --drop share --yes"] {
+        for line in READERS {
             self.fails(line, code, says);
         }
-        self
+        self.fails("info", code, says)
     }
 
     /// `shrink` that takes `gone` out of `media`, and `verify`, end with this code and say all this.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::judge::Hostile;
+use crate::judge::{Hostile, READERS};
 use crate::make::*;
 use crate::seal;
 use crate::support::*;
@@ -120,7 +120,24 @@ fn n33_of_a_flag_and_the_bytes_the_bytes_count() {
 #[test]
 fn n34_names_that_disagree_about_compression_are_damage() {
     let bytes = saying(with(r#""compressed":true"#, r#""compressed":false"#));
-    Hostile::new(bytes).never_opens(5, &["media: backup.json says that the backup is not compressed", "at byte 0", "Download"]);
+    let hostile = Hostile::new(bytes);
+    for line in READERS {
+        let says = ["media: backup.json says that the backup is not compressed", "at byte 0", "`haslim repair` writes a copy"];
+        hostile.fails(line, 5, &says);
+    }
+    hostile.works("info", &["says not compressed, but by their names the parts are compressed"]);
+    assert_eq!(manifest(&hostile.writes("repair"))["compressed"], true);
+    // Names that disagree among themselves: no flag is right.
+    for flag in ["true", "false"] {
+        let text = with(r#""compressed":true"#, &format!(r#""compressed":{flag}"#));
+        let bytes = tar(&[file("media.tar.gz", &gzip(&around(&[]))), file("share.tar", &around(&[])), metadata_member(text)]);
+        let part = if flag == "true" { "share" } else { "media" };
+        Hostile::new(bytes).never_opens(5, &[&format!("{part}: backup.json says that the backup is"), "Download"]).fails(
+            "repair --yes",
+            5,
+            &[part],
+        );
+    }
 }
 
 #[test]
