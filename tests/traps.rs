@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use haslim::format::block::{BLOCK, HeaderBlock, set_size};
 use haslim::format::secure::{Layer, SecureHeader, Version};
 use haslim::open::Backup;
+use support::make::{Head, metadata, metadata_member, pax, tar};
 use support::*;
 
 /// A shrunk copy of a fixture, in a scratch folder.
@@ -122,36 +123,14 @@ fn a_stale_pax_size_is_recovered_and_named() {
 
 #[test]
 fn a_member_over_8_gib_is_skipped_by_its_pax_size() {
-    use std::io::{Seek, SeekFrom, Write};
     let scratch = Scratch::new();
-    let path = scratch.path("in.tar");
     let size = (9u64 << 30) + 5;
-    let mut file = std::fs::File::create(&path).unwrap();
-    let mut records = Vec::new();
-    haslim::format::pax::write(b"size", size.to_string().as_bytes(), &mut records);
-    let header = |name: &str, flag: u8, size: u64| {
-        let mut block = [0u8; BLOCK];
-        block[..name.len()].copy_from_slice(name.as_bytes());
-        block[156] = flag;
-        block[257..263].copy_from_slice(b"ustar\0");
-        set_size(&mut block, size);
-        block
-    };
-    let json =
-        br#"{"slug":"0a1b2c3d","version":2,"name":"big","date":"","type":"full","folders":["media"],"compressed":true,"protected":false}"#;
-    file.write_all(&header("x", b'x', records.len() as u64)).unwrap();
-    records.resize(BLOCK, 0);
-    file.write_all(&records).unwrap();
-    file.write_all(&header("media.tar.gz", b'0', 0)).unwrap();
-    let data_at = 3 * BLOCK as u64;
-    file.write_all(&[0x1f, 0x8b, 8, 0]).unwrap();
-    file.seek(SeekFrom::Start(data_at + size.next_multiple_of(512))).unwrap();
-    file.write_all(&header("./backup.json", b'0', json.len() as u64)).unwrap();
-    file.write_all(json).unwrap();
-    file.write_all(&[0; 3 * BLOCK]).unwrap();
-    drop(file);
+    let header = [pax(&[("size", size.to_string().as_bytes())]), Head::new("media.tar.gz", b'0', 0).data(b"")].concat();
+    let rest = tar(&[metadata_member(metadata(&["media"], false))]);
+    let path =
+        scratch.with_hole("in.tar", &[&header, &[0x1f, 0x8b, 8, 0][..]].concat(), header.len() as u64 + size.next_multiple_of(512), &rest);
     let info = keyless(["info".as_ref(), path.as_os_str(), "--json".as_ref()]).code(0).json();
-    assert_eq!(info["components"][0]["stored_bytes"], data_at + size.next_multiple_of(512));
+    assert_eq!(info["components"][0]["stored_bytes"], header.len() as u64 + size.next_multiple_of(512));
     let output = scratch.path("out.tar");
     keyless(["shrink".as_ref(), path.as_os_str(), "-o".as_ref(), output.as_os_str(), "-y".as_ref(), "--drop".as_ref(), "media".as_ref()])
         .code(0);

@@ -9,6 +9,7 @@
 mod gzips;
 mod ours;
 mod report;
+#[path = "../support/rng.rs"]
 mod rng;
 mod secures;
 mod tars;

@@ -12,25 +12,13 @@ use haslim::verify::{self, Evidence};
 use haslim::{Kind, Result};
 
 use crate::job::{Contents, Job, contents, keys};
+use crate::support::rng::Rng;
 use crate::*;
 
 /// Formats in which every flip is found.
 const GUARDED: [&str; 5] = ["v3.tar", "v3-uncompressed.tar", "v2.tar", "v1.tar", "plain.tar"];
 /// Formats with nothing to find one by.
 const BARE: [&str; 3] = ["v2-uncompressed.tar", "v1-uncompressed.tar", "plain-uncompressed.tar"];
-
-/// A small generator (Steele, Lea and Flood's SplitMix64), so that a run can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
 
 /// How a flip ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,7 +123,7 @@ impl Subject {
         (read, written)
     }
 
-    fn flip(&self, at: u64, bit: u64) {
+    fn flip(&self, at: u64, bit: usize) {
         let mut byte = [0];
         self.file.read_exact_at(&mut byte, at).unwrap();
         self.file.write_all_at(&[byte[0] ^ 1 << bit], at).unwrap();
@@ -145,14 +133,14 @@ impl Subject {
 /// Turns over bits in the parts of a fixture, one at a time.
 fn no_flip_is_silent(name: &str) {
     let (flips, seed) = (count("HASLIM_FLIPS", 200), count("HASLIM_SEED", 2026));
-    let (subject, mut random) = (Subject::new(name), Random(seed));
+    let (subject, mut random) = (Subject::new(name), Rng::new(seed));
     let whole = Backup::open(&subject.input).unwrap();
     let parts: Vec<_> = whole.parts.iter().filter(|part| part.layer.is_some()).collect();
     let mut ends = BTreeMap::<(End, End), u64>::new();
     for _ in 0..flips {
-        let part = parts[random.below(parts.len() as u64) as usize];
+        let part = parts[random.below(parts.len())];
         let member = whole.member(part);
-        let (at, bit) = (member.header_at + random.below(member.stored()), random.below(8));
+        let (at, bit) = (member.header_at + random.next() % member.stored(), random.below(8));
         // A flip in the root salt makes another key; a ring knows only so many.
         let in_header = at < member.data_at() + part.secure().map_or(0, |header| header.len() as u64);
         let fresh = in_header.then(keys);

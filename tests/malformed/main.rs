@@ -97,13 +97,13 @@ mod gzip;
 mod header;
 mod inner;
 mod judge;
-mod make;
 mod metadata;
 mod outer;
 mod password;
-mod seal;
 #[path = "../support/mod.rs"]
 mod support;
+
+use support::{make, seal};
 
 /// How many inputs the list has.
 const INPUTS: usize = 85;

@@ -230,16 +230,14 @@ fn n21_data_behind_a_directory_or_a_link_are_refused() {
 
 #[test]
 fn n22_a_member_over_8_gib_is_read_and_its_size_written_so_that_all_read_it() {
-    use std::io::{Seek, SeekFrom, Write};
     let size = (9u64 << 30) + 5;
     let binary = [[0x80, 0, 0, 0].as_slice(), &size.to_be_bytes()].concat();
     let by_pax = [pax(&[("size", size.to_string().as_bytes())]), Head::new("media.tar.gz", b'0', 0).data(b"")].concat();
     for header in [by_pax, Head::new("media.tar.gz", b'0', 0).sized(&binary).data(b"")] {
         let scratch = Scratch::new();
-        let input = scratch.file("in.tar", &[header.as_slice(), &[0x1f, 0x8b, 8, 0]].concat());
-        let mut hole = std::fs::OpenOptions::new().write(true).open(&input).unwrap();
-        hole.seek(SeekFrom::Start(header.len() as u64 + size.next_multiple_of(512))).unwrap();
-        hole.write_all(&tar(&[file("share.tar.gz", &share()), metadata_member(metadata(&["media", "share"], false))])).unwrap();
+        let begin = [header.as_slice(), &[0x1f, 0x8b, 8, 0]].concat();
+        let rest = tar(&[file("share.tar.gz", &share()), metadata_member(metadata(&["media", "share"], false))]);
+        let input = scratch.with_hole("in.tar", &begin, header.len() as u64 + size.next_multiple_of(512), &rest);
         let info = keyless(["info".as_ref(), input.as_os_str(), "--json".as_ref()]).code(0).json();
         assert_eq!(info["components"][0]["stored_bytes"], header.len() as u64 + size.next_multiple_of(512));
         let output = scratch.path("out.tar");

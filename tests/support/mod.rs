@@ -3,8 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses its own share")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+pub mod make;
+pub mod rng;
+pub mod seal;
+
 use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -98,6 +103,14 @@ impl Scratch {
     pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// Writes a file that begins with these bytes and has those at this place; between them is a hole.
+    pub fn with_hole(&self, name: &str, begin: &[u8], at: u64, end: &[u8]) -> PathBuf {
+        let path = self.file(name, begin);
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(end, at).unwrap();
         path
     }
 

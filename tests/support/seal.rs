@@ -6,8 +6,7 @@ use std::sync::OnceLock;
 use haslim::crypt::{Encrypter, KeyRing, Password};
 use haslim::format::secure::V3Salts;
 
-use crate::make;
-use crate::support::PASSWORD;
+use super::{PASSWORD, make};
 
 /// Bytes of the headers.
 pub const V2_HEADER: usize = 48;

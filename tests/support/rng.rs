@@ -4,9 +4,14 @@
 pub struct Rng(u64);
 
 impl Rng {
+    /// The numbers of this seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The numbers of one case of one run.
     pub fn of(seed: u64, case: u64) -> Self {
-        let mut rng = Self(seed ^ case.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        let mut rng = Self::new(seed ^ case.wrapping_mul(0xd6e8_feb8_6659_fd93));
         rng.next();
         rng
     }
