@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::{OuterMember, Run, Scratch, entries, fixture, haslim, keyless, manifest, members};
+use support::{OuterMember, Run, Scratch, entries, fixture, haslim, keyless, make, manifest, member, members, seal};
 
 /// Writes an outer tar of these members.
 fn outer(scratch: &Scratch, members: &[OuterMember]) -> PathBuf {
@@ -210,6 +210,43 @@ fn mixed_root_salts_become_one() {
     let salts: Vec<_> = backup.parts.iter().filter_map(|p| p.secure()?.v3_salts()).collect();
     assert!(salts.len() > 1 && salts.windows(2).all(|pair| pair[0] == pair[1]));
     assert_eq!(entries(&out, "share"), entries(&fixture("v2.tar"), "share"));
+}
+
+/// The members' sizes as another reader sees them, as far as it gets.
+fn sizes(path: &Path) -> Vec<Option<u64>> {
+    let mut archive = tar::Archive::new(std::fs::File::open(path).unwrap());
+    archive.entries().unwrap().map(|entry| entry.ok().map(|e| e.size())).collect()
+}
+
+#[test]
+fn stale_sizes_are_right_in_the_copy_for_every_reader() {
+    // Two chunks and a bit, so that what v3 adds to them counts.
+    let stream = make::gzip(&make::tar(&[make::folder("."), make::file("noise", &make::noise(2_300_000))]));
+    assert_eq!(stream.len().div_ceil(1 << 20), 3);
+    let overhead = 17 * 3 + 136;
+    for (seal, added) in [(seal::v3 as fn(&[u8]) -> Vec<u8>, overhead), (seal::v2, 48 + 16 - stream.len() % 16)] {
+        let (media, share) = (seal(&stream), seal(&make::share()));
+        assert_eq!(media.len(), stream.len() + added);
+        // What Home Assistant kept from before it encrypted: the record, and no size in the block.
+        let record = make::pax(&[("mtime", b"1732449123.5"), ("size", stream.len().to_string().as_bytes())]);
+        let header = [record, make::Head::new("media.tar.gz", b'0', 0).data(&media)].concat();
+        let text = make::metadata(&["media", "share"], true);
+        let scratch = Scratch::new();
+        // Each of the readers goes on at another place.
+        let bytes = make::tar(&[header, make::file("share.tar.gz", &share), make::metadata_member(&text)]);
+        let broken = scratch.file("broken.tar", &bytes);
+        let right = [media.len(), share.len()].map(|size| Some(size as u64));
+        assert_ne!(sizes(&broken)[..1], right[..1]);
+        let (out, run) = repaired(&scratch, &broken);
+        let told = format!("its header says {} bytes, but it has {} ", stream.len(), media.len());
+        assert!(run.out.contains(&told) && run.out.contains("supervisor#7034"), "{}", run.out);
+        assert_eq!((sizes(&out).len(), &sizes(&out)[..2]), (3, &right[..]));
+        assert!(member(&out, "media.tar.gz") == media && member(&out, "share.tar.gz") == share);
+        // The rest of the PAX header is there; the size is where every reader finds it.
+        let bytes = std::fs::read(&out).unwrap();
+        assert!(bytes.windows(19).any(|found| found == b" mtime=1732449123.5") && !bytes.windows(6).any(|found| found == b" size="));
+        haslim([Path::new("repair"), &out, Path::new("--yes")]).code(3);
+    }
 }
 
 #[test]
