@@ -249,6 +249,48 @@ fn stale_sizes_are_right_in_the_copy_for_every_reader() {
     }
 }
 
+/// A plain backup whose `media` has an entry that leads out, in so many gzip members.
+fn hazardous(scratch: &Scratch, gzip_members: usize) -> PathBuf {
+    let tar = make::around(&[make::file("../evil", b"x")]);
+    let media: Vec<u8> = tar.chunks(tar.len().div_ceil(gzip_members)).flat_map(make::gzip).collect();
+    let mut bytes = make::backup(&media, &make::share(), false);
+    bytes.extend(b"garbage");
+    scratch.file("broken.tar", &bytes)
+}
+
+#[test]
+fn a_part_that_is_written_anew_may_hold_nothing_that_a_restore_cannot_cope_with() {
+    let scratch = Scratch::new();
+    let broken = hazardous(&scratch, 2);
+    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(10);
+    for text in ["media: the name ../evil leads out", "(at byte 512)", "`haslim shrink` does", "--drop media:PATH", support::UNCHANGED] {
+        assert!(run.err.contains(text), "'{text}' is not in\n{}", run.err);
+    }
+    assert_eq!(scratch.listing(), ["broken.tar"]);
+    // As it is said, so it works.
+    keyless([Path::new("shrink"), &broken, Path::new("--yes"), Path::new("--drop"), Path::new("media:../evil")]).code(0);
+}
+
+#[test]
+fn a_part_that_is_kept_is_said_to_hold_what_a_restore_cannot_cope_with() {
+    let scratch = Scratch::new();
+    let broken = hazardous(&scratch, 1);
+    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(0);
+    let note = "media is kept as it is, with 1 things that a restore could not cope with. The first: the name ../evil leads out";
+    assert!(run.err.contains(note), "{}", run.err);
+    let out = scratch.path("broken.repaired.tar");
+    assert_eq!(parts(&out), parts(&broken));
+    // In the words of a shrink, and with nothing else to put right too.
+    let run =
+        keyless([Path::new("shrink"), &broken, Path::new("--yes"), Path::new("--drop=share"), Path::new("--drop=media:none")]).code(0);
+    assert!(run.err.contains(note), "{}", run.err);
+    let run = keyless([Path::new("repair"), &out, Path::new("--yes")]).code(3);
+    assert!(run.err.contains(note), "{}", run.err);
+    std::fs::remove_file(&out).unwrap();
+    let json = keyless([Path::new("repair"), &broken, Path::new("--yes"), Path::new("--json")]).code(0).json();
+    assert!(json["notes"].as_array().unwrap().iter().any(|n| n.as_str().unwrap().starts_with(note)), "{json}");
+}
+
 #[test]
 fn damage_is_not_repaired_but_told() {
     let scratch = Scratch::new();

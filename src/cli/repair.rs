@@ -28,6 +28,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let parts: Vec<usize> = (0..backup.parts.len()).filter(readable).collect();
     let surveys = survey::survey(&backup, &parts, keys.as_ref(), &session.control)?;
     let Repair { plan, findings } = plan::repair(&backup, &surveys, keys.is_some())?;
+    plan.notes.iter().for_each(|note| session.screen.warn(note));
     if plan.outcome == Outcome::AlreadyFits {
         return Err(Error::new(Kind::AlreadyFits, "nothing to repair was found").advice("`haslim verify` reads and checks everything."));
     }
@@ -43,7 +44,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let (output, size) = shrink::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let seconds = begin.elapsed().as_secs_f64();
-        session.screen.json(&json::repair(&prepared.backup, session.common.limit, &findings, &output, size, seconds));
+        session.screen.json(&json::repair(&prepared.backup, &prepared.plan, session.common.limit, &findings, &output, size, seconds));
     } else {
         let shown = shrink::shown(&output);
         session

@@ -6,7 +6,7 @@ use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit, Wrapping, pr
 use crate::error::{Error, Result, escape};
 use crate::format::manifest::Changes;
 use crate::format::secure::Version;
-use crate::open::{Backup, Part};
+use crate::open::Backup;
 use crate::survey::PartSurvey;
 
 /// What is done with each part, and how large that makes the copy.
@@ -100,24 +100,40 @@ fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Reques
     } else if cut.leaves_nothing(backup, part, survey) {
         Action::Drop
     } else {
-        check_hazards(backup, part, survey, &cut)?;
+        check_hazards(backup, survey, &cut).map_err(|e| {
+            let id = &part.id;
+            e.advice(format!(
+                "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {id}."
+            ))
+        })?;
         Action::Cut(cut)
     })
 }
 
 /// Refuses to write a part anew that a restore could not cope with. One that is copied as it
 /// is has only itself to blame.
-fn check_hazards(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &Cut) -> Result<()> {
+pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &Cut) -> Result<()> {
+    let part = backup.part(survey.part);
     let kept = |at: usize| cut.verdicts.get(at).copied().flatten().is_none();
     match survey.hazards.iter().find(|hazard| kept(hazard.entry) && hazard.with.is_none_or(kept)) {
         None => Ok(()),
-        Some(hazard) => {
-            Err(Error::refused(survey.describe(hazard)).in_part(part.id.clone()).at(backup.member(part).data_at()).advice(format!(
-                "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {}.",
-                part.id
-            )))
-        }
+        Some(hazard) => Err(Error::refused(survey.describe(hazard)).in_part(part.id.clone()).at(backup.member(part).data_at())),
     }
+}
+
+/// Says what a restore could not cope with in parts that keep all that they hold.
+pub(super) fn hazards_kept<'a>(backup: &Backup, surveys: &[PartSurvey], action: impl Fn(usize) -> Option<&'a Action>) -> Vec<String> {
+    let whole = |survey: &&PartSurvey| match action(survey.part) {
+        Some(Action::Copy | Action::Rewrap) => true,
+        Some(Action::Cut(cut)) => cut.is_empty(),
+        Some(Action::Drop) | None => false,
+    };
+    let note = |survey: &PartSurvey| {
+        let (first, part) = (survey.hazards.first()?, backup.parts.get(survey.part)?);
+        let (count, first) = (survey.hazards.len(), survey.describe(first));
+        Some(format!("{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.", part.id))
+    };
+    surveys.iter().filter(whole).filter_map(note).collect()
 }
 
 /// The entries of a part's units; their reasons come after those of the selectors.
@@ -179,12 +195,7 @@ fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &C
         }
     }
     notes.extend(held.into_iter().map(|(_, note)| note));
-    let copied = |survey: &&PartSurvey| parts.get(survey.part).is_some_and(|p| p.action == Action::Copy);
-    for survey in surveys.iter().filter(copied) {
-        let (Some(first), Some(part)) = (survey.hazards.first(), backup.parts.get(survey.part)) else { continue };
-        let (count, first) = (survey.hazards.len(), survey.describe(first));
-        notes.push(format!("{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.", part.id));
-    }
+    notes.extend(hazards_kept(backup, surveys, |at| parts.get(at).map(|p| &p.action)));
     if !changes.protected {
         notes.push("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. Give a key to encrypt it.".into());
     }

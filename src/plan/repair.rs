@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::cut::Cut;
-use super::decide::rewrap;
+use super::decide::{check_hazards, hazards_kept, rewrap};
 use super::{Action, Outcome, PartPlan, Plan, Wrapping, predict, wrapping};
 use crate::error::Result;
 use crate::format::block::BLOCK;
@@ -26,11 +26,12 @@ pub struct Repair {
 ///
 /// # Errors
 /// `Password` when a part has to be opened or encrypted anew without a key, or only a look
-/// into it can prove what its name says.
+/// into it can prove what its name says; `Refused` when a part has to be written anew and holds
+/// what a restore could not cope with.
 pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<Repair> {
     let mut findings = outside(backup);
     findings.extend(surveys.iter().filter_map(|s| Some((backup.parts.get(s.part)?, s))).flat_map(|(part, s)| inside(backup, part, s)));
-    let mut actions: Vec<Action> = (0..backup.parts.len()).map(|at| action(backup, surveys, at)).collect();
+    let mut actions = (0..backup.parts.len()).map(|at| action(backup, surveys, at)).collect::<Result<Vec<Action>>>()?;
     let cuts = actions.iter().any(|a| *a != Action::Copy);
     let mixed = mixed(backup);
     findings.extend(mixed.map(str::to_owned));
@@ -45,6 +46,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     let survey = |at: usize| surveys.iter().find(|s| s.part == at);
     let predicted: Vec<u64> = actions.iter().enumerate().map(|(at, a)| predict::part(backup, at, a, survey(at), &target)).collect();
     let predicted_size = predict::padded(predict::exact(backup, &predicted, &changes)?);
+    let notes = hazards_kept(backup, surveys, |at| actions.get(at));
     let parts = actions.into_iter().zip(predicted).map(|(action, predicted)| PartPlan { why: why(&action).into(), action, predicted });
     let plan = Plan {
         parts: parts.collect(),
@@ -56,7 +58,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
         limit: u64::MAX,
         predicted_size,
         ways_out: Vec::new(),
-        notes: Vec::new(),
+        notes,
     };
     Ok(Repair { plan, findings })
 }
@@ -70,11 +72,20 @@ fn why(action: &Action) -> &'static str {
 }
 
 /// Streams that readers understand differently are written anew.
-fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Action {
+fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> {
     let part = backup.part(at);
     match surveys.iter().find(|s| s.part == at) {
-        Some(survey) if !inside(backup, part, survey).is_empty() => Action::Cut(Cut::default()),
-        _ => Action::Copy,
+        Some(survey) if !inside(backup, part, survey).is_empty() => {
+            let all = Cut::default();
+            check_hazards(backup, survey, &all).map_err(|e| {
+                let id = &part.id;
+                e.advice(format!(
+                    "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {id}:PATH."
+                ))
+            })?;
+            Ok(Action::Cut(all))
+        }
+        _ => Ok(Action::Copy),
     }
 }
 

@@ -149,10 +149,19 @@ pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
 }
 
 /// `repair`: what was wrong and is right in the copy.
-pub fn repair(backup: &Backup, limit: u64, findings: &[String], output: &std::path::Path, size: u64, seconds: f64) -> Map<String, Value> {
+pub fn repair(
+    backup: &Backup,
+    plan: &Plan,
+    limit: u64,
+    findings: &[String],
+    output: &std::path::Path,
+    size: u64,
+    seconds: f64,
+) -> Map<String, Value> {
     let mut all = info(backup, limit);
     all.extend(object(json!({
         "repaired": findings,
+        "notes": plan.notes,
         "output": escape(output.as_os_str().as_encoded_bytes()),
         "output_size": size,
         "verified": true,
