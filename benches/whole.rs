@@ -29,7 +29,7 @@ fn samples(folder: &Path) -> Vec<Sample> {
         let keys = version.map(|_| support::keys());
         let mut output = Output::scratch(folder).unwrap();
         make::make(support::RECIPE, version.zip(keys.as_ref()), &mut output, &support::control()).unwrap();
-        let backup = Backup::read(output.read_back().unwrap()).unwrap();
+        let backup = Backup::read(output.read_back().unwrap(), &support::control()).unwrap();
         let surveys = look_inside(&backup, keys.as_ref());
         Sample { name, backup, keys, surveys }
     };

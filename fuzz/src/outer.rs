@@ -4,11 +4,12 @@ use haslim::format::assemble::{Assembler, Header, Step};
 use haslim::format::block::BLOCK;
 use haslim::format::outer::scan;
 use haslim::open::Backup;
+use haslim::pipe::Control;
 
 /// Sound members lie one behind the other, inside the file, and can be given another size.
 pub fn run(data: &[u8]) {
     let input = crate::input(data);
-    if let Ok(outer) = scan(&input) {
+    if let Ok(outer) = scan(&input, &Control::default()) {
         let mut at = 0;
         for member in &outer.members {
             assert_eq!(member.header_at, at, "members with a gap between them");
@@ -27,7 +28,7 @@ pub fn run(data: &[u8]) {
             }
         }
     }
-    if let Ok(backup) = Backup::read(input) {
+    if let Ok(backup) = Backup::read(input, &Control::default()) {
         let stored: u64 = backup.members.iter().map(|member| member.stored()).sum();
         assert!(stored <= data.len() as u64);
         assert!(backup.parts.iter().all(|part| part.member < backup.members.len()));

@@ -94,7 +94,7 @@ fn own(session: &Session, folder: &Path) -> Result<(Backup, Option<KeyRing>)> {
     let keys = KeyRing::new(Password::new("bench".into()));
     let mut output = Output::scratch(folder)?;
     make::make(Recipe { size: OWN, seed: 0 }, Some((Version::V3, &keys)), &mut output, &session.control)?;
-    Ok((Backup::read(output.read_back()?)?, Some(keys)))
+    Ok((Backup::read(output.read_back()?, &session.control)?, Some(keys)))
 }
 
 fn kept(path: &Path) -> Result<Report> {

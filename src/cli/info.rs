@@ -55,7 +55,9 @@ fn verdict(session: &Session, backup: &Backup) -> String {
 fn folder(session: &Session, path: &Path) -> Result<u8> {
     let files = WalkDir::new(path).max_depth(1).sort_by_file_name().into_iter().filter_map(|e| e.ok());
     let backups = files.filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
-    let opened: Vec<_> = backups.map(|e| (e.path().to_owned(), Input::open(e.path()).and_then(Backup::read_repairable))).collect();
+    let open = |path: &Path| Backup::read_repairable(Input::open(path)?, &session.control);
+    let opened: Vec<_> = backups.map(|e| (e.path().to_owned(), open(e.path()))).collect();
+    session.control.check()?;
     let limit = session.common.limit;
     if session.common.json {
         let rows: Vec<_> = opened

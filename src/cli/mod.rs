@@ -48,7 +48,7 @@ impl Session {
     /// # Errors
     /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
     pub fn open(&self, path: &Path) -> Result<Backup> {
-        Backup::read(self.input(path)?)
+        Backup::read(self.input(path)?, &self.control)
     }
 
     /// As [`Session::open`], but also opens what `haslim repair` can put right.
@@ -56,7 +56,7 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub fn open_repairable(&self, path: &Path) -> Result<Backup> {
-        Backup::read_repairable(self.input(path)?)
+        Backup::read_repairable(self.input(path)?, &self.control)
     }
 
     fn input(&self, path: &Path) -> Result<Arc<Input>> {

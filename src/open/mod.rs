@@ -19,7 +19,7 @@ use crate::format::block::{BLOCK, EntryKind};
 use crate::format::manifest::{self, Manifest};
 use crate::format::outer::{self, Member, RECORD};
 use crate::format::secure::Version;
-use crate::pipe::Input;
+use crate::pipe::{Control, Input};
 
 /// One backup file: what is inside, and where.
 #[derive(Debug)]
@@ -39,20 +39,20 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// Opens a backup file.
+    /// Opens a backup file; nobody can stop that.
     ///
     /// # Errors
     /// `InputIo` when it cannot be read, `Damaged` or `Refused` when it is no sound backup.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::read(Input::open(path)?)
+        Self::read(Input::open(path)?, &Control::default())
     }
 
     /// Reads the members, the metadata and the first bytes of every part.
     ///
     /// # Errors
-    /// As [`Backup::open`].
-    pub fn read(input: Arc<Input>) -> Result<Self> {
-        let backup = Self::read_repairable(input)?;
+    /// As [`Backup::open`]; `Interrupted`.
+    pub fn read(input: Arc<Input>, control: &Control) -> Result<Self> {
+        let backup = Self::read_repairable(input, control)?;
         match backup.misnamed() {
             None => Ok(backup),
             Some(part) => Err(backup.misnames(part).advice("`haslim repair` writes a copy in which backup.json says what the names say.")),
@@ -63,9 +63,9 @@ impl Backup {
     /// what is wrong: where `compressed` in `backup.json` is, and the names of all parts agree.
     ///
     /// # Errors
-    /// As [`Backup::open`].
-    pub fn read_repairable(input: Arc<Input>) -> Result<Self> {
-        let outer = outer::scan(&input)?;
+    /// As [`Backup::read`].
+    pub fn read_repairable(input: Arc<Input>, control: &Control) -> Result<Self> {
+        let outer = outer::scan(&input, control)?;
         let manifest_member = find_manifest(&outer.members)?;
         let text = read_manifest(&input, &outer.members, manifest_member)?;
         let manifest = Manifest::parse(&text).map_err(|e| place(e, &outer.members, manifest_member))?;

@@ -143,6 +143,18 @@ impl Input {
         Ok(())
     }
 
+    /// The first place from `at` on where something else than a hole of zeros may be; the end
+    /// of the file where there is no such place.
+    pub fn skip_hole(&self, at: u64) -> u64 {
+        // Nothing else depends on where the file's own position is (lseek(2), SEEK_DATA).
+        match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => data.max(at),
+            Err(rustix::io::Errno::NXIO) => self.len().max(at),
+            // A file system that does not know.
+            Err(_) => at,
+        }
+    }
+
     /// A reader over `len` bytes from `start`.
     pub fn window(self: &Arc<Self>, start: u64, len: u64) -> Window {
         Window { input: Arc::clone(self), at: start, end: start.saturating_add(len) }

@@ -67,7 +67,7 @@ fn check(
     if copy.len() != written.size {
         return Err(failed(format!("it has {} bytes instead of {}", copy.len(), written.size)));
     }
-    let copy = Backup::read(copy)?;
+    let copy = Backup::read(copy, control)?;
     second::outer(&copy)?;
     check_gaps(&copy)?;
     check_manifest(original, plan, written, &copy)?;

@@ -13,7 +13,7 @@ use haslim::format::entry::{Visitor, Walker};
 use haslim::format::outer;
 use haslim::format::secure::{Layer, SNIFF_LEN, Version, sniff};
 use haslim::gzip::{Gunzip, Summary, Trailer};
-use haslim::pipe::Input;
+use haslim::pipe::{Control, Input};
 
 use crate::view::Entry;
 
@@ -83,7 +83,7 @@ impl OuterReader {
     /// The members of an outer tar.
     pub fn read(&self, bytes: &[u8]) -> Result<Vec<Entry>, String> {
         let input = self.input(bytes);
-        let found = outer::scan(&input).map_err(|e| e.to_string())?;
+        let found = outer::scan(&input, &Control::default()).map_err(|e| e.to_string())?;
         found.members.iter().map(|member| self::member(&input, member)).collect()
     }
 }

@@ -34,7 +34,7 @@ fn no_byte_of_a_finished_copy_can_change_unseen() {
     for name in FIXTURES {
         let (scratch, job) = (Scratch::new(), Job::of_fixture(name, &keys, &DROPS));
         let (mut output, written) = job.write(&scratch.path("out.tar"), &Control::default()).unwrap();
-        let read = |output: &Output| contents(&Backup::read(output.read_back().unwrap())?, &keys);
+        let read = |output: &Output| contents(&Backup::read(output.read_back().unwrap(), &Control::default())?, &keys);
         verify(&job, &output, &written).unwrap();
         let (before, mut unseen) = (read(&output).unwrap(), 0);
         for at in (0..written.size).step_by(step) {

@@ -2,15 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 
 fn scanned(bytes: &[u8]) -> Result<Outer> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    scan(&Input::from_file(file, Path::new("outer.tar")).unwrap())
+    scanned_file(file, &Control::default())
+}
+
+fn scanned_file(file: File, control: &Control) -> Result<Outer> {
+    scan(&Input::from_file(file, Path::new("outer.tar")).unwrap(), control)
 }
 
 /// One member of three bytes, and the end.
@@ -34,4 +41,32 @@ fn a_file_may_stop_only_after_a_whole_member_with_its_padding() {
             assert_eq!(outcome.unwrap_err().kind(), crate::Kind::Damaged, "cut at {cut}");
         }
     }
+}
+
+/// An archive with so many zeros behind it, all of them a hole.
+fn with_tail(len: u64) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&archive()).unwrap();
+    file.set_len(archive().len() as u64 + len).unwrap();
+    file
+}
+
+#[test]
+fn a_hole_behind_the_end_is_not_read() {
+    // More than can be read in a day.
+    const TAIL: u64 = 1 << 43;
+    assert_eq!(scanned_file(with_tail(TAIL), &Control::default()).unwrap().warnings, [""; 0]);
+    let file = with_tail(TAIL);
+    file.write_all_at(b"xyz", TAIL).unwrap();
+    let count = archive().len();
+    let warnings = scanned_file(file, &Control::default()).unwrap().warnings;
+    assert!(warnings.len() == 1 && warnings[0].starts_with(&format!("{count} bytes that belong to nothing")), "{warnings:?}");
+}
+
+#[test]
+fn whoever_waits_for_the_end_of_zeros_can_be_stopped() {
+    let file = with_tail(0);
+    file.write_all_at(&vec![0; 3 << 20], archive().len() as u64).unwrap();
+    let stopped = Control::new(Arc::new(crate::pipe::Silent), Arc::new(2.into()), 1);
+    assert_eq!(scanned_file(file, &stopped).unwrap_err().kind(), crate::Kind::Interrupted(2));
 }
