@@ -22,8 +22,8 @@ fn main() {
         let bytes = fs::read(&path).expect("and is read");
         seeds.keep("outer", name, &bytes);
         seeds.keep("whole", name, &[&[0, 1, 0, 6], bytes.as_slice()].concat());
-        let text = backup.manifest.to_bytes().expect("its metadata are written");
-        seeds.keep("manifest", name, &[&[0xff], text.as_slice()].concat());
+        let text = backup.manifest.text().as_bytes();
+        seeds.keep("manifest", name, &[&[0xff], text].concat());
         for part in &backup.parts {
             let member = backup.member(part);
             let stored = &bytes[member.data_at() as usize..][..member.size as usize];

@@ -1,97 +1,194 @@
 //! JSON objects and arrays whose values stay the text that they were: number
 //! spellings, escapes and white space inside them included.
+//!
+//! Nothing is built up: the fields pass one by one, so that a text of any size takes no
+//! further memory.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::io::Write;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Result;
 use serde_json::value::RawValue;
 
-/// An object: keys in order, values as text.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RawObject(Vec<(String, Box<RawValue>)>);
+/// A key, out of the text itself where it is spelled without escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct Key<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-impl RawObject {
-    /// The text of a value.
-    pub fn get(&self, key: &str) -> Option<&RawValue> {
-        self.0.iter().find(|(k, _)| k == key).map(|(_, value)| &**value)
-    }
+/// Shows every field of an object, in its order.
+///
+/// # Errors
+/// When the text is no object, or what `each` gives.
+pub(super) fn each_field<'a>(text: &'a str, each: impl FnMut(&str, &'a RawValue) -> Result<()>) -> Result<()> {
+    struct Fields<F>(F);
 
-    /// Replaces a value in its place, or adds it at the end.
-    ///
-    /// # Errors
-    /// When the value cannot be written as JSON.
-    pub fn set(&mut self, key: &str, value: impl Serialize) -> serde_json::Result<()> {
-        let value = serde_json::value::to_raw_value(&value)?;
-        match self.0.iter_mut().find(|(k, _)| k == key) {
-            Some((_, slot)) => *slot = value,
-            None => self.0.push((key.to_owned(), value)),
+    impl<'de, F: FnMut(&str, &'de RawValue) -> Result<()>> Visitor<'de> for Fields<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
         }
-        Ok(())
-    }
 
-    /// Lets `change` work on a value that is an object; anything else is left alone.
-    ///
-    /// # Errors
-    /// Those of `change`.
-    pub fn change(&mut self, key: &str, change: impl FnOnce(&mut Self) -> serde_json::Result<()>) -> serde_json::Result<()> {
-        let Some(mut inner) = self.get(key).and_then(|raw| serde_json::from_str::<Self>(raw.get()).ok()) else { return Ok(()) };
-        change(&mut inner)?;
-        self.set(key, inner)
-    }
-
-    /// Removes the items of an array for which `keep` is false; anything else is left alone.
-    ///
-    /// # Errors
-    /// When the array cannot be written as JSON.
-    pub fn retain(&mut self, key: &str, keep: impl Fn(&RawValue) -> bool) -> serde_json::Result<()> {
-        let Some(mut items) = self.get(key).and_then(|raw| serde_json::from_str::<Vec<Box<RawValue>>>(raw.get()).ok()) else {
-            return Ok(());
-        };
-        let before = items.len();
-        items.retain(|item| keep(item));
-        if items.len() == before { Ok(()) } else { self.set(key, items) }
-    }
-
-    /// Appends to a list, which begins empty when there is none.
-    pub fn extend(&mut self, key: &str, more: &[String]) -> serde_json::Result<()> {
-        if more.is_empty() {
-            return Ok(());
+        fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> std::result::Result<(), A::Error> {
+            while let Some((Key(key), value)) = entries.next_entry::<Key<'de>, &'de RawValue>()? {
+                (self.0)(&key, value).map_err(A::Error::custom)?;
+            }
+            Ok(())
         }
-        let mut items: Vec<Box<RawValue>> = self.get(key).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-        for item in more {
-            items.push(serde_json::value::to_raw_value(item)?);
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_map(Fields(each))
+}
+
+/// Shows every item of an array, in its order.
+///
+/// # Errors
+/// When the text is no array, or what `each` gives.
+pub(super) fn each_item<'a>(text: &'a str, each: impl FnMut(&'a RawValue) -> Result<()>) -> Result<()> {
+    struct Items<F>(F);
+
+    impl<'de, F: FnMut(&'de RawValue) -> Result<()>> Visitor<'de> for Items<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON array")
         }
-        self.set(key, items)
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> std::result::Result<(), A::Error> {
+            while let Some(item) = items.next_element::<&'de RawValue>()? {
+                (self.0)(item).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_seq(Items(each))
+}
+
+/// What a text is as the type asked for; `None` where it is something else.
+pub(super) fn value<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// Whether a text is an object.
+pub(super) fn is_object(raw: &RawValue) -> bool {
+    raw.get().starts_with('{')
+}
+
+/// What becomes of one field.
+pub(super) enum Edit<'a> {
+    /// This value, in its place, or at the end when there is no such field.
+    Set(String),
+    /// This value where there is such a field.
+    Replace(String),
+    /// These fields are set in a value that is an object; anything else is left alone.
+    Inside(&'a [(&'a str, Edit<'a>)]),
+    /// A list without the items that are gone and with some more; what is no list is left
+    /// alone, unless there are more.
+    List {
+        /// Whether an item goes.
+        gone: &'a dyn Fn(&RawValue) -> bool,
+        /// What comes behind the rest.
+        more: &'a [String],
+    },
+}
+
+/// Writes an object with these edits, in the order of the text and then of the edits. What
+/// no edit changes stays the text that it was.
+///
+/// # Errors
+/// When the text is no object, or the writer's.
+pub(super) fn edited(text: &str, edits: &[(&str, Edit<'_>)], out: &mut dyn Write) -> Result<()> {
+    let mut fields = Fields { out, any: false };
+    let mut seen = vec![false; edits.len()];
+    fields.raw("{")?;
+    each_field(text, |key, value| {
+        let at = edits.iter().position(|(name, _)| *name == key);
+        at.and_then(|at| seen.get_mut(at)).into_iter().for_each(|seen| *seen = true);
+        fields.key(key)?;
+        match at.and_then(|at| edits.get(at)) {
+            Some((_, edit)) => edit.apply(value, &mut fields),
+            None => fields.raw(value.get()),
+        }
+    })?;
+    for ((key, edit), _) in edits.iter().zip(seen).filter(|(_, seen)| !seen) {
+        edit.add(key, &mut fields)?;
+    }
+    fields.raw("}")
+}
+
+struct Fields<'a> {
+    out: &'a mut dyn Write,
+    /// Whether one was written already.
+    any: bool,
+}
+
+impl Fields<'_> {
+    fn raw(&mut self, text: &str) -> Result<()> {
+        self.out.write_all(text.as_bytes()).map_err(serde::ser::Error::custom)
+    }
+
+    fn key(&mut self, key: &str) -> Result<()> {
+        if std::mem::replace(&mut self.any, true) {
+            self.raw(",")?;
+        }
+        serde_json::to_writer(&mut *self.out, key)?;
+        self.raw(":")
     }
 }
 
-impl Serialize for RawObject {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+impl Edit<'_> {
+    fn apply(&self, old: &RawValue, fields: &mut Fields<'_>) -> Result<()> {
+        match self {
+            Self::Set(new) | Self::Replace(new) => fields.raw(new),
+            Self::Inside(edits) if is_object(old) => edited(old.get(), edits, fields.out),
+            Self::List { gone, more } => list(old.get(), gone, more, fields),
+            Self::Inside(_) => fields.raw(old.get()),
+        }
+    }
+
+    /// For a field that is not there.
+    fn add(&self, key: &str, fields: &mut Fields<'_>) -> Result<()> {
+        match self {
+            Self::Set(new) => {
+                fields.key(key)?;
+                fields.raw(new)
+            }
+            Self::List { more, .. } if !more.is_empty() => {
+                fields.key(key)?;
+                list("[]", &|_| false, more, fields)
+            }
+            Self::Replace(_) | Self::Inside(_) | Self::List { .. } => Ok(()),
+        }
     }
 }
 
-impl<'de> Deserialize<'de> for RawObject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-
-        impl<'de> Visitor<'de> for Fields {
-            type Value = RawObject;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<RawObject, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(entry) = entries.next_entry()? {
-                    fields.push(entry);
-                }
-                Ok(RawObject(fields))
-            }
-        }
-
-        deserializer.deserialize_map(Fields)
+fn list(old: &str, gone: &dyn Fn(&RawValue) -> bool, more: &[String], fields: &mut Fields<'_>) -> Result<()> {
+    let is_list = old.starts_with('[');
+    let mut any_gone = false;
+    if is_list {
+        each_item(old, |item| {
+            any_gone |= gone(item);
+            Ok(())
+        })?;
     }
+    if more.is_empty() && !any_gone {
+        return fields.raw(old);
+    }
+    let mut separator = "[";
+    let mut push = |text: &str| {
+        fields.raw(std::mem::replace(&mut separator, ","))?;
+        fields.raw(text)
+    };
+    if is_list {
+        each_item(old, |item| if gone(item) { Ok(()) } else { push(item.get()) })?;
+    }
+    for item in more {
+        push(&serde_json::to_string(item)?)?;
+    }
+    fields.raw(if separator == "[" { "[]" } else { "]" })
 }

@@ -68,7 +68,7 @@ impl Backup {
         let outer = outer::scan(&input, control)?;
         let manifest_member = find_manifest(&outer.members)?;
         let text = read_manifest(&input, &outer.members, manifest_member)?;
-        let manifest = Manifest::parse(&text).map_err(|e| place(e, &outer.members, manifest_member))?;
+        let manifest = Manifest::parse(text).map_err(|e| place(e, &outer.members, manifest_member))?;
         let mut backup = Self { input, members: outer.members, manifest, manifest_member, parts: Vec::new(), warnings: outer.warnings };
         for (at, member) in backup.members.iter().enumerate().filter(|&(at, m)| at != manifest_member && m.header.kind == EntryKind::File) {
             let part = Part::recognise(&backup, at, member)?;
@@ -258,7 +258,7 @@ fn read_manifest(input: &Arc<Input>, members: &[Member], at: usize) -> Result<Ve
             at,
         ));
     }
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(usize::try_from(member.size).unwrap_or(0));
     input.window(member.data_at(), member.size).read_to_end(&mut text).map_err(Error::from_read)?;
     Ok(text)
 }

@@ -67,7 +67,7 @@ pub(super) fn unpadded(limit: u64) -> u64 {
 
 /// Bytes of the whole copy before its last record is filled up.
 pub(super) fn exact(backup: &Backup, parts: &[u64], changes: &Changes) -> Result<u64> {
-    let text = backup.manifest.changed(changes)?.to_bytes()?.len() as u64;
+    let text = backup.manifest.changed_len(changes)?;
     let manifest = backup.members.get(backup.manifest_member).map_or(0, |m| member_with(m, text));
     let others: u64 = (0..backup.members.len())
         .filter(|&at| at != backup.manifest_member && backup.part_of(at).is_none())

@@ -14,7 +14,7 @@ pub use output::{Output, Target as OutputPath};
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
 use crate::format::block::{BLOCK, padding};
-use crate::format::manifest::Manifest;
+use crate::format::manifest::Changes;
 use crate::format::outer::RECORD;
 use crate::open::Backup;
 use crate::pipe::Control;
@@ -26,8 +26,8 @@ use crate::survey::PartSurvey;
 pub struct Written {
     /// Bytes of the file.
     pub size: u64,
-    /// Its metadata.
-    pub manifest: Manifest,
+    /// How its metadata differ from the original's.
+    pub changes: Changes,
 }
 
 /// Writes the copy that `plan` describes into `output`, members in their old order.
@@ -49,13 +49,13 @@ pub fn rewrite(
 ) -> Result<Written> {
     let mut changes = plan.changes.clone();
     changes.slug = new_slug(backup.manifest.slug())?;
-    let manifest = backup.manifest.changed(&changes)?;
     let target = settle(&plan.target, keys)?;
     control.begin("write", work(backup, plan));
     for (at, member) in backup.members.iter().enumerate() {
         let index = backup.part_of(at);
         if at == backup.manifest_member {
-            write_small(output, &member.header_with_size(manifest.to_bytes()?.len() as u64)?, &manifest.to_bytes()?)?;
+            let text = backup.manifest.changed(&changes)?;
+            write_small(output, &member.header_with_size(text.len() as u64)?, &text)?;
             continue;
         }
         let Some(index) = index else {
@@ -82,7 +82,7 @@ pub fn rewrite(
         return Err(Error::new(Kind::CannotFit, format!("the result has {size} bytes, {} more than the limit", size - plan.limit))
             .advice("Name more to leave out with --drop, or raise --limit."));
     }
-    Ok(Written { size, manifest })
+    Ok(Written { size, changes })
 }
 
 /// Bytes of the input that the plan moves, for the progress.

@@ -63,6 +63,18 @@ fn n29_metadata_that_are_too_large_or_too_deep_are_refused() {
     // Few bytes each, but far more memory.
     let many = saying(with(r#""repositories":[]"#, &format!(r#""repositories":[{}0]"#, "0,".repeat(4 << 20))));
     Hostile::new(many).fails("info", 10, &["200000 values"]);
+    let named = saying(with(r#""name":"hostile""#, &format!(r#""name":"{}""#, "x".repeat(1 << 20))));
+    Hostile::new(named.clone()).never_opens(10, &["1 MiB of names", &place(&named)]);
+    // What is neither takes no more memory than any other backup.
+    let long = format!(r#""odd":"{}","repositories":[]"#, "x".repeat((16 << 20) - 1000));
+    let keys: Vec<String> = (0..190_000).map(|at| format!(r#""\u0061{at:06}{}":0"#, "x".repeat(60))).collect();
+    let keys = format!(r#""extra":{{{}}},"repositories":[]"#, keys.join(","));
+    for field in [long, keys] {
+        let hostile = Hostile::new(saying(with(r#""repositories":[]"#, &field)));
+        for line in ["info", "plan --drop media:gone", "verify", "shrink --drop media:gone --yes"] {
+            hostile.within_memory(64 << 20, line).code(0);
+        }
+    }
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Sketch {
         }
         let manifest = self.manifest(&members);
         let at = members.last().map_or(0, Member::end);
-        members.push(member("./backup.json", at, manifest.to_bytes().unwrap().len() as u64));
+        members.push(member("./backup.json", at, manifest.text().len() as u64));
         let end = members.last().unwrap().end() + 2 * BLOCK as u64;
         let input = Input::stand_in(end.next_multiple_of(RECORD) + self.garbage * RECORD).unwrap();
         let manifest_member = members.len() - 1;
@@ -134,7 +134,7 @@ impl Sketch {
             member("./backup.json", at, text(pad).len() as u64).end() + 2 * BLOCK as u64
         };
         let pad = (0..2 * RECORD as usize).step_by(BLOCK).find(|&pad| ends(pad) % RECORD == RECORD / 2).unwrap();
-        Manifest::parse(text(pad).as_bytes()).unwrap()
+        Manifest::parse(text(pad)).unwrap()
     }
 }
 

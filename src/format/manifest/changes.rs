@@ -1,0 +1,159 @@
+//! What a copy's `backup.json` says differently.
+
+use std::io::{self, Write};
+
+use super::{Addon, Manifest};
+use crate::error::{Error, Result};
+use crate::format::raw_json::{Edit, edited, value};
+use serde_json::value::RawValue;
+
+/// What a copy says differently from its original.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The copy's own slug: eight hex digits.
+    pub slug: String,
+    /// Folder ids and add-on slugs that are left out, `homeassistant` among them.
+    pub without: Vec<String>,
+    /// Folder ids that are to be listed besides.
+    pub also: Vec<String>,
+    /// Marks the copy as partial: a full restore would uninstall what is not listed.
+    pub partial: bool,
+    /// The recorder database was left out: a restore must then keep the live one.
+    pub without_database: bool,
+    /// Whether the copy is encrypted.
+    pub protected: bool,
+    /// Whether its parts are gzip archives, where the original is wrong about that.
+    pub compressed: Option<bool>,
+}
+
+impl Manifest {
+    /// The copy's text. Everything that [`Changes`] does not name stays the text that it was,
+    /// in its order.
+    ///
+    /// # Errors
+    /// `Internal`, which does not happen for a text that was parsed.
+    pub fn changed(&self, changes: &Changes) -> Result<Vec<u8>> {
+        let mut text = Vec::with_capacity(usize::try_from(self.changed_len(changes)?).unwrap_or(0));
+        self.write_changed(changes, &mut text)?;
+        Ok(text)
+    }
+
+    /// How many bytes that text has.
+    ///
+    /// # Errors
+    /// As [`Manifest::changed`].
+    pub fn changed_len(&self, changes: &Changes) -> Result<u64> {
+        let mut counter = Counter(0);
+        self.write_changed(changes, &mut counter)?;
+        Ok(counter.0)
+    }
+
+    /// Whether the copy's text is this one.
+    ///
+    /// # Errors
+    /// As [`Manifest::changed`].
+    pub fn changes_to(&self, changes: &Changes, copy: &Self) -> Result<bool> {
+        let mut rest = Expected { rest: copy.text.as_bytes(), equal: true };
+        self.write_changed(changes, &mut rest)?;
+        Ok(rest.equal && rest.rest.is_empty())
+    }
+
+    fn write_changed(&self, changes: &Changes, out: &mut dyn Write) -> Result<()> {
+        let is_gone = |id: &str| changes.without.iter().any(|w| w == id);
+        let folder_gone = |item: &RawValue| value::<String>(item).is_some_and(|id| is_gone(&id));
+        let addon_gone =
+            |item: &RawValue| value::<Addon>(item).and_then(|addon| value::<String>(addon.slug?)).is_some_and(|id| is_gone(&id));
+        let database = [("exclude_database", Edit::Set("true".into()))];
+        let retention = [("with_automatic_settings", Edit::Set("false".into()))];
+        let mut edits = vec![
+            ("slug", Edit::Set(quoted(&changes.slug))),
+            ("name", Edit::Set(quoted(&copy_name(self.name(), &changes.slug)))),
+            ("protected", Edit::Set(changes.protected.to_string())),
+            ("folders", Edit::List { gone: &folder_gone, more: &changes.also }),
+            ("addons", Edit::List { gone: &addon_gone, more: &[] }),
+        ];
+        if let Some(compressed) = changes.compressed {
+            edits.push(("compressed", Edit::Set(compressed.to_string())));
+        }
+        if !changes.protected {
+            edits.push(("crypto", Edit::Replace("null".into())));
+        }
+        if changes.partial {
+            edits.push(("type", Edit::Set(quoted("partial"))));
+        }
+        if is_gone("homeassistant") {
+            edits.push(("homeassistant", Edit::Set("null".into())));
+        } else if changes.without_database {
+            edits.push(("homeassistant", Edit::Inside(&database)));
+        }
+        if self.is_automatic() {
+            edits.push(("extra", Edit::Inside(&retention)));
+        }
+        edited(&self.text, &edits, out).map_err(|e| Error::new(crate::Kind::Internal, "cannot write backup.json").caused_by(e))
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Counts what is written.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Compares what is written with what was expected.
+struct Expected<'a> {
+    rest: &'a [u8],
+    equal: bool,
+}
+
+impl Write for Expected<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.rest.strip_prefix(bytes) {
+            Some(rest) => self.rest = rest,
+            None => self.equal = false,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The copy's name: `NAME (slim SLUG)`.
+///
+/// Core makes the file name of an upload out of name and date. With the original's
+/// name, uploading the copy would overwrite the original; with the slug in it, two
+/// copies can stand side by side as well. Since 2026.11 Core also refuses names
+/// that are no part of a file name.
+pub(super) fn copy_name(name: &str, slug: &str) -> String {
+    let safe = name.replace(['/', '\\'], "-");
+    let base = match without_mark(&safe) {
+        "" | "." | ".." => "Backup",
+        base => base,
+    };
+    format!("{base}{MARK_BEGIN}{slug}{MARK_END}")
+}
+
+const MARK_BEGIN: &str = " (slim ";
+const MARK_END: &str = ")";
+
+/// A copy of a copy gets one mark, not two.
+fn without_mark(name: &str) -> &str {
+    let slug = |rest: &str| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit());
+    match name.strip_suffix(MARK_END).and_then(|n| n.rsplit_once(MARK_BEGIN)) {
+        Some((base, rest)) if slug(rest) => base,
+        _ => name,
+    }
+}

@@ -1,0 +1,114 @@
+//! Whether a text is JSON, and whether all readers see the same fields in it.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use crate::error::{Error, Result, escape};
+use crate::format::raw_json::Key;
+
+/// Makes sure that a text is one JSON value, nested no deeper than 128 levels, in which no
+/// object has a key twice.
+///
+/// serde_json would keep the last one of two and Python too, but others keep the first.
+/// Memory: at most some 20 bytes for each key.
+///
+/// # Errors
+/// `Damaged` when it is no JSON, `Refused` for the rest.
+pub(super) fn check(text: &str) -> Result<()> {
+    let Err(error) = serde_json::from_str::<Unique<HashSet<u64>>>(text) else { return Ok(()) };
+    let message = error.to_string();
+    if message.contains("recursion limit") {
+        return Err(Error::refused("backup.json is nested more than 128 levels deep"));
+    }
+    if !message.starts_with(TWICE) {
+        return Err(Error::damaged(format!("backup.json is not valid: {}", escape(message.as_bytes()))));
+    }
+    // Two keys can have one hash; so rarely that looking at them again costs nothing.
+    match serde_json::from_str::<Unique<HashSet<String>>>(text).map_err(|e| e.to_string()) {
+        Err(message) if message.starts_with(TWICE) => {
+            let key = message.strip_prefix(TWICE).unwrap_or_default();
+            let key = key.rsplit_once(" at line").map_or(key, |(key, _)| key);
+            let what = format!("backup.json has the key '{}' twice: readers disagree about which one counts", escape(key.as_bytes()));
+            Err(Error::refused(what))
+        }
+        Err(message) => Err(Error::damaged(format!("backup.json is not valid: {}", escape(message.as_bytes())))),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Tells the error for a second key from the parser's own.
+const TWICE: &str = "duplicate key: ";
+
+/// The keys of one object.
+trait Seen: Default {
+    /// Adds one; false when it is there already.
+    fn add(&mut self, key: &str) -> bool;
+}
+
+impl Seen for HashSet<u64> {
+    fn add(&mut self, key: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        self.insert(hasher.finish())
+    }
+}
+
+impl Seen for HashSet<String> {
+    fn add(&mut self, key: &str) -> bool {
+        self.insert(key.to_owned())
+    }
+}
+
+struct Unique<S>(PhantomData<S>);
+
+impl<'de, S: Seen> Deserialize<'de> for Unique<S> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(PhantomData))
+    }
+}
+
+struct Any<S>(PhantomData<S>);
+
+impl<'de, S: Seen> Visitor<'de> for Any<S> {
+    type Value = Unique<S>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Unique(PhantomData))
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Unique(PhantomData))
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Unique(PhantomData))
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Unique(PhantomData))
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(Unique(PhantomData))
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Unique(PhantomData))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<Unique<S>>()?.is_some() {}
+        Ok(Unique(PhantomData))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut keys = S::default();
+        while let Some(Key(key)) = entries.next_key()? {
+            entries.next_value::<Unique<S>>()?;
+            if !keys.add(&key) {
+                return Err(A::Error::custom(format!("{TWICE}{key}")));
+            }
+        }
+        Ok(Unique(PhantomData))
+    }
+}
