@@ -122,10 +122,26 @@ impl Hostile {
     /// Runs one command line with so many bytes of memory of its own, stacks included.
     #[track_caller]
     pub fn within_memory(&self, bytes: usize, line: &str) -> Run {
+        // The limit of the data segment counts all private writable memory (getrlimit(2)).
+        self.under("ulimit -d \"$1\" && shift && exec \"$@\"", &(bytes / 1024).to_string(), line)
+    }
+
+    /// Runs one command line; gives also how many bytes it read, by whatever system call.
+    #[track_caller]
+    pub fn reading(&self, line: &str) -> (Run, u64) {
+        // A process counts with its own what its children read that it waited for (proc_pid_io(5)).
+        let mut run = self.under("shift; \"$@\"; code=$?; cat /proc/$$/io >&2; exit $code", "", line);
+        let at = run.err.rfind("rchar: ").expect("the kernel counts");
+        let read = run.err[at..].lines().next().unwrap()["rchar: ".len()..].parse().unwrap();
+        run.err.truncate(at);
+        (run, read)
+    }
+
+    /// Runs one command line out of a shell script that has one argument of its own.
+    fn under(&self, script: &str, argument: &str, line: &str) -> Run {
         let program = Path::new(env!("CARGO_BIN_EXE_haslim"));
         let mut command = std::process::Command::new("sh");
-        // The limit of the data segment counts all private writable memory (getrlimit(2)).
-        command.args(["-c", "ulimit -d \"$1\" && shift && exec \"$@\"", "sh", &(bytes / 1024).to_string()]);
+        command.args(["-c", script, "sh", argument]);
         command.arg(program).args(self.args(line)).args(["--threads", "2"]).env_remove("HASLIM_PASSWORD");
         if let Some(password) = &self.password {
             command.env("HASLIM_PASSWORD", password);

@@ -40,6 +40,18 @@ fn n54_a_wrong_password_is_told_before_anything_large_is_read() {
             hostile.fails(line, 12, &["the password is wrong", "Encryption key"]);
         }
     }
+    let large = gzip(&around(&[file("noise", &noise(8 << 20))]));
+    for bytes in [seal::backup(&seal::v3(&large)), seal::backup_v2(&seal::v2(&large))] {
+        let all = bytes.len() as u64;
+        let hostile = Hostile::sealed(bytes);
+        assert!(hostile.reading("verify").1 > all, "what is read is not counted");
+        let hostile = hostile.given("wrong");
+        for line in ["shrink --drop media:gone --yes", "verify", "ls"] {
+            let (run, read) = hostile.reading(line);
+            assert!(read < all / 8, "{line}: {read} of {all} bytes were read");
+            run.code(12);
+        }
+    }
 }
 
 #[test]
