@@ -7,7 +7,7 @@ use std::io::Write;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use haslim::gzip::{Checkpoint, Cuts, Gunzip, GzipWriter, Trailer, splice};
-use support::Counter;
+use haslim::pipe::Counter;
 
 fn inflate(gzip: &[u8], checkpoints: bool) -> (u64, Vec<Checkpoint>) {
     let mut gunzip = Gunzip::new(gzip, Trailer::Strict);

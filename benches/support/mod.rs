@@ -1,8 +1,8 @@
-//! What every bench needs: made plaintext, a sink that counts, the settings.
+//! What every bench needs: made plaintext, keys, the settings.
 #![allow(dead_code, reason = "each bench uses its own share")]
 #![allow(clippy::unwrap_used)]
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use criterion::Criterion;
@@ -45,19 +45,4 @@ pub fn compressed(tar: &[u8]) -> Vec<u8> {
     let mut gzip = GzipWriter::new(Vec::new(), 9, threads()).unwrap();
     gzip.write_all(tar).unwrap();
     gzip.finish().unwrap()
-}
-
-/// Counts what is written, and forgets it.
-#[derive(Default)]
-pub struct Counter(pub u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

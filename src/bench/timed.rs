@@ -1,7 +1,7 @@
 //! Clocks on the way of the bytes.
 
 use std::cell::Cell;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -53,25 +53,11 @@ impl<R: Read> Read for Timed<R> {
     }
 }
 
-/// Counts what is written, and forgets it.
-#[derive(Debug, Default)]
-pub(super) struct Counter(pub u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::pipe::Counter;
 
     #[test]
     fn bytes_pass_unchanged_and_are_counted() {

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use super::reading::{Source, open};
 use super::report::Measure;
-use super::timed::{Counter, Meter};
+use super::timed::Meter;
 use crate::crypt::{Encrypter, KeyRing, Password};
 use crate::error::{Error, Result};
 use crate::format::block::BLOCK;
 use crate::format::secure::SecureHeader;
 use crate::gzip::{self, Cuts, GzipWriter};
 use crate::open::{Backup, Part};
-use crate::pipe::{Control, read_ahead};
+use crate::pipe::{Control, Counter, read_ahead};
 use crate::rewrite::Output;
 use crate::survey::{PartSurvey, Pieces, locate};
 

@@ -2,12 +2,14 @@
 //! other threads, progress and the wish to stop.
 
 pub mod control;
+mod counter;
 pub mod input;
 pub mod parallel;
 pub mod read_ahead;
 pub mod write_behind;
 
 pub use control::{Control, Progress, Silent};
+pub use counter::Counter;
 pub use input::{Input, Window};
 pub use read_ahead::ReadAhead;
 pub use write_behind::{WriteBehind, write_behind};

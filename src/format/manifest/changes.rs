@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 
+use serde_json::value::RawValue;
+
 use super::{Addon, Manifest};
 use crate::error::{Error, Result};
 use crate::format::raw_json::{Edit, edited, value};
-use serde_json::value::RawValue;
+use crate::pipe::Counter;
 
 /// What a copy says differently from its original.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +45,7 @@ impl Manifest {
     /// # Errors
     /// As [`Manifest::changed`].
     pub fn changed_len(&self, changes: &Changes) -> Result<u64> {
-        let mut counter = Counter(0);
+        let mut counter = Counter::default();
         self.write_changed(changes, &mut counter)?;
         Ok(counter.0)
     }
@@ -95,20 +97,6 @@ impl Manifest {
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// Counts what is written.
-struct Counter(u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Compares what is written with what was expected.
