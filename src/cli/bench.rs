@@ -14,6 +14,7 @@ use haslim::rewrite::{Output, OutputPath};
 use haslim::{Error, Kind, Result, size};
 
 use super::args::{Bench, Wrapping};
+use super::key::Need;
 use super::{DONE, Session, key, tables, usage};
 
 /// Bytes of the backup that is made when none is given: enough for steady rates.
@@ -29,7 +30,8 @@ pub fn run(session: &Session, choice: &Bench) -> Result<u8> {
 
 /// Writes a backup of about `size` bytes.
 fn made(session: &Session, choice: &Bench, size: u64, path: &Path) -> Result<u8> {
-    let keys = key::given(&session.common, matches!(choice.securetar, Some(Wrapping::Two | Wrapping::Three)))?.map(KeyRing::new);
+    let keys =
+        key::given(&session.common, Need::must_if(matches!(choice.securetar, Some(Wrapping::Two | Wrapping::Three))))?.map(KeyRing::new);
     let version = match choice.securetar {
         Some(Wrapping::Two) => Some(Version::V2),
         Some(Wrapping::Three) => Some(Version::V3),

@@ -12,7 +12,7 @@ use super::prepare::Prepared;
 /// A part by its index, and what is wrong with it.
 pub type Check = (usize, Result<()>);
 
-/// Runs `work`, which has `busy` parts to look into, and checks `parts` on threads that it
+/// Runs `work`, which has `busy` parts to look into, and checks `parts` on a thread that it
 /// leaves idle, the smallest first. Gives what was found out when the work was done.
 pub fn meanwhile<T>(
     backup: &Backup,
@@ -22,30 +22,31 @@ pub fn meanwhile<T>(
     control: &Control,
     work: impl FnOnce() -> T,
 ) -> (T, Vec<Check>) {
-    if busy == 0 || busy >= control.threads() {
+    if parts.is_empty() || busy == 0 || busy >= control.threads() {
         return (work(), Vec::new());
     }
     let mut order = parts.to_vec();
     order.sort_by_key(|&at| backup.stored(&backup.parts[at]));
     let beside = control.beside();
+    let check = |at| Some((at, verify::integrity(backup, &[at], keys, &beside).pop()?));
+    let checks = || order.into_iter().take_while(|_| beside.check().is_ok()).filter_map(check).collect::<Vec<Check>>();
     std::thread::scope(|scope| {
-        let checks = scope.spawn(|| {
-            let check = |at| Some((at, verify::integrity(backup, &[at], keys, &beside).pop()?));
-            order.into_iter().take_while(|_| beside.check().is_ok()).filter_map(check).collect::<Vec<Check>>()
-        });
+        // Where the system gives no further thread, all of it is done later.
+        let checks = std::thread::Builder::new().name("check".into()).spawn_scoped(scope, checks);
         let outcome = work();
         beside.abandon();
+        let found = checks.ok().and_then(|checks| checks.join().ok()).unwrap_or_default();
         // What else went wrong will go wrong again, where it can be told.
         let finished = |(_, check): &Check| check.as_ref().err().is_none_or(about_contents);
-        (outcome, checks.join().unwrap_or_default().into_iter().filter(finished).collect())
+        (outcome, found.into_iter().filter(finished).collect())
     })
 }
 
 /// Reads the parts that will be copied and were not looked into, as far as the key
 /// reaches: damage in them would go into the copy unseen.
 pub fn check(prepared: &Prepared, control: &Control) -> Vec<Check> {
-    let Prepared { backup, keys, surveys, damaged, checked, .. } = prepared;
-    let read = |at: &usize| damaged.contains(at) || checked.iter().any(|(c, _)| c == at) || surveys.iter().any(|s| s.part == *at);
+    let Prepared { backup, keys, surveys, checked, .. } = prepared;
+    let read = |at: &usize| checked.iter().any(|(c, _)| c == at) || surveys.iter().any(|s| s.part == *at);
     let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
     let parts: Vec<usize> = (0..backup.parts.len()).filter(|at| is_copied(prepared, *at) && !read(at) && readable(at)).collect();
     let checks = verify::integrity(backup, &parts, keys.as_ref(), control);
@@ -60,25 +61,34 @@ fn about_contents(error: &Error) -> bool {
     matches!(error.kind(), Kind::Damaged | Kind::Refused)
 }
 
-/// Tells of damage. It is no reason to stop, as the copy is no worse than its original.
+/// Tells of damage in parts that the copy would keep. The user who is `asked` afterwards can
+/// go on; and whoever named the part with --keep wants it as it is. For all others it is an error.
 ///
 /// # Errors
-/// Whatever is not about the contents of a part.
-pub fn tell(session: &Session, prepared: &Prepared, checks: Vec<Check>) -> Result<()> {
-    let earlier = prepared.checked.iter().filter(|(at, _)| is_copied(prepared, *at));
-    for (at, error) in earlier.filter_map(|(at, check)| Some((*at, check.as_ref().err()?))) {
-        warn(session, &prepared.backup, at, error);
-    }
-    for (at, error) in checks.into_iter().filter_map(|(at, check)| Some((at, check.err()?))) {
-        if !about_contents(&error) {
-            return Err(error);
+/// The damage, and whatever is not about the contents of a part.
+pub fn tell(session: &Session, prepared: &Prepared, checks: &mut Vec<Check>, asked: bool) -> Result<()> {
+    let id = |at: usize| &prepared.backup.parts[at].id;
+    let stops = |(at, check): &Check| match check {
+        Err(error) if about_contents(error) => {
+            error.kind() == Kind::Damaged && !asked && is_copied(prepared, *at) && !prepared.request.keeps_component(id(*at))
         }
-        warn(session, &prepared.backup, at, &error);
+        other => other.is_err(),
+    };
+    let first = checks.iter().position(stops).map(|at| checks.swap_remove(at));
+    let kept = checks.iter().filter(|(at, _)| is_copied(prepared, *at));
+    for (at, error) in kept.filter_map(|(at, check)| Some((*at, check.as_ref().err()?))) {
+        let what = if error.kind() == Kind::Damaged { "is damaged" } else { "could not be checked" };
+        session.screen.warn(&format!("{} {what}; a copy keeps it as it is. {error}", id(at)));
     }
-    Ok(())
+    let Some((at, Err(error))) = first else { return Ok(()) };
+    let id = id(at);
+    let advice = format!("Leave the part out with --drop {id}, or keep it as it is with --keep {id}; a restore of it may fail.");
+    Err(if error.kind() == Kind::Damaged { error.advice(advice) } else { error })
 }
 
-fn warn(session: &Session, backup: &Backup, at: usize, error: &Error) {
-    let what = if error.kind() == Kind::Damaged { "is damaged" } else { "could not be checked" };
-    session.screen.warn(&format!("{} {what}; the copy keeps it as it is. {error}", backup.parts[at].id));
+/// Parts that the copy keeps and nobody could look at, for want of the key.
+pub fn unseen(prepared: &Prepared) -> Vec<&str> {
+    let parts = prepared.backup.parts.iter().enumerate();
+    let locked = parts.filter(|(at, part)| is_copied(prepared, *at) && part.layer.is_some() && !part.is_readable(prepared.keys.is_some()));
+    locked.map(|(_, part)| part.id.as_str()).collect()
 }

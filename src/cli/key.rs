@@ -13,14 +13,31 @@ use super::args::Common;
 /// The variable that may hold the key.
 const VARIABLE: &str = "HASLIM_PASSWORD";
 
+/// What a key is good for: whether somebody at a terminal is asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    No,
+    /// Without it less can be seen or done.
+    Helps,
+    /// Nothing can be done without it.
+    Must,
+}
+
+impl Need {
+    /// Must, if so; otherwise nothing.
+    pub fn must_if(so: bool) -> Self {
+        if so { Self::Must } else { Self::No }
+    }
+}
+
 /// Reads the key from where the user said, and makes sure that it opens the
-/// backup. `needed` allows a prompt on a terminal when nothing was said.
+/// backup. Asks for it on a terminal when nothing was said and there is a need.
 ///
 /// # Errors
-/// `Password` when it is missing though needed, empty, or wrong; `Usage` when its
-/// file cannot be read.
-pub fn keys(common: &Common, backup: &Backup, needed: bool) -> Result<Option<KeyRing>> {
-    let Some(password) = given(common, needed)? else { return Ok(None) };
+/// `Password` when it is empty though needed, or wrong, or its file cannot be read.
+pub fn keys(common: &Common, backup: &Backup, need: Need) -> Result<Option<KeyRing>> {
+    let Some(password) = given(common, need)? else { return Ok(None) };
     let keys = KeyRing::new(password.clone());
     let Err(error) = open::unlock(backup, &keys) else { return Ok(Some(keys)) };
     // The same letters can be composed in two ways; another keyboard may have typed the other one.
@@ -35,7 +52,7 @@ pub fn keys(common: &Common, backup: &Backup, needed: bool) -> Result<Option<Key
 /// # Errors
 /// As [`keys`], and `Password` when it is encrypted and there is no key.
 pub fn required(common: &Common, backup: &Backup) -> Result<Option<KeyRing>> {
-    let keys = keys(common, backup, backup.is_protected())?;
+    let keys = keys(common, backup, Need::must_if(backup.is_protected()))?;
     if keys.is_none() && backup.is_protected() {
         return Err(Error::new(Kind::Password, "the backup is encrypted, and no password was given")
             .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
@@ -47,8 +64,8 @@ pub fn required(common: &Common, backup: &Backup) -> Result<Option<KeyRing>> {
 ///
 /// # Errors
 /// As [`keys`].
-pub fn given(common: &Common, needed: bool) -> Result<Option<Password>> {
-    let password = read(common, needed)?;
+pub fn given(common: &Common, need: Need) -> Result<Option<Password>> {
+    let password = read(common, need)?;
     if password.as_ref().is_some_and(Password::is_empty) {
         return Err(Error::new(Kind::Password, "the password is empty")
             .advice("Give the encryption key with --password-file, --emergency-kit or HASLIM_PASSWORD."));
@@ -56,7 +73,7 @@ pub fn given(common: &Common, needed: bool) -> Result<Option<Password>> {
     Ok(password)
 }
 
-fn read(common: &Common, needed: bool) -> Result<Option<Password>> {
+fn read(common: &Common, need: Need) -> Result<Option<Password>> {
     if let Some(path) = &common.password_file {
         return Ok(Some(from_file(path)?));
     }
@@ -67,16 +84,21 @@ fn read(common: &Common, needed: bool) -> Result<Option<Password>> {
         let text = value.into_string().map_err(|_| Error::new(Kind::Password, format!("{VARIABLE} is not valid UTF-8")))?;
         return Ok(Some(Password::new(text)));
     }
-    if needed && io::stdin().is_terminal() && io::stderr().is_terminal() && !common.json {
-        return prompt().map(Some);
+    if need == Need::No || common.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(None);
     }
-    Ok(None)
+    let password = prompt(need)?;
+    Ok(Some(password).filter(|password| need == Need::Must || !password.is_empty()))
 }
 
-fn prompt() -> Result<Password> {
+fn prompt(need: Need) -> Result<Password> {
     let _waiting = super::signals::waiting();
-    let text = rpassword::prompt_password("Encryption key of the backup: ");
-    text.map(Password::new).map_err(|e| Error::new(Kind::Password, format!("no password could be read: {e}")))
+    let or_not = if need == Need::Must { "" } else { " (or just Enter, to go on without looking inside)" };
+    let text = rpassword::prompt_password(format!("Encryption key of the backup{or_not}: "));
+    text.map(Password::new).map_err(|e| match e.kind() {
+        io::ErrorKind::Interrupted => Error::new(Kind::Interrupted(signal_hook::consts::SIGINT), "stopped on request"),
+        _ => Error::new(Kind::Password, format!("no password could be read: {e}")),
+    })
 }
 
 fn text(path: &Path) -> Result<Zeroizing<String>> {

@@ -10,6 +10,7 @@ use haslim::report::{json, words};
 use haslim::survey::{self, PartSurvey};
 use haslim::{Result, size};
 
+use super::key::Need;
 use super::{DONE, Session, key, usage};
 
 /// Prints the tree.
@@ -23,7 +24,7 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
     }
     let readable: Vec<usize> = wanted.into_iter().filter(|&at| backup.parts[at].layer.is_some()).collect();
     let needed = readable.iter().any(|&at| backup.parts[at].version().is_some());
-    let keys = key::keys(&session.common, &backup, needed)?;
+    let keys = key::keys(&session.common, &backup, Need::must_if(needed))?;
     let surveys = survey::survey(&backup, &readable, keys.as_ref(), &session.control)?;
     backup.input.check_unchanged()?;
     if session.common.json {

@@ -8,10 +8,11 @@ use haslim::open::Backup;
 use haslim::plan::{self, Outcome, Plan, Request, Selector};
 use haslim::rules::Class;
 use haslim::survey::{self, PartSurvey};
-use haslim::{Kind, Result, plan::Wrapping};
+use haslim::{Kind, Result, plan::Wrapping, verify};
 
 use super::args::{self, Choice, Consent};
 use super::kept::{self, Check};
+use super::key::Need;
 use super::{Session, key, rules};
 
 /// A backup with everything that is needed to decide about it and to write it.
@@ -19,9 +20,8 @@ pub struct Prepared {
     pub backup: Backup,
     pub keys: Option<KeyRing>,
     pub surveys: Vec<PartSurvey>,
-    /// Parts that could not be surveyed, which the user was told.
-    pub damaged: Vec<usize>,
-    /// What is known already about parts that nobody looked into.
+    /// What is known already about parts without a survey: those that could not be
+    /// surveyed, and others that were only checked.
     pub checked: Vec<Check>,
     pub request: Request,
     pub plan: Plan,
@@ -49,7 +49,12 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
         Wrapping::Version(_) => true,
         Wrapping::Plain => backup.is_protected(),
     };
-    let keys = key::keys(&session.common, &backup, looks_inside || rewraps || chooses && backup.is_protected())?;
+    let need = match () {
+        () if looks_inside || rewraps => Need::Must,
+        () if chooses && backup.is_protected() => Need::Helps,
+        () => Need::No,
+    };
+    let keys = key::keys(&session.common, &backup, need)?;
     request.has_key = keys.is_some();
     let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
     let kept = |at: &usize| request.keeps_component(&backup.parts[*at].id);
@@ -62,37 +67,40 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     let parts = if depth == Depth::All { all() } else { needed.clone() };
     let stays = |at: &usize| depth == Depth::Checked && readable(at) && !parts.contains(at) && !gone(at);
     let rest: Vec<usize> = (0..backup.parts.len()).filter(stays).collect();
-    let (outcome, checked) = kept::meanwhile(&backup, &rest, keys.as_ref(), parts.len(), &session.control, || {
-        look_inside(session, &backup, &parts, &needed, keys.as_ref())
-    });
-    let (mut surveys, mut damaged) = outcome?;
+    let look = |parts: &[usize], needed: &[usize]| look_inside(session, &backup, parts, needed, keys.as_ref());
+    let (outcome, sound) = kept::meanwhile(&backup, &rest, keys.as_ref(), parts.len(), &session.control, || look(&parts, &needed));
+    let (mut surveys, mut checked) = outcome?;
     let mut plan = plan::make(&backup, &surveys, &request)?;
     // What was named may miss the limit by a hair; then there is something to choose after all.
     if plan.outcome == Outcome::CannotFit && !chooses {
-        (surveys, damaged) = look_inside(session, &backup, &all(), &all(), keys.as_ref())?;
+        (surveys, checked) = look(&all(), &all())?;
         plan = plan::make(&backup, &surveys, &request)?;
     }
     backup.input.check_unchanged()?;
-    Ok(Prepared { backup, keys, surveys, damaged, checked, request, plan })
+    checked.extend(sound.into_iter().filter(|(at, _)| surveys.iter().all(|s| s.part != *at)));
+    Ok(Prepared { backup, keys, surveys, checked, request, plan })
 }
 
-/// Surveys these parts. A part that is damaged and not `needed` is left out with a
-/// warning: it will be copied as it is.
+/// Surveys these parts. What is wrong with one that is not `needed` comes beside the surveys.
 fn look_inside(
     session: &Session,
     backup: &Backup,
     parts: &[usize],
     needed: &[usize],
     keys: Option<&KeyRing>,
-) -> Result<(Vec<PartSurvey>, Vec<usize>)> {
+) -> Result<(Vec<PartSurvey>, Vec<Check>)> {
     let (mut surveys, mut damaged) = (Vec::new(), Vec::new());
     for (&at, outcome) in parts.iter().zip(survey::survey_each(backup, parts, keys, &session.control)) {
         match outcome {
             Ok(survey) => surveys.push(survey),
             Err(error) if needed.contains(&at) || !matches!(error.kind(), Kind::Damaged | Kind::Refused) => return Err(error),
+            // What the tar inside is like matters less than whether its bytes are those that were stored.
             Err(error) => {
-                session.screen.warn(&format!("{} cannot be looked into; a copy keeps it as it is. {error}", backup.parts[at].id));
-                damaged.push(at);
+                let sound = verify::integrity(backup, &[at], keys, &session.control.beside()).pop();
+                if let Some(Ok(())) = sound {
+                    session.screen.warn(&format!("{} cannot be looked into; a copy keeps it as it is. {error}", backup.parts[at].id));
+                }
+                damaged.extend(sound.map(|sound| (at, sound)));
             }
         }
     }

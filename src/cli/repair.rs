@@ -9,6 +9,7 @@ use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result, size, survey};
 
 use super::guide::{self, Answer};
+use super::key::Need;
 use super::prepare::Prepared;
 use super::shrink::{self, Writing};
 use super::{DONE, Session, key};
@@ -20,7 +21,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
     OutputPath::check(&place, writing.force, &backup.input)?;
     shrink::may_write(session, writing.yes, "repair")?;
-    let keys = key::keys(&session.common, &backup, backup.is_protected())?;
+    let keys = key::keys(&session.common, &backup, if backup.is_protected() { Need::Helps } else { Need::No })?;
     if keys.is_none() && backup.is_protected() {
         session.screen.warn("Without the key only the outer file is looked at, not the parts in it.");
     }
@@ -40,7 +41,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         return shrink::stopped(session);
     }
     let request = Request { has_key: keys.is_some(), ..Request::new(plan.limit)? };
-    let mut prepared = Prepared { backup, keys, surveys, damaged: Vec::new(), checked: Vec::new(), request, plan };
+    let mut prepared = Prepared { backup, keys, surveys, checked: Vec::new(), request, plan };
     let (output, size) = shrink::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let seconds = begin.elapsed().as_secs_f64();

@@ -33,7 +33,8 @@ const ATTEMPTS: usize = 3;
 
 /// `haslim plan`: shows the plan and ends with the code that `shrink` would.
 pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) -> Result<u8> {
-    let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
+    let mut prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
+    let damage = tell_known(session, &mut prepared, false);
     let Prepared { backup, surveys, request, plan, .. } = &prepared;
     if let Some(place) = why {
         let said = explain::why(backup, surveys, request, plan, place)?;
@@ -44,17 +45,21 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) 
         }
         return Ok(DONE);
     }
+    // One document for programs: the plan, or why there is none that can be followed.
+    let refused = refusal(&prepared).map_or(damage, Err);
     if session.common.json {
-        session.screen.json(&json::plan(backup, surveys, plan));
+        match &refused {
+            Err(error) if error.kind() == Kind::Damaged => return refused.map(|()| DONE),
+            _ => session.screen.json(&json::plan(backup, surveys, plan)),
+        }
     } else {
         show::plan(session, &prepared, "would be");
         show::largest(session, &prepared);
         show::ways_out(session, &prepared, choice, None);
     }
-    match refusal(&prepared) {
-        None => Ok(DONE),
-        Some(error) if session.common.json => Ok(error.kind().code()),
-        Some(error) => Err(error),
+    match refused {
+        Err(error) if session.common.json => Ok(error.kind().code()),
+        other => other.map(|()| DONE),
     }
 }
 
@@ -81,10 +86,12 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         return Err(error);
     }
     let verified = !writing.no_verify;
-    // Whoever is asked has to know first; else it is found out while the copy is written.
+    // Whoever is asked has to know first; else the rest is found out while the copy is written.
     if verified && !writing.yes {
-        kept::tell(session, &prepared, kept::check(&prepared, &session.control))?;
+        let checks = kept::check(&prepared, &session.control);
+        prepared.checked.extend(checks);
     }
+    tell_known(session, &mut prepared, !writing.yes)?;
     let expected = prepared.plan.predicted_size;
     let question = format!("\nWrite {} to {}? [y]es, [N]o: ", size::decimal(expected), shown(&place));
     if !writing.yes && guide::ask(session, &question, false)? != Answer::Yes {
@@ -96,11 +103,20 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     let (output, size) = write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan);
-        session.screen.json(&json::shrink(planned, &output, size, verified, begin.elapsed().as_secs_f64()));
+        let unseen = kept::unseen(&prepared);
+        session.screen.json(&json::shrink(planned, &output, size, verified, &unseen, begin.elapsed().as_secs_f64()));
     } else {
         announce(session, &prepared, &output, size, verified);
     }
     Ok(DONE)
+}
+
+/// See [`kept::tell`], about what is known before anything is written.
+fn tell_known(session: &Session, prepared: &mut Prepared, asked: bool) -> Result<()> {
+    let mut known = std::mem::take(&mut prepared.checked);
+    let told = kept::tell(session, prepared, &mut known, asked);
+    prepared.checked = known;
+    told
 }
 
 /// Makes sure that somebody said yes, or can be asked.
@@ -182,19 +198,23 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
 /// Writes and verifies; what is kept as it is, is looked at for damage at the same time,
 /// unless that was done before somebody was asked.
 fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<Written> {
+    let look = writing.yes && !writing.no_verify;
     let beside = session.control.beside();
-    std::thread::scope(|scope| {
-        let look = writing.yes && !writing.no_verify;
-        let kept = look.then(|| scope.spawn(|| kept::check(prepared, &beside)));
+    let written = std::thread::scope(|scope| -> Result<Written> {
+        let check = || kept::check(prepared, &beside);
+        let thread = if look && session.control.threads() > 1 { thread("check").spawn_scoped(scope, check).ok() } else { None };
         let written = fill(session, prepared, output, !writing.no_verify).inspect_err(|_| beside.abandon())?;
-        if let Some(kept) = kept {
-            let checks = kept.join().map_err(|_| Error::new(Kind::Internal, "the checking thread was lost"))?;
-            kept::tell(session, prepared, checks)?;
-        }
-        prepared.backup.input.check_unchanged()?;
-        session.control.check()?;
+        let mut checks = match thread {
+            Some(thread) => thread.join().map_err(|_| lost("check"))?,
+            None if look => kept::check(prepared, &session.control),
+            None => Vec::new(),
+        };
+        kept::tell(session, prepared, &mut checks, false)?;
         Ok(written)
-    })
+    })?;
+    prepared.backup.input.check_unchanged()?;
+    session.control.check()?;
+    Ok(written)
 }
 
 fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: bool) -> Result<Written> {
@@ -202,13 +222,21 @@ fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: b
     let written = rewrite::rewrite(backup, surveys, plan, keys.as_ref(), output, &session.control)?;
     // While the disk catches up, what it is given is read back.
     std::thread::scope(|scope| {
-        let sync = scope.spawn(|| output.sync());
+        let sync = thread("sync").spawn_scoped(scope, || output.sync()).ok();
         if verified {
             verify::output(backup, surveys, plan, &written, output.read_back()?, keys.as_ref(), &session.control)?;
         }
-        sync.join().map_err(|_| Error::new(Kind::Internal, "the syncing thread was lost"))?
+        sync.map_or_else(|| output.sync(), |sync| sync.join().map_err(|_| lost("sync"))?)
     })?;
     Ok(written)
+}
+
+fn thread(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.into())
+}
+
+fn lost(thread: &str) -> Error {
+    Error::new(Kind::Internal, format!("the {thread} thread was lost"))
 }
 
 /// `<name>.MARK.tar` beside the backup.
@@ -228,4 +256,8 @@ fn announce(session: &Session, prepared: &Prepared, output: &Path, size: u64, ve
     } else {
         screen.red(&format!("Written, NOT VERIFIED: {}", shown(output)))
     });
+    let unseen = kept::unseen(prepared);
+    if verified && !unseen.is_empty() {
+        screen.say(&format!("          Not checked for damage, for want of the key, and copied bit by bit: {}", unseen.join(", ")));
+    }
 }

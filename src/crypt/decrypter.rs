@@ -145,7 +145,7 @@ impl<R: Read> BufRead for Decrypter<R> {
             Inner::Chunks(inner) => inner.fill(),
         };
         if let Err(error) = &filled {
-            self.failed = CryptError::in_io(error).cloned();
+            self.failed = Some(lasting(error));
         }
         filled
     }
@@ -167,7 +167,7 @@ impl<R: Read> Read for Decrypter<R> {
                 Inner::Cbc(inner) => inner.read_direct(out),
                 Inner::Chunks(inner) => inner.read_direct(out),
             };
-            let n = direct.inspect_err(|error| self.failed = CryptError::in_io(error).cloned())?;
+            let n = direct.inspect_err(|error| self.failed = Some(lasting(error)))?;
             if n > 0 {
                 self.position = self.position.saturating_add(n as u64);
                 return Ok(n);
@@ -177,6 +177,11 @@ impl<R: Read> Read for Decrypter<R> {
         self.consume(n);
         Ok(n)
     }
+}
+
+/// What is told when somebody reads on: another error than one of ours cannot be repeated.
+fn lasting(error: &io::Error) -> CryptError {
+    CryptError::in_io(error).cloned().unwrap_or(CryptError::Poisoned)
 }
 
 fn whole_blocks(ciphertext_len: u64) -> Result<(), CryptError> {

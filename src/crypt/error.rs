@@ -84,8 +84,8 @@ pub enum CryptError {
         /// Where it begins.
         offset: u64,
     },
-    /// An earlier write failed, so the stream is not complete and cannot become so.
-    #[error("an earlier write of encrypted data failed")]
+    /// Reading or writing failed earlier, so the stream is not complete and cannot become so.
+    #[error("reading or writing encrypted data failed earlier")]
     Poisoned,
     /// The system has no random numbers for us.
     #[error("the system gave no random numbers")]

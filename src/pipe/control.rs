@@ -92,7 +92,7 @@ impl Control {
     /// heard well within a second.
     ///
     /// # Errors
-    /// [`Kind::Interrupted`] when somebody asked to stop.
+    /// [`Kind::Interrupted`] when somebody asked to stop, or the work was abandoned.
     pub fn advance(&self, bytes: u64) -> Result<()> {
         self.check()?;
         self.progress.advance(bytes);

@@ -132,12 +132,20 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
 
 /// `shrink`: all of `plan` and what was done.
 ///
-/// `all` is what [`plan`] gave.
-pub fn shrink(mut all: Map<String, Value>, output: &std::path::Path, size: u64, verified: bool, seconds: f64) -> Map<String, Value> {
+/// `all` is what [`plan`] gave; `unseen` names the parts that nobody could look at for damage, for want of the key.
+pub fn shrink(
+    mut all: Map<String, Value>,
+    output: &std::path::Path,
+    size: u64,
+    verified: bool,
+    unseen: &[&str],
+    seconds: f64,
+) -> Map<String, Value> {
     all.extend(object(json!({
         "output": escape(output.as_os_str().as_encoded_bytes()),
         "output_size": size,
         "verified": verified,
+        "unchecked": unseen,
         "seconds": seconds,
     })));
     all

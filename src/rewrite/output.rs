@@ -144,7 +144,7 @@ impl Target {
                 (file, Some(name))
             }
         };
-        Ok(Output { file, at: 0, on_its_way: 0, hidden, target: self })
+        Ok(Output { file, at: 0, on_its_way: 0, hidden, replaced: None, target: self })
     }
 }
 
@@ -157,6 +157,8 @@ pub struct Output {
     on_its_way: u64,
     /// The name of the file where it could not be made without one.
     hidden: Option<OsString>,
+    /// The hidden name of the file that this one replaced, until that is durable.
+    replaced: Option<OsString>,
     target: Target,
 }
 
@@ -280,16 +282,35 @@ impl Output {
     /// Gives the file its name and makes that durable.
     ///
     /// # Errors
-    /// `OutputIo`, with nothing left at the output path that was not there before.
+    /// `OutputIo`, with nothing left at the output path that was not there before; what was
+    /// there before is lost only on a file system that cannot exchange two names.
     pub fn publish(mut self) -> Result<PathBuf> {
         self.give_name().map_err(|e| self.unnamed(e))?;
-        let Target { folder, name, path, system, .. } = &self.target;
-        system.sync_folder(folder).map_err(|error| {
-            // Not durable is not done; a replaced file is lost either way.
-            let _ = system.remove(folder, name);
-            self.unnamed(error)
-        })?;
+        match self.target.system.sync_folder(&self.target.folder) {
+            // The folders of some file systems cannot be synced; nothing better can be done there.
+            Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(error) => {
+                self.take_name_back();
+                return Err(self.unnamed(error));
+            }
+        }
+        let Target { folder, path, system, .. } = &self.target;
+        if let Some(old) = self.replaced.take() {
+            // Should it stay, then the next run removes it.
+            let _ = system.remove(folder, &old);
+        }
         Ok(path.clone())
+    }
+
+    /// Not durable is not done.
+    fn take_name_back(&mut self) {
+        let Target { folder, name, system, .. } = &self.target;
+        let back = self.replaced.take().filter(|old| system.exchange(folder, old, name).is_ok());
+        match back {
+            // Now it is this file that is hidden, and removed when dropped.
+            Some(hidden) => self.hidden = Some(hidden),
+            None => drop(system.remove(folder, name)),
+        }
     }
 
     fn give_name(&mut self) -> rustix::io::Result<()> {
@@ -304,8 +325,16 @@ impl Output {
             system.link(&self.file, folder, &hidden)?;
             self.hidden = Some(hidden);
         }
-        if let Some(hidden) = &self.hidden {
-            if *force { system.replace(folder, hidden, name)? } else { system.rename(folder, hidden, name)? }
+        let Some(hidden) = &self.hidden else { return Ok(()) };
+        if *force && system.exchange(folder, hidden, name).is_ok() {
+            self.replaced = self.hidden.take();
+            return Ok(());
+        }
+        // There is nothing to replace, or the file system cannot exchange names.
+        if *force {
+            system.replace(folder, hidden, name)?
+        } else {
+            system.rename(folder, hidden, name)?
         }
         // From here on it is the output.
         self.hidden = None;

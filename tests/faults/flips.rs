@@ -210,26 +210,48 @@ fn flipped(scratch: &Scratch, name: &str, id: &str) -> PathBuf {
 }
 
 #[test]
-fn damage_in_a_part_that_is_copied_is_told_as_far_as_the_key_reaches() {
-    for name in GUARDED {
-        for rest in ["--drop ssl", "--drop homeassistant", "--drop homeassistant:automations.yaml"] {
-            if name == "v3-uncompressed.tar" && rest == "--drop ssl" {
+fn damage_in_a_part_that_is_copied_is_an_error_as_far_as_the_key_reaches() {
+    for (name, threads) in GUARDED.into_iter().flat_map(|name| [(name, 1), (name, 4)]) {
+        for drop in ["--drop ssl", "--drop homeassistant", "--drop homeassistant:automations.yaml"] {
+            if name == "v3-uncompressed.tar" && drop == "--drop ssl" {
                 continue;
             }
+            let rest = format!("{drop} --threads {threads}");
             let scratch = Scratch::new();
             let input = flipped(&scratch, name, "share");
-            let run = haslim(shrink(&input, &scratch.path("out.tar"), rest));
-            // What was version 1 is read in any case when it becomes version 2.
-            if name == "v1.tar" && run.code != 0 {
-                assert_eq!(run.code, 5, "{name} {rest}: {}", run.err);
-                continue;
+            let run = haslim(shrink(&input, &scratch.path("out.tar"), &rest)).code(5);
+            assert!(run.err.contains("error: share: "), "{name} {rest}: {}", run.err);
+            assert_eq!(scratch.listing(), [name], "{name} {rest}");
+            // What was version 1 cannot stay as it is: it becomes version 2.
+            if name != "v1.tar" {
+                assert!(run.err.contains("--drop share, or keep it as it is with --keep share"), "{name} {rest}: {}", run.err);
+                let kept = haslim(shrink(&input, &scratch.path("kept.tar"), &format!("{rest} --keep share"))).code(0);
+                assert_eq!(
+                    kept.err.matches("warning: share is damaged; a copy keeps it as it is.").count(),
+                    1,
+                    "{name} {rest}: {}",
+                    kept.err
+                );
             }
-            assert_eq!(run.code, 0, "{name} {rest}: {}", run.err);
-            assert!(run.err.contains("warning: share is damaged; the copy keeps it as it is."), "{name} {rest}: {}", run.err);
-            assert_eq!(run.err.matches("share").count(), 2, "{name} {rest}: {}", run.err);
-            // Nobody can see it without the key.
-            let unseen = keyless(shrink(&input, &scratch.path("unseen.tar"), "--drop homeassistant")).code(0);
-            assert_eq!(unseen.err.contains("damaged"), name == "plain.tar", "{name} {rest}: {}", unseen.err);
+            haslim(shrink(&input, &scratch.path("without.tar"), &format!("{rest} --drop share"))).code(0);
         }
+    }
+}
+
+#[test]
+fn without_the_key_the_parts_that_nobody_could_look_at_are_named() {
+    for name in GUARDED {
+        let scratch = Scratch::new();
+        let input = flipped(&scratch, name, "share");
+        let run = keyless(shrink(&input, &scratch.path("unseen.tar"), "--drop homeassistant"));
+        if name == "plain.tar" {
+            assert!(run.code(5).err.contains("error: share: "));
+            continue;
+        }
+        let run = run.code(0);
+        let named = run.out.lines().find(|line| line.contains("Not checked for damage")).unwrap_or_else(|| panic!("{name}: {}", run.out));
+        assert!(named.contains("share"), "{name}: {named}");
+        let json = keyless(shrink(&input, &scratch.path("json.tar"), "--drop homeassistant --json")).code(0).json();
+        assert!(json["unchecked"].as_array().unwrap().iter().any(|part| part == "share"), "{name}: {json}");
     }
 }

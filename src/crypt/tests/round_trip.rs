@@ -134,3 +134,94 @@ fn lengths_and_their_inverse_agree() {
     assert_eq!(plaintext_len_from_ciphertext(Version::V2, 32), Some(16..=31));
     assert_eq!(ciphertext_len(Version::V3, u64::MAX), u64::MAX);
 }
+
+/// Reads with room for so many bytes at a time, over and over in that order.
+fn in_turns(member: &[u8], rooms: &[usize]) -> io::Result<Vec<u8>> {
+    let (mut reader, mut out) = (decrypter(member, keys())?, Vec::new());
+    for room in rooms.iter().cycle() {
+        let mut buffer = vec![0; *room];
+        match reader.read(&mut buffer)? {
+            0 => break,
+            got => out.extend_from_slice(&buffer[..got]),
+        }
+    }
+    reader.finish().map(|_| out)
+}
+
+/// Room for a whole step is filled without a copy, less room in another way.
+const TURNS: &[&[usize]] = &[&[MIB], &[3 * MIB], &[1, MIB], &[MIB, MIB - 1, 2 * MIB], &[STEP, 7, MIB, MIB]];
+
+#[test]
+fn the_room_of_the_reads_does_not_matter() {
+    for &size in SIZES {
+        let plain = pattern(size);
+        for (member, rooms) in [v2(&plain), v3(&plain)].iter().flat_map(|member| TURNS.iter().map(move |rooms| (member, *rooms))) {
+            assert!(in_turns(member, rooms).unwrap() == plain, "{size} bytes by {rooms:?}");
+        }
+    }
+}
+
+#[test]
+fn damage_is_the_same_error_whatever_room_the_reads_have() {
+    let plain = pattern(3 * MIB);
+    let (old, new) = (v2(&plain), v3(&plain));
+    let cut = |member: &[u8], len: usize| member[..member.len() - len].to_vec();
+    let flip = |at: usize| {
+        let mut member = new.clone();
+        member[at] ^= 1;
+        member
+    };
+    let header = open(&new).0.len();
+    let (last, sealed) = (new.len() - 1, MIB + 17);
+    let damaged = [header, header + 1, header + sealed - 1, header + sealed + 5, last].map(flip);
+    for member in damaged.into_iter().chain([cut(&new, 1), cut(&new, sealed), cut(&old, 16), cut(&old, 1600)]) {
+        let (header, ciphertext) = open(&member);
+        // The length that the part should have, as an outer tar would say it.
+        let length = if member.len() < old.len() && header.version() == Version::V2 { old.len() } else { new.len() } - header.len();
+        let errors: Vec<CryptError> = TURNS
+            .iter()
+            .map(|rooms| {
+                let (mut reader, mut turn) = (Decrypter::new(ciphertext, &header, length as u64, keys(), true).unwrap(), 0);
+                loop {
+                    let mut buffer = vec![0xaa; rooms[turn % rooms.len()]];
+                    turn += 1;
+                    match reader.read(&mut buffer) {
+                        Ok(0) => panic!("damage was read without complaint"),
+                        Ok(_) => {}
+                        Err(error) => {
+                            let again = reader.read(&mut buffer).unwrap_err();
+                            assert_eq!(CryptError::in_io(&again), CryptError::in_io(&error));
+                            break CryptError::in_io(&error).unwrap().clone();
+                        }
+                    }
+                }
+            })
+            .collect();
+        assert!(errors.windows(2).all(|pair| pair[0] == pair[1]), "{errors:?}");
+    }
+}
+
+#[test]
+fn after_an_error_of_the_input_nothing_more_is_read() {
+    /// Fails once, in the middle, and would go on.
+    struct Once<'a>(&'a [u8], bool);
+    impl Read for Once<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            if self.0.len() < 2 * MIB && !std::mem::replace(&mut self.1, true) {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            let room = buf.len().min(4096);
+            self.0.read(&mut buf[..room])
+        }
+    }
+    for member in [v2(&pattern(4 * MIB)), v3(&pattern(4 * MIB))] {
+        for room in [MIB, 1000] {
+            let (header, ciphertext) = open(&member);
+            let mut reader = Decrypter::new(Once(ciphertext, false), &header, ciphertext.len() as u64, keys(), true).unwrap();
+            let mut buffer = vec![0; room];
+            let error = std::iter::repeat_with(|| reader.read(&mut buffer)).find_map(Result::err).unwrap();
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+            assert!(reader.read(&mut buffer).is_err(), "room for {room}");
+        }
+    }
+}

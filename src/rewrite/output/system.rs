@@ -30,6 +30,7 @@ pub(super) enum Call {
     Sync,
     Link,
     Rename,
+    Exchange,
     SyncFolder,
     Remove,
 }
@@ -141,6 +142,12 @@ impl System {
         rustix::fs::renameat(folder, old, folder, new)
     }
 
+    /// Lets two names change places, in one step.
+    pub fn exchange(&self, folder: &OwnedFd, one: &OsStr, other: &OsStr) -> Result<()> {
+        self.before(Call::Exchange)?;
+        rustix::fs::renameat_with(folder, one, folder, other, RenameFlags::EXCHANGE)
+    }
+
     /// Renames and never replaces anything.
     pub fn rename(&self, folder: &OwnedFd, old: &OsStr, new: &OsStr) -> Result<()> {
         let renamed = self.before(Call::Rename).and_then(|()| rustix::fs::renameat_with(folder, old, folder, new, RenameFlags::NOREPLACE));
@@ -159,7 +166,7 @@ impl System {
 
     pub fn sync_folder(&self, folder: &OwnedFd) -> Result<()> {
         self.before(Call::SyncFolder)?;
-        rustix::fs::fsync(folder)
+        rustix::io::retry_on_intr(|| rustix::fs::fsync(folder))
     }
 
     pub fn remove(&self, folder: &OwnedFd, name: &OsStr) -> Result<()> {
