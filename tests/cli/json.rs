@@ -42,7 +42,7 @@ const DROP: Keys = &[
 ];
 const LARGE: Keys = &[("path", "s"), ("stored_bytes", "n"), ("files", "n")];
 const WAY: Keys = &[("options", "s"), ("lost", "a"), ("predicted_size", "n")];
-const SHRINK: Keys = &[("output", "s"), ("output_size", "n"), ("verified", "b"), ("seconds", "n")];
+const SHRINK: Keys = &[("output", "s"), ("output_size", "n"), ("verified", "b"), ("unchecked", "a"), ("seconds", "n")];
 const ERROR: Keys = &[("code", "n"), ("kind", "s"), ("message", "s"), ("part", "?s"), ("offset", "?n"), ("advice", "?s")];
 
 #[track_caller]
