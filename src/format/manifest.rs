@@ -72,6 +72,13 @@ struct Addon<'a> {
     name: Option<&'a RawValue>,
 }
 
+impl<'a> Addon<'a> {
+    /// `None` for what is no object; a list would do for the type.
+    fn of(raw: &'a RawValue) -> Option<Self> {
+        value(raw).filter(|_| is_object(raw))
+    }
+}
+
 impl Manifest {
     /// Reads the JSON text.
     ///
@@ -274,7 +281,7 @@ impl Reader {
     }
 
     fn addon(&mut self, raw: &RawValue) -> Option<(String, Option<String>)> {
-        let addon: Addon<'_> = value(raw).filter(|_| is_object(raw))?;
+        let addon = Addon::of(raw)?;
         Some((self.string(addon.slug?)?, addon.name.and_then(|name| self.string(name))))
     }
 

@@ -63,8 +63,7 @@ impl Manifest {
     fn write_changed(&self, changes: &Changes, out: &mut dyn Write) -> Result<()> {
         let is_gone = |id: &str| changes.without.iter().any(|w| w == id);
         let folder_gone = |item: &RawValue| value::<String>(item).is_some_and(|id| is_gone(&id));
-        let addon_gone =
-            |item: &RawValue| value::<Addon>(item).and_then(|addon| value::<String>(addon.slug?)).is_some_and(|id| is_gone(&id));
+        let addon_gone = |item: &RawValue| Addon::of(item).and_then(|addon| value::<String>(addon.slug?)).is_some_and(|id| is_gone(&id));
         let database = [("exclude_database", Edit::Set("true".into()))];
         let retention = [("with_automatic_settings", Edit::Set("false".into()))];
         let mut edits = vec![

@@ -103,10 +103,10 @@ fn what_a_copy_changes_is_added_where_it_is_missing() {
     assert!(odd.text().contains(r#""folders":{"x":1},"addons":null,"homeassistant":"2022.6.1""#), "{}", odd.text());
     assert_eq!((odd.homeassistant_version(), odd.can_exclude_database()), (Some("2022.6.1"), false));
     let none = copy_of(
-        r#"{"slug":"a","addons":[{"slug":"x"}]}"#,
+        r#"{"slug":"a","addons":[{"slug":"x"},["x"]]}"#,
         &Changes { slug: "b".into(), without: vec!["x".into()], also, ..Changes::default() },
     );
-    assert!(none.text().contains(r#""addons":[],"#) && none.text().contains(r#""folders":["share"]"#), "{}", none.text());
+    assert!(none.text().contains(r#""addons":[["x"]],"#) && none.text().contains(r#""folders":["share"]"#), "{}", none.text());
 }
 
 #[test]
