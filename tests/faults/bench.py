@@ -9,6 +9,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from calls import Watched
+
 HASLIM = os.environ["HASLIM"]
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 PASSWORD = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG"  # of every fixture
@@ -67,13 +69,30 @@ class Done:
         return f"exit {self.code}\n{self.out}{self.err}".rstrip()
 
 
-def run(words, password=PASSWORD, prefix=(), **options):
-    """Run the program, behind a prefix such as strace; return a Done."""
+# Far more than any run here needs; what takes longer hangs, and that is a failure.
+SECONDS = 120
+
+
+def run(words, password=PASSWORD, prefix=(), rules=(), **options):
+    """Run the program, behind a prefix such as strace or with rules for its system calls; return a Done."""
     command = [*map(str, prefix), HASLIM, *map(str, words)]
-    process = subprocess.Popen(
-        command, env=environment(password), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
-    return Done(process, *process.communicate(timeout=600))
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    watched = Watched(command, rules, env=environment(password), **pipes, **options) if rules else None
+    process = watched.process if watched else subprocess.Popen(command, env=environment(password), **pipes, **options)
+    done = Done(process, *finished(process))
+    if watched:
+        watched.ended()
+    return done
+
+
+def finished(process):
+    """What a process said until its end."""
+    try:
+        return process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
 
 
 def fingerprint(path):
@@ -148,10 +167,10 @@ class Place:
         return None
 
 
-def traced(log, *expressions, follow=True):
+def traced(log, *expressions):
     """The words that put strace in front of a program."""
     rules = [word for expression in expressions for word in ("-e", expression)]
-    return ["strace", *(["-f"] if follow else []), "-qq", "-o", log, *rules]
+    return ["strace", "-f", "-qq", "-o", log, *rules]
 
 
 def tally():

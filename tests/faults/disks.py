@@ -2,14 +2,14 @@
 
 import os
 import random
-import signal
 import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import HASLIM, Place, environment, fingerprint, run, tally, traced
+from bench import HASLIM, SECONDS, Place, environment, fingerprint, finished, run, tally
+from calls import Gate, Rule, Watched, give
 
 
 def _system(*words):
@@ -37,35 +37,37 @@ def mounted(bench, *words):
 
 
 class Stopped:
-    """A run that is stopped at a system call, until it is told to go on. strace is not its parent."""
+    """A run that is held before it makes a system call, until it is told to go on."""
 
-    def __init__(self, bench, place, call, number=1, *more):
-        self.log = Path(tempfile.mkdtemp(dir=bench.scratch)) / "strace.log"
-        prefix = traced(self.log, f"trace={call}", f"inject={call}:signal=STOP:when={number}", *more)
-        prefix.insert(1, "-D")
-        words = [*map(str, [*prefix, HASLIM, *place.words()])]
-        self.process = subprocess.Popen(words, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    def __init__(self, place, name, number=1):
+        self.gate = Gate()
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+        self.watched = Watched([HASLIM, *place.words()], [Rule(name, number, self.gate)], env=environment(), **quiet)
+        self.process = self.watched.process
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.process.kill()
-        self.process.wait()
+        self.gate.open()
+        finished(self.process)
+        self.watched.ended()
 
     def wait(self):
-        """True when it has stopped, False when it ended before."""
+        """True when it is held, False when it ended before."""
+        end = time.monotonic() + SECONDS
         while self.process.poll() is None:
-            # Seen from outside, every call that is traced looks like a stop for a moment.
-            if self.log.exists() and b"stopped by SIGSTOP" in self.log.read_bytes():
+            if self.gate.reached.wait(0.01):
                 return True
-            time.sleep(0.005)
+            if time.monotonic() > end:
+                raise RuntimeError("the run neither came to its call nor to its end")
         return False
 
     def go_on(self):
         """Let it run to its end; return the exit code and what it said."""
-        self.process.send_signal(signal.SIGCONT)
-        _, said = self.process.communicate(timeout=600)
+        self.gate.open()
+        _, said = finished(self.process)
         return self.process.returncode, said
 
 
@@ -91,7 +93,7 @@ def full_disk(bench):
         with mounted(bench, "-t", "tmpfs", "-o", "size=256k", "tmpfs") as disk:
             place = bench.place()
             place.output = disk / "out.tar"
-            with Stopped(bench, place, "pwrite64", number) as stopped:
+            with Stopped(place, "pwrite64", number) as stopped:
                 if not stopped.wait():
                     break
                 free = os.statvfs(disk).f_bavail * page
@@ -133,6 +135,9 @@ def closed_folders(bench):
     bench.check("who owns nothing else can write where everybody may", done.code == 0 and place.output.stat().st_uid == nobody, done)
 
 
+NEIGHBOUR = "neighbour"
+
+
 class Disk:
     """An ext4 file system in a file, on a loop device."""
 
@@ -146,7 +151,7 @@ class Disk:
         self.folder = Path(tempfile.mkdtemp(dir=bench.scratch))
 
     def __enter__(self):
-        _system("mount", "-o", "loop,commit=1", self.image, self.folder)
+        _system("mount", "-o", "loop", self.image, self.folder)
         (self.folder / "lost+found").rmdir()
         device = os.path.basename(_system("losetup", "-n", "-O", "NAME", "-j", self.image).split()[0])
         self.counters = Path(f"/sys/block/{device}/stat")
@@ -154,6 +159,13 @@ class Disk:
 
     def __exit__(self, *_):
         _unmount(self.folder)
+
+    def commit(self):
+        """Let the journal be written, because somebody else on this disk asks for it."""
+        with open(self.folder / NEIGHBOUR, "ab") as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
 
     def _writes(self):
         fields = self.counters.read_text().split()
@@ -167,6 +179,14 @@ class Disk:
         _system("cp", "--sparse=always", self.image, to)
         return self._writes() == before
 
+    def quiet_snapshot(self, to):
+        """The same while the run is held: the disk is soon left alone."""
+        for _ in range(100):
+            if self.snapshot(to):
+                return
+            time.sleep(0.05)
+        raise RuntimeError("the disk is written to again and again, though the run is held")
+
 
 def _after_the_cut(bench, snapshot, before):
     """What a snapshot holds when it is mounted again: `absent`, `complete`, or what is wrong."""
@@ -174,7 +194,7 @@ def _after_the_cut(bench, snapshot, before):
         names = set(os.listdir(folder))
         if hashes(folder / "in.tar") != before:
             return "the input changed"
-        if names - {"in.tar", "out.tar"}:
+        if names - {"in.tar", "out.tar", NEIGHBOUR}:
             return f"there is {names}"
         state = "absent"
         if "out.tar" in names:
@@ -191,77 +211,92 @@ def hashes(path):
     return digest, size, modified
 
 
-# Points at which the output is about to change its state, and what makes the moments between them long
-# enough for the journal to be written.
-STOPS = [("pwrite64", 1), ("pwrite64", 9), ("copy_file_range", 2), ("fsync", 1), ("pread64", 40), ("linkat", 1), ("fsync", 2)]
+# Calls before which the output is about to change its state, and what a power cut then may leave.
+ABSENT, EITHER, COMPLETE = {"absent"}, {"absent", "complete"}, {"complete"}
+STOPS = [
+    *(("pwrite64", number, ABSENT) for number in (1, 2, 9)),
+    ("copy_file_range", 2, ABSENT),
+    ("fsync", 1, ABSENT),
+    ("linkat", 1, ABSENT),
+    ("fsync", 2, EITHER),
+    ("exit_group", 1, COMPLETE),
+]
 
 
 def power_cut(bench):
     """The power goes at any moment: absent or complete, and what was reported as done is there."""
-    wanted = 120 if bench.long else 14
-    ends, number, moments = tally(), 0, 0
-    snapshot = bench.scratch / "snapshot.img"
+    ends, snapshot = tally(), bench.scratch / "snapshot.img"
     with Disk(bench) as disk:
         place = Place(disk.folder, bench.place("demo.tar" if bench.long else "v3.tar").input)
         before = hashes(place.input)
+        disk.commit()
         _system("sync", "-f", disk.folder)
 
         def judge(moment, allowed):
+            disk.quiet_snapshot(snapshot)
             state = _after_the_cut(bench, snapshot, before)
-            ends[f"{state} ({moment})"] += 1
+            ends[state] += 1
             bench.expect(state in allowed, f"the power goes {moment}", state)
 
-        while moments < wanted:
-            call, at = STOPS[number % len(STOPS)]
-            number += 1
-            with Stopped(bench, place, call, at) as stopped:
-                if not stopped.wait():
-                    raise RuntimeError(f"no call {at} of {call}")
-                # Let the journal be written in half of them: the moments in between and those after it.
-                pauses = [0, 0.3, 1.4] if bench.long else [number % 2 * 1.4]
-                for pause in pauses:
-                    time.sleep(pause)
-                    if disk.snapshot(snapshot):
-                        moments += 1
-                        judge(f"at {call} {at}", {"absent", "complete"} if (call, at) == ("fsync", 2) else {"absent"})
+        def cut(name, number, allowed):
+            """True when there is such a call; the power went before it, and before and after the journal was written."""
+            with Stopped(place, name, number) as stopped:
+                held = stopped.wait()
+                if held:
+                    judge(f"at {name}, call {number}", allowed)
+                    disk.commit()
+                    # A name that was given is now in the journal.
+                    judge(f"at {name}, call {number}, with the journal written", COMPLETE if allowed is EITHER else allowed)
                 code, said = stopped.go_on()
             bench.expect(code == 0, "the run goes on to its end", f"{code} {said}")
-            if disk.snapshot(snapshot):
-                moments += 1
-                judge("after the run", {"complete"})
             os.remove(place.output)
             _system("sync", "-f", disk.folder)
+            return held
+
+        for name, number, allowed in STOPS:
+            bench.expect(cut(name, number, allowed), f"there is a call {number} of {name}")
+        for name in ("pwrite64", "copy_file_range", "pread64") if bench.long else ():
+            number = 1
+            while cut(name, number, ABSENT):
+                number += 1 if name != "pread64" else 23
     bench.tell(ends, "power cuts")
 
 
 def power_cut_at_random(bench):
-    """Snapshots at random moments of runs that nobody stops."""
+    """Snapshots at random moments of runs that nobody holds."""
     wanted, dice = 100 if bench.long else 8, random.Random(11)
     ends, taken = tally(), []
     with Disk(bench) as disk:
         place = Place(disk.folder, bench.place("demo.tar").input)
         before = hashes(place.input)
+        disk.commit()
         _system("sync", "-f", disk.folder)
         words = place.words(drops=("homeassistant:www/**", "media:music"))
         begun = time.monotonic()
         bench.expect(run(words).code == 0, "a run that is left alone succeeds")
         took = time.monotonic() - begun
-        while len(taken) < wanted:
+        # A disk that is written to at that moment gives no snapshot.
+        for _ in range(20 * wanted):
             place.output.unlink()
             _system("sync", "-f", disk.folder)
-            process = subprocess.Popen([HASLIM, *map(str, words)], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen([HASLIM, *map(str, words)], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             time.sleep(dice.uniform(0, took * 1.2))
             snapshot = bench.scratch / f"snapshot-{len(taken)}.img"
             ended = process.poll() is not None
             if disk.snapshot(snapshot):
                 taken.append((snapshot, ended))
-            bench.expect(process.wait() == 0, "a run beside the snapshots succeeds", process.returncode)
+            finished(process)
+            bench.expect(process.returncode == 0, "a run beside the snapshots succeeds", process.returncode)
+            if len(taken) == wanted:
+                break
     for snapshot, ended in taken:
         state = _after_the_cut(bench, snapshot, before)
         ends[f"{state} ({'after' if ended else 'during'} the run)"] += 1
-        bench.expect(state in ({"complete"} if ended else {"absent", "complete"}), f"the power goes at a random moment ({snapshot.name})", state)
+        bench.expect(state in (COMPLETE if ended else EITHER), f"the power goes at a random moment ({snapshot.name})", state)
         snapshot.unlink()
     bench.tell(ends, "power cuts at random moments")
+    during = sum(not ended for _, ended in taken)
+    bench.check(f"{wanted} snapshots were taken, many of them during a run", len(taken) == wanted and during >= wanted // 4, dict(ends))
 
 
 def power_cut_can_be_seen(bench):
@@ -269,12 +304,14 @@ def power_cut_can_be_seen(bench):
     with Disk(bench) as disk:
         place = Place(disk.folder, bench.place("demo.tar").input)
         before = hashes(place.input)
+        disk.commit()
         _system("sync", "-f", disk.folder)
-        done = run(place.words(), prefix=traced(bench.scratch / "strace.log", "trace=fsync", "inject=fsync:retval=0"))
-        bench.check("a run without fsync comes to its end", done.code == 0, done)
+        lying = Rule("fsync", 1, give(0), step=1)
+        done = run(place.words(), rules=[lying])
+        bench.check("a run without fsync comes to its end", (done.code, lying.hits) == (0, 2), done)
         # The journal is written, the contents of the file are not yet.
-        time.sleep(2.5)
+        disk.commit()
         snapshot = bench.scratch / "snapshot.img"
-        bench.check("a snapshot can be taken", disk.snapshot(snapshot))
+        disk.quiet_snapshot(snapshot)
         state = _after_the_cut(bench, snapshot, before)
         bench.check("without fsync the output would be cut short", state.startswith("the output is not complete"), state)

@@ -1,56 +1,43 @@
-"""Errors out of system calls, made by strace: each call in turn."""
+"""Errors out of system calls, each call in turn."""
 
+import os
 import re
 
 from bench import by_loader, run, tally, traced
-
-INJECTED = re.compile(r"\(INJECTED(?::[^)]*)?\)")
-NAMELESS = re.compile(r"^(\d+) +openat\(.*O_TMPFILE")
+from calls import Rule, fail, give
 
 
 class Injection:
-    """One rule for strace, and what a run under it did."""
+    """What a run under some rules did."""
 
-    def __init__(self, bench, place, rules, only=None, words=None):
-        self.place, log = place, bench.scratch / "strace.log"
-        calls = sorted({rule.split(":")[0] for rule in rules})
-        path = ["-P", only] if only else []
-        prefix = [*traced(log, "trace=" + ",".join(calls), *(f"inject={rule}" for rule in rules)), *path]
-        self.done = run(words or place.words(), prefix=prefix)
-        self.log = log.read_text(errors="replace")
-        self.hit = bool(INJECTED.search(self.log))
+    def __init__(self, place, rules, words=None):
+        self.done = run(words or place.words(), rules=rules)
+        self.hit = all(rule.hits for rule in rules)
 
 
-def nameless_opening(bench, place):
-    """Which openat of the first thread asks for a file without a name, counted from one."""
-    log = bench.scratch / "strace.log"
-    done = run(place.words(), prefix=traced(log, "trace=openat", follow=False))
-    assert done.code == 0, done
-    place.clear()
-    for number, line in enumerate(log.read_text().splitlines(), 1):
-        if "O_TMPFILE" in line:
-            return number
-    raise AssertionError("no file without a name was opened")
+def without_nameless(error="EOPNOTSUPP"):
+    """The rule that lets no file be without a name."""
+    return Rule("openat", 1, fail(error), lambda call: call.arguments[2] & os.O_TMPFILE == os.O_TMPFILE, step=1)
 
 
-def each(bench, place, rule, codes, steps=1, always=(), only=None):
-    """Apply `rule` at the first call, the second, and so on until there is no such call; `steps` leaves some out.
+def each(bench, place, name, action, what, codes, steps=1, always=(), fits=lambda call: True):
+    """Do `action` at the first call of that name that fits, at the second, and so on until there is no such call; `steps` leaves some out.
 
-    `codes` are the exit codes that a run may have. Every run must end well; returns how they ended.
+    `always` makes the rules that hold in every run; `codes` are the exit codes that a run may have. Every run must
+    end well; returns how they ended.
     """
     ends, number = tally(), 1
     while True:
-        tried = Injection(bench, place, [*always, f"{rule}:when={number}"], only)
-        hit = tried.hit if not always else len(INJECTED.findall(tried.log)) > sum("when=" in other for other in always)
+        tried = Injection(place, [*(rule() for rule in always), Rule(name, number, action, fits)])
         problem = _not_started(place, tried.done) or place.problem(tried.done)
-        if problem is None and hit and tried.done.code not in codes:
+        if problem is None and tried.hit and tried.done.code not in codes:
             problem = f"not one of {sorted(codes)}: {tried.done}"
         if problem == NOT_STARTED:
             problem, tried.done.code = None, NOT_STARTED
-        bench.expect(problem is None, f"{rule}, call {number}", problem)
+        bench.expect(problem is None, f"{what} at {name} {number}", problem)
         place.clear()
-        if not hit:
-            bench.expect(tried.done.code == 0, f"{rule}: a run without it succeeds", tried.done)
+        if not tried.hit:
+            bench.expect(tried.done.code == 0, f"{what} at no {name}: the run succeeds", tried.done)
             return ends
         ends[f"exit {tried.done.code}"] += 1
         number += steps
@@ -67,50 +54,58 @@ def _not_started(place, done):
 def output_errors(bench):
     """No failure of the output ends in success: 7, and nothing is left."""
     place = bench.place()
-    opening = nameless_opening(bench, place)
-    hidden = f"openat:error=EOPNOTSUPP:when={opening}"
+
+    def failing(name, error, codes, *, steps=1, always=(), where=""):
+        ends = each(bench, place, name, fail(error), error, codes, steps, always)
+        bench.tell(ends, f"times {name} failed with {error}{where}")
+        bench.expect(ends, f"there is a {name} to fail{where}")
+
     for error in ("ENOSPC", "EIO", "EDQUOT"):
         # Everyday: every write fails once with a full disk; the other errors go the same way.
         steps = 1 if bench.long or error == "ENOSPC" else 5
-        bench.tell(each(bench, place, f"pwrite64:error={error}", {7}, steps), f"writes failed with {error}")
-        bench.tell(each(bench, place, f"fsync:error={error}", {7}), f"fsyncs failed with {error}")
-        bench.tell(each(bench, place, f"linkat:error={error}", {7}), f"links failed with {error}")
+        failing("pwrite64", error, {7}, steps=steps)
+        failing("fsync", error, {7})
+        failing("linkat", error, {7})
         # A kernel that cannot copy leaves it to the program.
-        copied = {0, 7} if error == "EIO" else {7}
-        bench.tell(each(bench, place, f"copy_file_range:error={error}", copied), f"copies failed with {error}")
-        bench.tell(each(bench, place, f"renameat2:error={error}", {7}, always=[hidden]), f"renames failed with {error}")
-        if bench.long:
-            bench.tell(each(bench, place, f"pwrite64:error={error}", {7}, always=[hidden]), f"writes into a hidden file failed with {error}")
-            bench.tell(each(bench, place, f"fsync:error={error}", {7}, always=[hidden]), f"fsyncs of a hidden file failed with {error}")
+        failing("copy_file_range", error, {0, 7} if error == "EIO" else {7})
+        for name in ("renameat2", "fsync", *(["pwrite64"] if bench.long else [])):
+            failing(name, error, {7}, always=[without_nameless], where=" for a hidden file")
     place.occupy()
-    for call in ("linkat", "renameat", "pwrite64"):
-        rule = f"{call}:error=ENOSPC"
-        bench.tell(each(bench, place, rule, {7}, 1 if bench.long else 5), f"{call} failed while replacing")
+    for name in ("pwrite64", "linkat", "renameat"):
+        failing(name, "ENOSPC", {7}, steps=5 if name == "pwrite64" and not bench.long else 1, where=" while replacing")
+    for number, left in ((1, "old"), (2, "the old output is gone")):
+        # What has replaced the old output, and not durably, is taken back; the old one cannot be.
+        tried = Injection(place, [Rule("fsync", number, fail("ENOSPC"))])
+        state = place.state()
+        bench.check(f"fsync {number} failed while replacing: {left}", (tried.done.code, state, tried.hit) == (7, left, True), f"{state} {tried.done}")
+        place.clear()
 
 
 def without_nameless_files(bench):
     """A file system without O_TMPFILE: a hidden file, renamed without replacing, cleaned up."""
     place = bench.place()
-    opening = nameless_opening(bench, place)
+    log = bench.scratch / "strace.log"
     for error in ("EOPNOTSUPP", "EISDIR", "EINVAL", "ENOENT"):
-        rules = [f"openat:error={error}:when={opening}", "renameat2:delay_enter=1"]
-        tried = Injection(bench, place, rules)
-        bench.check(f"{error} for O_TMPFILE: {place.state()}", (tried.done.code, place.state()) == (0, "complete"), tried.done)
-        bench.check("the hidden file is renamed without replacing", re.search(r'renameat2\(.*"\.haslim-[0-9a-f]{16}\.tmp".*RENAME_NOREPLACE', tried.log), tried.log[-2000:])
+        tried = Injection(place, [without_nameless(error)])
+        state = place.state()
+        bench.check(f"{error} for O_TMPFILE: {state}", (tried.done.code, state, tried.hit) == (0, "complete", True), f"{state} {tried.done}")
         place.clear()
-        tried = Injection(bench, place, [rules[0], "renameat2:error=EINVAL"])
-        bench.check("without such a rename it is linked", (tried.done.code, place.state()) == (0, "complete"), tried.done)
+        run(place.words(), prefix=traced(log, "trace=renameat2"), rules=[without_nameless(error)])
+        renamed = re.search(r'renameat2\(.*"\.haslim-[0-9a-f]{16}\.tmp".*RENAME_NOREPLACE', log.read_text())
+        bench.check("the hidden file is renamed without replacing", renamed, log.read_text()[-2000:])
+        place.clear()
+        tried = Injection(place, [without_nameless(error), Rule("renameat2", 1, fail("EINVAL"), step=1)])
+        state = place.state()
+        bench.check("without such a rename it is linked", (tried.done.code, state, tried.hit) == (0, "complete", True), f"{state} {tried.done}")
         place.clear()
 
 
 def read_errors(bench):
     """EIO while reading is 11 with its offset; while reading the copy back it is 7. EINTR is nothing."""
     place = bench.place()
-    steps = 1 if bench.long else 9
-    only = place.input
-    ends = tally()
-    for number in range(1, 10_000, 1 if bench.long else 5):
-        tried = Injection(bench, place, [f"pread64:error=EIO:when={number}"], only)
+    ends, number = tally(), 1
+    while True:
+        tried = Injection(place, [Rule("pread64", number, fail("EIO"), _of(place.input))])
         problem = place.problem(tried.done)
         if problem is None and tried.hit and not (tried.done.code == 11 and "(at byte " in tried.done.err):
             problem = tried.done
@@ -119,59 +114,61 @@ def read_errors(bench):
         if not tried.hit:
             break
         ends[f"exit {tried.done.code}"] += 1
+        number += 1 if bench.long else 5
     bench.tell(ends, "reads of the input failed with EIO")
-    bench.tell(each(bench, place, "pread64:error=EIO", {7, 11}, steps), "reads of input or output failed with EIO")
+    steps = 1 if bench.long else 9
+    bench.tell(each(bench, place, "pread64", fail("EIO"), "EIO", {7, 11}, steps), "reads of input or output failed with EIO")
+    anything = lambda call: True
     for start in (1, 2):
-        rules = [f"{call}:error=EINTR:when={start}+2" for call in ("pread64", "pwrite64", "copy_file_range")]
-        for chosen, path in ((rules[1:], None), (rules[:1], place.input)):
-            tried = Injection(bench, place, chosen, path)
+        for what, names, fits in (("write", ("pwrite64", "copy_file_range"), anything), ("read of the input", ("pread64",), _of(place.input))):
+            tried = Injection(place, [Rule(name, start, fail("EINTR"), fits, step=2) for name in names])
             state = place.state()
-            what = "read of the input" if path else "write"
             bench.check(f"EINTR at every second {what} from the {start}. on does no harm", (tried.done.code, state, tried.hit) == (0, "complete", True), f"{state} {tried.done}")
             place.clear()
+
+
+def _of(path):
+    """Fits the calls on an open file."""
+    return lambda call: call.path() == str(path)
 
 
 def lying_disk(bench):
     """A disk that says it wrote and did not: the copy is read back, and that is 6."""
     place = bench.place()
-    for rule, what in (("pwrite64:retval=1", "writes"), ("copy_file_range:retval=200", "copies")):
-        ends, number = tally(), 1
-        while True:
-            tried = Injection(bench, place, [f"{rule}:when={number}"])
-            problem = place.problem(tried.done)
-            # What was to be written there may have been zeros, as in a hole.
-            if problem is None and tried.done.code not in {0, 6}:
-                problem = tried.done
-            bench.expect(problem is None, f"{rule}, call {number}", problem)
-            place.clear()
-            if not tried.hit:
-                break
-            ends[f"exit {tried.done.code}"] += 1
-            number += 1
+    # Zeros that are not written are zeros nevertheless, as in a hole.
+    telling = {"pwrite64": lambda call: call.memory(call.arguments[1], 1) != b"\0", "copy_file_range": lambda call: True}
+    for name, pretend, what in (
+        ("pwrite64", lambda call: (call.arguments[2], 0), "writes"),
+        ("pwrite64", give(1), "first bytes of writes"),
+        ("copy_file_range", lambda call: (call.arguments[4], 0), "copies"),
+        ("copy_file_range", give(200), "first 200 bytes of copies"),
+    ):
+        ends = each(bench, place, name, pretend, "nothing is written", {6}, fits=telling[name])
         bench.check(f"{what} that were not made are found by reading back", ends["exit 6"] >= 4, dict(ends))
         bench.tell(ends, f"{what} were not made")
 
 
-def _before_main(bench, call):
+def _before_main(name):
     """How many of these calls the loader and the runtime make before the program has any say."""
-    log = bench.scratch / "strace.log"
-    run(["--version"], prefix=traced(log, f"trace={call}", follow=False))
-    return log.read_text().count(f"{call}(")
+    counting = Rule(name, 0, give(0))
+    run(["--version"], rules=[counting])
+    return counting.seen
 
 
 def out_of_memory(bench):
     """No memory, no thread: a code from the list, nothing left."""
     place = bench.place()
-    for rule in ("mmap:error=ENOMEM", "mprotect:error=ENOMEM", "clone3:error=EAGAIN"):
-        ends, number, hit = tally(), _before_main(bench, rule.split(":")[0]) + 1, True
+    for name, error in (("mmap", "ENOMEM"), ("mprotect", "ENOMEM"), ("clone3", "EAGAIN")):
+        ends, number, hit = tally(), _before_main(name) + 1, True
         while hit:
-            tried = Injection(bench, place, [f"{rule}:when={number}"])
+            tried = Injection(place, [Rule(name, number, fail(error))])
             hit = tried.hit
-            # Rust says in its own words that there is no memory.
-            aborted = tried.done.code == 1 and place.state() == "absent" and "memory allocation of" in tried.done.err
+            # Rust says in its own words that there is no memory, also for the guard of a new thread's stack.
+            said = "memory allocation of" in tried.done.err or "alternative stack" in tried.done.err
+            aborted = tried.done.code == 1 and place.state() == "absent" and said
             problem = None if aborted else place.problem(tried.done)
-            bench.expect(problem is None, f"{rule}, call {number}", problem)
+            bench.expect(problem is None, f"{error} at {name} {number}", problem)
             ends[f"exit {tried.done.code}"] += 1
             place.clear()
             number += 1
-        bench.tell(ends, f"runs with {rule}")
+        bench.tell(ends, f"runs with {error} at {name}")
