@@ -144,7 +144,7 @@ impl Target {
                 (file, Some(name))
             }
         };
-        Ok(Output { file, at: 0, on_its_way: 0, hidden, replaced: None, target: self })
+        Ok(Output { file, at: 0, on_its_way: 0, hidden, target: self })
     }
 }
 
@@ -157,8 +157,6 @@ pub struct Output {
     on_its_way: u64,
     /// The name of the file where it could not be made without one.
     hidden: Option<OsString>,
-    /// The hidden name of the file that this one replaced, until that is durable.
-    replaced: Option<OsString>,
     target: Target,
 }
 
@@ -282,34 +280,18 @@ impl Output {
     /// Gives the file its name and makes that durable.
     ///
     /// # Errors
-    /// `OutputIo`, with nothing left at the output path that was not there before; what was
-    /// there before is lost only on a file system that cannot exchange two names.
+    /// `OutputIo`, with nothing left at the output path that was not there before.
     pub fn publish(mut self) -> Result<PathBuf> {
         self.give_name().map_err(|e| self.unnamed(e))?;
-        match self.target.system.sync_folder(&self.target.folder) {
+        let Target { folder, name, path, system, .. } = &self.target;
+        match system.sync_folder(folder) {
             // The folders of some file systems cannot be synced; nothing better can be done there.
-            Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(path.clone()),
             Err(error) => {
-                self.take_name_back();
-                return Err(self.unnamed(error));
+                // Not durable is not done; a replaced file is lost either way.
+                let _ = system.remove(folder, name);
+                Err(self.unnamed(error))
             }
-        }
-        let Target { folder, path, system, .. } = &self.target;
-        if let Some(old) = self.replaced.take() {
-            // Should it stay, then the next run removes it.
-            let _ = system.remove(folder, &old);
-        }
-        Ok(path.clone())
-    }
-
-    /// Not durable is not done.
-    fn take_name_back(&mut self) {
-        let Target { folder, name, system, .. } = &self.target;
-        let back = self.replaced.take().filter(|old| system.exchange(folder, old, name).is_ok());
-        match back {
-            // Now it is this file that is hidden, and removed when dropped.
-            Some(hidden) => self.hidden = Some(hidden),
-            None => drop(system.remove(folder, name)),
         }
     }
 
@@ -325,16 +307,8 @@ impl Output {
             system.link(&self.file, folder, &hidden)?;
             self.hidden = Some(hidden);
         }
-        let Some(hidden) = &self.hidden else { return Ok(()) };
-        if *force && system.exchange(folder, hidden, name).is_ok() {
-            self.replaced = self.hidden.take();
-            return Ok(());
-        }
-        // There is nothing to replace, or the file system cannot exchange names.
-        if *force {
-            system.replace(folder, hidden, name)?
-        } else {
-            system.rename(folder, hidden, name)?
+        if let Some(hidden) = &self.hidden {
+            if *force { system.replace(folder, hidden, name)? } else { system.rename(folder, hidden, name)? }
         }
         // From here on it is the output.
         self.hidden = None;

@@ -30,7 +30,6 @@ pub(super) enum Call {
     Sync,
     Link,
     Rename,
-    Exchange,
     SyncFolder,
     Remove,
 }
@@ -140,12 +139,6 @@ impl System {
     pub fn replace(&self, folder: &OwnedFd, old: &OsStr, new: &OsStr) -> Result<()> {
         self.before(Call::Rename)?;
         rustix::fs::renameat(folder, old, folder, new)
-    }
-
-    /// Lets two names change places, in one step.
-    pub fn exchange(&self, folder: &OwnedFd, one: &OsStr, other: &OsStr) -> Result<()> {
-        self.before(Call::Exchange)?;
-        rustix::fs::renameat_with(folder, one, folder, other, RenameFlags::EXCHANGE)
     }
 
     /// Renames and never replaces anything.
