@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod codes;
+
 /// Bytes with runs, repeats and noise, out of few numbers.
 pub fn mixture(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
