@@ -34,6 +34,7 @@ const ATTEMPTS: usize = 3;
 /// `haslim plan`: shows the plan and ends with the code that `shrink` would.
 pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) -> Result<u8> {
     let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
+    show::slips(session, &prepared);
     let Prepared { backup, surveys, request, plan, .. } = &prepared;
     if let Some(place) = why {
         let said = explain::why(backup, surveys, request, plan, place)?;
@@ -68,6 +69,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     may_write(session, writing.yes, "shrink")?;
     let depth = if writing.no_verify { Depth::Needed } else { Depth::Checked };
     let mut prepared = prepare(session, backup, choice, depth)?;
+    show::slips(session, &prepared);
     if !writing.yes && prepared.plan.outcome == Outcome::CannotFit && !guide::consent(session, &mut prepared)? {
         return stopped(session);
     }
