@@ -289,14 +289,15 @@ impl<'a> Teller<'a> {
         if matches!(self.action(), Some(Action::Drop)) {
             return self.dropped(&format!("{place} ({size})"), &groups);
         }
-        let one = groups.len() == 1 && (kept || gone == total);
-        if let (true, Some((told, _))) = (one, groups.iter().next()) {
+        if let (1, Some((told, group))) = (groups.len(), groups.iter().next()) {
+            // Folders that stay behind empty are not worth a word.
+            let size = if told.stays { size } else { format!("{}, {}", size::decimal(gone), words::files(group.files)) };
             return vec![format!("{place} ({size}) {}", told.sentence())];
         }
         let gone = size::decimal(gone);
         let head = match groups.keys().next() {
             None => format!("{place} ({size}) stays: there are no files in it."),
-            Some(_) if !kept => format!("Of {place} ({size}) all files would be left out, {gone}. The folders stay."),
+            Some(_) if !kept => format!("All files of {place} ({size}) would be left out."),
             Some(first) if first.stays => format!("All of {place} ({size}) stays."),
             Some(_) => format!("Of {place} ({size}) {gone} would be left out; the rest stays."),
         };

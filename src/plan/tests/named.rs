@@ -61,7 +61,7 @@ fn what_is_there_is_no_slip() {
         "drop=media keep=media",
         "drop=addon:*",
         "drop=homeassistant:*.yaml",
-        "drop=media drop=media:x",
+        "drop=media drop=media:film.txt",
         "keep=media:film.txt",
     ] {
         assert_eq!(warned(wish), Vec::<String>::new(), "{wish}");
