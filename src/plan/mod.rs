@@ -8,6 +8,7 @@ pub mod cut;
 mod decide;
 pub mod explain;
 mod guard;
+mod known;
 mod links;
 mod named;
 mod predict;

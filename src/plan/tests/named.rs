@@ -119,3 +119,39 @@ fn what_is_kept_all_the_same_is_not_said_to_be_missing() {
     let plan = plan_of(&Sketch::new(HOME), 0, "drop=media keep=media").1;
     assert!(plan.notes.iter().any(|n| n.starts_with("--drop media takes nothing: all that it matches stays.")), "{:?}", plan.notes);
 }
+
+/// The rows of what the user named: title, what is lost, and the advice.
+fn rows(inside: &str, wish: &str) -> Vec<(String, String, String)> {
+    let rows = plan_of(&Sketch::new(inside), 0, wish).1.drops.into_iter();
+    rows.map(|row| (row.title, row.lost, row.advice.unwrap_or_default())).collect()
+}
+
+#[test]
+fn what_the_catalogue_knows_of_things_that_were_named_is_told() {
+    let inside = "homeassistant: configuration.yaml 1, nest/, nest/event_media/, nest/event_media/a/1.mp4 5, nest/event_media/2.jpg 5, \
+        zigbee2mqtt/log/x 4, zigbee2mqtt/y 1, backups/ 0, backups/old.tar! 9, home-assistant_v2.db 20; media: frigate/recordings/a.mp4 20";
+    let (nest, log) = (
+        "The local copies of camera clips and pictures; what Google keeps in its cloud is not touched.",
+        "Old log messages of Zigbee2MQTT.",
+    );
+    for all in ["drop=homeassistant:nest/event_media/**", "drop=homeassistant:nest"] {
+        let [(_, lost, advice)] = rows(inside, all).try_into().unwrap();
+        assert_eq!(lost, nest);
+        assert!(advice.contains("delete clips that you don't need"), "{advice}");
+    }
+    // Of two rules each is named; what no rule knows is counted only.
+    let [(_, lost, advice)] = rows(inside, "drop=homeassistant:{nest,zigbee2mqtt/log}/**").try_into().unwrap();
+    assert_eq!(lost, format!("Nest camera clips: {nest} Zigbee2MQTT logs: {log}"));
+    assert!(advice.contains("delete clips") && advice.contains("`log_output`"), "{advice}");
+    let [(_, lost, advice)] = rows(inside, "drop=homeassistant:zigbee2mqtt").try_into().unwrap();
+    assert_eq!((lost.as_str(), advice.as_str()), ("2 files of the configuration.", ""));
+    // A restore treats these differently, so each has its row.
+    let both = rows(inside, "drop=homeassistant:{home-assistant_v2.db,nest/**}");
+    let titles: Vec<&str> = both.iter().map(|(title, ..)| title.rsplit_once(" (").unwrap().1).collect();
+    assert_eq!(titles, ["Recorder database)", "Nest camera clips)"]);
+    // Of a rule that is switched off nothing is known.
+    let [(_, lost, _)] = rows(inside, "drop=homeassistant:nest off=nest-media").try_into().unwrap();
+    assert_eq!(lost, "2 files of the configuration.");
+    let [(_, lost, _)] = rows(inside, "drop=media:frigate").try_into().unwrap();
+    assert_eq!(lost, "The recorded footage of your cameras.");
+}
