@@ -35,6 +35,22 @@ fn each_part_says_why_it_is_treated_so() {
 }
 
 #[test]
+fn what_somebody_declined_is_not_said_to_wait_for_consent() {
+    let (backup, surveys) = Sketch::new(HOME).build();
+    let mut request = Wish::new("").saving(&backup, 300);
+    let why = |request: &Request, at: usize| make(&backup, &surveys, request).unwrap().parts[at].why.clone();
+    request.declined.push(("media".into(), Some("frigate-rec".into())));
+    assert_eq!(why(&request, 2), "2.05 MB declined, 307.20 kB of user only with consent");
+    request.declined.push(("media".into(), Some("frigate-export".into())));
+    request.declined.push(("addon:deadbeef_x".into(), None));
+    assert_eq!(why(&request, 2), "2.36 MB declined");
+    assert_eq!((why(&request, 3), why(&request, 4)), ("declined".into(), "no rule takes anything".into()));
+    // It is no more than a name: the same fits with the same consent.
+    let words: Vec<String> = make(&backup, &surveys, &request).unwrap().ways_out.into_iter().map(|way| way.options).collect();
+    assert_eq!(words, ways(HOME, 300, ""));
+}
+
+#[test]
 fn a_part_that_was_not_looked_into_says_so() {
     let (backup, mut surveys) = Sketch::new(HOME).build();
     surveys.retain(|s| s.part != 1);
@@ -191,7 +207,10 @@ fn a_folder_whose_files_all_go_while_it_stays_itself_is_not_said_to_stay() {
     assert!(said.starts_with("homeassistant:x (153.60 kB, 2 files) would be left out: it belongs to \"Log files\""), "{said}");
     assert!(!said.contains('\n'), "{said}");
     let said = why("homeassistant: x/ 1, x/a.log 7, x/__pycache__/b.pyc 8, y 1", 14, "", "homeassistant:x");
-    assert!(said.starts_with("All files of homeassistant:x (163.84 kB, 2 files) would be left out.\n81.92 kB (1 file, x/__pycache__/b.pyc)"), "{said}");
+    assert!(
+        said.starts_with("All files of homeassistant:x (163.84 kB, 2 files) would be left out.\n81.92 kB (1 file, x/__pycache__/b.pyc)"),
+        "{said}"
+    );
 }
 
 #[test]
