@@ -77,9 +77,10 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         show::plan(session, &prepared, "will be");
     }
     if let Some(error) = refusal(&prepared) {
-        if !session.common.json {
-            show::ways_out(session, &prepared, choice, Some(writing));
+        if session.common.json {
+            return Err(with_slips(error, &prepared));
         }
+        show::ways_out(session, &prepared, choice, Some(writing));
         return Err(error);
     }
     let verified = !writing.no_verify;
@@ -124,6 +125,17 @@ pub fn shown(path: &Path) -> String {
 pub fn stopped(session: &Session) -> Result<u8> {
     session.screen.say(words::UNCHANGED);
     Ok(STOPPED)
+}
+
+/// An error that stands alone also says what was named and is not there: that may be why.
+fn with_slips(error: Error, prepared: &Prepared) -> Error {
+    if prepared.plan.warnings.is_empty() {
+        return error;
+    }
+    let slips = prepared.plan.warnings.iter().map(String::as_str);
+    let advice: Vec<&str> = slips.chain(error.next_step()).collect();
+    let advice = advice.join(" ");
+    error.advice(advice)
 }
 
 /// The error that ends a run with nothing to write.

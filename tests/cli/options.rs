@@ -235,3 +235,13 @@ fn a_command_whose_every_drop_names_nothing_takes_nothing_else() {
     }
     assert_eq!(scratch.listing(), ["demo.tar"]);
 }
+
+#[test]
+fn an_error_in_json_says_what_was_named_and_is_not_there() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("demo.tar");
+    let run = haslim(line("shrink", &input, "--limit 1kB --drop ssl --drop addon:Influxdb --yes --json")).code(4);
+    let advice = run.json()["error"]["advice"].as_str().unwrap().to_owned();
+    let slip = "Nothing in this backup matches --drop addon:Influxdb. Did you mean addon:a0d7b954_influxdb? `haslim ls`";
+    assert!(run.err.is_empty() && advice.starts_with(slip), "{advice}");
+}
