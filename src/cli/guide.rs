@@ -1,12 +1,12 @@
 //! Guided mode: a few plain questions, the biggest gain first.
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::io::{BufRead, Write, stdin, stdout};
 
+use haslim::open::ComponentKind;
 use haslim::plan::{self, Outcome, Request, Unit};
 use haslim::report::ask::question;
 use haslim::report::words;
-use haslim::rules::Class;
 use haslim::{Error, Result, size};
 
 use super::prepare::Prepared;
@@ -28,36 +28,42 @@ pub enum Answer {
 
 /// Asks for consent until the plan fits. False when the user wants to stop.
 ///
-/// Asks nothing when no answer could make it fit.
+/// Asks nothing when no answer could make it fit, and nothing more as soon as that is so.
 pub fn consent(session: &Session, prepared: &mut Prepared) -> Result<bool> {
-    if !could_fit(prepared)? {
-        return Ok(true);
-    }
     let units = plan::candidates(&prepared.backup, &prepared.surveys, &prepared.request)?;
-    introduce(session, prepared);
-    let mut asked: HashSet<usize> = HashSet::new();
+    let mut open: VecDeque<&Unit> = units.iter().filter(|u| u.stored > 0 && needs_asking(&prepared.request, u)).collect();
     let mut questions = 0;
-    for unit in units.iter().filter(|u| u.stored > 0 && needs_asking(&prepared.request, u)).collect::<Vec<_>>() {
-        if prepared.plan.outcome != Outcome::CannotFit || questions == QUESTIONS {
+    while prepared.plan.outcome == Outcome::CannotFit && questions < QUESTIONS && !open.is_empty() {
+        if !could_fit(prepared, &open)? {
+            if questions > 0 {
+                tell("\nNothing more is asked: what is left could not bring the copy below the limit.");
+            }
             break;
         }
-        // About a part as a whole nobody is asked who was asked about what is in it.
-        let settled = prepared.request.consent.contains(&(unit.key(&prepared.backup).0, None));
-        if settled || unit.rule.is_none() && asked.contains(&unit.part) {
-            continue;
+        if questions == 0 {
+            introduce(session, prepared);
         }
-        asked.insert(unit.part);
+        let Some(unit) = open.pop_front() else { break };
         questions += 1;
         if !one(session, prepared, &units, unit, questions)? {
             return Ok(false);
         }
+        // About a part as a whole nobody is asked who was asked about what is in it, and
+        // about nothing in it who gave it up as a whole.
+        let whole = prepared.request.consent.contains(&(unit.key(&prepared.backup).0, None));
+        open.retain(|other| other.part != unit.part || !whole && other.rule.is_some());
     }
     Ok(true)
 }
 
-/// Whether consent to everything would make it fit.
-fn could_fit(prepared: &Prepared) -> Result<bool> {
-    let request = Request { allow: vec![Class::History, Class::User], ..prepared.request.clone() };
+/// Whether yes to all that is still open would make it fit.
+fn could_fit(prepared: &Prepared, open: &VecDeque<&Unit>) -> Result<bool> {
+    let mut request = prepared.request.clone();
+    // Behind a question about what is in it, only a folder is offered as a whole.
+    let follows = |at: usize, whole: &Unit| open.iter().take(at).any(|before| before.part == whole.part);
+    let is_folder = |unit: &Unit| prepared.backup.parts[unit.part].kind == ComponentKind::Folder;
+    let reachable = open.iter().enumerate().filter(|(at, unit)| unit.rule.is_some() || is_folder(unit) || !follows(*at, unit));
+    request.consent.extend(reachable.map(|(_, unit)| unit.key(&prepared.backup)));
     Ok(plan::make(&prepared.backup, &prepared.surveys, &request)?.outcome != Outcome::CannotFit)
 }
 
@@ -86,7 +92,7 @@ fn one(session: &Session, prepared: &mut Prepared, units: &[Unit], unit: &Unit, 
     let key = unit.key(&prepared.backup);
     match ask(session, prompt, offers_whole)? {
         Answer::Quit => return Ok(false),
-        Answer::No => {}
+        Answer::No => prepared.request.declined.push(key),
         Answer::Yes => prepared.request.consent.push(key),
         Answer::Whole => prepared.request.consent.push((key.0, None)),
     }

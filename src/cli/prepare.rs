@@ -5,7 +5,7 @@ use std::path::Path;
 use haslim::crypt::KeyRing;
 use haslim::format::secure::Version;
 use haslim::open::Backup;
-use haslim::plan::{self, Outcome, Plan, Request, Selector};
+use haslim::plan::{self, Outcome, Plan, Request};
 use haslim::rules::Class;
 use haslim::survey::{self, PartSurvey};
 use haslim::{Kind, Result, plan::Wrapping, verify};
@@ -40,7 +40,9 @@ pub enum Depth {
 
 /// Reads the key, surveys, plans.
 pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth) -> Result<Prepared> {
-    let mut request = request(session, choice)?;
+    let mut request = request(session, &backup, choice)?;
+    // As early as can be told: before the key and the surveys.
+    plan::check_named(&backup, &[], &request)?;
     let chooses = request.thorough || leaves(&backup, &request) > request.limit;
     let named = plan::to_survey(&backup, &request);
     let looks_inside = named.iter().any(|&at| backup.parts[at].version().is_some());
@@ -70,6 +72,7 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     let look = |parts: &[usize], needed: &[usize]| look_inside(session, &backup, parts, needed, keys.as_ref());
     let (outcome, sound) = kept::meanwhile(&backup, &rest, keys.as_ref(), parts.len(), &session.control, || look(&parts, &needed));
     let (mut surveys, mut checked) = outcome?;
+    plan::check_named(&backup, &surveys, &request)?;
     let mut plan = plan::make(&backup, &surveys, &request)?;
     // What was named may miss the limit by a hair; then there is something to choose after all.
     if plan.outcome == Outcome::CannotFit && !chooses {
@@ -115,8 +118,8 @@ impl Prepared {
     }
 }
 
-fn request(session: &Session, choice: &Choice) -> Result<Request> {
-    let selectors = |texts: &[String]| texts.iter().map(|t| Selector::parse(t)).collect::<Result<Vec<_>>>();
+fn request(session: &Session, backup: &Backup, choice: &Choice) -> Result<Request> {
+    let selectors = |texts: &[String]| texts.iter().map(|t| plan::parse(t, backup)).collect::<Result<Vec<_>>>();
     let allow = choice.allow.iter().map(|consent| match consent {
         Consent::History => Class::History,
         Consent::User => Class::User,

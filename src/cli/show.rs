@@ -42,6 +42,13 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
     backup.warnings.iter().chain(&plan.notes).for_each(|w| screen.warn(w));
 }
 
+/// Tells, quiet or not, what was named and is not there. JSON has it among its warnings.
+pub fn slips(session: &Session, prepared: &Prepared) {
+    if !session.common.json {
+        prepared.plan.warnings.iter().for_each(|warning| session.screen.shout(warning));
+    }
+}
+
 /// True for a folder or an add-on that the planner gives up as a whole.
 fn is_whole_part(row: &&DropRow) -> bool {
     row.unit && row.rule.is_none()

@@ -34,6 +34,7 @@ const ATTEMPTS: usize = 3;
 /// `haslim plan`: shows the plan and ends with the code that `shrink` would.
 pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) -> Result<u8> {
     let mut prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
+    show::slips(session, &prepared);
     let damage = tell_known(session, &mut prepared, false);
     let Prepared { backup, surveys, request, plan, .. } = &prepared;
     if let Some(place) = why {
@@ -73,6 +74,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     may_write(session, writing.yes, "shrink")?;
     let depth = if writing.no_verify { Depth::Needed } else { Depth::Checked };
     let mut prepared = prepare(session, backup, choice, depth)?;
+    show::slips(session, &prepared);
     if !writing.yes && prepared.plan.outcome == Outcome::CannotFit && !guide::consent(session, &mut prepared)? {
         return stopped(session);
     }
@@ -80,9 +82,10 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         show::plan(session, &prepared, "will be");
     }
     if let Some(error) = refusal(&prepared) {
-        if !session.common.json {
-            show::ways_out(session, &prepared, choice, Some(writing));
+        if session.common.json {
+            return Err(with_slips(error, &prepared));
         }
+        show::ways_out(session, &prepared, choice, Some(writing));
         return Err(error);
     }
     let verified = !writing.no_verify;
@@ -138,6 +141,17 @@ pub fn shown(path: &Path) -> String {
 pub fn stopped(session: &Session) -> Result<u8> {
     session.screen.say(words::UNCHANGED);
     Ok(STOPPED)
+}
+
+/// An error that stands alone also says what was named and is not there: that may be why.
+fn with_slips(error: Error, prepared: &Prepared) -> Error {
+    if prepared.plan.warnings.is_empty() {
+        return error;
+    }
+    let slips = prepared.plan.warnings.iter().map(String::as_str);
+    let advice: Vec<&str> = slips.chain(error.next_step()).collect();
+    let advice = advice.join(" ");
+    error.advice(advice)
 }
 
 /// The error that ends a run with nothing to write.

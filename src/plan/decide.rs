@@ -2,6 +2,7 @@
 
 use super::cut::{self, Cut, Judges, Reason};
 use super::guard::{self, Guard};
+use super::named::{self, Match};
 use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit, Wrapping, predict, reasons, rows, wrapping};
 use crate::error::{Error, Result, escape};
 use crate::format::manifest::Changes;
@@ -57,6 +58,7 @@ pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, u
         limit: request.limit,
         predicted_size,
         ways_out: Vec::new(),
+        warnings: Vec::new(),
     };
     plan.drops = rows::rows(backup, surveys, request, &plan);
     Ok(plan)
@@ -190,8 +192,16 @@ fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &C
     let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.warnings.iter().cloned()).collect();
     let held = guard::notes(backup, surveys, request)?;
     for (at, selector) in request.drops.iter().enumerate() {
-        if !held.iter().any(|(of, _)| *of == at) && !reasons::took_something(selector, backup, surveys, parts) {
-            notes.push(format!("Nothing in this backup matches --drop {}.", escape(selector.text().as_bytes())));
+        if held.iter().any(|(of, _)| *of == at) || reasons::took_something(selector, backup, surveys, parts) {
+            continue;
+        }
+        let text = escape(selector.text().as_bytes());
+        match named::find(selector, backup, surveys) {
+            Match::Found => notes.push(format!("--drop {text} takes nothing: all that it matches stays. `haslim plan --why` tells why.")),
+            // Nobody could look.
+            Match::Unknown => notes.push(format!("Nothing in this backup matches --drop {text}.")),
+            // A warning says so.
+            Match::Nowhere => {}
         }
     }
     notes.extend(held.into_iter().map(|(_, note)| note));

@@ -8,7 +8,9 @@ pub mod cut;
 mod decide;
 pub mod explain;
 mod guard;
+mod known;
 mod links;
+mod named;
 mod predict;
 pub mod propose;
 mod reach;
@@ -24,6 +26,7 @@ mod ways;
 pub mod wrapping;
 
 pub use cut::Cut;
+pub use named::{check_named, parse};
 pub use repair::{Repair, repair};
 pub use request::Request;
 pub use rows::{DropRow, effect};
@@ -107,6 +110,8 @@ pub struct Plan {
     pub ways_out: Vec<WayOut>,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// What the user named and the backup does not have.
+    pub warnings: Vec<String>,
 }
 
 /// The parts that have to be surveyed before [`make`] can decide about what the
@@ -140,6 +145,7 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
     if plan.outcome == Outcome::CannotFit {
         plan.ways_out = ways::out(backup, surveys, request, &units)?;
     }
+    plan.warnings = named::warnings(backup, surveys, request);
     reasons::of_what_stays(&mut plan, backup, surveys, request, &units);
     Ok(plan)
 }

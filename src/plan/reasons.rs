@@ -53,18 +53,24 @@ fn stays(backup: &Backup, request: &Request, units: &[Unit], at: usize, surveyed
     if finds().any(|u| request.may_go(backup, u)) {
         return "not needed".into();
     }
-    let mut asks: Vec<(Class, u64)> = Vec::new();
+    let is_declined = |unit: &&Unit| request.declined.contains(&unit.key(backup));
+    let mut asks: Vec<String> = Vec::new();
     for class in [Class::History, Class::User] {
-        let stored: u64 = finds().filter(|u| u.class() == class).map(|u| u.stored).sum();
+        let stored: u64 = finds().filter(|u| u.class() == class && !is_declined(u)).map(|u| u.stored).sum();
         if stored > 0 {
-            asks.push((class, stored));
+            asks.push(format!("{} of {}", size::decimal(stored), class.name()));
         }
     }
-    if asks.is_empty() {
-        return if surveyed { "no rule takes anything".into() } else { "not looked into".into() };
+    let declined: u64 = finds().filter(is_declined).map(|u| u.stored).sum();
+    let whole = request.declined.contains(&(backup.part(at).id.clone(), None));
+    match (asks.is_empty(), declined) {
+        (true, 0) if whole => "declined".into(),
+        (true, 0) if surveyed => "no rule takes anything".into(),
+        (true, 0) => "not looked into".into(),
+        (true, declined) => format!("{} declined", size::decimal(declined)),
+        (false, 0) => format!("{} only with consent", asks.join(", ")),
+        (false, declined) => format!("{} declined, {} only with consent", size::decimal(declined), asks.join(", ")),
     }
-    let asks: Vec<String> = asks.iter().map(|(class, stored)| format!("{} of {}", size::decimal(*stored), class.name())).collect();
-    format!("{} only with consent", asks.join(", "))
 }
 
 /// Whether a selector had any effect.

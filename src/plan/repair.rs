@@ -58,6 +58,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
         limit: u64::MAX,
         predicted_size,
         ways_out: Vec::new(),
+        warnings: Vec::new(),
         notes,
     };
     Ok(Repair { plan, findings })

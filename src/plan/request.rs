@@ -26,6 +26,9 @@ pub struct Request {
     pub allow: Vec<Class>,
     /// Single units that may go besides, by component and rule (`None`: the whole part).
     pub consent: Vec<(String, Option<String>)>,
+    /// Single units that somebody was asked about and wants to keep, named likewise. They stay
+    /// because nobody consents to them; this is only what they are called then.
+    pub declined: Vec<(String, Option<String>)>,
     /// Leave out all that may go, even if less would be enough.
     pub thorough: bool,
     /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by them.
@@ -47,6 +50,7 @@ impl Request {
             catalogue: builtin_catalogue()?,
             allow: Vec::new(),
             consent: Vec::new(),
+            declined: Vec::new(),
             thorough: false,
             margin: 0,
         })

@@ -1,13 +1,11 @@
 //! The rows of a plan: what goes, what that frees, what is lost, and what a restore
 //! will do about it.
 
-use std::collections::BTreeMap;
-
 use globset::Candidate;
 
-use super::conditions::{IMAGE, image_tar};
-use super::cut::{Cut, is_mariadb_file};
-use super::selector::{Selector, is_recorder_file};
+use super::cut::Cut;
+use super::known::{Kin, Known};
+use super::selector::Selector;
 use super::{Action, Outcome, Plan, Request, Unit};
 use crate::error::escape;
 use crate::format::block::EntryKind;
@@ -169,10 +167,19 @@ impl Teller<'_> {
         vec![DropRow {
             class: (!is_named).then(|| "user".into()),
             stored_bytes: self.backup.stored(self.part),
-            lost: self.all_of_it(),
+            lost: self.known_through().unwrap_or_else(|| self.all_of_it()),
             advice: self.how_to_leave_out(),
             ..self.row(id.clone(), effect, !is_named)
         }]
+    }
+
+    /// What is lost with a folder of which the catalogue knows every file, if somebody looked.
+    fn known_through(&self) -> Option<String> {
+        let survey = self.survey.filter(|_| self.part.kind == ComponentKind::Folder)?;
+        match Known::new(self.backup, self.part, self.request, Some(survey)).kin(&survey.entries).as_slice() {
+            [kin] => kin.lost(),
+            _ => None,
+        }
     }
 
     fn all_of_it(&self) -> String {
@@ -200,45 +207,25 @@ impl Teller<'_> {
     /// What a selector of the user's takes out of the part: a row for each thing that a
     /// restore treats differently.
     fn named(&self, selector: &Selector, taken: &[&Entry]) -> Vec<DropRow> {
-        let mut groups: BTreeMap<&str, (Effect, Option<&Rule>, Vec<&Entry>)> = BTreeMap::new();
-        for entry in taken {
-            let (effect, rule) = self.kind_of(entry);
-            groups.entry(effect.name()).or_insert_with(|| (effect, rule, Vec::new())).2.push(entry);
+        // Most selectors take nothing in most parts.
+        if taken.is_empty() {
+            return Vec::new();
         }
-        let alone = groups.len() == 1;
         let text = escape(selector.text().as_bytes());
-        let mut rows: Vec<DropRow> = Vec::new();
-        for (effect, rule, entries) in groups.into_values() {
-            let files = files(&entries);
-            let title = match rule {
-                Some(rule) if !alone => format!("{text} ({})", rule.title),
-                _ => text.clone(),
-            };
-            rows.push(DropRow {
+        let kin = Known::new(self.backup, self.part, self.request, self.survey).kin(taken.iter().copied());
+        let alone = kin.len() == 1;
+        let row = |kin: &Kin<'_>| {
+            let title = kin.titles().filter(|_| !alone).map_or_else(|| text.clone(), |titles| format!("{text} ({titles})"));
+            DropRow {
                 target: text.clone(),
-                stored_bytes: entries.iter().map(|e| e.stored).sum(),
-                files: Some(files),
-                lost: rule.map_or_else(|| self.some_files(files), |r| r.lost.clone()),
-                advice: rule.map(|r| r.prevent.clone()).filter(|a| !a.is_empty()),
-                ..self.row(title, effect, false)
-            });
-        }
-        rows.sort_by_key(|row| std::cmp::Reverse(row.stored_bytes));
-        rows
-    }
-
-    /// What a restore makes of an entry that is missing, and the rule that knows it.
-    fn kind_of(&self, entry: &Entry) -> (Effect, Option<&Rule>) {
-        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name).unwrap_or_default();
-        let id = match self.part.kind {
-            ComponentKind::HomeAssistant if is_recorder_file(path) => "ha-recorder",
-            ComponentKind::Addon if self.part.id == "addon:core_mariadb" && is_mariadb_file(path) => "mariadb",
-            ComponentKind::Addon if path == IMAGE => "image-tar",
-            _ => return (effect(self.backup, self.part, false, None), None),
+                stored_bytes: kin.stored,
+                files: Some(kin.files),
+                lost: kin.lost().unwrap_or_else(|| self.some_files(kin.files)),
+                advice: kin.advice(),
+                ..self.row(title, kin.effect, false)
+            }
         };
-        let rule = self.request.catalogue.by_id(id);
-        let lost = id == "image-tar" && image_tar(self.backup, self.part, self.request).is_err();
-        (if lost { Effect::ImageLost } else { effect(self.backup, self.part, false, rule) }, rule)
+        kin.iter().map(row).collect()
     }
 
     fn some_files(&self, files: u64) -> String {

@@ -45,6 +45,23 @@ impl Selector {
         Ok(Self { text: id.to_owned(), what: What::Component(exact(id)?) })
     }
 
+    /// The text that selects exactly one path of a component, with all that is in it when
+    /// it is a folder; `None` for the root of a component and for a path that no text can name.
+    pub fn text_of(id: &str, path: &[u8]) -> Option<String> {
+        let path = std::str::from_utf8(path).ok().filter(|path| !path.is_empty())?;
+        // A member that is not known goes as a whole or not at all.
+        if id.starts_with("unknown:") {
+            return None;
+        }
+        let mut text = literal(path);
+        // Spaces at the end would be taken for those around the selector.
+        if let Some((at, space)) = text.char_indices().next_back().filter(|(_, c)| c.is_whitespace()) {
+            text.truncate(at);
+            text.extend(['[', space, ']']);
+        }
+        Some(format!("{id}:{text}"))
+    }
+
     /// As the user wrote it.
     pub fn text(&self) -> &str {
         &self.text
@@ -108,7 +125,13 @@ fn glob(pattern: &str, text: &str) -> Result<GlobMatcher> {
 }
 
 fn exact(name: &str) -> Result<GlobMatcher> {
-    glob(&globset::escape(name), name)
+    glob(&literal(name), name)
+}
+
+/// The glob that matches a name and nothing else.
+fn literal(name: &str) -> String {
+    // The library leaves alone what escapes here.
+    globset::escape(name).replace('\\', "\\\\")
 }
 
 fn usage(text: &str, why: &str) -> Error {
@@ -209,6 +232,36 @@ mod tests {
         }
         for text in ["addon:*", "addon:core_?:data", "addon:*:data/options.json", "homeassistant:*.yaml", "addon:{a,b}"] {
             assert!(!Selector::parse(text).unwrap().is_typed_in_full(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_member_is_named_as_it_is_shown() {
+        for id in ["unknown:odd\\x80.tar", "unknown:a\\nb", "unknown:a[1]{2}*.bin"] {
+            assert!(Selector::parse(id).unwrap().takes_component(id), "{id}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_text_of_a_path_takes_it_and_no_other(
+            path in "([a-b*?{}!,:\\[\\]\\\\ \n\u{1b}-]{1,4}/){0,2}[a-b*?{}!,:\\[\\]\\\\ \n-]{1,4}",
+            other in "[ab/]{1,6}",
+            id in "media|homeassistant|addons/local|addon:core_x",
+        ) {
+            let selector = Selector::parse(&Selector::text_of(&id, path.as_bytes()).unwrap()).unwrap();
+            proptest::prop_assert!(selector.takes_path(&id, path.as_bytes()) && selector.looks_into(&id));
+            let (below, beside) = (format!("{path}/x"), format!("{path}x"));
+            proptest::prop_assert!(selector.takes_path(&id, below.as_bytes()) && !selector.takes_path(&id, beside.as_bytes()));
+            let inside = other == path || other.starts_with(&format!("{path}/"));
+            proptest::prop_assert_eq!(selector.takes_path(&id, other.as_bytes()), inside);
+        }
+    }
+
+    #[test]
+    fn what_no_text_can_name_has_none() {
+        for (id, path) in [("media", &b""[..]), ("media", b"a\xff"), ("unknown:x.tar", b"a")] {
+            assert_eq!(Selector::text_of(id, path), None, "{id} {path:?}");
         }
     }
 

@@ -119,6 +119,7 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
         .into_iter()
         .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files}))
         .collect();
+    all.insert("warnings".into(), backup.warnings.iter().chain(&plan.warnings).cloned().collect());
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
         "outcome": plan.outcome.name(),

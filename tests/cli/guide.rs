@@ -71,7 +71,7 @@ fn the_whole_folder_can_be_chosen_instead() {
 #[test]
 fn no_to_everything_ends_after_a_handful_of_questions_with_the_ways_out() {
     let (scratch, input) = demo();
-    let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+    let mut terminal = Terminal::shrink(&input, "--limit 2.04MB");
     let mut questions = 0;
     while terminal.until(ASKED).is_some() {
         questions += 1;
@@ -79,10 +79,25 @@ fn no_to_everything_ends_after_a_handful_of_questions_with_the_ways_out() {
     }
     let (code, screen) = terminal.end();
     assert_eq!((code, questions), (4, 6), "{screen}");
-    assert!(screen.contains("--limit 1MB --allow history\n"), "{screen}");
+    assert!(screen.contains("--limit 2040kB --allow history"), "{screen}");
     assert!(screen.trim_end().ends_with(UNCHANGED), "{screen}");
     let order: Vec<usize> = (1..=6).map(|n| screen.find(&format!("\n{n}. ")).unwrap()).collect();
     assert!(order.is_sorted(), "{screen}");
+    nothing_written(&scratch);
+}
+
+#[test]
+fn nothing_more_is_asked_when_no_yes_could_help_any_more() {
+    let (scratch, input) = demo();
+    let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+    terminal.expect(ASKED);
+    terminal.say("n\n");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 4, "{screen}");
+    let after = screen.split_once("Nothing more is asked: what is left could not bring the copy below the limit.").unwrap().1;
+    assert!(after.contains("1.32 MB declined, 112.78 kB of history only with consent"), "{screen}");
+    assert!(after.contains("--limit 1MB --allow history") && !after.contains("2. "), "{screen}");
+    assert!(screen.trim_end().ends_with(UNCHANGED), "{screen}");
     nothing_written(&scratch);
 }
 
@@ -93,7 +108,7 @@ fn quitting_at_any_question_writes_nothing() {
         [("", "q\n"), ("", "quit\n"), ("", "\u{4}"), ("n", "q\n"), ("nn", "\u{4}"), ("y", "n\n"), ("y", "\n"), ("y", "q\n"), ("y", "\u{4}")]
     {
         let (scratch, input) = demo();
-        let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+        let mut terminal = Terminal::shrink(&input, "--limit 2MB");
         for answer in answers.chars() {
             terminal.expect(ASKED);
             terminal.say(&format!("{answer}\n"));
@@ -128,7 +143,7 @@ fn a_repair_that_is_declined_writes_nothing() {
 fn ctrl_c_at_a_question_ends_the_program_at_once() {
     for answers in ["", "n", "y"] {
         let (scratch, input) = demo();
-        let mut terminal = Terminal::shrink(&input, "--limit 1MB");
+        let mut terminal = Terminal::shrink(&input, "--limit 2MB");
         for answer in answers.chars() {
             terminal.expect(ASKED);
             terminal.say(&format!("{answer}\n"));

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::craft::{self, Content};
 use crate::line;
 use crate::support::*;
 
@@ -220,4 +221,31 @@ fn a_folder_gives_one_document_with_a_row_for_each_file() {
 #[test]
 fn quiet_does_not_silence_json() {
     alone(&keyless(line("info", &fixture("v3.tar"), "--json -q")).code(0));
+}
+
+#[test]
+fn what_ls_gives_as_selector_is_what_drop_takes() {
+    let scratch = Scratch::new();
+    let input = scratch.path("odd.tar");
+    let names = ["data/plain.txt", "data/sub/a[1]*?.txt", "data/{a,b}\\ c ", "data/sub/ümlaut:x", "homeassistant.json"];
+    let entries: Vec<craft::Entry<'_>> = names.iter().map(|name| (*name, Content::Bytes(b"contents"))).collect();
+    let members = [
+        ("homeassistant.tar.gz", craft::gzip(&craft::tar(&entries))),
+        ("media.tar.gz", craft::gzip(&craft::tar(&[("film", Content::Bytes(b"x"))]))),
+    ];
+    craft::backup(&input, &members, &craft::metadata("odd", &["media"], &[]));
+    let listed = alone(&keyless(line("ls", &input, "homeassistant --json")).code(0));
+    let listed = rows(&rows(&listed, "components")[0], "entries");
+    assert_eq!(listed.len(), names.len());
+    for entry in listed {
+        let Some(selector) = entry.get("selector") else {
+            assert_eq!(entry["path"], "homeassistant.json", "{entry}");
+            continue;
+        };
+        check(entry, &[&[("path", "s"), ("kind", "s"), ("size", "n"), ("stored_bytes", "n"), ("selector", "s")]]);
+        let plan = ["plan", input.to_str().unwrap(), "--json", "--drop", selector.as_str().unwrap()];
+        let plan = keyless(plan).code(0).json();
+        assert_eq!(plan["drops"][0]["files"], 1, "{entry}: {plan}");
+        assert_eq!(plan["warnings"], serde_json::json!([]), "{entry}");
+    }
 }

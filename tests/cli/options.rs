@@ -204,3 +204,44 @@ fn json_with_ls_keeps_to_the_scope() {
     assert!(all["components"].as_array().unwrap().len() > 1);
     assert_eq!(one["components"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn what_is_named_and_not_there_is_warned_of_even_when_quiet() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    let warning = "WARNING: Nothing in this backup matches --drop homeassistant:data/no/such.\n";
+    for rest in ["plan", "plan -q", "shrink --yes", "shrink --yes -q --force"] {
+        let (command, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let run = haslim(line(command, &input, &format!("--drop media:music --drop homeassistant:data/no/such {rest}"))).code(0);
+        assert!(run.err.contains(warning), "{command} {rest}: {}", run.err);
+    }
+    let run = haslim(line("plan", &input, "--drop media:music --keep media:Music --json")).code(0);
+    assert_eq!(run.err, "");
+    assert_eq!(run.json()["warnings"], serde_json::json!(["Nothing in this backup matches --keep media:Music. Did you mean media:music?"]));
+}
+
+#[test]
+fn a_command_whose_every_drop_names_nothing_takes_nothing_else() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("demo.tar");
+    for (command, rest) in [("plan", ""), ("plan", "--json"), ("shrink", "--yes -q"), ("shrink", "--yes --json")] {
+        // Of a component that can be told without the key.
+        let run = keyless(line(command, &input, &format!("--limit 1MB --drop addon:Nothing_Like_It --allow history {rest}"))).code(2);
+        let said = format!("{}{}", run.out, run.err);
+        assert!(said.contains("nothing in this backup matches --drop addon:Nothing_Like_It"), "{said}");
+        let run = haslim(line(command, &input, &format!("--limit 1MB --drop media:Frigate --allow history {rest}"))).code(2);
+        let said = format!("{}{}", run.out, run.err);
+        assert!(said.contains("Did you mean media:frigate?"), "{said}");
+    }
+    assert_eq!(scratch.listing(), ["demo.tar"]);
+}
+
+#[test]
+fn an_error_in_json_says_what_was_named_and_is_not_there() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("demo.tar");
+    let run = haslim(line("shrink", &input, "--limit 1kB --drop ssl --drop addon:Influxdb --yes --json")).code(4);
+    let advice = run.json()["error"]["advice"].as_str().unwrap().to_owned();
+    let slip = "Nothing in this backup matches --drop addon:Influxdb. Did you mean addon:a0d7b954_influxdb? `haslim ls`";
+    assert!(run.err.is_empty() && advice.starts_with(slip), "{advice}");
+}

@@ -93,8 +93,8 @@ fn a_change_after_the_opening_is_11_for_every_command() {
                 let scratch = Scratch::new();
                 let input = old_copy(&scratch, name);
                 let args = match command {
-                    "shrink" => shrink(&input, &scratch.path("out.tar"), "--drop media:music"),
-                    "plan" => vec!["plan".into(), text(&input), "--drop".into(), "media:music".into()],
+                    "shrink" => shrink(&input, &scratch.path("out.tar"), "--drop homeassistant:www"),
+                    "plan" => vec!["plan".into(), text(&input), "--drop".into(), "homeassistant:www".into()],
                     _ => vec![command.into(), text(&input)],
                 };
                 let mut paused = Paused::at_the_key(args);

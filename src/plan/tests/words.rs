@@ -35,6 +35,22 @@ fn each_part_says_why_it_is_treated_so() {
 }
 
 #[test]
+fn what_somebody_declined_is_not_said_to_wait_for_consent() {
+    let (backup, surveys) = Sketch::new(HOME).build();
+    let mut request = Wish::new("").saving(&backup, 300);
+    let why = |request: &Request, at: usize| make(&backup, &surveys, request).unwrap().parts[at].why.clone();
+    request.declined.push(("media".into(), Some("frigate-rec".into())));
+    assert_eq!(why(&request, 2), "2.05 MB declined, 307.20 kB of user only with consent");
+    request.declined.push(("media".into(), Some("frigate-export".into())));
+    request.declined.push(("addon:deadbeef_x".into(), None));
+    assert_eq!(why(&request, 2), "2.36 MB declined");
+    assert_eq!((why(&request, 3), why(&request, 4)), ("declined".into(), "no rule takes anything".into()));
+    // It is no more than a name: the same fits with the same consent.
+    let words: Vec<String> = make(&backup, &surveys, &request).unwrap().ways_out.into_iter().map(|way| way.options).collect();
+    assert_eq!(words, ways(HOME, 300, ""));
+}
+
+#[test]
 fn a_part_that_was_not_looked_into_says_so() {
     let (backup, mut surveys) = Sketch::new(HOME).build();
     surveys.retain(|s| s.part != 1);
@@ -61,7 +77,7 @@ fn every_path_has_its_reason() {
             4,
             "",
             "homeassistant:tts/a.mp3",
-            "would be left out: rule tts (class cache) takes it. Lost: Nothing: a message is rendered again when it is spoken. A restore empties the config directory first",
+            "would be left out: it belongs to \"Spoken messages\" [tts], class cache. Lost: Nothing: a message is rendered again when it is spoken. A restore empties the config directory first",
         ),
         (4, "", "homeassistant:x/b", nothing_left_to_say),
         (4, "", "homeassistant:configuration.yaml", "stays: no rule ever drops it. These files hold the configuration"),
@@ -69,13 +85,33 @@ fn every_path_has_its_reason() {
             4,
             "",
             "homeassistant:home-assistant_v2.db",
-            "stays: rule ha-recorder would take it with your consent only (--allow history). Lost then: History, logbook",
+            "stays: it may go as \"Recorder database\" [ha-recorder] only with your consent (--allow history). Lost then: History, logbook",
         ),
-        (4, "allow=history", "homeassistant:home-assistant_v2.db", "stays: rule ha-recorder may take it, but that is not needed."),
-        (4, "", "share:old.tar", "stays: rule nested-ha-bak may take it, but that is not needed."),
+        (
+            4,
+            "allow=history",
+            "homeassistant:home-assistant_v2.db",
+            "stays: it may go as \"Recorder database\" [ha-recorder], but the limit does not demand it.",
+        ),
+        (
+            4,
+            "",
+            "share:old.tar",
+            "stays: it may go as \"Home Assistant backup inside the backup\" [nested-ha-bak], but the limit does not demand it.",
+        ),
         (4, "", "share:photo.tar", nothing_left_to_say),
-        (4, "", "addon:deadbeef_x:image.tar", "stays: rule image-tar would take it, but the backup does not list the repository"),
-        (4, "", "addon:local_y:image.tar", "stays: rule image-tar would take it, but this add-on was built from the local add-ons folder"),
+        (
+            4,
+            "",
+            "addon:deadbeef_x:image.tar",
+            "stays: it could go as \"Image of an add-on that was built here\" [image-tar], but the backup does not list the repository",
+        ),
+        (
+            4,
+            "",
+            "addon:local_y:image.tar",
+            "stays: it could go as \"Image of an add-on that was built here\" [image-tar], but this add-on was built from the local add-ons folder",
+        ),
         (4, "keep=homeassistant:x", "homeassistant:x/b", "stays: --keep names it."),
         (4, "keep=media", "media:film.txt", "stays: --keep names it."),
         (0, "drop=homeassistant:x", "homeassistant:x/b", "would be left out: --drop homeassistant:x names it"),
@@ -83,21 +119,21 @@ fn every_path_has_its_reason() {
             0,
             "drop=homeassistant:*.yaml",
             "homeassistant:configuration.yaml",
-            "stays, although --drop homeassistant:*.yaml matches it: a glob never drops it. These files hold",
+            "stays: --drop homeassistant:*.yaml matches it, but a glob never drops it. These files hold",
         ),
         (
             0,
             "drop=addon:*:image.tar",
             "addon:local_y:image.tar",
-            "stays, although --drop addon:*:image.tar matches it: a glob never drops it. Nothing could build",
+            "stays: --drop addon:*:image.tar matches it, but a glob never drops it. Nothing could build",
         ),
         (
             0,
             "drop=media",
             "media:film.txt",
-            "would be left out with all of media: --drop media. What is on your system stays there: a restore leaves the live folder as it is.",
+            "would be left out, with all of media: --drop media names it. What is on your system stays there: a restore leaves the live folder as it is.",
         ),
-        (0, "drop=media:*", "media:frigate/recordings/a.mp4", "would be left out with all of media: --drop media:*."),
+        (0, "drop=media:*", "media:frigate/recordings/a.mp4", "would be left out, with all of media: --drop media:* names it."),
     ];
     for (records, wish, place, expected) in rows {
         let said = why(HOME, records, wish, place);
@@ -109,17 +145,105 @@ fn every_path_has_its_reason() {
 #[test]
 fn a_folder_that_goes_because_of_one_find_says_which() {
     let said = why("media: frigate/recordings/a.mp4 50; share: x 1", 10, "allow=history", "media:frigate/recordings/a.mp4");
-    assert!(said.contains("would be left out, with all of media: rule frigate-rec (class history) takes it."), "{said}");
+    assert!(
+        said.contains("would be left out, with all of media: it belongs to \"Frigate recordings\" [frigate-rec], class history."),
+        "{said}"
+    );
     assert!(said.ends_with("On a new system there is nothing to fill it with."), "{said}");
 }
 
 #[test]
 fn a_component_alone_is_explained_and_what_does_not_exist_is_refused() {
-    assert_eq!(why(HOME, 4, "", "share"), "share is a part of the copy: not needed.");
-    assert_eq!(why(HOME, 4, "drop=share", "share:"), "share would be left out whole: --drop share.");
+    let share = why(HOME, 4, "", "share");
+    assert!(share.starts_with("All of share (615.42 kB, 2 files) stays.\n409.60 kB (1 file, old.tar) stays: it may go as "), "{share}");
+    assert!(share.ends_with("\n204.80 kB (1 file, photo.tar) stays: no rule takes it."), "{share}");
+    let share = why(HOME, 4, "drop=share", "share:");
+    assert!(
+        share.starts_with("share (615.42 kB, 2 files) would be left out, with all of share: --drop share names it. What is"),
+        "{share}"
+    );
     assert_eq!(why(HOME, 4, "", "share:no/such"), "error: there is no 'share:no/such' in this backup");
     assert_eq!(why(HOME, 4, "", "nothing"), "error: there is no 'nothing' in this backup");
     assert_eq!(why(HOME, 4, "", "sharefold:x"), "error: there is no 'sharefold:x' in this backup");
+}
+
+#[test]
+fn a_folder_says_what_of_it_goes_and_what_stays_and_why() {
+    let restore = "A restore empties the config directory first";
+    let inside = "homeassistant: a/, a/tts.txt 3, tts/, tts/x/, tts/x/a.mp3 4, tts/b.mp3 5, a/b.log 7, a/c.log 8, a/k/deep/w 2; \
+        media: frigate/recordings/a.mp4 200, frigate/recordings/b.mp4 100, frigate/exports/b.mp4 30, frigate/x 1, film.txt 15";
+    let whole = why(inside, 20, "", "homeassistant:tts");
+    assert!(
+        whole.starts_with("homeassistant:tts (92.16 kB, 2 files) would be left out: it belongs to \"Spoken messages\" [tts]"),
+        "{whole}"
+    );
+    assert!(whole.contains(restore) && !whole.contains('\n'), "{whole}");
+    let some = why(inside, 20, "", "homeassistant:a/");
+    let lines: Vec<&str> = some.lines().collect();
+    assert_eq!(lines[0], "Of homeassistant:a (204.80 kB, 4 files) 153.60 kB would be left out; the rest stays.");
+    assert!(
+        lines[1].starts_with("153.60 kB (2 files, the largest: a/c.log) would be left out: it belongs to \"Log files\" [sub-logs]"),
+        "{some}"
+    );
+    assert_eq!(lines[2], "51.20 kB (2 files, the largest: a/tts.txt) stays: no rule takes it.");
+    assert_eq!(lines.len(), 3, "{some}");
+    assert_eq!(why(inside, 20, "", "homeassistant:a/k/deep"), "homeassistant:a/k/deep (20.48 kB, 1 file) stays: no rule takes it.");
+    let asked = why(inside, 20, "", "media:frigate");
+    assert!(asked.starts_with("All of media:frigate (3.39 MB, 4 files) stays.\n3.07 MB (2 files, the largest: frigate"), "{asked}");
+    assert!(asked.contains("only with your consent (--allow history)") && asked.contains("(--allow user)"), "{asked}");
+    let named = why(inside, 0, "drop=media:frigate keep=media:frigate/exports", "media:frigate");
+    assert_eq!(
+        named,
+        "Of media:frigate (3.39 MB, 4 files) 3.08 MB would be left out; the rest stays.\n\
+        3.08 MB (3 files, the largest: frigate/recordings/a.mp4) would be left out: --drop media:frigate names it, or a file that it cannot do without.\n\
+        307.20 kB (1 file, frigate/exports/b.mp4) stays: --keep names it."
+    );
+    assert_eq!(why(inside, 0, "", "homeassistant:tt"), "error: there is no 'homeassistant:tt' in this backup");
+}
+
+#[test]
+fn a_folder_whose_files_all_go_while_it_stays_itself_is_not_said_to_stay() {
+    let said = why("homeassistant: x/ 1, x/a.log 7, x/b.log 8, y 1", 10, "", "homeassistant:x");
+    assert!(said.starts_with("homeassistant:x (153.60 kB, 2 files) would be left out: it belongs to \"Log files\""), "{said}");
+    assert!(!said.contains('\n'), "{said}");
+    let said = why("homeassistant: x/ 1, x/a.log 7, x/__pycache__/b.pyc 8, y 1", 14, "", "homeassistant:x");
+    assert!(
+        said.starts_with("All files of homeassistant:x (163.84 kB, 2 files) would be left out.\n81.92 kB (1 file, x/__pycache__/b.pyc)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_part_that_goes_as_a_whole_says_so_and_what_the_rules_know_of_it() {
+    let inside = "media: frigate/recordings/a.mp4 300, old.tar! 9; share: x 1";
+    let said = why(inside, 250, "allow=history", "media");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].starts_with("media (3.17 MB, 2 files) would be left out, with all of media: all that is in it may go. What"),
+        "{said}"
+    );
+    assert!(lines[1].starts_with("3.07 MB (1 file, frigate/recordings/a.mp4): it belongs to \"Frigate recordings\""), "{said}");
+    assert!(lines[2].starts_with("92.16 kB (1 file, old.tar): it belongs to \"Home Assistant backup"), "{said}");
+    let said = why("share: x 50; media: y 1", 45, "allow=user", "share");
+    assert!(
+        said.starts_with("share (513.02 kB, 1 file)") && said.contains("the limit demands it, and whole folders and add-ons may go"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_part_that_nobody_looked_into_says_so_and_how_to_look() {
+    let (backup, surveys) = Sketch::new("share: x 50; media: y 1").build();
+    let request = Request { has_key: false, ..Wish::new("keep=media").saving(&backup, 0) };
+    let plan = make(&backup, &surveys, &request).unwrap();
+    let said = |place: &str| explain::why(&backup, &[], &request, &plan, place).unwrap().join("\n");
+    assert!(
+        said("share").starts_with("All of share (513.02 kB)") && said("share").contains("not looked into. Give the key"),
+        "{}",
+        said("share")
+    );
+    assert!(said("media:y").ends_with(" stays: --keep names it."), "{}", said("media:y"));
+    assert!(explain::why(&backup, &[], &request, &plan, "share:x").is_err());
 }
 
 #[test]
@@ -128,7 +252,7 @@ fn a_path_can_be_asked_about_as_it_is_shown() {
     let request = Wish::new("").saving(&backup, 10);
     let plan = make(&backup, &surveys, &request).unwrap();
     let said = explain::why(&backup, &surveys, &request, &plan, "media:a\\nb\\u{1b}[31m.mp4").unwrap();
-    assert!(said[0].starts_with("media:a\\nb\\u{1b}[31m.mp4 stays: rule media-video"), "{said:?}");
+    assert!(said[0].starts_with("media:a\\nb\\u{1b}[31m.mp4 stays: it may go as \"Videos\" [media-video]"), "{said:?}");
 }
 
 fn ways(inside: &str, records: u64, wish: &str) -> Vec<String> {
@@ -202,7 +326,7 @@ fn what_a_glob_did_not_take_is_told_with_its_reason() {
     );
     let [note] = notes(config, "drop=addon:*").try_into().unwrap();
     assert!(note.starts_with("--drop addon:*: addon:core_mosquitto stays, for a glob never drops it. The retained messages"), "{note}");
-    assert_eq!(notes(config, "drop=media"), ["Nothing in this backup matches --drop media."]);
-    assert_eq!(notes(config, "drop=homeassistant:no\u{1b}such"), ["Nothing in this backup matches --drop homeassistant:no\\u{1b}such."]);
+    let (_, plan) = plan_of(&Sketch::new(config), 0, "drop=homeassistant:no\u{1b}such");
+    assert_eq!(plan.warnings, ["Nothing in this backup matches --drop homeassistant:no\\u{1b}such."]);
     assert_eq!(notes(config, "drop=homeassistant:secrets.yaml"), Vec::<String>::new());
 }

@@ -2,12 +2,12 @@
 //! millions.
 
 use serde::{Serialize, Serializer};
-use serde_json::json;
 
 use super::SCHEMA;
 use crate::error::escape;
 use crate::open::Backup;
-use crate::survey::{Entry, PartSurvey};
+use crate::plan::Selector;
+use crate::survey::{Entry, PartSurvey, config_path};
 
 /// What `ls --json` prints. Holds no copy of an entry.
 #[derive(Clone, Copy)]
@@ -39,6 +39,7 @@ impl Serialize for Components<'_> {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Component<'a> {
     backup: &'a Backup,
     survey: &'a PartSurvey,
@@ -55,15 +56,34 @@ impl Serialize for Component<'_> {
         }
         let part = self.backup.part(self.survey.part);
         let (stored_bytes, overhead_bytes) = (self.backup.stored(part), self.survey.overhead);
-        Body { id: &part.id, stored_bytes, overhead_bytes, entries: List(&self.survey.entries) }.serialize(serializer)
+        Body { id: &part.id, stored_bytes, overhead_bytes, entries: List(*self) }.serialize(serializer)
     }
 }
 
-struct List<'a>(&'a [Entry]);
+struct List<'a>(Component<'a>);
 
 impl Serialize for List<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let one = |e: &Entry| json!({"path": escape(&e.name), "kind": e.kind.name(), "size": e.size, "stored_bytes": e.stored});
-        serializer.collect_seq(self.0.iter().map(one))
+        let Component { backup, survey } = self.0;
+        let (part, version) = (backup.part(survey.part), backup.manifest.version());
+        let one = |e: &Entry| Row {
+            path: escape(&e.name),
+            kind: e.kind.name(),
+            size: e.size,
+            stored_bytes: e.stored,
+            selector: config_path(part.kind, version, &e.name).and_then(|path| Selector::text_of(&part.id, path)),
+        };
+        serializer.collect_seq(survey.entries.iter().map(one))
     }
+}
+
+#[derive(Serialize)]
+struct Row {
+    path: String,
+    kind: &'static str,
+    size: u64,
+    stored_bytes: u64,
+    /// What `--drop` takes for exactly this path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selector: Option<String>,
 }

@@ -1,0 +1,138 @@
+//! What the catalogue knows of things that the user named himself.
+
+use super::Request;
+use super::conditions::{Conditions, IMAGE, image_tar};
+use super::cut::is_mariadb_file;
+use super::rows::effect;
+use super::selector::is_recorder_file;
+use crate::format::block::EntryKind;
+use crate::open::{Backup, ComponentKind, Part};
+use crate::rules::{Effect, Matcher, Rule};
+use crate::survey::{Entry, PartSurvey, config_path};
+
+/// Of more rules than this nobody wants to read at once.
+const MANY: usize = 4;
+
+/// Finds the rule for each file of a part.
+pub(super) struct Known<'a> {
+    backup: &'a Backup,
+    part: &'a Part,
+    request: &'a Request,
+    conditions: Option<Conditions<'a>>,
+    matcher: Option<Matcher>,
+}
+
+/// Files for which a restore does the same.
+pub(super) struct Kin<'a> {
+    pub effect: Effect,
+    /// Those that know the files.
+    rules: Vec<&'a Rule>,
+    /// Whether there are files that no rule knows.
+    strange: bool,
+    pub files: u64,
+    pub stored: u64,
+}
+
+impl<'a> Known<'a> {
+    pub fn new(backup: &'a Backup, part: &'a Part, request: &'a Request, survey: Option<&'a PartSurvey>) -> Self {
+        let conditions = survey.map(|survey| Conditions { backup, part, request, survey });
+        // A catalogue that cannot be compiled was refused before.
+        let matcher = conditions.as_ref().and_then(|_| Matcher::new(&request.catalogue, &part.id).ok());
+        Self { backup, part, request, conditions, matcher }
+    }
+
+    /// Sorts what is taken by what a restore does about it, the largest first.
+    pub fn kin<'e>(&self, taken: impl IntoIterator<Item = &'e Entry>) -> Vec<Kin<'a>> {
+        let mut groups: Vec<Kin<'a>> = Vec::new();
+        let mut folders = None;
+        for entry in taken {
+            // A folder is no loss of its own.
+            if entry.kind == EntryKind::Directory {
+                *folders.get_or_insert(0) += entry.stored;
+                continue;
+            }
+            let (effect, rule) = self.of(entry);
+            let at = groups.iter().position(|kin| kin.effect == effect).unwrap_or(groups.len());
+            if at == groups.len() {
+                groups.push(Kin::new(effect));
+            }
+            if let Some(kin) = groups.get_mut(at) {
+                kin.add(rule, entry.stored);
+            }
+        }
+        if groups.is_empty() && folders.is_some() {
+            groups.push(Kin { strange: true, ..Kin::new(effect(self.backup, self.part, false, None)) });
+        }
+        groups.sort_by_key(|kin| std::cmp::Reverse(kin.stored));
+        if let Some(first) = groups.first_mut() {
+            first.stored += folders.unwrap_or(0);
+        }
+        groups
+    }
+
+    /// What a restore makes of a file that is missing, and the rule that knows it.
+    fn of(&self, entry: &Entry) -> (Effect, Option<&'a Rule>) {
+        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name).unwrap_or_default();
+        let id = match self.part.kind {
+            ComponentKind::HomeAssistant if is_recorder_file(path) => "ha-recorder",
+            ComponentKind::Addon if self.part.id == "addon:core_mariadb" && is_mariadb_file(path) => "mariadb",
+            ComponentKind::Addon if path == IMAGE => "image-tar",
+            _ => {
+                let rule = self.rule(path, entry);
+                return (effect(self.backup, self.part, false, rule), rule);
+            }
+        };
+        let rule = self.request.catalogue.by_id(id);
+        let lost = id == "image-tar" && image_tar(self.backup, self.part, self.request).is_err();
+        (if lost { Effect::ImageLost } else { effect(self.backup, self.part, false, rule) }, rule)
+    }
+
+    fn rule(&self, path: &[u8], entry: &Entry) -> Option<&'a Rule> {
+        let (catalogue, conditions) = (&self.request.catalogue, self.conditions.as_ref()?);
+        let applies = |index| catalogue.rule(index).is_some_and(|rule| conditions.unmet(rule, path, entry).is_none());
+        catalogue.rule(self.matcher.as_ref()?.rule_where(path, false, applies)?)
+    }
+}
+
+impl<'a> Kin<'a> {
+    fn new(effect: Effect) -> Self {
+        Self { effect, rules: Vec::new(), strange: false, files: 0, stored: 0 }
+    }
+
+    fn add(&mut self, rule: Option<&'a Rule>, stored: u64) {
+        match rule {
+            None => self.strange = true,
+            Some(rule) if self.rules.iter().any(|known| known.id == rule.id) => {}
+            Some(rule) => self.rules.push(rule),
+        }
+        self.files += 1;
+        self.stored += stored;
+    }
+
+    /// The rules, when they know all of the files and are few.
+    fn rules(&self) -> &[&'a Rule] {
+        if self.strange || self.rules.len() > MANY { &[] } else { &self.rules }
+    }
+
+    /// What they take, in plain words.
+    pub fn titles(&self) -> Option<String> {
+        let titles: Vec<&str> = self.rules().iter().map(|rule| rule.title.as_str()).collect();
+        (!titles.is_empty()).then(|| titles.join(", "))
+    }
+
+    /// What the owner loses.
+    pub fn lost(&self) -> Option<String> {
+        match self.rules() {
+            [] => None,
+            [rule] => Some(rule.lost.clone()),
+            rules => Some(rules.iter().map(|rule| format!("{}: {}", rule.title, rule.lost)).collect::<Vec<_>>().join(" ")),
+        }
+    }
+
+    /// How to stop it from growing next time.
+    pub fn advice(&self) -> Option<String> {
+        let mut advice: Vec<&str> = self.rules().iter().map(|rule| rule.prevent.as_str()).filter(|text| !text.is_empty()).collect();
+        advice.dedup();
+        (!advice.is_empty()).then(|| advice.join(" "))
+    }
+}
