@@ -9,7 +9,7 @@ use haslim::report::{json, words};
 use haslim::{Result, size};
 use walkdir::WalkDir;
 
-use super::{DONE, Session, tables};
+use super::{DONE, Session, next, tables};
 
 /// Prints what is inside.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
@@ -33,6 +33,7 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
     screen.say(&tables::parts(&backup, limit).trim_fmt());
     screen.say(&verdict(session, &backup));
     backup.warnings.iter().for_each(|w| screen.warn(w));
+    next::after_info(session, &backup);
     Ok(DONE)
 }
 

@@ -7,6 +7,7 @@ mod info;
 mod kept;
 mod key;
 mod ls;
+mod next;
 mod prepare;
 mod progress;
 mod repair;
@@ -134,10 +135,11 @@ fn run(command: Command, session: &Session) -> Result<u8> {
     match command {
         Command::Info { path } => info::run(session, &path),
         Command::Ls { backup, scope, depth, top } => ls::run(session, &backup, scope.as_deref(), depth, top),
-        Command::Plan { backup, choice, why } => shrink::plan(session, &backup, &choice, why.as_deref()),
-        Command::Shrink { backup, choice, dry_run: true, .. } => shrink::plan(session, &backup, &choice, None),
-        Command::Shrink { backup, choice, output, yes, force, no_verify, .. } => {
-            shrink::run(session, &backup, &choice, &shrink::Writing { output, yes, force, no_verify })
+        Command::Plan { backup, choice, why: None } => shrink::plan(session, &backup, &choice, None),
+        Command::Plan { backup, choice, why: Some(place) } => shrink::why(session, &backup, &choice, &place),
+        Command::Shrink { backup, choice, dry_run, output, yes, force, no_verify } => {
+            let writing = shrink::Writing { output, yes, force, no_verify };
+            if dry_run { shrink::plan(session, &backup, &choice, Some(&writing)) } else { shrink::run(session, &backup, &choice, &writing) }
         }
         Command::Repair { backup, output, yes, force } => {
             repair::run(session, &backup, &shrink::Writing { output, yes, force, no_verify: false })

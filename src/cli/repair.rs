@@ -11,7 +11,7 @@ use haslim::{Error, Kind, Result, size, survey};
 use super::guide::{self, Answer};
 use super::prepare::Prepared;
 use super::shrink::{self, Writing};
-use super::{DONE, Session, key};
+use super::{DONE, Session, key, next};
 
 /// Says what is wrong, asks, writes the copy, verifies, publishes.
 pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
@@ -41,15 +41,14 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     }
     let request = Request { has_key: keys.is_some(), ..Request::new(plan.limit)? };
     let mut prepared = Prepared { backup, keys, surveys, damaged: Vec::new(), checked: Vec::new(), request, plan };
-    let (output, size) = shrink::write(session, &mut prepared, &place, writing)?;
+    let copy = shrink::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
-        let seconds = begin.elapsed().as_secs_f64();
-        session.screen.json(&json::repair(&prepared.backup, &prepared.plan, session.common.limit, &findings, &output, size, seconds));
+        let limit = session.common.limit;
+        session.screen.json(&json::repair(&prepared.backup, &prepared.plan, limit, &findings, &copy.for_json(limit, true, begin)));
     } else {
-        let shown = shrink::shown(&output);
-        session
-            .screen
-            .say(&session.screen.green(&format!("Written, read back and compared with the original: {shown}, {}", size::both(size))));
+        let (shown, size) = (shrink::shown(&copy.path), size::both(copy.size));
+        session.screen.say(&session.screen.green(&format!("Written, read back and compared with the original: {shown}, {size}")));
+        next::after_writing(session, &copy);
     }
     Ok(DONE)
 }

@@ -12,7 +12,7 @@ use haslim::{Error, Kind, Result, size, verify};
 use super::args::Choice;
 use super::guide::{self, Answer};
 use super::prepare::{Depth, Prepared, prepare};
-use super::{DONE, STOPPED, Session, kept, show, usage};
+use super::{DONE, STOPPED, Session, kept, next, show, usage};
 
 /// Where the copy goes and how freely.
 pub struct Writing {
@@ -31,25 +31,46 @@ const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted,
 /// How often a copy that came out too large is planned anew with what was measured.
 const ATTEMPTS: usize = 3;
 
-/// `haslim plan`: shows the plan and ends with the code that `shrink` would.
-pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) -> Result<u8> {
-    let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
-    let Prepared { backup, surveys, request, plan, .. } = &prepared;
-    if let Some(place) = why {
-        let said = explain::why(backup, surveys, request, plan, place)?;
-        if session.common.json {
-            session.screen.json(&json::why(place, &said));
-        } else {
-            said.iter().for_each(|sentence| session.screen.say(sentence));
-        }
-        return Ok(DONE);
+/// A copy that has its name.
+pub struct Finished {
+    pub path: PathBuf,
+    pub size: u64,
+    /// What Home Assistant will know it by.
+    pub slug: String,
+    pub name: String,
+}
+
+impl Finished {
+    /// The same for programs.
+    pub fn for_json(&self, limit: u64, verified: bool, begin: Instant) -> json::Copy<'_> {
+        let Self { path, size, slug, name } = self;
+        json::Copy { path, size: *size, fits: *size <= limit, slug, name, verified, seconds: begin.elapsed().as_secs_f64() }
     }
+}
+
+/// `haslim plan --why`: tells what decides about a path.
+pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Result<u8> {
+    let Prepared { backup, surveys, request, plan, .. } = &prepare(session, session.open(path)?, choice, Depth::All)?;
+    let said = explain::why(backup, surveys, request, plan, place)?;
     if session.common.json {
-        session.screen.json(&json::plan(backup, surveys, plan));
+        session.screen.json(&json::why(place, &said));
+    } else {
+        said.iter().for_each(|sentence| session.screen.say(sentence));
+    }
+    Ok(DONE)
+}
+
+/// `haslim plan`, and `haslim shrink --dry-run` with its own options: shows the plan and
+/// ends with the code that `shrink` would.
+pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Writing>) -> Result<u8> {
+    let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
+    if session.common.json {
+        session.screen.json(&json::plan(&prepared.backup, &prepared.surveys, &prepared.plan));
     } else {
         show::plan(session, &prepared, "would be");
         show::largest(session, &prepared);
-        show::ways_out(session, &prepared, choice, None);
+        show::ways_out(session, &prepared, choice, writing);
+        next::after_plan(session, &prepared, choice, writing);
     }
     match refusal(&prepared) {
         None => Ok(DONE),
@@ -93,12 +114,12 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     if !verified {
         session.screen.shout(UNVERIFIED);
     }
-    let (output, size) = write(session, &mut prepared, &place, writing)?;
+    let copy = write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan);
-        session.screen.json(&json::shrink(planned, &output, size, verified, begin.elapsed().as_secs_f64()));
+        session.screen.json(&json::shrink(planned, &copy.for_json(prepared.plan.limit, verified, begin)));
     } else {
-        announce(session, &prepared, &output, size, verified);
+        announce(session, &prepared, &copy, verified);
     }
     Ok(DONE)
 }
@@ -156,14 +177,17 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
 
 /// Writes until the copy is not larger than the limit; a plan that was too
 /// optimistic is made anew with the bytes that were measured.
-pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<(PathBuf, u64)> {
+pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<Finished> {
     for attempt in 1..=ATTEMPTS {
         let mut target = OutputPath::check(place, writing.force, &prepared.backup.input)?;
         target.remove_leftovers();
         target.check_space(prepared.plan.predicted_size)?;
         let mut output = target.create()?;
         match complete(session, prepared, &mut output, writing) {
-            Ok(written) => return Ok((output.publish()?, written.size)),
+            Ok(Written { size, changes }) => {
+                let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
+                return Ok(Finished { path, size, slug: changes.slug, name });
+            }
             Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
             Err(_) => {
                 let plan = &prepared.plan;
@@ -218,14 +242,19 @@ pub fn beside(path: &Path, mark: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn announce(session: &Session, prepared: &Prepared, output: &Path, size: u64, verified: bool) {
+fn announce(session: &Session, prepared: &Prepared, copy: &Finished, verified: bool) {
     let screen = &session.screen;
-    let expected = prepared.plan.predicted_size;
-    screen.say(&format!("\nReached:  {}", words::against_limit(size, prepared.plan.limit)));
-    screen.say(&format!("          {:+} bytes from what was expected", i128::from(size) - i128::from(expected)));
+    let stands = match i128::from(copy.size) - i128::from(prepared.plan.predicted_size) {
+        0 => "exactly as expected".into(),
+        off => format!("{off:+} bytes from what was expected"),
+    };
+    let shown = shown(&copy.path);
+    screen.say(&format!("\nReached:  {}", words::against_limit(copy.size, prepared.plan.limit)));
+    screen.say(&format!("          {stands}"));
     screen.say(&if verified {
-        screen.green(&format!("Written, read back and compared with the original: {}", shown(output)))
+        screen.green(&format!("Written, read back and compared with the original: {shown}"))
     } else {
-        screen.red(&format!("Written, NOT VERIFIED: {}", shown(output)))
+        screen.red(&format!("Written, NOT VERIFIED: {shown}"))
     });
+    next::after_writing(session, copy);
 }

@@ -121,6 +121,7 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
         .collect();
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
+        "predicted_fits": plan.predicted_size <= plan.limit,
         "outcome": plan.outcome.name(),
         "drops": drops,
         "ways_out": ways,
@@ -130,16 +131,44 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
     all
 }
 
+/// A copy that was written: what `size`, `fits`, `slug` and `name` of [`info`] say of its original.
+#[derive(Debug)]
+pub struct Copy<'a> {
+    /// Where it is.
+    pub path: &'a std::path::Path,
+    /// Its bytes.
+    pub size: u64,
+    /// Whether that is within the limit.
+    pub fits: bool,
+    /// Its own id in Home Assistant.
+    pub slug: &'a str,
+    /// Its own name there.
+    pub name: &'a str,
+    /// Whether it was read back and compared.
+    pub verified: bool,
+    /// How long all of it took.
+    pub seconds: f64,
+}
+
+impl Copy<'_> {
+    fn object(&self) -> Map<String, Value> {
+        object(json!({
+            "output": escape(self.path.as_os_str().as_encoded_bytes()),
+            "output_size": self.size,
+            "output_fits": self.fits,
+            "output_slug": self.slug,
+            "output_name": self.name,
+            "verified": self.verified,
+            "seconds": self.seconds,
+        }))
+    }
+}
+
 /// `shrink`: all of `plan` and what was done.
 ///
 /// `all` is what [`plan`] gave.
-pub fn shrink(mut all: Map<String, Value>, output: &std::path::Path, size: u64, verified: bool, seconds: f64) -> Map<String, Value> {
-    all.extend(object(json!({
-        "output": escape(output.as_os_str().as_encoded_bytes()),
-        "output_size": size,
-        "verified": verified,
-        "seconds": seconds,
-    })));
+pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>) -> Map<String, Value> {
+    all.extend(copy.object());
     all
 }
 
@@ -149,24 +178,10 @@ pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
 }
 
 /// `repair`: what was wrong and is right in the copy.
-pub fn repair(
-    backup: &Backup,
-    plan: &Plan,
-    limit: u64,
-    findings: &[String],
-    output: &std::path::Path,
-    size: u64,
-    seconds: f64,
-) -> Map<String, Value> {
+pub fn repair(backup: &Backup, plan: &Plan, limit: u64, findings: &[String], copy: &Copy<'_>) -> Map<String, Value> {
     let mut all = info(backup, limit);
-    all.extend(object(json!({
-        "repaired": findings,
-        "notes": plan.notes,
-        "output": escape(output.as_os_str().as_encoded_bytes()),
-        "output_size": size,
-        "verified": true,
-        "seconds": seconds,
-    })));
+    all.extend(object(json!({"repaired": findings, "notes": plan.notes})));
+    all.extend(copy.object());
     all
 }
 

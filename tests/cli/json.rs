@@ -27,7 +27,15 @@ const INFO: Keys = &[
     ("warnings", "a"),
 ];
 const COMPONENT: Keys = &[("id", "s"), ("kind", "s"), ("member", "s"), ("stored_bytes", "n"), ("securetar", "?n"), ("listed", "b")];
-const PLAN: Keys = &[("predicted_size", "n"), ("outcome", "s"), ("drops", "a"), ("ways_out", "a"), ("notes", "a"), ("largest", "a")];
+const PLAN: Keys = &[
+    ("predicted_size", "n"),
+    ("predicted_fits", "b"),
+    ("outcome", "s"),
+    ("drops", "a"),
+    ("ways_out", "a"),
+    ("notes", "a"),
+    ("largest", "a"),
+];
 const DROP: Keys = &[
     ("target", "s"),
     ("component", "s"),
@@ -42,7 +50,15 @@ const DROP: Keys = &[
 ];
 const LARGE: Keys = &[("path", "s"), ("stored_bytes", "n"), ("files", "n")];
 const WAY: Keys = &[("options", "s"), ("lost", "a"), ("predicted_size", "n")];
-const SHRINK: Keys = &[("output", "s"), ("output_size", "n"), ("verified", "b"), ("seconds", "n")];
+const COPY: Keys = &[
+    ("output", "s"),
+    ("output_size", "n"),
+    ("output_fits", "b"),
+    ("output_slug", "s"),
+    ("output_name", "s"),
+    ("verified", "b"),
+    ("seconds", "n"),
+];
 const ERROR: Keys = &[("code", "n"), ("kind", "s"), ("message", "s"), ("part", "?s"), ("offset", "?n"), ("advice", "?s")];
 
 #[track_caller]
@@ -147,13 +163,38 @@ fn shrink_has_exactly_its_keys_and_tells_the_truth() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");
     let value = alone(&haslim(line("shrink", &input, "--drop media --drop share:** --yes --json")).code(0));
-    check(&value, &[INFO, PLAN, SHRINK]);
+    check(&value, &[INFO, PLAN, COPY]);
     let output = scratch.path("v3.slim.tar");
     assert_eq!(value["output"], output.to_str().unwrap());
-    assert_eq!(value["output_size"], std::fs::metadata(output).unwrap().len());
+    assert_eq!(value["output_size"], std::fs::metadata(&output).unwrap().len());
     assert_eq!(value["verified"], true);
+    let copy = manifest(&output);
+    assert_eq!((&value["output_slug"], &value["output_name"]), (&copy["slug"], &copy["name"]));
+    assert_ne!(value["slug"], value["output_slug"], "the original keeps its own");
     let targets: Vec<&str> = rows(&value, "drops").iter().map(|row| row["target"].as_str().unwrap()).collect();
     assert!(targets.contains(&"media") && targets.contains(&"share"), "a part that is left empty goes: {targets:?}");
+}
+
+#[test]
+fn the_original_and_the_copy_each_say_whether_they_fit() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("demo.tar");
+    let fits = |value: &Value, key: &str| (value["fits"].as_bool().unwrap(), value[key].as_bool().unwrap());
+    let plan = |rest: &str| haslim(line("plan", &input, &format!("{rest} --json"))).json();
+    assert_eq!(fits(&plan("--limit 1MB --drop media"), "predicted_fits"), (false, true));
+    assert_eq!(fits(&plan("--limit 1MB"), "predicted_fits"), (false, false));
+    let value = haslim(line("shrink", &input, "--limit 1MB --drop media --yes --json")).code(0).json();
+    assert_eq!(fits(&value, "output_fits"), (false, true));
+}
+
+#[test]
+fn repair_tells_about_its_copy_as_shrink_does() {
+    let scratch = Scratch::new();
+    let input = scratch.file("odd.tar", &[std::fs::read(fixture("plain.tar")).unwrap(), vec![7; 600]].concat());
+    let value = keyless(line("repair", &input, "--yes --json")).code(0).json();
+    check(&value, &[INFO, &[("repaired", "a"), ("notes", "a")], COPY]);
+    let copy = manifest(&scratch.path("odd.repaired.tar"));
+    assert_eq!((&value["output_slug"], &value["output_name"]), (&copy["slug"], &copy["name"]));
 }
 
 #[test]

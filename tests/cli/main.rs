@@ -10,6 +10,7 @@ mod hostile;
 mod json;
 mod key;
 mod limits;
+mod next;
 mod options;
 mod predict;
 mod rules;
