@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 
+/// What to do about damage, unless more is known.
+pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one.";
+
 /// What a stage returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -106,8 +109,7 @@ impl Error {
 
     /// The input's bytes are wrong.
     pub fn damaged(message: impl Into<String>) -> Self {
-        Self::new(Kind::Damaged, message)
-            .advice("Download the backup again, or use an older one; `haslim verify` lists every part that is intact.")
+        Self::new(Kind::Damaged, message).advice(DOWNLOAD_AGAIN)
     }
 
     /// The input could be read in more than one way, or is unsafe.

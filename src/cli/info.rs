@@ -6,10 +6,10 @@ use comfy_table::Cell;
 use haslim::open::Backup;
 use haslim::pipe::Input;
 use haslim::report::{json, words};
-use haslim::{Result, size};
+use haslim::{Error, Result, size};
 use walkdir::WalkDir;
 
-use super::{DONE, Session, next, tables};
+use super::{DONE, Session, next, shrink, tables};
 
 /// Prints what is inside.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
@@ -54,6 +54,10 @@ fn verdict(session: &Session, backup: &Backup) -> String {
 
 /// Every file in the folder that looks like a backup; what cannot be read gets a line too.
 fn folder(session: &Session, path: &Path) -> Result<u8> {
+    // The folder itself has to be readable; what vanishes from it meanwhile is no backup.
+    std::fs::read_dir(path).map_err(|e| {
+        Error::input(e, &format!("cannot look into the folder {}", path.display())).advice("Check the path and the permissions.")
+    })?;
     let files = WalkDir::new(path).max_depth(1).sort_by_file_name().into_iter().filter_map(|e| e.ok());
     let backups = files.filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
     let open = |path: &Path| Backup::read_repairable(Input::open(path)?, &session.control);
@@ -73,6 +77,10 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
             })
             .collect();
         session.screen.json(&serde_json::json!({"schema": json::SCHEMA, "backups": rows}));
+        return Ok(DONE);
+    }
+    if opened.is_empty() {
+        session.screen.say(&format!("There are no backups in {}: no file whose name ends in .tar.", shrink::shown(path)));
         return Ok(DONE);
     }
     let mut table = tables::new(&["File", "Name", "Date", "Size", "Share of limit", "Encryption", "Fits"]);

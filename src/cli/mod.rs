@@ -27,6 +27,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use clap::Parser;
+use haslim::error::DOWNLOAD_AGAIN;
 use haslim::open::Backup;
 use haslim::pipe::{Control, Input};
 use haslim::report::{json, words};
@@ -41,6 +42,8 @@ pub struct Session {
     pub control: Control,
     pub screen: Screen,
     input: OnceLock<Arc<Input>>,
+    /// Set when there is a backup around what is damaged, so that `verify` can tell more.
+    opened: OnceLock<()>,
 }
 
 impl Session {
@@ -49,7 +52,9 @@ impl Session {
     /// # Errors
     /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
     pub fn open(&self, path: &Path) -> Result<Backup> {
-        Backup::read(self.input(path)?, &self.control)
+        let backup = Backup::read(self.input(path)?, &self.control)?;
+        let _ = self.opened.set(());
+        Ok(backup)
     }
 
     /// As [`Session::open`], but also opens what `haslim repair` can put right.
@@ -57,7 +62,9 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub fn open_repairable(&self, path: &Path) -> Result<Backup> {
-        Backup::read_repairable(self.input(path)?, &self.control)
+        let backup = Backup::read_repairable(self.input(path)?, &self.control)?;
+        let _ = self.opened.set(());
+        Ok(backup)
     }
 
     fn input(&self, path: &Path) -> Result<Arc<Input>> {
@@ -70,12 +77,16 @@ impl Session {
         Ok(input)
     }
 
-    /// Damage in a file that changed meanwhile is not what the user has to look into.
-    fn explain(&self, error: Error) -> Error {
-        match self.input.get() {
-            Some(input) => input.explain(error),
-            None => error,
+    /// Damage in a file that changed meanwhile is not what the user has to look into. What is
+    /// sound, `verify` can tell, unless it just `verified`.
+    fn explain(&self, error: Error, verified: bool) -> Error {
+        let Some(input) = self.input.get() else { return error };
+        let error = input.explain(error);
+        let general = error.kind() == Kind::Damaged && error.next_step() == Some(DOWNLOAD_AGAIN);
+        if general && !verified && self.opened.get().is_some() {
+            return error.advice(format!("{DOWNLOAD_AGAIN} `haslim verify` lists every part that is intact."));
         }
+        error
     }
 }
 
@@ -89,7 +100,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(Kind::Internal.code());
         }
     };
-    match guarded(|| run(cli.command, &session)).map_err(|e| session.explain(e)) {
+    let verifies = matches!(cli.command, Command::Verify { .. });
+    match guarded(|| run(cli.command, &session)).map_err(|e| session.explain(e, verifies)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             if session.common.json {
@@ -117,7 +129,7 @@ fn start(common: &Common) -> anyhow::Result<Session> {
     // The library's parallel codecs use this pool.
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")?;
     let control = Control::new(progress::choose(common), stop, threads).with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
-    Ok(Session { common: common.clone(), control, screen: Screen::new(common), input: OnceLock::new() })
+    Ok(Session { common: common.clone(), control, screen: Screen::new(common), input: OnceLock::new(), opened: OnceLock::new() })
 }
 
 /// A core file would hold the key, and so does what a debugger can read.

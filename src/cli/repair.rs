@@ -19,7 +19,12 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let backup = session.open_repairable(path)?;
     let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
     OutputPath::check(&place, writing.force, &backup.input)?;
-    shrink::may_write(session, writing.yes, "repair")?;
+    shrink::may_write(
+        session,
+        writing.yes,
+        "repair",
+        "Add --yes, or run it on a terminal: it says what it would put right before it asks.",
+    )?;
     let keys = key::keys(&session.common, &backup, backup.is_protected())?;
     if keys.is_none() && backup.is_protected() {
         session.screen.warn("Without the key only the outer file is looked at, not the parts in it.");

@@ -86,7 +86,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     let place = writing.output.clone().unwrap_or_else(|| beside(path, "slim"));
     let check = || OutputPath::check(&place, writing.force, &backup.input);
     check()?;
-    may_write(session, writing.yes, "shrink")?;
+    may_write(session, writing.yes, "shrink", "Add --yes, or look first with `haslim plan`.")?;
     let depth = if writing.no_verify { Depth::Needed } else { Depth::Checked };
     let mut prepared = prepare(session, backup, choice, depth)?;
     if !writing.yes && prepared.plan.outcome == Outcome::CannotFit && !guide::consent(session, &mut prepared)? {
@@ -125,13 +125,13 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
 }
 
 /// Makes sure that somebody said yes, or can be asked.
-pub fn may_write(session: &Session, yes: bool, command: &str) -> Result<()> {
+pub fn may_write(session: &Session, yes: bool, command: &str, advice: &str) -> Result<()> {
     let may_ask = stdin().is_terminal() && std::io::stdout().is_terminal() && !session.common.json;
     if yes || may_ask {
         return Ok(());
     }
     let message = format!("{command} asks before it writes, and there is no terminal to ask on");
-    Err(usage(message, "Add --yes, or look first with `haslim plan`."))
+    Err(usage(message, advice))
 }
 
 /// A path, safe to print.

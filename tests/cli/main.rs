@@ -2,6 +2,7 @@
 //! signals and a terminal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+mod advice;
 mod bench;
 mod craft;
 mod exit_codes;
