@@ -18,6 +18,8 @@ pub enum Kind {
     Usage,
     /// Nothing was named and nothing has to be done.
     AlreadyFits,
+    /// A backup that was to be repaired has nothing wrong that could be.
+    NothingToRepair,
     /// The limit cannot be reached with what may be dropped.
     CannotFit,
     /// The input's bytes are not what its format demands.
@@ -42,7 +44,7 @@ impl Kind {
         match self {
             Self::Internal => 1,
             Self::Usage => 2,
-            Self::AlreadyFits => 3,
+            Self::AlreadyFits | Self::NothingToRepair => 3,
             Self::CannotFit => 4,
             Self::Damaged => 5,
             Self::VerifyFailed => 6,
@@ -61,6 +63,7 @@ impl Kind {
             Self::Internal => "internal",
             Self::Usage => "usage",
             Self::AlreadyFits => "already_fits",
+            Self::NothingToRepair => "nothing_to_repair",
             Self::CannotFit => "cannot_fit",
             Self::Damaged => "damaged",
             Self::VerifyFailed => "verify_failed",

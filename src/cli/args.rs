@@ -1,8 +1,10 @@
 //! The command line. Reading it never touches the disk.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use haslim::{Error, Kind};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -242,4 +244,17 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+/// Whether `--json` is among arguments that could not be understood.
+pub fn want_json(args: impl Iterator<Item = OsString>) -> bool {
+    args.take_while(|arg| arg != "--").any(|arg| arg == "--json")
+}
+
+/// What the parser has to say, without its hints for people.
+pub fn usage(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = first.trim_start_matches("error: ").split_whitespace().collect();
+    Error::new(Kind::Usage, words.join(" ")).advice("`haslim --help` lists the commands and their options.")
 }

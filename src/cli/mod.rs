@@ -92,9 +92,21 @@ impl Session {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && args::want_json(std::env::args_os()) => {
+            screen::json(&json::error(&args::usage(&error)));
+            return ExitCode::from(Kind::Usage.code());
+        }
+        // Prints the help as well.
+        Err(error) => error.exit(),
+    };
     let session = match start(&cli.common) {
         Ok(session) => session,
+        Err(error) if cli.common.json => {
+            screen::json(&json::error(&Error::new(Kind::Internal, format!("{error:#}"))));
+            return ExitCode::from(Kind::Internal.code());
+        }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error:#}. {}", words::UNCHANGED);
             return ExitCode::from(Kind::Internal.code());

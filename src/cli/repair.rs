@@ -35,7 +35,8 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let Repair { plan, findings } = plan::repair(&backup, &surveys, keys.is_some())?;
     plan.notes.iter().for_each(|note| session.screen.warn(note));
     if plan.outcome == Outcome::AlreadyFits {
-        return Err(Error::new(Kind::AlreadyFits, "nothing to repair was found").advice("`haslim verify` reads and checks everything."));
+        return Err(Error::new(Kind::NothingToRepair, "Nothing to do: nothing to repair was found")
+            .advice("`haslim verify` reads and checks everything."));
     }
     if !session.common.json {
         findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));

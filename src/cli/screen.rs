@@ -36,9 +36,7 @@ impl Screen {
 
     /// Prints JSON: always, and alone.
     pub fn json(&self, value: &impl serde::Serialize) {
-        // A reader that went away is no error.
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        let _ = json::write(value, &mut out);
+        json(value);
     }
 
     /// Prints a warning on standard error, unless quiet.
@@ -57,7 +55,7 @@ impl Screen {
     pub fn error(&self, error: &Error) {
         let text = words::error(error);
         // That there is nothing to do is no failure, though it has a code of its own.
-        if error.kind() == Kind::AlreadyFits {
+        if matches!(error.kind(), Kind::AlreadyFits | Kind::NothingToRepair) {
             report(&text);
         } else {
             report(&format!("{} {text}", paint(self.err_color, RED, "error:")));
@@ -78,6 +76,13 @@ impl Screen {
     pub fn red(&self, text: &str) -> String {
         paint(self.out_color, RED, text)
     }
+}
+
+/// Prints JSON where there are no options yet.
+pub fn json(value: &impl serde::Serialize) {
+    // A reader that went away is no error.
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let _ = json::write(value, &mut out);
 }
 
 const BOLD: &str = "1";

@@ -96,6 +96,10 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         show::plan(session, &prepared, "will be");
     }
     if let Some(error) = refusal(&prepared) {
+        if session.common.json && error.kind() == Kind::CannotFit {
+            session.screen.json(&json::cannot_fit(&error, &prepared.plan));
+            return Ok(error.kind().code());
+        }
         if !session.common.json {
             show::ways_out(session, &prepared, choice, Some(writing));
         }

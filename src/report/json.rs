@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, escape, is_unsafe};
 use crate::open::Backup;
-use crate::plan::Plan;
+use crate::plan::{Plan, WayOut};
 use crate::report::largest::largest;
 use crate::rules::Catalogue;
 use crate::survey::PartSurvey;
@@ -113,8 +113,6 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
             })
         })
         .collect();
-    let ways: Vec<Value> =
-        plan.ways_out.iter().map(|way| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size})).collect();
     let largest: Vec<Value> = largest(backup, surveys, LARGEST)
         .into_iter()
         .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files}))
@@ -124,7 +122,7 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
         "predicted_fits": plan.predicted_size <= plan.limit,
         "outcome": plan.outcome.name(),
         "drops": drops,
-        "ways_out": ways,
+        "ways_out": ways_out(plan),
         "notes": plan.notes,
         "largest": largest,
     })));
@@ -221,6 +219,16 @@ pub fn rules(catalogue: &Catalogue) -> Map<String, Value> {
 /// Any error.
 pub fn error(error: &Error) -> Value {
     json!({"schema": SCHEMA, "error": error_body(error)})
+}
+
+/// The error of a `shrink` whose plan cannot fit, with the ways out that [`plan`] names.
+pub fn cannot_fit(error: &Error, plan: &Plan) -> Value {
+    json!({"schema": SCHEMA, "error": error_body(error), "ways_out": ways_out(plan)})
+}
+
+fn ways_out(plan: &Plan) -> Vec<Value> {
+    let way = |way: &WayOut| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size});
+    plan.ways_out.iter().map(way).collect()
 }
 
 fn error_body(error: &Error) -> Value {

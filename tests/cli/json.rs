@@ -209,7 +209,7 @@ fn errors_are_json_too_and_stand_alone() {
         ("ls", fixture("v3.tar"), "nonsense", 2, "usage"),
         ("shrink", fixture("v3.tar"), "", 2, "usage"),
         ("shrink", fixture("v3.tar"), "--yes", 3, "already_fits"),
-        ("shrink", fixture("v3.tar"), "--yes --limit 1kB", 4, "cannot_fit"),
+        ("repair", fixture("v3.tar"), "--yes", 3, "nothing_to_repair"),
         ("shrink", fixture("v3.tar"), "--yes --drop media -o no/such/folder", 7, "output_io"),
     ];
     for (command, input, rest, code, kind) in cases {
@@ -221,6 +221,45 @@ fn errors_are_json_too_and_stand_alone() {
     }
     let run = keyless(line("verify", &fixture("v3.tar"), "--json")).code(12);
     assert_eq!(alone(&run)["error"]["kind"], "password");
+}
+
+#[test]
+fn a_shrink_that_cannot_fit_names_the_ways_out_as_plan_does() {
+    for limit in ["1MB", "1kB"] {
+        let run = |command: &str| haslim(line(command, &fixture("demo.tar"), &format!("--limit {limit} --json"))).code(4);
+        let shrink = haslim(line("shrink", &fixture("demo.tar"), &format!("--limit {limit} --yes --json"))).code(4);
+        let value = alone(&shrink);
+        check(&value, &[&[("schema", "n"), ("error", "o"), ("ways_out", "a")]]);
+        check(&value["error"], &[ERROR]);
+        assert_eq!(value["error"]["kind"], "cannot_fit");
+        assert_eq!(value["ways_out"], run("plan").json()["ways_out"]);
+        assert_eq!(rows(&value, "ways_out").is_empty(), limit == "1kB");
+    }
+}
+
+#[test]
+fn wrong_usage_is_json_when_json_is_asked_for() {
+    let cases = [
+        ("plan x.tar --no-such-option --json", "unexpected argument '--no-such-option' found"),
+        ("--json plan", "the following required arguments were not provided: <BACKUP>"),
+        ("plan x.tar --json --limit potatoes", "'potatoes' is not a size"),
+        ("no-such-command --json", "unrecognized subcommand 'no-such-command'"),
+        ("ls x.tar -q -v --json", "cannot be used with"),
+        ("--json", "requires a subcommand but one was not provided"),
+    ];
+    for (args, says) in cases {
+        let run = keyless(args.split(' ')).code(2);
+        let value = alone(&run);
+        check(&value, &[&[("schema", "n"), ("error", "o")]]);
+        check(&value["error"], &[ERROR]);
+        let message = value["error"]["message"].as_str().unwrap();
+        assert!(message.contains(says) && !message.contains('\n') && !message.contains("Usage"), "{args}: {message}");
+    }
+    // Behind `--` it is a name.
+    let run = keyless("plan --no-such-option -- --json".split(' ')).code(2);
+    assert_eq!(run.out, "");
+    let help = keyless(["plan", "--help", "--json"]).code(0);
+    assert!(help.out.contains("Usage:") && help.err.is_empty());
 }
 
 #[test]
