@@ -1,6 +1,6 @@
 //! `haslim info`: one backup, or one line per backup in a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use comfy_table::Cell;
 use haslim::open::Backup;
@@ -30,7 +30,7 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
     screen.say(&format!("{}  ({}, {}, slug {})", screen.bold(&name), safe(manifest.kind()), safe(manifest.date()), safe(manifest.slug())));
     let version = manifest.homeassistant_version().map_or("not included".into(), safe);
     screen.say(&format!("Home Assistant {version}, {}", protection(&backup)));
-    screen.say(&tables::parts(&backup, limit).trim_fmt());
+    screen.as_is(&tables::parts(&backup, limit));
     screen.say(&verdict(session, &backup));
     backup.warnings.iter().for_each(|w| screen.warn(w));
     next::after_info(session, &backup);
@@ -83,15 +83,14 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         session.screen.say(&format!("There are no backups in {}: no file whose name ends in .tar.", shrink::shown(path)));
         return Ok(DONE);
     }
-    let mut table = tables::new(&["File", "Name", "Date", "Size", "Share of limit", "Encryption", "Fits"]);
-    for (path, backup) in &opened {
+    let cells = |(path, backup): &(PathBuf, Result<Backup>)| {
         let file = haslim::error::escape(path.file_name().unwrap_or_default().as_encoded_bytes());
         match backup {
-            Ok(backup) => table.add_row(row(file, backup, limit)),
-            Err(e) => table.add_row(vec![Cell::new(file), Cell::new(haslim::error::printable(&format!("not readable: {e}")))]),
-        };
-    }
-    session.screen.say(&table.trim_fmt());
+            Ok(backup) => row(file, backup, limit),
+            Err(e) => vec![Cell::new(file), Cell::new(haslim::error::printable(&format!("not readable: {e}")))],
+        }
+    };
+    session.screen.as_is(&tables::backups(opened.iter().map(cells).collect()));
     Ok(DONE)
 }
 

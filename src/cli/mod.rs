@@ -18,6 +18,7 @@ mod shrink;
 mod signals;
 mod tables;
 mod verify;
+mod wrap;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};

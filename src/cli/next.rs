@@ -17,11 +17,11 @@ use super::shrink::{Finished, Writing};
 pub fn after_info(session: &Session, backup: &Backup) {
     let path = backup.input.path();
     let (what, command) = if backup.input.len() > session.common.limit {
-        ("To see what could be left out:", parts("plan", session, path))
+        ("\nTo see what could be left out:", parts("plan", session, path))
     } else if !backup.is_protected() {
         let mut command = parts("shrink", session, path);
         command.push("--securetar 3".into());
-        ("To write a copy that is encrypted:", command)
+        ("\nTo write a copy that is encrypted:", command)
     } else {
         return;
     };
@@ -31,7 +31,10 @@ pub fn after_info(session: &Session, backup: &Backup) {
 /// Gives the command that does what a plan showed.
 pub fn after_plan(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>) {
     if prepared.plan.outcome == Outcome::Fits {
-        paste(session, "To write this copy:", &shrink(session, prepared, choice, writing));
+        // What the table began with is far up by now.
+        let size = words::against_limit(prepared.plan.predicted_size, prepared.plan.limit);
+        session.screen.say(&format!("\nThe copy would have {size}."));
+        paste(session, "To write it:", &shrink(session, prepared, choice, writing));
     }
 }
 
@@ -80,5 +83,5 @@ fn file(path: &Path) -> String {
 
 /// Prints a command on a line of its own.
 fn paste(session: &Session, what: &str, command: &[String]) {
-    session.screen.say(&format!("\n{what}\n  {}", printable(&command.join(" "))));
+    session.screen.as_is(&format!("{what}\n  {}", printable(&command.join(" "))));
 }

@@ -28,7 +28,7 @@ const GROUPS: [(Option<&str>, &str); 6] = [
 pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
     let Prepared { backup, plan, .. } = prepared;
     let screen = &session.screen;
-    screen.say(&tables::plan(backup, plan).trim_fmt());
+    screen.as_is(&tables::plan(backup, plan));
     screen.say(&format!("Now:      {}", words::against_limit(backup.input.len(), plan.limit)));
     if plan.outcome != Outcome::AlreadyFits {
         screen.say(&format!("Expected: {}", words::against_limit(plan.predicted_size, plan.limit)));
@@ -75,7 +75,7 @@ pub fn largest(session: &Session, prepared: &Prepared) {
     session.screen.say(&format!("\n{}", session.screen.bold("The largest files and folders inside")));
     for Large { place, stored, files } in paths {
         let files = if place.ends_with('/') { format!("  ({})", words::files(files)) } else { String::new() };
-        session.screen.say(&format!("  {:>10}  {place}{files}", size::decimal(stored)));
+        session.screen.as_is(&format!("  {:>10}  {place}{files}", size::decimal(stored)));
     }
 }
 
@@ -91,7 +91,7 @@ pub fn ways_out(session: &Session, prepared: &Prepared, choice: &Choice, writing
     for way in ways {
         let mut command = next::shrink(session, prepared, choice, writing);
         command.push(way.options.clone());
-        screen.say(&format!("  {}", printable(&command.join(" "))));
+        screen.as_is(&format!("  {}", printable(&command.join(" "))));
         screen.say(&format!("      The copy would have {}.", words::against_limit(way.predicted_size, prepared.plan.limit)));
         for lost in &way.lost {
             screen.say(&format!("      {lost}"));

@@ -65,7 +65,7 @@ fn a_plan_that_fits_ends_with_the_command_that_does_it() {
     let words = |command| [command, input.to_str().unwrap()].into_iter().chain(options).chain(more);
     let run = keyless(words("plan")).code(0);
     let expected = keyless(words("plan").chain(["--json"])).code(0).json()["predicted_size"].as_u64().unwrap();
-    let shrink = command(&run.out, "To write this copy:");
+    let shrink = command(&run.out, "To write it:");
     assert_eq!(run.out.trim_end().lines().last().unwrap().trim(), shrink, "it is the last thing said");
     let (code, out) = pasted(&format!("{shrink} --yes"), scratch.0.path());
     assert_eq!(code, 0, "{out}");
@@ -78,7 +78,7 @@ fn a_dry_run_keeps_where_the_copy_was_to_go() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v3.tar"), scratch.path("out put.tar"));
     let run = keyless(["shrink", input.to_str().unwrap(), "--drop", "media", "-n", "--force", "-o", output.to_str().unwrap()]).code(0);
-    let (code, out) = pasted(&format!("{} --yes", command(&run.out, "To write this copy:")), scratch.0.path());
+    let (code, out) = pasted(&format!("{} --yes", command(&run.out, "To write it:")), scratch.0.path());
     assert_eq!(code, 0, "{out}");
     assert_eq!(scratch.listing(), ["out put.tar", "v3.tar"]);
 }
@@ -91,7 +91,7 @@ fn a_name_like_an_option_is_pasted_as_a_path() {
     assert_eq!(code, 0, "{out}");
     let (code, out) = pasted("haslim plan --drop media -- -x.tar", scratch.0.path());
     assert_eq!(code, 0, "{out}");
-    let (code, out) = pasted(&format!("{} --yes", command(&out, "To write this copy:")), scratch.0.path());
+    let (code, out) = pasted(&format!("{} --yes", command(&out, "To write it:")), scratch.0.path());
     assert_eq!(code, 0, "{out}");
 }
 
@@ -99,7 +99,7 @@ fn a_name_like_an_option_is_pasted_as_a_path() {
 fn a_plan_that_does_not_fit_names_no_command_that_would_fail() {
     for rest in ["--limit 1MB", "", "--limit 1kB"] {
         let out = haslim(line("plan", &fixture("demo.tar"), rest)).out;
-        assert!(!out.contains("To write this copy:"), "{rest}:\n{out}");
+        assert!(!out.contains("To write it:"), "{rest}:\n{out}");
     }
 }
 
