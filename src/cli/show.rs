@@ -68,14 +68,19 @@ fn group<'a>(session: &Session, heading: &str, rows: impl Iterator<Item = &'a Dr
 
 /// Prints the largest paths over all parts that were surveyed.
 pub fn largest(session: &Session, prepared: &Prepared) {
-    let paths = largest::largest(&prepared.backup, &prepared.surveys, LARGEST);
+    let paths = largest::largest(&prepared.backup, &prepared.surveys, &prepared.plan, LARGEST);
     if paths.is_empty() {
         return;
     }
     session.screen.say(&format!("\n{}", session.screen.bold("The largest files and folders inside")));
-    for Large { place, stored, files } in paths {
+    for Large { place, stored, files, dropped } in paths {
         let files = if place.ends_with('/') { format!("  ({})", words::files(files)) } else { String::new() };
-        session.screen.as_is(&format!("  {:>10}  {place}{files}", size::decimal(stored)));
+        let mark = match dropped {
+            0 => String::new(),
+            all if all >= stored => "  [left out]".into(),
+            some => format!("  [{} of it left out]", size::decimal(some)),
+        };
+        session.screen.as_is(&format!("  {:>10}  {place}{files}{mark}", size::decimal(stored)));
     }
 }
 

@@ -113,9 +113,9 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
             })
         })
         .collect();
-    let largest: Vec<Value> = largest(backup, surveys, LARGEST)
+    let largest: Vec<Value> = largest(backup, surveys, plan, LARGEST)
         .into_iter()
-        .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files}))
+        .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files, "dropped_bytes": large.dropped}))
         .collect();
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,

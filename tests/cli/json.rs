@@ -48,7 +48,7 @@ const DROP: Keys = &[
     ("title", "s"),
     ("advice", "?s"),
 ];
-const LARGE: Keys = &[("path", "s"), ("stored_bytes", "n"), ("files", "n")];
+const LARGE: Keys = &[("path", "s"), ("stored_bytes", "n"), ("files", "n"), ("dropped_bytes", "n")];
 const WAY: Keys = &[("options", "s"), ("lost", "a"), ("predicted_size", "n")];
 const COPY: Keys = &[
     ("output", "s"),
