@@ -211,7 +211,7 @@ impl Wrapping {
 #[derive(Debug, Clone, Args)]
 pub struct Common {
     /// The size that the copy must not exceed; 5GB is 5,000,000,000 bytes, 5GiB works
-    #[arg(long, global = true, value_name = "SIZE", default_value = "5GB", value_parser = haslim::size::parse)]
+    #[arg(long, global = true, value_name = "SIZE", default_value = "5GB", value_parser = haslim::size::parse_limit)]
     pub limit: u64,
     /// Refuse a part whose contents are larger than this when they are unpacked [default: no limit]
     #[arg(long, global = true, value_name = "SIZE", value_parser = haslim::size::parse)]

@@ -172,6 +172,7 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
             };
             let advice = match ways.as_slice() {
                 [] => format!("`haslim ls` shows what is big; name more of it with --drop, or raise --limit.{look}"),
+                [way] => format!("To make it fit, add {way}.{look}"),
                 ways => format!("To make it fit, add one of these: {}.{look}", ways.join("; or: ")),
             };
             Some(Error::new(Kind::CannotFit, message).advice(advice))

@@ -80,3 +80,22 @@ fn a_folder_without_backups_says_so() {
     let value = keyless(line("info", scratch.0.path(), "--json")).code(0).json();
     assert_eq!(value["backups"], serde_json::json!([]));
 }
+
+#[test]
+fn a_limit_without_its_unit_is_a_slip() {
+    let run = haslim(line("plan", &fixture("v3.tar"), "--limit 5")).code(2);
+    assert!(run.err.contains("that would be 5 bytes; write 5GB, 5MB or, if you mean it, 5B"), "{}", run.err);
+    haslim(line("plan", &fixture("v3.tar"), "--limit 5B")).code(4);
+}
+
+#[test]
+fn the_only_way_out_is_not_one_of_these() {
+    for (rest, several) in [("--limit 1MB", true), ("--limit 1MB --drop media:frigate/clips", false)] {
+        let run = haslim(line("plan", &fixture("demo.tar"), rest)).code(4);
+        let ways =
+            haslim(line("plan", &fixture("demo.tar"), &format!("{rest} --json"))).code(4).json()["ways_out"].as_array().unwrap().len();
+        assert_eq!(ways > 1, several, "{}", run.err);
+        assert_eq!(run.err.contains("add one of these: "), several, "{}", run.err);
+        assert_eq!(run.err.contains("To make it fit, add --"), ways == 1, "{}", run.err);
+    }
+}
