@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 
+/// What to do about damage, unless more is known.
+pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one.";
+
 /// What a stage returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -15,6 +18,8 @@ pub enum Kind {
     Usage,
     /// Nothing was named and nothing has to be done.
     AlreadyFits,
+    /// A backup that was to be repaired has nothing wrong that could be.
+    NothingToRepair,
     /// The limit cannot be reached with what may be dropped.
     CannotFit,
     /// The input's bytes are not what its format demands.
@@ -39,7 +44,7 @@ impl Kind {
         match self {
             Self::Internal => 1,
             Self::Usage => 2,
-            Self::AlreadyFits => 3,
+            Self::AlreadyFits | Self::NothingToRepair => 3,
             Self::CannotFit => 4,
             Self::Damaged => 5,
             Self::VerifyFailed => 6,
@@ -58,6 +63,7 @@ impl Kind {
             Self::Internal => "internal",
             Self::Usage => "usage",
             Self::AlreadyFits => "already_fits",
+            Self::NothingToRepair => "nothing_to_repair",
             Self::CannotFit => "cannot_fit",
             Self::Damaged => "damaged",
             Self::VerifyFailed => "verify_failed",
@@ -106,8 +112,7 @@ impl Error {
 
     /// The input's bytes are wrong.
     pub fn damaged(message: impl Into<String>) -> Self {
-        Self::new(Kind::Damaged, message)
-            .advice("Download the backup again, or use an older one; `haslim verify` lists every part that is intact.")
+        Self::new(Kind::Damaged, message).advice(DOWNLOAD_AGAIN)
     }
 
     /// The input could be read in more than one way, or is unsafe.

@@ -18,11 +18,23 @@ pub fn parse(text: &str) -> Result<u64, String> {
     Ok(size.as_u64())
 }
 
+/// Reads a limit: as [`parse`], but a small number without a unit is a slip.
+///
+/// # Errors
+/// As [`parse`], and when the text is a number below 1,000.
+pub fn parse_limit(text: &str) -> Result<u64, String> {
+    match text.trim().parse::<u64>() {
+        Ok(bytes @ 1..1000) => Err(format!("that would be {bytes} bytes; write {bytes}GB, {bytes}MB or, if you mean it, {bytes}B")),
+        _ => parse(text),
+    }
+}
+
 /// A size as the option `--limit` takes it, exactly and as short as that is.
 pub fn option(bytes: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     match units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None if bytes < 1000 => format!("{bytes}B"),
         None => bytes.to_string(),
     }
 }
@@ -74,10 +86,20 @@ mod tests {
     #[test]
     fn a_size_survives_the_way_through_an_option() {
         for (bytes, text) in
-            [(5_000_000_000, "5GB"), (720_000_000, "720MB"), (60_000, "60kB"), (5 << 30, "5368709120"), (999, "999"), (1, "1")]
+            [(5_000_000_000, "5GB"), (720_000_000, "720MB"), (60_000, "60kB"), (5 << 30, "5368709120"), (999, "999B"), (1, "1B")]
         {
-            assert_eq!((option(bytes).as_str(), parse(text)), (text, Ok(bytes)));
+            assert_eq!((option(bytes).as_str(), parse_limit(text)), (text, Ok(bytes)));
         }
+    }
+
+    #[test]
+    fn a_limit_of_a_few_bytes_has_to_be_meant() {
+        for text in ["5", " 999 ", "1"] {
+            assert!(parse_limit(text).unwrap_err().contains(&format!("write {}GB", text.trim())), "{text}");
+            assert!(parse(text).is_ok());
+        }
+        assert_eq!((parse_limit("5B"), parse_limit("1000"), parse_limit("5GB")), (Ok(5), Ok(1000), Ok(CLOUD_LIMIT)));
+        assert!(parse_limit("0").is_err() && parse_limit("potatoes").is_err());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The command line. Reading it never touches the disk.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use haslim::{Error, Kind};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -209,7 +211,7 @@ impl Wrapping {
 #[derive(Debug, Clone, Args)]
 pub struct Common {
     /// The size that the copy must not exceed; 5GB is 5,000,000,000 bytes, 5GiB works
-    #[arg(long, global = true, value_name = "SIZE", default_value = "5GB", value_parser = haslim::size::parse)]
+    #[arg(long, global = true, value_name = "SIZE", default_value = "5GB", value_parser = haslim::size::parse_limit)]
     pub limit: u64,
     /// Refuse a part whose contents are larger than this when they are unpacked [default: no limit]
     #[arg(long, global = true, value_name = "SIZE", value_parser = haslim::size::parse)]
@@ -242,4 +244,17 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+/// Whether `--json` is among arguments that could not be understood.
+pub fn want_json(args: impl Iterator<Item = OsString>) -> bool {
+    args.take_while(|arg| arg != "--").any(|arg| arg == "--json")
+}
+
+/// What the parser has to say, without its hints for people.
+pub fn usage(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = first.trim_start_matches("error: ").split_whitespace().collect();
+    Error::new(Kind::Usage, words.join(" ")).advice("`haslim --help` lists the commands and their options.")
 }

@@ -131,9 +131,9 @@ fn show(session: &Session, report: &Report, earlier: Option<&Report>, folder: &P
     ));
     screen.say(&format!("{}, {} threads", report.machine.processor, report.machine.threads));
     screen.say(&screen.bold("\nStage by stage"));
-    screen.say(&table(&report.stages, earlier, Some(report)));
+    screen.as_is(&table(&report.stages, earlier, Some(report)));
     screen.say(&screen.bold("\nThe whole"));
-    screen.say(&table(&report.whole, earlier, None));
+    screen.as_is(&table(&report.whole, earlier, None));
     let memory = size::binary(report.machine.peak_memory);
     screen.say(&format!("\nWritten to {}, into files that are gone now. At most {memory} of memory were in use.", folder.display()));
 }

@@ -10,7 +10,7 @@ use haslim::report::words;
 use haslim::{Error, Result, size};
 
 use super::prepare::Prepared;
-use super::{Session, signals};
+use super::{Session, signals, wrap};
 
 /// More questions than this tire; then the ways out are shown instead.
 const QUESTIONS: usize = 6;
@@ -108,7 +108,7 @@ pub fn ask(session: &Session, text: &str, offers_whole: bool) -> Result<Answer> 
     session.control.check()?;
     let failed = |e| Error::input(e, "cannot read the answer");
     loop {
-        stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()).map_err(failed)?;
+        stdout().write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes()).and_then(|()| stdout().flush()).map_err(failed)?;
         let mut answer = String::new();
         if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
             tell("");
@@ -127,5 +127,5 @@ pub fn ask(session: &Session, text: &str, offers_whole: bool) -> Result<Answer> 
 /// Prints a line of the conversation: quiet or not, a question has to be read.
 fn tell(text: &str) {
     // A reader that went away gets no answer asked for either.
-    let _ = writeln!(stdout().lock(), "{text}");
+    let _ = writeln!(stdout().lock(), "{}", wrap::wrap(text, wrap::width(stdout())));
 }

@@ -1,15 +1,15 @@
 //! `haslim info`: one backup, or one line per backup in a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use comfy_table::Cell;
 use haslim::open::Backup;
 use haslim::pipe::Input;
 use haslim::report::{json, words};
-use haslim::{Result, size};
+use haslim::{Error, Result, size};
 use walkdir::WalkDir;
 
-use super::{DONE, Session, tables};
+use super::{DONE, Session, next, shrink, tables};
 
 /// Prints what is inside.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
@@ -30,9 +30,10 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
     screen.say(&format!("{}  ({}, {}, slug {})", screen.bold(&name), safe(manifest.kind()), safe(manifest.date()), safe(manifest.slug())));
     let version = manifest.homeassistant_version().map_or("not included".into(), safe);
     screen.say(&format!("Home Assistant {version}, {}", protection(&backup)));
-    screen.say(&tables::parts(&backup, limit).trim_fmt());
+    screen.as_is(&tables::parts(&backup, limit));
     screen.say(&verdict(session, &backup));
     backup.warnings.iter().for_each(|w| screen.warn(w));
+    next::after_info(session, &backup);
     Ok(DONE)
 }
 
@@ -53,6 +54,10 @@ fn verdict(session: &Session, backup: &Backup) -> String {
 
 /// Every file in the folder that looks like a backup; what cannot be read gets a line too.
 fn folder(session: &Session, path: &Path) -> Result<u8> {
+    // The folder itself has to be readable; what vanishes from it meanwhile is no backup.
+    std::fs::read_dir(path).map_err(|e| {
+        Error::input(e, &format!("cannot look into the folder {}", path.display())).advice("Check the path and the permissions.")
+    })?;
     let files = WalkDir::new(path).max_depth(1).sort_by_file_name().into_iter().filter_map(|e| e.ok());
     let backups = files.filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
     let open = |path: &Path| Backup::read_repairable(Input::open(path)?, &session.control);
@@ -74,15 +79,18 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         session.screen.json(&serde_json::json!({"schema": json::SCHEMA, "backups": rows}));
         return Ok(DONE);
     }
-    let mut table = tables::new(&["File", "Name", "Date", "Size", "Share of limit", "Encryption", "Fits"]);
-    for (path, backup) in &opened {
+    if opened.is_empty() {
+        session.screen.say(&format!("There are no backups in {}: no file whose name ends in .tar.", shrink::shown(path)));
+        return Ok(DONE);
+    }
+    let cells = |(path, backup): &(PathBuf, Result<Backup>)| {
         let file = haslim::error::escape(path.file_name().unwrap_or_default().as_encoded_bytes());
         match backup {
-            Ok(backup) => table.add_row(row(file, backup, limit)),
-            Err(e) => table.add_row(vec![Cell::new(file), Cell::new(haslim::error::printable(&format!("not readable: {e}")))]),
-        };
-    }
-    session.screen.say(&table.trim_fmt());
+            Ok(backup) => row(file, backup, limit),
+            Err(e) => vec![Cell::new(file), Cell::new(haslim::error::printable(&format!("not readable: {e}")))],
+        }
+    };
+    session.screen.as_is(&tables::backups(opened.iter().map(cells).collect()));
     Ok(DONE)
 }
 

@@ -31,7 +31,7 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
         session.screen.json(&json::Entries { backup: &backup, surveys: &surveys });
         return Ok(DONE);
     }
-    session.screen.say(&format!("{:>11} {:>11} {}", "in backup", "unpacked", "path"));
+    session.screen.as_is(&format!("{:>11} {:>11} {}", "in backup", "unpacked", "path"));
     let mut order: Vec<&PartSurvey> = surveys.iter().collect();
     order.sort_by_key(|s| std::cmp::Reverse(backup.stored(&backup.parts[s.part])));
     for survey in order {
@@ -162,10 +162,10 @@ fn print(session: &Session, backup: &Backup, survey: &PartSurvey, below: &str, d
         )
     })?;
     let title = if below.is_empty() { part.id.clone() } else { format!("{}:{}", part.id, escape(below.as_bytes())) };
-    session.screen.say(&line(&session.screen.bold(&title), &tree.nodes[root], 0));
+    session.screen.as_is(&line(&session.screen.bold(&title), &tree.nodes[root], 0));
     let lines = tree.lines(root, depth, top);
     if !lines.is_empty() {
-        session.screen.say(&lines.join("\n"));
+        session.screen.as_is(&lines.join("\n"));
     }
     Ok(())
 }

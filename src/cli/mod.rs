@@ -7,6 +7,7 @@ mod info;
 mod kept;
 mod key;
 mod ls;
+mod next;
 mod prepare;
 mod progress;
 mod repair;
@@ -17,6 +18,7 @@ mod shrink;
 mod signals;
 mod tables;
 mod verify;
+mod wrap;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +28,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use clap::Parser;
+use haslim::error::DOWNLOAD_AGAIN;
 use haslim::open::Backup;
 use haslim::pipe::{Control, Input};
 use haslim::report::{json, words};
@@ -40,6 +43,8 @@ pub struct Session {
     pub control: Control,
     pub screen: Screen,
     input: OnceLock<Arc<Input>>,
+    /// Set when there is a backup around what is damaged, so that `verify` can tell more.
+    opened: OnceLock<()>,
 }
 
 impl Session {
@@ -48,7 +53,9 @@ impl Session {
     /// # Errors
     /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
     pub fn open(&self, path: &Path) -> Result<Backup> {
-        Backup::read(self.input(path)?, &self.control)
+        let backup = Backup::read(self.input(path)?, &self.control)?;
+        let _ = self.opened.set(());
+        Ok(backup)
     }
 
     /// As [`Session::open`], but also opens what `haslim repair` can put right.
@@ -56,7 +63,9 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub fn open_repairable(&self, path: &Path) -> Result<Backup> {
-        Backup::read_repairable(self.input(path)?, &self.control)
+        let backup = Backup::read_repairable(self.input(path)?, &self.control)?;
+        let _ = self.opened.set(());
+        Ok(backup)
     }
 
     fn input(&self, path: &Path) -> Result<Arc<Input>> {
@@ -69,26 +78,43 @@ impl Session {
         Ok(input)
     }
 
-    /// Damage in a file that changed meanwhile is not what the user has to look into.
-    fn explain(&self, error: Error) -> Error {
-        match self.input.get() {
-            Some(input) => input.explain(error),
-            None => error,
+    /// Damage in a file that changed meanwhile is not what the user has to look into. What is
+    /// sound, `verify` can tell, unless it just `verified`.
+    fn explain(&self, error: Error, verified: bool) -> Error {
+        let Some(input) = self.input.get() else { return error };
+        let error = input.explain(error);
+        let general = error.kind() == Kind::Damaged && error.next_step() == Some(DOWNLOAD_AGAIN);
+        if general && !verified && self.opened.get().is_some() {
+            return error.advice(format!("{DOWNLOAD_AGAIN} `haslim verify` lists every part that is intact."));
         }
+        error
     }
 }
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && args::want_json(std::env::args_os()) => {
+            screen::json(&json::error(&args::usage(&error)));
+            return ExitCode::from(Kind::Usage.code());
+        }
+        // Prints the help as well.
+        Err(error) => error.exit(),
+    };
     let session = match start(&cli.common) {
         Ok(session) => session,
+        Err(error) if cli.common.json => {
+            screen::json(&json::error(&Error::new(Kind::Internal, format!("{error:#}"))));
+            return ExitCode::from(Kind::Internal.code());
+        }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error:#}. {}", words::UNCHANGED);
             return ExitCode::from(Kind::Internal.code());
         }
     };
-    match guarded(|| run(cli.command, &session)).map_err(|e| session.explain(e)) {
+    let verifies = matches!(cli.command, Command::Verify { .. });
+    match guarded(|| run(cli.command, &session)).map_err(|e| session.explain(e, verifies)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             if session.common.json {
@@ -116,7 +142,7 @@ fn start(common: &Common) -> anyhow::Result<Session> {
     // The library's parallel codecs use this pool.
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")?;
     let control = Control::new(progress::choose(common), stop, threads).with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
-    Ok(Session { common: common.clone(), control, screen: Screen::new(common), input: OnceLock::new() })
+    Ok(Session { common: common.clone(), control, screen: Screen::new(common), input: OnceLock::new(), opened: OnceLock::new() })
 }
 
 /// A core file would hold the key, and so does what a debugger can read.
@@ -134,10 +160,11 @@ fn run(command: Command, session: &Session) -> Result<u8> {
     match command {
         Command::Info { path } => info::run(session, &path),
         Command::Ls { backup, scope, depth, top } => ls::run(session, &backup, scope.as_deref(), depth, top),
-        Command::Plan { backup, choice, why } => shrink::plan(session, &backup, &choice, why.as_deref()),
-        Command::Shrink { backup, choice, dry_run: true, .. } => shrink::plan(session, &backup, &choice, None),
-        Command::Shrink { backup, choice, output, yes, force, no_verify, .. } => {
-            shrink::run(session, &backup, &choice, &shrink::Writing { output, yes, force, no_verify })
+        Command::Plan { backup, choice, why: None } => shrink::plan(session, &backup, &choice, None),
+        Command::Plan { backup, choice, why: Some(place) } => shrink::why(session, &backup, &choice, &place),
+        Command::Shrink { backup, choice, dry_run, output, yes, force, no_verify } => {
+            let writing = shrink::Writing { output, yes, force, no_verify };
+            if dry_run { shrink::plan(session, &backup, &choice, Some(&writing)) } else { shrink::run(session, &backup, &choice, &writing) }
         }
         Command::Repair { backup, output, yes, force } => {
             repair::run(session, &backup, &shrink::Writing { output, yes, force, no_verify: false })

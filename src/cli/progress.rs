@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use haslim::pipe::{Progress, Silent};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::args::Common;
+use super::screen;
 
-const BAR: &str = "{msg:7} {wide_bar} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
+const BAR: &str = "{msg:7} {wide_bar} {decimal_bytes}/{decimal_total_bytes}{pace}";
 
 /// What fits the options and the place where standard error goes.
 pub fn choose(common: &Common) -> Arc<dyn Progress> {
@@ -41,7 +42,10 @@ impl Progress for Bar {
         let bar = ProgressBar::new(total);
         // The template is a constant; should it be wrong, the default bar does.
         if let Ok(style) = ProgressStyle::with_template(BAR) {
-            bar.set_style(style);
+            let style = style.with_key("pace", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = out.write_str(&pace(state.pos(), state.per_sec(), state.eta()));
+            });
+            bar.set_style(if screen::is_unicode() { style } else { style.progress_chars("#>-") });
         }
         bar.set_message(stage.to_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -57,6 +61,14 @@ impl Progress for Bar {
     }
 }
 
+/// How fast it goes and how long it will take; nothing before there is something to tell that from.
+fn pace(done: u64, rate: f64, left: Duration) -> String {
+    if done == 0 || rate < 1.0 {
+        return String::new();
+    }
+    format!("  {}/s  {:#} left", DecimalBytes(rate as u64), HumanDuration(left))
+}
+
 /// One line per stage, for logs.
 struct Lines;
 
@@ -69,4 +81,16 @@ impl Progress for Lines {
     fn advance(&self, _: u64) {}
 
     fn end(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_promised_before_anything_is_done() {
+        assert_eq!(pace(0, 0.0, Duration::ZERO), "");
+        assert_eq!(pace(1, 0.0, Duration::ZERO), "");
+        assert_eq!(pace(5_000_000, 1_000_000.0, Duration::from_secs(7)), "  1.00 MB/s  7s left");
+    }
 }

@@ -12,7 +12,7 @@ use super::guide::{self, Answer};
 use super::key::Need;
 use super::prepare::Prepared;
 use super::shrink::{self, Writing};
-use super::{DONE, Session, key};
+use super::{DONE, Session, key, next};
 
 /// Says what is wrong, asks, writes the copy, verifies, publishes.
 pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
@@ -20,7 +20,12 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let backup = session.open_repairable(path)?;
     let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
     OutputPath::check(&place, writing.force, &backup.input)?;
-    shrink::may_write(session, writing.yes, "repair")?;
+    shrink::may_write(
+        session,
+        writing.yes,
+        "repair",
+        "Add --yes, or run it on a terminal: it says what it would put right before it asks.",
+    )?;
     let keys = key::keys(&session.common, &backup, if backup.is_protected() { Need::Helps } else { Need::No })?;
     if keys.is_none() && backup.is_protected() {
         session.screen.warn("Without the key only the outer file is looked at, not the parts in it.");
@@ -31,7 +36,8 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let Repair { plan, findings } = plan::repair(&backup, &surveys, keys.is_some())?;
     plan.notes.iter().for_each(|note| session.screen.warn(note));
     if plan.outcome == Outcome::AlreadyFits {
-        return Err(Error::new(Kind::AlreadyFits, "nothing to repair was found").advice("`haslim verify` reads and checks everything."));
+        return Err(Error::new(Kind::NothingToRepair, "Nothing to do: nothing to repair was found")
+            .advice("`haslim verify` reads and checks everything."));
     }
     if !session.common.json {
         findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
@@ -42,15 +48,14 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     }
     let request = Request { has_key: keys.is_some(), ..Request::new(plan.limit)? };
     let mut prepared = Prepared { backup, keys, surveys, checked: Vec::new(), request, plan };
-    let (output, size) = shrink::write(session, &mut prepared, &place, writing)?;
+    let copy = shrink::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
-        let seconds = begin.elapsed().as_secs_f64();
-        session.screen.json(&json::repair(&prepared.backup, &prepared.plan, session.common.limit, &findings, &output, size, seconds));
+        let limit = session.common.limit;
+        session.screen.json(&json::repair(&prepared.backup, &prepared.plan, limit, &findings, &copy.for_json(limit, true, begin)));
     } else {
-        let shown = shrink::shown(&output);
-        session
-            .screen
-            .say(&session.screen.green(&format!("Written, read back and compared with the original: {shown}, {}", size::both(size))));
+        let (shown, size) = (shrink::shown(&copy.path), size::both(copy.size));
+        session.screen.say(&session.screen.green(&format!("Written, read back and compared with the original: {shown}, {size}")));
+        next::after_writing(session, &copy);
     }
     Ok(DONE)
 }

@@ -40,7 +40,7 @@ pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
             Cell::new(&rule.lost),
         ]);
     }
-    session.screen.say(&table.trim_fmt());
+    session.screen.as_is(&table.trim_fmt());
     session.screen.say(&format!(
         "{} rules, version {}; {} kinds of files are never left out by a rule.",
         catalogue.rules().len(),

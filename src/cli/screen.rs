@@ -7,6 +7,7 @@ use haslim::report::{json, words};
 use haslim::{Error, Kind};
 
 use super::args::{Color, Common};
+use super::wrap;
 
 /// Standard output and standard error, as the options want them.
 pub struct Screen {
@@ -27,8 +28,13 @@ impl Screen {
         Self { quiet: common.quiet, out_color: wanted(io::stdout().is_terminal()), err_color: wanted(io::stderr().is_terminal()) }
     }
 
-    /// Prints a text and a line end, unless quiet.
+    /// Prints a text and a line end, unless quiet; long lines are broken for a terminal.
     pub fn say(&self, text: &str) {
+        self.as_is(&wrap::wrap(text, wrap::width(io::stdout())));
+    }
+
+    /// Prints a table, or a command to be pasted, unless quiet: nothing is broken.
+    pub fn as_is(&self, text: &str) {
         if !self.quiet {
             print(text);
         }
@@ -36,9 +42,7 @@ impl Screen {
 
     /// Prints JSON: always, and alone.
     pub fn json(&self, value: &impl serde::Serialize) {
-        // A reader that went away is no error.
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        let _ = json::write(value, &mut out);
+        json(value);
     }
 
     /// Prints a warning on standard error, unless quiet.
@@ -57,7 +61,7 @@ impl Screen {
     pub fn error(&self, error: &Error) {
         let text = words::error(error);
         // That there is nothing to do is no failure, though it has a code of its own.
-        if error.kind() == Kind::AlreadyFits {
+        if matches!(error.kind(), Kind::AlreadyFits | Kind::NothingToRepair) {
             report(&text);
         } else {
             report(&format!("{} {text}", paint(self.err_color, RED, "error:")));
@@ -80,6 +84,25 @@ impl Screen {
     }
 }
 
+/// Prints JSON where there are no options yet.
+pub fn json(value: &impl serde::Serialize) {
+    // A reader that went away is no error.
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let _ = json::write(value, &mut out);
+}
+
+/// Whether bars and lines may be drawn with more than ASCII: not when the first variable of
+/// the three that is set (locale(7)) names another encoding than UTF-8. Where none is set,
+/// as in a container, the terminal outside is taken to know it.
+pub fn is_unicode() -> bool {
+    let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    speaks_utf8(["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).as_deref())
+}
+
+fn speaks_utf8(locale: Option<&str>) -> bool {
+    locale.is_none_or(|locale| locale.to_lowercase().replace('-', "").contains("utf8"))
+}
+
 const BOLD: &str = "1";
 const RED: &str = "1;31";
 const GREEN: &str = "32";
@@ -95,5 +118,21 @@ fn print(text: &str) {
 }
 
 fn report(text: &str) {
+    let text = wrap::wrap(text, wrap::width(io::stderr()));
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_locale_that_says_otherwise_is_not_utf_8() {
+        for locale in [None, Some("C.UTF-8"), Some("de_AT.utf8"), Some("en_US.UTF-8@euro")] {
+            assert!(speaks_utf8(locale), "{locale:?}");
+        }
+        for locale in ["C", "POSIX", "de_DE.ISO-8859-15", "en_US"] {
+            assert!(!speaks_utf8(Some(locale)), "{locale}");
+        }
+    }
 }

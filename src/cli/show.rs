@@ -1,8 +1,7 @@
 //! A plan as people read it.
 
-use std::path::Path;
-
-use haslim::plan::{DropRow, Outcome, WayOut};
+use haslim::error::printable;
+use haslim::plan::{DropRow, Outcome};
 use haslim::report::largest::{self, Large};
 use haslim::report::{json, words};
 use haslim::size;
@@ -10,7 +9,7 @@ use haslim::size;
 use super::args::Choice;
 use super::prepare::Prepared;
 use super::shrink::Writing;
-use super::{Session, tables};
+use super::{Session, next, tables};
 
 /// How many of the largest paths `plan` shows.
 const LARGEST: usize = json::LARGEST;
@@ -29,7 +28,7 @@ const GROUPS: [(Option<&str>, &str); 6] = [
 pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
     let Prepared { backup, plan, .. } = prepared;
     let screen = &session.screen;
-    screen.say(&tables::plan(backup, plan).trim_fmt());
+    screen.as_is(&tables::plan(backup, plan));
     screen.say(&format!("Now:      {}", words::against_limit(backup.input.len(), plan.limit)));
     if plan.outcome != Outcome::AlreadyFits {
         screen.say(&format!("Expected: {}", words::against_limit(plan.predicted_size, plan.limit)));
@@ -76,14 +75,19 @@ fn group<'a>(session: &Session, heading: &str, rows: impl Iterator<Item = &'a Dr
 
 /// Prints the largest paths over all parts that were surveyed.
 pub fn largest(session: &Session, prepared: &Prepared) {
-    let paths = largest::largest(&prepared.backup, &prepared.surveys, LARGEST);
+    let paths = largest::largest(&prepared.backup, &prepared.surveys, &prepared.plan, LARGEST);
     if paths.is_empty() {
         return;
     }
     session.screen.say(&format!("\n{}", session.screen.bold("The largest files and folders inside")));
-    for Large { place, stored, files } in paths {
+    for Large { place, stored, files, dropped } in paths {
         let files = if place.ends_with('/') { format!("  ({})", words::files(files)) } else { String::new() };
-        session.screen.say(&format!("  {:>10}  {place}{files}", size::decimal(stored)));
+        let mark = match dropped {
+            0 => String::new(),
+            all if all >= stored => "  [left out]".into(),
+            some => format!("  [{} of it left out]", size::decimal(some)),
+        };
+        session.screen.as_is(&format!("  {:>10}  {place}{files}{mark}", size::decimal(stored)));
     }
 }
 
@@ -97,34 +101,12 @@ pub fn ways_out(session: &Session, prepared: &Prepared, choice: &Choice, writing
     let heading = if ways.len() == 1 { "This would make it fit:" } else { "Each of these would make it fit:" };
     screen.say(&format!("\n{}", screen.bold(heading)));
     for way in ways {
-        screen.say(&format!("  {}", command(session, prepared, choice, writing, way)));
+        let mut command = next::shrink(session, prepared, choice, writing);
+        command.push(way.options.clone());
+        screen.as_is(&format!("  {}", printable(&command.join(" "))));
         screen.say(&format!("      The copy would have {}.", words::against_limit(way.predicted_size, prepared.plan.limit)));
         for lost in &way.lost {
             screen.say(&format!("      {lost}"));
         }
     }
-}
-
-/// The command that was given, as `shrink`, with the options of a way out.
-fn command(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>, way: &WayOut) -> String {
-    let common = &session.common;
-    let file = |path: &Path| words::shell(&path.display().to_string());
-    let mut parts = vec!["haslim shrink".to_owned(), file(prepared.backup.input.path())];
-    if common.limit != size::CLOUD_LIMIT {
-        parts.push(format!("--limit {}", size::option(common.limit)));
-    }
-    parts.extend(choice.drop.iter().map(|s| format!("--drop {}", words::shell(s))));
-    parts.extend(choice.keep.iter().map(|s| format!("--keep {}", words::shell(s))));
-    parts.extend(choice.allow.iter().map(|consent| format!("--allow {}", consent.name())));
-    parts.extend(choice.thorough.then(|| "--thorough".to_owned()));
-    parts.extend(choice.rules.as_deref().map(|f| format!("--rules {}", file(f))));
-    parts.extend(choice.securetar.map(|wrapping| format!("--securetar {}", wrapping.name())));
-    parts.extend(common.password_file.as_deref().map(|f| format!("--password-file {}", file(f))));
-    parts.extend(common.emergency_kit.as_deref().map(|f| format!("--emergency-kit {}", file(f))));
-    if let Some(writing) = writing {
-        parts.extend(writing.output.as_deref().map(|f| format!("-o {}", file(f))));
-        parts.extend(writing.force.then(|| "--force".to_owned()));
-    }
-    parts.push(way.options.clone());
-    haslim::error::printable(&parts.join(" "))
 }

@@ -12,7 +12,7 @@ use haslim::{Error, Kind, Result, size, verify};
 use super::args::Choice;
 use super::guide::{self, Answer};
 use super::prepare::{Depth, Prepared, prepare};
-use super::{DONE, STOPPED, Session, kept, show, usage};
+use super::{DONE, STOPPED, Session, kept, next, show, usage};
 
 /// Where the copy goes and how freely.
 pub struct Writing {
@@ -31,32 +31,57 @@ const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted,
 /// How often a copy that came out too large is planned anew with what was measured.
 const ATTEMPTS: usize = 3;
 
-/// `haslim plan`: shows the plan and ends with the code that `shrink` would.
-pub fn plan(session: &Session, path: &Path, choice: &Choice, why: Option<&str>) -> Result<u8> {
+/// A copy that has its name.
+pub struct Finished {
+    pub path: PathBuf,
+    pub size: u64,
+    /// What Home Assistant will know it by.
+    pub slug: String,
+    pub name: String,
+}
+
+impl Finished {
+    /// The same for programs.
+    pub fn for_json(&self, limit: u64, verified: bool, begin: Instant) -> json::Copy<'_> {
+        let Self { path, size, slug, name } = self;
+        json::Copy { path, size: *size, fits: *size <= limit, slug, name, verified, seconds: begin.elapsed().as_secs_f64() }
+    }
+}
+
+/// `haslim plan --why`: tells what decides about a path.
+pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Result<u8> {
+    let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
+    show::slips(session, &prepared);
+    let Prepared { backup, surveys, request, plan, .. } = &prepared;
+    let said = explain::why(backup, surveys, request, plan, place)?;
+    if session.common.json {
+        session.screen.json(&json::why(place, &said));
+    } else {
+        said.iter().for_each(|sentence| session.screen.say(sentence));
+    }
+    Ok(DONE)
+}
+
+/// `haslim plan`, and `haslim shrink --dry-run` with its own options: shows the plan and
+/// ends with the code that `shrink` would.
+pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Writing>) -> Result<u8> {
     let mut prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
     show::slips(session, &prepared);
     let damage = tell_known(session, &mut prepared, false);
-    let Prepared { backup, surveys, request, plan, .. } = &prepared;
-    if let Some(place) = why {
-        let said = explain::why(backup, surveys, request, plan, place)?;
-        if session.common.json {
-            session.screen.json(&json::why(place, &said));
-        } else {
-            said.iter().for_each(|sentence| session.screen.say(sentence));
-        }
-        return Ok(DONE);
-    }
     // One document for programs: the plan, or why there is none that can be followed.
     let refused = refusal(&prepared).map_or(damage, Err);
     if session.common.json {
         match &refused {
             Err(error) if error.kind() == Kind::Damaged => return refused.map(|()| DONE),
-            _ => session.screen.json(&json::plan(backup, surveys, plan)),
+            _ => session.screen.json(&json::plan(&prepared.backup, &prepared.surveys, &prepared.plan)),
         }
     } else {
         show::plan(session, &prepared, "would be");
         show::largest(session, &prepared);
-        show::ways_out(session, &prepared, choice, None);
+        show::ways_out(session, &prepared, choice, writing);
+        if !matches!(&refused, Err(error) if error.kind() == Kind::Damaged) {
+            next::after_plan(session, &prepared, choice, writing);
+        }
     }
     match refused {
         Err(error) if session.common.json => Ok(error.kind().code()),
@@ -71,7 +96,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     let place = writing.output.clone().unwrap_or_else(|| beside(path, "slim"));
     let check = || OutputPath::check(&place, writing.force, &backup.input);
     check()?;
-    may_write(session, writing.yes, "shrink")?;
+    may_write(session, writing.yes, "shrink", "Add --yes, or look first with `haslim plan`.")?;
     let depth = if writing.no_verify { Depth::Needed } else { Depth::Checked };
     let mut prepared = prepare(session, backup, choice, depth)?;
     show::slips(session, &prepared);
@@ -82,6 +107,10 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         show::plan(session, &prepared, "will be");
     }
     if let Some(error) = refusal(&prepared) {
+        if session.common.json && error.kind() == Kind::CannotFit {
+            session.screen.json(&json::cannot_fit(&with_slips(error, &prepared), &prepared.plan));
+            return Ok(Kind::CannotFit.code());
+        }
         if session.common.json {
             return Err(with_slips(error, &prepared));
         }
@@ -103,13 +132,13 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     if !verified {
         session.screen.shout(UNVERIFIED);
     }
-    let (output, size) = write(session, &mut prepared, &place, writing)?;
+    let copy = write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan);
         let unseen = kept::unseen(&prepared);
-        session.screen.json(&json::shrink(planned, &output, size, verified, &unseen, begin.elapsed().as_secs_f64()));
+        session.screen.json(&json::shrink(planned, &copy.for_json(prepared.plan.limit, verified, begin), &unseen));
     } else {
-        announce(session, &prepared, &output, size, verified);
+        announce(session, &prepared, &copy, verified);
     }
     Ok(DONE)
 }
@@ -123,13 +152,13 @@ fn tell_known(session: &Session, prepared: &mut Prepared, asked: bool) -> Result
 }
 
 /// Makes sure that somebody said yes, or can be asked.
-pub fn may_write(session: &Session, yes: bool, command: &str) -> Result<()> {
+pub fn may_write(session: &Session, yes: bool, command: &str, advice: &str) -> Result<()> {
     let may_ask = stdin().is_terminal() && std::io::stdout().is_terminal() && !session.common.json;
     if yes || may_ask {
         return Ok(());
     }
     let message = format!("{command} asks before it writes, and there is no terminal to ask on");
-    Err(usage(message, "Add --yes, or look first with `haslim plan`."))
+    Err(usage(message, advice))
 }
 
 /// A path, safe to print.
@@ -177,6 +206,7 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
             };
             let advice = match ways.as_slice() {
                 [] => format!("`haslim ls` shows what is big; name more of it with --drop, or raise --limit.{look}"),
+                [way] => format!("To make it fit, add {way}.{look}"),
                 ways => format!("To make it fit, add one of these: {}.{look}", ways.join("; or: ")),
             };
             Some(Error::new(Kind::CannotFit, message).advice(advice))
@@ -186,14 +216,17 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
 
 /// Writes until the copy is not larger than the limit; a plan that was too
 /// optimistic is made anew with the bytes that were measured.
-pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<(PathBuf, u64)> {
+pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<Finished> {
     for attempt in 1..=ATTEMPTS {
         let mut target = OutputPath::check(place, writing.force, &prepared.backup.input)?;
         target.remove_leftovers();
         target.check_space(prepared.plan.predicted_size)?;
         let mut output = target.create()?;
         match complete(session, prepared, &mut output, writing) {
-            Ok(written) => return Ok((output.publish()?, written.size)),
+            Ok(Written { size, changes }) => {
+                let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
+                return Ok(Finished { path, size, slug: changes.slug, name });
+            }
             Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
             Err(_) => {
                 let plan = &prepared.plan;
@@ -260,18 +293,23 @@ pub fn beside(path: &Path, mark: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn announce(session: &Session, prepared: &Prepared, output: &Path, size: u64, verified: bool) {
+fn announce(session: &Session, prepared: &Prepared, copy: &Finished, verified: bool) {
     let screen = &session.screen;
-    let expected = prepared.plan.predicted_size;
-    screen.say(&format!("\nReached:  {}", words::against_limit(size, prepared.plan.limit)));
-    screen.say(&format!("          {:+} bytes from what was expected", i128::from(size) - i128::from(expected)));
+    let stands = match i128::from(copy.size) - i128::from(prepared.plan.predicted_size) {
+        0 => "exactly as expected".into(),
+        off => format!("{off:+} bytes from what was expected"),
+    };
+    let shown = shown(&copy.path);
+    screen.say(&format!("\nReached:  {}", words::against_limit(copy.size, prepared.plan.limit)));
+    screen.say(&format!("          {stands}"));
     screen.say(&if verified {
-        screen.green(&format!("Written, read back and compared with the original: {}", shown(output)))
+        screen.green(&format!("Written, read back and compared with the original: {shown}"))
     } else {
-        screen.red(&format!("Written, NOT VERIFIED: {}", shown(output)))
+        screen.red(&format!("Written, NOT VERIFIED: {shown}"))
     });
     let unseen = kept::unseen(prepared);
     if verified && !unseen.is_empty() {
         screen.say(&format!("          Not checked for damage, for want of the key, and copied bit by bit: {}", unseen.join(", ")));
     }
+    next::after_writing(session, copy);
 }

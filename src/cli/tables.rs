@@ -1,26 +1,77 @@
 //! Tables of parts, for people.
 
-use std::io::IsTerminal;
+use std::io::stdout;
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use haslim::open::Backup;
 use haslim::plan::{Action, Plan};
 use haslim::report::words;
 use haslim::size;
 
+use super::{screen, wrap};
+
 /// A line under the headings and nothing else, to be read and to be pasted.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+fn style() -> TableStyle {
+    let line = if screen::is_unicode() { '─' } else { '-' };
+    TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
+}
 
 /// The width of tables that nobody looks at on a terminal.
-const WIDTH: u16 = 110;
+const WIDTH: usize = 110;
+
+/// A column of words is not narrower than its longest word, or than this.
+const LONG_WORD: usize = 20;
+
+/// The space behind what a cell holds; one more stands between two columns.
+const PADDING: u16 = 1;
 
 pub fn new(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings.to_vec());
-    if !std::io::stdout().is_terminal() {
-        table.set_width(WIDTH);
-    }
+    table.load_style(style()).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings.to_vec());
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, PADDING));
+    });
+    table.set_width(u16::try_from(wrap::width(stdout()).unwrap_or(WIDTH)).unwrap_or(u16::MAX));
     table
+}
+
+/// A finished table as text in which only the columns `words` are broken, between words.
+/// Where that is too wide, columns are left out, in the order of `spare`.
+fn fitted(mut table: Table, words: &[usize], spare: &[usize]) -> String {
+    let contents = table.column_max_content_widths();
+    let least = |(at, &content): (usize, &u16)| {
+        let content = if words.contains(&at) { content.min(longest_word(&table, at)) } else { content };
+        content.saturating_add(PADDING)
+    };
+    let least: Vec<u16> = contents.iter().enumerate().map(least).collect();
+    let needed = |hidden: &[usize]| -> u64 {
+        let shown = least.iter().enumerate().filter(|(at, _)| !hidden.contains(at));
+        shown.map(|(_, width)| u64::from(*width) + 1).sum()
+    };
+    let room = table.width().map_or(u64::MAX, |width| u64::from(width) + 1);
+    let mut hidden: &[usize] = &[];
+    while needed(hidden) > room
+        && let Some(more) = spare.get(..hidden.len() + 1)
+    {
+        hidden = more;
+    }
+    let constraints: Vec<ColumnConstraint> = least
+        .iter()
+        .enumerate()
+        .map(|(at, least)| match () {
+            () if hidden.contains(&at) => ColumnConstraint::Hidden,
+            () if words.contains(&at) => ColumnConstraint::LowerBoundary(Width::Fixed(*least)),
+            () => ColumnConstraint::ContentWidth,
+        })
+        .collect();
+    table.set_constraints(constraints);
+    table.trim_fmt()
+}
+
+fn longest_word(table: &Table, column: usize) -> u16 {
+    let cells = table.row_iter().filter_map(|row| row.cell_iter().nth(column)).map(Cell::content);
+    let longest = cells.flat_map(|text| text.split_whitespace().map(|word| word.chars().count()).max()).max().unwrap_or(0);
+    u16::try_from(longest.min(LONG_WORD)).unwrap_or_default()
 }
 
 pub fn right(text: impl ToString) -> Cell {
@@ -35,8 +86,8 @@ pub fn by_size(backup: &Backup) -> Vec<usize> {
 }
 
 /// `info`: what is inside.
-pub fn parts(backup: &Backup, limit: u64) -> Table {
-    let mut table = new(&["Part", "Size", "Share of limit", "Encryption"]);
+pub fn parts(backup: &Backup, limit: u64) -> String {
+    let mut table = new(&["Part", "Size", "Of limit", "Encryption"]);
     for at in by_size(backup) {
         let part = &backup.parts[at];
         let stored = backup.stored(part);
@@ -47,12 +98,29 @@ pub fn parts(backup: &Backup, limit: u64) -> Table {
             Cell::new(part.version().map_or("none".into(), |v| format!("SecureTar v{}", v.number()))),
         ]);
     }
-    table
+    fitted(table, &[], &[3, 2])
+}
+
+/// `info` on a folder: what each file is.
+pub fn backups(rows: Vec<Vec<Cell>>) -> String {
+    let mut table = new(&["File", "Name", "Date", "Size", "Of limit", "Encryption", "Fits"]);
+    table.add_rows(rows);
+    fitted(table, &[1], &[5, 4, 2])
+}
+
+/// `verify`: what became of each part.
+pub fn checks(rows: Vec<Vec<Cell>>) -> String {
+    let mut table = new(&["Part", "Entries", "Contents", "Result"]);
+    table.add_rows(rows);
+    fitted(table, &[3], &[])
 }
 
 /// `plan`: what happens to each part.
-pub fn plan(backup: &Backup, plan: &Plan) -> Table {
-    let mut table = new(&["Part", "Size now", "Share of limit", "", "What", "Why", "On restore"]);
+///
+/// On a narrow terminal the bars go first, then what is told about a restore: below the
+/// table that is said of each thing in full.
+pub fn plan(backup: &Backup, plan: &Plan) -> String {
+    let mut table = new(&["Part", "Size now", "Of limit", "", "What", "Why", "On restore"]);
     let largest = backup.parts.iter().map(|p| backup.stored(p)).max().unwrap_or(1);
     for at in by_size(backup) {
         let (part, planned) = (&backup.parts[at], &plan.parts[at]);
@@ -77,11 +145,42 @@ pub fn plan(backup: &Backup, plan: &Plan) -> Table {
             Cell::new(on_restore),
         ]);
     }
-    table
+    fitted(table, &[5, 6], &[3, 6, 2])
 }
 
 /// A bar of up to ten blocks: the largest part has them all.
 fn bar(stored: u64, largest: u64) -> String {
     let blocks = (u128::from(stored) * 10).div_ceil(u128::from(largest.max(1)));
-    "▇".repeat(usize::try_from(blocks).unwrap_or(10).min(10))
+    let block = if screen::is_unicode() { "▇" } else { "#" };
+    block.repeat(usize::try_from(blocks).unwrap_or(10).min(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(id: &str, width: u16) -> String {
+        let mut table = new(&["Part", "Bar", "Why"]);
+        table.add_row(vec![id, "▇▇▇▇▇▇▇▇▇▇", "a sentence that is long enough to be broken"]);
+        table.set_width(width);
+        fitted(table, &[2], &[1])
+    }
+
+    #[test]
+    fn an_id_stays_whole_however_narrow_the_terminal() {
+        for id in ["media", "addon:5c53de3b_esphome", "addon:0123abcd_a-very-long-slug-that-somebody-chose-for-it"] {
+            for width in 20..120 {
+                let text = table(id, width);
+                assert!(text.lines().any(|line| line.starts_with(id)), "{width}:\n{text}");
+                assert!(["sentence", "enough", "broken"].iter().all(|word| text.contains(word)), "{width}:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bar_goes_before_the_words_get_no_room() {
+        assert!(table("addon:5c53de3b_esphome", 80).contains('▇'));
+        assert!(!table("addon:5c53de3b_esphome", 40).contains('▇'));
+        assert!(table("addon:5c53de3b_esphome", 40).lines().all(|line| line.chars().count() <= 40));
+    }
 }

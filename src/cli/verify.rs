@@ -34,9 +34,9 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
 }
 
 fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>]) {
-    let mut table = tables::new(&["Part", "Entries", "Contents", "Result"]);
+    let mut rows = Vec::new();
     for (part, check) in backup.parts.iter().zip(checks) {
-        let row = match check {
+        rows.push(match check {
             Ok(check) => vec![
                 Cell::new(&part.id),
                 tables::right(check.entries.map_or("-".into(), |n| n.to_string())),
@@ -49,10 +49,9 @@ fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>]) {
                 Cell::new(""),
                 Cell::new(format!("{}: {}", session.screen.red("failed"), e.message())),
             ],
-        };
-        table.add_row(row);
+        });
     }
-    session.screen.say(&table.trim_fmt());
+    session.screen.as_is(&tables::checks(rows));
     let warnings = checks.iter().flatten().flat_map(|c| &c.warnings);
     backup.warnings.iter().chain(warnings).for_each(|w| session.screen.warn(w));
     if checks.iter().all(Result::is_ok) {

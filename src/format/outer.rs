@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::assemble::{Assembler, Header, Step};
-use super::block::{BLOCK, EntryKind, TarError, padding, set_size};
+use super::block::{BLOCK, EntryKind, HeaderBlock, TarError, padding, set_size};
 use super::path;
 use super::secure::{self, SecureHeader};
 use crate::error::{Error, Result, escape};
@@ -81,7 +81,7 @@ fn without_pax_size(header: &Header) -> Vec<u8> {
     let mut out = Vec::new();
     let mut blocks = header.raw.as_chunks::<BLOCK>().0.iter();
     while let Some(block) = blocks.next() {
-        let view = super::block::HeaderBlock(block);
+        let view = HeaderBlock(block);
         let is_pax = matches!(view.flag(), b'x' | b'X');
         let is_extension = is_pax || matches!(view.flag(), b'L' | b'K');
         let old: Vec<_> = if is_extension {
@@ -140,12 +140,18 @@ fn refuse_other_formats(input: &Input) -> Result<()> {
         (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
         (b"SecureTar", "a single SecureTar archive"),
     ];
-    match named.iter().find(|(magic, _)| head.starts_with(magic)) {
-        Some((_, name)) => Err(Error::refused(format!("this is not a backup but {name}"))
+    if let Some((_, name)) = named.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Err(Error::refused(format!("this is not a backup but {name}"))
             .at(0)
-            .advice("A Home Assistant backup is an uncompressed .tar; unpack this file first, or give the backup itself.")),
-        None => Ok(()),
+            .advice("A Home Assistant backup is an uncompressed .tar; unpack this file first, or give the backup itself."));
     }
+    let first = HeaderBlock(&head);
+    if first.is_zero() || first.checksum_fits() {
+        return Ok(());
+    }
+    Err(Error::damaged("this is no Home Assistant backup: it does not begin as a .tar does")
+        .at(0)
+        .advice("Give the .tar that Home Assistant made. If this was one, it is damaged: Download it again, or use an older one."))
 }
 
 struct Scan<'a> {
@@ -260,7 +266,7 @@ impl Scan<'_> {
     fn leads_to_a_header(&self, at: u64) -> Result<bool> {
         let mut block = [0u8; BLOCK];
         let got = self.input.read_at(at, &mut block)?;
-        let view = super::block::HeaderBlock(&block);
+        let view = HeaderBlock(&block);
         Ok((got == 0 && at == self.input.len()) || (got == BLOCK && (view.is_zero() || view.checksum_fits())))
     }
 
@@ -292,7 +298,7 @@ impl Scan<'_> {
         let mut block = [0u8; BLOCK];
         // A second archive would start on a block boundary.
         let start = first - first % BLOCK as u64;
-        if self.input.read_at(start, &mut block)? == BLOCK && super::block::HeaderBlock(&block).checksum_fits() {
+        if self.input.read_at(start, &mut block)? == BLOCK && HeaderBlock(&block).checksum_fits() {
             return Err(Error::refused("a second archive follows the end of this one")
                 .at(start)
                 .advice("Two backups were put into one file; split them first."));

@@ -39,11 +39,15 @@ impl Input {
     /// Opens a regular file.
     ///
     /// # Errors
-    /// [`Kind::InputIo`] when it cannot be opened, [`Kind::Refused`] when it is not a regular file.
+    /// [`Kind::InputIo`] when it cannot be opened, [`Kind::Refused`] when it is a folder or no regular file.
     pub fn open(path: &Path) -> Result<Arc<Self>> {
         let fail = |e: io::Error| Error::input(e, &format!("cannot open {}", path.display())).advice("Check the path and the permissions.");
         // Looked at before it is opened: opening a FIFO would wait for a writer.
         let meta = std::fs::metadata(path).map_err(fail)?;
+        if meta.is_dir() {
+            return Err(Error::refused(format!("{} is a folder, not a backup", path.display()))
+                .advice("Give one of the backups in it; `haslim info` with the folder lists them."));
+        }
         if !meta.is_file() {
             return Err(Error::refused(format!("{} is not a regular file", path.display()))
                 .advice("haslim reads a backup at many places at once; save it to a file first."));

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, escape, is_unsafe};
 use crate::open::Backup;
-use crate::plan::Plan;
+use crate::plan::{Plan, WayOut};
 use crate::report::largest::largest;
 use crate::rules::Catalogue;
 use crate::survey::PartSurvey;
@@ -113,42 +113,62 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
             })
         })
         .collect();
-    let ways: Vec<Value> =
-        plan.ways_out.iter().map(|way| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size})).collect();
-    let largest: Vec<Value> = largest(backup, surveys, LARGEST)
+    let largest: Vec<Value> = largest(backup, surveys, plan, LARGEST)
         .into_iter()
-        .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files}))
+        .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files, "dropped_bytes": large.dropped}))
         .collect();
     all.insert("warnings".into(), backup.warnings.iter().chain(&plan.warnings).cloned().collect());
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
+        "predicted_fits": plan.predicted_size <= plan.limit,
         "outcome": plan.outcome.name(),
         "drops": drops,
-        "ways_out": ways,
+        "ways_out": ways_out(plan),
         "notes": plan.notes,
         "largest": largest,
     })));
     all
 }
 
+/// A copy that was written: what `size`, `fits`, `slug` and `name` of [`info`] say of its original.
+#[derive(Debug)]
+pub struct Copy<'a> {
+    /// Where it is.
+    pub path: &'a std::path::Path,
+    /// Its bytes.
+    pub size: u64,
+    /// Whether that is within the limit.
+    pub fits: bool,
+    /// Its own id in Home Assistant.
+    pub slug: &'a str,
+    /// Its own name there.
+    pub name: &'a str,
+    /// Whether it was read back and compared.
+    pub verified: bool,
+    /// How long all of it took.
+    pub seconds: f64,
+}
+
+impl Copy<'_> {
+    fn object(&self) -> Map<String, Value> {
+        object(json!({
+            "output": escape(self.path.as_os_str().as_encoded_bytes()),
+            "output_size": self.size,
+            "output_fits": self.fits,
+            "output_slug": self.slug,
+            "output_name": self.name,
+            "verified": self.verified,
+            "seconds": self.seconds,
+        }))
+    }
+}
+
 /// `shrink`: all of `plan` and what was done.
 ///
 /// `all` is what [`plan`] gave; `unseen` names the parts that nobody could look at for damage, for want of the key.
-pub fn shrink(
-    mut all: Map<String, Value>,
-    output: &std::path::Path,
-    size: u64,
-    verified: bool,
-    unseen: &[&str],
-    seconds: f64,
-) -> Map<String, Value> {
-    all.extend(object(json!({
-        "output": escape(output.as_os_str().as_encoded_bytes()),
-        "output_size": size,
-        "verified": verified,
-        "unchecked": unseen,
-        "seconds": seconds,
-    })));
+pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>, unseen: &[&str]) -> Map<String, Value> {
+    all.extend(copy.object());
+    all.insert("unchecked".into(), unseen.to_vec().into());
     all
 }
 
@@ -158,24 +178,10 @@ pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
 }
 
 /// `repair`: what was wrong and is right in the copy.
-pub fn repair(
-    backup: &Backup,
-    plan: &Plan,
-    limit: u64,
-    findings: &[String],
-    output: &std::path::Path,
-    size: u64,
-    seconds: f64,
-) -> Map<String, Value> {
+pub fn repair(backup: &Backup, plan: &Plan, limit: u64, findings: &[String], copy: &Copy<'_>) -> Map<String, Value> {
     let mut all = info(backup, limit);
-    all.extend(object(json!({
-        "repaired": findings,
-        "notes": plan.notes,
-        "output": escape(output.as_os_str().as_encoded_bytes()),
-        "output_size": size,
-        "verified": true,
-        "seconds": seconds,
-    })));
+    all.extend(object(json!({"repaired": findings, "notes": plan.notes})));
+    all.extend(copy.object());
     all
 }
 
@@ -215,6 +221,16 @@ pub fn rules(catalogue: &Catalogue) -> Map<String, Value> {
 /// Any error.
 pub fn error(error: &Error) -> Value {
     json!({"schema": SCHEMA, "error": error_body(error)})
+}
+
+/// The error of a `shrink` whose plan cannot fit, with the ways out that [`plan`] names.
+pub fn cannot_fit(error: &Error, plan: &Plan) -> Value {
+    json!({"schema": SCHEMA, "error": error_body(error), "ways_out": ways_out(plan)})
+}
+
+fn ways_out(plan: &Plan) -> Vec<Value> {
+    let way = |way: &WayOut| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size});
+    plan.ways_out.iter().map(way).collect()
 }
 
 fn error_body(error: &Error) -> Value {

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use crate::error::escape;
 use crate::format::block::EntryKind;
 use crate::open::Backup;
+use crate::plan::{Action, Plan};
 use crate::survey::{PartSurvey, config_path};
 
 /// A file, or a folder with all that is in it.
@@ -16,14 +17,16 @@ pub struct Large {
     pub stored: u64,
     /// How many files it is.
     pub files: u64,
+    /// Compressed bytes of it that the plan leaves out.
+    pub dropped: u64,
 }
 
 /// The largest paths, none inside another, the largest first.
 ///
 /// A folder is shown as its contents where one of them is half of it or more, and as
 /// itself where no part of it stands out. Memory: 40 bytes for each entry of a part.
-pub fn largest(backup: &Backup, surveys: &[PartSurvey], count: usize) -> Vec<Large> {
-    let parts: Vec<Sorted<'_>> = surveys.iter().map(|survey| Sorted::new(backup, survey)).collect();
+pub fn largest(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, count: usize) -> Vec<Large> {
+    let parts: Vec<Sorted<'_>> = surveys.iter().map(|survey| Sorted::new(backup, survey, plan)).collect();
     let mut heap: BinaryHeap<Node> = BinaryHeap::new();
     for (part, sorted) in parts.iter().enumerate() {
         heap.extend(sorted.children(part, 0, sorted.rows.len(), 0));
@@ -57,19 +60,32 @@ struct Node {
 /// The entries of one part, sorted so that a folder's contents stand together.
 struct Sorted<'a> {
     id: &'a str,
-    rows: Vec<(&'a [u8], u64, EntryKind)>,
+    rows: Vec<Row<'a>>,
+}
+
+struct Row<'a> {
+    path: &'a [u8],
+    stored: u64,
+    kind: EntryKind,
+    dropped: bool,
 }
 
 impl<'a> Sorted<'a> {
-    fn new(backup: &'a Backup, survey: &'a PartSurvey) -> Self {
+    fn new(backup: &'a Backup, survey: &'a PartSurvey, plan: &Plan) -> Self {
         let Some(part) = backup.parts.get(survey.part) else { return Self { id: "", rows: Vec::new() } };
         let version = backup.manifest.version();
-        let row = |entry: &'a crate::survey::Entry| {
-            // What lies beside the config directory is no path that a selector could take.
-            Some((config_path(part.kind, version, &entry.name)?, entry.stored, entry.kind)).filter(|row| !row.0.is_empty())
+        let is_dropped = |index: usize| match plan.parts.get(survey.part).map(|planned| &planned.action) {
+            Some(Action::Drop) => true,
+            Some(Action::Cut(cut)) => cut.removes(index),
+            _ => false,
         };
-        let mut rows: Vec<_> = survey.entries.iter().filter_map(row).collect();
-        rows.sort_unstable_by(|a, b| names(a.0).cmp(names(b.0)));
+        let row = |(index, entry): (usize, &'a crate::survey::Entry)| {
+            // What lies beside the config directory is no path that a selector could take.
+            let path = config_path(part.kind, version, &entry.name).filter(|path| !path.is_empty())?;
+            Some(Row { path, stored: entry.stored, kind: entry.kind, dropped: is_dropped(index) })
+        };
+        let mut rows: Vec<Row<'_>> = survey.entries.iter().enumerate().filter_map(row).collect();
+        rows.sort_unstable_by(|a, b| names(a.path).cmp(names(b.path)));
         Self { id: &part.id, rows }
     }
 
@@ -78,7 +94,7 @@ impl<'a> Sorted<'a> {
         let mut children: Vec<Node> = Vec::new();
         let mut current = None;
         for at in from..to {
-            let Some((path, stored, _)) = self.rows.get(at) else { break };
+            let Some(Row { path, stored, .. }) = self.rows.get(at) else { break };
             let Some(name) = names(path).nth(depth) else { continue };
             match children.last_mut().filter(|_| current == Some(name)) {
                 Some(child) => {
@@ -94,12 +110,13 @@ impl<'a> Sorted<'a> {
 
     fn show(&self, node: &Node, folder: bool) -> Large {
         let rows = self.rows.get(node.from..node.to).unwrap_or_default();
-        let path: Vec<&[u8]> = rows.first().map(|row| names(row.0).take(node.depth).collect()).unwrap_or_default();
+        let path: Vec<&[u8]> = rows.first().map(|row| names(row.path).take(node.depth).collect()).unwrap_or_default();
         let slash = if folder { "/" } else { "" };
         Large {
             place: format!("{}:{}{slash}", self.id, escape(&path.join(&b'/'))),
             stored: node.stored,
-            files: rows.iter().filter(|row| row.2 != EntryKind::Directory).count() as u64,
+            files: rows.iter().filter(|row| row.kind != EntryKind::Directory).count() as u64,
+            dropped: rows.iter().filter(|row| row.dropped).map(|row| row.stored).sum(),
         }
     }
 }
@@ -112,12 +129,28 @@ fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::*;
-    use crate::plan::tests::sketch::Sketch;
+    use crate::plan::tests::sketch::{RECORD, Sketch};
+    use crate::plan::{Request, Selector, make};
+
+    /// What a plan with these selectors shows.
+    fn with_drops(backup: &Backup, surveys: &[PartSurvey], drops: &[&str], count: usize) -> Vec<Large> {
+        let drops = drops.iter().map(|text| Selector::parse(text).unwrap()).collect();
+        let request = Request { drops, has_key: true, ..Request::new(u64::MAX).unwrap() };
+        largest(backup, surveys, &make(backup, surveys, &request).unwrap(), count)
+    }
 
     fn shown(inside: &str, count: usize) -> Vec<String> {
         let (backup, surveys) = Sketch::new(inside).build();
-        let show = |large: Large| format!("{} {} {}", large.place, large.stored / crate::format::outer::RECORD, large.files);
-        largest(&backup, &surveys, count).into_iter().map(show).collect()
+        let show = |large: Large| format!("{} {} {}", large.place, large.stored / RECORD, large.files);
+        with_drops(&backup, &surveys, &[], count).into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn what_is_dropped_of_each_is_known() {
+        let (backup, surveys) = Sketch::new("media: a/x 30, a/y 30, a/z 30, b 20; share: c 10; ssl: d 5").build();
+        let rows = with_drops(&backup, &surveys, &["media:a/x", "media:b", "share"], 10);
+        let dropped: Vec<(&str, u64)> = rows.iter().map(|large| (large.place.as_str(), large.dropped / RECORD)).collect();
+        assert_eq!(dropped, [("media:a/", 30), ("media:b", 20), ("share:c", 10), ("ssl:d", 0)]);
     }
 
     #[test]
@@ -154,7 +187,7 @@ mod tests {
     fn a_hundred_thousand_files_of_one_folder_are_one_row() {
         let files = (0..100_000u64).map(|n| (format!("frigate/clips/{n}.jpg"), 1000 + n % 7));
         let (backup, surveys) = Sketch::new("share: x 1").part("media", files).build();
-        let rows = largest(&backup, &surveys, 10);
+        let rows = with_drops(&backup, &surveys, &[], 10);
         assert_eq!((rows[0].place.as_str(), rows[0].files), ("media:frigate/clips/", 100_000));
         assert_eq!(rows.len(), 2);
     }

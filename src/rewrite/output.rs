@@ -64,8 +64,7 @@ impl Target {
     fn check_by(system: System, path: &Path, force: bool, input: Option<&Input>) -> Result<Self> {
         let name = path.file_name().ok_or_else(|| Error::refused(format!("{} names no file", path.display())))?.to_owned();
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder =
-            system.open_folder(parent).map_err(|e| Error::output(e.into(), &format!("cannot open the folder {}", parent.display())))?;
+        let folder = system.open_folder(parent).map_err(|e| no_folder(e, parent))?;
         let target = Self { path: path.to_owned(), folder, name, force, input: input.map(Input::identity), needed: None, system };
         target.check_existing()?;
         target.system.may_write(&target.folder).map_err(|e| Error::output(e.into(), &format!("cannot write into {}", parent.display())))?;
@@ -145,6 +144,19 @@ impl Target {
             }
         };
         Ok(Output { file, at: 0, on_its_way: 0, hidden, target: self })
+    }
+}
+
+fn no_folder(error: Errno, folder: &Path) -> Error {
+    let shown = folder.display();
+    match error {
+        Errno::NOENT => Error::new(Kind::OutputIo, format!("there is no folder {shown}"))
+            .advice("Create it first, or choose another place for the copy with -o.")
+            .caused_by(io::Error::from(error)),
+        Errno::NOTDIR => Error::new(Kind::OutputIo, format!("{shown} is not a folder"))
+            .advice("Choose another place for the copy with -o.")
+            .caused_by(io::Error::from(error)),
+        _ => Error::output(error.into(), &format!("cannot open the folder {shown}")),
     }
 }
 

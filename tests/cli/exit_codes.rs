@@ -48,6 +48,7 @@ fn every_cause_has_its_code_and_leaves_nothing_behind() {
         (0, Fixture("v3.tar"), "--drop media:music", right),
         (2, Fixture("v3.tar"), "--drop nonsense", right),
         (2, Fixture("v3.tar"), "--limit 5potatoes", right),
+        (2, Fixture("v3.tar"), "--limit 5", right),
         (2, Fixture("v3.tar"), "--threads 0", right),
         (2, Fixture("v3.tar"), "--no-such-option", right),
         (2, Fixture("v3.tar"), "-q -v", right),

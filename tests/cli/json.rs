@@ -28,7 +28,15 @@ const INFO: Keys = &[
     ("warnings", "a"),
 ];
 const COMPONENT: Keys = &[("id", "s"), ("kind", "s"), ("member", "s"), ("stored_bytes", "n"), ("securetar", "?n"), ("listed", "b")];
-const PLAN: Keys = &[("predicted_size", "n"), ("outcome", "s"), ("drops", "a"), ("ways_out", "a"), ("notes", "a"), ("largest", "a")];
+const PLAN: Keys = &[
+    ("predicted_size", "n"),
+    ("predicted_fits", "b"),
+    ("outcome", "s"),
+    ("drops", "a"),
+    ("ways_out", "a"),
+    ("notes", "a"),
+    ("largest", "a"),
+];
 const DROP: Keys = &[
     ("target", "s"),
     ("component", "s"),
@@ -41,9 +49,18 @@ const DROP: Keys = &[
     ("title", "s"),
     ("advice", "?s"),
 ];
-const LARGE: Keys = &[("path", "s"), ("stored_bytes", "n"), ("files", "n")];
+const LARGE: Keys = &[("path", "s"), ("stored_bytes", "n"), ("files", "n"), ("dropped_bytes", "n")];
 const WAY: Keys = &[("options", "s"), ("lost", "a"), ("predicted_size", "n")];
-const SHRINK: Keys = &[("output", "s"), ("output_size", "n"), ("verified", "b"), ("unchecked", "a"), ("seconds", "n")];
+const COPY: Keys = &[
+    ("output", "s"),
+    ("output_size", "n"),
+    ("output_fits", "b"),
+    ("output_slug", "s"),
+    ("output_name", "s"),
+    ("verified", "b"),
+    ("seconds", "n"),
+];
+const UNSEEN: Keys = &[("unchecked", "a")];
 const ERROR: Keys = &[("code", "n"), ("kind", "s"), ("message", "s"), ("part", "?s"), ("offset", "?n"), ("advice", "?s")];
 
 #[track_caller]
@@ -148,13 +165,38 @@ fn shrink_has_exactly_its_keys_and_tells_the_truth() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");
     let value = alone(&haslim(line("shrink", &input, "--drop media --drop share:** --yes --json")).code(0));
-    check(&value, &[INFO, PLAN, SHRINK]);
+    check(&value, &[INFO, PLAN, COPY, UNSEEN]);
     let output = scratch.path("v3.slim.tar");
     assert_eq!(value["output"], output.to_str().unwrap());
-    assert_eq!(value["output_size"], std::fs::metadata(output).unwrap().len());
+    assert_eq!(value["output_size"], std::fs::metadata(&output).unwrap().len());
     assert_eq!(value["verified"], true);
+    let copy = manifest(&output);
+    assert_eq!((&value["output_slug"], &value["output_name"]), (&copy["slug"], &copy["name"]));
+    assert_ne!(value["slug"], value["output_slug"], "the original keeps its own");
     let targets: Vec<&str> = rows(&value, "drops").iter().map(|row| row["target"].as_str().unwrap()).collect();
     assert!(targets.contains(&"media") && targets.contains(&"share"), "a part that is left empty goes: {targets:?}");
+}
+
+#[test]
+fn the_original_and_the_copy_each_say_whether_they_fit() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("demo.tar");
+    let fits = |value: &Value, key: &str| (value["fits"].as_bool().unwrap(), value[key].as_bool().unwrap());
+    let plan = |rest: &str| haslim(line("plan", &input, &format!("{rest} --json"))).json();
+    assert_eq!(fits(&plan("--limit 1MB --drop media"), "predicted_fits"), (false, true));
+    assert_eq!(fits(&plan("--limit 1MB"), "predicted_fits"), (false, false));
+    let value = haslim(line("shrink", &input, "--limit 1MB --drop media --yes --json")).code(0).json();
+    assert_eq!(fits(&value, "output_fits"), (false, true));
+}
+
+#[test]
+fn repair_tells_about_its_copy_as_shrink_does() {
+    let scratch = Scratch::new();
+    let input = scratch.file("odd.tar", &[std::fs::read(fixture("plain.tar")).unwrap(), vec![7; 600]].concat());
+    let value = keyless(line("repair", &input, "--yes --json")).code(0).json();
+    check(&value, &[INFO, &[("repaired", "a"), ("notes", "a")], COPY]);
+    let copy = manifest(&scratch.path("odd.repaired.tar"));
+    assert_eq!((&value["output_slug"], &value["output_name"]), (&copy["slug"], &copy["name"]));
 }
 
 #[test]
@@ -169,7 +211,7 @@ fn errors_are_json_too_and_stand_alone() {
         ("ls", fixture("v3.tar"), "nonsense", 2, "usage"),
         ("shrink", fixture("v3.tar"), "", 2, "usage"),
         ("shrink", fixture("v3.tar"), "--yes", 3, "already_fits"),
-        ("shrink", fixture("v3.tar"), "--yes --limit 1kB", 4, "cannot_fit"),
+        ("repair", fixture("v3.tar"), "--yes", 3, "nothing_to_repair"),
         ("shrink", fixture("v3.tar"), "--yes --drop media -o no/such/folder", 7, "output_io"),
     ];
     for (command, input, rest, code, kind) in cases {
@@ -181,6 +223,45 @@ fn errors_are_json_too_and_stand_alone() {
     }
     let run = keyless(line("verify", &fixture("v3.tar"), "--json")).code(12);
     assert_eq!(alone(&run)["error"]["kind"], "password");
+}
+
+#[test]
+fn a_shrink_that_cannot_fit_names_the_ways_out_as_plan_does() {
+    for limit in ["1MB", "1kB"] {
+        let run = |command: &str| haslim(line(command, &fixture("demo.tar"), &format!("--limit {limit} --json"))).code(4);
+        let shrink = haslim(line("shrink", &fixture("demo.tar"), &format!("--limit {limit} --yes --json"))).code(4);
+        let value = alone(&shrink);
+        check(&value, &[&[("schema", "n"), ("error", "o"), ("ways_out", "a")]]);
+        check(&value["error"], &[ERROR]);
+        assert_eq!(value["error"]["kind"], "cannot_fit");
+        assert_eq!(value["ways_out"], run("plan").json()["ways_out"]);
+        assert_eq!(rows(&value, "ways_out").is_empty(), limit == "1kB");
+    }
+}
+
+#[test]
+fn wrong_usage_is_json_when_json_is_asked_for() {
+    let cases = [
+        ("plan x.tar --no-such-option --json", "unexpected argument '--no-such-option' found"),
+        ("--json plan", "the following required arguments were not provided: <BACKUP>"),
+        ("plan x.tar --json --limit potatoes", "'potatoes' is not a size"),
+        ("no-such-command --json", "unrecognized subcommand 'no-such-command'"),
+        ("ls x.tar -q -v --json", "cannot be used with"),
+        ("--json", "requires a subcommand but one was not provided"),
+    ];
+    for (args, says) in cases {
+        let run = keyless(args.split(' ')).code(2);
+        let value = alone(&run);
+        check(&value, &[&[("schema", "n"), ("error", "o")]]);
+        check(&value["error"], &[ERROR]);
+        let message = value["error"]["message"].as_str().unwrap();
+        assert!(message.contains(says) && !message.contains('\n') && !message.contains("Usage"), "{args}: {message}");
+    }
+    // Behind `--` it is a name.
+    let run = keyless("plan --no-such-option -- --json".split(' ')).code(2);
+    assert_eq!(run.out, "");
+    let help = keyless(["plan", "--help", "--json"]).code(0);
+    assert!(help.out.contains("Usage:") && help.err.is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! signals and a terminal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+mod advice;
 mod bench;
 mod craft;
 mod exit_codes;
@@ -10,6 +11,7 @@ mod hostile;
 mod json;
 mod key;
 mod limits;
+mod next;
 mod options;
 mod predict;
 mod rules;
@@ -17,6 +19,7 @@ mod rules;
 mod support;
 mod terminal;
 mod text;
+mod width;
 
 use std::path::Path;
 

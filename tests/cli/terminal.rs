@@ -26,10 +26,18 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a command line on a terminal wide enough that nothing is wrapped.
     pub fn start(command: &str, backup: &Path, rest: &str, password: Option<&str>) -> Self {
+        Self::sized(250, command, backup, rest, password)
+    }
+
+    /// The same on a terminal with so many columns.
+    pub fn sized(columns: u16, command: &str, backup: &Path, rest: &str, password: Option<&str>) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
-        pty.resize(pty_process::Size::new(50, 250)).unwrap();
+        pty.resize(pty_process::Size::new(50, columns)).unwrap();
         let mut program = pty_process::blocking::Command::new(PROGRAM).args(line(command, backup, rest));
-        program = program.env("NO_COLOR", "1").env("TERM", "xterm").env_remove("HASLIM_PASSWORD");
+        program = program.env("NO_COLOR", "1").env("TERM", "xterm");
+        for variable in ["HASLIM_PASSWORD", "LC_ALL", "LC_CTYPE", "LANG"] {
+            program = program.env_remove(variable);
+        }
         if let Some(password) = password {
             program = program.env("HASLIM_PASSWORD", password);
         }

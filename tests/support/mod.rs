@@ -55,7 +55,10 @@ pub fn keyless<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
 /// Runs haslim with this password in the environment.
 pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<&str>) -> Run {
     let mut command = assert_cmd::Command::cargo_bin("haslim").unwrap();
-    command.env_remove("HASLIM_PASSWORD").env_remove("NO_COLOR").args(args);
+    for variable in ["HASLIM_PASSWORD", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
+        command.env_remove(variable);
+    }
+    command.args(args);
     if let Some(password) = password {
         command.env("HASLIM_PASSWORD", password);
     }

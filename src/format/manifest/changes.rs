@@ -60,6 +60,11 @@ impl Manifest {
         Ok(rest.equal && rest.rest.is_empty())
     }
 
+    /// What the copy is called.
+    pub fn changed_name(&self, changes: &Changes) -> String {
+        copy_name(self.name(), &changes.slug)
+    }
+
     fn write_changed(&self, changes: &Changes, out: &mut dyn Write) -> Result<()> {
         let is_gone = |id: &str| changes.without.iter().any(|w| w == id);
         let folder_gone = |item: &RawValue| value::<String>(item).is_some_and(|id| is_gone(&id));
@@ -68,7 +73,7 @@ impl Manifest {
         let retention = [("with_automatic_settings", Edit::Set("false".into()))];
         let mut edits = vec![
             ("slug", Edit::Set(quoted(&changes.slug))),
-            ("name", Edit::Set(quoted(&copy_name(self.name(), &changes.slug)))),
+            ("name", Edit::Set(quoted(&self.changed_name(changes)))),
             ("protected", Edit::Set(changes.protected.to_string())),
             ("folders", Edit::List { gone: &folder_gone, more: &changes.also }),
             ("addons", Edit::List { gone: &addon_gone, more: &[] }),

@@ -1,0 +1,87 @@
+//! What to do next: commands to paste, and how a copy gets into Home Assistant.
+
+use std::path::Path;
+
+use haslim::error::{escape, printable};
+use haslim::open::Backup;
+use haslim::plan::Outcome;
+use haslim::report::words;
+use haslim::size;
+
+use super::Session;
+use super::args::Choice;
+use super::prepare::Prepared;
+use super::shrink::{Finished, Writing};
+
+/// Says how to go on with a backup that the cloud would not take as it is.
+pub fn after_info(session: &Session, backup: &Backup) {
+    let path = backup.input.path();
+    let (what, command) = if backup.input.len() > session.common.limit {
+        ("\nTo see what could be left out:", parts("plan", session, path))
+    } else if !backup.is_protected() {
+        let mut command = parts("shrink", session, path);
+        command.push("--securetar 3".into());
+        ("\nTo write a copy that is encrypted:", command)
+    } else {
+        return;
+    };
+    paste(session, what, &command);
+}
+
+/// Gives the command that does what a plan showed.
+pub fn after_plan(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>) {
+    if prepared.plan.outcome == Outcome::Fits {
+        // What the table began with is far up by now.
+        let size = words::against_limit(prepared.plan.predicted_size, prepared.plan.limit);
+        session.screen.say(&format!("\nThe copy would have {size}."));
+        paste(session, "To write it:", &shrink(session, prepared, choice, writing));
+    }
+}
+
+/// Says what Home Assistant will call the copy, and how it gets there.
+pub fn after_writing(session: &Session, copy: &Finished) {
+    let name = escape(copy.name.as_bytes());
+    session.screen.say(&format!("\nHome Assistant will list it as \"{name}\", with the slug {}.", copy.slug));
+    session.screen.say("To upload it: Settings → System → Backups → ⋮ → Upload backup.");
+    session.screen.say("To send it on to Home Assistant Cloud: the step \"Upload\" in the README of haslim.");
+}
+
+/// The command that was given, as `shrink`.
+pub fn shrink(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>) -> Vec<String> {
+    let mut parts = parts("shrink", session, prepared.backup.input.path());
+    parts.extend(choice.drop.iter().map(|s| format!("--drop {}", words::shell(s))));
+    parts.extend(choice.keep.iter().map(|s| format!("--keep {}", words::shell(s))));
+    parts.extend(choice.allow.iter().map(|consent| format!("--allow {}", consent.name())));
+    parts.extend(choice.thorough.then(|| "--thorough".to_owned()));
+    parts.extend(choice.rules.as_deref().map(|f| format!("--rules {}", file(f))));
+    parts.extend(choice.securetar.map(|wrapping| format!("--securetar {}", wrapping.name())));
+    if let Some(writing) = writing {
+        parts.extend(writing.output.as_deref().map(|f| format!("-o {}", file(f))));
+        parts.extend(writing.force.then(|| "--force".to_owned()));
+    }
+    parts
+}
+
+/// A command about a backup, with the options that every command has.
+fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
+    let common = &session.common;
+    let mut parts = vec![format!("haslim {command}"), file(backup)];
+    if common.limit != size::CLOUD_LIMIT {
+        parts.push(format!("--limit {}", size::option(common.limit)));
+    }
+    parts.extend(common.max_expanded.map(|bytes| format!("--max-expanded {}", size::option(bytes))));
+    parts.extend(common.password_file.as_deref().map(|f| format!("--password-file {}", file(f))));
+    parts.extend(common.emergency_kit.as_deref().map(|f| format!("--emergency-kit {}", file(f))));
+    parts
+}
+
+/// A path as the shell takes it; no option begins so.
+fn file(path: &Path) -> String {
+    let shown = path.display().to_string();
+    words::shell(&if shown.starts_with('-') { format!("./{shown}") } else { shown })
+}
+
+/// Prints a command on a line of its own.
+fn paste(session: &Session, what: &str, command: &[String]) {
+    session.screen.as_is(&format!("{what}\n  {}", printable(&command.join(" "))));
+}
