@@ -227,6 +227,9 @@ def _filter(names):
 
 def _install(program, to):
     """In the new process: put the filter in force and hand over where its questions arrive."""
+    # A shell in the background leaves SIGINT to be ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     length, code = program
     head = ctypes.create_string_buffer(struct.pack("@HP", length, ctypes.addressof(code)))
     if LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
