@@ -1,6 +1,5 @@
 //! `haslim ls`: a tree of what is inside, by stored bytes.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use haslim::error::escape;
@@ -54,63 +53,76 @@ fn split(scope: Option<&str>) -> (Option<&str>, &str) {
     }
 }
 
-/// Directories and files with all that is below them, as deep as is asked for. Nodes lie
-/// side by side: a path can be deeper than a stack.
-struct Tree {
-    nodes: Vec<Node>,
+/// The entries of one part, sorted so that what lies in a folder stands together. Memory:
+/// 24 bytes for each entry, however deep it lies, and what one folder holds.
+struct Tree<'a> {
+    rows: Vec<(&'a [u8], &'a survey::Entry)>,
 }
 
-#[derive(Default)]
-struct Node {
+/// All that begins with the same names.
+struct Node<'a> {
+    /// The last of the names; nothing for the whole part.
+    name: &'a [u8],
+    /// How many names lead to it.
+    level: usize,
+    /// Its rows among the sorted ones.
+    from: usize,
+    to: usize,
     stored: u64,
     raw: u64,
     files: u64,
-    children: BTreeMap<Vec<u8>, usize>,
+    /// Whether something lies below it.
+    folder: bool,
 }
 
-impl Tree {
-    fn new(backup: &Backup, survey: &PartSurvey, levels: usize) -> Self {
+impl<'a> Tree<'a> {
+    fn new(backup: &Backup, survey: &'a PartSurvey) -> Self {
         let part = &backup.parts[survey.part];
-        let mut tree = Self { nodes: vec![Node::default()] };
-        for entry in &survey.entries {
+        let row = |entry: &'a survey::Entry| {
             // What lies beside the config directory keeps its own name.
-            let path = survey::config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or(&entry.name);
-            tree.nodes[0].add(entry);
-            let mut at = 0;
-            for name in names(path).take(levels) {
-                at = tree.child(at, name);
-                tree.nodes[at].add(entry);
+            (survey::config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or(&entry.name), entry)
+        };
+        let mut rows: Vec<_> = survey.entries.iter().map(row).collect();
+        rows.sort_unstable_by(|a, b| names(a.0).cmp(names(b.0)));
+        Self { rows }
+    }
+
+    fn root(&self) -> Node<'a> {
+        let mut root = Node::new(b"", 0, 0);
+        self.rows.iter().for_each(|(path, entry)| root.add(path, entry));
+        root
+    }
+
+    fn find(&self, path: &str) -> Option<Node<'a>> {
+        names(path.as_bytes()).try_fold(self.root(), |node, name| self.children(&node).into_iter().find(|child| child.name == name))
+    }
+
+    /// What lies in a folder, by name.
+    fn children(&self, node: &Node<'a>) -> Vec<Node<'a>> {
+        let mut children: Vec<Node<'a>> = Vec::new();
+        for (at, (path, entry)) in self.rows.iter().enumerate().take(node.to).skip(node.from) {
+            let Some(name) = names(path).nth(node.level) else { continue };
+            if children.last().is_none_or(|child| child.name != name) {
+                children.push(Node::new(name, node.level + 1, at));
+            }
+            if let Some(child) = children.last_mut() {
+                child.add(path, entry);
             }
         }
-        tree
+        children
     }
 
-    fn child(&mut self, at: usize, name: &[u8]) -> usize {
-        if let Some(&child) = self.nodes[at].children.get(name) {
-            return child;
-        }
-        let child = self.nodes.len();
-        self.nodes.push(Node::default());
-        self.nodes[at].children.insert(name.to_vec(), child);
-        child
-    }
-
-    fn find(&self, path: &str) -> Option<usize> {
-        names(path.as_bytes()).try_fold(0, |at, name| self.nodes[at].children.get(name).copied())
-    }
-
-    /// A line for each node below `root`, the biggest first.
-    fn lines(&self, root: usize, depth: usize, top: usize) -> Vec<String> {
+    /// A line for each node below `root`, the biggest first. A path can be deeper than a stack.
+    fn lines(&self, root: &Node<'a>, depth: usize, top: usize) -> Vec<String> {
         let mut lines = Vec::new();
         let mut work = if depth == 0 { Vec::new() } else { self.below(root, top, 1) };
         while let Some(step) = work.pop() {
             match step {
-                Step::Node { name, at, indent } => {
-                    let node = &self.nodes[at];
-                    let slash = if node.children.is_empty() { "" } else { "/" };
-                    lines.push(line(&format!("{}{slash}", escape(name)), node, indent));
+                Step::Node { node, indent } => {
+                    let slash = if node.folder { "/" } else { "" };
+                    lines.push(line(&format!("{}{slash}", escape(node.name)), &node, indent));
                     if indent < depth {
-                        work.append(&mut self.below(at, top, indent + 1));
+                        work.append(&mut self.below(&node, top, indent + 1));
                     }
                 }
                 Step::More { count, stored, indent } => {
@@ -122,20 +134,19 @@ impl Tree {
     }
 
     /// What is to be said below one node, the last thing first.
-    fn below(&self, at: usize, top: usize, indent: usize) -> Vec<Step<'_>> {
-        let mut order: Vec<(&[u8], usize)> = self.nodes[at].children.iter().map(|(name, child)| (name.as_slice(), *child)).collect();
-        order.sort_by_key(|(_, child)| std::cmp::Reverse(self.nodes[*child].stored));
-        let rest = order.get(top..).unwrap_or_default();
-        let (count, stored) = (rest.len(), rest.iter().map(|(_, child)| self.nodes[*child].stored).sum());
-        let more = (count > 0).then_some(Step::More { count, stored, indent });
-        let nodes = order.iter().take(top).map(|(name, at)| Step::Node { name, at: *at, indent });
-        nodes.chain(more).collect::<Vec<_>>().into_iter().rev().collect()
+    fn below(&self, node: &Node<'a>, top: usize, indent: usize) -> Vec<Step<'a>> {
+        let mut order = self.children(node);
+        order.sort_by_key(|child| std::cmp::Reverse(child.stored));
+        let rest = order.split_off(top.min(order.len()));
+        let more =
+            (!rest.is_empty()).then(|| Step::More { count: rest.len(), stored: rest.iter().map(|child| child.stored).sum(), indent });
+        more.into_iter().chain(order.into_iter().rev().map(|node| Step::Node { node, indent })).collect()
     }
 }
 
 /// One more line.
 enum Step<'a> {
-    Node { name: &'a [u8], at: usize, indent: usize },
+    Node { node: Node<'a>, indent: usize },
     More { count: usize, stored: u64, indent: usize },
 }
 
@@ -143,18 +154,24 @@ fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&b| b == b'/').filter(|name| !name.is_empty() && *name != b".")
 }
 
-impl Node {
-    fn add(&mut self, entry: &survey::Entry) {
+impl<'a> Node<'a> {
+    fn new(name: &'a [u8], level: usize, from: usize) -> Self {
+        Self { name, level, from, to: from, stored: 0, raw: 0, files: 0, folder: false }
+    }
+
+    /// Counts the next of its rows.
+    fn add(&mut self, path: &[u8], entry: &survey::Entry) {
+        self.to += 1;
         self.stored += entry.stored;
         self.raw += entry.size;
         self.files += u64::from(entry.kind != EntryKind::Directory);
+        self.folder |= names(path).nth(self.level).is_some();
     }
 }
 
 fn print(session: &Session, backup: &Backup, survey: &PartSurvey, below: &str, depth: usize, top: usize) -> Result<()> {
     let part = &backup.parts[survey.part];
-    // One level more than is shown tells folders from files.
-    let tree = Tree::new(backup, survey, names(below.as_bytes()).count().saturating_add(depth).saturating_add(1));
+    let tree = Tree::new(backup, survey);
     let root = tree.find(below).ok_or_else(|| {
         usage(
             format!("there is no '{}' in {}", escape(below.as_bytes()), part.id),
@@ -162,8 +179,8 @@ fn print(session: &Session, backup: &Backup, survey: &PartSurvey, below: &str, d
         )
     })?;
     let title = if below.is_empty() { part.id.clone() } else { format!("{}:{}", part.id, escape(below.as_bytes())) };
-    session.screen.as_is(&line(&session.screen.bold(&title), &tree.nodes[root], 0));
-    let lines = tree.lines(root, depth, top);
+    session.screen.as_is(&line(&session.screen.bold(&title), &root, 0));
+    let lines = tree.lines(&root, depth, top);
     if !lines.is_empty() {
         session.screen.as_is(&lines.join("\n"));
     }
@@ -177,8 +194,8 @@ fn space(indent: usize) -> String {
     "  ".repeat(indent.min(INDENT))
 }
 
-fn line(name: &str, node: &Node, indent: usize) -> String {
-    let files = if node.children.is_empty() { String::new() } else { format!("  ({})", words::files(node.files)) };
+fn line(name: &str, node: &Node<'_>, indent: usize) -> String {
+    let files = if node.folder { format!("  ({})", words::files(node.files)) } else { String::new() };
     format!("{:>11} {:>11} {}{name}{files}", size::decimal(node.stored), size::decimal(node.raw), space(indent))
 }
 

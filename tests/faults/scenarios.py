@@ -11,6 +11,7 @@ import traceback
 import disks
 import injected
 import killed
+import memory
 import watched
 from bench import Bench
 
@@ -20,6 +21,7 @@ SCENARIOS = {
     "read-errors": injected.read_errors,
     "lying-disk": injected.lying_disk,
     "out-of-memory": injected.out_of_memory,
+    "peak-memory": memory.peak_memory,
     "no-nameless-files": injected.without_nameless_files,
     "killed-at-calls": killed.killed_at_calls,
     "killed-at-random": killed.killed_at_random,
