@@ -41,9 +41,12 @@ pub enum Depth {
 /// Reads the key, surveys, plans.
 pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth) -> Result<Prepared> {
     let mut request = request(session, &backup, choice)?;
-    // As early as can be told: before the key and the surveys.
-    plan::check_named(&backup, &[], &request)?;
     let chooses = request.thorough || leaves(&backup, &request) > request.limit;
+    // As early as can be told: before the key and the surveys. Where everything fits as it is,
+    // nothing else would be taken instead, and a warning does.
+    if chooses {
+        plan::check_named(&backup, &[], &request)?;
+    }
     let named = plan::to_survey(&backup, &request);
     let looks_inside = named.iter().any(|&at| backup.parts[at].version().is_some());
     let rewraps = match request.wrapping {
@@ -72,7 +75,9 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     let look = |parts: &[usize], needed: &[usize]| look_inside(session, &backup, parts, needed, keys.as_ref());
     let (outcome, sound) = kept::meanwhile(&backup, &rest, keys.as_ref(), parts.len(), &session.control, || look(&parts, &needed));
     let (mut surveys, mut checked) = outcome?;
-    plan::check_named(&backup, &surveys, &request)?;
+    if chooses {
+        plan::check_named(&backup, &surveys, &request)?;
+    }
     let mut plan = plan::make(&backup, &surveys, &request)?;
     // What was named may miss the limit by a hair; then there is something to choose after all.
     if plan.outcome == Outcome::CannotFit && !chooses {

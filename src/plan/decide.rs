@@ -177,7 +177,7 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], actions: &[Action], target: 
         Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
     });
     let partial = !without.is_empty() || backup.manifest.kind() == "partial";
-    Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected, compressed: None }
+    Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected, compressed: None, repaired: false }
 }
 
 /// Whether parts that stay have different versions or root salts.

@@ -166,5 +166,6 @@ fn changes(backup: &Backup) -> Changes {
         without_database: false,
         protected: backup.is_protected(),
         compressed: backup.right_compression(),
+        repaired: true,
     }
 }

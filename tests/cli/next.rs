@@ -111,9 +111,11 @@ fn a_finished_copy_says_its_name_and_where_to_upload_it() {
         (keyless(line("shrink", &scratch.copy("v3.tar"), "--drop media --yes")), "v3.slim.tar"),
         (keyless(line("repair", &odd, "--yes")), "odd.repaired.tar"),
     ] {
+        let mark = if output.contains("slim") { "slim" } else { "repaired" };
         let run = run.code(0);
         let copy = manifest(&scratch.path(output));
         let (name, slug) = (copy["name"].as_str().unwrap(), copy["slug"].as_str().unwrap());
+        assert!(name.ends_with(&format!(" ({mark} {slug})")), "{name}");
         let listed = format!("Home Assistant will list it as \"{name}\", with the slug {slug}.");
         assert!(run.out.contains(&listed), "no '{listed}' in\n{}", run.out);
         assert!(run.out.contains("Settings → System → Backups → ⋮ → Upload backup"), "{}", run.out);

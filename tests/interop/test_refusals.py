@@ -74,8 +74,9 @@ def test_there_is_nothing_to_do_when_it_fits_already(haslim, made, name, key):
     assert haslim.json("plan", made(name), password=key, expect=3)["outcome"] == "already_fits"
 
 
-def test_a_selector_that_matches_nothing_is_a_usage_error(haslim, made):
-    haslim.refuses(2, "usage", made("v3"), *drops("homeassistant:no/such/path"))
+def test_a_selector_that_matches_nothing_is_a_usage_error_where_something_has_to_go(haslim, made):
+    haslim.refuses(3, "already_fits", made("v3"), *drops("homeassistant:no/such/path"))
+    haslim.refuses(2, "usage", made("v3"), *drops("homeassistant:no/such/path"), "--limit", "1kB")
 
 
 def test_what_is_named_goes_also_when_it_fits(haslim, made):

@@ -26,6 +26,8 @@ pub struct Changes {
     pub protected: bool,
     /// Whether its parts are gzip archives, where the original is wrong about that.
     pub compressed: Option<bool>,
+    /// The copy holds all of its original, put right: its name says so.
+    pub repaired: bool,
 }
 
 impl Manifest {
@@ -62,7 +64,7 @@ impl Manifest {
 
     /// What the copy is called.
     pub fn changed_name(&self, changes: &Changes) -> String {
-        copy_name(self.name(), &changes.slug)
+        copy_name(self.name(), &changes.slug, changes.repaired)
     }
 
     fn write_changed(&self, changes: &Changes, out: &mut dyn Write) -> Result<()> {
@@ -123,29 +125,30 @@ impl Write for Expected<'_> {
     }
 }
 
-/// The copy's name: `NAME (slim SLUG)`.
+/// The copy's name: `NAME (slim SLUG)`, or `NAME (repaired SLUG)`.
 ///
 /// Core makes the file name of an upload out of name and date. With the original's
 /// name, uploading the copy would overwrite the original; with the slug in it, two
 /// copies can stand side by side as well. Since 2026.11 Core also refuses names
 /// that are no part of a file name.
-pub(super) fn copy_name(name: &str, slug: &str) -> String {
+pub(super) fn copy_name(name: &str, slug: &str, repaired: bool) -> String {
     let safe = name.replace(['/', '\\'], "-");
     let base = match without_mark(&safe) {
         "" | "." | ".." => "Backup",
         base => base,
     };
-    format!("{base}{MARK_BEGIN}{slug}{MARK_END}")
+    let mark = if repaired { REPAIRED } else { SLIM };
+    format!("{base}{mark}{slug}{MARK_END}")
 }
 
-const MARK_BEGIN: &str = " (slim ";
+const SLIM: &str = " (slim ";
+const REPAIRED: &str = " (repaired ";
 const MARK_END: &str = ")";
 
 /// A copy of a copy gets one mark, not two.
 fn without_mark(name: &str) -> &str {
     let slug = |rest: &str| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit());
-    match name.strip_suffix(MARK_END).and_then(|n| n.rsplit_once(MARK_BEGIN)) {
-        Some((base, rest)) if slug(rest) => base,
-        _ => name,
-    }
+    let Some(begin) = name.strip_suffix(MARK_END) else { return name };
+    let base = |mark| begin.rsplit_once(mark).filter(|(_, rest)| slug(rest)).map(|(base, _)| base);
+    base(SLIM).or_else(|| base(REPAIRED)).unwrap_or(name)
 }

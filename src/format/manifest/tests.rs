@@ -18,6 +18,7 @@ fn changes(without: &[&str]) -> Changes {
         without_database: true,
         protected: true,
         compressed: None,
+        repaired: false,
     }
 }
 
@@ -36,11 +37,14 @@ fn a_copy_changes_what_it_must_and_keeps_the_rest_as_spelled() {
 
 #[test]
 fn a_copy_has_a_name_of_its_own_and_one_mark_only() {
-    let first = copy_name("Automatic backup", "0a1b2c3d");
+    let first = copy_name("Automatic backup", "0a1b2c3d", false);
     assert_eq!(first, "Automatic backup (slim 0a1b2c3d)");
-    assert_eq!(copy_name(&first, "ffffffff"), "Automatic backup (slim ffffffff)");
-    assert_eq!(copy_name("..", "ffffffff"), "Backup (slim ffffffff)");
-    assert_eq!(copy_name("a (slim x)", "ffffffff"), "a (slim x) (slim ffffffff)");
+    assert_eq!(copy_name(&first, "ffffffff", false), "Automatic backup (slim ffffffff)");
+    let repaired = copy_name(&first, "ffffffff", true);
+    assert_eq!(repaired, "Automatic backup (repaired ffffffff)");
+    assert_eq!(copy_name(&repaired, "0a1b2c3d", false), first);
+    assert_eq!(copy_name("..", "ffffffff", false), "Backup (slim ffffffff)");
+    assert_eq!(copy_name("a (slim x)", "ffffffff", false), "a (slim x) (slim ffffffff)");
 }
 
 #[test]
