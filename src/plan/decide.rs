@@ -207,7 +207,10 @@ fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &C
     notes.extend(held.into_iter().map(|(_, note)| note));
     notes.extend(hazards_kept(backup, surveys, |at| parts.get(at).map(|p| &p.action)));
     if !changes.protected {
-        notes.push("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. Give a key to encrypt it.".into());
+        notes.push(
+            "The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. Home Assistant's encryption key, given with --emergency-kit or --password-file, would encrypt it."
+                .into(),
+        );
     }
     if request.has_key && !backup.is_protected() && changes.protected {
         notes.push("The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into());
