@@ -30,6 +30,7 @@ pub fn run(data: &[u8]) {
         without_database: picked(4),
         protected: picked(5),
         compressed: picked(6).then_some(picked(7)),
+        repaired: picked(7),
     };
     let bytes = original.changed(&changes).expect("any sound metadata can be changed");
     assert_eq!(original.changed_len(&changes).unwrap(), bytes.len() as u64);
