@@ -92,7 +92,7 @@ fn read(common: &Common, need: Need) -> Result<Option<Password>> {
 }
 
 fn prompt(need: Need) -> Result<Password> {
-    let _waiting = super::signals::waiting();
+    let _waiting = super::signals::waiting_unseen();
     let or_not = if need == Need::Must { "" } else { " (or just Enter, to go on without looking inside)" };
     let text = rpassword::prompt_password(format!("Encryption key of the backup{or_not}: "));
     text.map(Password::new).map_err(|e| match e.kind() {

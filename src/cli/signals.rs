@@ -1,12 +1,13 @@
 //! Ctrl-C, TERM and HUP become a wish to stop that the library hears; two signals that
 //! would end the program with a code of the system's become one of its own.
 
-use std::io::{self, Write};
-use std::sync::Arc;
+use std::io::{self, Write, stdin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use haslim::Kind;
 use haslim::report::words::UNCHANGED;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -14,6 +15,9 @@ use signal_hook::iterator::Signals;
 /// True while the program waits for somebody to type: then there is nothing to
 /// clean up, and the program ends at once.
 static WAITING: AtomicBool = AtomicBool::new(false);
+
+/// What the terminal was like before somebody was asked.
+static TERMINAL: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// Starts listening; the result holds zero until a signal came, then its number.
 ///
@@ -30,6 +34,7 @@ pub fn listen() -> io::Result<Arc<AtomicUsize>> {
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             if WAITING.load(Ordering::SeqCst) {
+                restore();
                 let _ = writeln!(io::stderr(), "\n{UNCHANGED}");
                 std::process::exit(128 + signal);
             }
@@ -41,8 +46,28 @@ pub fn listen() -> io::Result<Arc<AtomicUsize>> {
 
 /// Marks the time in which somebody is asked something; ends when dropped.
 pub fn waiting() -> Waiting {
+    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = tcgetattr(stdin()).ok();
     WAITING.store(true, Ordering::SeqCst);
     Waiting
+}
+
+/// As [`waiting`], for something that must not be seen: the terminal shows nothing that is
+/// typed, not even in the moment between the question and the reading of the answer.
+pub fn waiting_unseen() -> Waiting {
+    let waiting = waiting();
+    if let Ok(mut silent) = tcgetattr(stdin()) {
+        silent.local_modes -= LocalModes::ECHO;
+        // Where that fails, the reading itself tries again and tells.
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &silent);
+    }
+    waiting
+}
+
+/// Makes the terminal as it was before somebody was asked.
+fn restore() {
+    if let Some(before) = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
+    }
 }
 
 /// See [`waiting`].
@@ -50,6 +75,7 @@ pub struct Waiting;
 
 impl Drop for Waiting {
     fn drop(&mut self) {
+        restore();
         WAITING.store(false, Ordering::SeqCst);
     }
 }
