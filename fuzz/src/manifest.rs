@@ -44,7 +44,8 @@ pub fn run(data: &[u8]) {
         assert!(!again.folders().any(|f| f == gone) && !again.addons().any(|a| a == gone), "{gone} is still listed");
     }
     let unchanged = |map: Map<String, Value>| map.into_iter().filter(|(key, _)| !CHANGED.contains(&key.as_str())).collect::<Vec<_>>();
-    let before: Map<String, Value> = serde_json::from_slice(text).unwrap();
+    // A key that serde_json has given a meaning of its own makes it refuse what is sound.
+    let Ok(before) = serde_json::from_slice::<Map<String, Value>>(text) else { return };
     let after: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(unchanged(before), unchanged(after));
 }

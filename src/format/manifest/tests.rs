@@ -35,6 +35,14 @@ fn a_copy_changes_what_it_must_and_keeps_the_rest_as_spelled() {
     );
 }
 
+/// Found by fuzzing: serde_json gives this key a meaning of its own where it keeps numbers as text.
+#[test]
+fn a_key_that_serde_json_takes_for_its_own_is_kept_as_it_is() {
+    let text = SAMPLE.replace("\"b\":1", "\"$serde_json::private::Number\":true");
+    let copy = Manifest::parse(text.as_str()).unwrap().changed(&changes(&[])).unwrap();
+    assert!(String::from_utf8(copy).unwrap().contains(r#""new_key":{"$serde_json::private::Number":true,"a":2}"#));
+}
+
 #[test]
 fn a_copy_has_a_name_of_its_own_and_one_mark_only() {
     let first = copy_name("Automatic backup", "0a1b2c3d", false);
