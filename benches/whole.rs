@@ -50,7 +50,9 @@ impl Sample {
 
     fn write(&self, plan: &Plan, folder: &Path) -> (Output, Written) {
         let mut output = Output::scratch(folder).unwrap();
-        let written = rewrite::rewrite(&self.backup, &self.surveys, plan, self.keys.as_ref(), &mut output, &support::control()).unwrap();
+        let written =
+            rewrite::rewrite(&self.backup, &self.surveys, plan, self.keys.as_ref(), &mut output, &support::control(), &mut |_, _| Ok(()))
+                .unwrap();
         (output, written)
     }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod copy;
 mod guide;
 mod info;
 mod kept;
@@ -163,11 +164,11 @@ fn run(command: Command, session: &Session) -> Result<u8> {
         Command::Plan { backup, choice, why: None } => shrink::plan(session, &backup, &choice, None),
         Command::Plan { backup, choice, why: Some(place) } => shrink::why(session, &backup, &choice, &place),
         Command::Shrink { backup, choice, dry_run, output, yes, force, no_verify } => {
-            let writing = shrink::Writing { output, yes, force, no_verify };
+            let writing = copy::Writing { output, yes, force, no_verify };
             if dry_run { shrink::plan(session, &backup, &choice, Some(&writing)) } else { shrink::run(session, &backup, &choice, &writing) }
         }
         Command::Repair { backup, output, yes, force } => {
-            repair::run(session, &backup, &shrink::Writing { output, yes, force, no_verify: false })
+            repair::run(session, &backup, &copy::Writing { output, yes, force, no_verify: false })
         }
         Command::Verify { backup } => verify::run(session, &backup),
         Command::Rules { rules } => rules::run(session, rules.as_deref()),

@@ -10,8 +10,8 @@ use haslim::size;
 
 use super::Session;
 use super::args::Choice;
+use super::copy::{Finished, Writing};
 use super::prepare::Prepared;
-use super::shrink::{Finished, Writing};
 
 /// Says how to go on with a backup that the cloud would not take as it is.
 pub fn after_info(session: &Session, backup: &Backup) {

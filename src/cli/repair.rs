@@ -8,10 +8,11 @@ use haslim::report::json;
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result, size, survey};
 
+use super::copy::{self, Writing};
 use super::guide::{self, Answer};
 use super::key::Need;
 use super::prepare::Prepared;
-use super::shrink::{self, Writing};
+use super::shrink;
 use super::{DONE, Session, key, next};
 
 /// Says what is wrong, asks, writes the copy, verifies, publishes.
@@ -48,7 +49,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     }
     let request = Request { has_key: keys.is_some(), ..Request::new(plan.limit)? };
     let mut prepared = Prepared { backup, keys, surveys, checked: Vec::new(), request, plan };
-    let copy = shrink::write(session, &mut prepared, &place, writing)?;
+    let copy = copy::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let limit = session.common.limit;
         session.screen.json(&json::repair(&prepared.backup, &prepared.plan, limit, &findings, &copy.for_json(limit, true, begin)));

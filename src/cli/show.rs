@@ -7,8 +7,8 @@ use haslim::report::{json, words};
 use haslim::size;
 
 use super::args::Choice;
+use super::copy::Writing;
 use super::prepare::Prepared;
-use super::shrink::Writing;
 use super::{Session, next, tables};
 
 /// How many of the largest paths `plan` shows.

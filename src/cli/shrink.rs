@@ -6,47 +6,19 @@ use std::time::Instant;
 
 use haslim::plan::{Outcome, explain};
 use haslim::report::{json, words};
-use haslim::rewrite::{self, Output, OutputPath, Written};
-use haslim::{Error, Kind, Result, size, verify};
+use haslim::rewrite::OutputPath;
+use haslim::{Error, Kind, Result, size};
 
 use super::args::Choice;
+use super::copy::{self, Finished, Writing};
 use super::guide::{self, Answer};
 use super::prepare::{Depth, Prepared, prepare};
 use super::{DONE, STOPPED, Session, kept, next, show, usage};
-
-/// Where the copy goes and how freely.
-pub struct Writing {
-    pub output: Option<PathBuf>,
-    pub yes: bool,
-    pub force: bool,
-    /// Give the copy its name without having read it back.
-    pub no_verify: bool,
-}
 
 /// What `--no-verify` leaves out.
 const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original; parts that are kept whole are NOT checked for damage. \
     If the disk, the memory or haslim makes a mistake, nobody will notice before a restore fails. \
     This is for measurements; do not keep such a copy as a backup.";
-
-/// How often a copy that came out too large is planned anew with what was measured.
-const ATTEMPTS: usize = 3;
-
-/// A copy that has its name.
-pub struct Finished {
-    pub path: PathBuf,
-    pub size: u64,
-    /// What Home Assistant will know it by.
-    pub slug: String,
-    pub name: String,
-}
-
-impl Finished {
-    /// The same for programs.
-    pub fn for_json(&self, limit: u64, verified: bool, begin: Instant) -> json::Copy<'_> {
-        let Self { path, size, slug, name } = self;
-        json::Copy { path, size: *size, fits: *size <= limit, slug, name, verified, seconds: begin.elapsed().as_secs_f64() }
-    }
-}
 
 /// `haslim plan --why`: tells what decides about a path.
 pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Result<u8> {
@@ -132,7 +104,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     if !verified {
         session.screen.shout(UNVERIFIED);
     }
-    let copy = write(session, &mut prepared, &place, writing)?;
+    let copy = copy::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan);
         let unseen = kept::unseen(&prepared);
@@ -184,7 +156,7 @@ fn with_slips(error: Error, prepared: &Prepared) -> Error {
 }
 
 /// The error that ends a run with nothing to write.
-fn refusal(prepared: &Prepared) -> Option<Error> {
+pub fn refusal(prepared: &Prepared) -> Option<Error> {
     let plan = &prepared.plan;
     match plan.outcome {
         Outcome::Fits => None,
@@ -212,78 +184,6 @@ fn refusal(prepared: &Prepared) -> Option<Error> {
             Some(Error::new(Kind::CannotFit, message).advice(advice))
         }
     }
-}
-
-/// Writes until the copy is not larger than the limit; a plan that was too
-/// optimistic is made anew with the bytes that were measured.
-pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<Finished> {
-    for attempt in 1..=ATTEMPTS {
-        let mut target = OutputPath::check(place, writing.force, &prepared.backup.input)?;
-        target.remove_leftovers();
-        target.check_space(prepared.plan.predicted_size)?;
-        let mut output = target.create()?;
-        match complete(session, prepared, &mut output, writing) {
-            Ok(Written { size, changes }) => {
-                let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
-                return Ok(Finished { path, size, slug: changes.slug, name });
-            }
-            Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
-            Err(_) => {
-                let plan = &prepared.plan;
-                let over = output.position().saturating_sub(plan.predicted_size);
-                prepared.request.margin = prepared.request.margin.saturating_add(over);
-                prepared.again()?;
-                if let Some(error) = refusal(prepared) {
-                    return Err(error);
-                }
-            }
-        }
-    }
-    Err(Error::new(Kind::Internal, "no attempt was made"))
-}
-
-/// Writes and verifies; what is kept as it is, is looked at for damage at the same time,
-/// unless that was done before somebody was asked.
-fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<Written> {
-    let look = writing.yes && !writing.no_verify;
-    let beside = session.control.beside();
-    let written = std::thread::scope(|scope| -> Result<Written> {
-        let check = || kept::check(prepared, &beside);
-        let thread = if look && session.control.threads() > 1 { thread("check").spawn_scoped(scope, check).ok() } else { None };
-        let written = fill(session, prepared, output, !writing.no_verify).inspect_err(|_| beside.abandon())?;
-        let mut checks = match thread {
-            Some(thread) => thread.join().map_err(|_| lost("check"))?,
-            None if look => kept::check(prepared, &session.control),
-            None => Vec::new(),
-        };
-        kept::tell(session, prepared, &mut checks, false)?;
-        Ok(written)
-    })?;
-    prepared.backup.input.check_unchanged()?;
-    session.control.check()?;
-    Ok(written)
-}
-
-fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: bool) -> Result<Written> {
-    let Prepared { backup, keys, surveys, plan, .. } = prepared;
-    let written = rewrite::rewrite(backup, surveys, plan, keys.as_ref(), output, &session.control)?;
-    // While the disk catches up, what it is given is read back.
-    std::thread::scope(|scope| {
-        let sync = thread("sync").spawn_scoped(scope, || output.sync()).ok();
-        if verified {
-            verify::output(backup, surveys, plan, &written, output.read_back()?, keys.as_ref(), &session.control)?;
-        }
-        sync.map_or_else(|| output.sync(), |sync| sync.join().map_err(|_| lost("sync"))?)
-    })?;
-    Ok(written)
-}
-
-fn thread(name: &str) -> std::thread::Builder {
-    std::thread::Builder::new().name(name.into())
-}
-
-fn lost(thread: &str) -> Error {
-    Error::new(Kind::Internal, format!("the {thread} thread was lost"))
 }
 
 /// `<name>.MARK.tar` beside the backup.

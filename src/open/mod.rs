@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use component::{ComponentKind, Part};
-pub(crate) use unlock::missing_password;
+pub(crate) use unlock::{missing_password, stream};
 pub use unlock::{source, unlock};
 
 use crate::error::{Error, Result, escape};

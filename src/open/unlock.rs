@@ -90,18 +90,19 @@ fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
 /// `Password` when the part is encrypted and there is no key.
 pub fn source(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Box<dyn Read + Send>> {
     let member = backup.member(part);
-    let Some(header) = part.secure() else { return Ok(Box::new(window(backup, part, 0))) };
-    let keys = keys.ok_or_else(|| missing_password(&part.id))?;
-    let ciphertext = window(backup, part, header.len() as u64);
-    let length = member.size - (header.len() as u64).min(member.size);
-    let decrypter = Decrypter::new(ciphertext, header, length, keys, part.compressed)?;
-    Ok(Box::new(decrypter))
+    stream(backup.input.window(member.data_at(), member.size), part.secure(), part, keys)
 }
 
-fn window(backup: &Backup, part: &Part, skip: u64) -> Window {
-    let member = backup.member(part);
-    let skip = skip.min(member.size);
-    backup.input.window(member.data_at() + skip, member.size - skip)
+/// The archive in a member's data, which begin with a SecureTar header where there is one.
+///
+/// # Errors
+/// As [`source`].
+pub(crate) fn stream(mut data: Window, header: Option<&SecureHeader>, part: &Part, keys: Option<&KeyRing>) -> Result<Box<dyn Read + Send>> {
+    let Some(header) = header else { return Ok(Box::new(data)) };
+    let keys = keys.ok_or_else(|| missing_password(&part.id))?;
+    data.skip(header.len() as u64);
+    let length = data.left();
+    Ok(Box::new(Decrypter::new(data, header, length, keys, part.compressed)?))
 }
 
 /// The error for an encrypted part that has to be opened without a key.

@@ -198,6 +198,16 @@ pub struct Window {
 }
 
 impl Window {
+    /// Leaves out so many bytes, or all that are left.
+    pub fn skip(&mut self, bytes: u64) {
+        self.at += bytes.min(self.left());
+    }
+
+    /// Bytes that are left.
+    pub fn left(&self) -> u64 {
+        self.end - self.at
+    }
+
     /// The position in the file of the next byte.
     pub fn position(&self) -> u64 {
         self.at
@@ -206,12 +216,12 @@ impl Window {
 
 impl Read for Window {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
         let want = left.min(buf.len());
         let Some(buf) = buf.get_mut(..want).filter(|buf| !buf.is_empty()) else { return Ok(0) };
         let got = self.input.read_at(self.at, buf).map_err(Error::into_io)?;
         if got == 0 {
-            let missing = self.end - self.at;
+            let missing = self.left();
             return Err(Error::damaged(format!("the file ends {missing} bytes too early")).at(self.at).into_io());
         }
         self.at += got as u64;

@@ -30,11 +30,23 @@ pub struct Written {
     pub changes: Changes,
 }
 
+/// Where a part's data are in the output, SecureTar header included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Index in [`Backup::parts`] of the original.
+    pub part: usize,
+    /// Where the data begin in the file.
+    pub data_at: u64,
+    /// Bytes of them.
+    pub size: u64,
+}
+
 /// Writes the copy that `plan` describes into `output`, members in their old order.
 ///
 /// Kept members are copied byte for byte inside the kernel; cut ones go through
 /// decrypt, filter, encode and encrypt on all threads. Memory does not depend on
-/// the size of anything.
+/// the size of anything. `cut` is told of every part that was cut as soon as it is
+/// complete in the output.
 ///
 /// # Errors
 /// `CannotFit` when the result turns out larger than the plan's limit; otherwise
@@ -46,6 +58,7 @@ pub fn rewrite(
     keys: Option<&KeyRing>,
     output: &mut Output,
     control: &Control,
+    cut: &mut dyn FnMut(Place, &Output) -> Result<()>,
 ) -> Result<Written> {
     let mut changes = plan.changes.clone();
     changes.slug = new_slug(backup.manifest.slug())?;
@@ -68,8 +81,11 @@ pub fn rewrite(
         match plan.parts.get(index).map(|p| &p.action) {
             Some(Action::Drop) => {}
             Some(Action::Copy) => job.copy(output, control)?,
-            Some(Action::Rewrap) => job.rewrap(output, control)?,
-            Some(Action::Cut(cut)) => job.cut(cut, output, control)?,
+            Some(Action::Rewrap) => drop(job.rewrap(output, control)?),
+            Some(Action::Cut(entries)) => {
+                let (data_at, size) = job.cut(entries, output, control)?;
+                cut(Place { part: index, data_at, size }, output)?;
+            }
             None => return Err(Error::new(Kind::Internal, "the plan does not cover every part")),
         }
     }

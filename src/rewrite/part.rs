@@ -42,8 +42,9 @@ impl Job<'_> {
         output.zeros(padding(member.size))
     }
 
-    /// Encrypts the member's stream anew without looking inside.
-    pub fn rewrap(&self, output: &mut Output, control: &Control) -> Result<()> {
+    /// Encrypts the member's stream anew without looking inside; gives where its data begin
+    /// in the output, and how many bytes they have.
+    pub fn rewrap(&self, output: &mut Output, control: &Control) -> Result<(u64, u64)> {
         self.framed(output, |mut reader, writer| {
             let mut buffer = vec![0; read_ahead::BUFFER];
             loop {
@@ -55,8 +56,8 @@ impl Job<'_> {
         })
     }
 
-    /// Takes entries out of the member's tar.
-    pub fn cut(&self, cut: &Cut, output: &mut Output, control: &Control) -> Result<()> {
+    /// Takes entries out of the member's tar; gives the same.
+    pub fn cut(&self, cut: &Cut, output: &mut Output, control: &Control) -> Result<(u64, u64)> {
         let part = self.part();
         let trailer = trailer(part);
         // As Home Assistant compresses: hard where it encrypts, in a hurry where not.
@@ -78,8 +79,8 @@ impl Job<'_> {
 
     /// Writes header, wrapped stream and padding around what `body` makes of the
     /// part's plaintext stream. The sizes are known only afterwards and are put
-    /// into the headers then.
-    fn framed<F>(&self, output: &mut Output, body: F) -> Result<()>
+    /// into the headers then. Gives where the data begin, and their size.
+    fn framed<F>(&self, output: &mut Output, body: F) -> Result<(u64, u64)>
     where
         F: FnOnce(Source, &mut WriteBehind) -> io::Result<()>,
     {
@@ -92,7 +93,8 @@ impl Job<'_> {
         self.wrap(output, data_at, |sink| body(reader, sink)).map_err(|e| locate(self.backup, part, e))?;
         let size = output.position() - data_at;
         output.patch(header_at, &member.header_with_size(size)?)?;
-        output.zeros(padding(size))
+        output.zeros(padding(size))?;
+        Ok((data_at, size))
     }
 
     fn wrap<F>(&self, output: &mut Output, data_at: u64, body: F) -> Result<()>

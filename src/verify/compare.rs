@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::member::OneMember;
 use super::second;
+use super::verification::Verification;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result, escape};
 use crate::format::assemble::Header;
@@ -15,7 +16,7 @@ use crate::format::secure::SecureHeader;
 use crate::open::{Backup, Part, source};
 use crate::pipe::{Control, Input, ReadAhead, parallel};
 use crate::plan::{Action, Cut, Plan};
-use crate::rewrite::Written;
+use crate::rewrite::{Place, Written};
 use crate::survey::{self, PartSurvey};
 
 /// The proof that a copy holds what was planned.
@@ -42,52 +43,54 @@ pub fn output(
     keys: Option<&KeyRing>,
     control: &Control,
 ) -> Result<Verified> {
-    let checked = check(original, surveys, plan, written, copy, keys, control);
-    checked.map_err(|error| match error.kind() {
-        Kind::Interrupted(_) | Kind::InputIo | Kind::OutputIo | Kind::Internal | Kind::VerifyFailed => error,
-        _ => failed(error.to_string()).caused_by(error),
-    })
+    Verification::new(original, surveys, plan, keys).finish(written, copy, control)
+}
+
+impl Verification<'_> {
+    /// Does the same as [`output()`], but for the parts that were compared already.
+    ///
+    /// # Errors
+    /// As [`output()`].
+    pub fn finish(&self, written: &Written, copy: Arc<Input>, control: &Control) -> Result<Verified> {
+        self.check(written, copy, control).map_err(|error| match error.kind() {
+            Kind::Interrupted(_) | Kind::InputIo | Kind::OutputIo | Kind::Internal | Kind::VerifyFailed => error,
+            _ => failed(error.to_string()).caused_by(error),
+        })
+    }
+
+    fn check(&self, written: &Written, copy: Arc<Input>, control: &Control) -> Result<Verified> {
+        let (original, plan) = (self.original, self.plan);
+        if copy.len() != written.size {
+            return Err(failed(format!("it has {} bytes instead of {}", copy.len(), written.size)));
+        }
+        let copy = Backup::read(copy, control)?;
+        second::outer(&copy)?;
+        check_gaps(&copy)?;
+        check_manifest(original, plan, written, &copy)?;
+        let pairs = pair_members(original, plan, &copy)?;
+        control.begin("verify", pairs.iter().map(|pair| pair.new.stored()).sum());
+        let mut order: Vec<usize> = (0..pairs.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(pairs.get(at).map(|pair| pair.new.size)));
+        let checker = Checker { job: self, copy: &copy, control };
+        let results = parallel::each(control.threads(), &order, |at| match pairs.get(at) {
+            Some(pair) => checker.pair(pair),
+            None => Err(Error::new(Kind::Internal, "a member was not compared")),
+        });
+        control.end();
+        let mut verified = Verified::default();
+        for result in results {
+            let one = result?;
+            verified.bytes_compared += one.bytes_compared;
+            verified.entries_compared += one.entries_compared;
+        }
+        Ok(verified)
+    }
 }
 
 fn failed(what: impl Into<String>) -> Error {
     let what = what.into();
     Error::new(Kind::VerifyFailed, format!("the finished copy is not what was planned: {what}"))
         .advice("Try again; if it happens twice, check the memory and the disk of this machine, and report it.")
-}
-
-fn check(
-    original: &Backup,
-    surveys: &[PartSurvey],
-    plan: &Plan,
-    written: &Written,
-    copy: Arc<Input>,
-    keys: Option<&KeyRing>,
-    control: &Control,
-) -> Result<Verified> {
-    if copy.len() != written.size {
-        return Err(failed(format!("it has {} bytes instead of {}", copy.len(), written.size)));
-    }
-    let copy = Backup::read(copy, control)?;
-    second::outer(&copy)?;
-    check_gaps(&copy)?;
-    check_manifest(original, plan, written, &copy)?;
-    let pairs = pair_members(original, plan, &copy)?;
-    control.begin("verify", pairs.iter().map(|pair| pair.new.stored()).sum());
-    let mut order: Vec<usize> = (0..pairs.len()).collect();
-    order.sort_by_key(|&at| std::cmp::Reverse(pairs.get(at).map(|pair| pair.new.size)));
-    let checker = Checker { original, copy: &copy, surveys, keys, control };
-    let results = parallel::each(control.threads(), &order, |at| match pairs.get(at) {
-        Some(pair) => checker.pair(pair),
-        None => Err(Error::new(Kind::Internal, "a member was not compared")),
-    });
-    control.end();
-    let mut verified = Verified::default();
-    for result in results {
-        let one = result?;
-        verified.bytes_compared += one.bytes_compared;
-        verified.entries_compared += one.entries_compared;
-    }
-    Ok(verified)
 }
 
 /// What lies between the members and after them is zeros, up to a whole record.
@@ -174,10 +177,8 @@ fn pair_members<'a>(original: &'a Backup, plan: &'a Plan, copy: &'a Backup) -> R
 }
 
 struct Checker<'a> {
-    original: &'a Backup,
+    job: &'a Verification<'a>,
     copy: &'a Backup,
-    surveys: &'a [PartSurvey],
-    keys: Option<&'a KeyRing>,
     control: &'a Control,
 }
 
@@ -219,14 +220,14 @@ impl Checker<'_> {
         if old.size != new.size {
             return Err(failed("its size differs"));
         }
-        let ours = self.original.input.window(old.data_at(), old.size);
+        let ours = self.job.original.input.window(old.data_at(), old.size);
         let theirs = self.copy.input.window(new.data_at(), new.size);
         self.same(ours, theirs)
     }
 
     fn same_stream(&self, pair: &Pair<'_>, at: usize) -> Result<Verified> {
-        let ours = source(self.original, self.original.part(at), self.keys)?;
-        let theirs = source(self.copy, self.new_part(pair)?, self.keys)?;
+        let ours = source(self.job.original, self.job.original.part(at), self.job.keys)?;
+        let theirs = source(self.copy, self.new_part(pair)?, self.job.keys)?;
         self.same(ours, theirs)
     }
 
@@ -247,17 +248,29 @@ impl Checker<'_> {
         }
     }
 
-    /// Reads the part as Home Assistant does: one gzip member, to the end.
+    /// Compares a rewritten part, unless that was done while the rest was being written.
     fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &Cut) -> Result<Verified> {
         let part = self.new_part(pair)?;
-        let stream = source(self.copy, part, self.keys)?;
-        let known = self.surveys.iter().find(|s| s.part == at);
+        let place = Place { part: at, data_at: pair.new.data_at(), size: pair.new.size };
+        if let Some(verified) = self.job.known(place, part.secure()) {
+            self.control.advance(place.size)?;
+            return verified;
+        }
+        self.job.same_entries(at, cut, source(self.copy, part, self.job.keys)?, self.control)
+    }
+}
+
+impl Verification<'_> {
+    /// Reads the part's archive in the copy as Home Assistant does, one gzip member to its end,
+    /// and compares it entry by entry.
+    pub(super) fn same_entries(&self, part: usize, cut: &Cut, copy: impl Read + Send + 'static, control: &Control) -> Result<Verified> {
+        let known = self.surveys.iter().find(|s| s.part == part);
         // A part that is written anew for its wrapping alone was never looked into.
-        let own = if known.is_none() { Some(survey::survey_part(self.original, at, self.keys, self.control)?) } else { None };
+        let own = if known.is_none() { Some(survey::survey_part(self.original, part, self.keys, control)?) } else { None };
         let survey = known.or(own.as_ref()).ok_or_else(|| Error::new(Kind::Internal, "a part without a survey"))?;
         let mut expected = Expected::new(cut, survey);
-        let stream = Advancing { reader: ahead(stream)?, control: self.control.clone() };
-        let read = if part.compressed {
+        let stream = Advancing { reader: ahead(copy)?, control: control.clone() };
+        let read = if self.original.part(part).compressed {
             // Decrypting, inflating and walking run side by side.
             second::inner(ahead(OneMember::new(stream))?, &mut expected)?
         } else {

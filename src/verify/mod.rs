@@ -9,9 +9,11 @@
 mod compare;
 mod member;
 mod second;
+mod verification;
 mod watch;
 
 pub use compare::{Verified, output};
+pub use verification::Verification;
 
 use std::io::Read;
 

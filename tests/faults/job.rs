@@ -52,7 +52,7 @@ impl<'a> Job<'a> {
     /// Writes the copy; it has no name yet.
     pub fn write(&self, path: &Path, control: &Control) -> Result<(Output, Written)> {
         let mut output = OutputPath::check(path, false, &self.backup.input)?.create()?;
-        let written = rewrite::rewrite(&self.backup, &self.surveys, &self.plan, Some(self.keys), &mut output, control)?;
+        let written = rewrite::rewrite(&self.backup, &self.surveys, &self.plan, Some(self.keys), &mut output, control, &mut |_, _| Ok(()))?;
         output.sync()?;
         Ok((output, written))
     }

@@ -4,6 +4,7 @@
 
 mod clock;
 mod corrupted;
+mod early;
 mod flips;
 mod fresh;
 mod input;

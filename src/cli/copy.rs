@@ -1,0 +1,132 @@
+//! Writing a copy and verifying it, on all threads at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+use haslim::pipe::Input;
+use haslim::report::json;
+use haslim::rewrite::{self, Output, OutputPath, Place, Written};
+use haslim::verify::Verification;
+use haslim::{Error, Kind, Result};
+
+use super::prepare::Prepared;
+use super::shrink::refusal;
+use super::{Session, kept};
+
+/// Where the copy goes and how freely.
+pub struct Writing {
+    pub output: Option<PathBuf>,
+    pub yes: bool,
+    pub force: bool,
+    /// Give the copy its name without having read it back.
+    pub no_verify: bool,
+}
+
+/// A copy that has its name.
+pub struct Finished {
+    pub path: PathBuf,
+    pub size: u64,
+    /// What Home Assistant will know it by.
+    pub slug: String,
+    pub name: String,
+}
+
+impl Finished {
+    /// The same for programs.
+    pub fn for_json(&self, limit: u64, verified: bool, begin: Instant) -> json::Copy<'_> {
+        let Self { path, size, slug, name } = self;
+        json::Copy { path, size: *size, fits: *size <= limit, slug, name, verified, seconds: begin.elapsed().as_secs_f64() }
+    }
+}
+
+/// How often a copy that came out too large is planned anew with what was measured.
+const ATTEMPTS: usize = 3;
+
+/// Writes until the copy is not larger than the limit; a plan that was too
+/// optimistic is made anew with the bytes that were measured.
+pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<Finished> {
+    for attempt in 1..=ATTEMPTS {
+        let mut target = OutputPath::check(place, writing.force, &prepared.backup.input)?;
+        target.remove_leftovers();
+        target.check_space(prepared.plan.predicted_size)?;
+        let mut output = target.create()?;
+        match complete(session, prepared, &mut output, writing) {
+            Ok(Written { size, changes }) => {
+                let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
+                return Ok(Finished { path, size, slug: changes.slug, name });
+            }
+            Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
+            Err(_) => {
+                let plan = &prepared.plan;
+                let over = output.position().saturating_sub(plan.predicted_size);
+                prepared.request.margin = prepared.request.margin.saturating_add(over);
+                prepared.again()?;
+                if let Some(error) = refusal(prepared) {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Err(Error::new(Kind::Internal, "no attempt was made"))
+}
+
+/// Writes and verifies; what is kept as it is, is looked at for damage at the same time,
+/// unless that was done before somebody was asked.
+fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<Written> {
+    let look = writing.yes && !writing.no_verify;
+    let beside = session.control.beside();
+    let written = std::thread::scope(|scope| -> Result<Written> {
+        let check = || kept::check(prepared, &beside);
+        let thread = if look && session.control.threads() > 1 { thread("check").spawn_scoped(scope, check).ok() } else { None };
+        let written = fill(session, prepared, output, !writing.no_verify).inspect_err(|_| beside.abandon())?;
+        let mut checks = match thread {
+            Some(thread) => thread.join().map_err(|_| lost("check"))?,
+            None if look => kept::check(prepared, &session.control),
+            None => Vec::new(),
+        };
+        kept::tell(session, prepared, &mut checks, false)?;
+        Ok(written)
+    })?;
+    prepared.backup.input.check_unchanged()?;
+    session.control.check()?;
+    Ok(written)
+}
+
+fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: bool) -> Result<Written> {
+    let Prepared { backup, keys, surveys, plan, .. } = prepared;
+    let (keys, control) = (keys.as_ref(), &session.control);
+    let verification = Verification::new(backup, surveys, plan, keys);
+    let beside = control.beside();
+    std::thread::scope(|scope| {
+        let (complete, parts) = channel::<(Place, Arc<Input>)>();
+        let look = || parts.into_iter().for_each(|(place, copy)| verification.begin_with(place, &copy, &beside));
+        let looks = verified && control.threads() > 1 && thread("verify").spawn_scoped(scope, look).is_ok();
+        let mut cut = |place, output: &Output| {
+            if looks {
+                // A thread that died left the part to the end of the verification.
+                let _ = complete.send((place, output.read_back()?));
+            }
+            Ok(())
+        };
+        let written = rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut cut).inspect_err(|_| beside.abandon())?;
+        drop(complete);
+        let (output, sync) = (&*output, thread("sync"));
+        // While the disk catches up, what it is given is read back.
+        let sync = sync.spawn_scoped(scope, || output.sync()).ok();
+        if verified {
+            verification.finish(&written, output.read_back()?, control).inspect_err(|_| beside.abandon())?;
+        }
+        sync.map_or_else(|| output.sync(), |sync| sync.join().map_err(|_| lost("sync"))?)?;
+        Ok(written)
+    })
+}
+
+fn thread(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.into())
+}
+
+fn lost(thread: &str) -> Error {
+    Error::new(Kind::Internal, format!("the {thread} thread was lost"))
+}
