@@ -53,6 +53,9 @@ pub fn consent(session: &Session, prepared: &mut Prepared) -> Result<bool> {
         let whole = prepared.request.consent.contains(&(unit.key(&prepared.backup).0, None));
         open.retain(|other| other.part != unit.part || !whole && other.rule.is_some());
     }
+    if questions == QUESTIONS && prepared.plan.outcome == Outcome::CannotFit && !open.is_empty() {
+        tell(&format!("\nNothing more is asked after {QUESTIONS} questions; the ways that are left are named at the end."));
+    }
     Ok(true)
 }
 
