@@ -51,8 +51,7 @@ impl Sample {
     fn write(&self, plan: &Plan, folder: &Path) -> (Output, Written) {
         let mut output = Output::scratch(folder).unwrap();
         let written =
-            rewrite::rewrite(&self.backup, &self.surveys, plan, self.keys.as_ref(), &mut output, &support::control(), &mut |_, _| Ok(()))
-                .unwrap();
+            rewrite::rewrite(&self.backup, &self.surveys, plan, self.keys.as_ref(), &mut output, &support::control(), &mut |_| ()).unwrap();
         (output, written)
     }
 

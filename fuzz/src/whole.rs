@@ -78,7 +78,7 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
         return Err(Error::new(Kind::AlreadyFits, "nothing to do"));
     }
     let mut output = OutputPath::check(out, false, &backup.input)?.create()?;
-    let written = rewrite::rewrite(&backup, &surveys, &plan, keys, &mut output, &control(), &mut |_, _| Ok(()))?;
+    let written = rewrite::rewrite(&backup, &surveys, &plan, keys, &mut output, &control(), &mut |_| ())?;
     verify::output(&backup, &surveys, &plan, &written, output.read_back()?, keys, &control())?;
     backup.input.check_unchanged()?;
     output.publish().map(drop)

@@ -42,7 +42,7 @@ pub(super) fn copy(
     }
     let mut output = Output::scratch(folder)?;
     let (written, rewrite) = time("rewrite", control, || {
-        let written = rewrite::rewrite(backup, surveys, &plan, keys, &mut output, control, &mut |_, _| Ok(()))?;
+        let written = rewrite::rewrite(backup, surveys, &plan, keys, &mut output, control, &mut |_| ())?;
         output.sync()?;
         Ok(written)
     })?;

@@ -1,11 +1,10 @@
 //! Writing a copy and verifying it, on all threads at once.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
-use haslim::pipe::Input;
+use haslim::pipe::Control;
 use haslim::report::json;
 use haslim::rewrite::{self, Output, OutputPath, Place, Written};
 use haslim::verify::Verification;
@@ -94,33 +93,42 @@ fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing
     Ok(written)
 }
 
+/// Writes the copy, then reads it back. Parts that were cut are read back while the rest is
+/// still being written.
 fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: bool) -> Result<Written> {
     let Prepared { backup, keys, surveys, plan, .. } = prepared;
     let (keys, control) = (keys.as_ref(), &session.control);
     let verification = Verification::new(backup, surveys, plan, keys);
     let beside = control.beside();
+    let reader = output.read_back()?;
     std::thread::scope(|scope| {
-        let (complete, parts) = channel::<(Place, Arc<Input>)>();
-        let look = || parts.into_iter().for_each(|(place, copy)| verification.begin_with(place, &copy, &beside));
-        let looks = verified && control.threads() > 1 && thread("verify").spawn_scoped(scope, look).is_ok();
-        let mut cut = |place, output: &Output| {
-            if looks {
-                // A thread that died left the part to the end of the verification.
-                let _ = complete.send((place, output.read_back()?));
-            }
-            Ok(())
-        };
-        let written = rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut cut).inspect_err(|_| beside.abandon())?;
-        drop(complete);
+        let _abandoned = Abandon(&beside);
+        // One place for each part at most.
+        let (tell, complete) = channel::<Place>();
+        let compare = || complete.into_iter().for_each(|place| verification.compare_early(place, &reader, &beside));
+        let early = if verified && control.threads() > 1 { thread("verify").spawn_scoped(scope, compare).ok() } else { None };
+        // Where nobody hears it, all is left to the end.
+        let written = rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut |place| tell.send(place).unwrap_or_default())?;
+        drop(tell);
         let (output, sync) = (&*output, thread("sync"));
         // While the disk catches up, what it is given is read back.
         let sync = sync.spawn_scoped(scope, || output.sync()).ok();
         if verified {
-            verification.finish(&written, output.read_back()?, control).inspect_err(|_| beside.abandon())?;
+            verification.finish(&written, output.read_back()?, control)?;
         }
+        early.map_or(Ok(()), |early| early.join().map_err(|_| lost("verify")))?;
         sync.map_or_else(|| output.sync(), |sync| sync.join().map_err(|_| lost("sync"))?)?;
         Ok(written)
     })
+}
+
+/// Whoever leaves early leaves nobody at work.
+struct Abandon<'a>(&'a Control);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 fn thread(name: &str) -> std::thread::Builder {

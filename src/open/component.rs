@@ -5,6 +5,7 @@ use crate::error::{Error, Result, escape};
 use crate::format::manifest::is_safe_slug;
 use crate::format::outer::Member;
 use crate::format::secure::{self, HeaderError, Layer, SecureHeader, Version};
+use crate::pipe::Input;
 
 /// What a component is to Home Assistant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -126,11 +127,7 @@ fn component(backup: &Backup, stem: &[u8], member: &[u8]) -> (String, ComponentK
 /// Looks at the first bytes of a member.
 fn layer(backup: &Backup, member: &Member, kind: ComponentKind, compressed: Option<bool>) -> Result<Option<Layer>> {
     let Some(compressed) = compressed else { return Ok(None) };
-    let mut head = [0u8; secure::SNIFF_LEN];
-    let want = usize::try_from(member.size).unwrap_or(usize::MAX).min(head.len());
-    let head = head.get_mut(..want).unwrap_or_default();
-    backup.input.read_exact_at(member.data_at(), head)?;
-    match (secure::sniff(head, compressed), kind) {
+    match (layer_at(&backup.input, member.data_at(), member.size, compressed)?, kind) {
         // Bytes without any mark are only taken for SecureTar v1 where an archive must be, and
         // where the backup says that it is encrypted: they look like damage.
         (Ok(Layer::Secure(SecureHeader::V1 { .. })) | Err(_), ComponentKind::Unknown) => Ok(None),
@@ -140,4 +137,16 @@ fn layer(backup: &Backup, member: &Member, kind: ComponentKind, compressed: Opti
         (Ok(layer), _) => Ok(Some(layer)),
         (Err(error), _) => Err(Error::from(error)),
     }
+}
+
+/// How an archive of `size` bytes is wrapped that begins at this place of a file.
+///
+/// # Errors
+/// The inner one for bytes that are no header; the outer one when they cannot be read.
+pub(crate) fn layer_at(input: &Input, at: u64, size: u64, compressed: bool) -> Result<std::result::Result<Layer, HeaderError>> {
+    let mut head = [0u8; secure::SNIFF_LEN];
+    let want = usize::try_from(size).unwrap_or(usize::MAX).min(head.len());
+    let head = head.get_mut(..want).unwrap_or_default();
+    input.read_exact_at(at, head)?;
+    Ok(secure::sniff(head, compressed))
 }

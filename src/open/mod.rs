@@ -10,6 +10,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) use component::layer_at;
 pub use component::{ComponentKind, Part};
 pub(crate) use unlock::{missing_password, stream};
 pub use unlock::{source, unlock};

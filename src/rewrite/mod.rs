@@ -45,8 +45,8 @@ pub struct Place {
 ///
 /// Kept members are copied byte for byte inside the kernel; cut ones go through
 /// decrypt, filter, encode and encrypt on all threads. Memory does not depend on
-/// the size of anything. `cut` is told of every part that was cut as soon as it is
-/// complete in the output.
+/// the size of anything. `complete` is told of every part that was cut, as soon as it is
+/// all in the output.
 ///
 /// # Errors
 /// `CannotFit` when the result turns out larger than the plan's limit; otherwise
@@ -58,7 +58,7 @@ pub fn rewrite(
     keys: Option<&KeyRing>,
     output: &mut Output,
     control: &Control,
-    cut: &mut dyn FnMut(Place, &Output) -> Result<()>,
+    complete: &mut dyn FnMut(Place),
 ) -> Result<Written> {
     let mut changes = plan.changes.clone();
     changes.slug = new_slug(backup.manifest.slug())?;
@@ -81,11 +81,8 @@ pub fn rewrite(
         match plan.parts.get(index).map(|p| &p.action) {
             Some(Action::Drop) => {}
             Some(Action::Copy) => job.copy(output, control)?,
-            Some(Action::Rewrap) => drop(job.rewrap(output, control)?),
-            Some(Action::Cut(entries)) => {
-                let (data_at, size) = job.cut(entries, output, control)?;
-                cut(Place { part: index, data_at, size }, output)?;
-            }
+            Some(Action::Rewrap) => job.rewrap(output, control)?,
+            Some(Action::Cut(entries)) => complete(job.cut(entries, output, control)?),
             None => return Err(Error::new(Kind::Internal, "the plan does not cover every part")),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 
+use super::Place;
 use super::filter::CutFilter;
 use super::output::Output;
 use super::splicing;
@@ -42,9 +43,8 @@ impl Job<'_> {
         output.zeros(padding(member.size))
     }
 
-    /// Encrypts the member's stream anew without looking inside; gives where its data begin
-    /// in the output, and how many bytes they have.
-    pub fn rewrap(&self, output: &mut Output, control: &Control) -> Result<(u64, u64)> {
+    /// Encrypts the member's stream anew without looking inside.
+    pub fn rewrap(&self, output: &mut Output, control: &Control) -> Result<()> {
         self.framed(output, |mut reader, writer| {
             let mut buffer = vec![0; read_ahead::BUFFER];
             loop {
@@ -54,10 +54,11 @@ impl Job<'_> {
                 control.advance(got as u64).map_err(Error::into_io)?;
             }
         })
+        .map(drop)
     }
 
-    /// Takes entries out of the member's tar; gives the same.
-    pub fn cut(&self, cut: &Cut, output: &mut Output, control: &Control) -> Result<(u64, u64)> {
+    /// Takes entries out of the member's tar; gives where its data are now.
+    pub fn cut(&self, cut: &Cut, output: &mut Output, control: &Control) -> Result<Place> {
         let part = self.part();
         let trailer = trailer(part);
         // As Home Assistant compresses: hard where it encrypts, in a hurry where not.
@@ -79,8 +80,8 @@ impl Job<'_> {
 
     /// Writes header, wrapped stream and padding around what `body` makes of the
     /// part's plaintext stream. The sizes are known only afterwards and are put
-    /// into the headers then. Gives where the data begin, and their size.
-    fn framed<F>(&self, output: &mut Output, body: F) -> Result<(u64, u64)>
+    /// into the headers then.
+    fn framed<F>(&self, output: &mut Output, body: F) -> Result<Place>
     where
         F: FnOnce(Source, &mut WriteBehind) -> io::Result<()>,
     {
@@ -94,7 +95,7 @@ impl Job<'_> {
         let size = output.position() - data_at;
         output.patch(header_at, &member.header_with_size(size)?)?;
         output.zeros(padding(size))?;
-        Ok((data_at, size))
+        Ok(Place { part: self.index, data_at, size })
     }
 
     fn wrap<F>(&self, output: &mut Output, data_at: u64, body: F) -> Result<()>

@@ -47,11 +47,13 @@ pub fn output(
 }
 
 impl Verification<'_> {
-    /// Does the same as [`output()`], but for the parts that were compared already.
+    /// Does the same as [`output()`], but does not compare again what was compared early; waits
+    /// for a part that is being compared just now.
     ///
     /// # Errors
     /// As [`output()`].
     pub fn finish(&self, written: &Written, copy: Arc<Input>, control: &Control) -> Result<Verified> {
+        self.end_early();
         self.check(written, copy, control).map_err(|error| match error.kind() {
             Kind::Interrupted(_) | Kind::InputIo | Kind::OutputIo | Kind::Internal | Kind::VerifyFailed => error,
             _ => failed(error.to_string()).caused_by(error),
@@ -71,7 +73,7 @@ impl Verification<'_> {
         control.begin("verify", pairs.iter().map(|pair| pair.new.stored()).sum());
         let mut order: Vec<usize> = (0..pairs.len()).collect();
         order.sort_by_key(|&at| std::cmp::Reverse(pairs.get(at).map(|pair| pair.new.size)));
-        let checker = Checker { job: self, copy: &copy, control };
+        let checker = Checker { verification: self, copy: &copy, control };
         let results = parallel::each(control.threads(), &order, |at| match pairs.get(at) {
             Some(pair) => checker.pair(pair),
             None => Err(Error::new(Kind::Internal, "a member was not compared")),
@@ -177,7 +179,7 @@ fn pair_members<'a>(original: &'a Backup, plan: &'a Plan, copy: &'a Backup) -> R
 }
 
 struct Checker<'a> {
-    job: &'a Verification<'a>,
+    verification: &'a Verification<'a>,
     copy: &'a Backup,
     control: &'a Control,
 }
@@ -220,14 +222,14 @@ impl Checker<'_> {
         if old.size != new.size {
             return Err(failed("its size differs"));
         }
-        let ours = self.job.original.input.window(old.data_at(), old.size);
+        let ours = self.verification.original.input.window(old.data_at(), old.size);
         let theirs = self.copy.input.window(new.data_at(), new.size);
         self.same(ours, theirs)
     }
 
     fn same_stream(&self, pair: &Pair<'_>, at: usize) -> Result<Verified> {
-        let ours = source(self.job.original, self.job.original.part(at), self.job.keys)?;
-        let theirs = source(self.copy, self.new_part(pair)?, self.job.keys)?;
+        let ours = source(self.verification.original, self.verification.original.part(at), self.verification.keys)?;
+        let theirs = source(self.copy, self.new_part(pair)?, self.verification.keys)?;
         self.same(ours, theirs)
     }
 
@@ -248,15 +250,14 @@ impl Checker<'_> {
         }
     }
 
-    /// Compares a rewritten part, unless that was done while the rest was being written.
+    /// Compares a part that was cut, unless that was done while the rest was being written.
     fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &Cut) -> Result<Verified> {
         let part = self.new_part(pair)?;
         let place = Place { part: at, data_at: pair.new.data_at(), size: pair.new.size };
-        if let Some(verified) = self.job.known(place, part.secure()) {
-            self.control.advance(place.size)?;
-            return verified;
+        match self.verification.known(place, &self.copy.input, self.control)? {
+            Some(verified) => verified,
+            None => self.verification.same_entries(at, cut, source(self.copy, part, self.verification.keys)?, self.control),
         }
-        self.job.same_entries(at, cut, source(self.copy, part, self.job.keys)?, self.control)
     }
 }
 

@@ -1,138 +1,198 @@
-//! The verification of a copy, which can begin while it is still being written.
+//! The verification of a copy, which can begin while the copy is still being written.
 
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Verified;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
-use crate::format::secure::{self, Layer, SecureHeader};
+use crate::format::secure::Layer;
 use crate::open::{self, Backup};
 use crate::pipe::{Control, Input};
 use crate::plan::{Action, Plan};
 use crate::rewrite::Place;
 use crate::survey::PartSurvey;
 
-/// A copy being verified: rewritten parts can be compared with their original as soon as
-/// they are complete in the file, on a thread that writing leaves idle.
+/// How often somebody who waits for another thread reports its progress and asks whether to stop.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// A copy being verified: parts that were cut can be compared with their original as soon as
+/// they are complete in the file, on a thread that copying the rest leaves idle.
 ///
-/// What was found then counts only for a part that is in the finished copy at the same place,
-/// with the same size and the same header. [`Verification::finish`] looks at everything else,
-/// and at each part that nobody had begun with.
+/// [`Verification::finish`] looks at everything else, and at each part that nobody had begun
+/// with. It reads every byte of the finished file: what was found out early counts only for a
+/// part that is at the same place and still has the same bytes, by their CRC-32.
 pub struct Verification<'a> {
     pub(super) original: &'a Backup,
     pub(super) surveys: &'a [PartSurvey],
     pub(super) plan: &'a Plan,
     pub(super) keys: Option<&'a KeyRing>,
-    begun: Mutex<Vec<Begun>>,
+    early: Mutex<Early>,
     done: Condvar,
+}
+
+/// What is compared before [`Verification::finish`].
+#[derive(Default)]
+struct Early {
+    parts: Vec<Begun>,
+    /// No more parts are begun.
+    over: bool,
 }
 
 /// A part that somebody has begun to compare.
 struct Begun {
     part: usize,
+    /// Bytes of it that were read.
+    read: Arc<AtomicU64>,
     /// `None` while it is being compared.
     outcome: Option<Outcome>,
 }
 
 struct Outcome {
     place: Place,
-    /// The SecureTar header that was found.
-    header: Option<SecureHeader>,
+    /// CRC-32 of the bytes there, taken before they were compared.
+    sum: u32,
     verified: Result<Verified>,
 }
 
 impl<'a> Verification<'a> {
     /// Prepares; nothing is compared yet.
     pub fn new(original: &'a Backup, surveys: &'a [PartSurvey], plan: &'a Plan, keys: Option<&'a KeyRing>) -> Self {
-        Self { original, surveys, plan, keys, begun: Mutex::default(), done: Condvar::new() }
+        Self { original, surveys, plan, keys, early: Mutex::default(), done: Condvar::new() }
     }
 
-    /// Compares the part that was cut and is at this place of the copy, unless that was begun
-    /// elsewhere. [`Verification::finish`] tells what came of it.
-    pub fn begin_with(&self, place: Place, copy: &Arc<Input>, control: &Control) {
-        if !self.claim(place.part) {
-            return;
+    /// Compares the part that was cut and is complete at this place of the copy, and returns
+    /// when that is done; at once when it was begun elsewhere, or when [`Verification::finish`]
+    /// has been called. That one tells what came of it.
+    pub fn compare_early(&self, place: Place, copy: &Arc<Input>, control: &Control) {
+        let Some(read) = self.claim(place.part) else { return };
+        let claim = Claim { verification: self, part: place.part };
+        let outcome = checksum(copy, place, control)
+            .and_then(|sum| Ok(Outcome { place, sum, verified: settled(self.compare(place, copy, &read, control))? }));
+        if let Some(begun) = self.early().parts.iter_mut().find(|begun| begun.part == place.part) {
+            begun.outcome = outcome.ok();
         }
-        let unclaim = Unclaim { verification: self, part: place.part };
-        let (header, verified) = match self.compare(place, copy, control) {
-            Ok((header, verified)) => (header, Ok(verified)),
-            Err(error) => (None, Err(error)),
-        };
-        let mut begun = self.begun();
-        if let Some(one) = begun.iter_mut().find(|one| one.part == place.part) {
-            one.outcome = Some(Outcome { place, header, verified });
-        }
-        drop(begun);
-        // Whoever waits for it wakes up.
-        drop(unclaim);
+        drop(claim);
+    }
+
+    /// From now on nobody else begins with a part.
+    pub(super) fn end_early(&self) {
+        self.early().over = true;
     }
 
     /// What was found out about a part, once that is known; `None` when nobody began with it,
-    /// or when it is not what the finished copy has: then the caller is to compare it.
-    pub(super) fn known(&self, place: Place, header: Option<&SecureHeader>) -> Option<Result<Verified>> {
-        if self.claim(place.part) {
+    /// and when other bytes are there now: then the caller is to compare it.
+    ///
+    /// # Errors
+    /// `Interrupted`; `OutputIo` when the copy cannot be read.
+    pub(super) fn known(&self, place: Place, copy: &Input, control: &Control) -> Result<Option<Result<Verified>>> {
+        let mut told = 0;
+        let Some(outcome) = self.wait(place.part, |read| {
+            let new = read - std::mem::replace(&mut told, read);
+            control.advance(new)
+        })?
+        else {
+            return Ok(None);
+        };
+        let same = outcome.place == place && outcome.sum == checksum(copy, place, control)?;
+        Ok(same.then_some(outcome.verified))
+    }
+
+    /// Waits for the outcome of a part, and tells now and then how much of it was read.
+    fn wait(&self, part: usize, mut tell: impl FnMut(u64) -> Result<()>) -> Result<Option<Outcome>> {
+        let mut early = self.early();
+        loop {
+            let Some(at) = early.parts.iter().position(|begun| begun.part == part) else { return Ok(None) };
+            if let Some(begun) = early.parts.get(at) {
+                tell(begun.read.load(Ordering::Relaxed))?;
+                if begun.outcome.is_some() {
+                    return Ok(early.parts.swap_remove(at).outcome);
+                }
+            }
+            (early, _) = self.done.wait_timeout(early, GLANCE).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Claims a part; gives where to count what is read of it.
+    fn claim(&self, part: usize) -> Option<Arc<AtomicU64>> {
+        let mut early = self.early();
+        if early.over || early.parts.iter().any(|begun| begun.part == part) {
             return None;
         }
-        let mut begun = self.begun();
-        loop {
-            let at = begun.iter().position(|one| one.part == place.part)?;
-            if begun.get(at).is_some_and(|one| one.outcome.is_some()) {
-                let outcome = begun.swap_remove(at).outcome?;
-                let same = outcome.place == place && (outcome.verified.is_err() || outcome.header.as_ref() == header);
-                return same.then_some(outcome.verified);
-            }
-            begun = self.done.wait(begun).unwrap_or_else(PoisonError::into_inner);
-        }
+        let read = Arc::new(AtomicU64::new(0));
+        early.parts.push(Begun { part, read: Arc::clone(&read), outcome: None });
+        Some(read)
     }
 
-    /// Claims a part; false when somebody has.
-    fn claim(&self, part: usize) -> bool {
-        let mut begun = self.begun();
-        let free = begun.iter().all(|one| one.part != part);
-        if free {
-            begun.push(Begun { part, outcome: None });
-        }
-        free
+    fn early(&self) -> MutexGuard<'_, Early> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begun(&self) -> MutexGuard<'_, Vec<Begun>> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn compare(&self, place: Place, copy: &Arc<Input>, control: &Control) -> Result<(Option<SecureHeader>, Verified)> {
+    fn compare(&self, place: Place, copy: &Arc<Input>, read: &Arc<AtomicU64>, control: &Control) -> Result<Verified> {
         let Some(Action::Cut(cut)) = self.plan.parts.get(place.part).map(|p| &p.action) else {
             return Err(Error::new(Kind::Internal, "only a part that was cut is compared early"));
         };
         let part = self.original.part(place.part);
-        let header = read_header(place, copy, part.compressed)?;
+        let header = match open::layer_at(copy, place.data_at, place.size, part.compressed)?? {
+            Layer::Secure(header) => Some(header),
+            Layer::Plain => None,
+        };
         let stream = open::stream(copy.window(place.data_at, place.size), header.as_ref(), part, self.keys)?;
-        let verified = self.same_entries(place.part, cut, stream, control)?;
-        Ok((header, verified))
+        self.same_entries(place.part, cut, Counted { stream, read: Arc::clone(read) }, control)
     }
 }
 
-/// Wakes whoever waits for a part; should there be no outcome, because the thread died,
-/// they compare it themselves.
-struct Unclaim<'a> {
+/// What comes of a comparison for good. An error that is not about the contents (no further
+/// thread, a file that could not be read, a wish to stop) is none: it will come again.
+fn settled(outcome: Result<Verified>) -> Result<Result<Verified>> {
+    match outcome {
+        Err(error) if matches!(error.kind(), Kind::Internal | Kind::InputIo | Kind::OutputIo | Kind::Interrupted(_)) => Err(error),
+        settled => Ok(settled),
+    }
+}
+
+/// CRC-32 of a part's bytes in the copy.
+fn checksum(copy: &Input, place: Place, control: &Control) -> Result<u32> {
+    let mut buffer = vec![0; 1 << 18];
+    let mut sum = crc32fast::Hasher::new();
+    let (mut at, end) = (place.data_at, place.data_at.saturating_add(place.size));
+    while at < end {
+        let now = usize::try_from(end - at).unwrap_or(usize::MAX).min(buffer.len());
+        let bytes = buffer.get_mut(..now).unwrap_or_default();
+        copy.read_exact_at(at, bytes)?;
+        sum.update(bytes);
+        at += now as u64;
+        control.check()?;
+    }
+    Ok(sum.finalize())
+}
+
+/// Gives a part back that has no outcome, so that whoever waits for it compares it: nothing
+/// could be found out, or the thread died.
+struct Claim<'a> {
     verification: &'a Verification<'a>,
     part: usize,
 }
 
-impl Drop for Unclaim<'_> {
+impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.verification.begun().retain(|one| one.part != self.part || one.outcome.is_some());
+        self.verification.early().parts.retain(|begun| begun.part != self.part || begun.outcome.is_some());
         self.verification.done.notify_all();
     }
 }
 
-/// The SecureTar header at the begin of a part's data, if it has one.
-fn read_header(place: Place, copy: &Input, compressed: bool) -> Result<Option<SecureHeader>> {
-    let mut head = [0u8; secure::SNIFF_LEN];
-    let want = usize::try_from(place.size).unwrap_or(usize::MAX).min(head.len());
-    let head = head.get_mut(..want).unwrap_or_default();
-    copy.read_exact_at(place.data_at, head)?;
-    match secure::sniff(head, compressed)? {
-        Layer::Secure(header) => Ok(Some(header)),
-        Layer::Plain => Ok(None),
+/// Counts what is read of a stream.
+struct Counted<R> {
+    stream: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.stream.read(buf)?;
+        self.read.fetch_add(got as u64, Ordering::Relaxed);
+        Ok(got)
     }
 }

@@ -79,7 +79,8 @@ fn no_to_everything_ends_after_a_handful_of_questions_with_the_ways_out() {
     }
     let (code, screen) = terminal.end();
     assert_eq!((code, questions), (4, 6), "{screen}");
-    let after = screen.split_once("Nothing more is asked after 6 questions; the ways that are left are named at the end.").expect(&screen).1;
+    let after =
+        screen.split_once("Nothing more is asked after 6 questions; the ways that are left are named at the end.").expect(&screen).1;
     assert!(after.contains("--allow history"), "{screen}");
     assert!(screen.contains("--limit 2040kB --allow history"), "{screen}");
     assert!(screen.trim_end().ends_with(UNCHANGED), "{screen}");

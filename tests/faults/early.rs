@@ -1,12 +1,14 @@
 //! Parts that are compared while the rest of the copy is still being written.
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use haslim::pipe::{Control, Progress};
+use haslim::pipe::{Control, Input, Progress};
 use haslim::rewrite::{Output, OutputPath, Place, Written, rewrite};
-use haslim::verify::Verification;
-use haslim::{Kind, Result, verify};
+use haslim::verify::{Verification, Verified};
+use haslim::{Kind, Result};
 
 use crate::Scratch;
 use crate::job::{Job, keys};
@@ -15,33 +17,39 @@ const FIXTURES: [&str; 4] = ["v3.tar", "v2.tar", "v1.tar", "plain-uncompressed.t
 const DROPS: [&str; 3] = ["homeassistant:www", "media:music", "share:notes.txt"];
 
 /// Writes a copy; gives the places of the parts that were cut.
-fn write(job: &Job<'_>, scratch: &Scratch) -> (Output, Written, Vec<Place>) {
-    let mut output = OutputPath::check(&scratch.path("out.tar"), false, &job.backup.input).unwrap().create().unwrap();
+fn write(job: &Job<'_>, path: &Path) -> (Output, Written, Vec<Place>) {
+    let mut output = OutputPath::check(path, false, &job.backup.input).unwrap().create().unwrap();
     let mut places = Vec::new();
-    let mut cut = |place, _: &Output| {
-        places.push(place);
-        Ok(())
-    };
-    let written = rewrite(&job.backup, &job.surveys, &job.plan, Some(job.keys), &mut output, &Control::default(), &mut cut).unwrap();
+    let mut complete = |place| places.push(place);
+    let written = rewrite(&job.backup, &job.surveys, &job.plan, Some(job.keys), &mut output, &Control::default(), &mut complete).unwrap();
     assert!(!places.is_empty());
     (output, written, places)
 }
 
-fn verification<'a>(job: &'a Job<'_>) -> Verification<'a> {
-    Verification::new(&job.backup, &job.surveys, &job.plan, Some(job.keys))
+fn compare_early(verification: &Verification<'_>, place: Place, output: &Output) {
+    verification.compare_early(place, &output.read_back().unwrap(), &Control::default());
 }
 
-fn finish(verification: &Verification<'_>, output: &Output, written: &Written) -> Result<verify::Verified> {
+fn finish(verification: &Verification<'_>, output: &Output, written: &Written) -> Result<Verified> {
     verification.finish(written, output.read_back().unwrap(), &Control::default())
 }
 
-/// Changes a byte of the output for as long as `work` takes.
-fn with_a_changed_byte(output: &mut Output, at: u64, work: impl FnOnce(&Output)) {
-    let mut byte = [0];
+/// Changes a byte in the middle of a part.
+fn change(output: &mut Output, place: Place) {
+    let (at, mut byte) = (place.data_at + place.size / 2, [0]);
     output.read_back().unwrap().read_exact_at(at, &mut byte).unwrap();
     output.patch(at, &[byte[0] ^ 1]).unwrap();
-    work(output);
-    output.patch(at, &byte).unwrap();
+}
+
+/// The output as a file of its own, with a byte of this part changed.
+fn damaged(output: &mut Output, place: Place, path: &Path) -> Arc<Input> {
+    change(output, place);
+    let copy = output.read_back().unwrap();
+    let mut bytes = vec![0; usize::try_from(copy.len()).unwrap()];
+    copy.read_exact_at(0, &mut bytes).unwrap();
+    std::fs::write(path, bytes).unwrap();
+    change(output, place);
+    Input::open(path).unwrap()
 }
 
 #[test]
@@ -49,102 +57,145 @@ fn a_part_can_be_compared_as_soon_as_it_is_told_of() {
     for name in FIXTURES {
         let (keys, scratch) = (keys(), Scratch::new());
         let job = Job::of_fixture(name, &keys, &DROPS);
-        let verification = verification(&job);
+        let verification = job.verification();
         let mut output = OutputPath::check(&scratch.path("out.tar"), false, &job.backup.input).unwrap().create().unwrap();
-        let mut cut = |place, output: &Output| {
-            verification.begin_with(place, &output.read_back()?, &Control::default());
-            Ok(())
-        };
-        let written = rewrite(&job.backup, &job.surveys, &job.plan, Some(&keys), &mut output, &Control::default(), &mut cut).unwrap();
+        // Opened before anything is in it.
+        let reader = output.read_back().unwrap();
+        let mut complete = |place| verification.compare_early(place, &reader, &Control::default());
+        let written = rewrite(&job.backup, &job.surveys, &job.plan, Some(&keys), &mut output, &Control::default(), &mut complete).unwrap();
         let early = finish(&verification, &output, &written).unwrap();
         assert_eq!(early, job.verify(&output, &written, &Control::default()).unwrap(), "{name}");
     }
 }
 
 #[test]
-fn what_was_wrong_with_a_part_while_writing_fails_the_copy() {
+fn a_part_that_changes_after_it_was_compared_fails_the_copy() {
     for name in FIXTURES {
         let (keys, scratch) = (keys(), Scratch::new());
         let job = Job::of_fixture(name, &keys, &DROPS);
-        let (mut output, written, places) = write(&job, &scratch);
+        let (mut output, written, places) = write(&job, &scratch.path("out.tar"));
         for &place in &places {
-            let verification = verification(&job);
-            with_a_changed_byte(&mut output, place.data_at + place.size / 2, |output| {
-                verification.begin_with(place, &output.read_back().unwrap(), &Control::default());
-            });
+            let verification = job.verification();
+            compare_early(&verification, place, &output);
+            change(&mut output, place);
             let error = finish(&verification, &output, &written).unwrap_err();
             assert_eq!(error.kind(), Kind::VerifyFailed, "{name}: {error}");
+            change(&mut output, place);
         }
-        job.verify(&output, &written, &Control::default()).unwrap();
+        finish(&job.verification(), &output, &written).unwrap();
     }
 }
 
 #[test]
-fn what_was_found_at_another_place_or_behind_another_header_does_not_count() {
+fn a_part_that_was_wrong_and_is_other_bytes_now_is_compared_again() {
     for name in FIXTURES {
         let (keys, scratch) = (keys(), Scratch::new());
         let job = Job::of_fixture(name, &keys, &DROPS);
-        let (mut output, written, places) = write(&job, &scratch);
-        let verification = verification(&job);
+        let (mut output, written, places) = write(&job, &scratch.path("out.tar"));
         for &place in &places {
-            // Neither can be read: if it counted, the copy would fail.
-            let elsewhere = Place { size: place.size - 1, ..place };
-            verification.begin_with(elsewhere, &output.read_back().unwrap(), &Control::default());
-        }
-        finish(&verification, &output, &written).unwrap();
-        if name.starts_with("plain") || name == "v1.tar" {
-            continue;
-        }
-        // A salt: the part was right, but it is not this one.
-        for &place in &places {
-            let verification = self::verification(&job);
-            verification.begin_with(place, &output.read_back().unwrap(), &Control::default());
-            with_a_changed_byte(&mut output, place.data_at + 40, |output| {
-                let error = finish(&verification, output, &written).unwrap_err();
-                assert_eq!(error.kind(), Kind::VerifyFailed, "{name}: {error}");
-            });
+            let verification = job.verification();
+            let wrong = damaged(&mut output, place, &scratch.path("wrong"));
+            verification.compare_early(place, &wrong, &Control::default());
+            finish(&verification, &output, &written).unwrap();
+            std::fs::remove_file(scratch.path("wrong")).unwrap();
         }
     }
 }
 
-/// Tells of the first progress, and does not go on before it is let.
+#[test]
+fn what_was_found_elsewhere_does_not_count() {
+    let (keys, scratch) = (keys(), Scratch::new());
+    let job = Job::of_fixture("v3.tar", &keys, &DROPS);
+    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let place = places[0];
+    for wrong in [
+        Place { data_at: place.data_at + 512, ..place },
+        Place { size: place.size - 600, ..place },
+        Place { part: places[1].part, ..place },
+    ] {
+        let verification = job.verification();
+        compare_early(&verification, wrong, &output);
+        finish(&verification, &output, &written).unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_begun_any_more_once_the_end_was_and_it_can_come_twice() {
+    let (keys, scratch) = (keys(), Scratch::new());
+    let job = Job::of_fixture("v2.tar", &keys, &DROPS);
+    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let verification = job.verification();
+    let first = finish(&verification, &output, &written).unwrap();
+    // Would wait for ever if it was asked for anything.
+    let (tell, _told) = channel();
+    let (_go, wait) = channel();
+    verification.compare_early(places[0], &output.read_back().unwrap(), &held(tell, wait));
+    assert_eq!(finish(&verification, &output, &written).unwrap(), first);
+}
+
+/// Tells of every progress, and lets the first one not go on before it is told to.
 struct Held {
-    tell: Mutex<Option<Sender<()>>>,
-    wait: Mutex<Receiver<()>>,
+    tell: Mutex<Sender<u64>>,
+    wait: Mutex<Option<Receiver<()>>>,
+}
+
+fn held(tell: Sender<u64>, wait: Receiver<()>) -> Control {
+    Control::new(Arc::new(Held { tell: Mutex::new(tell), wait: Mutex::new(Some(wait)) }), Arc::default(), 1)
 }
 
 impl Progress for Held {
     fn begin(&self, _: &str, _: u64) {}
     fn end(&self) {}
 
-    fn advance(&self, _: u64) {
-        if let Some(tell) = self.tell.lock().unwrap().take() {
-            tell.send(()).unwrap();
-            self.wait.lock().unwrap().recv().unwrap();
+    fn advance(&self, bytes: u64) {
+        // Whoever listened may have heard enough.
+        let _ = self.tell.lock().unwrap().send(bytes);
+        if let Some(wait) = self.wait.lock().unwrap().take() {
+            // Told, or given up.
+            let _ = wait.recv();
         }
     }
 }
 
 #[test]
-fn a_part_that_is_being_compared_is_waited_for_and_not_compared_twice() {
+fn a_part_that_is_being_compared_is_waited_for() {
     let (keys, scratch) = (keys(), Scratch::new());
-    let job = Job::of_fixture("v3.tar", &keys, &DROPS);
-    let (output, written, places) = write(&job, &scratch);
-    let verification = verification(&job);
-    let (tell, told) = channel();
+    // One part that is cut, so that nothing but waiting makes no progress again and again.
+    let job = Job::of_fixture("v3.tar", &keys, &["media:music"]);
+    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let verification = job.verification();
+    let (tell, begun) = channel();
     let (go, wait) = channel();
-    let held = Control::new(Arc::new(Held { tell: Mutex::new(Some(tell)), wait: Mutex::new(wait) }), Arc::default(), 1);
+    let looking = held(tell, wait);
+    let (tell, progress) = channel();
+    let (unheld, free) = channel();
+    drop(unheld);
+    let finishing = held(tell, free);
     let copy = output.read_back().unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| verification.begin_with(places[0], &copy, &held));
-        told.recv().unwrap();
+        scope.spawn(|| verification.compare_early(places[0], &copy, &looking));
+        begun.recv().unwrap();
         // Somebody else who comes with the same part is sent away.
-        verification.begin_with(places[0], &copy, &Control::default());
-        let finishing = scope.spawn(|| finish(&verification, &output, &written));
-        held.abandon();
+        compare_early(&verification, places[0], &output);
+        let finished = scope.spawn(|| verification.finish(&written, output.read_back().unwrap(), &finishing));
+        for _ in 0..3 {
+            while progress.recv_timeout(Duration::from_secs(20)).expect("it did not wait") > 0 {}
+        }
         go.send(()).unwrap();
-        // Nothing but the abandoned look could make it say so.
-        assert_eq!(finishing.join().unwrap().unwrap_err().kind(), Kind::Interrupted(0));
+        finished.join().unwrap().unwrap();
     });
-    job.verify(&output, &written, &Control::default()).unwrap();
+}
+
+#[test]
+fn a_comparison_that_was_given_up_is_done_at_the_end() {
+    let (keys, scratch) = (keys(), Scratch::new());
+    let job = Job::of_fixture("v3.tar", &keys, &DROPS);
+    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let verification = job.verification();
+    let abandoned = Control::default().beside();
+    abandoned.abandon();
+    for &place in &places {
+        verification.compare_early(place, &output.read_back().unwrap(), &abandoned);
+    }
+    assert_eq!(finish(&verification, &output, &written).unwrap(), job.verify(&output, &written, &Control::default()).unwrap());
 }

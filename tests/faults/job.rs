@@ -11,6 +11,7 @@ use haslim::pipe::{Control, Progress};
 use haslim::plan::{self, Plan, Request, Selector, Wrapping};
 use haslim::rewrite::{self, Output, OutputPath, Written};
 use haslim::survey::{self, PartSurvey, Pieces};
+use haslim::verify::Verification;
 use haslim::{Error, Result, verify};
 
 use crate::support::PASSWORD;
@@ -52,9 +53,14 @@ impl<'a> Job<'a> {
     /// Writes the copy; it has no name yet.
     pub fn write(&self, path: &Path, control: &Control) -> Result<(Output, Written)> {
         let mut output = OutputPath::check(path, false, &self.backup.input)?.create()?;
-        let written = rewrite::rewrite(&self.backup, &self.surveys, &self.plan, Some(self.keys), &mut output, control, &mut |_, _| Ok(()))?;
+        let written = rewrite::rewrite(&self.backup, &self.surveys, &self.plan, Some(self.keys), &mut output, control, &mut |_| ())?;
         output.sync()?;
         Ok((output, written))
+    }
+
+    /// A verification that can begin early.
+    pub fn verification(&self) -> Verification<'_> {
+        Verification::new(&self.backup, &self.surveys, &self.plan, Some(self.keys))
     }
 
     /// Reads the copy back and compares.
@@ -62,11 +68,17 @@ impl<'a> Job<'a> {
         verify::output(&self.backup, &self.surveys, &self.plan, written, output.read_back()?, Some(self.keys), control)
     }
 
-    /// All of it.
+    /// All of it; parts that are cut are compared as soon as they are written.
     pub fn run(&self, path: &Path, control: &Control) -> Result<PathBuf> {
         let explained = |e: Error| self.backup.input.explain(e);
-        let (output, written) = self.write(path, control).map_err(explained)?;
-        self.verify(&output, &written, control).map_err(explained)?;
+        let mut output = OutputPath::check(path, false, &self.backup.input)?.create()?;
+        let verification = self.verification();
+        let (reader, beside) = (output.read_back()?, control.beside());
+        let mut complete = |place| verification.compare_early(place, &reader, &beside);
+        let written = rewrite::rewrite(&self.backup, &self.surveys, &self.plan, Some(self.keys), &mut output, control, &mut complete)
+            .map_err(explained)?;
+        output.sync()?;
+        verification.finish(&written, output.read_back()?, control).map_err(explained)?;
         self.backup.input.check_unchanged()?;
         control.check()?;
         output.publish()

@@ -104,7 +104,7 @@ impl Job {
         target.remove_leftovers();
         target.check_space(plan.predicted_size)?;
         let mut output = target.create()?;
-        let written = crate::rewrite::rewrite(backup, surveys, plan, Some(keys), &mut output, &control, &mut |_, _| Ok(()))?;
+        let written = crate::rewrite::rewrite(backup, surveys, plan, Some(keys), &mut output, &control, &mut |_| ())?;
         output.sync()?;
         verify::output(backup, surveys, plan, &written, output.read_back()?, Some(keys), &control)?;
         output.publish()
