@@ -3,7 +3,8 @@
 //! The outer tar and every inner tar are read by the `tar` crate beside our own
 //! reader, gzip by `flate2` and as one member, which is all that Home Assistant reads;
 //! both readers must see the same. [`output`] then compares a copy with its plan
-//! and its original, [`backup`] checks a backup on its own.
+//! and its original, [`Verification`] does so in two steps, beginning while the copy is still
+//! being written, and [`backup`] checks a backup on its own.
 #![deny(clippy::indexing_slicing)]
 
 mod compare;
