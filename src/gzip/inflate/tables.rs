@@ -259,7 +259,8 @@ impl Filler<'_> {
     fn fill(mut self, counts: &[u32; MAX_BITS + 1], sorted: &[u16; 320], symbol_of: fn(usize) -> Symbol) -> Option<()> {
         let mut remaining = *counts;
         let (mut code, mut at) = (0u32, 0usize);
-        for length in 1..=self.longest {
+        for length in 1..=self.longest.max(self.first) {
+            self.double(length);
             for _ in 0..counts[length as usize] {
                 let symbol = symbol_of(usize::from(*sorted.get(at)?));
                 // Codes are packed with their first bit lowest (RFC 1951 §3.1.1).
@@ -274,11 +275,18 @@ impl Filler<'_> {
         Some(())
     }
 
+    /// The first level has codes of less than `length` bits: now it gets an entry for each
+    /// value of that many bits. The new bit makes no difference to the codes that are there.
+    fn double(&mut self, length: u32) {
+        if length <= self.first {
+            let half = 1 << (length - 1);
+            self.table.copy_within(..half, half);
+        }
+    }
+
     fn put(&mut self, code: u32, length: u32, symbol: Symbol, remaining: &[u32; MAX_BITS + 1]) -> Option<()> {
         if length <= self.first {
-            let entry = symbol.with_code(length);
-            let places = self.table.get_mut(..1 << self.first)?;
-            places.iter_mut().skip(code as usize).step_by(1 << length).for_each(|slot| *slot = entry);
+            *self.table.get_mut(code as usize)? = symbol.with_code(length);
             return Some(());
         }
         let prefix = (code & ((1 << self.first) - 1)) as usize;
