@@ -80,12 +80,12 @@ fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing
         let check = || kept::check(prepared, &beside);
         let thread = if look && session.control.threads() > 1 { thread("check").spawn_scoped(scope, check).ok() } else { None };
         let written = fill(session, prepared, output, !writing.no_verify).inspect_err(|_| beside.abandon())?;
-        let mut checks = match thread {
+        let checks = match thread {
             Some(thread) => thread.join().map_err(|_| lost("check"))?,
             None if look => kept::check(prepared, &session.control),
             None => Vec::new(),
         };
-        kept::tell(session, prepared, &mut checks, false)?;
+        kept::tell(session, prepared, checks, false)?;
         Ok(written)
     })?;
     prepared.backup.input.check_unchanged()?;

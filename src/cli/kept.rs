@@ -63,10 +63,11 @@ fn about_contents(error: &Error) -> bool {
 
 /// Tells of damage in parts that the copy would keep. The user who is `asked` afterwards can
 /// go on; and whoever named the part with --keep wants it as it is. For all others it is an error.
+/// Gives the checks back when none of them ends the run.
 ///
 /// # Errors
 /// The damage, and whatever is not about the contents of a part.
-pub fn tell(session: &Session, prepared: &Prepared, checks: &mut Vec<Check>, asked: bool) -> Result<()> {
+pub fn tell(session: &Session, prepared: &Prepared, mut checks: Vec<Check>, asked: bool) -> Result<Vec<Check>> {
     let id = |at: usize| &prepared.backup.parts[at].id;
     let stops = |(at, check): &Check| match check {
         Err(error) if about_contents(error) => {
@@ -80,7 +81,7 @@ pub fn tell(session: &Session, prepared: &Prepared, checks: &mut Vec<Check>, ask
         let what = if error.kind() == Kind::Damaged { "is damaged" } else { "could not be checked" };
         session.screen.warn(&format!("{} {what}; a copy keeps it as it is. {error}", id(at)));
     }
-    let Some((at, Err(error))) = first else { return Ok(()) };
+    let Some((at, Err(error))) = first else { return Ok(checks) };
     let id = id(at);
     let advice = format!("Leave the part out with --drop {id}, or keep it as it is with --keep {id}; a restore of it may fail.");
     Err(if error.kind() == Kind::Damaged { error.advice(advice) } else { error })

@@ -39,7 +39,8 @@ pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Resu
 pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Writing>) -> Result<u8> {
     let mut prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
     show::slips(session, &prepared);
-    let damage = tell_known(session, &mut prepared, false);
+    let known = std::mem::take(&mut prepared.checked);
+    let damage = kept::tell(session, &prepared, known, false).map(drop);
     // One document for programs: the plan, or why there is none that can be followed.
     let refused = refusal(&prepared).map_or(damage, Err);
     if session.common.json {
@@ -95,7 +96,8 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         let checks = kept::check(&prepared, &session.control);
         prepared.checked.extend(checks);
     }
-    tell_known(session, &mut prepared, !writing.yes)?;
+    let known = std::mem::take(&mut prepared.checked);
+    prepared.checked = kept::tell(session, &prepared, known, !writing.yes)?;
     let expected = prepared.plan.predicted_size;
     let question = format!("\nWrite {} to {}? [y]es, [N]o: ", size::decimal(expected), shown(&place));
     if !writing.yes && guide::ask(session, &question, false)? != Answer::Yes {
@@ -113,14 +115,6 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         announce(session, &prepared, &copy, verified);
     }
     Ok(DONE)
-}
-
-/// See [`kept::tell`], about what is known before anything is written.
-fn tell_known(session: &Session, prepared: &mut Prepared, asked: bool) -> Result<()> {
-    let mut known = std::mem::take(&mut prepared.checked);
-    let told = kept::tell(session, prepared, &mut known, asked);
-    prepared.checked = known;
-    told
 }
 
 /// Makes sure that somebody said yes, or can be asked.

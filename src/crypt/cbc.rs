@@ -9,9 +9,9 @@ use cbc::cipher::consts::U16;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 
 use super::CryptError;
-use super::chunked::read_full;
 use super::key::{KeyRing, random};
 use crate::format::secure::{CIPHER_BLOCK, SecureHeader};
+use crate::pipe::read_full;
 
 /// How much is decrypted or encrypted at a time: whole blocks in bulk keep the
 /// processor's AES units busy, and it still fits the second-level cache.

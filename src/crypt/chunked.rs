@@ -8,6 +8,7 @@ use super::CryptError;
 use super::key::KeyRing;
 use super::secretstream::{ChunkKey, Forged, MAC_LEN, StreamState, TAG_LEN, Tag, decrypt_chunk, decrypt_message};
 use crate::format::secure::{CHUNK, CHUNK_OVERHEAD, SecureHeader, V3Salts};
+use crate::pipe::read_full;
 
 /// Bytes of a full sealed chunk.
 const SEALED: usize = CHUNK + CHUNK_OVERHEAD;
@@ -209,23 +210,6 @@ impl<R: Read> ChunkReader<R> {
 /// Ciphertext bytes of `plain` more bytes, where no bytes mean no chunk.
 fn sealed_len(plain: u64) -> u64 {
     plain.saturating_add(plain.div_ceil(CHUNK as u64).saturating_mul(CHUNK_OVERHEAD as u64))
-}
-
-/// Reads until `buffer` is full or the reader ends; returns how much there was.
-pub(super) fn read_full<R: Read>(reader: &mut R, mut buffer: &mut [u8]) -> io::Result<usize> {
-    let mut got = 0;
-    while !buffer.is_empty() {
-        match reader.read(buffer) {
-            Ok(0) => break,
-            Ok(n) => {
-                got += n;
-                buffer = buffer.get_mut(n..).unwrap_or_default();
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(got)
 }
 
 /// Seals a v3 stream chunk by chunk.

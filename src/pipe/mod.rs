@@ -3,6 +3,7 @@
 
 pub mod control;
 mod counter;
+mod fill;
 pub mod input;
 pub mod parallel;
 pub mod read_ahead;
@@ -10,6 +11,7 @@ pub mod write_behind;
 
 pub use control::{Control, Progress, Silent};
 pub use counter::Counter;
+pub(crate) use fill::{read_full, read_until_error};
 pub use input::{Input, Window};
 pub use read_ahead::ReadAhead;
 pub use write_behind::{WriteBehind, write_behind};

@@ -6,6 +6,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::read_until_error;
+
 /// One buffer's size in bytes: SecureTar's v3 chunk, so that a chunk is one hand-over.
 pub const BUFFER: usize = 1 << 20;
 /// How many buffers go round.
@@ -26,16 +28,9 @@ impl Buffer {
     /// Reads until it is full or there is no more; what came before an error stays.
     fn fill(&mut self, reader: &mut impl Read) -> io::Result<()> {
         self.room.resize(BUFFER, 0);
-        self.len = 0;
-        while let Some(rest) = self.room.get_mut(self.len..).filter(|rest| !rest.is_empty()) {
-            match reader.read(rest) {
-                Ok(0) => break,
-                Ok(n) => self.len += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(())
+        let (len, outcome) = read_until_error(reader, &mut self.room);
+        self.len = len;
+        outcome
     }
 }
 

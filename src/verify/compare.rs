@@ -14,7 +14,7 @@ use crate::format::entry::Visitor;
 use crate::format::outer::{Member, RECORD};
 use crate::format::secure::SecureHeader;
 use crate::open::{Backup, Part, source};
-use crate::pipe::{Control, Input, ReadAhead, parallel};
+use crate::pipe::{Control, Input, ReadAhead, parallel, read_full};
 use crate::plan::{Action, Cut, Plan};
 use crate::rewrite::{Place, Written};
 use crate::survey::{self, PartSurvey};
@@ -237,16 +237,16 @@ impl Checker<'_> {
         let (mut a, mut b) = (vec![0u8; 1 << 18], vec![0u8; 1 << 18]);
         let mut bytes_compared = 0;
         loop {
-            let first = fill(&mut ours, &mut a)?;
-            let second = fill(&mut theirs, &mut b)?;
-            if first != second {
+            let first = read_full(&mut ours, &mut a).map_err(Error::from_read)?;
+            let second = read_full(&mut theirs, &mut b).map_err(Error::from_read)?;
+            if a.get(..first) != b.get(..second) {
                 return Err(failed("its contents differ").at(bytes_compared));
             }
-            if first.is_empty() {
+            if first == 0 {
                 return Ok(Verified { bytes_compared, entries_compared: 0 });
             }
-            bytes_compared += first.len() as u64;
-            self.control.advance(first.len() as u64)?;
+            bytes_compared += first as u64;
+            self.control.advance(first as u64)?;
         }
     }
 
@@ -283,17 +283,6 @@ impl Verification<'_> {
         expected.finish()?;
         Ok(Verified { bytes_compared: 0, entries_compared: read.entries })
     }
-}
-
-fn fill<'a>(reader: &mut impl Read, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|r| !r.is_empty()) {
-        match reader.read(rest).map_err(Error::from_read)? {
-            0 => break,
-            got => filled += got,
-        }
-    }
-    Ok(buffer.get(..filled).unwrap_or_default())
 }
 
 /// The same bytes, read ahead on a thread of its own.

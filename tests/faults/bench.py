@@ -73,22 +73,22 @@ class Done:
 SECONDS = 120
 
 
-def run(words, password=PASSWORD, prefix=(), rules=(), **options):
+def run(words, password=PASSWORD, prefix=(), rules=(), seconds=SECONDS, **options):
     """Run the program, behind a prefix such as strace or with rules for its system calls; return a Done."""
     command = [*map(str, prefix), HASLIM, *map(str, words)]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     watched = Watched(command, rules, env=environment(password), **pipes, **options) if rules else None
     process = watched.process if watched else subprocess.Popen(command, env=environment(password), **pipes, **options)
-    done = Done(process, *finished(process))
+    done = Done(process, *finished(process, seconds))
     if watched:
         watched.ended()
     return done
 
 
-def finished(process):
+def finished(process, seconds=SECONDS):
     """What a process said until its end."""
     try:
-        return process.communicate(timeout=SECONDS)
+        return process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()

@@ -264,7 +264,7 @@ def power_cut(bench):
 
 def power_cut_at_random(bench):
     """Snapshots at random moments of runs that nobody holds."""
-    wanted, dice = 100 if bench.long else 8, random.Random(11)
+    wanted, dice = 150 if bench.long else 8, random.Random(11)
     ends, taken = tally(), []
     with Disk(bench) as disk:
         place = Place(disk.folder, bench.place("demo.tar").input)

@@ -11,6 +11,7 @@ import traceback
 import disks
 import injected
 import killed
+import large
 import memory
 import watched
 from bench import Bench
@@ -22,6 +23,7 @@ SCENARIOS = {
     "lying-disk": injected.lying_disk,
     "out-of-memory": injected.out_of_memory,
     "peak-memory": memory.peak_memory,
+    "large-member": large.large_member,
     "no-nameless-files": injected.without_nameless_files,
     "killed-at-calls": killed.killed_at_calls,
     "killed-at-random": killed.killed_at_random,

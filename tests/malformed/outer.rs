@@ -252,7 +252,8 @@ fn n22_a_member_over_8_gib_is_read_and_its_size_written_so_that_all_read_it() {
         ])
         .code(0);
         assert_eq!(members(&output).iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["share.tar.gz", "./backup.json"]);
-        // The header that a copy of such a member would get, as another reader reads it.
+        // The header that a copy of such a member would get, as another reader reads it. The copies
+        // themselves are made by `tests/faults/run --long large-member`.
         let backup = haslim::open::Backup::open(&input).unwrap();
         let written = backup.members[0].header_with_size(size + 1).unwrap();
         let mut archive = tar::Archive::new(written.as_slice());
