@@ -61,7 +61,8 @@ fn what_is_no_regular_file_is_refused() {
     let inside = |name: &str| text(&place.scratch.path(name));
     let names =
         [inside("folder"), inside("dangling"), inside("loop"), inside("pipe"), inside("folder/inside/.."), "/dev/null".into(), "/".into()];
-    for name in names {
+    let folders = [inside("folder/"), inside("folder/."), ".".into(), "..".into(), "./".into()];
+    for name in names.into_iter().chain(folders) {
         for force in [false, true] {
             refused(&place, &name, force, 10, &["dangling", "folder", "loop", "pipe"]);
         }
@@ -73,7 +74,9 @@ fn a_folder_that_cannot_take_an_output_is_found_out_before_anything_is_read() {
     let place = Place::new("v3.tar");
     let other = place.scratch.file("out.tar", b"precious");
     let inside = |name: &str| text(&place.scratch.path(name));
-    for name in [inside("missing/out.tar"), inside("v3.tar/out.tar"), "/proc/nowhere/out.tar".into()] {
+    let missing = [inside("missing/out.tar"), inside("missing/"), inside("missing/."), inside("missing//./"), inside("missing/..")];
+    let others = [inside("v3.tar/out.tar"), inside("out.tar/"), inside("out.tar/."), "/proc/nowhere/out.tar".into()];
+    for name in missing.into_iter().chain(others) {
         for force in [false, true] {
             refused(&place, &name, force, 7, &["out.tar"]);
         }
