@@ -92,6 +92,18 @@ fn quiet_prints_nothing_but_errors() {
 }
 
 #[test]
+fn a_dry_run_looks_at_the_place_where_the_copy_would_go() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    scratch.file("v3.slim.tar", b"old");
+    haslim(line("shrink", &input, "--drop media -n")).code(7);
+    haslim(line("shrink", &input, "--drop media -n --force")).code(0);
+    // It does not know where.
+    haslim(line("plan", &input, "--drop media")).code(0);
+    assert_eq!(std::fs::read(scratch.path("v3.slim.tar")).unwrap(), b"old");
+}
+
+#[test]
 fn progress_is_silent_in_a_pipe_unless_asked() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");

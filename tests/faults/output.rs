@@ -9,15 +9,17 @@ use crate::paused::fifo;
 use crate::*;
 
 /// Runs a shrink into `output` and asserts its code. The key cannot be read, which
-/// would be code 12: so the output was looked at first.
+/// would be code 12: so the output was looked at first. A dry run says the same.
 #[track_caller]
 fn refused(place: &Place, output: &str, force: bool, code: i32, others: &[&str]) {
     let options = format!("--drop media:music --password-file missing{}", if force { " --force" } else { "" });
-    let run = keyless(shrink(&place.input, Path::new(output), &options));
-    let what = format!("{output}, force {force}:\n{}", run.err);
-    assert_eq!(run.code, code, "{what}");
-    assert!(run.err.trim_end().ends_with(UNCHANGED), "{what}");
-    place.holds(others, &what);
+    for dry in ["", " -n"] {
+        let run = keyless(shrink(&place.input, Path::new(output), &format!("{options}{dry}")));
+        let what = format!("{output}, force {force}{dry}:\n{}", run.err);
+        assert_eq!(run.code, code, "{what}");
+        assert!(run.err.trim_end().ends_with(UNCHANGED), "{what}");
+        place.holds(others, &what);
+    }
 }
 
 #[test]
@@ -119,9 +121,10 @@ fn a_disk_without_room_is_found_out_before_anything_is_written() {
     let file = File::create(&input).unwrap();
     file.write_all_at(header.as_bytes(), 0).unwrap();
     file.write_all_at(&std::fs::read(fixture("core-plain.tar")).unwrap(), 512 + huge).unwrap();
-    let run = keyless(shrink(&input, &scratch.path("out.tar"), "--drop homeassistant:tts/** --limit 10TB")).code(7);
-    for words in ["the copy needs 4.40 TB", "free", UNCHANGED] {
-        assert!(run.err.contains(words), "{}", run.err);
+    for dry in ["", "-n", "-n --json"] {
+        let run = keyless(shrink(&input, &scratch.path("out.tar"), &format!("--drop homeassistant:tts/** --limit 10TB {dry}"))).code(7);
+        let said = if dry.ends_with("json") { run.json()["error"].to_string() } else { run.err };
+        assert!(said.contains("the copy needs 4.40 TB") && said.contains("free"), "{dry}: {said}");
     }
     assert_eq!(scratch.listing(), ["in.tar"]);
 }
