@@ -73,12 +73,14 @@ impl Screen {
         report(&format!("{} {text}", paint(self.err_color, RED, "WARNING:")));
     }
 
-    /// Prints an error on standard error.
+    /// Prints an error on standard error. That there is nothing to do is none, though it has
+    /// a code of its own: with `--quiet` the code is all that tells.
     pub fn error(&self, error: &Error) {
         let text = words::error(error);
-        // That there is nothing to do is no failure, though it has a code of its own.
         if matches!(error.kind(), Kind::AlreadyFits | Kind::NothingToRepair) {
-            report(&text);
+            if !self.quiet {
+                report(&text);
+            }
         } else {
             report(&format!("{} {text}", paint(self.err_color, RED, "error:")));
         }
