@@ -15,7 +15,7 @@ Exit codes:
    4  the limit cannot be reached with what may be dropped
    5  the backup is damaged
    6  the copy failed its verification
-   7  the copy could not be written (disk full, permission, exists)
+   7  the copy or what is printed could not be written (disk full, permission, exists)
   10  refused: ambiguous, unsafe or unsupported input
   11  reading the backup failed, or it changed meanwhile
   12  password missing or wrong

@@ -54,6 +54,7 @@ fn made(session: &Session, choice: &Bench, size: u64, path: &Path) -> Result<u8>
     session.control.check()?;
     let size = output.position();
     let path = output.publish()?;
+    session.published();
     if session.common.json {
         session.screen.json(&json::made(&path, size));
     } else {
@@ -77,7 +78,7 @@ fn measured(session: &Session, choice: &Bench, file: Option<&Path>) -> Result<u8
     if file.is_some() {
         backup.input.check_unchanged()?;
     }
-    let kept = save.map(|target| keep(target, &report)).transpose()?;
+    let kept = save.map(|target| keep(session, target, &report)).transpose()?;
     show(session, &report, earlier.as_ref(), &folder);
     if let Some(path) = kept.filter(|_| !session.common.json) {
         session.screen.say(&format!("Kept in {}", path.display()));
@@ -105,12 +106,12 @@ fn kept(path: &Path) -> Result<Report> {
     Report::parse(&text)
 }
 
-fn keep(target: OutputPath, report: &Report) -> Result<PathBuf> {
+fn keep(session: &Session, target: OutputPath, report: &Report) -> Result<PathBuf> {
     let mut output = target.create()?;
     let text = serde_json::to_vec_pretty(report).map_err(|e| Error::new(Kind::Internal, "cannot write the result").caused_by(e))?;
     output.append(&text)?;
     output.sync()?;
-    output.publish()
+    output.publish().inspect(|_| session.published())
 }
 
 fn show(session: &Session, report: &Report, earlier: Option<&Report>, folder: &Path) {

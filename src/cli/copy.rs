@@ -54,6 +54,7 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
         match complete(session, prepared, &mut output, writing) {
             Ok(Written { size, changes }) => {
                 let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
+                session.published();
                 return Ok(Finished { path, size, slug: changes.slug, name });
             }
             Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),

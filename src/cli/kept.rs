@@ -76,15 +76,23 @@ pub fn tell(session: &Session, prepared: &Prepared, mut checks: Vec<Check>, aske
         other => other.is_err(),
     };
     let first = checks.iter().position(stops).map(|at| checks.swap_remove(at));
-    let kept = checks.iter().filter(|(at, _)| is_copied(prepared, *at));
-    for (at, error) in kept.filter_map(|(at, check)| Some((*at, check.as_ref().err()?))) {
-        let what = if error.kind() == Kind::Damaged { "is damaged" } else { "could not be checked" };
-        session.screen.warn(&format!("{} {what}; a copy keeps it as it is. {error}", id(at)));
-    }
+    warnings(prepared, &checks).iter().for_each(|warning| session.screen.warn(warning));
     let Some((at, Err(error))) = first else { return Ok(checks) };
     let id = id(at);
     let advice = format!("Leave the part out with --drop {id}, or keep it as it is with --keep {id}; a restore of it may fail.");
     Err(if error.kind() == Kind::Damaged { error.advice(advice) } else { error })
+}
+
+/// What is wrong with the contents of parts that the copy would keep. Of all else that keeps
+/// a part from being checked, a wish to stop for one, no copy is made.
+fn warnings(prepared: &Prepared, checks: &[Check]) -> Vec<String> {
+    let kept = checks.iter().filter(|(at, _)| is_copied(prepared, *at));
+    let told = kept.filter_map(|(at, check)| Some((*at, check.as_ref().err().filter(|error| about_contents(error))?)));
+    let warning = |(at, error): (usize, &Error)| {
+        let what = if error.kind() == Kind::Damaged { "is damaged" } else { "could not be checked" };
+        format!("{} {what}; a copy keeps it as it is. {error}", prepared.backup.parts[at].id)
+    };
+    told.map(warning).collect()
 }
 
 /// Parts that the copy keeps and nobody could look at, for want of the key.
@@ -92,4 +100,25 @@ pub fn unseen(prepared: &Prepared) -> Vec<&str> {
     let parts = prepared.backup.parts.iter().enumerate();
     let locked = parts.filter(|(at, part)| is_copied(prepared, *at) && part.layer.is_some() && !part.is_readable(prepared.keys.is_some()));
     locked.map(|(_, part)| part.id.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use haslim::plan::{self, Request};
+
+    #[test]
+    fn a_wish_to_stop_is_not_told_of_as_if_a_copy_were_made() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/plain.tar");
+        let backup = Backup::open(std::path::Path::new(path)).unwrap();
+        let request = Request { drops: vec![plan::parse("media", &backup).unwrap()], ..Request::new(u64::MAX).unwrap() };
+        let plan = plan::make(&backup, &[], &request).unwrap();
+        let prepared = Prepared { backup, keys: None, surveys: Vec::new(), checked: Vec::new(), request, plan };
+        let kept: Vec<usize> = (0..prepared.backup.parts.len()).filter(|at| is_copied(&prepared, *at)).collect();
+        let errors = [Error::damaged("cut short"), Error::new(Kind::Interrupted(2), "stopped on request"), Error::refused("odd")];
+        let checks: Vec<Check> = kept.into_iter().zip(errors.into_iter().map(Err)).collect();
+        let told = warnings(&prepared, &checks);
+        assert!(told.len() == 2 && told[0].contains("is damaged") && told[1].contains("could not be checked"), "{told:?}");
+    }
 }

@@ -38,13 +38,19 @@ impl Need {
 /// `Password` when it is empty though needed, or wrong, or its file cannot be read.
 pub fn keys(common: &Common, backup: &Backup, need: Need) -> Result<Option<KeyRing>> {
     let Some(password) = given(common, need)? else { return Ok(None) };
+    if !backup.is_protected() {
+        // A copy must not get a key with blanks around it that nobody sees.
+        return Ok(Some(KeyRing::new(password.trimmed().unwrap_or(password))));
+    }
     let keys = KeyRing::new(password.clone());
     let Err(error) = open::unlock(backup, &keys) else { return Ok(Some(keys)) };
-    // The same letters can be composed in two ways; another keyboard may have typed the other one.
-    match password.nfc().map(KeyRing::new) {
-        Some(keys) if open::unlock(backup, &keys).is_ok() => Ok(Some(keys)),
-        _ => Err(error),
-    }
+    // Blanks at the end of a line are not seen. And the same letters can be composed in two
+    // ways; another keyboard may have typed the other one.
+    let trimmed = password.trimmed();
+    let composed = trimmed.as_ref().and_then(Password::nfc);
+    let others = [password.nfc(), trimmed, composed];
+    let right = others.into_iter().flatten().map(KeyRing::new).find(|keys| open::unlock(backup, keys).is_ok());
+    right.map(Some).ok_or(error)
 }
 
 /// The key of a backup that has to be read whole; `None` for one that is not encrypted.
@@ -82,7 +88,7 @@ fn read(common: &Common, need: Need) -> Result<Option<Password>> {
     }
     if let Some(value) = std::env::var_os(VARIABLE) {
         let text = value.into_string().map_err(|_| Error::new(Kind::Password, format!("{VARIABLE} is not valid UTF-8")))?;
-        return Ok(Some(Password::new(text)));
+        return Ok(Some(without_line_end(&Zeroizing::new(text))));
     }
     if need == Need::No || common.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Ok(None);
@@ -101,25 +107,41 @@ fn prompt(need: Need) -> Result<Password> {
     })
 }
 
-fn text(path: &Path) -> Result<Zeroizing<String>> {
-    let unreadable = |e: io::Error| {
+/// The bytes of a file, unless it is written in a way that no key can be read from.
+fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|e| {
         Error::new(Kind::Password, format!("cannot read the key from {}: {e}", path.display()))
             .advice("Check the path and the permissions.")
-    };
-    std::fs::read_to_string(path).map(Zeroizing::new).map_err(unreadable)
+    })?;
+    match **bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => {
+            Err(Error::new(Kind::Password, format!("{} is written in UTF-16, not in UTF-8", path.display()))
+                .advice("Save it as UTF-8 or ASCII; in PowerShell, write it with `Out-File -Encoding ascii`."))
+        }
+        _ => Ok(bytes),
+    }
 }
 
-/// The first line, without its line ending.
+/// The first line, without its line ending; what follows is not looked at.
 fn from_file(path: &Path) -> Result<Password> {
-    let text = text(path)?;
-    let line = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().next().unwrap_or_default();
-    Ok(Password::new(line.to_owned()))
+    let bytes = bytes(path)?;
+    let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
+    let text = std::str::from_utf8(line).map_err(|_| {
+        Error::new(Kind::Password, format!("the first line of {} is not valid UTF-8", path.display())).advice("Save it as UTF-8.")
+    })?;
+    Ok(without_line_end(text.strip_prefix('\u{feff}').unwrap_or(text)))
+}
+
+/// No key ends with one: nobody could type it.
+fn without_line_end(text: &str) -> Password {
+    Password::new(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// The line of an emergency kit that is nothing but a key.
 fn from_kit(path: &Path) -> Result<Password> {
-    let text = text(path)?;
-    let mut keys = text.lines().map(str::trim).filter(|line| is_key(line));
+    let bytes = bytes(path)?;
+    let lines = bytes.split(|&b| b == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let mut keys = lines.map(str::trim).filter(|line| is_key(line));
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(Password::new(key.to_owned())),
         (None, _) => Err(Error::new(Kind::Password, format!("there is no encryption key in {}", path.display()))

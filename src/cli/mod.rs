@@ -46,9 +46,16 @@ pub struct Session {
     input: OnceLock<Arc<Input>>,
     /// Set when there is a backup around what is damaged, so that `verify` can tell more.
     opened: OnceLock<()>,
+    /// Set when a file has got its name.
+    published: OnceLock<()>,
 }
 
 impl Session {
+    fn new(common: &Common, control: Control) -> Self {
+        let screen = Screen::new(common);
+        Self { common: common.clone(), control, screen, input: OnceLock::new(), opened: OnceLock::new(), published: OnceLock::new() }
+    }
+
     /// Opens the backup that the command is about.
     ///
     /// # Errors
@@ -79,6 +86,22 @@ impl Session {
         Ok(input)
     }
 
+    /// Notes that a file has got its name: from then on the run has done what it was for.
+    pub fn published(&self) {
+        let _ = self.published.set(());
+    }
+
+    /// The code at the end, which also tells whether what was printed reached its place.
+    fn end(&self, code: u8) -> u8 {
+        let Some(error) = self.screen.lost() else { return code };
+        if self.published.get().is_some() {
+            self.screen.shout(&format!("{error}. The file that was to be made is complete all the same."));
+            return code;
+        }
+        self.screen.error(&error);
+        if code == DONE { error.kind().code() } else { code }
+    }
+
     /// Damage in a file that changed meanwhile is not what the user has to look into. What is
     /// sound, `verify` can tell, unless it just `verified`.
     fn explain(&self, error: Error, verified: bool) -> Error {
@@ -97,16 +120,15 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && args::want_json(std::env::args_os()) => {
-            screen::json(&json::error(&args::usage(&error)));
+            let _ = screen::json(&json::error(&args::usage(&error)));
             return ExitCode::from(Kind::Usage.code());
         }
-        // Prints the help as well.
-        Err(error) => error.exit(),
+        Err(error) => return without_command(&error),
     };
     let session = match start(&cli.common) {
         Ok(session) => session,
         Err(error) if cli.common.json => {
-            screen::json(&json::error(&Error::new(Kind::Internal, format!("{error:#}"))));
+            let _ = screen::json(&json::error(&Error::new(Kind::Internal, format!("{error:#}"))));
             return ExitCode::from(Kind::Internal.code());
         }
         Err(error) => {
@@ -115,16 +137,26 @@ pub fn main() -> ExitCode {
         }
     };
     let verifies = matches!(cli.command, Command::Verify { .. });
-    match guarded(|| run(cli.command, &session)).map_err(|e| session.explain(e, verifies)) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            if session.common.json {
-                session.screen.json(&json::error(&error));
-            } else {
-                session.screen.error(&error);
-            }
+    let code = guarded(|| run(cli.command, &session)).map_err(|e| session.explain(e, verifies)).unwrap_or_else(|error| {
+        if session.common.json {
+            session.screen.json(&json::error(&error));
+        } else {
+            session.screen.error(&error);
+        }
+        error.kind().code()
+    });
+    ExitCode::from(session.end(code))
+}
+
+/// Prints the help, or what is wrong with the arguments.
+fn without_command(error: &clap::Error) -> ExitCode {
+    match screen::loss(error.print()) {
+        Some(why) if !error.use_stderr() => {
+            let error = screen::unprinted(&why);
+            let _ = writeln!(std::io::stderr(), "error: {}", words::error(&error));
             ExitCode::from(error.kind().code())
         }
+        _ => ExitCode::from(if error.use_stderr() { Kind::Usage.code() } else { DONE }),
     }
 }
 
@@ -143,7 +175,7 @@ fn start(common: &Common) -> anyhow::Result<Session> {
     // The library's parallel codecs use this pool.
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")?;
     let control = Control::new(progress::choose(common), stop, threads).with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
-    Ok(Session { common: common.clone(), control, screen: Screen::new(common), input: OnceLock::new(), opened: OnceLock::new() })
+    Ok(Session::new(common, control))
 }
 
 /// A core file would hold the key, and so does what a debugger can read.

@@ -1,6 +1,7 @@
-//! Printing, with or without colour. A reader that went away is no error.
+//! Printing, with or without colour. A reader that went away is no error; a full disk is.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use haslim::error::printable;
 use haslim::report::{json, words};
@@ -14,6 +15,8 @@ pub struct Screen {
     quiet: bool,
     out_color: bool,
     err_color: bool,
+    /// Why something never reached standard output.
+    lost: OnceLock<io::Error>,
 }
 
 impl Screen {
@@ -25,7 +28,8 @@ impl Screen {
             Color::Never => false,
             Color::Auto => terminal && !no_color,
         };
-        Self { quiet: common.quiet, out_color: wanted(io::stdout().is_terminal()), err_color: wanted(io::stderr().is_terminal()) }
+        let (out_color, err_color) = (wanted(io::stdout().is_terminal()), wanted(io::stderr().is_terminal()));
+        Self { quiet: common.quiet, out_color, err_color, lost: OnceLock::new() }
     }
 
     /// Prints a text and a line end, unless quiet; long lines are broken for a terminal.
@@ -36,13 +40,25 @@ impl Screen {
     /// Prints a table, or a command to be pasted, unless quiet: nothing is broken.
     pub fn as_is(&self, text: &str) {
         if !self.quiet {
-            print(text);
+            // `println!` would panic when the reader is gone.
+            self.note(writeln!(io::stdout().lock(), "{text}"));
         }
     }
 
     /// Prints JSON: always, and alone.
     pub fn json(&self, value: &impl serde::Serialize) {
-        json(value);
+        self.note(json(value));
+    }
+
+    fn note(&self, outcome: io::Result<()>) {
+        if let Some(error) = loss(outcome) {
+            let _ = self.lost.set(error);
+        }
+    }
+
+    /// The error to end with when something that was to be printed is lost.
+    pub fn lost(&self) -> Option<Error> {
+        self.lost.get().map(unprinted)
     }
 
     /// Prints a warning on standard error, unless quiet.
@@ -57,12 +73,14 @@ impl Screen {
         report(&format!("{} {text}", paint(self.err_color, RED, "WARNING:")));
     }
 
-    /// Prints an error on standard error.
+    /// Prints an error on standard error. That there is nothing to do is none, though it has
+    /// a code of its own: with `--quiet` the code is all that tells.
     pub fn error(&self, error: &Error) {
         let text = words::error(error);
-        // That there is nothing to do is no failure, though it has a code of its own.
         if matches!(error.kind(), Kind::AlreadyFits | Kind::NothingToRepair) {
-            report(&text);
+            if !self.quiet {
+                report(&text);
+            }
         } else {
             report(&format!("{} {text}", paint(self.err_color, RED, "error:")));
         }
@@ -85,10 +103,19 @@ impl Screen {
 }
 
 /// Prints JSON where there are no options yet.
-pub fn json(value: &impl serde::Serialize) {
-    // A reader that went away is no error.
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let _ = json::write(value, &mut out);
+pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
+    json::write(value, &mut io::BufWriter::new(io::stdout().lock()))
+}
+
+/// Why something that was printed is lost to somebody who wants it: not when the reader went away.
+pub fn loss(outcome: io::Result<()>) -> Option<io::Error> {
+    outcome.err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
+}
+
+/// The error for what could not be printed.
+pub fn unprinted(why: &io::Error) -> Error {
+    Error::new(Kind::OutputIo, format!("standard output cannot be written: {why}"))
+        .advice("Check the free space and the permissions where it goes.")
 }
 
 /// Whether bars and lines may be drawn with more than ASCII: not when the first variable of
@@ -110,11 +137,6 @@ const YELLOW: &str = "33";
 
 fn paint(on: bool, code: &str, text: &str) -> String {
     if on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-}
-
-fn print(text: &str) {
-    // `println!` would panic when the reader is gone.
-    let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 fn report(text: &str) {

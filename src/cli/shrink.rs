@@ -35,24 +35,28 @@ pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Resu
 }
 
 /// `haslim plan`, and `haslim shrink --dry-run` with its own options: shows the plan and
-/// ends with the code that `shrink` would.
+/// ends with the code that `shrink` would. Only the latter knows where the copy would go.
 pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Writing>) -> Result<u8> {
-    let mut prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
+    let backup = session.open(path)?;
+    let target = writing.map(|writing| OutputPath::check(&place(writing, path), writing.force, &backup.input)).transpose()?;
+    let mut prepared = prepare(session, backup, choice, Depth::All)?;
     show::slips(session, &prepared);
     let known = std::mem::take(&mut prepared.checked);
     let damage = kept::tell(session, &prepared, known, false).map(drop);
+    let room = || target.map_or(Ok(()), |mut target| target.check_space(prepared.plan.predicted_size));
     // One document for programs: the plan, or why there is none that can be followed.
-    let refused = refusal(&prepared).map_or(damage, Err);
+    let refused = refusal(&prepared).map_or_else(|| damage.and_then(|()| room()), Err);
+    let hopeless = matches!(&refused, Err(error) if matches!(error.kind(), Kind::Damaged | Kind::OutputIo));
     if session.common.json {
         match &refused {
-            Err(error) if error.kind() == Kind::Damaged => return refused.map(|()| DONE),
+            Err(_) if hopeless => return refused.map(|()| DONE),
             _ => session.screen.json(&json::plan(&prepared.backup, &prepared.surveys, &prepared.plan)),
         }
     } else {
         show::plan(session, &prepared, "would be");
         show::largest(session, &prepared);
         show::ways_out(session, &prepared, choice, writing);
-        if !matches!(&refused, Err(error) if error.kind() == Kind::Damaged) {
+        if !hopeless {
             next::after_plan(session, &prepared, choice, writing);
         }
     }
@@ -66,7 +70,7 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Wr
 pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
     let backup = session.open(path)?;
-    let place = writing.output.clone().unwrap_or_else(|| beside(path, "slim"));
+    let place = place(writing, path);
     let check = || OutputPath::check(&place, writing.force, &backup.input);
     check()?;
     may_write(session, writing.yes, "shrink", "Add --yes, or look first with `haslim plan`.")?;
@@ -178,6 +182,10 @@ pub fn refusal(prepared: &Prepared) -> Option<Error> {
             Some(Error::new(Kind::CannotFit, message).advice(advice))
         }
     }
+}
+
+fn place(writing: &Writing, path: &Path) -> PathBuf {
+    writing.output.clone().unwrap_or_else(|| beside(path, "slim"))
 }
 
 /// `<name>.MARK.tar` beside the backup.

@@ -91,7 +91,7 @@ pub enum CryptError {
     #[error("the system gave no random numbers")]
     NoRandom,
     /// The key derivation refused to run; it takes 16 MiB of memory.
-    #[error("the key could not be derived from the password")]
+    #[error("the key could not be derived from the password: that takes 16 MiB of memory, which the system did not give")]
     Derivation,
 }
 
@@ -143,8 +143,23 @@ impl From<CryptError> for Error {
             Kind::Damaged => Self::damaged(message),
             Kind::Password => Self::new(Kind::Password, message)
                 .advice("Take the encryption key from the emergency kit, or the one that was set when this backup was made."),
+            kind if error == CryptError::Derivation => {
+                Self::new(kind, message).advice("Free some memory, or raise the limit of what haslim may use (`ulimit -v`).")
+            }
             kind => Self::new(kind, message),
         };
         out.caused_by(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_cannot_be_derived_is_a_matter_of_memory() {
+        let error = Error::from(CryptError::Derivation);
+        assert_eq!(error.kind(), Kind::Internal);
+        assert!(error.message().contains("16 MiB of memory") && error.next_step().is_some_and(|step| step.contains("ulimit")));
     }
 }

@@ -53,6 +53,13 @@ impl Password {
         (*text != *self.0).then_some(Self(text))
     }
 
+    /// The same password without blanks and line ends around it, if that differs: the
+    /// second try for one that came out of a file.
+    pub fn trimmed(&self) -> Option<Self> {
+        let text = self.0.trim();
+        (!text.is_empty() && text.len() < self.0.len()).then(|| Self::new(text.to_owned()))
+    }
+
     fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

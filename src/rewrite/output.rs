@@ -6,6 +6,7 @@
 //! its name, without ever replacing a file that was not asked to be replaced.
 
 mod leftovers;
+mod place;
 mod system;
 
 use std::ffi::OsString;
@@ -48,7 +49,7 @@ impl Target {
     ///
     /// # Errors
     /// `OutputIo` when it exists (unless `force`) or its folder is missing or not
-    /// writable; `Refused` when it is the input itself or no regular file.
+    /// writable; `Refused` when it is the input itself or no regular file, a folder for one.
     pub fn check(path: &Path, force: bool, input: &Input) -> Result<Self> {
         Self::check_by(System::default(), path, force, Some(input))
     }
@@ -62,12 +63,11 @@ impl Target {
     }
 
     fn check_by(system: System, path: &Path, force: bool, input: Option<&Input>) -> Result<Self> {
-        let name = path.file_name().ok_or_else(|| Error::refused(format!("{} names no file", path.display())))?.to_owned();
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = system.open_folder(parent).map_err(|e| no_folder(e, parent))?;
+        let (folder, name) = place::open(&system, path)?;
         let target = Self { path: path.to_owned(), folder, name, force, input: input.map(Input::identity), needed: None, system };
         target.check_existing()?;
-        target.system.may_write(&target.folder).map_err(|e| Error::output(e.into(), &format!("cannot write into {}", parent.display())))?;
+        let cannot = |e: Errno| Error::output(e.into(), &format!("cannot write into {}", place::parent(path).display()));
+        target.system.may_write(&target.folder).map_err(cannot)?;
         Ok(target)
     }
 
@@ -83,7 +83,11 @@ impl Target {
             Err(Errno::NOENT) => return Ok(()),
             other => other.map_err(|e| Error::output(e.into(), &format!("cannot look at {shown}")))?,
         };
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if kind == FileType::Directory {
+            return Err(place::is_folder(&self.path));
+        }
+        if kind != FileType::RegularFile {
             return Err(Error::refused(format!("{shown} exists and is not a regular file")).advice("Choose another output with -o."));
         }
         if !self.force {
@@ -144,19 +148,6 @@ impl Target {
             }
         };
         Ok(Output { file, at: 0, on_its_way: 0, hidden, target: self })
-    }
-}
-
-fn no_folder(error: Errno, folder: &Path) -> Error {
-    let shown = folder.display();
-    match error {
-        Errno::NOENT => Error::new(Kind::OutputIo, format!("there is no folder {shown}"))
-            .advice("Create it first, or choose another place for the copy with -o.")
-            .caused_by(io::Error::from(error)),
-        Errno::NOTDIR => Error::new(Kind::OutputIo, format!("{shown} is not a folder"))
-            .advice("Choose another place for the copy with -o.")
-            .caused_by(io::Error::from(error)),
-        _ => Error::output(error.into(), &format!("cannot open the folder {shown}")),
     }
 }
 

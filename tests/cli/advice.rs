@@ -72,6 +72,29 @@ fn a_missing_output_folder_is_to_be_created() {
 }
 
 #[test]
+fn an_output_that_names_a_folder_is_told_so() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    std::fs::create_dir(scratch.path("there")).unwrap();
+    let run = |output: &str| keyless(line("shrink", &input, &format!("--drop media --yes -o {output}")));
+    let inside = |name: &str| format!("{}/{name}", scratch.0.path().display());
+    for end in ["new/", "new/."] {
+        let missing = run(&inside(end)).code(7);
+        assert!(missing.err.contains(&format!("there is no folder {}.", inside("new"))), "{}", missing.err);
+    }
+    for (output, example) in
+        [(inside("there"), inside("there/copy.tar")), (inside("there/"), inside("there/copy.tar")), ("..".into(), "../copy.tar".into())]
+    {
+        let folder = run(&output).code(10);
+        assert!(folder.err.contains(&format!("{output} is a folder. Name the file in it too, as in {example}.")), "{}", folder.err);
+        assert!(!folder.err.contains("Home Assistant writes"), "{}", folder.err);
+    }
+    let made = keyless(["bench", "--make", "1MB", &inside("new/")]).code(7);
+    assert!(made.err.contains("there is no folder "), "{}", made.err);
+    assert_eq!(scratch.listing(), ["there", "v3.tar"]);
+}
+
+#[test]
 fn a_folder_without_backups_says_so() {
     let scratch = Scratch::new();
     scratch.file("notes.txt", b"not looked at");

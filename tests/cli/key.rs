@@ -21,6 +21,8 @@ fn the_first_line_of_a_file_is_the_key_however_it_ends() {
         ("crlf", format!("{PASSWORD}\r\n")),
         ("bom", format!("\u{feff}{PASSWORD}\r\n")),
         ("more", format!("{PASSWORD}\nnot the key\n")),
+        ("blanks", format!("{PASSWORD} \t\r\n")),
+        ("before", format!("  {PASSWORD}\n")),
     ] {
         let run = with_option("--password-file", &scratch.file(name, text.as_bytes()), None);
         assert_eq!(run.code, 0, "{name}: {}", run.err);
@@ -28,9 +30,46 @@ fn the_first_line_of_a_file_is_the_key_however_it_ends() {
 }
 
 #[test]
-fn spaces_are_part_of_the_key() {
+fn only_the_first_line_of_a_file_has_to_be_text() {
     let scratch = Scratch::new();
-    with_option("--password-file", &scratch.file("f", format!("{PASSWORD} \n").as_bytes()), None).code(12);
+    let bytes = [PASSWORD.as_bytes(), b"\nSchl\xfcssel\n"].concat();
+    with_option("--password-file", &scratch.file("latin", &bytes), None).code(0);
+    let run = with_option("--password-file", &scratch.file("first", b"Schl\xfcssel\n"), None).code(12);
+    assert!(run.err.contains("the first line of ") && run.err.contains("is not valid UTF-8"), "{}", run.err);
+    let kit = [b"Schl\xfcssel:\n".as_slice(), PASSWORD.as_bytes(), b"\n"].concat();
+    with_option("--emergency-kit", &scratch.file("kit", &kit), None).code(0);
+}
+
+#[test]
+fn a_file_in_utf_16_is_called_so() {
+    let scratch = Scratch::new();
+    let wide = |bytes: fn(u16) -> [u8; 2], mark: &str| format!("{mark}{PASSWORD}\r\n").encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    for (name, bytes) in [
+        ("little", wide(u16::to_le_bytes, "\u{feff}")),
+        ("big", wide(u16::to_be_bytes, "\u{feff}")),
+        ("unmarked", wide(u16::to_le_bytes, "")),
+    ] {
+        for option in ["--password-file", "--emergency-kit"] {
+            let run = with_option(option, &scratch.file(name, &bytes), None).code(12);
+            assert!(run.err.contains("is written in UTF-16") && !run.err.contains("permissions"), "{name}: {}", run.err);
+        }
+    }
+}
+
+#[test]
+fn a_line_end_in_the_variable_is_no_part_of_the_key() {
+    for end in ["\n", "\r", "\r\n", " "] {
+        run(line("ls", &fixture("v3.tar"), "media"), Some(&format!("{PASSWORD}{end}"))).code(0);
+    }
+    run(line("ls", &fixture("v3.tar"), "media"), Some("\n")).code(12);
+}
+
+#[test]
+fn nothing_is_encrypted_with_blanks_that_nobody_sees() {
+    let scratch = Scratch::new();
+    let made = encrypted(&scratch, "  two words ");
+    run(line("verify", &made, ""), Some("two words")).code(0);
+    run(line("verify", &made, ""), Some("twowords")).code(12);
 }
 
 #[test]

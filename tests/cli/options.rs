@@ -92,6 +92,32 @@ fn quiet_prints_nothing_but_errors() {
 }
 
 #[test]
+fn nothing_to_do_is_told_by_the_code_alone_when_quiet() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    for rest in ["plan", "shrink --yes", "shrink -n", "repair --yes"] {
+        let (command, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let quiet = haslim(line(command, &input, &format!("{rest} -q"))).code(3);
+        assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("", ""), "{command} {rest}");
+        assert!(haslim(line(command, &input, rest)).code(3).err.starts_with("Nothing to do: "), "{command} {rest}");
+        assert!(haslim(line(command, &input, &format!("{rest} -q --json"))).code(3).json().is_object(), "{command} {rest}");
+    }
+    assert_eq!(scratch.listing(), ["v3.tar"]);
+}
+
+#[test]
+fn a_dry_run_looks_at_the_place_where_the_copy_would_go() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    scratch.file("v3.slim.tar", b"old");
+    haslim(line("shrink", &input, "--drop media -n")).code(7);
+    haslim(line("shrink", &input, "--drop media -n --force")).code(0);
+    // It does not know where.
+    haslim(line("plan", &input, "--drop media")).code(0);
+    assert_eq!(std::fs::read(scratch.path("v3.slim.tar")).unwrap(), b"old");
+}
+
+#[test]
 fn progress_is_silent_in_a_pipe_unless_asked() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");

@@ -9,15 +9,17 @@ use crate::paused::fifo;
 use crate::*;
 
 /// Runs a shrink into `output` and asserts its code. The key cannot be read, which
-/// would be code 12: so the output was looked at first.
+/// would be code 12: so the output was looked at first. A dry run says the same.
 #[track_caller]
 fn refused(place: &Place, output: &str, force: bool, code: i32, others: &[&str]) {
     let options = format!("--drop media:music --password-file missing{}", if force { " --force" } else { "" });
-    let run = keyless(shrink(&place.input, Path::new(output), &options));
-    let what = format!("{output}, force {force}:\n{}", run.err);
-    assert_eq!(run.code, code, "{what}");
-    assert!(run.err.trim_end().ends_with(UNCHANGED), "{what}");
-    place.holds(others, &what);
+    for dry in ["", " -n"] {
+        let run = keyless(shrink(&place.input, Path::new(output), &format!("{options}{dry}")));
+        let what = format!("{output}, force {force}{dry}:\n{}", run.err);
+        assert_eq!(run.code, code, "{what}");
+        assert!(run.err.trim_end().ends_with(UNCHANGED), "{what}");
+        place.holds(others, &what);
+    }
 }
 
 #[test]
@@ -61,7 +63,8 @@ fn what_is_no_regular_file_is_refused() {
     let inside = |name: &str| text(&place.scratch.path(name));
     let names =
         [inside("folder"), inside("dangling"), inside("loop"), inside("pipe"), inside("folder/inside/.."), "/dev/null".into(), "/".into()];
-    for name in names {
+    let folders = [inside("folder/"), inside("folder/."), ".".into(), "..".into(), "./".into()];
+    for name in names.into_iter().chain(folders) {
         for force in [false, true] {
             refused(&place, &name, force, 10, &["dangling", "folder", "loop", "pipe"]);
         }
@@ -73,7 +76,9 @@ fn a_folder_that_cannot_take_an_output_is_found_out_before_anything_is_read() {
     let place = Place::new("v3.tar");
     let other = place.scratch.file("out.tar", b"precious");
     let inside = |name: &str| text(&place.scratch.path(name));
-    for name in [inside("missing/out.tar"), inside("v3.tar/out.tar"), "/proc/nowhere/out.tar".into()] {
+    let missing = [inside("missing/out.tar"), inside("missing/"), inside("missing/."), inside("missing//./"), inside("missing/..")];
+    let others = [inside("v3.tar/out.tar"), inside("out.tar/"), inside("out.tar/."), "/proc/nowhere/out.tar".into()];
+    for name in missing.into_iter().chain(others) {
         for force in [false, true] {
             refused(&place, &name, force, 7, &["out.tar"]);
         }
@@ -116,9 +121,10 @@ fn a_disk_without_room_is_found_out_before_anything_is_written() {
     let file = File::create(&input).unwrap();
     file.write_all_at(header.as_bytes(), 0).unwrap();
     file.write_all_at(&std::fs::read(fixture("core-plain.tar")).unwrap(), 512 + huge).unwrap();
-    let run = keyless(shrink(&input, &scratch.path("out.tar"), "--drop homeassistant:tts/** --limit 10TB")).code(7);
-    for words in ["the copy needs 4.40 TB", "free", UNCHANGED] {
-        assert!(run.err.contains(words), "{}", run.err);
+    for dry in ["", "-n", "-n --json"] {
+        let run = keyless(shrink(&input, &scratch.path("out.tar"), &format!("--drop homeassistant:tts/** --limit 10TB {dry}"))).code(7);
+        let said = if dry.ends_with("json") { run.json()["error"].to_string() } else { run.err };
+        assert!(said.contains("the copy needs 4.40 TB") && said.contains("free"), "{dry}: {said}");
     }
     assert_eq!(scratch.listing(), ["in.tar"]);
 }

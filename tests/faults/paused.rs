@@ -20,9 +20,14 @@ pub struct Paused {
 impl Paused {
     /// Starts the program with a password file that is a pipe, and waits until it is opened.
     pub fn at_the_key(args: impl IntoIterator<Item = String>) -> Self {
+        Self::started_by(Command::new(crate::PROGRAM), args)
+    }
+
+    /// The same by way of a command that ends in the program.
+    pub fn started_by(mut command: Command, args: impl IntoIterator<Item = String>) -> Self {
         let folder = Scratch::new();
         let pipe = fifo(&folder.path("key"));
-        let child = Command::new(crate::PROGRAM)
+        let child = command
             .args(args)
             .args(["--password-file".into(), pipe])
             .env_remove("HASLIM_PASSWORD")

@@ -1,4 +1,4 @@
-//! A reader that goes away: no panic, no other result.
+//! A reader that goes away: no panic, no other result. A disk that is full is another matter.
 
 use std::io::pipe;
 use std::process::{Command, Stdio};
@@ -62,4 +62,38 @@ fn without_a_reader_of_standard_error_every_command_ends_as_with_one() {
         assert_eq!(status.code(), Some(code), "{args:?}");
     }
     place.holds(&["out.tar"], "standard error");
+}
+
+/// Where nothing can be written.
+fn full() -> std::fs::File {
+    std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let place = Place::new("v3.tar");
+    for (args, code) in commands(&place) {
+        let output = program(&args).stdout(full()).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let writes = args[0] == "shrink";
+        assert_eq!(output.status.code(), Some(if code == 0 && !writes { 7 } else { code }), "{args:?}: {err}");
+        assert!(!err.contains("panicked"), "{args:?}: {err}");
+        let says = |text: &str| err.contains(text);
+        if writes {
+            assert!(says("WARNING: standard output cannot be written") && says("complete all the same"), "{args:?}: {err}");
+        } else if code != 2 && code != 11 {
+            assert!(says("error: standard output cannot be written: No space left on device"), "{args:?}: {err}");
+        }
+    }
+    place.holds(&["out.tar"], "full");
+    haslim(["verify".into(), place.output()]).code(0);
+}
+
+#[test]
+fn quiet_has_no_result_that_could_be_lost() {
+    let place = Place::new("v3.tar");
+    for args in [vec!["ls".into(), text(&place.input), "-q".into()], shrink(&place.input, &place.output(), "--drop media -q")] {
+        let output = program(&args).stdout(full()).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()), "{args:?}");
+    }
 }

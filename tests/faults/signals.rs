@@ -1,5 +1,6 @@
 //! A wish to stop, whenever it comes.
 
+use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use haslim::open::Backup;
@@ -30,19 +31,46 @@ fn listener(process: u32) -> Option<String> {
     std::fs::read_to_string(listeners.next()?.join("status")).ok()
 }
 
+fn send(to: &Paused, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(to.id()).unwrap()).unwrap(), signal).unwrap();
+}
+
+/// A command that starts the program so that it ignores no signal, even where these tests do.
+fn attentive() -> Command {
+    let mut env = Command::new("env");
+    env.args(["--default-signal=HUP,INT,TERM", PROGRAM]);
+    env
+}
+
+#[test]
+fn what_is_ignored_at_the_start_stops_nothing() {
+    let place = Place::new("v3.tar");
+    let mut ignoring = Command::new("sh");
+    // As `nohup` starts a program, and as a shell starts what it does not wait for.
+    ignoring.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh", PROGRAM]);
+    let mut paused = Paused::started_by(ignoring, shrink(&place.input, &place.output(), "--drop media:music"));
+    let key = paused.key();
+    send(&paused, Signal::HUP);
+    send(&paused, Signal::INT);
+    let run = paused.release(key);
+    assert_eq!(run.code, 0, "{}", run.err);
+    place.holds(&["out.tar"], "ignored");
+}
+
 #[test]
 fn a_signal_ends_a_run_with_its_code_and_nothing_is_left() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+    let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
+    for (signal, code) in signals {
         for command in ["shrink", "verify", "ls"] {
             let place = Place::new("v3.tar");
             let args = match command {
                 "shrink" => shrink(&place.input, &place.output(), "--drop media:music"),
                 _ => vec![command.into(), text(&place.input)],
             };
-            let mut paused = Paused::at_the_key(args);
+            let mut paused = Paused::started_by(attentive(), args);
             let key = paused.key();
             let before = naps(paused.id());
-            kill_process(Pid::from_raw(i32::try_from(paused.id()).unwrap()).unwrap(), signal).unwrap();
+            send(&paused, signal);
             // It sleeps again once the wish is noted.
             while naps(paused.id()) == before {
                 std::thread::yield_now();

@@ -1,0 +1,72 @@
+//! What the path of an output names: a file in a folder, or nothing but a folder.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::io::Errno;
+
+use super::system::System;
+use crate::error::{Error, Kind, Result};
+
+/// Opens the folder that the file is to be in, and gives its name there.
+///
+/// # Errors
+/// `OutputIo` when there is no such folder, `Refused` when the path names a folder that is there.
+pub(super) fn open(system: &System, path: &Path) -> Result<(OwnedFd, OsString)> {
+    if let Some(name) = file_name(path) {
+        let folder = parent(path);
+        return Ok((system.open_folder(folder).map_err(|e| no_folder(e, folder))?, name));
+    }
+    // Shown without the end that makes it a folder, which may be why it is missing.
+    let folder = path.components().as_path();
+    system.open_folder(folder).map_err(|e| no_folder(e, folder))?;
+    Err(is_folder(path))
+}
+
+/// The folder of a file.
+pub(super) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `None` for what can only be a folder: `Path` alone takes `new/` and `new/.` for `new`.
+fn file_name(path: &Path) -> Option<OsString> {
+    let last = path.as_os_str().as_bytes().rsplit(|&b| b == b'/').next()?;
+    path.file_name().filter(|name| name.as_bytes() == last).map(OsString::from)
+}
+
+/// The error for a path that names a folder.
+pub(super) fn is_folder(path: &Path) -> Error {
+    let example = path.components().as_path().join("copy.tar");
+    Error::refused(format!("{} is a folder", path.display())).advice(format!("Name the file in it too, as in {}.", example.display()))
+}
+
+fn no_folder(error: Errno, folder: &Path) -> Error {
+    let shown = folder.display();
+    match error {
+        Errno::NOENT => Error::new(Kind::OutputIo, format!("there is no folder {shown}"))
+            .advice("Create it first, or choose another place for the copy with -o.")
+            .caused_by(io::Error::from(error)),
+        Errno::NOTDIR => Error::new(Kind::OutputIo, format!("{shown} is not a folder"))
+            .advice("Choose another place for the copy with -o.")
+            .caused_by(io::Error::from(error)),
+        _ => Error::output(error.into(), &format!("cannot open the folder {shown}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_name_of_a_path_can_be_a_file() {
+        for (path, name) in [("a", "a"), ("a/b", "b"), ("/a", "a"), ("a//b", "b"), ("../b", "b"), ("a/.b", ".b")] {
+            assert_eq!(file_name(Path::new(path)), Some(name.into()), "{path}");
+        }
+        for path in ["", ".", "..", "/", "a/", "a//", "a/.", "a/..", "a/./", "./", "../"] {
+            assert_eq!(file_name(Path::new(path)), None, "{path}");
+        }
+    }
+}
