@@ -148,7 +148,9 @@ def stops_in_time(bench):
     dice, waits = random.Random(7), []
     for number in range(60 if bench.long else 6):
         chosen, code = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)][number % 3]
-        process = subprocess.Popen([HASLIM, *words], env=environment(password), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Behind a shell INT would be ignored, and the program leaves it at that.
+        attentive = ["env", "--default-signal=HUP,INT,TERM", HASLIM, *words]
+        process = subprocess.Popen(attentive, env=environment(password), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(dice.uniform(0.05, took * 0.95))
         sent = time.monotonic()
         process.send_signal(chosen)
