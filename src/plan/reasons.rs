@@ -79,7 +79,7 @@ pub(super) fn took_something(selector: &Selector, backup: &Backup, surveys: &[Pa
         Action::Drop => selector.takes_component(&part.id) || selector.looks_into(&part.id),
         Action::Cut(cut) => surveys.iter().filter(|s| s.part == at).flat_map(|s| s.entries.iter().enumerate()).any(|(index, entry)| {
             let path = config_path(part.kind, backup.manifest.version(), &entry.name);
-            cut.removes(index) && path.is_some_and(|path| selector.takes_path(&part.id, path))
+            cut.drops_name(index) && path.is_some_and(|path| selector.takes_path(&part.id, path))
         }),
         _ => false,
     })
