@@ -10,9 +10,10 @@ use haslim::rewrite::{self, Output, OutputPath, Place, Written};
 use haslim::verify::Verification;
 use haslim::{Error, Kind, Result};
 
+use super::kept::{self, Check};
 use super::prepare::Prepared;
 use super::shrink::refusal;
-use super::{Session, kept};
+use super::Session;
 
 /// Where the copy goes and how freely.
 pub struct Writing {
@@ -52,7 +53,8 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
         target.check_space(prepared.plan.predicted_size)?;
         let mut output = target.create()?;
         match complete(session, prepared, &mut output, writing) {
-            Ok(Written { size, changes }) => {
+            Ok((Written { size, changes }, checks)) => {
+                prepared.checked.extend(checks);
                 let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
                 return Ok(Finished { path, size, slug: changes.slug, name });
             }
@@ -72,11 +74,11 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
 }
 
 /// Writes and verifies; what is kept as it is, is looked at for damage at the same time,
-/// unless that was done before somebody was asked.
-fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<Written> {
+/// unless that was done before somebody was asked. Gives what was found out there.
+fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<(Written, Vec<Check>)> {
     let look = writing.yes && !writing.no_verify;
     let beside = session.control.beside();
-    let written = std::thread::scope(|scope| -> Result<Written> {
+    let done = std::thread::scope(|scope| -> Result<(Written, Vec<Check>)> {
         let check = || kept::check(prepared, &beside);
         let thread = if look && session.control.threads() > 1 { thread("check").spawn_scoped(scope, check).ok() } else { None };
         let written = fill(session, prepared, output, !writing.no_verify).inspect_err(|_| beside.abandon())?;
@@ -86,11 +88,11 @@ fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing
             None => Vec::new(),
         };
         kept::tell(session, prepared, &mut checks, false)?;
-        Ok(written)
+        Ok((written, checks))
     })?;
     prepared.backup.input.check_unchanged()?;
     session.control.check()?;
-    Ok(written)
+    Ok(done)
 }
 
 /// Writes the copy, then reads it back. Parts that were cut are read back while the rest is

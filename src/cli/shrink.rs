@@ -39,13 +39,18 @@ pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Resu
 pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Writing>) -> Result<u8> {
     let mut prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
     show::slips(session, &prepared);
-    let damage = tell_known(session, &mut prepared, false);
+    // Where nothing would be written anyway, a warning does.
+    let refusal = refusal(&prepared);
+    let damage = tell_known(session, &mut prepared, refusal.is_some());
     // One document for programs: the plan, or why there is none that can be followed.
-    let refused = refusal(&prepared).map_or(damage, Err);
+    let refused = refusal.map_or(damage, Err);
     if session.common.json {
         match &refused {
             Err(error) if error.kind() == Kind::Damaged => return refused.map(|()| DONE),
-            _ => session.screen.json(&json::plan(&prepared.backup, &prepared.surveys, &prepared.plan)),
+            _ => {
+                let damaged = kept::wrong(&prepared, Kind::Damaged);
+                session.screen.json(&json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &damaged));
+            }
         }
     } else {
         show::plan(session, &prepared, "would be");
@@ -106,8 +111,9 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     }
     let copy = copy::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
-        let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan);
-        let unseen = kept::unseen(&prepared);
+        let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &kept::wrong(&prepared, Kind::Damaged));
+        let mut unseen = kept::unseen(&prepared);
+        unseen.extend(kept::wrong(&prepared, Kind::Refused).into_iter().map(|(id, _)| id));
         session.screen.json(&json::shrink(planned, &copy.for_json(prepared.plan.limit, verified, begin), &unseen));
     } else {
         announce(session, &prepared, &copy, verified);

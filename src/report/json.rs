@@ -93,7 +93,9 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
 pub const LARGEST: usize = 10;
 
 /// `plan`: all of `info` and what is to be done.
-pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String, Value> {
+///
+/// `damaged` holds the parts that a copy would keep although they are damaged, as far as somebody looked.
+pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, damaged: &[(&str, &Error)]) -> Map<String, Value> {
     let mut all = info(backup, plan.limit);
     let drops: Vec<Value> = plan
         .drops
@@ -126,6 +128,7 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
         "ways_out": ways_out(plan),
         "notes": plan.notes,
         "largest": largest,
+        "damaged": damaged.iter().map(|(id, error)| json!({"id": id, "error": error_body(error)})).collect::<Vec<_>>(),
     })));
     all
 }
@@ -165,7 +168,7 @@ impl Copy<'_> {
 
 /// `shrink`: all of `plan` and what was done.
 ///
-/// `all` is what [`plan`] gave; `unseen` names the parts that nobody could look at for damage, for want of the key.
+/// `all` is what [`plan`] gave; `unseen` names the parts that could not be looked at for damage, mostly for want of the key.
 pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>, unseen: &[&str]) -> Map<String, Value> {
     all.extend(copy.object());
     all.insert("unchecked".into(), unseen.to_vec().into());
