@@ -92,7 +92,7 @@ pub fn with_way_out(error: Error, id: &str) -> Error {
 
 /// Parts that the copy keeps although something of this kind is known to be wrong with them.
 pub fn wrong(prepared: &Prepared, kind: Kind) -> Vec<(&str, &Error)> {
-    let of_kind = |(at, check): &Check| { check.as_ref().is_err_and(|e| e.kind() == kind) && is_copied(prepared, *at) };
+    let of_kind = |(at, check): &Check| check.as_ref().is_err_and(|e| e.kind() == kind) && is_copied(prepared, *at);
     let found = prepared.checked.iter().filter(|check| of_kind(check));
     found.filter_map(|(at, check)| Some((prepared.backup.parts[*at].id.as_str(), check.as_ref().err()?))).collect()
 }

@@ -76,8 +76,8 @@ pub(super) fn rows(backup: &Backup, surveys: &[PartSurvey], request: &Request, p
 /// The entries whose names are dropped for one reason.
 fn entries<'a>(survey: &'a PartSurvey, cut: &'a Cut, reason: usize) -> Vec<Taken<'a>> {
     let of_reason = |at: usize| cut.verdicts.get(at).copied().flatten().map(usize::from) == Some(reason);
-    let taken = |(at, entry)| Taken { entry, heir: cut.promoted.get(&at).map(|name| &**name) };
-    survey.entries.iter().enumerate().filter(|(at, _)| of_reason(*at)).map(taken).collect()
+    let taken = survey.entries.iter().enumerate().filter(|(at, _)| of_reason(*at));
+    taken.map(|(at, entry)| Taken { entry, heir: cut.promoted.get(&at).map(|name| &**name) }).collect()
 }
 
 fn files(taken: &[Taken<'_>]) -> u64 {
