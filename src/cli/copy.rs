@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
+use haslim::format::secure::Version;
 use haslim::pipe::Control;
 use haslim::report::json;
 use haslim::rewrite::{self, Output, OutputPath, Place, Written};
 use haslim::verify::Verification;
 use haslim::{Error, Kind, Result};
 
+use super::Session;
 use super::kept::{self, Check};
 use super::prepare::Prepared;
 use super::shrink::refusal;
-use super::Session;
 
 /// Where the copy goes and how freely.
 pub struct Writing {
@@ -31,13 +32,25 @@ pub struct Finished {
     /// What Home Assistant will know it by.
     pub slug: String,
     pub name: String,
+    pub protected: bool,
+    pub securetar: Option<Version>,
 }
 
 impl Finished {
     /// The same for programs.
     pub fn for_json(&self, limit: u64, verified: bool, begin: Instant) -> json::Copy<'_> {
-        let Self { path, size, slug, name } = self;
-        json::Copy { path, size: *size, fits: *size <= limit, slug, name, verified, seconds: begin.elapsed().as_secs_f64() }
+        let Self { path, size, slug, name, protected, securetar } = self;
+        json::Copy {
+            path,
+            size: *size,
+            fits: *size <= limit,
+            slug,
+            name,
+            protected: *protected,
+            securetar: *securetar,
+            verified,
+            seconds: begin.elapsed().as_secs_f64(),
+        }
     }
 }
 
@@ -56,7 +69,8 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
             Ok((Written { size, changes }, checks)) => {
                 prepared.checked.extend(checks);
                 let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
-                return Ok(Finished { path, size, slug: changes.slug, name });
+                let securetar = prepared.plan.securetar(&prepared.backup);
+                return Ok(Finished { path, size, slug: changes.slug, name, protected: changes.protected, securetar });
             }
             Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
             Err(_) => {

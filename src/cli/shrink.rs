@@ -49,7 +49,11 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Wr
             Err(error) if error.kind() == Kind::Damaged => return refused.map(|()| DONE),
             _ => {
                 let damaged = kept::wrong(&prepared, Kind::Damaged);
-                session.screen.json(&json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &damaged));
+                let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &damaged);
+                session.screen.json(&match &refused {
+                    Err(error) => json::refused(planned, error),
+                    Ok(()) => planned,
+                });
             }
         }
     } else {
@@ -84,12 +88,10 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         show::plan(session, &prepared, "will be");
     }
     if let Some(error) = refusal(&prepared) {
-        if session.common.json && error.kind() == Kind::CannotFit {
-            session.screen.json(&json::cannot_fit(&with_slips(error, &prepared), &prepared.plan));
-            return Ok(Kind::CannotFit.code());
-        }
         if session.common.json {
-            return Err(with_slips(error, &prepared));
+            let code = error.kind().code();
+            session.screen.json(&json::nothing_written(&with_slips(error, &prepared), &prepared.plan));
+            return Ok(code);
         }
         show::ways_out(session, &prepared, choice, Some(writing));
         return Err(error);
@@ -110,6 +112,10 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         session.screen.shout(UNVERIFIED);
     }
     let copy = copy::write(session, &mut prepared, &place, writing)?;
+    // Else a note has said it, and JSON says it.
+    if session.common.quiet && !session.common.json && prepared.backup.is_protected() && !copy.protected {
+        session.screen.shout("The copy is NOT encrypted: whoever has the file can read it.");
+    }
     if session.common.json {
         let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &kept::wrong(&prepared, Kind::Damaged));
         let mut unseen = kept::unseen(&prepared);
@@ -171,7 +177,11 @@ pub fn refusal(prepared: &Prepared) -> Option<Error> {
                 Kind::AlreadyFits,
                 format!("Nothing to do: the backup fits, with {}", words::against_limit(prepared.backup.input.len(), plan.limit)),
             )
-            .advice("Name something with --drop to make it smaller all the same."),
+            .advice(if prepared.request.drops.is_empty() {
+                "Name something with --drop to make it smaller all the same."
+            } else {
+                "Nothing that --drop names would go; `haslim plan --why PATH` tells why a path stays."
+            }),
         ),
         Outcome::CannotFit => {
             let over = words::shortfall(plan);
