@@ -22,10 +22,15 @@ const OWN: u64 = 64_000_000;
 
 /// Measures, or makes.
 pub fn run(session: &Session, choice: &Bench) -> Result<u8> {
-    match (choice.make, &choice.file) {
+    let done = match (choice.make, &choice.file) {
         (Some(size), Some(path)) => made(session, choice, size, path),
         (_, file) => measured(session, choice, file.as_deref()),
-    }
+    };
+    // There is no -o here.
+    done.map_err(|error| match error.next_step().map(|step| step.replace(" with -o", "")) {
+        Some(step) => error.advice(step),
+        None => error,
+    })
 }
 
 /// Writes a backup of about `size` bytes.
@@ -120,7 +125,7 @@ fn show(session: &Session, report: &Report, earlier: Option<&Report>, folder: &P
         report.differences(earlier).iter().for_each(|difference| screen.warn(&format!("{difference}.")));
     }
     if session.common.json {
-        screen.json(report);
+        screen.json(&json::bench(report, earlier));
         return;
     }
     let bench::Sample { size, parts, entries, plaintext_bytes, securetar } = &report.backup;

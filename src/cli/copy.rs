@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
+use haslim::format::secure::Version;
 use haslim::pipe::Control;
 use haslim::report::json;
 use haslim::rewrite::{self, Output, OutputPath, Place, Written};
 use haslim::verify::Verification;
 use haslim::{Error, Kind, Result};
 
+use super::Session;
+use super::kept::{self, Check};
 use super::prepare::Prepared;
 use super::shrink::refusal;
-use super::{Session, kept};
 
 /// Where the copy goes and how freely.
 pub struct Writing {
@@ -30,13 +32,25 @@ pub struct Finished {
     /// What Home Assistant will know it by.
     pub slug: String,
     pub name: String,
+    pub protected: bool,
+    pub securetar: Option<Version>,
 }
 
 impl Finished {
     /// The same for programs.
     pub fn for_json(&self, limit: u64, verified: bool, begin: Instant) -> json::Copy<'_> {
-        let Self { path, size, slug, name } = self;
-        json::Copy { path, size: *size, fits: *size <= limit, slug, name, verified, seconds: begin.elapsed().as_secs_f64() }
+        let Self { path, size, slug, name, protected, securetar } = self;
+        json::Copy {
+            path,
+            size: *size,
+            fits: *size <= limit,
+            slug,
+            name,
+            protected: *protected,
+            securetar: *securetar,
+            verified,
+            seconds: begin.elapsed().as_secs_f64(),
+        }
     }
 }
 
@@ -52,10 +66,12 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
         target.check_space(prepared.plan.predicted_size)?;
         let mut output = target.create()?;
         match complete(session, prepared, &mut output, writing) {
-            Ok(Written { size, changes }) => {
+            Ok((Written { size, changes }, checks)) => {
+                prepared.checked.extend(checks);
                 let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
                 session.published();
-                return Ok(Finished { path, size, slug: changes.slug, name });
+                let securetar = prepared.plan.securetar(&prepared.backup);
+                return Ok(Finished { path, size, slug: changes.slug, name, protected: changes.protected, securetar });
             }
             Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
             Err(_) => {
@@ -73,11 +89,11 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
 }
 
 /// Writes and verifies; what is kept as it is, is looked at for damage at the same time,
-/// unless that was done before somebody was asked.
-fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<Written> {
+/// unless that was done before somebody was asked. Gives what was found out there.
+fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<(Written, Vec<Check>)> {
     let look = writing.yes && !writing.no_verify;
     let beside = session.control.beside();
-    let written = std::thread::scope(|scope| -> Result<Written> {
+    let done = std::thread::scope(|scope| -> Result<(Written, Vec<Check>)> {
         let check = || kept::check(prepared, &beside);
         let thread = if look && session.control.threads() > 1 { thread("check").spawn_scoped(scope, check).ok() } else { None };
         let written = fill(session, prepared, output, !writing.no_verify).inspect_err(|_| beside.abandon())?;
@@ -86,12 +102,12 @@ fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing
             None if look => kept::check(prepared, &session.control),
             None => Vec::new(),
         };
-        kept::tell(session, prepared, checks, false)?;
-        Ok(written)
+        let checks = kept::tell(session, prepared, checks, false)?;
+        Ok((written, checks))
     })?;
     prepared.backup.input.check_unchanged()?;
     session.control.check()?;
-    Ok(written)
+    Ok(done)
 }
 
 /// Writes the copy, then reads it back. Parts that were cut are read back while the rest is

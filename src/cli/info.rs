@@ -71,7 +71,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
                 Ok(backup) => serde_json::Value::Object(json::info(backup, limit)),
                 Err(e) => {
                     let mut value = json::error(e);
-                    value["file"] = haslim::error::escape(path.as_os_str().as_encoded_bytes()).into();
+                    value["file"] = json::path(path).into();
                     value
                 }
             })

@@ -78,9 +78,20 @@ pub fn tell(session: &Session, prepared: &Prepared, mut checks: Vec<Check>, aske
     let first = checks.iter().position(stops).map(|at| checks.swap_remove(at));
     warnings(prepared, &checks).iter().for_each(|warning| session.screen.warn(warning));
     let Some((at, Err(error))) = first else { return Ok(checks) };
-    let id = id(at);
-    let advice = format!("Leave the part out with --drop {id}, or keep it as it is with --keep {id}; a restore of it may fail.");
-    Err(if error.kind() == Kind::Damaged { error.advice(advice) } else { error })
+    Err(with_way_out(error, id(at)))
+}
+
+/// Damage in a part, with what lets a run go on all the same.
+pub fn with_way_out(error: Error, id: &str) -> Error {
+    let advice = || format!("Leave the part out with --drop {id}, or keep it as it is with --keep {id}; a restore of it may fail.");
+    if error.kind() == Kind::Damaged { error.advice(advice()) } else { error }
+}
+
+/// Parts that the copy keeps although something of this kind is known to be wrong with them.
+pub fn wrong(prepared: &Prepared, kind: Kind) -> Vec<(&str, &Error)> {
+    let of_kind = |(at, check): &Check| check.as_ref().is_err_and(|e| e.kind() == kind) && is_copied(prepared, *at);
+    let found = prepared.checked.iter().filter(|check| of_kind(check));
+    found.filter_map(|(at, check)| Some((prepared.backup.parts[*at].id.as_str(), check.as_ref().err()?))).collect()
 }
 
 /// What is wrong with the contents of parts that the copy would keep. Of all else that keeps

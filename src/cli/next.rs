@@ -43,6 +43,10 @@ pub fn after_writing(session: &Session, copy: &Finished) {
     let name = escape(copy.name.as_bytes());
     session.screen.say(&format!("\nHome Assistant will list it as \"{name}\", with the slug {}.", copy.slug));
     session.screen.say("To upload it: Settings → System → Backups → ⋮ → Upload backup.");
+    if !copy.protected {
+        session.screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and whoever has the file can read it.");
+        return;
+    }
     session.screen.say("To send it on to Home Assistant Cloud: the step \"Upload\" in the README of haslim.");
 }
 

@@ -101,7 +101,9 @@ fn look_inside(
     for (&at, outcome) in parts.iter().zip(survey::survey_each(backup, parts, keys, &session.control)) {
         match outcome {
             Ok(survey) => surveys.push(survey),
-            Err(error) if needed.contains(&at) || !matches!(error.kind(), Kind::Damaged | Kind::Refused) => return Err(error),
+            Err(error) if needed.contains(&at) || !matches!(error.kind(), Kind::Damaged | Kind::Refused) => {
+                return Err(kept::with_way_out(error, &backup.parts[at].id));
+            }
             // What the tar inside is like matters less than whether its bytes are those that were stored.
             Err(error) => {
                 let sound = verify::integrity(backup, &[at], keys, &session.control.beside()).pop();

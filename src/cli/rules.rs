@@ -9,17 +9,22 @@ use haslim::{Error, Kind, Result, plan};
 
 use super::{DONE, Session, tables};
 
+/// What a file of rules holds.
+const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[rule]] for each rule, with `id`, `component`, `globs` and `class` \
+    (cache, log, nested, history or user); `title`, `except`, `lost` and `prevent` may follow. `haslim rules --json` shows those that are built in.";
+
 /// The built-in rules, with the user's on top.
 ///
 /// # Errors
 /// `Usage` when the file cannot be read or is wrong, with the line.
 pub fn catalogue(file: Option<&Path>) -> Result<Catalogue> {
     let Some(file) = file else { return plan::builtin_catalogue() };
-    let wrong = |why: String| {
-        Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice("The head of src/rules/catalogue.toml explains the keys.")
-    };
-    let text = std::fs::read_to_string(file).map_err(|e| wrong(format!("cannot be read: {e}")))?;
-    Catalogue::with_user_file(&text).map_err(|e| wrong(e.to_string()))
+    let wrong = |why: String, advice: &str| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(advice);
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        let no_text = e.kind() == std::io::ErrorKind::InvalidData;
+        wrong(format!("cannot be read: {e}"), if no_text { KEYS } else { "Check the path and the permissions." })
+    })?;
+    Catalogue::with_user_file(&text).map_err(|e| wrong(e.to_string(), KEYS))
 }
 
 /// Lists the rules.
@@ -29,7 +34,7 @@ pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
         session.screen.json(&json::rules(&catalogue));
         return Ok(DONE);
     }
-    let mut table = tables::new(&["Rule", "Class", "Component", "Paths", "Lost if left out"]);
+    let mut table = tables::new(&["Rule", "Class", "Component", "Paths", "Lost, and how to stop it from growing"]);
     for rule in catalogue.rules() {
         let id = if rule.enabled { rule.id.clone() } else { format!("{} (off)", rule.id) };
         table.add_row(vec![
@@ -37,7 +42,7 @@ pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
             Cell::new(rule.class.name()),
             Cell::new(&rule.component),
             Cell::new(rule.globs.join("\n")),
-            Cell::new(&rule.lost),
+            Cell::new(if rule.prevent.is_empty() { rule.lost.clone() } else { format!("{}\nNext time: {}", rule.lost, rule.prevent) }),
         ]);
     }
     session.screen.as_is(&table.trim_fmt());

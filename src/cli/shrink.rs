@@ -41,16 +41,24 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Wr
     let target = writing.map(|writing| OutputPath::check(&place(writing, path), writing.force, &backup.input)).transpose()?;
     let mut prepared = prepare(session, backup, choice, Depth::All)?;
     show::slips(session, &prepared);
-    let known = std::mem::take(&mut prepared.checked);
-    let damage = kept::tell(session, &prepared, known, false).map(drop);
+    // Where nothing would be written anyway, a warning does.
+    let refusal = refusal(&prepared);
+    let damage = tell_known(session, &mut prepared, refusal.is_some());
     let room = || target.map_or(Ok(()), |mut target| target.check_space(prepared.plan.predicted_size));
     // One document for programs: the plan, or why there is none that can be followed.
-    let refused = refusal(&prepared).map_or_else(|| damage.and_then(|()| room()), Err);
+    let refused = refusal.map_or_else(|| damage.and_then(|()| room()), Err);
     let hopeless = matches!(&refused, Err(error) if matches!(error.kind(), Kind::Damaged | Kind::OutputIo));
     if session.common.json {
         match &refused {
             Err(_) if hopeless => return refused.map(|()| DONE),
-            _ => session.screen.json(&json::plan(&prepared.backup, &prepared.surveys, &prepared.plan)),
+            _ => {
+                let damaged = kept::wrong(&prepared, Kind::Damaged);
+                let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &damaged);
+                session.screen.json(&match &refused {
+                    Err(error) => json::refused(planned, error),
+                    Ok(()) => planned,
+                });
+            }
         }
     } else {
         show::plan(session, &prepared, "would be");
@@ -84,12 +92,10 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         show::plan(session, &prepared, "will be");
     }
     if let Some(error) = refusal(&prepared) {
-        if session.common.json && error.kind() == Kind::CannotFit {
-            session.screen.json(&json::cannot_fit(&with_slips(error, &prepared), &prepared.plan));
-            return Ok(Kind::CannotFit.code());
-        }
         if session.common.json {
-            return Err(with_slips(error, &prepared));
+            let code = error.kind().code();
+            session.screen.json(&json::nothing_written(&with_slips(error, &prepared), &prepared.plan));
+            return Ok(code);
         }
         show::ways_out(session, &prepared, choice, Some(writing));
         return Err(error);
@@ -100,8 +106,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         let checks = kept::check(&prepared, &session.control);
         prepared.checked.extend(checks);
     }
-    let known = std::mem::take(&mut prepared.checked);
-    prepared.checked = kept::tell(session, &prepared, known, !writing.yes)?;
+    tell_known(session, &mut prepared, !writing.yes)?;
     let expected = prepared.plan.predicted_size;
     let question = format!("\nWrite {} to {}? [y]es, [N]o: ", size::decimal(expected), shown(&place));
     if !writing.yes && guide::ask(session, &question, false)? != Answer::Yes {
@@ -111,14 +116,26 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         session.screen.shout(UNVERIFIED);
     }
     let copy = copy::write(session, &mut prepared, &place, writing)?;
+    // Else a note has said it, and JSON says it.
+    if session.common.quiet && !session.common.json && prepared.backup.is_protected() && !copy.protected {
+        session.screen.shout("The copy is NOT encrypted: whoever has the file can read it.");
+    }
     if session.common.json {
-        let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan);
-        let unseen = kept::unseen(&prepared);
+        let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &kept::wrong(&prepared, Kind::Damaged));
+        let mut unseen = kept::unseen(&prepared);
+        unseen.extend(kept::wrong(&prepared, Kind::Refused).into_iter().map(|(id, _)| id));
         session.screen.json(&json::shrink(planned, &copy.for_json(prepared.plan.limit, verified, begin), &unseen));
     } else {
         announce(session, &prepared, &copy, verified);
     }
     Ok(DONE)
+}
+
+/// See [`kept::tell`], about what is known before anything is written.
+fn tell_known(session: &Session, prepared: &mut Prepared, asked: bool) -> Result<()> {
+    let known = std::mem::take(&mut prepared.checked);
+    prepared.checked = kept::tell(session, prepared, known, asked)?;
+    Ok(())
 }
 
 /// Makes sure that somebody said yes, or can be asked.
@@ -163,7 +180,11 @@ pub fn refusal(prepared: &Prepared) -> Option<Error> {
                 Kind::AlreadyFits,
                 format!("Nothing to do: the backup fits, with {}", words::against_limit(prepared.backup.input.len(), plan.limit)),
             )
-            .advice("Name something with --drop to make it smaller all the same."),
+            .advice(if prepared.request.drops.is_empty() {
+                "Name something with --drop to make it smaller all the same."
+            } else {
+                "Nothing that --drop names would go; `haslim plan --why PATH` tells why a path stays."
+            }),
         ),
         Outcome::CannotFit => {
             let over = words::shortfall(plan);

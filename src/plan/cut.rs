@@ -33,12 +33,17 @@ impl Cut {
         self.verdicts.iter().all(Option::is_none)
     }
 
+    /// Whether an entry's name is dropped. The data may stay, under the name of a hard link.
+    pub fn drops_name(&self, entry: usize) -> bool {
+        self.verdicts.get(entry).copied().flatten().is_some()
+    }
+
     /// Whether an entry's bytes leave the archive; a promoted entry's data stays.
     pub fn removes(&self, entry: usize) -> bool {
         if self.promoted.contains_key(&entry) {
             return false;
         }
-        self.merged.contains(&entry) || self.verdicts.get(entry).copied().flatten().is_some()
+        self.merged.contains(&entry) || self.drops_name(entry)
     }
 
     /// The names under which the kept entries appear in the copy, in order, with
@@ -160,6 +165,6 @@ fn keep_directories_of_kept(survey: &PartSurvey, paths: &[Option<&[u8]>], verdic
 pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &Cut) -> bool {
     part.id == "homeassistant"
         && survey.entries.iter().enumerate().any(|(at, entry)| {
-            cut.removes(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_recorder_file)
+            cut.drops_name(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_recorder_file)
         })
 }

@@ -43,7 +43,7 @@ pub(super) fn draft(backup: &Backup, surveys: &[PartSurvey], request: &Request, 
 /// The same with all that the user wants to know about it.
 pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Plan> {
     let Draft { actions, target, changes, predicted, exact_size } = draft(backup, surveys, request, units)?;
-    let why = |at: usize, action: &Action| reasons::why(action, backup, at, request, units);
+    let why = |at: usize, action: &Action| reasons::why(action, &target, backup, at, request, units);
     let planned = actions.into_iter().zip(predicted).enumerate();
     let parts: Vec<PartPlan> = planned.map(|(at, (action, predicted))| PartPlan { why: why(at, &action), action, predicted }).collect();
     let predicted_size = predict::padded(exact_size);
@@ -207,10 +207,11 @@ fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &C
     notes.extend(held.into_iter().map(|(_, note)| note));
     notes.extend(hazards_kept(backup, surveys, |at| parts.get(at).map(|p| &p.action)));
     if !changes.protected {
-        notes.push(
-            "The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. Home Assistant's encryption key, given with --emergency-kit or --password-file, would encrypt it."
-                .into(),
-        );
+        let way = match request.wrapping {
+            Wrapping::Plain => "Without --securetar none it would be encrypted, with the key.",
+            _ => "Home Assistant's encryption key, given with --emergency-kit or --password-file, would encrypt it.",
+        };
+        notes.push(format!("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. {way}"));
     }
     if request.has_key && !backup.is_protected() && changes.protected {
         notes.push("The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into());

@@ -22,8 +22,28 @@ pub(super) struct Known<'a> {
     matcher: Option<Matcher>,
 }
 
+/// An entry whose name is dropped.
+#[derive(Clone, Copy)]
+pub(super) struct Taken<'e> {
+    pub entry: &'e Entry,
+    /// The hard link as which its contents stay, if they do.
+    pub heir: Option<&'e [u8]>,
+}
+
+impl<'e> Taken<'e> {
+    /// One that goes with its contents.
+    pub fn whole(entry: &'e Entry) -> Self {
+        Self { entry, heir: None }
+    }
+
+    /// The stored bytes that go.
+    pub fn stored(&self) -> u64 {
+        if self.heir.is_some() { 0 } else { self.entry.stored }
+    }
+}
+
 /// Files for which a restore does the same.
-pub(super) struct Kin<'a> {
+pub(super) struct Kin<'a, 'e> {
     pub effect: Effect,
     /// Those that know the files.
     rules: Vec<&'a Rule>,
@@ -31,6 +51,8 @@ pub(super) struct Kin<'a> {
     strange: bool,
     pub files: u64,
     pub stored: u64,
+    /// Those whose contents stay.
+    pub heirs: Vec<Taken<'e>>,
 }
 
 impl<'a> Known<'a> {
@@ -42,22 +64,22 @@ impl<'a> Known<'a> {
     }
 
     /// Sorts what is taken by what a restore does about it, the largest first.
-    pub fn kin<'e>(&self, taken: impl IntoIterator<Item = &'e Entry>) -> Vec<Kin<'a>> {
-        let mut groups: Vec<Kin<'a>> = Vec::new();
+    pub fn kin<'e>(&self, taken: impl IntoIterator<Item = Taken<'e>>) -> Vec<Kin<'a, 'e>> {
+        let mut groups: Vec<Kin<'a, 'e>> = Vec::new();
         let mut folders = None;
-        for entry in taken {
+        for taken in taken {
             // A folder is no loss of its own.
-            if entry.kind == EntryKind::Directory {
-                *folders.get_or_insert(0) += entry.stored;
+            if taken.entry.kind == EntryKind::Directory {
+                *folders.get_or_insert(0) += taken.stored();
                 continue;
             }
-            let (effect, rule) = self.of(entry);
+            let (effect, rule) = self.of(taken.entry);
             let at = groups.iter().position(|kin| kin.effect == effect).unwrap_or(groups.len());
             if at == groups.len() {
                 groups.push(Kin::new(effect));
             }
             if let Some(kin) = groups.get_mut(at) {
-                kin.add(rule, entry.stored);
+                kin.add(rule, taken);
             }
         }
         if groups.is_empty() && folders.is_some() {
@@ -94,19 +116,20 @@ impl<'a> Known<'a> {
     }
 }
 
-impl<'a> Kin<'a> {
+impl<'a, 'e> Kin<'a, 'e> {
     fn new(effect: Effect) -> Self {
-        Self { effect, rules: Vec::new(), strange: false, files: 0, stored: 0 }
+        Self { effect, rules: Vec::new(), strange: false, files: 0, stored: 0, heirs: Vec::new() }
     }
 
-    fn add(&mut self, rule: Option<&'a Rule>, stored: u64) {
+    fn add(&mut self, rule: Option<&'a Rule>, taken: Taken<'e>) {
         match rule {
             None => self.strange = true,
             Some(rule) if self.rules.iter().any(|known| known.id == rule.id) => {}
             Some(rule) => self.rules.push(rule),
         }
         self.files += 1;
-        self.stored += stored;
+        self.stored += taken.stored();
+        self.heirs.extend(taken.heir.map(|_| taken));
     }
 
     /// The rules, when they know all of the files and are few.

@@ -37,7 +37,8 @@ pub use wrapping::{Target, Wrapping};
 
 use crate::error::Result;
 use crate::format::manifest::Changes;
-use crate::open::Backup;
+use crate::format::secure::Version;
+use crate::open::{Backup, Part};
 use crate::survey::PartSurvey;
 
 /// What happens to one part.
@@ -112,6 +113,18 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// What the user named and the backup does not have.
     pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// The SecureTar version of the copy's encrypted parts; the oldest where they are mixed.
+    pub fn securetar(&self, backup: &Backup) -> Option<Version> {
+        let version = |(part, planned): (&Part, &PartPlan)| match planned.action {
+            Action::Drop => None,
+            Action::Copy => part.version(),
+            Action::Cut(_) | Action::Rewrap => self.target.version(),
+        };
+        backup.parts.iter().zip(&self.parts).filter_map(version).min()
+    }
 }
 
 /// The parts that have to be surveyed before [`make`] can decide about what the

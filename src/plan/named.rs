@@ -53,7 +53,8 @@ pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
     Selector::parse(text).map_err(|error| {
         let (component, path) = split(text.trim());
         let forms = error.next_step().unwrap_or_default().to_owned();
-        match guessed(&close(component, path, backup)) {
+        let close = close(component, path, backup).into_iter().filter(|guess| Selector::parse(guess).is_ok());
+        match guessed(&close.collect::<Vec<_>>()) {
             Some(guess) => error.advice(format!("{guess} {forms}")),
             None => error,
         }

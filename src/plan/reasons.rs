@@ -1,7 +1,7 @@
 //! Why a part is treated as it is, in a few words for the table.
 
 use super::selector::Selector;
-use super::{Action, Outcome, PartPlan, Plan, Request, Unit};
+use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit};
 use crate::error::escape;
 use crate::open::Backup;
 use crate::rules::Class;
@@ -10,9 +10,11 @@ use crate::survey::{PartSurvey, config_path};
 
 /// Why a part is treated as it is. What is known only once a plan is finished is added
 /// by [`of_what_stays`].
-pub(super) fn why(action: &Action, backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> String {
+pub(super) fn why(action: &Action, target: &Target, backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> String {
     let part = backup.part(at);
     match action {
+        Action::Cut(cut) if cut.is_empty() && *target == Target::Plain => "decrypted".into(),
+        Action::Rewrap if *target == Target::Plain => "decrypted".into(),
         Action::Cut(cut) if cut.is_empty() => "rewritten in another version".into(),
         Action::Drop | Action::Cut(_) => causes(backup, at, request, units).join(", "),
         Action::Rewrap if part.version().is_none() => "encrypted".into(),
@@ -79,7 +81,7 @@ pub(super) fn took_something(selector: &Selector, backup: &Backup, surveys: &[Pa
         Action::Drop => selector.takes_component(&part.id) || selector.looks_into(&part.id),
         Action::Cut(cut) => surveys.iter().filter(|s| s.part == at).flat_map(|s| s.entries.iter().enumerate()).any(|(index, entry)| {
             let path = config_path(part.kind, backup.manifest.version(), &entry.name);
-            cut.removes(index) && path.is_some_and(|path| selector.takes_path(&part.id, path))
+            cut.drops_name(index) && path.is_some_and(|path| selector.takes_path(&part.id, path))
         }),
         _ => false,
     })

@@ -4,7 +4,7 @@
 use globset::Candidate;
 
 use super::cut::Cut;
-use super::known::{Kin, Known};
+use super::known::{Kin, Known, Taken};
 use super::selector::Selector;
 use super::{Action, Outcome, Plan, Request, Unit};
 use crate::error::escape;
@@ -12,7 +12,7 @@ use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::report::words;
 use crate::rules::{Effect, Rule, compile};
-use crate::survey::{Entry, PartSurvey, config_path};
+use crate::survey::{PartSurvey, config_path};
 
 /// One thing that the copy leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +73,15 @@ pub(super) fn rows(backup: &Backup, surveys: &[PartSurvey], request: &Request, p
     rows
 }
 
-/// The entries that leave the archive for one reason.
-fn entries<'a>(survey: &'a PartSurvey, cut: &Cut, reason: usize) -> Vec<&'a Entry> {
-    let of_reason = |at: usize| cut.removes(at) && cut.verdicts.get(at).copied().flatten().map(usize::from) == Some(reason);
-    survey.entries.iter().enumerate().filter(|(at, _)| of_reason(*at)).map(|(_, e)| e).collect()
+/// The entries whose names are dropped for one reason.
+fn entries<'a>(survey: &'a PartSurvey, cut: &'a Cut, reason: usize) -> Vec<Taken<'a>> {
+    let of_reason = |at: usize| cut.verdicts.get(at).copied().flatten().map(usize::from) == Some(reason);
+    let taken = survey.entries.iter().enumerate().filter(|(at, _)| of_reason(*at));
+    taken.map(|(at, entry)| Taken { entry, heir: cut.promoted.get(&at).map(|name| &**name) }).collect()
 }
 
-fn files(entries: &[&Entry]) -> u64 {
-    entries.iter().filter(|e| e.kind != EntryKind::Directory).count() as u64
+fn files(taken: &[Taken<'_>]) -> u64 {
+    taken.iter().filter(|taken| taken.entry.kind != EntryKind::Directory).count() as u64
 }
 
 /// Bytes after the end of the outer tar, which no copy takes along.
@@ -176,7 +177,7 @@ impl Teller<'_> {
     /// What is lost with a folder of which the catalogue knows every file, if somebody looked.
     fn known_through(&self) -> Option<String> {
         let survey = self.survey.filter(|_| self.part.kind == ComponentKind::Folder)?;
-        match Known::new(self.backup, self.part, self.request, Some(survey)).kin(&survey.entries).as_slice() {
+        match Known::new(self.backup, self.part, self.request, Some(survey)).kin(survey.entries.iter().map(Taken::whole)).as_slice() {
             [kin] => kin.lost(),
             _ => None,
         }
@@ -206,7 +207,7 @@ impl Teller<'_> {
 
     /// What a selector of the user's takes out of the part: a row for each thing that a
     /// restore treats differently.
-    fn named(&self, selector: &Selector, taken: &[&Entry]) -> Vec<DropRow> {
+    fn named(&self, selector: &Selector, taken: &[Taken<'_>]) -> Vec<DropRow> {
         // Most selectors take nothing in most parts.
         if taken.is_empty() {
             return Vec::new();
@@ -214,13 +215,13 @@ impl Teller<'_> {
         let text = escape(selector.text().as_bytes());
         let kin = Known::new(self.backup, self.part, self.request, self.survey).kin(taken.iter().copied());
         let alone = kin.len() == 1;
-        let row = |kin: &Kin<'_>| {
+        let row = |kin: &Kin<'_, '_>| {
             let title = kin.titles().filter(|_| !alone).map_or_else(|| text.clone(), |titles| format!("{text} ({titles})"));
             DropRow {
                 target: text.clone(),
                 stored_bytes: kin.stored,
                 files: Some(kin.files),
-                lost: kin.lost().unwrap_or_else(|| self.some_files(kin.files)),
+                lost: self.with_heirs(&kin.heirs, kin.files, kin.lost().unwrap_or_else(|| self.some_files(kin.files))),
                 advice: kin.advice(),
                 ..self.row(title, kin.effect, false)
             }
@@ -237,11 +238,31 @@ impl Teller<'_> {
         }
     }
 
+    /// What is lost with so many `files`, where the contents of some, the `heirs`, stay under
+    /// another name; `lost` is said of the others.
+    fn with_heirs(&self, heirs: &[Taken<'_>], files: u64, lost: String) -> String {
+        let Some((name, heir)) = heirs.iter().find_map(|taken| Some((&taken.entry.name, taken.heir?))) else { return lost };
+        let (count, name, heir) = (heirs.len() as u64, self.shown(name), self.shown(heir));
+        match (count, count == files) {
+            (1, true) => format!("Only the name {name}: its contents stay as {heir}."),
+            (1, false) => format!("{lost} Of {name} only the name: its contents stay as {heir}."),
+            (_, true) => format!("Only the names of {}: their contents stay, those of {name} as {heir}.", words::files(count)),
+            (_, false) => format!("{lost} Of {} only the names: their contents stay, those of {name} as {heir}.", words::files(count)),
+        }
+    }
+
+    /// A name as selectors take it, escaped.
+    fn shown(&self, name: &[u8]) -> String {
+        escape(config_path(self.part.kind, self.backup.manifest.version(), name).unwrap_or(name))
+    }
+
     /// What a unit takes out of the part.
-    fn found(&self, unit: &Unit, taken: &[&Entry]) -> Option<DropRow> {
-        let stored = taken.iter().map(|e| e.stored).sum();
+    fn found(&self, unit: &Unit, taken: &[Taken<'_>]) -> Option<DropRow> {
+        let stored = taken.iter().map(Taken::stored).sum();
         let effect = effect(self.backup, self.part, false, unit.rule.as_ref());
-        self.find(unit, stored, files(taken), effect).filter(|_| !taken.is_empty())
+        let row = self.find(unit, stored, files(taken), effect).filter(|_| !taken.is_empty())?;
+        let heirs: Vec<Taken<'_>> = taken.iter().copied().filter(|taken| taken.heir.is_some()).collect();
+        Some(DropRow { lost: self.with_heirs(&heirs, files(taken), row.lost), ..row })
     }
 
     fn find(&self, unit: &Unit, stored_bytes: u64, files: u64, effect: Effect) -> Option<DropRow> {

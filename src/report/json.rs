@@ -8,7 +8,9 @@ use std::io;
 
 use serde_json::{Map, Value, json};
 
+use crate::bench::Report;
 use crate::error::{Error, escape, is_unsafe};
+use crate::format::secure::Version;
 use crate::open::Backup;
 use crate::plan::{Plan, WayOut};
 use crate::report::largest::largest;
@@ -53,6 +55,11 @@ impl<W: io::Write> io::Write for Spelled<W> {
     }
 }
 
+/// The path of a file, as it can be opened. One that is not UTF-8 is escaped, as in texts.
+pub fn path(path: &std::path::Path) -> String {
+    path.to_str().map_or_else(|| escape(path.as_os_str().as_encoded_bytes()), str::to_owned)
+}
+
 /// `info`: one backup and its parts.
 pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
     let size = backup.input.len();
@@ -72,7 +79,7 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
         .collect();
     object(json!({
         "schema": SCHEMA,
-        "file": escape(backup.input.path().as_os_str().as_encoded_bytes()),
+        "file": path(backup.input.path()),
         "size": size,
         "limit": limit,
         "fits": size <= limit,
@@ -93,7 +100,9 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
 pub const LARGEST: usize = 10;
 
 /// `plan`: all of `info` and what is to be done.
-pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String, Value> {
+///
+/// `damaged` holds the parts that a copy would keep although they are damaged, as far as somebody looked.
+pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, damaged: &[(&str, &Error)]) -> Map<String, Value> {
     let mut all = info(backup, plan.limit);
     let drops: Vec<Value> = plan
         .drops
@@ -126,6 +135,7 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Map<String,
         "ways_out": ways_out(plan),
         "notes": plan.notes,
         "largest": largest,
+        "damaged": damaged.iter().map(|(id, error)| json!({"id": id, "error": error_body(error)})).collect::<Vec<_>>(),
     })));
     all
 }
@@ -143,6 +153,10 @@ pub struct Copy<'a> {
     pub slug: &'a str,
     /// Its own name there.
     pub name: &'a str,
+    /// Whether it is encrypted.
+    pub protected: bool,
+    /// In which version.
+    pub securetar: Option<Version>,
     /// Whether it was read back and compared.
     pub verified: bool,
     /// How long all of it took.
@@ -152,20 +166,28 @@ pub struct Copy<'a> {
 impl Copy<'_> {
     fn object(&self) -> Map<String, Value> {
         object(json!({
-            "output": escape(self.path.as_os_str().as_encoded_bytes()),
+            "output": path(self.path),
             "output_size": self.size,
             "output_fits": self.fits,
             "output_slug": self.slug,
             "output_name": self.name,
+            "output_protected": self.protected,
+            "output_securetar": self.securetar.map(Version::number),
             "verified": self.verified,
             "seconds": self.seconds,
         }))
     }
 }
 
+/// `plan` that ends with another code than 0: all of `plan`, and why.
+pub fn refused(mut all: Map<String, Value>, error: &Error) -> Map<String, Value> {
+    all.insert("error".into(), error_body(error));
+    all
+}
+
 /// `shrink`: all of `plan` and what was done.
 ///
-/// `all` is what [`plan`] gave; `unseen` names the parts that nobody could look at for damage, for want of the key.
+/// `all` is what [`plan`] gave; `unseen` names the parts that could not be looked at for damage, mostly for want of the key.
 pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>, unseen: &[&str]) -> Map<String, Value> {
     all.extend(copy.object());
     all.insert("unchecked".into(), unseen.to_vec().into());
@@ -174,7 +196,26 @@ pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>, unseen: &[&str]) -> 
 
 /// `bench --make`: the backup that was made.
 pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
-    object(json!({"schema": SCHEMA, "output": escape(output.as_os_str().as_encoded_bytes()), "output_size": size}))
+    object(json!({"schema": SCHEMA, "output": path(output), "output_size": size}))
+}
+
+/// `bench`: what was measured and, where there is an `earlier` result, how many times as fast
+/// each measure is now (`gain`), and what makes the two hard to compare (`differences`).
+pub fn bench(report: &Report, earlier: Option<&Report>) -> Value {
+    let mut all = json!(report);
+    let Some(earlier) = earlier else { return all };
+    for (key, measures) in [("stages", &report.stages), ("whole", &report.whole)] {
+        let rows = all.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten();
+        for (row, measure) in rows.zip(measures) {
+            if let Some(row) = row.as_object_mut() {
+                row.insert("gain".into(), json!(Report::gain(measure, earlier)));
+            }
+        }
+    }
+    if let Some(all) = all.as_object_mut() {
+        all.insert("differences".into(), json!(report.differences(earlier)));
+    }
+    all
 }
 
 /// `repair`: what was wrong and is right in the copy.
@@ -207,10 +248,13 @@ pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<Strin
             Err(e) => json!({"id": part.id, "ok": false, "error": error_body(e)}),
         })
         .collect();
-    let ok = checks.iter().all(Result::is_ok);
-    object(
-        json!({"schema": SCHEMA, "file": escape(backup.input.path().as_os_str().as_encoded_bytes()), "ok": ok, "components": parts, "warnings": backup.warnings}),
-    )
+    let failed = checks.iter().find_map(|check| check.as_ref().err());
+    let mut all = object(
+        json!({"schema": SCHEMA, "file": path(backup.input.path()), "ok": failed.is_none(), "components": parts, "warnings": backup.warnings}),
+    );
+    // The one that the exit code is about.
+    all.extend(failed.map(|error| ("error".into(), error_body(error))));
+    all
 }
 
 /// `rules`: the catalogue, rules that are switched off included.
@@ -223,9 +267,9 @@ pub fn error(error: &Error) -> Value {
     json!({"schema": SCHEMA, "error": error_body(error)})
 }
 
-/// The error of a `shrink` whose plan cannot fit, with the ways out that [`plan`] names.
-pub fn cannot_fit(error: &Error, plan: &Plan) -> Value {
-    json!({"schema": SCHEMA, "error": error_body(error), "ways_out": ways_out(plan)})
+/// The error of a `shrink` that has nothing to write, with the notes and the ways out that [`plan`] names.
+pub fn nothing_written(error: &Error, plan: &Plan) -> Value {
+    json!({"schema": SCHEMA, "error": error_body(error), "ways_out": ways_out(plan), "notes": plan.notes})
 }
 
 fn ways_out(plan: &Plan) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, printable};
 use crate::open::Backup;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Target};
 use crate::size;
 
 /// Ends every message about a run that made no output.
@@ -42,13 +42,14 @@ pub fn files(count: u64) -> String {
     if count == 1 { "1 file".into() } else { format!("{count} files") }
 }
 
-/// What happens to a part, in one or two words.
-pub fn action(action: &Action) -> &'static str {
+/// What happens to a part, in one or two words; what is rewritten gets the wrapping of `target`.
+pub fn action(action: &Action, target: &Target) -> &'static str {
+    let rewrapped = if *target == Target::Plain { "kept, decrypted" } else { "kept, re-encrypted" };
     match action {
         Action::Copy => "kept",
         Action::Drop => "dropped",
-        Action::Rewrap => "kept, re-encrypted",
-        Action::Cut(cut) if cut.is_empty() => "kept, re-encrypted",
+        Action::Rewrap => rewrapped,
+        Action::Cut(cut) if cut.is_empty() => rewrapped,
         Action::Cut(_) => "partly dropped",
     }
 }

@@ -146,8 +146,16 @@ fn a_result_can_be_kept_and_compared_with() {
     assert_eq!(run.err, "");
     let run = haslim(line("bench", &fixture("v2.tar"), &format!("--compare {}", kept.display()))).code(0);
     assert!(run.err.contains("another backup"), "{}", run.err);
+    for (input, differs) in [(&input, false), (&fixture("v2.tar"), true)] {
+        let report = haslim(line("bench", input, &format!("--json -q --compare {}", kept.display()))).code(0).json();
+        let differences = report["differences"].as_array().unwrap();
+        assert_eq!(differences.contains(&"the earlier result is of another backup".into()), differs, "{differences:?}");
+        let measures = ["stages", "whole"].map(|key| report[key].as_array().unwrap().clone()).concat();
+        assert!(measures.iter().all(|measure| measure["gain"].as_f64().is_some_and(|gain| gain > 0.0)), "{measures:?}");
+    }
     // A kept result is not replaced by accident, and nothing else passes for one.
-    haslim(line("bench", &input, &format!("--save {}", kept.display()))).code(7);
+    let run = haslim(line("bench", &input, &format!("--save {}", kept.display()))).code(7);
+    assert!(run.err.contains("--force") && !run.err.contains("-o"), "{}", run.err);
     haslim(line("bench", &input, &format!("--compare {}", input.display()))).code(2);
     haslim(line("bench", &input, &format!("--compare {}", scratch.path("missing").display()))).code(2);
 }

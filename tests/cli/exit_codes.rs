@@ -23,7 +23,7 @@ impl Input {
 }
 
 /// A fixture with one byte of a part turned over.
-fn damaged(name: &str, part: &str) -> Vec<u8> {
+pub fn damaged(name: &str, part: &str) -> Vec<u8> {
     let path = fixture(name);
     let backup = haslim::open::Backup::open(&path).unwrap();
     let part = backup.parts.iter().find(|p| p.id == part).unwrap();

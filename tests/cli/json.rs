@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::craft::{self, Content};
+use crate::exit_codes::damaged;
 use crate::line;
 use crate::support::*;
 
@@ -36,6 +37,7 @@ const PLAN: Keys = &[
     ("ways_out", "a"),
     ("notes", "a"),
     ("largest", "a"),
+    ("damaged", "a"),
 ];
 const DROP: Keys = &[
     ("target", "s"),
@@ -57,6 +59,8 @@ const COPY: Keys = &[
     ("output_fits", "b"),
     ("output_slug", "s"),
     ("output_name", "s"),
+    ("output_protected", "b"),
+    ("output_securetar", "?n"),
     ("verified", "b"),
     ("seconds", "n"),
 ];
@@ -112,7 +116,13 @@ fn plan_has_exactly_its_keys() {
     for rest in ["--drop media", "--limit 1MB", "--limit 1MB --allow history,user", "--drop homeassistant:nest/**"] {
         let run = haslim(line("plan", &fixture("demo.tar"), &format!("{rest} --json")));
         let value = alone(&run);
-        check(&value, &[INFO, PLAN]);
+        if run.code == 0 {
+            check(&value, &[INFO, PLAN]);
+        } else {
+            check(&value, &[INFO, PLAN, &[("error", "o")]]);
+            check(&value["error"], &[ERROR]);
+            assert_eq!(value["error"]["code"], run.code);
+        }
         rows(&value, "drops").iter().for_each(|row| check(row, &[DROP]));
         rows(&value, "ways_out").iter().for_each(|way| check(way, &[WAY]));
         rows(&value, "largest").iter().for_each(|large| check(large, &[LARGE]));
@@ -217,7 +227,8 @@ fn errors_are_json_too_and_stand_alone() {
     for (command, input, rest, code, kind) in cases {
         let run = haslim(line(command, &input, &format!("{rest} --json"))).code(code);
         let value = alone(&run);
-        check(&value, &[&[("schema", "n"), ("error", "o")]]);
+        let planned: Keys = if kind == "already_fits" { &[("ways_out", "a"), ("notes", "a")] } else { &[] };
+        check(&value, &[&[("schema", "n"), ("error", "o")], planned]);
         check(&value["error"], &[ERROR]);
         assert_eq!((&value["error"]["code"], &value["error"]["kind"]), (&code.into(), &kind.into()), "{command} {rest}");
     }
@@ -231,7 +242,7 @@ fn a_shrink_that_cannot_fit_names_the_ways_out_as_plan_does() {
         let run = |command: &str| haslim(line(command, &fixture("demo.tar"), &format!("--limit {limit} --json"))).code(4);
         let shrink = haslim(line("shrink", &fixture("demo.tar"), &format!("--limit {limit} --yes --json"))).code(4);
         let value = alone(&shrink);
-        check(&value, &[&[("schema", "n"), ("error", "o"), ("ways_out", "a")]]);
+        check(&value, &[&[("schema", "n"), ("error", "o"), ("ways_out", "a"), ("notes", "a")]]);
         check(&value["error"], &[ERROR]);
         assert_eq!(value["error"]["kind"], "cannot_fit");
         assert_eq!(value["ways_out"], run("plan").json()["ways_out"]);
@@ -319,14 +330,125 @@ fn what_ls_gives_as_selector_is_what_drop_takes() {
     let listed = rows(&rows(&listed, "components")[0], "entries");
     assert_eq!(listed.len(), names.len());
     for entry in listed {
-        let Some(selector) = entry.get("selector") else {
+        check(entry, &[&[("path", "s"), ("kind", "s"), ("size", "n"), ("stored_bytes", "n"), ("selector", "?s")]]);
+        let Some(selector) = entry["selector"].as_str() else {
             assert_eq!(entry["path"], "homeassistant.json", "{entry}");
             continue;
         };
-        check(entry, &[&[("path", "s"), ("kind", "s"), ("size", "n"), ("stored_bytes", "n"), ("selector", "s")]]);
-        let plan = ["plan", input.to_str().unwrap(), "--json", "--drop", selector.as_str().unwrap()];
+        let plan = ["plan", input.to_str().unwrap(), "--json", "--drop", selector];
         let plan = keyless(plan).code(0).json();
         assert_eq!(plan["drops"][0]["files"], 1, "{entry}: {plan}");
         assert_eq!(plan["warnings"], serde_json::json!([]), "{entry}");
+    }
+}
+
+#[test]
+fn a_dropped_name_whose_contents_stay_is_among_the_drops() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v2.tar");
+    let mut links = entries(&input, "homeassistant").into_iter().filter(|e| !e.link.is_empty() && e.kind == tar::EntryType::Link);
+    let link = links.next().unwrap();
+    let text = |name: &[u8]| String::from_utf8_lossy(name).trim_start_matches("./").trim_start_matches("data/").to_owned();
+    let (name, heir) = (text(&link.link), text(&link.name));
+    let value = haslim(line("shrink", &input, &format!("--drop homeassistant:{name} --yes --json"))).code(0).json();
+    let [row] = rows(&value, "drops") else { panic!("{value}") };
+    assert_eq!((&row["files"], &row["stored_bytes"]), (&1.into(), &0.into()));
+    assert_eq!(row["lost"], format!("Only the name {name}: its contents stay as {heir}."));
+    assert_eq!(value["notes"], serde_json::json!([]));
+    let names: Vec<String> = entries(&scratch.path("v2.slim.tar"), "homeassistant").iter().map(|e| text(&e.name)).collect();
+    assert!(names.contains(&heir) && !names.contains(&name), "{names:?}");
+}
+
+#[test]
+fn damage_that_is_kept_by_request_is_told_to_programs() {
+    let scratch = Scratch::new();
+    let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
+    let found = |value: &Value| {
+        let damaged = rows(value, "damaged").iter();
+        damaged.map(|one| (one["id"].as_str().unwrap().to_owned(), one["error"]["kind"].as_str().unwrap().to_owned())).collect::<Vec<_>>()
+    };
+    let expected = [("media".to_owned(), "damaged".to_owned())];
+    // With and without a look inside other parts, which is when it is found.
+    for rest in ["--drop ssl", "--drop share:**", "--drop ssl --threads 1"] {
+        let run = haslim(line("shrink", &input, &format!("{rest} --keep media --yes --force --json -q"))).code(0);
+        assert_eq!(found(&alone(&run)), expected, "{rest}");
+        check(&rows(&run.json(), "damaged")[0], &[&[("id", "s"), ("error", "o")]]);
+        check(&rows(&run.json(), "damaged")[0]["error"], &[ERROR]);
+    }
+    // It fits as it is, and there is still something to say.
+    let run = haslim(line("plan", &input, "--json -q")).code(3);
+    assert_eq!(found(&alone(&run)), expected);
+    let run = haslim(line("plan", &input, "")).code(3);
+    assert!(run.err.contains("warning: media is damaged"), "{}", run.err);
+}
+
+#[test]
+fn damage_always_comes_with_the_way_out() {
+    let scratch = Scratch::new();
+    let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
+    for rest in ["--drop ssl", "--limit 50kB", "--drop media:music"] {
+        for (command, yes) in [("plan", ""), ("shrink", "--yes")] {
+            let value = haslim(line(command, &input, &format!("{rest} {yes} --json"))).code(5).json();
+            let advice = value["error"]["advice"].as_str().unwrap();
+            assert!(advice.contains("--drop media") && advice.contains("--keep media"), "{command} {rest}: {advice}");
+        }
+    }
+}
+
+#[test]
+fn a_verify_that_fails_has_its_error_at_the_top_too() {
+    let scratch = Scratch::new();
+    let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
+    let value = alone(&haslim(line("verify", &input, "--json")).code(5));
+    check(&value["error"], &[ERROR]);
+    assert_eq!((&value["error"]["code"], &value["error"]["part"]), (&5.into(), &"media".into()));
+    assert_eq!(haslim(line("verify", &fixture("v3.tar"), "--json")).code(0).json().get("error"), None);
+}
+
+#[test]
+fn what_was_held_back_is_told_beside_the_error() {
+    let held = "--drop homeassistant:.storage/au* --json";
+    let plan = haslim(line("plan", &fixture("v3.tar"), held)).code(3).json();
+    let shrink = haslim(line("shrink", &fixture("v3.tar"), &format!("{held} --yes"))).code(3).json();
+    assert_eq!(plan["notes"], shrink["notes"]);
+    assert_eq!(plan["error"], shrink["error"]);
+    assert_eq!(rows(&shrink, "notes").len(), 1, "{shrink}");
+    let advice = shrink["error"]["advice"].as_str().unwrap();
+    assert!(advice.contains("--why") && !advice.contains("Name something"), "{advice}");
+}
+
+#[test]
+fn a_copy_says_how_it_is_encrypted() {
+    let scratch = Scratch::new();
+    let cases: [(&str, &str, bool, Value); 5] = [
+        ("v3.tar", "--drop media", true, 3.into()),
+        ("v3.tar", "--securetar none", false, Value::Null),
+        ("v3.tar", "--securetar 2", true, 2.into()),
+        ("v1.tar", "--drop media:**", true, 2.into()),
+        ("plain.tar", "", true, 3.into()),
+    ];
+    for (name, rest, protected, securetar) in cases {
+        let value = haslim(line("shrink", &scratch.copy(name), &format!("{rest} --yes --force --json"))).code(0).json();
+        assert_eq!((&value["output_protected"], &value["output_securetar"]), (&protected.into(), &securetar), "{name} {rest}");
+        let copy = keyless(["info", value["output"].as_str().unwrap(), "--json"]).code(0).json();
+        assert_eq!((&copy["protected"], &copy["securetar"]), (&protected.into(), &securetar), "{name} {rest}");
+    }
+}
+
+#[test]
+fn paths_of_files_can_be_opened_as_they_are_printed() {
+    let scratch = Scratch::new();
+    for name in ["back\\slash.tar", "new\nline.tar", "esc\u{1b}[2J.tar", "bidi\u{202e}rat.tar", "ümlaut.tar"] {
+        let input = scratch.path(name);
+        std::fs::copy(fixture("v3.tar"), &input).unwrap();
+        let path = input.to_str().unwrap();
+        let run = haslim(["shrink", path, "--drop", "media", "--yes", "--json"]).code(0);
+        assert!(!run.out.contains(['\u{1b}', '\u{202e}']), "a terminal would obey");
+        assert_eq!(run.json()["file"], path);
+        let output = run.json()["output"].as_str().unwrap().to_owned();
+        assert!(std::path::Path::new(&output).exists() && output.ends_with(".slim.tar"), "{output}");
+        for command in ["info", "ls", "verify"] {
+            assert_eq!(haslim([command, path, "--json"]).code(0).json()["file"], path);
+        }
     }
 }

@@ -271,3 +271,25 @@ fn an_error_in_json_says_what_was_named_and_is_not_there() {
     let slip = "Nothing in this backup matches --drop addon:Influxdb. Did you mean addon:a0d7b954_influxdb? `haslim ls`";
     assert!(run.err.is_empty() && advice.starts_with(slip), "{advice}");
 }
+
+#[test]
+fn a_copy_in_the_clear_is_called_that() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("demo.tar");
+    let run = haslim(line("shrink", &input, "--securetar none --yes")).code(0);
+    assert!(run.out.contains("decrypted") && !run.out.contains("encrypted anew") && !run.out.contains("re-encrypted"), "{}", run.out);
+    assert!(run.out.contains("Home Assistant Cloud would refuse it") && !run.out.contains("send it on to"), "{}", run.out);
+    assert!(run.err.contains("Without --securetar none it would be encrypted") && !run.err.contains("--emergency-kit"), "{}", run.err);
+    let run = haslim(line("shrink", &input, "--securetar none --yes --force -q")).code(0);
+    assert!(run.out.is_empty() && run.err.contains("NOT encrypted"), "{}{}", run.out, run.err);
+    let run = haslim(line("shrink", &input, "--drop media --yes --force -q")).code(0);
+    assert_eq!(run.err, "");
+}
+
+#[test]
+fn no_guess_repeats_the_mistake() {
+    for text in ["media:[", "medai:["] {
+        let run = haslim(["plan", fixture("v3.tar").to_str().unwrap(), "--drop", text]).code(2);
+        assert!(!run.err.contains("Did you mean"), "{}", run.err);
+    }
+}

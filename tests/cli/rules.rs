@@ -55,5 +55,30 @@ fn what_is_wrong_with_a_file_is_told_with_its_line() {
     let file = scratch.file("rules.toml", b"\n[[rule]]\nid = \"x\"\n");
     let run = keyless(["rules", "--rules", file.to_str().unwrap()]).code(2);
     assert!(run.err.contains("line 2, rule 'x': missing field `component`"), "{}", run.err);
-    keyless(["rules", "--rules", scratch.path("missing").to_str().unwrap()]).code(2);
+    for key in ["`disable", "`id`", "`component`", "`globs`", "`class`"] {
+        assert!(run.err.contains(key), "{key}: {}", run.err);
+    }
+    let run = keyless(["rules", "--rules", scratch.path("missing").to_str().unwrap()]).code(2);
+    assert!(run.err.contains("Check the path"), "{}", run.err);
+}
+
+#[test]
+fn the_example_in_the_readme_is_a_file_of_rules() {
+    let readme = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let scratch = Scratch::new();
+    let file = scratch.file("rules.toml", example.as_bytes());
+    let run = keyless(["rules", "--rules", file.to_str().unwrap(), "--json"]).code(0).json();
+    let rules = run["rules"].as_array().unwrap();
+    assert!(rules.iter().any(|rule| rule["added"] == true) && rules.iter().any(|rule| rule["enabled"] == false), "{example}");
+}
+
+#[test]
+fn each_rule_says_how_to_stop_it_from_growing() {
+    let rules = keyless(["rules", "--json"]).code(0).json();
+    let with =
+        rules["rules"].as_array().unwrap().iter().filter(|rule| rule["prevent"].as_str().is_some_and(|text| !text.is_empty())).count();
+    let text = keyless(["rules"]).code(0).out;
+    assert_eq!(text.matches("Next time:").count(), with);
 }

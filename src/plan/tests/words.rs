@@ -330,3 +330,37 @@ fn what_a_glob_did_not_take_is_told_with_its_reason() {
     assert_eq!(plan.warnings, ["Nothing in this backup matches --drop homeassistant:no\\u{1b}such."]);
     assert_eq!(notes(config, "drop=homeassistant:secrets.yaml"), Vec::<String>::new());
 }
+
+#[test]
+fn a_name_that_goes_while_its_contents_stay_is_listed_too() {
+    let inside = "homeassistant: a/1.mp4 10, b/2.mp4=a/1.mp4, c/3.mp4=a/1.mp4, x 1, a/4.mp4 5";
+    let rows = |wish: &str| {
+        let (_, plan) = plan_of(&Sketch::new(inside), 0, wish);
+        assert_eq!(plan.notes, Vec::<String>::new(), "{wish}");
+        plan.drops.into_iter().map(|row| (row.files, row.stored_bytes / RECORD, row.lost)).collect::<Vec<_>>()
+    };
+    let row = |files: u64, records: u64, lost: &str| vec![(Some(files), records, lost.to_owned())];
+    assert_eq!(rows("drop=homeassistant:a/1.mp4"), row(1, 0, "Only the name a/1.mp4: its contents stay as b/2.mp4."));
+    assert_eq!(
+        rows("drop=homeassistant:a"),
+        row(2, 5, "2 files of the configuration. Of a/1.mp4 only the name: its contents stay as b/2.mp4.")
+    );
+    assert_eq!(rows("drop=homeassistant:{a,b}/?.mp4")[0].0, Some(3));
+    // No name is left.
+    assert_eq!(rows("drop=homeassistant:{a,b,c}"), row(4, 15, "4 files of the configuration."));
+}
+
+#[test]
+fn a_rule_says_which_of_its_files_stay_under_another_name() {
+    let (_, plan) = plan_of(&Sketch::new("homeassistant: tts/a.mp3 3, keep/b.mp3=tts/a.mp3, tts/c.mp3 4, x 1"), 4, "");
+    let rows: Vec<(Option<u64>, u64)> = plan.drops.iter().map(|row| (row.files, row.stored_bytes / RECORD)).collect();
+    assert_eq!(rows, [(Some(2), 4)]);
+    assert!(plan.drops[0].lost.ends_with(" Of tts/a.mp3 only the name: its contents stay as keep/b.mp3."), "{}", plan.drops[0].lost);
+}
+
+#[test]
+fn a_database_whose_contents_stay_under_another_name_is_excluded_all_the_same() {
+    let (_, plan) = plan_of(&Sketch::new("homeassistant: home-assistant_v2.db 9, old.db=home-assistant_v2.db, x 1"), 0, "drop=database");
+    assert!(plan.changes.without_database);
+    assert_eq!(plan.drops[0].lost, "Only the name home-assistant_v2.db: its contents stay as old.db.");
+}

@@ -3,7 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::SCHEMA;
+use super::{SCHEMA, path};
 use crate::error::escape;
 use crate::open::Backup;
 use crate::plan::Selector;
@@ -26,7 +26,7 @@ impl Serialize for Entries<'_> {
             file: String,
             components: Components<'a>,
         }
-        let file = escape(self.backup.input.path().as_os_str().as_encoded_bytes());
+        let file = path(self.backup.input.path());
         Document { schema: SCHEMA, file, components: Components(*self) }.serialize(serializer)
     }
 }
@@ -83,7 +83,6 @@ struct Row {
     kind: &'static str,
     size: u64,
     stored_bytes: u64,
-    /// What `--drop` takes for exactly this path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What `--drop` takes for exactly this path; null where nothing does.
     selector: Option<String>,
 }
