@@ -1,6 +1,7 @@
 //! Parts that a copy keeps as they are: whether they are sound.
 
 use haslim::crypt::KeyRing;
+use haslim::error::DOWNLOAD_AGAIN;
 use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::Action;
@@ -83,8 +84,8 @@ pub fn tell(session: &Session, prepared: &Prepared, mut checks: Vec<Check>, aske
 
 /// Damage in a part, with what lets a run go on all the same.
 pub fn with_way_out(error: Error, id: &str) -> Error {
-    let advice = || format!("Leave the part out with --drop {id}, or keep it as it is with --keep {id}; a restore of it may fail.");
-    if error.kind() == Kind::Damaged { error.advice(advice()) } else { error }
+    let way_out = format!("Or leave the part out with --drop {id}, or keep it as it is with --keep {id}; a restore of it may fail.");
+    if error.kind() == Kind::Damaged { error.advice(format!("{DOWNLOAD_AGAIN} {way_out}")) } else { error }
 }
 
 /// Parts that the copy keeps although something of this kind is known to be wrong with them.

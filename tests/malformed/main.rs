@@ -63,7 +63,7 @@
 //! | 55 | wrong or damaged, in v2 | `password::n55_in_v2_a_wrong_password_and_damage_look_alike_on_one_part_and_the_others_tell` |
 //! | 56 | parts with different passwords | `password::n56_parts_with_another_password_are_named` |
 //! | 57 | an empty password | `password::n57_an_empty_password_is_no_password` |
-//! | 58 | a line end behind the password | `password::n58_a_line_end_behind_the_password_in_a_file_is_stripped` |
+//! | 58 | a line end behind the password | `password::n58_a_line_end_or_a_blank_behind_the_password_in_a_file_does_no_harm` |
 //! | 59 | NFD for NFC | `password::n59_a_password_in_the_other_normal_form_is_tried_too` |
 //! | 60 | a password for a plain backup | `password::n60_a_password_for_a_plain_backup_is_noted` |
 //! | 61 | not gzip | `gzip::n61_what_is_not_gzip_is_damaged` |

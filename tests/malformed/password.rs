@@ -82,12 +82,12 @@ fn n57_an_empty_password_is_no_password() {
 }
 
 #[test]
-fn n58_a_line_end_behind_the_password_in_a_file_is_stripped_and_blanks_are_forgiven() {
+fn n58_a_line_end_or_a_blank_behind_the_password_in_a_file_does_no_harm() {
     let hostile = Hostile::new(v3());
     let keys = Scratch::new();
-    for (name, text, code) in [("lf", "\n", 0), ("crlf", "\r\n", 0), ("none", "", 0), ("space", " \n", 0), ("blank", "\n\n", 0)] {
+    for (name, text) in [("lf", "\n"), ("crlf", "\r\n"), ("none", ""), ("space", " \n"), ("blank", "\n\n")] {
         let key = keys.file(name, format!("{PASSWORD}{text}").as_bytes());
-        hostile.run(&format!("verify --password-file {}", key.display())).code(code);
+        hostile.run(&format!("verify --password-file {}", key.display())).code(0);
     }
 }
 
