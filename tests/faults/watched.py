@@ -114,6 +114,9 @@ class Terminal:
             import resource
 
             resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            # A shell in the background leaves some of them to be ignored.
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
             os.chdir(folder)
             if user:
                 os.setgroups([])
