@@ -25,9 +25,9 @@ impl Buffer {
         self.room.get(..self.len).unwrap_or_default()
     }
 
-    /// Reads until it is full or there is no more; what came before an error stays.
-    fn fill(&mut self, reader: &mut impl Read) -> io::Result<()> {
-        self.room.resize(BUFFER, 0);
+    /// Reads up to `bytes`, or until there is no more; what came before an error stays.
+    fn fill(&mut self, reader: &mut impl Read, bytes: usize) -> io::Result<()> {
+        self.room.resize(bytes, 0);
         let (len, outcome) = read_until_error(reader, &mut self.room);
         self.len = len;
         outcome
@@ -36,7 +36,7 @@ impl Buffer {
 
 /// A reader whose bytes come from another thread, in order.
 ///
-/// Memory: four buffers of 1 MiB go round. When all are full the reading thread
+/// Memory: four buffers, of 1 MiB unless told otherwise, go round. When all are full the reading thread
 /// waits; when all are empty the consumer does. An error is delivered after the
 /// bytes that came before it. Dropping it ends the thread after at most one more read.
 pub struct ReadAhead<R> {
@@ -53,13 +53,22 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
     /// # Errors
     /// When the system gives no further thread.
     pub fn new(reader: R) -> io::Result<Self> {
+        Self::with_buffers_of(BUFFER, reader)
+    }
+
+    /// Starts reading into buffers of another size, from one byte up to [`BUFFER`].
+    ///
+    /// # Errors
+    /// When the system gives no further thread.
+    pub fn with_buffers_of(bytes: usize, reader: R) -> io::Result<Self> {
+        let bytes = bytes.clamp(1, BUFFER);
         let (give_full, full) = bounded(BUFFERS);
         let (empty, take_empty) = bounded(BUFFERS);
         for _ in 0..BUFFERS {
             // The channel has room for all of them.
             let _ = empty.send(Buffer::default());
         }
-        let thread = std::thread::Builder::new().name("read".into()).spawn(move || fill(reader, &take_empty, &give_full))?;
+        let thread = std::thread::Builder::new().name("read".into()).spawn(move || fill(reader, bytes, &take_empty, &give_full))?;
         Ok(Self { full: Some(full), empty, current: Buffer::default(), taken: 0, thread: Some(thread) })
     }
 
@@ -71,9 +80,9 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
     }
 }
 
-fn fill<R: Read>(mut reader: R, empty: &Receiver<Buffer>, full: &Sender<io::Result<Buffer>>) -> R {
+fn fill<R: Read>(mut reader: R, bytes: usize, empty: &Receiver<Buffer>, full: &Sender<io::Result<Buffer>>) -> R {
     while let Ok(mut buffer) = empty.recv() {
-        let outcome = buffer.fill(&mut reader);
+        let outcome = buffer.fill(&mut reader, bytes);
         let done = buffer.len == 0 || outcome.is_err();
         // A closed channel means that nobody wants more.
         if buffer.len > 0 && full.send(Ok(buffer)).is_err() {
@@ -131,11 +140,13 @@ mod tests {
     #[test]
     fn bytes_arrive_in_order_and_the_reader_comes_back() {
         let data: Vec<u8> = (0..3 * BUFFER + 17).map(|i| (i % 251) as u8).collect();
-        let mut ahead = ReadAhead::new(io::Cursor::new(data.clone())).unwrap();
-        let mut got = Vec::new();
-        ahead.read_to_end(&mut got).unwrap();
-        assert!(got == data, "bytes were lost or reordered");
-        assert_eq!(ahead.into_inner().unwrap().position(), data.len() as u64);
+        for bytes in [0, 999, BUFFER, usize::MAX] {
+            let mut ahead = ReadAhead::with_buffers_of(bytes, io::Cursor::new(data.clone())).unwrap();
+            let mut got = Vec::new();
+            ahead.read_to_end(&mut got).unwrap();
+            assert!(got == data, "bytes were lost or reordered");
+            assert_eq!(ahead.into_inner().unwrap().position(), data.len() as u64);
+        }
     }
 
     #[test]

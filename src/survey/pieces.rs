@@ -12,6 +12,9 @@ use crate::pipe::{ReadAhead, read_ahead};
 
 type Ahead = ReadAhead<Box<dyn Read + Send>>;
 
+/// Bytes that are read ahead at once and are still in the processor's cache when they are inflated.
+const NEAR: usize = 256 << 10;
+
 /// A part's plaintext tar, decrypted ahead on another thread and inflated here.
 pub struct Pieces {
     source: Source,
@@ -43,7 +46,10 @@ impl Pieces {
     /// `Password` when it is encrypted and there is no key.
     pub fn new(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Self> {
         let reader = open::source(backup, part, keys)?;
-        let reader = ReadAhead::new(reader).map_err(|e| Error::new(crate::Kind::Internal, "no further thread").caused_by(e))?;
+        // A v3 chunk is one hand-over; what has no chunks stays in the processor's cache.
+        let bytes = if part.version() == Some(Version::V3) { read_ahead::BUFFER } else { NEAR };
+        let reader = ReadAhead::with_buffers_of(bytes, reader);
+        let reader = reader.map_err(|e| Error::new(crate::Kind::Internal, "no further thread").caused_by(e))?;
         let source = if part.compressed {
             Source::Gzip(Box::new(Gunzip::new(reader, trailer(part))))
         } else {
