@@ -52,8 +52,9 @@ struct Begun {
 
 struct Outcome {
     place: Place,
-    /// CRC-32 of the bytes there, taken before they were compared.
-    sum: u32,
+    /// CRC-32 of the bytes there, taken before they were compared; `None` when not all of
+    /// them could be read.
+    sum: Option<u32>,
     verified: Result<Verified>,
 }
 
@@ -69,10 +70,12 @@ impl<'a> Verification<'a> {
     pub fn compare_early(&self, place: Place, copy: &Arc<Input>, control: &Control) {
         let Some(read) = self.claim(place.part) else { return };
         let claim = Claim { verification: self, part: place.part };
-        let outcome = checksum(copy, place, control)
-            .and_then(|sum| Ok(Outcome { place, sum, verified: settled(self.compare(place, copy, &read, control))? }));
+        let outcome = match checksum(copy, place, control) {
+            Ok(sum) => settled(Some(sum), place, self.compare(place, copy, &read, control)),
+            Err(error) => settled(None, place, Err(error)),
+        };
         if let Some(begun) = self.early().parts.iter_mut().find(|begun| begun.part == place.part) {
-            begun.outcome = outcome.ok();
+            begun.outcome = outcome;
         }
         drop(claim);
     }
@@ -96,7 +99,8 @@ impl<'a> Verification<'a> {
         else {
             return Ok(None);
         };
-        let same = outcome.place == place && outcome.sum == checksum(copy, place, control)?;
+        let Some(sum) = outcome.sum else { return Ok(Some(outcome.verified)) };
+        let same = outcome.place == place && sum == checksum(copy, place, control)?;
         Ok(same.then_some(outcome.verified))
     }
 
@@ -144,12 +148,13 @@ impl<'a> Verification<'a> {
     }
 }
 
-/// What comes of a comparison for good. An error that is not about the contents (no further
-/// thread, a file that could not be read, a wish to stop) is none: it will come again.
-fn settled(outcome: Result<Verified>) -> Result<Result<Verified>> {
-    match outcome {
-        Err(error) if matches!(error.kind(), Kind::Internal | Kind::InputIo | Kind::OutputIo | Kind::Interrupted(_)) => Err(error),
-        settled => Ok(settled),
+/// What comes of a comparison for good. A thread that there was not and a wish to stop are
+/// none: that will come again. A file that could not be read once is not trusted any more.
+fn settled(sum: Option<u32>, place: Place, verified: Result<Verified>) -> Option<Outcome> {
+    match verified.as_ref().map_err(Error::kind) {
+        Err(Kind::Internal | Kind::Interrupted(_)) => None,
+        Err(Kind::InputIo | Kind::OutputIo) => Some(Outcome { place, sum: None, verified }),
+        _ => Some(Outcome { place, sum, verified }),
     }
 }
 

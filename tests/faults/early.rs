@@ -187,6 +187,18 @@ fn a_part_that_is_being_compared_is_waited_for() {
 }
 
 #[test]
+fn a_copy_that_could_not_be_read_while_it_was_written_is_not_trusted() {
+    let (keys, scratch) = (keys(), Scratch::new());
+    let job = Job::of_fixture("v3.tar", &keys, &DROPS);
+    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let blind = std::fs::File::options().write(true).open(scratch.file("blind", b"")).unwrap();
+    let blind = Input::of_output(blind, Path::new("out.tar")).unwrap();
+    let verification = job.verification();
+    verification.compare_early(places[0], &blind, &Control::default());
+    assert_eq!(finish(&verification, &output, &written).unwrap_err().kind(), Kind::OutputIo);
+}
+
+#[test]
 fn a_comparison_that_was_given_up_is_done_at_the_end() {
     let (keys, scratch) = (keys(), Scratch::new());
     let job = Job::of_fixture("v3.tar", &keys, &DROPS);
