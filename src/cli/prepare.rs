@@ -75,6 +75,13 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     let look = |parts: &[usize], needed: &[usize]| look_inside(session, &backup, parts, needed, keys.as_ref());
     let (outcome, sound) = kept::meanwhile(&backup, &rest, keys.as_ref(), parts.len(), &session.control, || look(&parts, &needed));
     let (mut surveys, mut checked) = outcome?;
+    // Only now it is known which part holds what `database` names.
+    let also = plan::to_survey_then(&backup, &surveys, &request);
+    if !also.is_empty() {
+        let (more, wrong) = look(&also, &also)?;
+        surveys.extend(more);
+        checked.extend(wrong);
+    }
     if chooses {
         plan::check_named(&backup, &surveys, &request)?;
     }

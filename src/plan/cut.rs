@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Request;
+use super::groups::Groups;
 use super::guard::Guard;
 use super::selector::is_recorder_file;
+use crate::error::Result;
 use crate::format::block::EntryKind;
 use crate::format::path::PathHasher;
 use crate::open::{Backup, Part};
@@ -83,52 +85,37 @@ pub(super) struct Judges<'a> {
 }
 
 impl Judges<'_> {
-    fn verdict(&self, id: &str, path: &[u8], entry: usize) -> Option<Reason> {
+    fn verdict(&self, id: &str, path: &[u8], entry: usize, kind: EntryKind) -> Option<Reason> {
         // The root of a component goes with the component or not at all.
         if path.is_empty() || self.request.keeps_path(id, path) {
             return None;
         }
-        let named = self.request.drops.iter().position(|s| s.takes_path(id, path) && self.guard.held_back(s, path).is_none());
+        let named = self.request.drops.iter().position(|s| s.takes_path(id, path) && self.guard.held_back(s, path, kind).is_none());
         named.and_then(|at| Reason::try_from(at).ok()).or_else(|| self.picked.get(entry).copied().flatten())
     }
 }
 
+/// The paths of a part's entries, as selectors and rules see them.
+pub(super) fn paths<'a>(backup: &Backup, part: &Part, survey: &'a PartSurvey) -> Vec<Option<&'a [u8]>> {
+    survey.entries.iter().map(|e| config_path(part.kind, backup.manifest.version(), &e.name)).collect()
+}
+
 /// Decides about every entry of a part. Files that only make sense together go together.
-pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Cut {
-    let version = backup.manifest.version();
-    let paths: Vec<Option<&[u8]>> = survey.entries.iter().map(|e| config_path(part.kind, version, &e.name)).collect();
-    let verdicts = paths.iter().enumerate().map(|(at, path)| judges.verdict(&part.id, (*path)?, at)).collect();
+///
+/// # Errors
+/// `Refused`, when hard links in what stays would get other contents than in the original.
+pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Result<Cut> {
+    let paths = paths(backup, part, survey);
+    let entries = paths.iter().zip(&survey.entries).enumerate();
+    let verdicts = entries.map(|(at, (path, entry))| judges.verdict(&part.id, (*path)?, at, entry.kind)).collect();
     let mut cut = Cut { verdicts, ..Cut::default() };
-    together(&part.id, &paths, judges.request, &mut cut.verdicts);
-    keep_directories_of_kept(survey, &paths, &mut cut.verdicts);
-    super::links::promote(survey, &mut cut);
-    cut
-}
-
-/// Files that are worthless or harmful without each other: the recorder's
-/// database with its log, and MariaDB's directory, which it fills anew only when
-/// it is absent altogether.
-fn together(id: &str, paths: &[Option<&[u8]>], request: &Request, verdicts: &mut [Option<Reason>]) {
-    let is_group: fn(&[u8]) -> bool = match id {
-        "homeassistant" => is_recorder_file,
-        "addon:core_mariadb" => is_mariadb_file,
-        _ => return,
-    };
-    let members: Vec<usize> = paths.iter().enumerate().filter(|(_, p)| p.is_some_and(is_group)).map(|(at, _)| at).collect();
-    let Some(reason) = members.iter().find_map(|&at| verdicts.get(at).copied().flatten()) else { return };
-    // What the user wants to keep of a group keeps all of it.
-    let kept = |at: &usize| paths.get(*at).copied().flatten().is_some_and(|path| request.keeps_path(id, path));
-    let verdict = if members.iter().any(kept) { None } else { Some(reason) };
-    for at in members {
-        if let Some(slot) = verdicts.get_mut(at) {
-            *slot = verdict;
-        }
+    // Of nothing that goes nothing has to follow.
+    if !cut.is_empty() {
+        Groups::new(&part.id, survey, &paths).follow(judges.request, &part.id, &paths, &mut cut.verdicts);
     }
-}
-
-/// MariaDB's databases: they go or stay together, with their directory.
-pub(super) fn is_mariadb_file(path: &[u8]) -> bool {
-    path.strip_prefix(b"data/databases").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    keep_directories_of_kept(survey, &paths, &mut cut.verdicts);
+    super::links::promote(survey, &mut cut).map_err(|e| e.in_part(part.id.clone()).at(backup.member(part).data_at()))?;
+    Ok(cut)
 }
 
 /// A directory stays when anything in it does. Takes time with the bytes of the paths, not
@@ -161,10 +148,11 @@ fn keep_directories_of_kept(survey: &PartSurvey, paths: &[Option<&[u8]>], verdic
     }
 }
 
-/// Whether the recorder's database goes.
+/// Whether the recorder's database goes: the file itself, not one beside it.
 pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &Cut) -> bool {
+    let is_database = |path: &[u8]| is_recorder_file(path) && path.ends_with(b".db");
     part.id == "homeassistant"
         && survey.entries.iter().enumerate().any(|(at, entry)| {
-            cut.drops_name(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_recorder_file)
+            cut.drops_name(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_database)
         })
 }

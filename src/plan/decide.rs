@@ -1,6 +1,7 @@
 //! The plan for a given set of things to leave out.
 
 use super::cut::{self, Cut, Judges, Reason};
+use super::database;
 use super::guard::{self, Guard};
 use super::named::{self, Match};
 use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit, Wrapping, predict, reasons, rows, wrapping};
@@ -96,7 +97,7 @@ fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Reques
     let part = backup.part(at);
     let picked = picked(at, survey, units, request.drops.len());
     let judges = Judges { request, picked: &picked, guard: &Guard::new(backup, part, request)? };
-    let cut = cut::cut(backup, part, survey, &judges);
+    let cut = cut::cut(backup, part, survey, &judges)?;
     Ok(if cut.is_empty() {
         Action::Copy
     } else if cut.leaves_nothing(backup, part, survey) {
@@ -190,7 +191,8 @@ fn is_mixed(backup: &Backup, parts: &[PartPlan]) -> bool {
 
 fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &Changes, parts: &[PartPlan]) -> Result<Vec<String>> {
     let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.warnings.iter().cloned()).collect();
-    let held = guard::notes(backup, surveys, request)?;
+    let held = guard::notes(backup, surveys, request, parts)?;
+    notes.extend(database::notes(request));
     for (at, selector) in request.drops.iter().enumerate() {
         if held.iter().any(|(of, _)| *of == at) || reasons::took_something(selector, backup, surveys, parts) {
             continue;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::conditions::Conditions;
+use super::cut::paths;
+use super::groups::Groups;
 use super::guard::Guard;
-use super::{Action, Plan, Request, effect};
+use super::{Action, Plan, Request, database, effect};
 use crate::error::{Error, Kind, Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
@@ -24,6 +26,7 @@ pub fn why(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Pl
     let unknown = || {
         Error::new(Kind::Usage, format!("there is no '{}' in this backup", escape(place.as_bytes()))).advice("`haslim ls` shows the paths.")
     };
+    let request = &*database::located(backup, surveys, request);
     let (at, path) = split(backup, place).ok_or_else(unknown)?;
     let part = backup.part(at);
     let Some(survey) = surveys.iter().find(|s| s.part == at) else { return unseen(backup, request, plan, at, path).map(|s| vec![s]) };
@@ -143,6 +146,8 @@ struct Teller<'a> {
     part: &'a Part,
     survey: &'a PartSurvey,
     guard: Guard<'a>,
+    paths: Vec<Option<&'a [u8]>>,
+    groups: Groups,
     matcher: Matcher,
     /// By entry: the rule whose find goes with all of the part.
     finds: BTreeMap<usize, &'a Rule>,
@@ -157,7 +162,9 @@ impl<'a> Teller<'a> {
         let finds = plan.units.iter().filter(|u| dropped && u.part == survey.part).flat_map(|u| u.finds());
         let entries = finds.filter_map(|find| Some((find.rule.as_ref()?, &find.entries)));
         let finds = entries.flat_map(|(rule, entries)| entries.iter().map(move |&at| (at, rule))).collect();
-        Ok(Self { backup, request, plan, part, survey, guard, matcher, finds })
+        let paths = paths(backup, part, survey);
+        let groups = Groups::new(&part.id, survey, &paths);
+        Ok(Self { backup, request, plan, part, survey, guard, paths, groups, matcher, finds })
     }
 
     fn action(&self) -> Option<&Action> {
@@ -192,7 +199,7 @@ impl<'a> Teller<'a> {
             }
             Some(Action::Cut(cut)) => {
                 if let Some(reason) = cut.verdicts.get(index).copied().flatten() {
-                    let mut told = self.goes(usize::from(reason));
+                    let mut told = self.goes(usize::from(reason), path, index);
                     if cut.promoted.contains_key(&index) {
                         told.restore = "Its contents stay: another name for them is kept.";
                     }
@@ -201,31 +208,40 @@ impl<'a> Teller<'a> {
             }
             _ => {}
         }
-        self.stays(path, entry)
+        self.stays(path, index, entry)
     }
 
-    fn goes(&self, reason: usize) -> Told {
+    fn goes(&self, reason: usize, path: &[u8], index: usize) -> Told {
         let Some(past) = reason.checked_sub(self.request.drops.len()) else {
-            let text = self.request.drops.get(reason).map(|s| escape(s.text().as_bytes())).unwrap_or_default();
-            return Told::goes(format!("--drop {text} names it, or a file that it cannot do without."), "");
+            let Some(selector) = self.request.drops.get(reason) else { return Told::goes("it was named.", "") };
+            let text = escape(selector.text().as_bytes());
+            let what = match self.groups.main(index).and_then(|main| self.paths.get(main).copied().flatten()) {
+                _ if selector.takes_path(&self.part.id, path) => "it".to_owned(),
+                Some(main) => format!("{}, which it belongs to", escape(main)),
+                None => "what it belongs to".to_owned(),
+            };
+            return Told::goes(format!("--drop {text} names {what}."), "");
         };
         let Some(rule) = self.plan.units.get(past).and_then(|u| u.rule.as_ref()) else { return Told::goes("the limit demands it.", "") };
         Told::goes(named(rule), effect(self.backup, self.part, false, Some(rule)).sentence())
     }
 
-    fn stays(&self, path: &[u8], entry: &Entry) -> Told {
+    fn stays(&self, path: &[u8], index: usize, entry: &Entry) -> Told {
         if self.request.keeps_component(&self.part.id) || self.request.keeps_path(&self.part.id, path) {
             return Told::stays("--keep names it.");
         }
         if let Some(selector) = self.request.drops.iter().find(|s| s.takes_path(&self.part.id, path)) {
-            let why = match self.guard.held_back(selector, path) {
-                Some(reason) => format!("a glob never drops it. {reason}"),
+            let why = match self.guard.held_back(selector, path, entry.kind) {
+                Some(reason) => format!("patterns leave it alone. {reason}"),
                 None if entry.kind == EntryKind::Directory => "something in it stays.".into(),
-                None => "it belongs to a file that stays.".into(),
+                None => self
+                    .groups
+                    .held(index, &self.paths)
+                    .map_or_else(|| "it belongs to a file that stays.".into(), |reason| format!("cannot take it alone. {reason}")),
             };
             return Told::stays(format!("--drop {} matches it, but {why}", escape(selector.text().as_bytes())));
         }
-        if let Some(reason) = self.matcher.never().reason(path) {
+        if let Some(reason) = self.matcher.never().reason(path).filter(|_| entry.kind != EntryKind::Symlink) {
             return Told::stays(format!("no rule ever drops it. {reason}"));
         }
         Told::stays(self.of_rules(path, entry))

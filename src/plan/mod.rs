@@ -5,12 +5,15 @@
 pub mod choose;
 mod conditions;
 pub mod cut;
+mod database;
 mod decide;
 pub mod explain;
+mod groups;
 mod guard;
 mod known;
 mod links;
 mod named;
+mod pattern;
 mod predict;
 pub mod propose;
 mod reach;
@@ -26,6 +29,7 @@ mod ways;
 pub mod wrapping;
 
 pub use cut::Cut;
+pub use database::Located;
 pub use named::{check_named, parse};
 pub use repair::{Repair, repair};
 pub use request::Request;
@@ -129,15 +133,30 @@ impl Plan {
 
 /// The parts that have to be surveyed before [`make`] can decide about what the
 /// user named. To let the planner choose, survey all that can be read.
+///
+/// Where `database` is named, the configuration is among them: it says where that is.
+/// [`to_survey_then`] has the rest.
 pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
+    let locates = request.drops.iter().chain(&request.keeps).any(Selector::is_database);
     let wanted = |at: &usize| {
         let part = backup.part(*at);
+        if locates && part.id == "homeassistant" && !request.drops_component(&part.id) {
+            return part.layer.is_some();
+        }
         let dropped_whole = request.drops_component(&part.id);
         let out_of = dropped_whole && request.keeps_within(&part.id);
         let into = request.drops_within(&part.id) && !dropped_whole;
         part.layer.is_some() && !request.keeps_component(&part.id) && (out_of || into)
     };
     (0..backup.parts.len()).filter(wanted).collect()
+}
+
+/// The parts that have to be surveyed besides, now that `surveys` tell where `database` is.
+pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Vec<usize> {
+    let request = database::located(backup, surveys, request);
+    let mut parts = to_survey(backup, &request);
+    parts.retain(|at| surveys.iter().all(|survey| survey.part != *at));
+    parts
 }
 
 /// Makes the plan. `surveys` holds the parts that [`to_survey`] named and any
@@ -150,6 +169,7 @@ pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
 /// `Password` when a part has to be opened or encrypted without a key, `Refused`
 /// for links that cannot be kept intact.
 pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Plan> {
+    let request = &*database::located(backup, surveys, request);
     let named = decide::plan(backup, surveys, request, &[])?;
     let units = units::find(backup, surveys, request, &named)?;
     let fits = named.predicted_size <= request.target_size();
@@ -169,6 +189,7 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
 /// # Errors
 /// As [`make`].
 pub fn candidates(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Vec<Unit>> {
+    let request = &*database::located(backup, surveys, request);
     let named = decide::plan(backup, surveys, request, &[])?;
     let units = units::find(backup, surveys, request, &named)?;
     let inside = |part: usize| -> u64 { units.iter().filter(|u| u.part == part && u.rule.is_some()).map(|u| u.stored).sum() };

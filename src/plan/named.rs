@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Request;
 use super::selector::Selector;
+use super::{Request, database};
 use crate::error::{Error, Kind, Result, escape};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::survey::{PartSurvey, config_path};
@@ -66,10 +66,14 @@ pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
 /// # Errors
 /// `Usage`, when there are `--drop`s and none of them matches anything.
 pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<()> {
+    let request = &*database::located(backup, surveys, request);
     if request.drops.is_empty() || request.drops.iter().any(|s| find(s, backup, surveys) != Match::Nowhere) {
         return Ok(());
     }
     let named: Vec<String> = request.drops.iter().map(|s| format!("--drop {}", escape(s.text().as_bytes()))).collect();
+    if let Some(why) = request.drops.iter().find_map(Selector::nowhere) {
+        return Err(Error::new(Kind::Usage, format!("nothing in this backup matches {}", named.join(" or "))).advice(why));
+    }
     let guesses: BTreeSet<String> = request.drops.iter().flat_map(|s| guesses(s, backup, surveys)).collect();
     let guess = guessed(&guesses.into_iter().take(GUESSES).collect::<Vec<_>>());
     let lists = "`haslim info` lists the components, `haslim ls` the paths in them.".to_owned();
@@ -82,7 +86,8 @@ pub(super) fn warnings(backup: &Backup, surveys: &[PartSurvey], request: &Reques
     let void = options.filter(|(_, selector)| find(selector, backup, surveys) == Match::Nowhere);
     let warn = |(option, selector): (&str, &Selector)| {
         let text = escape(selector.text().as_bytes());
-        let guess = guessed(&guesses(selector, backup, surveys)).map_or(String::new(), |guess| format!(" {guess}"));
+        let why = || selector.nowhere().map(str::to_owned).or_else(|| guessed(&guesses(selector, backup, surveys)));
+        let guess = why().map_or(String::new(), |guess| format!(" {guess}"));
         format!("Nothing in this backup matches {option} {text}.{guess}")
     };
     void.map(warn).collect()

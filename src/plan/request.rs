@@ -1,5 +1,6 @@
 //! What the user wants, and what of it may be followed.
 
+use super::database::Located;
 use super::selector::Selector;
 use super::units::{Unit, builtin_catalogue};
 use super::wrapping::Wrapping;
@@ -33,6 +34,8 @@ pub struct Request {
     pub thorough: bool,
     /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by them.
     pub margin: u64,
+    /// Where the recorder's database is. The planner finds that out by itself.
+    pub database: Located,
 }
 
 impl Request {
@@ -53,6 +56,7 @@ impl Request {
             declined: Vec::new(),
             thorough: false,
             margin: 0,
+            database: Located::default(),
         })
     }
 

@@ -221,12 +221,17 @@ impl Teller<'_> {
                 target: text.clone(),
                 stored_bytes: kin.stored,
                 files: Some(kin.files),
-                lost: self.with_heirs(&kin.heirs, kin.files, kin.lost().unwrap_or_else(|| self.some_files(kin.files))),
+                lost: self.with_heirs(&kin.heirs, kin.files, self.lost(kin)),
                 advice: kin.advice(),
                 ..self.row(title, kin.effect, false)
             }
         };
         kin.iter().map(row).collect()
+    }
+
+    fn lost(&self, kin: &Kin<'_, '_>) -> String {
+        let lost = kin.lost().unwrap_or_else(|| self.some_files(kin.files));
+        kin.guarded().map_or_else(|| lost.clone(), |guarded| format!("{lost} {guarded}"))
     }
 
     fn some_files(&self, files: u64) -> String {

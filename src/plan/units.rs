@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::choose::Item;
 use super::conditions::Conditions;
-use super::cut::Cut;
+use super::cut::{Cut, paths};
+use super::groups::Groups;
 use super::{Action, Plan, Request};
 use crate::error::{Error, Kind, Result};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::rules::{Catalogue, Class, Condition, Matcher, Rule, RuleIndex};
-use crate::survey::{PartSurvey, config_path};
+use crate::survey::PartSurvey;
 
 /// The tier of whole folders and add-ons, after every class.
 const WHOLE: u8 = 5;
@@ -194,12 +195,20 @@ impl Finder<'_> {
             return Ok(Vec::new());
         }
         let apart = self.apart();
+        let paths = paths(backup, part, survey);
+        let groups = Groups::new(&part.id, survey, &paths);
+        let rule_of = |index: usize| {
+            let (path, entry) = (paths.get(index).copied().flatten()?, survey.entries.get(index)?);
+            let accept = |rule| request.catalogue.rule(rule).is_some_and(|rule| self.conditions.unmet(rule, path, entry).is_none());
+            matcher.rule_where(path, entry.kind == EntryKind::Directory, accept)
+        };
         let mut finds: BTreeMap<Key, Find> = BTreeMap::new();
         let mut wanted = HashSet::new();
         for (index, entry) in survey.entries.iter().enumerate() {
-            let Some(path) = config_path(part.kind, backup.manifest.version(), &entry.name) else { continue };
-            let accept = |rule| request.catalogue.rule(rule).is_some_and(|rule| self.conditions.unmet(rule, path, entry).is_none());
-            let Some(found) = matcher.rule_where(path, entry.kind == EntryKind::Directory, accept) else { continue };
+            let Some(path) = paths.get(index).copied().flatten() else { continue };
+            // What a database cannot do without goes as the database does.
+            let found = rule_of(groups.leader(index)).or_else(|| rule_of(groups.main(index)?));
+            let Some(found) = found else { continue };
             let Some(rule) = request.catalogue.rule(found) else { continue };
             if self.cut.is_some_and(|cut| cut.verdicts.get(index).copied().flatten().is_some()) {
                 continue;
@@ -214,7 +223,23 @@ impl Finder<'_> {
             find.stored += entry.stored;
             find.files += u64::from(entry.kind != EntryKind::Directory);
         }
-        Ok(finds.into_iter().filter_map(|((rule, _), find)| self.unit(rule, find, wanted.contains(&rule))).collect())
+        Ok(finds
+            .into_iter()
+            .filter_map(|((rule, _), find)| self.unit(rule, self.together(&groups, find), wanted.contains(&rule)))
+            .collect())
+    }
+
+    /// The find without what can only go with more than it has.
+    fn together(&self, groups: &Groups, find: Find) -> Find {
+        let mut entries = find.entries.clone();
+        groups.only_together(&mut entries);
+        if entries.len() == find.entries.len() {
+            return find;
+        }
+        let of = |at: &usize| self.conditions.survey.entries.get(*at);
+        let stored = entries.iter().filter_map(of).map(|e| e.stored).sum();
+        let files = entries.iter().filter_map(of).filter(|e| e.kind != EntryKind::Directory).count() as u64;
+        Find { entries, stored, files }
     }
 
     fn unit(&self, rule: RuleIndex, find: Find, wanted: bool) -> Option<Unit> {
