@@ -2,6 +2,7 @@
 
 use super::Request;
 use super::conditions::{IMAGE, image_must_stay};
+use super::scan::Scans;
 use super::selector::Selector;
 use crate::error::{Error, Kind, Result, escape};
 use crate::open::{Backup, Part};
@@ -41,7 +42,7 @@ impl<'a> Guard<'a> {
 }
 
 /// Says what the user's globs would have taken but for this, by selector.
-pub(super) fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Vec<(usize, String)>> {
+pub(super) fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans) -> Vec<(usize, String)> {
     let mut notes = Vec::new();
     for part in &backup.parts {
         for (at, selector) in request.drops.iter().enumerate() {
@@ -55,17 +56,16 @@ pub(super) fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request) 
     }
     for survey in surveys {
         let part = backup.part(survey.part);
-        let guard = Guard::new(backup, part, request)?;
-        let paths = || survey.entries.iter().filter_map(|e| config_path(part.kind, backup.manifest.version(), &e.name));
         for (at, selector) in request.drops.iter().enumerate().filter(|(_, s)| s.looks_into(&part.id)) {
-            let mut held = paths().filter(|p| !p.is_empty() && selector.takes_path(&part.id, p));
-            let Some((first, reason)) = held.by_ref().find_map(|p| Some((p, guard.held_back(selector, p)?))) else { continue };
-            let more = held.filter(|p| guard.held_back(selector, p).is_some()).count();
+            let Some(hits) = scans.of(survey.part).and_then(|scan| scan.drops.get(at)) else { continue };
+            let Some((first, reason)) = &hits.first_held else { continue };
+            let first = survey.entries.get(*first).and_then(|e| config_path(part.kind, backup.manifest.version(), &e.name));
+            let (first, more) = (first.unwrap_or_default(), hits.held - 1);
             let others = if more == 0 { String::new() } else { format!(" and {more} more") };
             let (text, first) = (escape(selector.text().as_bytes()), escape(first));
             let stays = format!("--drop {text}: in {}, {first}{others} will stay, for a glob never drops it.", part.id);
             notes.push((at, format!("{stays} {reason} Type a path out in full to drop it all the same.")));
         }
     }
-    Ok(notes)
+    notes
 }

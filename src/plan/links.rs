@@ -5,40 +5,53 @@
 //! the first link that is kept, and further links are pointed there.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::cut::Cut;
+use crate::error::Result;
 use crate::format::block::EntryKind;
 use crate::format::path::plain;
+use crate::pipe::Pace;
 use crate::survey::PartSurvey;
 
 /// Completes a cut for the hard links that it would break. Links that led nowhere before are
 /// left alone; the survey counts them among the hazards.
-pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut) {
+///
+/// # Errors
+/// `Interrupted`.
+pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut, pace: &mut Pace<'_>) -> Result<()> {
     if cut.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
-        return;
+        return Ok(());
     }
     let mut origin: HashMap<&[u8], usize> = HashMap::new();
+    let mut names = HashMap::new();
     for (at, entry) in survey.entries.iter().enumerate() {
+        pace.step(entry.name.len())?;
         let root = match (entry.kind, &entry.link) {
             (EntryKind::HardLink, Some(link)) => origin.get(plain(link)).copied(),
             _ => Some(at),
         };
         let Some(root) = root else { continue };
         if let (EntryKind::HardLink, Some(link), None) = (entry.kind, &entry.link, cut.verdicts.get(at).copied().flatten()) {
-            keep_link(survey, cut, at, root, link);
+            keep_link(survey, cut, &mut names, at, root, link);
         }
         origin.insert(plain(&entry.name), root);
     }
+    Ok(())
 }
 
+/// By the entry that holds a file's data: the name that links to it get.
+type Names = HashMap<usize, Arc<[u8]>>;
+
 /// One kept link to the data at `root`.
-fn keep_link(survey: &PartSurvey, cut: &mut Cut, at: usize, root: usize, link: &[u8]) {
+fn keep_link(survey: &PartSurvey, cut: &mut Cut, names: &mut Names, at: usize, root: usize, link: &[u8]) {
     let Some(entry) = survey.entries.get(at) else { return };
     let root_dropped = cut.verdicts.get(root).copied().flatten().is_some();
     let Some(first) = survey.entries.get(root) else { return };
+    let mut relink = |name: &[u8]| cut.relinked.insert(at, Arc::clone(names.entry(root).or_insert_with(|| name.into())));
     match cut.promoted.get(&root) {
         Some(name) => {
-            cut.relinked.insert(at, name.clone());
+            relink(name);
         }
         None if root_dropped => {
             cut.promoted.insert(root, entry.name.clone());
@@ -46,7 +59,7 @@ fn keep_link(survey: &PartSurvey, cut: &mut Cut, at: usize, root: usize, link: &
         }
         // A link to another link, which may be dropped itself.
         None if plain(link) != plain(&first.name) => {
-            cut.relinked.insert(at, first.name.clone());
+            relink(&first.name);
         }
         None => {}
     }
@@ -56,6 +69,7 @@ fn keep_link(survey: &PartSurvey, cut: &mut Cut, at: usize, root: usize, link: &
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::pipe::Control;
     use crate::survey::{Entry, PartSurvey};
 
     fn entry(name: &str, link: Option<&str>) -> Entry {
@@ -99,7 +113,7 @@ mod tests {
     #[test]
     fn the_first_kept_link_takes_the_data_over_and_the_others_follow() {
         let (survey, mut cut) = cut(&[("a", None, true), ("b", Some("a"), true), ("c", Some("./a"), false), ("d", Some("a"), false)]);
-        promote(&survey, &mut cut);
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=c", "3=d"]);
         assert_eq!(cut.relinked.get(&3).map(|n| &**n), Some(&b"c"[..]));
     }
@@ -107,7 +121,7 @@ mod tests {
     #[test]
     fn links_of_a_kept_file_are_left_alone() {
         let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), false), ("c", None, true)]);
-        promote(&survey, &mut cut);
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=a", "1=b"]);
         assert!(cut.relinked.is_empty());
     }
@@ -115,14 +129,25 @@ mod tests {
     #[test]
     fn a_link_to_a_dropped_link_leads_to_the_file_itself() {
         let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), true), ("c", Some("b"), false)]);
-        promote(&survey, &mut cut);
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(cut.relinked.get(&2).map(|n| &**n), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn many_links_to_one_file_share_its_name() {
+        // Report 11, point 9.
+        let names: Vec<String> = (0..100).map(|n| format!("link{n}")).collect();
+        let links = names.iter().map(|name| (name.as_str(), Some("a"), false));
+        let (survey, mut cut) = cut(&std::iter::once(("a", None, true)).chain(links).collect::<Vec<_>>());
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
+        let first = &cut.relinked[&2];
+        assert!(cut.relinked.len() == 99 && cut.relinked.values().all(|name| Arc::ptr_eq(name, first)));
     }
 
     #[test]
     fn a_link_before_its_target_is_left_alone() {
         let (survey, mut cut) = cut(&[("b", Some("a"), false), ("a", None, true), ("c", None, true)]);
-        promote(&survey, &mut cut);
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=b"]);
     }
 }

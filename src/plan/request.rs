@@ -5,6 +5,7 @@ use super::units::{Unit, builtin_catalogue};
 use super::wrapping::Wrapping;
 use crate::error::Result;
 use crate::open::Backup;
+use crate::pipe::Control;
 use crate::rules::{Catalogue, Class};
 
 /// What the user wants.
@@ -33,6 +34,8 @@ pub struct Request {
     pub thorough: bool,
     /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by them.
     pub margin: u64,
+    /// Where planning hears that somebody wants it to stop.
+    pub control: Control,
 }
 
 impl Request {
@@ -53,6 +56,7 @@ impl Request {
             declined: Vec::new(),
             thorough: false,
             margin: 0,
+            control: Control::default(),
         })
     }
 

@@ -81,6 +81,15 @@ impl Selector {
         }
     }
 
+    /// The regular expression for the paths that it names, and for all below them: `takes_path`
+    /// where [`Selector::looks_into`] is true. None where it is no pattern.
+    pub(super) fn pattern(&self) -> Option<String> {
+        match &self.what {
+            What::Path { path, .. } => Some(or_below(path.glob().regex())),
+            What::Component(_) | What::Database => None,
+        }
+    }
+
     /// True when it names this path inside the component, or a directory above it.
     pub fn takes_path(&self, id: &str, path: &[u8]) -> bool {
         match &self.what {
@@ -161,6 +170,13 @@ impl Selector {
         };
         if self.is_typed_in_full() { None } else { never.reason_when(path, taking) }
     }
+}
+
+/// What a glob's expression matches, and all below that.
+fn or_below(regex: &str) -> String {
+    let body = regex.strip_prefix("(?-u)").unwrap_or(regex);
+    let body = body.strip_prefix('^').and_then(|body| body.strip_suffix('$')).unwrap_or(body);
+    format!("^(?:{body})(?:/.*)?$")
 }
 
 /// A glob that names a directory takes all that is in it.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::choose::Item;
 use super::conditions::Conditions;
 use super::cut::Cut;
+use super::scan::{Scan, Scans};
 use super::{Action, Plan, Request};
 use crate::error::{Error, Kind, Result};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
-use crate::rules::{Catalogue, Class, Condition, Matcher, Rule, RuleIndex};
+use crate::rules::{Catalogue, Class, Condition, Matchers, Rule, RuleIndex};
 use crate::survey::{PartSurvey, config_path};
 
 /// The tier of whole folders and add-ons, after every class.
@@ -77,14 +78,14 @@ impl Unit {
 ///
 /// # Errors
 /// `Usage` when the catalogue's globs cannot be compiled.
-pub(super) fn find(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan) -> Result<Vec<Unit>> {
-    let mut units = Vec::new();
+pub(super) fn find(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, named: &Plan) -> Result<Vec<Unit>> {
+    let (mut units, mut matchers) = (Vec::new(), Matchers::default());
     let actions = || named.parts.iter().map(|p| &p.action);
     for (at, (part, action)) in backup.parts.iter().zip(actions()).enumerate() {
         if let (Some(survey), Action::Copy | Action::Rewrap | Action::Cut(_)) = (surveys.iter().find(|s| s.part == at), action) {
             let cut = if let Action::Cut(cut) = action { Some(cut) } else { None };
-            let finder = Finder { conditions: Conditions { backup, part, request, survey }, at, cut };
-            units.extend(finder.find()?);
+            let finder = Finder { conditions: Conditions { backup, part, request, survey }, at, cut, scan: scans.of(at) };
+            units.extend(finder.find(&mut matchers)?);
         }
     }
     spare_local_source(backup, named, &mut units);
@@ -173,6 +174,7 @@ struct Finder<'a> {
     at: usize,
     /// What the user named in this part, if anything.
     cut: Option<&'a Cut>,
+    scan: Option<&'a Scan>,
 }
 
 /// What belongs to one unit: the finds of a rule, or one backup of its finds.
@@ -187,24 +189,25 @@ struct Find {
 }
 
 impl Finder<'_> {
-    fn find(&self) -> Result<Vec<Unit>> {
+    fn find(&self, matchers: &mut Matchers) -> Result<Vec<Unit>> {
         let Conditions { backup, part, request, survey } = self.conditions;
-        let matcher = Matcher::new(&request.catalogue, &part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        let matcher = matchers.of(&request.catalogue, &part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
         if matcher.is_empty() {
             return Ok(Vec::new());
         }
         let apart = self.apart();
         let mut finds: BTreeMap<Key, Find> = BTreeMap::new();
-        let mut wanted = HashSet::new();
+        let (mut wanted, mut pace) = (HashSet::new(), request.control.pace());
         for (index, entry) in survey.entries.iter().enumerate() {
-            let Some(path) = config_path(part.kind, backup.manifest.version(), &entry.name) else { continue };
-            let accept = |rule| request.catalogue.rule(rule).is_some_and(|rule| self.conditions.unmet(rule, path, entry).is_none());
-            let Some(found) = matcher.rule_where(path, entry.kind == EntryKind::Directory, accept) else { continue };
-            let Some(rule) = request.catalogue.rule(found) else { continue };
-            if self.cut.is_some_and(|cut| cut.verdicts.get(index).copied().flatten().is_some()) {
+            pace.step(entry.name.len())?;
+            if self.cut.is_some_and(|cut| cut.drops_name(index)) {
                 continue;
             }
-            if request.keeps_path(&part.id, path) {
+            let Some(path) = config_path(part.kind, backup.manifest.version(), &entry.name) else { continue };
+            let accept = |rule| request.catalogue.rule(rule).is_some_and(|rule| self.conditions.met(rule, path, entry));
+            let Some(found) = matcher.rule_where(path, entry.kind == EntryKind::Directory, accept) else { continue };
+            let Some(rule) = request.catalogue.rule(found) else { continue };
+            if self.scan.is_some_and(|scan| scan.keeps(index)) {
                 wanted.insert(found);
                 continue;
             }
