@@ -150,6 +150,7 @@ fn request(session: &Session, backup: &Backup, choice: &Choice) -> Result<Reques
             Some(args::Wrapping::Three) => Wrapping::Version(Version::V3),
             Some(args::Wrapping::None) => Wrapping::Plain,
         },
+        control: session.control.clone(),
         ..Request::new(session.common.limit)?
     })
 }

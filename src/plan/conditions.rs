@@ -18,6 +18,12 @@ pub(super) struct Conditions<'a> {
 }
 
 impl Conditions<'_> {
+    /// Whether a rule applies to this entry.
+    pub fn met(&self, rule: &Rule, path: &[u8], entry: &Entry) -> bool {
+        // Asked of every file; why it is none, only of few.
+        (rule.condition != Condition::NestedBackup || entry.nested_backup) && self.unmet(rule, path, entry).is_none()
+    }
+
     /// Why a rule leaves this entry alone all the same; `None` when it applies.
     pub fn unmet(&self, rule: &Rule, path: &[u8], entry: &Entry) -> Option<String> {
         match rule.condition {

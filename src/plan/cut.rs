@@ -1,15 +1,17 @@
 //! Which entries of one part go, and what must change in those that stay.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::Request;
 use super::groups::Groups;
-use super::guard::Guard;
+use super::scan::Scan;
 use super::selector::is_recorder_file;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::format::block::EntryKind;
 use crate::format::path::PathHasher;
 use crate::open::{Backup, Part};
+use crate::pipe::Pace;
 use crate::survey::{PartSurvey, config_path};
 
 /// Why an entry goes: the index of the reason that took it.
@@ -23,8 +25,9 @@ pub struct Cut {
     /// Entries whose first name goes while a later hard link stays: the data stays
     /// under that link's name.
     pub promoted: HashMap<usize, Box<[u8]>>,
-    /// Hard links that have to point to another name now.
-    pub relinked: HashMap<usize, Box<[u8]>>,
+    /// Hard links that have to point to another name now. All links to one file share that
+    /// name: it may be long, and they may be many.
+    pub relinked: HashMap<usize, Arc<[u8]>>,
     /// Hard links that became the promoted file itself, so that their own entry goes.
     pub merged: HashSet<usize>,
 }
@@ -80,18 +83,18 @@ pub(super) struct Judges<'a> {
     pub request: &'a Request,
     /// By entry: the reason for which the planner leaves it out.
     pub picked: &'a [Option<Reason>],
-    /// What holds the user's globs back.
-    pub guard: &'a Guard<'a>,
+    /// What the user's words say about its paths.
+    pub scan: Option<&'a Scan>,
 }
 
 impl Judges<'_> {
-    fn verdict(&self, id: &str, path: &[u8], entry: usize, kind: EntryKind) -> Option<Reason> {
+    fn verdict(&self, path: &[u8], entry: usize) -> Option<Reason> {
         // The root of a component goes with the component or not at all.
-        if path.is_empty() || self.request.keeps_path(id, path) {
+        if path.is_empty() || self.scan.is_some_and(|scan| scan.keeps(entry)) {
             return None;
         }
-        let named = self.request.drops.iter().position(|s| s.takes_path(id, path) && self.guard.held_back(s, path, kind).is_none());
-        named.and_then(|at| Reason::try_from(at).ok()).or_else(|| self.picked.get(entry).copied().flatten())
+        let named = self.scan.and_then(|scan| scan.drops(entry));
+        named.or_else(|| self.picked.get(entry).copied().flatten())
     }
 }
 
@@ -103,39 +106,49 @@ pub(super) fn paths<'a>(backup: &Backup, part: &Part, survey: &'a PartSurvey) ->
 /// Decides about every entry of a part. Files that only make sense together go together.
 ///
 /// # Errors
-/// `Refused`, when hard links in what stays would get other contents than in the original.
+/// `Refused`, when hard links in what stays would get other contents than in the original;
+/// `Interrupted`.
 pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Result<Cut> {
     let paths = paths(backup, part, survey);
-    let entries = paths.iter().zip(&survey.entries).enumerate();
-    let verdicts = entries.map(|(at, (path, entry))| judges.verdict(&part.id, (*path)?, at, entry.kind)).collect();
+    let verdicts = paths.iter().enumerate().map(|(at, path)| judges.verdict((*path)?, at)).collect();
     let mut cut = Cut { verdicts, ..Cut::default() };
     // Of nothing that goes nothing has to follow.
     if !cut.is_empty() {
-        Groups::new(&part.id, survey, &paths).follow(judges.request, &part.id, &paths, &mut cut.verdicts);
+        let keeps = |at: usize| judges.scan.is_some_and(|scan| scan.keeps(at));
+        Groups::new(&part.id, survey, &paths).follow(keeps, &mut cut.verdicts);
     }
-    keep_directories_of_kept(survey, &paths, &mut cut.verdicts);
-    super::links::promote(survey, &mut cut).map_err(|e| e.in_part(part.id.clone()).at(backup.member(part).data_at()))?;
+    let control = &judges.request.control;
+    keep_directories_of_kept(survey, &paths, &mut cut.verdicts, &mut control.pace())?;
+    let promoted = super::links::promote(survey, &mut cut, &mut control.pace());
+    promoted.map_err(|e| if e.kind() == Kind::Refused { e.in_part(part.id.clone()).at(backup.member(part).data_at()) } else { e })?;
     Ok(cut)
 }
 
 /// A directory stays when anything in it does. Takes time with the bytes of the paths, not
 /// with their depth.
-fn keep_directories_of_kept(survey: &PartSurvey, paths: &[Option<&[u8]>], verdicts: &mut [Option<Reason>]) {
+fn keep_directories_of_kept(
+    survey: &PartSurvey,
+    paths: &[Option<&[u8]>],
+    verdicts: &mut [Option<Reason>],
+    pace: &mut Pace<'_>,
+) -> Result<()> {
     let hasher = PathHasher::default();
     let mut gone: HashMap<u64, Vec<usize>> = HashMap::new();
     for (at, (entry, path)) in survey.entries.iter().zip(paths).enumerate() {
+        pace.step(entry.name.len())?;
         let dropped = verdicts.get(at).copied().flatten().is_some();
         if let (EntryKind::Directory, Some(path), true) = (entry.kind, path, dropped) {
             gone.entry(hasher.hash(path)).or_default().push(at);
         }
     }
     if gone.is_empty() {
-        return;
+        return Ok(());
     }
     let (mut needed, mut folder) = (Vec::new(), &b""[..]);
     for path in paths.iter().zip(verdicts.iter()).filter(|(_, verdict)| verdict.is_none()).filter_map(|(path, _)| *path) {
         let above = path.iter().rposition(|&b| b == b'/').and_then(|slash| path.get(..slash)).unwrap_or_default();
         // Neighbours mostly lie in the same folder.
+        pace.step(above.len())?;
         if above != folder {
             folder = above;
             needed.extend(hasher.prefixes(above).filter_map(|(hash, _)| gone.remove(&hash)).flatten());
@@ -146,6 +159,7 @@ fn keep_directories_of_kept(survey: &PartSurvey, paths: &[Option<&[u8]>], verdic
             *slot = None;
         }
     }
+    Ok(())
 }
 
 /// Whether the recorder's database goes: the file itself, not one beside it.

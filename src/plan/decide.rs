@@ -2,8 +2,9 @@
 
 use super::cut::{self, Cut, Judges, Reason};
 use super::database;
-use super::guard::{self, Guard};
+use super::guard;
 use super::named::{self, Match};
+use super::scan::Scans;
 use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit, Wrapping, predict, reasons, rows, wrapping};
 use crate::error::{Error, Result, escape};
 use crate::format::manifest::Changes;
@@ -23,8 +24,9 @@ pub(super) struct Draft {
 }
 
 /// Leaves out what the user named and these units, and weighs the result.
-pub(super) fn draft(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Draft> {
-    let mut actions = (0..backup.parts.len()).map(|at| action(backup, surveys, request, units, at)).collect::<Result<Vec<_>>>()?;
+pub(super) fn draft(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit]) -> Result<Draft> {
+    let action = |at| action(backup, surveys, request, scans, units, at);
+    let mut actions = (0..backup.parts.len()).map(action).collect::<Result<Vec<_>>>()?;
     let cuts = actions.iter().any(|a| matches!(a, Action::Cut(_)));
     let target = wrapping::target(backup, request.wrapping, request.has_key, cuts)?;
     let idle = actions.iter().all(|a| *a == Action::Copy);
@@ -42,15 +44,15 @@ pub(super) fn draft(backup: &Backup, surveys: &[PartSurvey], request: &Request, 
 }
 
 /// The same with all that the user wants to know about it.
-pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Plan> {
-    let Draft { actions, target, changes, predicted, exact_size } = draft(backup, surveys, request, units)?;
+pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit]) -> Result<Plan> {
+    let Draft { actions, target, changes, predicted, exact_size } = draft(backup, surveys, request, scans, units)?;
     let why = |at: usize, action: &Action| reasons::why(action, &target, backup, at, request, units);
     let planned = actions.into_iter().zip(predicted).enumerate();
     let parts: Vec<PartPlan> = planned.map(|(at, (action, predicted))| PartPlan { why: why(at, &action), action, predicted }).collect();
     let predicted_size = predict::padded(exact_size);
     let mut plan = Plan {
         outcome: outcome(backup, request, &parts, predicted_size),
-        notes: notes(backup, surveys, request, &changes, &parts)?,
+        notes: notes(backup, surveys, request, scans, &changes, &parts)?,
         parts,
         drops: Vec::new(),
         units: units.to_vec(),
@@ -61,7 +63,7 @@ pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, u
         ways_out: Vec::new(),
         warnings: Vec::new(),
     };
-    plan.drops = rows::rows(backup, surveys, request, &plan);
+    plan.drops = rows::rows(backup, surveys, request, &plan)?;
     Ok(plan)
 }
 
@@ -76,7 +78,8 @@ fn outcome(backup: &Backup, request: &Request, parts: &[PartPlan], predicted_siz
     }
 }
 
-fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit], at: usize) -> Result<Action> {
+fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit], at: usize) -> Result<Action> {
+    request.control.check()?;
     let part = backup.part(at);
     if request.keeps_component(&part.id) {
         return Ok(Action::Copy);
@@ -87,16 +90,16 @@ fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[U
     let dropped = request.drops_component(&part.id);
     match surveys.iter().find(|s| s.part == at) {
         _ if dropped && !request.keeps_within(&part.id) => Ok(Action::Drop),
-        Some(survey) => cut_or_copy(backup, at, survey, request, units),
+        Some(survey) => cut_or_copy(backup, at, survey, request, scans, units),
         None if dropped => Ok(Action::Drop),
         None => Ok(Action::Copy),
     }
 }
 
-fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Request, units: &[Unit]) -> Result<Action> {
+fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Request, scans: &Scans, units: &[Unit]) -> Result<Action> {
     let part = backup.part(at);
     let picked = picked(at, survey, units, request.drops.len());
-    let judges = Judges { request, picked: &picked, guard: &Guard::new(backup, part, request)? };
+    let judges = Judges { request, picked: &picked, scan: scans.of(at) };
     let cut = cut::cut(backup, part, survey, &judges)?;
     Ok(if cut.is_empty() {
         Action::Copy
@@ -189,16 +192,24 @@ fn is_mixed(backup: &Backup, parts: &[PartPlan]) -> bool {
     ways.any(|way| Some(way) != first)
 }
 
-fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &Changes, parts: &[PartPlan]) -> Result<Vec<String>> {
+fn notes(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    scans: &Scans,
+    changes: &Changes,
+    parts: &[PartPlan],
+) -> Result<Vec<String>> {
     let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.warnings.iter().cloned()).collect();
-    let held = guard::notes(backup, surveys, request, parts)?;
+    let held = guard::notes(backup, surveys, request, scans, parts);
     notes.extend(database::notes(request));
+    let took = reasons::took_something(backup, surveys, request, scans, parts)?;
     for (at, selector) in request.drops.iter().enumerate() {
-        if held.iter().any(|(of, _)| *of == at) || reasons::took_something(selector, backup, surveys, parts) {
+        if held.iter().any(|(of, _)| *of == at) || took.get(at).copied().unwrap_or_default() {
             continue;
         }
         let text = escape(selector.text().as_bytes());
-        match named::find(selector, backup, surveys) {
+        match named::find(selector, backup, |part| Some(scans.of(part)?.drops.get(at)?.any)) {
             Match::Found => notes.push(format!("--drop {text} takes nothing: all that it matches stays. `haslim plan --why` tells why.")),
             // Nobody could look.
             Match::Unknown => notes.push(format!("Nothing in this backup matches --drop {text}.")),

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use super::Request;
 use super::cut::Reason;
 use crate::error::escape;
 use crate::format::block::EntryKind;
@@ -74,9 +73,8 @@ impl Groups {
         }
     }
 
-    /// Makes the groups follow their main files.
-    pub fn follow(&self, request: &Request, id: &str, paths: &[Option<&[u8]>], verdicts: &mut [Option<Reason>]) {
-        let kept = |at: usize| paths.get(at).copied().flatten().is_some_and(|path| request.keeps_path(id, path));
+    /// Makes the groups follow their main files. `kept` tells what the user keeps.
+    pub fn follow(&self, kept: impl Fn(usize) -> bool, verdicts: &mut [Option<Reason>]) {
         let verdict = |verdicts: &[Option<Reason>], at: usize| verdicts.get(at).copied().flatten();
         let set = |verdicts: &mut [Option<Reason>], at: usize, verdict| {
             if let Some(slot) = verdicts.get_mut(at) {
@@ -103,6 +101,12 @@ impl Groups {
             let own = verdict(verdicts, at);
             set(verdicts, at, own.or(Some(reason)));
         }
+    }
+
+    /// The entries that cannot go alone.
+    pub fn dependent(&self) -> impl Iterator<Item = usize> {
+        let sides = self.sides.iter().filter(|(_, side)| side.needed).map(|(at, _)| *at);
+        sides.chain(self.needed.iter().copied())
     }
 
     fn takes_folder(&self, verdicts: &[Option<Reason>]) -> bool {

@@ -1,20 +1,22 @@
 //! What the user's globs do not take: that, or its folder, has to be typed out in full.
 
-use std::borrow::Cow;
-
 use super::conditions::{IMAGE, image_must_stay};
 use super::cut::paths;
 use super::groups::Groups;
+use super::scan::{Scan, Scans};
 use super::selector::Selector;
 use super::{Action, PartPlan, Request};
 use crate::error::{Error, Kind, Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::rules::NeverList;
-use crate::survey::PartSurvey;
+use crate::survey::{PartSurvey, config_path};
 
 /// Of more reasons than this nobody wants to read.
 const REASONS: usize = 6;
+
+/// How what a pattern leaves alone is left out all the same.
+const PATTERN: &str = " Patterns leave such files alone: name the folder or the file in full to leave it out.";
 
 /// What is held back from globs in one part.
 pub(super) struct Guard<'a> {
@@ -53,66 +55,68 @@ impl<'a> Guard<'a> {
     }
 }
 
-/// Files that stay for the same reason.
-struct Held<'a> {
-    reason: Cow<'a, str>,
-    /// Whether they go when their names, or that of their folder, are typed out.
-    guarded: bool,
-    first: &'a [u8],
-    more: usize,
-}
-
-impl Held<'_> {
-    fn note(&self, selector: &Selector, id: &str) -> String {
-        let (text, first) = (escape(selector.text().as_bytes()), escape(self.first));
-        let others = if self.more == 0 { String::new() } else { format!(" and {} more", self.more) };
-        let how = if self.guarded { " Patterns leave such files alone: name the folder or the file in full to leave it out." } else { "" };
-        format!("--drop {text} keeps {first}{others} in {id}. {}{how}", self.reason)
-    }
-}
-
 /// Says what the user's globs would have taken but for this, by selector.
-pub(super) fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, plans: &[PartPlan]) -> Result<Vec<(usize, String)>> {
+pub(super) fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, plans: &[PartPlan]) -> Vec<(usize, String)> {
     let mut notes = Vec::new();
     for part in &backup.parts {
         for (at, selector) in request.drops.iter().enumerate() {
             if let Some(reason) = request.spared_component(selector, &part.id) {
                 let text = escape(selector.text().as_bytes());
-                let note = format!("--drop {text} keeps {}. {reason} Name it in full to leave it out.", part.id);
-                notes.push((at, note));
+                notes.push((at, format!("--drop {text} keeps {}. {reason} Name it in full to leave it out.", part.id)));
             }
         }
     }
     for survey in surveys {
         let part = backup.part(survey.part);
-        let guard = Guard::new(backup, part, request)?;
-        let mut groups = None;
+        let Some(scan) = scans.of(survey.part) else { continue };
+        let note = |selector: &Selector, path: &[u8], more: u64, reason: &str, how: &str| {
+            let (text, first) = (escape(selector.text().as_bytes()), escape(path));
+            let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+            format!("--drop {text} keeps {first}{others} in {}. {reason}{how}", part.id)
+        };
         for (at, selector) in request.drops.iter().enumerate().filter(|(_, s)| s.looks_into(&part.id)) {
-            let (paths, groups) = groups.get_or_insert_with(|| {
-                let paths = paths(backup, part, survey);
-                let groups = Groups::new(&part.id, survey, &paths);
-                (paths, groups)
-            });
-            let stays = |entry: usize| match plans.get(survey.part).map(|plan| &plan.action) {
-                Some(Action::Drop) => false,
-                Some(Action::Cut(cut)) => !cut.drops_name(entry),
-                _ => true,
-            };
-            let mut held: Vec<Held<'_>> = Vec::new();
-            for (index, (path, entry)) in paths.iter().zip(&survey.entries).enumerate() {
-                let Some(path) = path.filter(|path| !path.is_empty() && selector.takes_path(&part.id, path)) else { continue };
-                let listed = guard.held_back(selector, path, entry.kind);
-                let guarded = listed.is_some();
-                let group = || groups.held(index, paths).filter(|_| stays(index) && !request.keeps_path(&part.id, path));
-                let Some(reason) = listed.map(Cow::Borrowed).or_else(|| group().map(Cow::Owned)) else { continue };
-                if let Some(held) = held.iter_mut().find(|held| held.reason == reason) {
-                    held.more += 1;
-                } else if held.len() < REASONS {
-                    held.push(Held { reason, guarded, first: path, more: 0 });
-                }
+            for held in scan.drops.get(at).map(|hits| &hits.held).into_iter().flatten() {
+                let path = survey.entries.get(held.first).and_then(|e| config_path(part.kind, backup.manifest.version(), &e.name));
+                notes.push((at, note(selector, path.unwrap_or_default(), held.count - 1, &held.reason, PATTERN)));
             }
-            notes.extend(held.iter().map(|held| (at, held.note(selector, &part.id))));
+        }
+        let stays = |entry: usize| match plans.get(survey.part).map(|plan| &plan.action) {
+            Some(Action::Drop) => false,
+            Some(Action::Cut(cut)) => !cut.drops_name(entry),
+            _ => true,
+        };
+        notes.extend(grouped(backup, survey, request, scan, &stays).into_iter().map(|(at, path, more, reason)| {
+            (at, request.drops.get(at).map_or(String::new(), |selector| note(selector, &path, more, &reason, "")))
+        }));
+    }
+    notes
+}
+
+/// What files a selector takes that cannot go alone: by selector the first of them, how many
+/// more, and why.
+fn grouped(
+    backup: &Backup,
+    survey: &PartSurvey,
+    request: &Request,
+    scan: &Scan,
+    stays: &dyn Fn(usize) -> bool,
+) -> Vec<(usize, Vec<u8>, u64, String)> {
+    let mut held: Vec<(usize, Vec<u8>, u64, String)> = Vec::new();
+    if scan.drops.iter().all(|hits| !hits.any) {
+        return held;
+    }
+    let paths = paths(backup, backup.part(survey.part), survey);
+    let groups = Groups::new(&backup.part(survey.part).id, survey, &paths);
+    let mut dependent: Vec<usize> = groups.dependent().collect();
+    dependent.sort_unstable();
+    for index in dependent.into_iter().filter(|at| stays(*at)) {
+        let (Some(at), Some(path)) = (scan.drops(index).map(usize::from), paths.get(index).copied().flatten()) else { continue };
+        let Some(reason) = groups.held(index, &paths).filter(|_| at < request.drops.len()) else { continue };
+        match held.iter().position(|(of, _, _, known)| *of == at && *known == reason) {
+            Some(known) => held.get_mut(known).into_iter().for_each(|held| held.2 += 1),
+            None if held.len() < REASONS => held.push((at, path.to_vec(), 0, reason)),
+            None => {}
         }
     }
-    Ok(notes)
+    held
 }

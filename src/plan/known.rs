@@ -167,7 +167,7 @@ impl<'a> Known<'a> {
 
     fn rule(&self, path: &[u8], entry: &Entry) -> Option<&'a Rule> {
         let (catalogue, conditions) = (&self.request.catalogue, self.conditions.as_ref()?);
-        let applies = |index| catalogue.rule(index).is_some_and(|rule| conditions.unmet(rule, path, entry).is_none());
+        let applies = |index| catalogue.rule(index).is_some_and(|rule| conditions.met(rule, path, entry));
         catalogue.rule(self.matcher.as_ref()?.rule_where(path, false, applies)?)
     }
 }

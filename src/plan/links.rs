@@ -9,27 +9,32 @@
 //! link holds in the end is what was written last.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::cut::Cut;
 use crate::error::{Error, Result, escape};
 use crate::format::block::EntryKind;
 use crate::format::path::plain;
+use crate::pipe::Pace;
 use crate::survey::PartSurvey;
 
 /// Completes a cut for the hard links that it would break. Links that led nowhere before are
 /// left alone; the survey counts them among the hazards.
 ///
 /// # Errors
-/// `Refused` when names occur twice, so that the links would hold something else afterwards.
-pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut) -> Result<()> {
+/// `Refused` when names occur twice, so that the links would hold something else afterwards;
+/// `Interrupted`.
+pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut, pace: &mut Pace<'_>) -> Result<()> {
     if cut.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
         return Ok(());
     }
-    let files = Files::new(survey);
+    let files = Files::new(survey, pace)?;
+    let mut names = Names::new();
     for (at, entry) in survey.entries.iter().enumerate() {
+        pace.step(entry.name.len())?;
         let kept = cut.verdicts.get(at).copied().flatten().is_none();
         if let (EntryKind::HardLink, Some(link), Some(root), true) = (entry.kind, &entry.link, files.contents(at), kept) {
-            keep_link(survey, cut, at, root, link);
+            keep_link(survey, cut, &mut names, at, root, link);
         }
     }
     if files.rewritten { check(survey, cut) } else { Ok(()) }
@@ -46,10 +51,11 @@ struct Files {
 }
 
 impl Files {
-    fn new(survey: &PartSurvey) -> Self {
+    fn new(survey: &PartSurvey, pace: &mut Pace<'_>) -> Result<Self> {
         let mut files = Self { of: Vec::with_capacity(survey.entries.len()), last: Vec::new(), rewritten: false };
         let mut named: HashMap<&[u8], usize> = HashMap::new();
         for (at, entry) in survey.entries.iter().enumerate() {
+            pace.step(entry.name.len())?;
             let file = match (entry.kind, &entry.link) {
                 (EntryKind::Directory, _) => None,
                 (EntryKind::HardLink, Some(link)) => named.get(plain(link)).copied(),
@@ -71,7 +77,7 @@ impl Files {
             }
             files.of.push(file);
         }
-        files
+        Ok(files)
     }
 
     /// The entry with the data that an entry's name has in the end.
@@ -80,14 +86,18 @@ impl Files {
     }
 }
 
+/// By the entry that holds a file's data: the name that links to it get.
+type Names = HashMap<usize, Arc<[u8]>>;
+
 /// One kept link to the data at `root`.
-fn keep_link(survey: &PartSurvey, cut: &mut Cut, at: usize, root: usize, link: &[u8]) {
+fn keep_link(survey: &PartSurvey, cut: &mut Cut, names: &mut Names, at: usize, root: usize, link: &[u8]) {
     let Some(entry) = survey.entries.get(at) else { return };
     let root_dropped = cut.verdicts.get(root).copied().flatten().is_some();
     let Some(first) = survey.entries.get(root) else { return };
+    let mut relink = |name: &[u8]| cut.relinked.insert(at, Arc::clone(names.entry(root).or_insert_with(|| name.into())));
     match cut.promoted.get(&root) {
         Some(name) => {
-            cut.relinked.insert(at, name.clone());
+            relink(name);
         }
         None if root_dropped => {
             cut.promoted.insert(root, entry.name.clone());
@@ -95,7 +105,7 @@ fn keep_link(survey: &PartSurvey, cut: &mut Cut, at: usize, root: usize, link: &
         }
         // A link to another link, which may be dropped itself.
         None if plain(link) != plain(&first.name) => {
-            cut.relinked.insert(at, first.name.clone());
+            relink(&first.name);
         }
         None => {}
     }
@@ -154,6 +164,7 @@ fn restored<'a>(entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Optio
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::pipe::Control;
     use crate::survey::{Entry, PartSurvey};
 
     fn entry(name: &str, link: Option<&str>) -> Entry {
@@ -197,7 +208,7 @@ mod tests {
     #[test]
     fn the_first_kept_link_takes_the_data_over_and_the_others_follow() {
         let (survey, mut cut) = cut(&[("a", None, true), ("b", Some("a"), true), ("c", Some("./a"), false), ("d", Some("a"), false)]);
-        promote(&survey, &mut cut).unwrap();
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=c", "3=d"]);
         assert_eq!(cut.relinked.get(&3).map(|n| &**n), Some(&b"c"[..]));
     }
@@ -205,7 +216,7 @@ mod tests {
     #[test]
     fn links_of_a_kept_file_are_left_alone() {
         let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), false), ("c", None, true)]);
-        promote(&survey, &mut cut).unwrap();
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=a", "1=b"]);
         assert!(cut.relinked.is_empty());
     }
@@ -213,21 +224,32 @@ mod tests {
     #[test]
     fn a_link_to_a_dropped_link_leads_to_the_file_itself() {
         let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), true), ("c", Some("b"), false)]);
-        promote(&survey, &mut cut).unwrap();
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(cut.relinked.get(&2).map(|n| &**n), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn many_links_to_one_file_share_its_name() {
+        // Report 11, point 9.
+        let names: Vec<String> = (0..100).map(|n| format!("link{n}")).collect();
+        let links = names.iter().map(|name| (name.as_str(), Some("a"), false));
+        let (survey, mut cut) = cut(&std::iter::once(("a", None, true)).chain(links).collect::<Vec<_>>());
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
+        let first = &cut.relinked[&2];
+        assert!(cut.relinked.len() == 99 && cut.relinked.values().all(|name| Arc::ptr_eq(name, first)));
     }
 
     #[test]
     fn a_link_before_its_target_is_left_alone() {
         let (survey, mut cut) = cut(&[("b", Some("a"), false), ("a", None, true), ("c", None, true)]);
-        promote(&survey, &mut cut).unwrap();
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=b"]);
     }
 
     /// What a restore leaves under each name that is left, by the index of the data.
     fn left(entries: &[(&str, Option<&str>, bool)]) -> Result<Vec<String>> {
         let (survey, mut cut) = cut(entries);
-        promote(&survey, &mut cut)?;
+        promote(&survey, &mut cut, &mut Control::default().pace())?;
         let kept = cut.kept(&survey).map(|(at, name)| {
             let link = cut.relinked.get(&at).map(|l| &**l).or(survey.entries[at].link.as_deref());
             (at, survey.entries[at].kind, name, link)

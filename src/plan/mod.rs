@@ -21,6 +21,7 @@ mod reasons;
 mod repair;
 mod request;
 mod rows;
+mod scan;
 pub mod selector;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -44,6 +45,7 @@ use crate::format::manifest::Changes;
 use crate::format::secure::Version;
 use crate::open::{Backup, Part};
 use crate::survey::PartSurvey;
+use scan::Scans;
 
 /// What happens to one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,18 +169,22 @@ pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request
 ///
 /// # Errors
 /// `Password` when a part has to be opened or encrypted without a key, `Refused`
-/// for links that cannot be kept intact.
+/// for links that cannot be kept intact, `Interrupted` when the request's control says so.
 pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Plan> {
     let request = &*database::located(backup, surveys, request);
-    let named = decide::plan(backup, surveys, request, &[])?;
-    let units = units::find(backup, surveys, request, &named)?;
+    let scans = Scans::new(backup, surveys, request)?;
+    let named = decide::plan(backup, surveys, request, &scans, &[])?;
+    let units = units::find(backup, surveys, request, &scans, &named)?;
     let fits = named.predicted_size <= request.target_size();
-    let mut plan =
-        if fits && !request.thorough { named } else { reach::enough(backup, surveys, request, &units::allowed(backup, request, &units))? };
+    let mut plan = if fits && !request.thorough {
+        named
+    } else {
+        reach::enough(backup, surveys, request, &scans, &units::allowed(backup, request, &units))?
+    };
     if plan.outcome == Outcome::CannotFit {
-        plan.ways_out = ways::out(backup, surveys, request, &units)?;
+        plan.ways_out = ways::out(backup, surveys, request, &scans, &units)?;
     }
-    plan.warnings = named::warnings(backup, surveys, request);
+    plan.warnings = named::warnings(backup, surveys, request, &scans)?;
     reasons::of_what_stays(&mut plan, backup, surveys, request, &units);
     Ok(plan)
 }
@@ -190,8 +196,9 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
 /// As [`make`].
 pub fn candidates(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Vec<Unit>> {
     let request = &*database::located(backup, surveys, request);
-    let named = decide::plan(backup, surveys, request, &[])?;
-    let units = units::find(backup, surveys, request, &named)?;
+    let scans = Scans::new(backup, surveys, request)?;
+    let named = decide::plan(backup, surveys, request, &scans, &[])?;
+    let units = units::find(backup, surveys, request, &scans, &named)?;
     let inside = |part: usize| -> u64 { units.iter().filter(|u| u.part == part && u.rule.is_some()).map(|u| u.stored).sum() };
     let mut ranked: Vec<(u64, Unit)> = units
         .iter()

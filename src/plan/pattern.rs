@@ -70,6 +70,11 @@ impl Pattern {
         folder.is_some_and(|folder| !folder.is_empty() && is_literal(folder))
     }
 
+    /// The regular expression of [`Pattern::is_match_or_below`].
+    pub fn or_below(&self) -> &str {
+        self.below.as_str()
+    }
+
     /// Whether it matches a name.
     pub fn is_match(&self, name: &[u8]) -> bool {
         self.exact.is_match(name)

@@ -85,6 +85,15 @@ impl Selector {
         }
     }
 
+    /// The regular expression for the paths that it names, and for all below them: `takes_path`
+    /// where [`Selector::looks_into`] is true. None where it is no pattern.
+    pub(super) fn pattern(&self) -> Option<String> {
+        match &self.what {
+            What::Path { path, .. } => Some(path.or_below().to_owned()),
+            What::Component(_) | What::Database(_) => None,
+        }
+    }
+
     /// True when it names this path inside the component, or a directory above it.
     pub fn takes_path(&self, id: &str, path: &[u8]) -> bool {
         match &self.what {

@@ -154,7 +154,7 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     let end = pieces.end();
     let checkpoints = pieces.checkpoints();
     let mut hazards = std::mem::take(&mut recorder.hazards);
-    hazards.extend(hazards::among(&recorder.entries));
+    hazards.extend(hazards::among(&recorder.entries, control)?);
     hazards.sort_by_key(|hazard| hazard.entry);
     warnings.extend(recorder.long_paths.warning(&part.id));
     warnings.extend(warnings::of_stream(part, &end));

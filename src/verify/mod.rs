@@ -124,7 +124,7 @@ fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Cont
     let end = pieces.end();
     let mut warnings = survey::warnings::of_stream(part, &end);
     warnings.extend(survey::warnings::slow_restore(part, &end));
-    warnings.extend(watch.finish(&part.id)?);
+    warnings.extend(watch.finish(&part.id, control)?);
     if !read.ended {
         warnings.push(survey::warnings::missing_end(part));
     }
