@@ -20,7 +20,7 @@ mod slug;
 mod sniff;
 
 pub use catalogue::{Catalogue, RuleIndex, compile, typed_in_full};
-pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, recorder_path, recorder_url};
+pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, recorder_url};
 pub use effects::Effect;
 pub use error::RulesError;
 pub use matcher::{Matcher, Matchers};
