@@ -13,39 +13,44 @@ const COMPILED: usize = 10 << 20;
 /// What a backslash takes the meaning from; before anything else it stands for itself.
 const SPECIAL: [char; 9] = ['*', '?', '[', ']', '{', '}', ',', '!', '\\'];
 
-/// A glob, compiled once for whole names and once for all that lies below what it matches.
+/// A glob, compiled for whole names, or for paths and all that lies below what it matches.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     text: String,
     literal: bool,
-    exact: Regex,
-    below: Regex,
+    regex: Regex,
 }
 
 impl Pattern {
-    /// Compiles a glob: case counts, `*` and `?` stay inside one name, `**` also stands for
-    /// no folder at all. A backslash before a sign that has a meaning takes that away;
+    /// Compiles a glob for names: case counts, `*` and `?` stay inside one name, `**` also stands
+    /// for no folder at all. A backslash before a sign that has a meaning takes that away;
     /// any other backslash is one, as in the names themselves.
     ///
     /// # Errors
     /// What is wrong with the glob.
-    pub fn new(text: &str) -> Result<Self, String> {
+    pub fn of_names(text: &str) -> Result<Self, String> {
+        Self::compiled(text, "")
+    }
+
+    /// The same for paths: what lies below a match is matched too.
+    ///
+    /// # Errors
+    /// What is wrong with the glob.
+    pub fn of_paths(text: &str) -> Result<Self, String> {
+        Self::compiled(text, "(?:/.*)?")
+    }
+
+    fn compiled(text: &str, rest: &str) -> Result<Self, String> {
         let glob = GlobBuilder::new(&escaped(text)).literal_separator(true).backslash_escape(true).build();
         let glob = glob.map_err(|e| e.kind().to_string())?;
         let body = glob.regex();
         let body = body.strip_prefix("(?-u)").unwrap_or(body);
         let body = body.strip_prefix('^').unwrap_or(body);
         let body = body.strip_suffix('$').unwrap_or(body);
-        let compile = |pattern: String| {
-            let built = RegexBuilder::new(&pattern).unicode(false).dot_matches_new_line(true).size_limit(COMPILED).build();
-            built.map_err(|_| "the pattern is too large".to_owned())
-        };
-        Ok(Self {
-            literal: is_literal(text),
-            exact: compile(format!("^(?:{body})$"))?,
-            below: compile(format!("^(?:{body})(?:/.*)?$"))?,
-            text: text.to_owned(),
-        })
+        let pattern = format!("^(?:{body}){rest}$");
+        let built = RegexBuilder::new(&pattern).unicode(false).dot_matches_new_line(true).size_limit(COMPILED).build();
+        let regex = built.map_err(|_| "the pattern is too large".to_owned())?;
+        Ok(Self { literal: is_literal(text), text: text.to_owned(), regex })
     }
 
     /// The glob that matches a name and nothing else.
@@ -70,19 +75,14 @@ impl Pattern {
         folder.is_some_and(|folder| !folder.is_empty() && is_literal(folder))
     }
 
-    /// The regular expression of [`Pattern::is_match_or_below`].
-    pub fn or_below(&self) -> &str {
-        self.below.as_str()
+    /// Its regular expression.
+    pub fn regex(&self) -> &str {
+        self.regex.as_str()
     }
 
-    /// Whether it matches a name.
+    /// Whether it matches a name or a path. Takes time with the bytes of that.
     pub fn is_match(&self, name: &[u8]) -> bool {
-        self.exact.is_match(name)
-    }
-
-    /// Whether it matches a path or a folder above it. Takes time with the bytes of the path.
-    pub fn is_match_or_below(&self, path: &[u8]) -> bool {
-        self.below.is_match(path)
+        self.regex.is_match(name)
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     fn pattern(text: &str) -> Pattern {
-        Pattern::new(text).unwrap()
+        Pattern::of_paths(text).unwrap()
     }
 
     #[test]
@@ -174,10 +174,10 @@ mod tests {
         // Report 11, `backslash_names`.
         let name = b"samba\\deep\\precious.bin";
         for takes in ["samba\\deep\\precious.bin", "samba\\\\deep\\\\precious.bin", "samba*", "*.bin", "samba[\\]deep*"] {
-            assert!(pattern(takes).is_match_or_below(name), "{takes}");
+            assert!(pattern(takes).is_match(name), "{takes}");
         }
         for spares in ["samba/**", "samba", "samba/*", "samba/deep/precious.bin", "sambadeepprecious.bin", "samba\\**\\x"] {
-            assert!(!pattern(spares).is_match_or_below(name), "{spares}");
+            assert!(!pattern(spares).is_match(name), "{spares}");
         }
     }
 
@@ -204,7 +204,7 @@ mod tests {
             ("a", "a\n/b", false),
             ("a?", "a\n/b", true),
         ] {
-            assert_eq!(pattern(text).is_match_or_below(path.as_bytes()), takes, "{text} {path}");
+            assert_eq!(pattern(text).is_match(path.as_bytes()), takes, "{text} {path}");
         }
     }
 

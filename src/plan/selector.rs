@@ -89,7 +89,7 @@ impl Selector {
     /// where [`Selector::looks_into`] is true. None where it is no pattern.
     pub(super) fn pattern(&self) -> Option<String> {
         match &self.what {
-            What::Path { path, .. } => Some(path.or_below().to_owned()),
+            What::Path { path, .. } => Some(path.regex().to_owned()),
             What::Component(_) | What::Database(_) => None,
         }
     }
@@ -98,7 +98,7 @@ impl Selector {
     pub fn takes_path(&self, id: &str, path: &[u8]) -> bool {
         match &self.what {
             What::Component(component) => component.is_match(id.as_bytes()),
-            What::Path { component, path: glob } => component.is_match(id.as_bytes()) && glob.is_match_or_below(path),
+            What::Path { component, path: glob } => component.is_match(id.as_bytes()) && glob.is_match(path),
             What::Database(None) => Target::Usual.takes(id, path),
             What::Database(Some(target)) => target.takes(id, path),
         }
@@ -149,11 +149,11 @@ fn parse_component(text: &str) -> Result<What> {
     if path.is_empty() {
         return Err(usage(text, "the path after the colon is empty"));
     }
-    Ok(What::Path { component, path: glob(path, text)? })
+    Ok(What::Path { component, path: Pattern::of_paths(path).map_err(|why| usage(text, &why))? })
 }
 
 fn glob(pattern: &str, text: &str) -> Result<Pattern> {
-    Pattern::new(pattern).map_err(|why| usage(text, &why))
+    Pattern::of_names(pattern).map_err(|why| usage(text, &why))
 }
 
 fn exact(name: &str) -> Result<Pattern> {
