@@ -143,7 +143,7 @@ pub(super) fn notes(request: &Request) -> Vec<String> {
     }
     match request.database.target() {
         Some(Target::File(place)) => vec![format!(
-            "The recorder's database is {}:{} (`db_url`). Home Assistant's own switch for the history does not know it: a restore of this copy keeps no live database in its place.",
+            "The recorder's database is {}:{} (`db_url`). Home Assistant's own switch for the history does not know it.",
             place.component,
             escape(place.path.as_bytes())
         )],
