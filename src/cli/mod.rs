@@ -66,16 +66,6 @@ impl Session {
         Ok(backup)
     }
 
-    /// As [`Session::open`], but also opens what `haslim repair` can put right.
-    ///
-    /// # Errors
-    /// As [`Session::open`].
-    pub fn open_repairable(&self, path: &Path) -> Result<Backup> {
-        let backup = Backup::read_repairable(self.input(path)?, &self.control)?;
-        let _ = self.opened.set(());
-        Ok(backup)
-    }
-
     fn input(&self, path: &Path) -> Result<Arc<Input>> {
         if path.as_os_str() == "-" {
             return Err(Error::refused("a backup cannot be read from standard input")

@@ -236,6 +236,15 @@ pub fn set_size(block: &mut [u8; BLOCK], size: u64) {
     set_checksum(block);
 }
 
+/// Writes a name into the name field of a header block and renews its checksum; `None` for one
+/// that does not fit there, or where the block has more of its name in the field before it.
+pub fn set_name(block: &mut [u8; BLOCK], name: &[u8]) -> Option<()> {
+    let (field, prefix) = (block.get_mut(..100)?, 345..500);
+    field.get_mut(..name.len())?.copy_from_slice(name);
+    field.get_mut(name.len()..)?.fill(0);
+    block.get(prefix)?.iter().all(|&byte| byte == 0).then(|| set_checksum(block))
+}
+
 /// Renews the checksum of a header block, in the layout that Python writes.
 pub fn set_checksum(block: &mut [u8; BLOCK]) {
     block[148..156].fill(b' ');

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use super::assemble::{Assembler, Header, Step};
-use super::block::{BLOCK, EntryKind, HeaderBlock, TarError, padding, set_size};
+use super::block::{BLOCK, EntryKind, HeaderBlock, TarError, padding, set_name, set_size};
 use super::path;
 use super::secure::{self, SecureHeader};
 use crate::error::{Error, Result, escape};
+use crate::finding::Finding;
 use crate::pipe::{Control, Input};
 
 /// Python's `tarfile` pads an archive with zeros to a multiple of this many bytes.
@@ -54,6 +55,19 @@ impl Member {
     /// Its name, safe to print.
     pub fn display_name(&self) -> String {
         escape(&self.header.name)
+    }
+
+    /// The header for the same member under another name, with `size` bytes of data; `None` where
+    /// the name stands in an extended header or does not fit into the field for it.
+    pub fn renamed(&self, name: &[u8], size: u64) -> Option<Vec<u8>> {
+        let mut raw = self.header_with_size(size).ok()?;
+        let main = raw.last_chunk_mut::<BLOCK>()?;
+        let field = main.get(..self.header.name.len())?;
+        if field != self.header.name || self.header.pax.iter().any(|(key, _)| key == b"path") {
+            return None;
+        }
+        set_name(main, name)?;
+        Some(raw)
     }
 
     /// The header for the same member with `size` bytes of data.
@@ -110,7 +124,7 @@ pub struct Outer {
     /// The members, in file order.
     pub members: Vec<Member>,
     /// What the user should know: missing end, bytes after the end, stale sizes.
-    pub warnings: Vec<String>,
+    pub findings: Vec<Finding>,
 }
 
 /// Reads every header of the outer tar. Data is skipped, not read; what follows the end is
@@ -121,7 +135,7 @@ pub struct Outer {
 pub fn scan(input: &Input, control: &Control) -> Result<Outer> {
     refuse_other_formats(input)?;
     let mut scan =
-        Scan { input, control, at: 0, names: HashMap::new(), extensions: 0, outer: Outer { members: Vec::new(), warnings: Vec::new() } };
+        Scan { input, control, at: 0, names: HashMap::new(), extensions: 0, outer: Outer { members: Vec::new(), findings: Vec::new() } };
     scan.run()?;
     Ok(scan.outer)
 }
@@ -210,7 +224,7 @@ impl Scan<'_> {
         if got > 0 || !assembler.is_idle() {
             return Err(self.place(Error::damaged(format!("the file ends inside a tar header: {got} of {BLOCK} bytes are there"))));
         }
-        self.outer.warnings.push("The two blocks of zeros that end a tar are missing; all members are complete.".into());
+        self.outer.findings.push(Finding::NoEnd);
         Ok(None)
     }
 
@@ -303,9 +317,7 @@ impl Scan<'_> {
                 .at(start)
                 .advice("Two backups were put into one file; split them first."));
         }
-        self.outer
-            .warnings
-            .push(format!("{count} bytes that belong to nothing follow the end of the backup; they are left out of any copy."));
+        self.outer.findings.push(Finding::BytesBehindTheEnd { count });
         Ok(())
     }
 

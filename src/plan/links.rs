@@ -76,6 +76,7 @@ mod tests {
 
     fn cut(entries: &[(&str, Option<&str>, bool)]) -> (PartSurvey, Cut) {
         let survey = PartSurvey {
+            findings: Vec::new(),
             part: 0,
             entries: entries.iter().map(|(name, link, _)| entry(name, *link)).collect(),
             end: Default::default(),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bench::Report;
 use crate::error::{Error, escape, is_unsafe};
+use crate::finding::Finding;
 use crate::format::secure::Version;
 use crate::open::Backup;
 use crate::plan::{Plan, WayOut};
@@ -74,6 +75,7 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
                 "stored_bytes": backup.stored(part),
                 "securetar": part.version().map(|v| v.number()),
                 "listed": part.listed,
+                "fault": part.fault.as_ref().map(ToString::to_string),
             })
         })
         .collect();
@@ -88,11 +90,12 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
         "date": backup.manifest.date(),
         "type": backup.manifest.kind(),
         "protected": backup.is_protected(),
+        "mixed": backup.findings.iter().any(|finding| matches!(finding, Finding::Mixed { .. })),
         "compressed": backup.manifest.compressed(),
         "securetar": backup.version().map(|v| v.number()),
         "homeassistant_version": backup.manifest.homeassistant_version(),
         "components": components,
-        "warnings": backup.warnings,
+        "warnings": backup.warnings(),
     }))
 }
 
@@ -126,7 +129,7 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, damaged: &[(&s
         .into_iter()
         .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files, "dropped_bytes": large.dropped}))
         .collect();
-    all.insert("warnings".into(), backup.warnings.iter().chain(&plan.warnings).cloned().collect());
+    all.insert("warnings".into(), backup.warnings().into_iter().chain(plan.warnings.iter().cloned()).collect());
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
         "predicted_fits": plan.predicted_size <= plan.limit,
@@ -250,7 +253,7 @@ pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<Strin
         .collect();
     let failed = checks.iter().find_map(|check| check.as_ref().err());
     let mut all = object(
-        json!({"schema": SCHEMA, "file": path(backup.input.path()), "ok": failed.is_none(), "components": parts, "warnings": backup.warnings}),
+        json!({"schema": SCHEMA, "file": path(backup.input.path()), "ok": failed.is_none(), "components": parts, "warnings": backup.warnings()}),
     );
     // The one that the exit code is about.
     all.extend(failed.map(|error| ("error".into(), error_body(error))));

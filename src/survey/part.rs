@@ -5,6 +5,7 @@ use super::pieces::{Pieces, StreamEnd};
 use super::warnings;
 use crate::crypt::{CryptError, KeyRing};
 use crate::error::{Error, Kind, Result};
+use crate::finding::Finding;
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError, padding};
 use crate::format::entry::{Visitor, Walker};
@@ -73,7 +74,9 @@ pub struct PartSurvey {
     pub recorder: Option<String>,
     /// What a restore could not cope with, if it is kept; in the order of the entries.
     pub hazards: Vec<Hazard>,
-    /// What the user should know.
+    /// What is odd about its stream.
+    pub findings: Vec<Finding>,
+    /// What the user should know, those findings included.
     pub warnings: Vec<String>,
 }
 
@@ -147,17 +150,14 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     let walked = walker.finish()?;
     let stored = backup.stored(part);
     let inside: u64 = recorder.entries.iter().map(|e| e.stored).sum();
-    let mut warnings = Vec::new();
-    if !walked.ended {
-        warnings.push(warnings::missing_end(part));
-    }
     let end = pieces.end();
     let checkpoints = pieces.checkpoints();
     let mut hazards = std::mem::take(&mut recorder.hazards);
     hazards.extend(hazards::among(&recorder.entries));
     hazards.sort_by_key(|hazard| hazard.entry);
+    let findings = warnings::of_stream(part, &end, walked.ended);
+    let mut warnings: Vec<String> = findings.iter().map(Finding::text).collect();
     warnings.extend(recorder.long_paths.warning(&part.id));
-    warnings.extend(warnings::of_stream(part, &end));
     warnings.extend(warnings::slow_restore(part, &end));
     Ok(PartSurvey {
         part: at,
@@ -170,6 +170,7 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
         plaintext_bytes: walked.bytes,
         overhead: stored.saturating_sub(inside),
         hazards,
+        findings,
         warnings,
     })
 }

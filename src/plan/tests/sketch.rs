@@ -98,7 +98,7 @@ impl Sketch {
         let end = members.last().unwrap().end() + 2 * BLOCK as u64;
         let input = Input::stand_in(end.next_multiple_of(RECORD) + self.garbage * RECORD).unwrap();
         let manifest_member = members.len() - 1;
-        (Backup { input, manifest, manifest_member, members, parts, warnings: Vec::new() }, surveys)
+        (Backup { input, manifest, manifest_member, members, parts, findings: Vec::new() }, surveys)
     }
 
     fn part_of(&self, id: &str, member: usize, stream: u64) -> Part {
@@ -109,7 +109,17 @@ impl Sketch {
             _ => ComponentKind::Folder,
         };
         let layer = self.version.map_or(Layer::Plain, |version| Layer::Secure(secure_header(version, stream)));
-        Part { id: id.to_owned(), kind, member, layer: Some(layer), compressed: true, listed: true }
+        Part {
+            id: id.to_owned(),
+            kind,
+            member,
+            layer: Some(layer),
+            compressed: true,
+            listed: true,
+            fault: None,
+            suffix: Some(true),
+            closed: false,
+        }
     }
 
     /// Metadata padded so that the last record is half full: what a copy needs for names
@@ -119,7 +129,10 @@ impl Sketch {
             self.parts.iter().filter(|(id, _)| of(id)).map(|(id, _)| format!("\"{}\"", list_name(id))).collect()
         };
         let folders = quoted(|id| matches!(id, "media" | "share" | "ssl" | "addons/local")).join(",");
-        let addons: Vec<String> = quoted(|id| id.starts_with("addon:")).iter().map(|slug| format!("{{\"slug\":{slug}}}")).collect();
+        let addons: Vec<String> = quoted(|id| id.starts_with("addon:"))
+            .iter()
+            .map(|slug| format!("{{\"slug\":{slug},\"name\":\"App\",\"version\":\"1\"}}"))
+            .collect();
         let text = |pad: usize| {
             format!(
                 r#"{{"slug":"aaaaaaaa","version":2,"name":"n","date":"d","type":"full","compressed":true,"protected":{},"homeassistant":{{"version":"2026.10.3","exclude_database":false}},"folders":[{folders}],"addons":[{}],"repositories":{},"pad":"{}"}}"#,
@@ -188,6 +201,7 @@ fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Option<
         overhead: 0,
         recorder,
         hazards: Vec::new(),
+        findings: Vec::new(),
         warnings: Vec::new(),
     }
 }
