@@ -148,7 +148,7 @@ pub fn plan(backup: &Backup, plan: &Plan) -> String {
             right(size::decimal(stored)),
             right(words::share(stored, plan.limit)),
             Cell::new(bar(stored, largest)),
-            Cell::new(words::action(&planned.action, &plan.target)),
+            Cell::new(words::action(part, planned, &plan.target)),
             Cell::new(&planned.why),
             Cell::new(on_restore),
         ]);
