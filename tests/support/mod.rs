@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own share")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+pub mod draft;
 pub mod make;
 pub mod rng;
 pub mod seal;
