@@ -164,7 +164,7 @@ fn a_draft_is_a_sound_backup_with_the_parts_that_were_added() {
     let scratch = Scratch::new();
     for start in [Draft::plain, Draft::v2, Draft::v3] {
         for draft in [start(), start().uncompressed(), start().metadata_first()] {
-            let long = format!("data/{}", "long/".repeat(40));
+            let long = format!("data/{}end", "long/".repeat(40));
             let draft = draft
                 .config(&[make::file("data/www/a.bin", &make::noise(900))])
                 .folder("addons/local", &[make::file("x", b"x")])

@@ -6,7 +6,6 @@ use std::time::Instant;
 use haslim::open;
 use haslim::plan::{self, Outcome, Repair, Request};
 use haslim::report::json;
-use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result, size, survey};
 
 use super::copy::{self, Writing};
@@ -21,7 +20,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
     let mut backup = session.open(path)?;
     let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
-    OutputPath::check(&place, writing.force, &backup.input)?;
+    shrink::open_place(&place, &backup)?;
     shrink::may_write(
         session,
         writing.yes,
@@ -44,6 +43,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         return Err(Error::new(Kind::NothingToRepair, "Nothing to do: nothing to repair was found")
             .advice("`haslim verify` reads and checks everything."));
     }
+    shrink::is_free(&place, writing, &backup)?;
     if !session.common.json {
         findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
         session.screen.say(&format!("In the copy all of this is put right. It will have about {}.", size::both(plan.predicted_size)));

@@ -54,6 +54,18 @@ fn one_yes_to_the_biggest_gain_is_enough() {
 }
 
 #[test]
+fn an_existing_output_is_told_before_the_first_question() {
+    let (scratch, input) = demo();
+    let output = scratch.file("demo.slim.tar", b"old");
+    // Where no question would be asked, because no answer could help, it decides nothing.
+    for (limit, code) in [("1MB", 7), ("1kB", 4)] {
+        let (ended, screen) = Terminal::shrink(&input, &format!("--limit {limit}")).end();
+        assert!(ended == code && screen.contains("exists already") == (code == 7) && !screen.contains(ASKED), "{screen}");
+    }
+    assert_eq!(std::fs::read(output).unwrap(), b"old");
+}
+
+#[test]
 fn the_whole_folder_can_be_chosen_instead() {
     let (scratch, input) = demo();
     let mut terminal = Terminal::shrink(&input, "--limit 1MB");

@@ -120,8 +120,11 @@ impl Draft {
 
     /// A part with exactly these entries, of which the metadata say nothing.
     pub fn unlisted(self, base: &str, entries: &[Vec<u8>]) -> Self {
-        let stream = make::tar(entries);
-        self.stream(base, &if self.compressed { make::gzip(&stream) } else { stream })
+        let mut stream = make::tar(entries);
+        if self.compressed {
+            stream = make::gzip(&stream);
+        }
+        self.stream(base, &stream)
     }
 
     /// A part with this stream, which is only wrapped, and of which the metadata say nothing.
