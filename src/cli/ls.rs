@@ -1,11 +1,12 @@
 //! `haslim ls`: a tree of what is inside, by stored bytes.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use haslim::crypt::KeyRing;
 use haslim::error::escape;
-use haslim::format::block::EntryKind;
 use haslim::open::{self, Backup};
+use haslim::report::tree::{Node, Tree};
 use haslim::report::{json, words};
 use haslim::survey::{self, PartSurvey};
 use haslim::{Error, Kind, Result, size};
@@ -31,7 +32,8 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
     let (surveys, failed) = look(session, &backup, &readable, keys.as_ref())?;
     backup.input.check_unchanged()?;
     if session.common.json {
-        session.screen.json(&json::Entries { backup: &backup, surveys: &surveys, error: failed.first() });
+        let entries = json::Entries { backup: &backup, surveys: &surveys, error: failed.first() };
+        session.screen.long_json(&entries, &session.control)?;
         return Ok(failed.first().map_or(DONE, |error| error.kind().code()));
     }
     session.screen.as_is(&format!("{:>11} {:>11} {}", "in backup", "unpacked", "path"));
@@ -82,126 +84,65 @@ fn split(scope: Option<&str>) -> (Option<&str>, &str) {
     }
 }
 
-/// The entries of one part, sorted so that what lies in a folder stands together. Memory:
-/// 24 bytes for each entry, however deep it lies, and what one folder holds.
-struct Tree<'a> {
-    rows: Vec<(&'a [u8], &'a survey::Entry)>,
-}
-
-/// All that begins with the same names.
-struct Node<'a> {
-    /// The last of the names; nothing for the whole part.
-    name: &'a [u8],
-    /// How many names lead to it.
-    level: usize,
-    /// Its rows among the sorted ones.
-    from: usize,
-    to: usize,
-    stored: u64,
-    raw: u64,
-    files: u64,
-    /// Whether something lies below it.
-    folder: bool,
-}
-
-impl<'a> Tree<'a> {
-    fn new(backup: &Backup, survey: &'a PartSurvey) -> Self {
-        let part = &backup.parts[survey.part];
-        let row = |entry: &'a survey::Entry| {
-            // What lies beside the config directory keeps its own name.
-            (survey::config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or(&entry.name), entry)
-        };
-        let mut rows: Vec<_> = survey.entries.iter().map(row).collect();
-        rows.sort_unstable_by(|a, b| names(a.0).cmp(names(b.0)));
-        Self { rows }
-    }
-
-    fn root(&self) -> Node<'a> {
-        let mut root = Node::new(b"", 0, 0);
-        self.rows.iter().for_each(|(path, entry)| root.add(path, entry));
-        root
-    }
-
-    fn find(&self, path: &str) -> Option<Node<'a>> {
-        names(path.as_bytes()).try_fold(self.root(), |node, name| self.children(&node).into_iter().find(|child| child.name == name))
-    }
-
-    /// What lies in a folder, by name.
-    fn children(&self, node: &Node<'a>) -> Vec<Node<'a>> {
-        let mut children: Vec<Node<'a>> = Vec::new();
-        for (at, (path, entry)) in self.rows.iter().enumerate().take(node.to).skip(node.from) {
-            let Some(name) = names(path).nth(node.level) else { continue };
-            if children.last().is_none_or(|child| child.name != name) {
-                children.push(Node::new(name, node.level + 1, at));
-            }
-            if let Some(child) = children.last_mut() {
-                child.add(path, entry);
-            }
-        }
-        children
-    }
-
-    /// A line for each node below `root`, the biggest first. A path can be deeper than a stack.
-    fn lines(&self, root: &Node<'a>, depth: usize, top: usize) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut work = if depth == 0 { Vec::new() } else { self.below(root, top, 1) };
-        while let Some(step) = work.pop() {
-            match step {
-                Step::Node { node, indent } => {
-                    let slash = if node.folder { "/" } else { "" };
-                    lines.push(line(&format!("{}{slash}", escape(node.name)), &node, indent));
-                    if indent < depth {
-                        work.append(&mut self.below(&node, top, indent + 1));
-                    }
-                }
-                Step::More { count, stored, indent } => {
-                    lines.push(format!("{:>11}             {}{count} more", size::decimal(stored), space(indent)));
+/// A line for each node below `root`, the biggest first. A path can be deeper than a stack.
+fn lines(tree: &Tree<'_>, root: &Node, depth: usize, top: usize) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut work = if depth == 0 { Vec::new() } else { below(tree, root, top, 1)? };
+    while let Some(step) = work.pop() {
+        match step {
+            Step::Node { node, indent } => {
+                let slash = if node.folder { "/" } else { "" };
+                lines.push(line(&format!("{}{slash}", escape(tree.name(&node))), &node, indent));
+                if indent < depth {
+                    work.append(&mut below(tree, &node, top, indent + 1)?);
                 }
             }
+            Step::More { count, stored, indent } => {
+                lines.push(format!("{:>11}             {}{count} more", size::decimal(stored), space(indent)));
+            }
         }
-        lines
     }
+    Ok(lines)
+}
 
-    /// What is to be said below one node, the last thing first.
-    fn below(&self, node: &Node<'a>, top: usize, indent: usize) -> Vec<Step<'a>> {
-        let mut order = self.children(node);
-        order.sort_by_key(|child| std::cmp::Reverse(child.stored));
-        let rest = order.split_off(top.min(order.len()));
-        let more =
-            (!rest.is_empty()).then(|| Step::More { count: rest.len(), stored: rest.iter().map(|child| child.stored).sum(), indent });
-        more.into_iter().chain(order.into_iter().rev().map(|node| Step::Node { node, indent })).collect()
-    }
+/// What is to be said below one node, the last thing first.
+fn below(tree: &Tree<'_>, node: &Node, top: usize, indent: usize) -> Result<Vec<Step>> {
+    let mut order = tree.children(node)?;
+    order.sort_by_key(|child| std::cmp::Reverse(child.stored));
+    let rest = order.split_off(top.min(order.len()));
+    let more = (!rest.is_empty()).then(|| Step::More { count: rest.len(), stored: rest.iter().map(|child| child.stored).sum(), indent });
+    Ok(more.into_iter().chain(order.into_iter().rev().map(|node| Step::Node { node, indent })).collect())
 }
 
 /// One more line.
-enum Step<'a> {
-    Node { node: Node<'a>, indent: usize },
+enum Step {
+    Node { node: Node, indent: usize },
     More { count: usize, stored: u64, indent: usize },
 }
 
-fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|&b| b == b'/').filter(|name| !name.is_empty() && *name != b".")
-}
-
-impl<'a> Node<'a> {
-    fn new(name: &'a [u8], level: usize, from: usize) -> Self {
-        Self { name, level, from, to: from, stored: 0, raw: 0, files: 0, folder: false }
-    }
-
-    /// Counts the next of its rows.
-    fn add(&mut self, path: &[u8], entry: &survey::Entry) {
-        self.to += 1;
-        self.stored += entry.stored;
-        self.raw += entry.size;
-        self.files += u64::from(entry.kind != EntryKind::Directory);
-        self.folder |= names(path).nth(self.level).is_some();
-    }
+/// The paths of a part in their plain form, where they have another one: `a//./b` is `a/b`.
+fn tidied<'a>(backup: &Backup, survey: &'a PartSurvey) -> Vec<(Cow<'a, [u8]>, &'a survey::Entry)> {
+    let part = &backup.parts[survey.part];
+    let names = |path: &'a [u8]| path.split(|&b| b == b'/');
+    let row = |entry: &'a survey::Entry| {
+        // What lies beside the config directory keeps its own name.
+        let path = survey::config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or(&entry.name);
+        let is_name = |name: &&[u8]| !name.is_empty() && *name != b".";
+        let path = if path.is_empty() || names(path).all(|name| is_name(&name)) {
+            Cow::Borrowed(path)
+        } else {
+            Cow::Owned(names(path).filter(is_name).collect::<Vec<_>>().join(&b'/'))
+        };
+        (path, entry)
+    };
+    survey.entries.iter().map(row).collect()
 }
 
 fn print(session: &Session, backup: &Backup, survey: &PartSurvey, below: &str, depth: usize, top: usize) -> Result<()> {
     let part = &backup.parts[survey.part];
-    let tree = Tree::new(backup, survey);
-    let root = tree.find(below).ok_or_else(|| {
+    let tidied = tidied(backup, survey);
+    let tree = Tree::new(tidied.iter().map(|(path, entry)| (&**path, *entry, false)), &session.control)?;
+    let root = tree.find(below.as_bytes()).ok_or_else(|| {
         usage(
             format!("there is no '{}' in {}", escape(below.as_bytes()), part.id),
             "Run `haslim ls` on the component to see what is in it.",
@@ -209,7 +150,7 @@ fn print(session: &Session, backup: &Backup, survey: &PartSurvey, below: &str, d
     })?;
     let title = if below.is_empty() { part.id.clone() } else { format!("{}:{}", part.id, escape(below.as_bytes())) };
     session.screen.as_is(&line(&session.screen.bold(&title), &root, 0));
-    let lines = tree.lines(&root, depth, top);
+    let lines = lines(&tree, &root, depth, top)?;
     if !lines.is_empty() {
         session.screen.as_is(&lines.join("\n"));
     }
@@ -223,7 +164,7 @@ fn space(indent: usize) -> String {
     "  ".repeat(indent.min(INDENT))
 }
 
-fn line(name: &str, node: &Node<'_>, indent: usize) -> String {
+fn line(name: &str, node: &Node, indent: usize) -> String {
     let files = if node.folder { format!("  ({})", words::files(node.files)) } else { String::new() };
     format!("{:>11} {:>11} {}{name}{files}", size::decimal(node.stored), size::decimal(node.raw), space(indent))
 }

@@ -79,6 +79,13 @@ pub fn prepare(session: &Session, mut backup: Backup, choice: &Choice, depth: De
     let look = |parts: &[usize], needed: &[usize]| look_inside(session, &backup, parts, needed, keys.as_ref());
     let (outcome, sound) = kept::meanwhile(&backup, &rest, keys.as_ref(), parts.len(), &session.control, || look(&parts, &needed));
     let (mut surveys, mut checked) = outcome?;
+    // Only now it is known which part holds what `database` names.
+    let also = plan::to_survey_then(&backup, &surveys, &request);
+    if !also.is_empty() {
+        let (more, wrong) = look(&also, &also)?;
+        surveys.extend(more);
+        checked.extend(wrong);
+    }
     if chooses {
         plan::check_named(&backup, &surveys, &request)?;
     }
@@ -154,6 +161,7 @@ fn request(session: &Session, backup: &Backup, choice: &Choice) -> Result<Reques
             Some(args::Wrapping::Three) => Wrapping::Version(Version::V3),
             Some(args::Wrapping::None) => Wrapping::Plain,
         },
+        control: session.control.clone(),
         ..Request::new(session.common.limit)?
     })
 }

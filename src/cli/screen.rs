@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use haslim::error::printable;
+use haslim::pipe::Control;
 use haslim::report::{json, words};
-use haslim::{Error, Kind};
+use haslim::{Error, Kind, Result};
 
 use super::args::{Color, Common};
 use super::wrap;
@@ -48,6 +49,16 @@ impl Screen {
     /// Prints JSON: always, and alone.
     pub fn json(&self, value: &impl serde::Serialize) {
         self.note(json(value));
+    }
+
+    /// Prints JSON that may be long: as [`Screen::json`], but hears the wish to stop.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    pub fn long_json(&self, value: &impl serde::Serialize, control: &Control) -> Result<()> {
+        let out = Stoppable { out: io::stdout().lock(), control };
+        self.note(json::write(value, &mut io::BufWriter::with_capacity(1 << 16, out)));
+        control.check()
     }
 
     fn note(&self, outcome: io::Result<()>) {
@@ -99,6 +110,23 @@ impl Screen {
     /// Bad news.
     pub fn red(&self, text: &str) -> String {
         paint(self.out_color, RED, text)
+    }
+}
+
+/// Takes no more once somebody wants to stop; as if the reader had gone away.
+struct Stoppable<'a, W> {
+    out: W,
+    control: &'a Control,
+}
+
+impl<W: Write> Write for Stoppable<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.control.check().map_err(|_| io::ErrorKind::BrokenPipe)?;
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -4,7 +4,7 @@ use haslim::error::printable;
 use haslim::plan::{DropRow, Outcome};
 use haslim::report::largest::{self, Large};
 use haslim::report::{json, words};
-use haslim::size;
+use haslim::{Result, size};
 
 use super::args::Choice;
 use super::copy::Writing;
@@ -74,10 +74,13 @@ fn group<'a>(session: &Session, heading: &str, rows: impl Iterator<Item = &'a Dr
 }
 
 /// Prints the largest paths over all parts that were surveyed.
-pub fn largest(session: &Session, prepared: &Prepared) {
-    let paths = largest::largest(&prepared.backup, &prepared.surveys, &prepared.plan, LARGEST);
+///
+/// # Errors
+/// `Interrupted`.
+pub fn largest(session: &Session, prepared: &Prepared) -> Result<()> {
+    let paths = largest::largest(&prepared.backup, &prepared.surveys, &prepared.plan, LARGEST, &session.control)?;
     if paths.is_empty() {
-        return;
+        return Ok(());
     }
     session.screen.say(&format!("\n{}", session.screen.bold("The largest files and folders inside")));
     for Large { place, stored, files, dropped } in paths {
@@ -89,6 +92,7 @@ pub fn largest(session: &Session, prepared: &Prepared) {
         };
         session.screen.as_is(&format!("  {:>10}  {place}{files}{mark}", size::decimal(stored)));
     }
+    Ok(())
 }
 
 /// Prints what would make it fit, as commands to paste.

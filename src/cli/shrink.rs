@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use haslim::open::Backup;
+use haslim::pipe::Control;
 use haslim::plan::{Outcome, explain};
 use haslim::report::{json, words};
 use haslim::rewrite::OutputPath;
@@ -58,7 +59,7 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Wr
             Err(_) if hopeless => return refused.map(|()| DONE),
             _ => {
                 let damaged = kept::wrong(&prepared, Kind::Damaged);
-                let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &damaged);
+                let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &damaged, &session.control)?;
                 session.screen.json(&match &refused {
                     Err(error) => json::refused(planned, error),
                     Ok(()) => planned,
@@ -67,7 +68,7 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Wr
         }
     } else {
         show::plan(session, &prepared, "would be");
-        show::largest(session, &prepared);
+        show::largest(session, &prepared)?;
         show::ways_out(session, &prepared, choice, writing);
         if !hopeless {
             next::after_plan(session, &prepared, choice, writing, taken);
@@ -129,7 +130,9 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         session.screen.shout("The copy is NOT encrypted: whoever has the file can read it.");
     }
     if session.common.json {
-        let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &kept::wrong(&prepared, Kind::Damaged));
+        let wrong = kept::wrong(&prepared, Kind::Damaged);
+        // The copy has its name; nobody can stop that any more.
+        let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &wrong, &Control::default())?;
         let mut unseen = kept::unseen(&prepared);
         unseen.extend(kept::wrong(&prepared, Kind::Refused).into_iter().map(|(id, _)| id));
         session.screen.json(&json::shrink(planned, &copy.for_json(prepared.plan.limit, verified, begin), &unseen));

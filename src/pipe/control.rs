@@ -36,6 +36,12 @@ pub struct Control {
     max_expanded: u64,
 }
 
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").field("threads", &self.threads).field("max_expanded", &self.max_expanded).finish_non_exhaustive()
+    }
+}
+
 impl Default for Control {
     fn default() -> Self {
         Self::new(Arc::new(Silent), Arc::default(), 1)
@@ -113,6 +119,41 @@ impl Control {
     }
 }
 
+impl Control {
+    /// For loops over many small things, of which each is too short to ask for the wish to stop.
+    pub fn pace(&self) -> Pace<'_> {
+        Pace { control: self, done: 0 }
+    }
+}
+
+/// Looks for the wish to stop now and then, see [`Control::pace`].
+#[derive(Debug)]
+pub struct Pace<'a> {
+    control: &'a Control,
+    /// What was done since it looked.
+    done: usize,
+}
+
+/// So much work lies between two looks. Even at 100 ns for each unit of it that is 26 ms.
+const WORK: usize = 1 << 18;
+/// What a step takes besides its bytes.
+const STEP: usize = 16;
+
+impl Pace<'_> {
+    /// One thing more was done, with so many bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Interrupted`] when somebody asked to stop, or the work was abandoned.
+    pub fn step(&mut self, bytes: usize) -> Result<()> {
+        self.done += bytes + STEP;
+        if self.done < WORK {
+            return Ok(());
+        }
+        self.done = 0;
+        self.control.check()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -126,6 +167,17 @@ mod tests {
         beside.abandon();
         assert!(its_clone.check().is_err());
         assert!(control.check().is_ok());
+    }
+
+    #[test]
+    fn many_small_steps_hear_the_wish_to_stop_as_few_large_ones_do() {
+        let stop = Arc::new(AtomicUsize::new(15));
+        let control = Control::new(Arc::new(Silent), stop, 1);
+        let steps_until_heard = |bytes: usize| {
+            let mut pace = control.pace();
+            (1..).find(|_| pace.step(bytes).is_err()).unwrap()
+        };
+        assert_eq!([1 << 20, 100_000, 0].map(steps_until_heard), [1, 3, WORK / STEP]);
     }
 
     #[test]

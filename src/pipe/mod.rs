@@ -9,7 +9,7 @@ pub mod parallel;
 pub mod read_ahead;
 pub mod write_behind;
 
-pub use control::{Control, Progress, Silent};
+pub use control::{Control, Pace, Progress, Silent};
 pub use counter::Counter;
 pub(crate) use fill::{read_full, read_until_error};
 pub use input::{Input, Window};

@@ -1,8 +1,9 @@
 //! Whether a rule applies to a file that its globs match.
 
 use super::Request;
+use super::database::Target;
 use crate::open::{Backup, ComponentKind, Part};
-use crate::rules::{Condition, ImageTarStays, Rule, belongs_to_database, image_tar_allowed, slug_prefix};
+use crate::rules::{Condition, ImageTarStays, Rule, image_tar_allowed, slug_prefix};
 use crate::survey::{Entry, PartSurvey};
 
 /// The file that holds the image of an add-on that was built on the system itself.
@@ -17,14 +18,21 @@ pub(super) struct Conditions<'a> {
 }
 
 impl Conditions<'_> {
+    /// Whether a rule applies to this entry.
+    pub fn met(&self, rule: &Rule, path: &[u8], entry: &Entry) -> bool {
+        // Asked of every file; why it is none, only of few.
+        (rule.condition != Condition::NestedBackup || entry.nested_backup) && self.unmet(rule, path, entry).is_none()
+    }
+
     /// Why a rule leaves this entry alone all the same; `None` when it applies.
     pub fn unmet(&self, rule: &Rule, path: &[u8], entry: &Entry) -> Option<String> {
         match rule.condition {
             Condition::None | Condition::RecorderDatabase => None,
             Condition::NestedBackup => (!entry.nested_backup).then(|| "its contents are not a Home Assistant backup".into()),
             Condition::RecorderUrl => {
-                let named = self.survey.recorder.as_deref().is_some_and(|db| belongs_to_database(path, db));
-                (!named).then(|| "`db_url` in configuration.yaml does not name it".into())
+                let target = self.request.database.target().filter(|target| matches!(target, Target::File(_)));
+                let named = target.is_some_and(|target| target.takes(&self.part.id, path));
+                (!named).then(|| "`db_url` in the configuration does not name it".into())
             }
             Condition::ImageTar => image_tar(self.backup, self.part, self.request).err().map(|why| why.to_string()),
             Condition::OuterGarbage => Some("it is a file".into()),

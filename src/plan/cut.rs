@@ -1,13 +1,17 @@
 //! Which entries of one part go, and what must change in those that stay.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::Request;
-use super::guard::Guard;
+use super::groups::Groups;
+use super::scan::Scan;
 use super::selector::is_recorder_file;
+use crate::error::{Kind, Result};
 use crate::format::block::EntryKind;
 use crate::format::path::PathHasher;
 use crate::open::{Backup, Part};
+use crate::pipe::Pace;
 use crate::survey::{PartSurvey, config_path};
 
 /// Why an entry goes: the index of the reason that took it.
@@ -21,8 +25,9 @@ pub struct Cut {
     /// Entries whose first name goes while a later hard link stays: the data stays
     /// under that link's name.
     pub promoted: HashMap<usize, Box<[u8]>>,
-    /// Hard links that have to point to another name now.
-    pub relinked: HashMap<usize, Box<[u8]>>,
+    /// Hard links that have to point to another name now. All links to one file share that
+    /// name: it may be long, and they may be many.
+    pub relinked: HashMap<usize, Arc<[u8]>>,
     /// Hard links that became the promoted file itself, so that their own entry goes.
     pub merged: HashSet<usize>,
 }
@@ -78,77 +83,72 @@ pub(super) struct Judges<'a> {
     pub request: &'a Request,
     /// By entry: the reason for which the planner leaves it out.
     pub picked: &'a [Option<Reason>],
-    /// What holds the user's globs back.
-    pub guard: &'a Guard<'a>,
+    /// What the user's words say about its paths.
+    pub scan: Option<&'a Scan>,
 }
 
 impl Judges<'_> {
-    fn verdict(&self, id: &str, path: &[u8], entry: usize) -> Option<Reason> {
+    fn verdict(&self, path: &[u8], entry: usize) -> Option<Reason> {
         // The root of a component goes with the component or not at all.
-        if path.is_empty() || self.request.keeps_path(id, path) {
+        if path.is_empty() || self.scan.is_some_and(|scan| scan.keeps(entry)) {
             return None;
         }
-        let named = self.request.drops.iter().position(|s| s.takes_path(id, path) && self.guard.held_back(s, path).is_none());
-        named.and_then(|at| Reason::try_from(at).ok()).or_else(|| self.picked.get(entry).copied().flatten())
+        let named = self.scan.and_then(|scan| scan.drops(entry));
+        named.or_else(|| self.picked.get(entry).copied().flatten())
     }
+}
+
+/// The paths of a part's entries, as selectors and rules see them.
+pub(super) fn paths<'a>(backup: &Backup, part: &Part, survey: &'a PartSurvey) -> Vec<Option<&'a [u8]>> {
+    survey.entries.iter().map(|e| config_path(part.kind, backup.manifest.version(), &e.name)).collect()
 }
 
 /// Decides about every entry of a part. Files that only make sense together go together.
-pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Cut {
-    let version = backup.manifest.version();
-    let paths: Vec<Option<&[u8]>> = survey.entries.iter().map(|e| config_path(part.kind, version, &e.name)).collect();
-    let verdicts = paths.iter().enumerate().map(|(at, path)| judges.verdict(&part.id, (*path)?, at)).collect();
+///
+/// # Errors
+/// `Refused`, when hard links in what stays would get other contents than in the original;
+/// `Interrupted`.
+pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Result<Cut> {
+    let paths = paths(backup, part, survey);
+    let verdicts = paths.iter().enumerate().map(|(at, path)| judges.verdict((*path)?, at)).collect();
     let mut cut = Cut { verdicts, ..Cut::default() };
-    together(&part.id, &paths, judges.request, &mut cut.verdicts);
-    keep_directories_of_kept(survey, &paths, &mut cut.verdicts);
-    super::links::promote(survey, &mut cut);
-    cut
-}
-
-/// Files that are worthless or harmful without each other: the recorder's
-/// database with its log, and MariaDB's directory, which it fills anew only when
-/// it is absent altogether.
-fn together(id: &str, paths: &[Option<&[u8]>], request: &Request, verdicts: &mut [Option<Reason>]) {
-    let is_group: fn(&[u8]) -> bool = match id {
-        "homeassistant" => is_recorder_file,
-        "addon:core_mariadb" => is_mariadb_file,
-        _ => return,
-    };
-    let members: Vec<usize> = paths.iter().enumerate().filter(|(_, p)| p.is_some_and(is_group)).map(|(at, _)| at).collect();
-    let Some(reason) = members.iter().find_map(|&at| verdicts.get(at).copied().flatten()) else { return };
-    // What the user wants to keep of a group keeps all of it.
-    let kept = |at: &usize| paths.get(*at).copied().flatten().is_some_and(|path| request.keeps_path(id, path));
-    let verdict = if members.iter().any(kept) { None } else { Some(reason) };
-    for at in members {
-        if let Some(slot) = verdicts.get_mut(at) {
-            *slot = verdict;
-        }
+    // Of nothing that goes nothing has to follow.
+    if !cut.is_empty() {
+        let keeps = |at: usize| judges.scan.is_some_and(|scan| scan.keeps(at));
+        Groups::new(&part.id, survey, &paths).follow(keeps, &mut cut.verdicts);
     }
-}
-
-/// MariaDB's databases: they go or stay together, with their directory.
-pub(super) fn is_mariadb_file(path: &[u8]) -> bool {
-    path.strip_prefix(b"data/databases").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    let control = &judges.request.control;
+    keep_directories_of_kept(survey, &paths, &mut cut.verdicts, &mut control.pace())?;
+    let promoted = super::links::promote(survey, &mut cut, &mut control.pace());
+    promoted.map_err(|e| if e.kind() == Kind::Refused { e.in_part(part.id.clone()).at(backup.member(part).data_at()) } else { e })?;
+    Ok(cut)
 }
 
 /// A directory stays when anything in it does. Takes time with the bytes of the paths, not
 /// with their depth.
-fn keep_directories_of_kept(survey: &PartSurvey, paths: &[Option<&[u8]>], verdicts: &mut [Option<Reason>]) {
+fn keep_directories_of_kept(
+    survey: &PartSurvey,
+    paths: &[Option<&[u8]>],
+    verdicts: &mut [Option<Reason>],
+    pace: &mut Pace<'_>,
+) -> Result<()> {
     let hasher = PathHasher::default();
     let mut gone: HashMap<u64, Vec<usize>> = HashMap::new();
     for (at, (entry, path)) in survey.entries.iter().zip(paths).enumerate() {
+        pace.step(entry.name.len())?;
         let dropped = verdicts.get(at).copied().flatten().is_some();
         if let (EntryKind::Directory, Some(path), true) = (entry.kind, path, dropped) {
             gone.entry(hasher.hash(path)).or_default().push(at);
         }
     }
     if gone.is_empty() {
-        return;
+        return Ok(());
     }
     let (mut needed, mut folder) = (Vec::new(), &b""[..]);
     for path in paths.iter().zip(verdicts.iter()).filter(|(_, verdict)| verdict.is_none()).filter_map(|(path, _)| *path) {
         let above = path.iter().rposition(|&b| b == b'/').and_then(|slash| path.get(..slash)).unwrap_or_default();
         // Neighbours mostly lie in the same folder.
+        pace.step(above.len())?;
         if above != folder {
             folder = above;
             needed.extend(hasher.prefixes(above).filter_map(|(hash, _)| gone.remove(&hash)).flatten());
@@ -159,12 +159,14 @@ fn keep_directories_of_kept(survey: &PartSurvey, paths: &[Option<&[u8]>], verdic
             *slot = None;
         }
     }
+    Ok(())
 }
 
-/// Whether the recorder's database goes.
+/// Whether the recorder's database goes: the file itself, not one beside it.
 pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &Cut) -> bool {
+    let is_database = |path: &[u8]| is_recorder_file(path) && path.ends_with(b".db");
     part.id == "homeassistant"
         && survey.entries.iter().enumerate().any(|(at, entry)| {
-            cut.drops_name(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_recorder_file)
+            cut.drops_name(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_database)
         })
 }

@@ -1,8 +1,10 @@
 //! The plan for a given set of things to leave out.
 
 use super::cut::{self, Cut, Judges, Reason};
-use super::guard::{self, Guard};
+use super::database;
+use super::guard;
 use super::named::{self, Match};
+use super::scan::Scans;
 use super::settle::{Extent, Settled, check_metadata, settle};
 use super::{Action, Form, Outcome, PartPlan, Plan, Request, Unit, Wrapping, predict, reasons, rows};
 use crate::error::{Error, Result, escape};
@@ -22,8 +24,9 @@ pub(super) struct Draft {
 }
 
 /// Leaves out what the user named and these units, and weighs the result.
-pub(super) fn draft(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Draft> {
-    let actions = (0..backup.parts.len()).map(|at| action(backup, surveys, request, units, at)).collect::<Result<Vec<_>>>()?;
+pub(super) fn draft(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit]) -> Result<Draft> {
+    let action = |at| action(backup, surveys, request, scans, units, at);
+    let actions = (0..backup.parts.len()).map(action).collect::<Result<Vec<_>>>()?;
     let extent = settled_extent(backup, request, &actions);
     let settled = settle(backup, actions, request.wrapping, request.has_key, extent)?;
     let changes = changes(backup, surveys, &settled);
@@ -41,8 +44,8 @@ fn settled_extent(backup: &Backup, request: &Request, actions: &[Action]) -> Ext
 }
 
 /// The same with all that the user wants to know about it.
-pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Plan> {
-    let Draft { settled, changes, predicted, exact_size } = draft(backup, surveys, request, units)?;
+pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit]) -> Result<Plan> {
+    let Draft { settled, changes, predicted, exact_size } = draft(backup, surveys, request, scans, units)?;
     let Settled { actions, forms, target, order, .. } = settled;
     let why = |at: usize, action: &Action, form: &Form| reasons::why(action, form, &target, backup, at, request, units);
     let planned = actions.into_iter().zip(forms).zip(predicted).enumerate();
@@ -52,7 +55,7 @@ pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, u
     if outcome(backup, request, &parts, predicted_size) != Outcome::AlreadyFits {
         check_metadata(backup, &changes.without)?;
     }
-    let mut notes = notes(backup, surveys, request, &changes, &parts)?;
+    let mut notes = notes(backup, surveys, request, scans, &changes, &parts)?;
     notes.extend(moved(backup, &order));
     let mut plan = Plan {
         outcome: outcome(backup, request, &parts, predicted_size),
@@ -68,7 +71,7 @@ pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, u
         ways_out: Vec::new(),
         warnings: Vec::new(),
     };
-    plan.drops = rows::rows(backup, surveys, request, &plan);
+    plan.drops = rows::rows(backup, surveys, request, &plan)?;
     Ok(plan)
 }
 
@@ -93,7 +96,8 @@ fn outcome(backup: &Backup, request: &Request, parts: &[PartPlan], predicted_siz
     }
 }
 
-fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit], at: usize) -> Result<Action> {
+fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit], at: usize) -> Result<Action> {
+    request.control.check()?;
     let part = backup.part(at);
     if request.keeps_component(&part.id) {
         return Ok(Action::Copy);
@@ -107,17 +111,17 @@ fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[U
     }
     match surveys.iter().find(|s| s.part == at) {
         _ if dropped && !request.keeps_within(&part.id) => Ok(Action::Drop),
-        Some(survey) => cut_or_copy(backup, at, survey, request, units),
+        Some(survey) => cut_or_copy(backup, at, survey, request, scans, units),
         None if dropped => Ok(Action::Drop),
         None => Ok(Action::Copy),
     }
 }
 
-fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Request, units: &[Unit]) -> Result<Action> {
+fn cut_or_copy(backup: &Backup, at: usize, survey: &PartSurvey, request: &Request, scans: &Scans, units: &[Unit]) -> Result<Action> {
     let part = backup.part(at);
     let picked = picked(at, survey, units, request.drops.len());
-    let judges = Judges { request, picked: &picked, guard: &Guard::new(backup, part, request)? };
-    let cut = cut::cut(backup, part, survey, &judges);
+    let judges = Judges { request, picked: &picked, scan: scans.of(at) };
+    let cut = cut::cut(backup, part, survey, &judges)?;
     Ok(if cut.is_empty() {
         Action::Copy
     } else if cut.leaves_nothing(backup, part, survey) {
@@ -186,15 +190,24 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Change
     Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected, compressed, repaired: false }
 }
 
-fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, changes: &Changes, parts: &[PartPlan]) -> Result<Vec<String>> {
+fn notes(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    scans: &Scans,
+    changes: &Changes,
+    parts: &[PartPlan],
+) -> Result<Vec<String>> {
     let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.warnings.iter().cloned()).collect();
-    let held = guard::notes(backup, surveys, request)?;
+    let held = guard::notes(backup, surveys, request, scans, parts);
+    notes.extend(database::notes(request));
+    let took = reasons::took_something(backup, surveys, request, scans, parts)?;
     for (at, selector) in request.drops.iter().enumerate() {
-        if held.iter().any(|(of, _)| *of == at) || reasons::took_something(selector, backup, surveys, parts) {
+        if held.iter().any(|(of, _)| *of == at) || took.get(at).copied().unwrap_or_default() {
             continue;
         }
         let text = escape(selector.text().as_bytes());
-        match named::find(selector, backup, surveys) {
+        match named::find(selector, backup, |part| Some(scans.of(part)?.drops.get(at)?.any)) {
             Match::Found => notes.push(format!("--drop {text} takes nothing: all that it matches stays. `haslim plan --why` tells why.")),
             // Nobody could look.
             Match::Unknown => notes.push(format!("Nothing in this backup matches --drop {text}.")),

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::conditions::Conditions;
+use super::cut::paths;
+use super::groups::Groups;
 use super::guard::Guard;
-use super::{Action, Plan, Request, effect};
+use super::scan::Selectors;
+use super::{Action, Plan, Request, database, effect};
 use crate::error::{Error, Kind, Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
@@ -24,13 +27,15 @@ pub fn why(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Pl
     let unknown = || {
         Error::new(Kind::Usage, format!("there is no '{}' in this backup", escape(place.as_bytes()))).advice("`haslim ls` shows the paths.")
     };
+    let request = &*database::located(backup, surveys, request);
     let (at, path) = split(backup, place).ok_or_else(unknown)?;
     let part = backup.part(at);
     let Some(survey) = surveys.iter().find(|s| s.part == at) else { return unseen(backup, request, plan, at, path).map(|s| vec![s]) };
     let teller = Teller::new(backup, request, plan, survey)?;
-    let (mut own, mut below) = (Vec::new(), Vec::new());
+    let (mut own, mut below, mut pace) = (Vec::new(), Vec::new(), request.control.pace());
     for (index, entry) in survey.entries.iter().enumerate() {
         let Some(found) = config_path(part.kind, backup.manifest.version(), &entry.name) else { continue };
+        pace.step(found.len())?;
         match lies(found, path) {
             Some(Lies::There) => own.push((found, index, entry)),
             Some(Lies::Below) => below.push((found, index, entry)),
@@ -39,7 +44,7 @@ pub fn why(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Pl
     }
     if path.is_empty() || !below.is_empty() {
         below.append(&mut own);
-        return Ok(teller.folder(path, &below));
+        return teller.folder(path, &below);
     }
     let said = own.into_iter().map(|(found, index, entry)| format!("{}:{} {}", part.id, escape(found), teller.tell(found, index, entry)));
     let said: Vec<String> = said.collect();
@@ -126,6 +131,9 @@ impl Told {
     }
 }
 
+/// What telling of one entry costs, in bytes of a path that are looked at.
+const TELLING: usize = 256;
+
 /// The files about which the same is said.
 #[derive(Default)]
 struct Group<'a> {
@@ -143,6 +151,10 @@ struct Teller<'a> {
     part: &'a Part,
     survey: &'a PartSurvey,
     guard: Guard<'a>,
+    paths: Vec<Option<&'a [u8]>>,
+    groups: Groups,
+    keeps: Selectors<'a>,
+    drops: Selectors<'a>,
     matcher: Matcher,
     /// By entry: the rule whose find goes with all of the part.
     finds: BTreeMap<usize, &'a Rule>,
@@ -157,7 +169,10 @@ impl<'a> Teller<'a> {
         let finds = plan.units.iter().filter(|u| dropped && u.part == survey.part).flat_map(|u| u.finds());
         let entries = finds.filter_map(|find| Some((find.rule.as_ref()?, &find.entries)));
         let finds = entries.flat_map(|(rule, entries)| entries.iter().map(move |&at| (at, rule))).collect();
-        Ok(Self { backup, request, plan, part, survey, guard, matcher, finds })
+        let (keeps, drops) = (Selectors::new(&request.keeps, &part.id)?, Selectors::new(&request.drops, &part.id)?);
+        let paths = paths(backup, part, survey);
+        let groups = Groups::new(&part.id, survey, &paths);
+        Ok(Self { backup, request, plan, part, survey, guard, paths, groups, keeps, drops, matcher, finds })
     }
 
     fn action(&self) -> Option<&Action> {
@@ -192,7 +207,7 @@ impl<'a> Teller<'a> {
             }
             Some(Action::Cut(cut)) => {
                 if let Some(reason) = cut.verdicts.get(index).copied().flatten() {
-                    let mut told = self.goes(usize::from(reason));
+                    let mut told = self.goes(usize::from(reason), path, index);
                     if cut.promoted.contains_key(&index) {
                         told.restore = "Its contents stay: another name for them is kept.";
                     }
@@ -201,31 +216,43 @@ impl<'a> Teller<'a> {
             }
             _ => {}
         }
-        self.stays(path, entry)
+        self.stays(path, index, entry)
     }
 
-    fn goes(&self, reason: usize) -> Told {
+    fn goes(&self, reason: usize, path: &[u8], index: usize) -> Told {
         let Some(past) = reason.checked_sub(self.request.drops.len()) else {
-            let text = self.request.drops.get(reason).map(|s| escape(s.text().as_bytes())).unwrap_or_default();
-            return Told::goes(format!("--drop {text} names it, or a file that it cannot do without."), "");
+            let Some(selector) = self.request.drops.get(reason) else { return Told::goes("it was named.", "") };
+            let text = escape(selector.text().as_bytes());
+            let what = match self.groups.main(index).and_then(|main| self.paths.get(main).copied().flatten()) {
+                _ if selector.takes_path(&self.part.id, path) => "it".to_owned(),
+                Some(main) => format!("{}, which it belongs to", escape(main)),
+                None => "what it belongs to".to_owned(),
+            };
+            return Told::goes(format!("--drop {text} names {what}."), "");
         };
         let Some(rule) = self.plan.units.get(past).and_then(|u| u.rule.as_ref()) else { return Told::goes("the limit demands it.", "") };
         Told::goes(named(rule), effect(self.backup, self.part, false, Some(rule)).sentence())
     }
 
-    fn stays(&self, path: &[u8], entry: &Entry) -> Told {
-        if self.request.keeps_component(&self.part.id) || self.request.keeps_path(&self.part.id, path) {
+    fn stays(&self, path: &[u8], index: usize, entry: &Entry) -> Told {
+        let mut taking = Vec::new();
+        self.keeps.taking(path, &mut taking);
+        if !taking.is_empty() {
             return Told::stays("--keep names it.");
         }
-        if let Some(selector) = self.request.drops.iter().find(|s| s.takes_path(&self.part.id, path)) {
-            let why = match self.guard.held_back(selector, path) {
-                Some(reason) => format!("a glob never drops it. {reason}"),
+        self.drops.taking(path, &mut taking);
+        if let Some(selector) = taking.first().and_then(|&at| self.request.drops.get(at)) {
+            let why = match self.guard.held_back(selector, path, entry.kind) {
+                Some(reason) => format!("patterns leave it alone. {reason}"),
                 None if entry.kind == EntryKind::Directory => "something in it stays.".into(),
-                None => "it belongs to a file that stays.".into(),
+                None => self
+                    .groups
+                    .held(index, &self.paths)
+                    .map_or_else(|| "it belongs to a file that stays.".into(), |reason| format!("cannot take it alone. {reason}")),
             };
             return Told::stays(format!("--drop {} matches it, but {why}", escape(selector.text().as_bytes())));
         }
-        if let Some(reason) = self.matcher.never().reason(path) {
+        if let Some(reason) = self.matcher.never().reason(path).filter(|_| entry.kind != EntryKind::Symlink) {
             return Told::stays(format!("no rule ever drops it. {reason}"));
         }
         Told::stays(self.of_rules(path, entry))
@@ -261,12 +288,18 @@ impl<'a> Teller<'a> {
     }
 
     /// What goes and what stays of a folder, or of the whole part when the path is empty.
-    fn folder(&self, path: &str, entries: &[(&[u8], usize, &Entry)]) -> Vec<String> {
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    fn folder(&self, path: &str, entries: &[(&[u8], usize, &Entry)]) -> Result<Vec<String>> {
         let (id, whole) = (&self.part.id, path.is_empty());
         let place = if whole { id.clone() } else { format!("{id}:{}", escape(path.as_bytes())) };
         let mut groups: BTreeMap<Told, Group<'_>> = BTreeMap::new();
         let (mut gone, mut total, mut files) = (0, 0, 0);
+        let mut pace = self.request.control.pace();
         for &(found, index, entry) in entries {
+            // To tell of an entry takes longer than to look at it.
+            pace.step(found.len() + TELLING)?;
             let is_file = entry.kind != EntryKind::Directory;
             let removed = self.removes(index);
             gone += if removed { entry.stored } else { 0 };
@@ -287,12 +320,12 @@ impl<'a> Teller<'a> {
         let kept = groups.iter().any(|(told, _)| told.stays);
         let size = format!("{}, {}", size::decimal(total), words::files(files));
         if matches!(self.action(), Some(Action::Drop)) {
-            return self.dropped(&format!("{place} ({size})"), &groups);
+            return Ok(self.dropped(&format!("{place} ({size})"), &groups));
         }
         if let (1, Some((told, group))) = (groups.len(), groups.iter().next()) {
             // Folders that stay behind empty are not worth a word.
             let size = if told.stays { size } else { format!("{}, {}", size::decimal(gone), words::files(group.files)) };
-            return vec![format!("{place} ({size}) {}", told.sentence())];
+            return Ok(vec![format!("{place} ({size}) {}", told.sentence())]);
         }
         let gone = size::decimal(gone);
         let head = match groups.keys().next() {
@@ -301,7 +334,7 @@ impl<'a> Teller<'a> {
             Some(first) if first.stays => format!("All of {place} ({size}) stays."),
             Some(_) => format!("Of {place} ({size}) {gone} would be left out; the rest stays."),
         };
-        std::iter::once(head).chain(lines(&groups).map(|(told, size)| format!("{size} {}", told.sentence()))).collect()
+        Ok(std::iter::once(head).chain(lines(&groups).map(|(told, size)| format!("{size} {}", told.sentence()))).collect())
     }
 
     /// A folder in a part that goes as a whole: why, and what the rules know of it.

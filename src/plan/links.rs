@@ -3,42 +3,101 @@
 //! A tar holds a file's data once, under the first name; later names are links to
 //! it. Without the first name the links lead nowhere, so the data then stays under
 //! the first link that is kept, and further links are pointed there.
+//!
+//! A name can occur twice. A restore then writes the second data into the same file, which
+//! its links share (CPython, `tarfile.py`, `makefile` and `makelink_with_filter`): what a
+//! link holds in the end is what was written last.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::cut::Cut;
+use crate::error::{Error, Result, escape};
 use crate::format::block::EntryKind;
 use crate::format::path::plain;
+use crate::pipe::Pace;
 use crate::survey::PartSurvey;
 
 /// Completes a cut for the hard links that it would break. Links that led nowhere before are
 /// left alone; the survey counts them among the hazards.
-pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut) {
+///
+/// # Errors
+/// `Refused` when names occur twice, so that the links would hold something else afterwards;
+/// `Interrupted`.
+pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut, pace: &mut Pace<'_>) -> Result<()> {
     if cut.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
-        return;
+        return Ok(());
     }
-    let mut origin: HashMap<&[u8], usize> = HashMap::new();
+    let files = Files::new(survey, pace)?;
+    let mut names = Names::new();
     for (at, entry) in survey.entries.iter().enumerate() {
-        let root = match (entry.kind, &entry.link) {
-            (EntryKind::HardLink, Some(link)) => origin.get(plain(link)).copied(),
-            _ => Some(at),
-        };
-        let Some(root) = root else { continue };
-        if let (EntryKind::HardLink, Some(link), None) = (entry.kind, &entry.link, cut.verdicts.get(at).copied().flatten()) {
-            keep_link(survey, cut, at, root, link);
+        pace.step(entry.name.len())?;
+        let kept = cut.verdicts.get(at).copied().flatten().is_none();
+        if let (EntryKind::HardLink, Some(link), Some(root), true) = (entry.kind, &entry.link, files.contents(at), kept) {
+            keep_link(survey, cut, &mut names, at, root, link);
         }
-        origin.insert(plain(&entry.name), root);
+    }
+    if files.rewritten { check(survey, cut) } else { Ok(()) }
+}
+
+/// Which entries share a file, if all of them are restored in their order.
+struct Files {
+    /// By entry: its file.
+    of: Vec<Option<usize>>,
+    /// By file: the entry that writes it last.
+    last: Vec<usize>,
+    /// Whether a name occurs more than once.
+    rewritten: bool,
+}
+
+impl Files {
+    fn new(survey: &PartSurvey, pace: &mut Pace<'_>) -> Result<Self> {
+        let mut files = Self { of: Vec::with_capacity(survey.entries.len()), last: Vec::new(), rewritten: false };
+        let mut named: HashMap<&[u8], usize> = HashMap::new();
+        for (at, entry) in survey.entries.iter().enumerate() {
+            pace.step(entry.name.len())?;
+            let file = match (entry.kind, &entry.link) {
+                (EntryKind::Directory, _) => None,
+                (EntryKind::HardLink, Some(link)) => named.get(plain(link)).copied(),
+                _ => Some(match named.get(plain(&entry.name)) {
+                    Some(&file) if entry.kind == EntryKind::File => {
+                        if let Some(last) = files.last.get_mut(file) {
+                            *last = at;
+                        }
+                        file
+                    }
+                    _ => {
+                        files.last.push(at);
+                        files.last.len() - 1
+                    }
+                }),
+            };
+            if let Some(file) = file {
+                files.rewritten |= named.insert(plain(&entry.name), file).is_some();
+            }
+            files.of.push(file);
+        }
+        Ok(files)
+    }
+
+    /// The entry with the data that an entry's name has in the end.
+    fn contents(&self, entry: usize) -> Option<usize> {
+        self.last.get((*self.of.get(entry)?)?).copied()
     }
 }
 
+/// By the entry that holds a file's data: the name that links to it get.
+type Names = HashMap<usize, Arc<[u8]>>;
+
 /// One kept link to the data at `root`.
-fn keep_link(survey: &PartSurvey, cut: &mut Cut, at: usize, root: usize, link: &[u8]) {
+fn keep_link(survey: &PartSurvey, cut: &mut Cut, names: &mut Names, at: usize, root: usize, link: &[u8]) {
     let Some(entry) = survey.entries.get(at) else { return };
     let root_dropped = cut.verdicts.get(root).copied().flatten().is_some();
     let Some(first) = survey.entries.get(root) else { return };
+    let mut relink = |name: &[u8]| cut.relinked.insert(at, Arc::clone(names.entry(root).or_insert_with(|| name.into())));
     match cut.promoted.get(&root) {
         Some(name) => {
-            cut.relinked.insert(at, name.clone());
+            relink(name);
         }
         None if root_dropped => {
             cut.promoted.insert(root, entry.name.clone());
@@ -46,16 +105,66 @@ fn keep_link(survey: &PartSurvey, cut: &mut Cut, at: usize, root: usize, link: &
         }
         // A link to another link, which may be dropped itself.
         None if plain(link) != plain(&first.name) => {
-            cut.relinked.insert(at, first.name.clone());
+            relink(&first.name);
         }
         None => {}
     }
+}
+
+/// Compares what a restore of the copy would write under each name with what it writes
+/// under it from the original.
+fn check(survey: &PartSurvey, cut: &Cut) -> Result<()> {
+    let entries = || survey.entries.iter().enumerate();
+    let all = entries().map(|(at, entry)| (at, entry.kind, plain(&entry.name), entry.link.as_deref().map(plain)));
+    let before = restored(all);
+    let kept = cut.kept(survey).filter_map(|(at, name)| {
+        let entry = survey.entries.get(at)?;
+        let link = cut.relinked.get(&at).map(|link| plain(link)).or(entry.link.as_deref().map(plain));
+        Some((at, entry.kind, plain(name), link))
+    });
+    let after = restored(kept);
+    let stays = |at: usize| !cut.drops_name(at);
+    let differs =
+        entries().filter(|(at, _)| stays(*at)).map(|(_, entry)| plain(&entry.name)).find(|name| before.get(name) != after.get(name));
+    match differs {
+        None => Ok(()),
+        Some(name) => Err(Error::refused(format!(
+            "{} is a hard link or has some, and a name among these occurs twice: what is left would not be what a restore makes of the original",
+            escape(name)
+        ))),
+    }
+}
+
+/// By name: the entry whose data a restore leaves there; `None` for a link that leads nowhere.
+fn restored<'a>(entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Option<&'a [u8]>)>) -> HashMap<&'a [u8], Option<usize>> {
+    let mut files: Vec<usize> = Vec::new();
+    let mut named: HashMap<&[u8], Option<usize>> = HashMap::new();
+    for (at, kind, name, link) in entries {
+        let there = named.get(name).copied().flatten();
+        let file = match (kind, link, there) {
+            (EntryKind::Directory, ..) => continue,
+            (EntryKind::HardLink, Some(link), _) => named.get(link).copied().flatten(),
+            (EntryKind::File, _, Some(file)) => {
+                if let Some(last) = files.get_mut(file) {
+                    *last = at;
+                }
+                Some(file)
+            }
+            _ => {
+                files.push(at);
+                Some(files.len() - 1)
+            }
+        };
+        named.insert(name, file);
+    }
+    named.into_iter().map(|(name, file)| (name, file.and_then(|file| files.get(file).copied()))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::pipe::Control;
     use crate::survey::{Entry, PartSurvey};
 
     fn entry(name: &str, link: Option<&str>) -> Entry {
@@ -85,7 +194,7 @@ mod tests {
             global_bytes: 0,
             checkpoints: Vec::new(),
             overhead: 0,
-            recorder: None,
+            recorder: Default::default(),
             hazards: Vec::new(),
             warnings: vec![],
         };
@@ -100,7 +209,7 @@ mod tests {
     #[test]
     fn the_first_kept_link_takes_the_data_over_and_the_others_follow() {
         let (survey, mut cut) = cut(&[("a", None, true), ("b", Some("a"), true), ("c", Some("./a"), false), ("d", Some("a"), false)]);
-        promote(&survey, &mut cut);
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=c", "3=d"]);
         assert_eq!(cut.relinked.get(&3).map(|n| &**n), Some(&b"c"[..]));
     }
@@ -108,7 +217,7 @@ mod tests {
     #[test]
     fn links_of_a_kept_file_are_left_alone() {
         let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), false), ("c", None, true)]);
-        promote(&survey, &mut cut);
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=a", "1=b"]);
         assert!(cut.relinked.is_empty());
     }
@@ -116,14 +225,72 @@ mod tests {
     #[test]
     fn a_link_to_a_dropped_link_leads_to_the_file_itself() {
         let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), true), ("c", Some("b"), false)]);
-        promote(&survey, &mut cut);
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(cut.relinked.get(&2).map(|n| &**n), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn many_links_to_one_file_share_its_name() {
+        // Report 11, point 9.
+        let names: Vec<String> = (0..100).map(|n| format!("link{n}")).collect();
+        let links = names.iter().map(|name| (name.as_str(), Some("a"), false));
+        let (survey, mut cut) = cut(&std::iter::once(("a", None, true)).chain(links).collect::<Vec<_>>());
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
+        let first = &cut.relinked[&2];
+        assert!(cut.relinked.len() == 99 && cut.relinked.values().all(|name| Arc::ptr_eq(name, first)));
     }
 
     #[test]
     fn a_link_before_its_target_is_left_alone() {
         let (survey, mut cut) = cut(&[("b", Some("a"), false), ("a", None, true), ("c", None, true)]);
-        promote(&survey, &mut cut);
+        promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=b"]);
+    }
+
+    /// What a restore leaves under each name that is left, by the index of the data.
+    fn left(entries: &[(&str, Option<&str>, bool)]) -> Result<Vec<String>> {
+        let (survey, mut cut) = cut(entries);
+        promote(&survey, &mut cut, &mut Control::default().pace())?;
+        let kept = cut.kept(&survey).map(|(at, name)| {
+            let link = cut.relinked.get(&at).map(|l| &**l).or(survey.entries[at].link.as_deref());
+            (at, survey.entries[at].kind, name, link)
+        });
+        let mut left: Vec<String> = restored(kept)
+            .into_iter()
+            .map(|(name, at)| format!("{}={}", String::from_utf8_lossy(name), at.map_or("?".into(), |at| at.to_string())))
+            .collect();
+        left.sort();
+        Ok(left)
+    }
+
+    #[test]
+    fn a_link_to_a_name_that_occurs_twice_keeps_what_was_written_last() {
+        // Report 11, RELIABILITY 117.
+        let of = |names: &[(&str, Option<&str>, bool)]| left(names).map_err(|e| e.kind());
+        let ok = |names: &[&str]| Ok(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&[("a", None, true), ("b", Some("a"), false), ("a", None, true)]), ok(&["b=2"]));
+        assert_eq!(of(&[("a", None, true), ("a", None, true), ("b", Some("a"), false), ("c", Some("b"), false)]), ok(&["b=1", "c=1"]));
+        // A chain, and the same name three times.
+        assert_eq!(of(&[("a", None, true), ("b", Some("a"), true), ("c", Some("b"), false), ("a", None, true)]), ok(&["c=3"]));
+        assert_eq!(of(&[("a", None, true), ("a", None, true), ("a", None, true), ("b", Some("a"), false)]), ok(&["b=2"]));
+        // The other name is left out.
+        assert_eq!(of(&[("a", None, false), ("b", Some("a"), true), ("a", None, false)]), ok(&["a=2"]));
+        // Nothing of it goes.
+        assert_eq!(of(&[("a", None, false), ("b", Some("a"), false), ("a", None, false), ("x", None, true)]), ok(&["a=2", "b=2"]));
+        // The data is written through the link that stays.
+        assert_eq!(of(&[("a", None, true), ("b", Some("a"), false), ("b", None, false)]), ok(&["b=2"]));
+    }
+
+    #[test]
+    fn links_that_would_hold_something_else_are_refused() {
+        for names in [
+            // Both links come before the data.
+            &[("a", None, true), ("b", Some("a"), false), ("c", Some("a"), false), ("a", None, true)][..],
+            // What is left out has written into what stays.
+            &[("a", None, false), ("b", Some("a"), true), ("b", None, true)],
+            &[("a", None, true), ("b", Some("a"), false), ("b", None, true)],
+        ] {
+            assert_eq!(left(names).unwrap_err().kind(), crate::Kind::Refused, "{names:?}");
+        }
     }
 }

@@ -5,12 +5,15 @@
 pub mod choose;
 mod conditions;
 pub mod cut;
+mod database;
 mod decide;
 pub mod explain;
+mod groups;
 mod guard;
 mod known;
 mod links;
 mod named;
+mod pattern;
 mod predict;
 pub mod propose;
 mod reach;
@@ -18,6 +21,7 @@ mod reasons;
 mod repair;
 mod request;
 mod rows;
+mod scan;
 pub mod selector;
 mod settle;
 #[cfg(test)]
@@ -27,6 +31,7 @@ mod ways;
 pub mod wrapping;
 
 pub use cut::Cut;
+pub use database::Located;
 pub use named::{check_named, parse};
 pub use repair::{Repair, repair};
 pub use request::Request;
@@ -42,6 +47,7 @@ use crate::format::manifest::Changes;
 use crate::format::secure::Version;
 use crate::open::{Backup, Part};
 use crate::survey::PartSurvey;
+use scan::Scans;
 
 /// What happens to one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,15 +141,30 @@ impl Plan {
 
 /// The parts that have to be surveyed before [`make`] can decide about what the
 /// user named. To let the planner choose, survey all that can be read.
+///
+/// Where `database` is named, the configuration is among them: it says where that is.
+/// [`to_survey_then`] has the rest.
 pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
+    let locates = request.drops.iter().chain(&request.keeps).any(Selector::is_database);
     let wanted = |at: &usize| {
         let part = backup.part(*at);
+        if locates && part.id == "homeassistant" && !request.drops_component(&part.id) {
+            return part.layer.is_some();
+        }
         let dropped_whole = request.drops_component(&part.id);
         let out_of = dropped_whole && request.keeps_within(&part.id);
         let into = request.drops_within(&part.id) && !dropped_whole;
         part.layer.is_some() && !part.closed && !request.keeps_component(&part.id) && (out_of || into)
     };
     (0..backup.parts.len()).filter(wanted).collect()
+}
+
+/// The parts that have to be surveyed besides, now that `surveys` tell where `database` is.
+pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Vec<usize> {
+    let request = database::located(backup, surveys, request);
+    let mut parts = to_survey(backup, &request);
+    parts.retain(|at| surveys.iter().all(|survey| survey.part != *at));
+    parts
 }
 
 /// Makes the plan. `surveys` holds the parts that [`to_survey`] named and any
@@ -154,17 +175,22 @@ pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
 ///
 /// # Errors
 /// `Password` when a part has to be opened or encrypted without a key, `Refused`
-/// for links that cannot be kept intact.
+/// for links that cannot be kept intact, `Interrupted` when the request's control says so.
 pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Plan> {
-    let named = decide::plan(backup, surveys, request, &[])?;
-    let units = units::find(backup, surveys, request, &named)?;
+    let request = &*database::located(backup, surveys, request);
+    let scans = Scans::new(backup, surveys, request)?;
+    let named = decide::plan(backup, surveys, request, &scans, &[])?;
+    let units = units::find(backup, surveys, request, &scans, &named)?;
     let fits = named.predicted_size <= request.target_size();
-    let mut plan =
-        if fits && !request.thorough { named } else { reach::enough(backup, surveys, request, &units::allowed(backup, request, &units))? };
+    let mut plan = if fits && !request.thorough {
+        named
+    } else {
+        reach::enough(backup, surveys, request, &scans, &units::allowed(backup, request, &units))?
+    };
     if plan.outcome == Outcome::CannotFit {
-        plan.ways_out = ways::out(backup, surveys, request, &units)?;
+        plan.ways_out = ways::out(backup, surveys, request, &scans, &units)?;
     }
-    plan.warnings = named::warnings(backup, surveys, request);
+    plan.warnings = named::warnings(backup, surveys, request, &scans)?;
     reasons::of_what_stays(&mut plan, backup, surveys, request, &units);
     Ok(plan)
 }
@@ -175,8 +201,10 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
 /// # Errors
 /// As [`make`].
 pub fn candidates(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Vec<Unit>> {
-    let named = decide::plan(backup, surveys, request, &[])?;
-    let units = units::find(backup, surveys, request, &named)?;
+    let request = &*database::located(backup, surveys, request);
+    let scans = Scans::new(backup, surveys, request)?;
+    let named = decide::plan(backup, surveys, request, &scans, &[])?;
+    let units = units::find(backup, surveys, request, &scans, &named)?;
     let inside = |part: usize| -> u64 { units.iter().filter(|u| u.part == part && u.rule.is_some()).map(|u| u.stored).sum() };
     let mut ranked: Vec<(u64, Unit)> = units
         .iter()

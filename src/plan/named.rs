@@ -1,12 +1,14 @@
 //! What the user named and the backup does not have. Who names things does not want
 //! others to be taken instead, so a slip of the pen is told, with what may have been meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Request;
+use super::scan::{Scans, Selectors};
 use super::selector::Selector;
+use super::{Request, database};
 use crate::error::{Error, Kind, Result, escape};
 use crate::open::{Backup, ComponentKind, Part};
+use crate::pipe::Control;
 use crate::survey::{PartSurvey, config_path};
 
 /// So many guesses help, more do not.
@@ -23,22 +25,43 @@ pub(super) enum Match {
     Unknown,
 }
 
-/// Looks for what a selector names.
-pub(super) fn find(selector: &Selector, backup: &Backup, surveys: &[PartSurvey]) -> Match {
+/// Looks for what a selector names. `hits` tells whether it takes a path of a part that was
+/// looked into.
+pub(super) fn find(selector: &Selector, backup: &Backup, hits: impl Fn(usize) -> Option<bool>) -> Match {
     if backup.parts.iter().any(|part| selector.takes_component(&part.id)) {
         return Match::Found;
     }
     let mut outcome = Match::Nowhere;
-    for (at, part) in backup.parts.iter().enumerate().filter(|(_, part)| selector.looks_into(&part.id)) {
-        match surveys.iter().find(|s| s.part == at) {
-            Some(survey) if paths(backup, part, survey).any(|path| !path.is_empty() && selector.takes_path(&part.id, path)) => {
-                return Match::Found;
-            }
-            Some(_) => {}
+    for (at, _) in backup.parts.iter().enumerate().filter(|(_, part)| selector.looks_into(&part.id)) {
+        match hits(at) {
+            Some(true) => return Match::Found,
+            Some(false) => {}
             None => outcome = Match::Unknown,
         }
     }
     outcome
+}
+
+/// Looks for what selectors name, in one pass over the paths.
+fn find_all(selectors: &[Selector], backup: &Backup, surveys: &[PartSurvey], control: &Control) -> Result<Vec<Match>> {
+    let mut hits: Vec<Vec<usize>> = selectors.iter().map(|_| Vec::new()).collect();
+    let (mut pace, mut taking) = (control.pace(), Vec::new());
+    for survey in surveys {
+        let part = backup.part(survey.part);
+        let together = Selectors::new(selectors, &part.id)?;
+        for path in paths(backup, part, survey).filter(|path| !together.is_empty() && !path.is_empty()) {
+            pace.step(path.len())?;
+            together.taking(path, &mut taking);
+            for &at in &taking {
+                let hits = hits.get_mut(at).filter(|hits| hits.last() != Some(&survey.part));
+                hits.into_iter().for_each(|hits| hits.push(survey.part));
+            }
+        }
+    }
+    let looked: HashSet<usize> = surveys.iter().map(|survey| survey.part).collect();
+    let find =
+        |(selector, hits): (&Selector, &Vec<usize>)| find(selector, backup, |part| looked.contains(&part).then(|| hits.contains(&part)));
+    Ok(selectors.iter().zip(&hits).map(find).collect())
 }
 
 fn paths<'a>(backup: &'a Backup, part: &'a Part, survey: &'a PartSurvey) -> impl Iterator<Item = &'a [u8]> {
@@ -66,26 +89,42 @@ pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
 /// # Errors
 /// `Usage`, when there are `--drop`s and none of them matches anything.
 pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<()> {
-    if request.drops.is_empty() || request.drops.iter().any(|s| find(s, backup, surveys) != Match::Nowhere) {
+    let request = &*database::located(backup, surveys, request);
+    let found = || find_all(&request.drops, backup, surveys, &request.control);
+    if request.drops.is_empty() || found()?.iter().any(|found| *found != Match::Nowhere) {
         return Ok(());
     }
     let named: Vec<String> = request.drops.iter().map(|s| format!("--drop {}", escape(s.text().as_bytes()))).collect();
-    let guesses: BTreeSet<String> = request.drops.iter().flat_map(|s| guesses(s, backup, surveys)).collect();
+    if let Some(why) = request.drops.iter().find_map(Selector::nowhere) {
+        return Err(Error::new(Kind::Usage, format!("nothing in this backup matches {}", named.join(" or "))).advice(why));
+    }
+    let guesses = guesses(&request.drops.iter().collect::<Vec<_>>(), backup, surveys, &request.control)?;
+    let guesses: BTreeSet<String> = guesses.into_iter().flatten().collect();
     let guess = guessed(&guesses.into_iter().take(GUESSES).collect::<Vec<_>>());
     let lists = "`haslim info` lists the components, `haslim ls` the paths in them.".to_owned();
     Err(Error::new(Kind::Usage, format!("nothing in this backup matches {}", named.join(" or "))).advice(guess.unwrap_or(lists)))
 }
 
 /// A warning for each `--drop` and `--keep` that names nothing.
-pub(super) fn warnings(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Vec<String> {
-    let options = request.drops.iter().map(|s| ("--drop", s)).chain(request.keeps.iter().map(|s| ("--keep", s)));
-    let void = options.filter(|(_, selector)| find(selector, backup, surveys) == Match::Nowhere);
-    let warn = |(option, selector): (&str, &Selector)| {
+///
+/// # Errors
+/// `Interrupted`.
+pub(super) fn warnings(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans) -> Result<Vec<String>> {
+    let drops =
+        request.drops.iter().enumerate().map(|(at, s)| ("--drop", s, find(s, backup, |part| Some(scans.of(part)?.drops.get(at)?.any))));
+    let keeps =
+        request.keeps.iter().enumerate().map(|(at, s)| ("--keep", s, find(s, backup, |part| Some(scans.of(part)?.keeps.get(at)?.any))));
+    let void: Vec<(&str, &Selector)> =
+        drops.chain(keeps).filter(|(_, _, found)| *found == Match::Nowhere).map(|(option, selector, _)| (option, selector)).collect();
+    let selectors: Vec<&Selector> = void.iter().map(|(_, selector)| *selector).collect();
+    let guesses = guesses(&selectors, backup, surveys, &request.control)?;
+    let warn = |((option, selector), guesses): (&(&str, &Selector), &Vec<String>)| {
         let text = escape(selector.text().as_bytes());
-        let guess = guessed(&guesses(selector, backup, surveys)).map_or(String::new(), |guess| format!(" {guess}"));
+        let why = selector.nowhere().map(str::to_owned).or_else(|| guessed(guesses));
+        let guess = why.map_or(String::new(), |guess| format!(" {guess}"));
         format!("Nothing in this backup matches {option} {text}.{guess}")
     };
-    void.map(warn).collect()
+    Ok(void.iter().zip(&guesses).map(warn).collect())
 }
 
 fn guessed(guesses: &[String]) -> Option<String> {
@@ -93,16 +132,40 @@ fn guessed(guesses: &[String]) -> Option<String> {
     (!guesses.is_empty()).then(|| format!("Did you mean {}?", guesses.join(" or ")))
 }
 
-/// What may have been meant, as selectors that do match.
-fn guesses(selector: &Selector, backup: &Backup, surveys: &[PartSurvey]) -> Vec<String> {
-    let (component, path) = split(selector.text());
-    let parts: Vec<usize> = (0..backup.parts.len()).filter(|&at| selector.looks_into(&backup.part(at).id)).collect();
-    let (Some(path), false) = (path, parts.is_empty()) else { return close(component, path, backup) };
-    let path = path.trim_start_matches("./").trim_matches('/');
-    let surveyed = surveys.iter().filter(|s| parts.contains(&s.part));
-    let likely: BTreeSet<String> = surveyed.flat_map(|survey| similar(path, backup, survey)).collect();
-    let texts = likely.into_iter().map(|path| format!("{component}:{path}"));
-    texts.filter(|text| Selector::parse(text).is_ok_and(|s| find(&s, backup, surveys) == Match::Found)).take(GUESSES).collect()
+/// For each selector what may have been meant by it, as selectors that do match. Looks at the
+/// paths twice, for however many.
+fn guesses(void: &[&Selector], backup: &Backup, surveys: &[PartSurvey], control: &Control) -> Result<Vec<Vec<String>>> {
+    let mut guesses: Vec<Vec<String>> = void.iter().map(|_| Vec::new()).collect();
+    let mut inside: Vec<(usize, &str, &str)> = Vec::new();
+    for ((at, selector), guesses) in void.iter().enumerate().zip(&mut guesses) {
+        let (component, path) = split(selector.text());
+        match path {
+            Some(path) if backup.parts.iter().any(|part| selector.looks_into(&part.id)) => {
+                inside.push((at, component, path.trim_start_matches("./").trim_matches('/')));
+            }
+            _ => *guesses = close(component, path, backup),
+        }
+    }
+    let mut likely: BTreeSet<(usize, String)> = BTreeSet::new();
+    for survey in surveys.iter().filter(|_| !inside.is_empty()) {
+        let part = backup.part(survey.part);
+        let here = inside.iter().filter(|(at, ..)| void.get(*at).is_some_and(|selector| selector.looks_into(&part.id)));
+        let moved: Vec<(usize, &str, String)> =
+            here.flat_map(|&(at, component, path)| moved(part, path).map(move |path| (at, component, path))).collect();
+        let spellings = spellings(moved.iter().map(|(.., path)| first(path).to_lowercase()), backup, survey, control)?;
+        for (at, component, path) in &moved {
+            let names = spellings.get(&first(path).to_lowercase()).into_iter().flatten();
+            let spelled = names.map(|name| format!("{name}{}", path.get(first(path).len()..).unwrap_or_default()));
+            likely.extend(spelled.chain([path.clone()]).map(|path| (*at, format!("{component}:{path}"))));
+        }
+    }
+    let (texts, selectors): (Vec<_>, Vec<_>) =
+        likely.into_iter().filter_map(|(at, text)| Selector::parse(&text).ok().map(|selector| ((at, text), selector))).unzip();
+    let found = find_all(&selectors, backup, surveys, control)?;
+    for ((at, text), _) in texts.into_iter().zip(found).filter(|(_, found)| *found == Match::Found) {
+        guesses.get_mut(at).filter(|guesses| guesses.len() < GUESSES).into_iter().for_each(|guesses| guesses.push(text.clone()));
+    }
+    Ok(guesses)
 }
 
 /// The component that a selector's text names, and the path behind it.
@@ -114,27 +177,43 @@ fn split(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The same path as it could stand in the part: without the archive's own folder or with
-/// the add-on's, and with its first name as it is written there.
-fn similar(path: &str, backup: &Backup, survey: &PartSurvey) -> Vec<String> {
-    let part = backup.part(survey.part);
+/// The same path as it could stand in the part: without the archive's own folder, or with
+/// the add-on's.
+fn moved(part: &Part, path: &str) -> impl Iterator<Item = String> {
     let moved = match part.kind {
         ComponentKind::HomeAssistant => path.strip_prefix("data/").map(str::to_owned),
         ComponentKind::Addon => Some(format!("data/{path}")),
         _ => None,
     };
-    let mut similar = Vec::new();
-    for path in moved.into_iter().chain([path.to_owned()]) {
-        let (first, rest) = path.split_once('/').map_or((path.as_str(), ""), |(first, rest)| (first, rest));
-        let names: BTreeSet<&str> = paths(backup, part, survey)
-            .filter_map(|p| std::str::from_utf8(p.split(|&b| b == b'/').next()?).ok())
-            .filter(|name| name.to_lowercase() == first.to_lowercase())
-            .collect();
-        let spelled = names.into_iter().map(|name| if rest.is_empty() { name.to_owned() } else { format!("{name}/{rest}") });
-        similar.extend(spelled.collect::<Vec<_>>());
-        similar.push(path);
+    moved.into_iter().chain([path.to_owned()])
+}
+
+fn first(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
+}
+
+/// How the wanted names, given in small letters, are written at the top of a part.
+fn spellings<'a>(
+    wanted: impl Iterator<Item = String>,
+    backup: &'a Backup,
+    survey: &'a PartSurvey,
+    control: &Control,
+) -> Result<HashMap<String, BTreeSet<&'a str>>> {
+    let mut spellings: HashMap<String, BTreeSet<&str>> = wanted.map(|name| (name, BTreeSet::new())).collect();
+    let (mut pace, mut last) = (control.pace(), "");
+    for path in paths(backup, backup.part(survey.part), survey) {
+        let name = path.split(|&b| b == b'/').next().unwrap_or_default();
+        pace.step(name.len())?;
+        let Ok(name) = std::str::from_utf8(name) else { continue };
+        // Neighbours mostly lie in the same folder.
+        if name != last {
+            if let Some(names) = spellings.get_mut(&name.to_lowercase()) {
+                names.insert(name);
+            }
+            last = name;
+        }
     }
-    similar
+    Ok(spellings)
 }
 
 /// The components whose names are closest to a text, if any is close.

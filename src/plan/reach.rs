@@ -1,6 +1,7 @@
 //! From units to a plan that fits: choose, weigh, choose again.
 
 use super::choose::{self, Item};
+use super::scan::Scans;
 use super::{Plan, Request, Unit, decide, predict};
 use crate::error::Result;
 use crate::format::block::BLOCK;
@@ -13,8 +14,8 @@ const STEPS: usize = 24;
 const LEAPS: usize = 8;
 
 /// The plan with the fewest losses that fits, or the one with all of these units.
-pub(super) fn enough(backup: &Backup, surveys: &[PartSurvey], request: &Request, units: &[Unit]) -> Result<Plan> {
-    let reach = Reach { backup, surveys, request };
+pub(super) fn enough(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit]) -> Result<Plan> {
+    let reach = Reach { backup, surveys, request, scans };
     if request.thorough {
         let (known, whole): (Vec<Unit>, Vec<Unit>) = units.iter().cloned().partition(|u| u.rule.is_some());
         return reach.beyond(&known, &whole);
@@ -26,6 +27,7 @@ struct Reach<'a> {
     backup: &'a Backup,
     surveys: &'a [PartSurvey],
     request: &'a Request,
+    scans: &'a Scans,
 }
 
 impl Reach<'_> {
@@ -49,6 +51,7 @@ impl Reach<'_> {
         let slack = (self.backup.members.len() * BLOCK) as u64;
         let mut need = size.saturating_sub(most).saturating_sub(slack).max(1);
         for step in 0..STEPS + LEAPS {
+            self.request.control.check()?;
             let choice = choose::choose(&items, need);
             let picked = self.with(base, units, &choice.picks);
             let size = self.weigh(&picked)?;
@@ -67,7 +70,7 @@ impl Reach<'_> {
         if base.is_empty() {
             return Ok(units.iter().map(Unit::item).collect());
         }
-        let left = decide::draft(self.backup, self.surveys, self.request, base)?.predicted;
+        let left = decide::draft(self.backup, self.surveys, self.request, self.scans, base)?.predicted;
         Ok(units.iter().map(|u| Item { size: left.get(u.part).copied().unwrap_or(0), ..u.item() }).collect())
     }
 
@@ -79,10 +82,10 @@ impl Reach<'_> {
     }
 
     fn weigh(&self, units: &[Unit]) -> Result<u64> {
-        Ok(decide::draft(self.backup, self.surveys, self.request, units)?.exact_size)
+        Ok(decide::draft(self.backup, self.surveys, self.request, self.scans, units)?.exact_size)
     }
 
     fn plan(&self, units: &[Unit]) -> Result<Plan> {
-        decide::plan(self.backup, self.surveys, self.request, units)
+        decide::plan(self.backup, self.surveys, self.request, self.scans, units)
     }
 }

@@ -1,8 +1,10 @@
 //! Why a part is treated as it is, in a few words for the table.
 
+use super::cut::Cut;
+use super::scan::{Scans, Selectors};
 use super::selector::Selector;
 use super::{Action, Form, Outcome, PartPlan, Plan, Request, Target, Unit};
-use crate::error::escape;
+use crate::error::{Result, escape};
 use crate::open::Backup;
 use crate::rules::Class;
 use crate::size;
@@ -79,14 +81,50 @@ fn stays(backup: &Backup, request: &Request, units: &[Unit], at: usize, surveyed
     }
 }
 
-/// Whether a selector had any effect.
-pub(super) fn took_something(selector: &Selector, backup: &Backup, surveys: &[PartSurvey], parts: &[PartPlan]) -> bool {
-    parts.iter().zip(&backup.parts).enumerate().any(|(at, (plan, part))| match &plan.action {
-        Action::Drop => selector.takes_component(&part.id) || selector.looks_into(&part.id),
-        Action::Cut(cut) => surveys.iter().filter(|s| s.part == at).flat_map(|s| s.entries.iter().enumerate()).any(|(index, entry)| {
-            let path = config_path(part.kind, backup.manifest.version(), &entry.name);
-            cut.drops_name(index) && path.is_some_and(|path| selector.takes_path(&part.id, path))
-        }),
-        _ => false,
-    })
+/// For each of the user's selectors whether it had any effect. Looks at the paths once at most.
+///
+/// # Errors
+/// `Interrupted`.
+pub(super) fn took_something(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    scans: &Scans,
+    parts: &[PartPlan],
+) -> Result<Vec<bool>> {
+    let mut took = vec![false; request.drops.len()];
+    for (_, part) in parts.iter().zip(&backup.parts).filter(|(plan, _)| plan.action == Action::Drop) {
+        for (took, selector) in took.iter_mut().zip(&request.drops) {
+            *took |= selector.takes_component(&part.id) || selector.looks_into(&part.id);
+        }
+    }
+    for survey in surveys {
+        if let Some(Action::Cut(cut)) = parts.get(survey.part).map(|plan| &plan.action) {
+            took_paths(backup, survey, cut, request, scans, &mut took)?;
+        }
+    }
+    Ok(took)
+}
+
+fn took_paths(backup: &Backup, survey: &PartSurvey, cut: &Cut, request: &Request, scans: &Scans, took: &mut [bool]) -> Result<()> {
+    for reason in cut.verdicts.iter().flatten() {
+        took.get_mut(usize::from(*reason)).into_iter().for_each(|took| *took = true);
+    }
+    // The others may match what has gone for another reason.
+    let hits = scans.of(survey.part).map(|scan| scan.drops.as_slice()).unwrap_or_default();
+    if took.iter().zip(hits).all(|(took, hits)| *took || !hits.any) {
+        return Ok(());
+    }
+    let part = backup.part(survey.part);
+    let selectors = Selectors::new(&request.drops, &part.id)?;
+    let (mut pace, mut taking) = (request.control.pace(), Vec::new());
+    for (_, entry) in survey.entries.iter().enumerate().filter(|(at, _)| cut.drops_name(*at)) {
+        pace.step(entry.name.len())?;
+        let Some(path) = config_path(part.kind, backup.manifest.version(), &entry.name) else { continue };
+        selectors.taking(path, &mut taking);
+        for &at in &taking {
+            took.get_mut(at).into_iter().for_each(|took| *took = true);
+        }
+    }
+    Ok(())
 }

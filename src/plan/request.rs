@@ -1,10 +1,12 @@
 //! What the user wants, and what of it may be followed.
 
+use super::database::Located;
 use super::selector::Selector;
 use super::units::{Unit, builtin_catalogue};
 use super::wrapping::Wrapping;
 use crate::error::Result;
 use crate::open::Backup;
+use crate::pipe::Control;
 use crate::rules::{Catalogue, Class};
 
 /// What the user wants.
@@ -33,6 +35,10 @@ pub struct Request {
     pub thorough: bool,
     /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by them.
     pub margin: u64,
+    /// Where planning hears that somebody wants it to stop.
+    pub control: Control,
+    /// Where the recorder's database is. The planner finds that out by itself.
+    pub database: Located,
 }
 
 impl Request {
@@ -53,6 +59,8 @@ impl Request {
             declined: Vec::new(),
             thorough: false,
             margin: 0,
+            control: Control::default(),
+            database: Located::default(),
         })
     }
 
@@ -84,11 +92,6 @@ impl Request {
     /// Whether the user keeps paths inside a component.
     pub fn keeps_within(&self, id: &str) -> bool {
         self.keeps.iter().any(|s| s.looks_into(id))
-    }
-
-    /// Whether the user keeps a path.
-    pub(super) fn keeps_path(&self, id: &str, path: &[u8]) -> bool {
-        self.keeps.iter().any(|s| s.takes_path(id, path))
     }
 
     pub(super) fn class_may_go(&self, class: Class) -> bool {

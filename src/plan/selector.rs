@@ -1,10 +1,9 @@
 //! What a user names: `media`, `addon:*_influxdb`, `database`, `homeassistant:www/**`.
 
-use globset::{GlobBuilder, GlobMatcher};
-
+use super::database::Target;
+use super::pattern::Pattern;
 use crate::error::{Error, Kind, Result};
-use crate::format::path::MAX_PATH;
-use crate::rules::{NeverList, Taking, typed_in_full};
+use crate::rules::{NeverList, Taking};
 
 /// The components that can be named without a prefix.
 const PLAIN: [&str; 6] = ["homeassistant", "media", "share", "ssl", "addons/local", "supervisor"];
@@ -18,9 +17,13 @@ pub struct Selector {
 
 #[derive(Debug, Clone)]
 enum What {
-    Component(GlobMatcher),
-    Path { component: GlobMatcher, path: GlobMatcher },
-    Database,
+    Component(Pattern),
+    Path {
+        component: Pattern,
+        path: Pattern,
+    },
+    /// The recorder's database; `None` as long as nobody looked where that is.
+    Database(Option<Target>),
 }
 
 impl Selector {
@@ -31,7 +34,7 @@ impl Selector {
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         let what = match text {
-            "database" => What::Database,
+            "database" => What::Database(None),
             _ => parse_component(text)?,
         };
         Ok(Self { text: text.to_owned(), what })
@@ -53,11 +56,11 @@ impl Selector {
         if id.starts_with("unknown:") {
             return None;
         }
-        let mut text = literal(path);
+        let mut text = Pattern::literal_text(path);
         // Spaces at the end would be taken for those around the selector.
         if let Some((at, space)) = text.char_indices().next_back().filter(|(_, c)| c.is_whitespace()) {
             text.truncate(at);
-            text.extend(['[', space, ']']);
+            text.extend(['{', space, '}']);
         }
         Some(format!("{id}:{text}"))
     }
@@ -69,24 +72,54 @@ impl Selector {
 
     /// True when it names the component as a whole.
     pub fn takes_component(&self, id: &str) -> bool {
-        matches!(&self.what, What::Component(component) if component.is_match(id))
+        matches!(&self.what, What::Component(component) if component.is_match(id.as_bytes()))
     }
 
     /// True when it names paths inside the component, so that a survey of it is needed.
     pub fn looks_into(&self, id: &str) -> bool {
         match &self.what {
             What::Component(_) => false,
-            What::Path { component, .. } => component.is_match(id),
-            What::Database => id == "homeassistant",
+            What::Path { component, .. } => component.is_match(id.as_bytes()),
+            What::Database(None) => id == "homeassistant",
+            What::Database(Some(target)) => target.component() == Some(id),
+        }
+    }
+
+    /// The regular expression for the paths that it names, and for all below them: `takes_path`
+    /// where [`Selector::looks_into`] is true. None where it is no pattern.
+    pub(super) fn pattern(&self) -> Option<String> {
+        match &self.what {
+            What::Path { path, .. } => Some(path.or_below().to_owned()),
+            What::Component(_) | What::Database(_) => None,
         }
     }
 
     /// True when it names this path inside the component, or a directory above it.
     pub fn takes_path(&self, id: &str, path: &[u8]) -> bool {
         match &self.what {
-            What::Component(component) => component.is_match(id),
-            What::Path { component, path: glob } => component.is_match(id) && takes_path_or_above(glob, path),
-            What::Database => id == "homeassistant" && is_recorder_file(path),
+            What::Component(component) => component.is_match(id.as_bytes()),
+            What::Path { component, path: glob } => component.is_match(id.as_bytes()) && glob.is_match_or_below(path),
+            What::Database(None) => Target::Usual.takes(id, path),
+            What::Database(Some(target)) => target.takes(id, path),
+        }
+    }
+
+    /// Whether this is the word `database`.
+    pub(super) fn is_database(&self) -> bool {
+        matches!(self.what, What::Database(_))
+    }
+
+    /// The same selector, when it is known where the database is.
+    pub(super) fn located(&self, target: &Target) -> Self {
+        let what = if self.is_database() { What::Database(Some(target.clone())) } else { self.what.clone() };
+        Self { text: self.text.clone(), what }
+    }
+
+    /// Why the database that it names is not in the backup.
+    pub(super) fn nowhere(&self) -> Option<&str> {
+        match &self.what {
+            What::Database(Some(Target::Nowhere { why })) => Some(why),
+            _ => None,
         }
     }
 }
@@ -119,19 +152,12 @@ fn parse_component(text: &str) -> Result<What> {
     Ok(What::Path { component, path: glob(path, text)? })
 }
 
-fn glob(pattern: &str, text: &str) -> Result<GlobMatcher> {
-    let built = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
-    built.map(|g| g.compile_matcher()).map_err(|e| usage(text, &e.kind().to_string()))
+fn glob(pattern: &str, text: &str) -> Result<Pattern> {
+    Pattern::new(pattern).map_err(|why| usage(text, &why))
 }
 
-fn exact(name: &str) -> Result<GlobMatcher> {
-    glob(&literal(name), name)
-}
-
-/// The glob that matches a name and nothing else.
-fn literal(name: &str) -> String {
-    // The library leaves alone what escapes here.
-    globset::escape(name).replace('\\', "\\\\")
+fn exact(name: &str) -> Result<Pattern> {
+    glob(&Pattern::literal_text(name), name)
 }
 
 fn usage(text: &str, why: &str) -> Error {
@@ -145,31 +171,27 @@ impl Selector {
     /// True when neither the component nor the path is a glob: only then does it take
     /// what nobody can replace.
     pub fn is_typed_in_full(&self) -> bool {
-        let full = |glob: &GlobMatcher| typed_in_full(glob.glob().glob());
         match &self.what {
-            What::Component(component) => full(component),
-            What::Path { component, path } => full(component) && full(path),
-            What::Database => true,
+            What::Component(component) => component.is_literal(),
+            What::Path { component, path } => component.is_literal() && path.is_literal(),
+            What::Database(_) => true,
         }
+    }
+
+    /// True when it is all that is in a folder of which the name is typed out: `www/**`.
+    pub fn names_a_folder(&self) -> bool {
+        matches!(&self.what, What::Path { component, path } if component.is_literal() && path.is_all_of_a_folder())
     }
 
     /// Why the never-drop list protects a path from this selector.
     pub fn held_back<'a>(&self, never: &'a NeverList, path: &[u8]) -> Option<&'a str> {
         let taking = match &self.what {
-            What::Path { path, .. } => Taking::by_glob(path.glob().glob()),
-            What::Component(_) | What::Database => Taking::Folder,
+            What::Path { path, .. } => Taking::by_glob(path.text()),
+            What::Component(_) | What::Database(_) => Taking::Folder,
         };
-        if self.is_typed_in_full() { None } else { never.reason_when(path, taking) }
+        let typed = self.is_typed_in_full() || self.names_a_folder();
+        if typed { None } else { never.reason_when(path, taking) }
     }
-}
-
-/// A glob that names a directory takes all that is in it.
-fn takes_path_or_above(glob: &GlobMatcher, path: &[u8]) -> bool {
-    use std::os::unix::ffi::OsStrExt;
-    let is_match = |path: &[u8]| glob.is_match(std::ffi::OsStr::from_bytes(path));
-    // No folder has a longer path, and an absurd one must not cost the square of its length.
-    let slashes = path.iter().take(MAX_PATH).enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at);
-    is_match(path) || slashes.into_iter().any(|at| is_match(path.get(..at).unwrap_or_default()))
 }
 
 /// The recorder's files in the config directory: `home-assistant_v2.db`, its

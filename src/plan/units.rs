@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use super::choose::Item;
 use super::conditions::Conditions;
-use super::cut::Cut;
+use super::cut::{Cut, paths};
+use super::groups::Groups;
+use super::scan::{Scan, Scans};
 use super::{Action, Plan, Request};
 use crate::error::{Error, Kind, Result};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
-use crate::rules::{Catalogue, Class, Condition, Matcher, Rule, RuleIndex};
-use crate::survey::{PartSurvey, config_path};
+use crate::rules::{Catalogue, Class, Condition, Matchers, Rule, RuleIndex};
+use crate::survey::PartSurvey;
 
 /// The tier of whole folders and add-ons, after every class.
 const WHOLE: u8 = 5;
@@ -77,14 +79,14 @@ impl Unit {
 ///
 /// # Errors
 /// `Usage` when the catalogue's globs cannot be compiled.
-pub(super) fn find(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan) -> Result<Vec<Unit>> {
-    let mut units = Vec::new();
+pub(super) fn find(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, named: &Plan) -> Result<Vec<Unit>> {
+    let (mut units, mut matchers) = (Vec::new(), Matchers::default());
     let actions = || named.parts.iter().map(|p| &p.action);
     for (at, (part, action)) in backup.parts.iter().zip(actions()).enumerate() {
         if let (Some(survey), Action::Copy | Action::Rewrap | Action::Cut(_)) = (surveys.iter().find(|s| s.part == at), action) {
             let cut = if let Action::Cut(cut) = action { Some(cut) } else { None };
-            let finder = Finder { conditions: Conditions { backup, part, request, survey }, at, cut };
-            units.extend(finder.find()?);
+            let finder = Finder { conditions: Conditions { backup, part, request, survey }, at, cut, scan: scans.of(at) };
+            units.extend(finder.find(&mut matchers)?);
         }
     }
     spare_local_source(backup, named, &mut units);
@@ -173,6 +175,7 @@ struct Finder<'a> {
     at: usize,
     /// What the user named in this part, if anything.
     cut: Option<&'a Cut>,
+    scan: Option<&'a Scan>,
 }
 
 /// What belongs to one unit: the finds of a rule, or one backup of its finds.
@@ -187,24 +190,32 @@ struct Find {
 }
 
 impl Finder<'_> {
-    fn find(&self) -> Result<Vec<Unit>> {
+    fn find(&self, matchers: &mut Matchers) -> Result<Vec<Unit>> {
         let Conditions { backup, part, request, survey } = self.conditions;
-        let matcher = Matcher::new(&request.catalogue, &part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        let matcher = matchers.of(&request.catalogue, &part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
         if matcher.is_empty() {
             return Ok(Vec::new());
         }
         let apart = self.apart();
+        let paths = paths(backup, part, survey);
+        let groups = Groups::new(&part.id, survey, &paths);
+        let rule_of = |index: usize| {
+            let (path, entry) = (paths.get(index).copied().flatten()?, survey.entries.get(index)?);
+            let accept = |rule| request.catalogue.rule(rule).is_some_and(|rule| self.conditions.met(rule, path, entry));
+            matcher.rule_where(path, entry.kind == EntryKind::Directory, accept)
+        };
         let mut finds: BTreeMap<Key, Find> = BTreeMap::new();
-        let mut wanted = HashSet::new();
+        let (mut wanted, mut pace) = (HashSet::new(), request.control.pace());
         for (index, entry) in survey.entries.iter().enumerate() {
-            let Some(path) = config_path(part.kind, backup.manifest.version(), &entry.name) else { continue };
-            let accept = |rule| request.catalogue.rule(rule).is_some_and(|rule| self.conditions.unmet(rule, path, entry).is_none());
-            let Some(found) = matcher.rule_where(path, entry.kind == EntryKind::Directory, accept) else { continue };
-            let Some(rule) = request.catalogue.rule(found) else { continue };
-            if self.cut.is_some_and(|cut| cut.verdicts.get(index).copied().flatten().is_some()) {
+            pace.step(entry.name.len())?;
+            if self.cut.is_some_and(|cut| cut.drops_name(index)) {
                 continue;
             }
-            if request.keeps_path(&part.id, path) {
+            // What a database cannot do without goes as the database does.
+            let found = rule_of(groups.leader(index)).or_else(|| rule_of(groups.main(index)?));
+            let Some(found) = found else { continue };
+            let Some(rule) = request.catalogue.rule(found) else { continue };
+            if self.scan.is_some_and(|scan| scan.keeps(index)) {
                 wanted.insert(found);
                 continue;
             }
@@ -214,7 +225,23 @@ impl Finder<'_> {
             find.stored += entry.stored;
             find.files += u64::from(entry.kind != EntryKind::Directory);
         }
-        Ok(finds.into_iter().filter_map(|((rule, _), find)| self.unit(rule, find, wanted.contains(&rule))).collect())
+        Ok(finds
+            .into_iter()
+            .filter_map(|((rule, _), find)| self.unit(rule, self.together(&groups, find), wanted.contains(&rule)))
+            .collect())
+    }
+
+    /// The find without what can only go with more than it has.
+    fn together(&self, groups: &Groups, find: Find) -> Find {
+        let mut entries = find.entries.clone();
+        groups.only_together(&mut entries);
+        if entries.len() == find.entries.len() {
+            return find;
+        }
+        let of = |at: &usize| self.conditions.survey.entries.get(*at);
+        let stored = entries.iter().filter_map(of).map(|e| e.stored).sum();
+        let files = entries.iter().filter_map(of).filter(|e| e.kind != EntryKind::Directory).count() as u64;
+        Find { entries, stored, files }
     }
 
     fn unit(&self, rule: RuleIndex, find: Find, wanted: bool) -> Option<Unit> {

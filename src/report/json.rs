@@ -9,10 +9,11 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use crate::bench::Report;
-use crate::error::{Error, escape, is_unsafe};
+use crate::error::{Error, Result, escape, is_unsafe};
 use crate::finding::Finding;
 use crate::format::secure::Version;
 use crate::open::Backup;
+use crate::pipe::Control;
 use crate::plan::{Plan, WayOut};
 use crate::report::largest::largest;
 use crate::rules::Catalogue;
@@ -105,7 +106,16 @@ pub const LARGEST: usize = 10;
 /// `plan`: all of `info` and what is to be done.
 ///
 /// `damaged` holds the parts that a copy would keep although they are damaged, as far as somebody looked.
-pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, damaged: &[(&str, &Error)]) -> Map<String, Value> {
+///
+/// # Errors
+/// `Interrupted`.
+pub fn plan(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    plan: &Plan,
+    damaged: &[(&str, &Error)],
+    control: &Control,
+) -> Result<Map<String, Value>> {
     let mut all = info(backup, plan.limit);
     let drops: Vec<Value> = plan
         .drops
@@ -125,7 +135,7 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, damaged: &[(&s
             })
         })
         .collect();
-    let largest: Vec<Value> = largest(backup, surveys, plan, LARGEST)
+    let largest: Vec<Value> = largest(backup, surveys, plan, LARGEST, control)?
         .into_iter()
         .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files, "dropped_bytes": large.dropped}))
         .collect();
@@ -140,7 +150,7 @@ pub fn plan(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, damaged: &[(&s
         "largest": largest,
         "damaged": damaged.iter().map(|(id, error)| json!({"id": id, "error": error_body(error)})).collect::<Vec<_>>(),
     })));
-    all
+    Ok(all)
 }
 
 /// A copy that was written: what `size`, `fits`, `slug` and `name` of [`info`] say of its original.

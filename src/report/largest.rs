@@ -2,11 +2,12 @@
 
 use std::collections::BinaryHeap;
 
-use crate::error::escape;
-use crate::format::block::EntryKind;
+use super::tree::{Node, Tree};
+use crate::error::{Result, escape};
 use crate::open::Backup;
+use crate::pipe::Control;
 use crate::plan::{Action, Plan};
-use crate::survey::{PartSurvey, config_path};
+use crate::survey::{Entry, PartSurvey, config_path};
 
 /// A file, or a folder with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,105 +25,53 @@ pub struct Large {
 /// The largest paths, none inside another, the largest first.
 ///
 /// A folder is shown as its contents where one of them is half of it or more, and as
-/// itself where no part of it stands out. Memory: 40 bytes for each entry of a part.
-pub fn largest(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, count: usize) -> Vec<Large> {
-    let parts: Vec<Sorted<'_>> = surveys.iter().map(|survey| Sorted::new(backup, survey, plan)).collect();
-    let mut heap: BinaryHeap<Node> = BinaryHeap::new();
-    for (part, sorted) in parts.iter().enumerate() {
-        heap.extend(sorted.children(part, 0, sorted.rows.len(), 0));
+/// itself where no part of it stands out. Memory: that of a [`Tree`] for each part.
+///
+/// # Errors
+/// `Interrupted`.
+pub fn largest(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, count: usize, control: &Control) -> Result<Vec<Large>> {
+    let trees = surveys.iter().map(|survey| tree(backup, survey, plan, control)).collect::<Result<Vec<_>>>()?;
+    let mut heap: BinaryHeap<(Node, usize)> = BinaryHeap::new();
+    for (part, (_, tree)) in trees.iter().enumerate() {
+        heap.extend(tree.children(&tree.root())?.into_iter().map(|node| (node, part)));
     }
     let mut found = Vec::new();
-    while let (Some(node), true) = (heap.pop(), found.len() < count) {
-        let Some(sorted) = parts.get(node.part) else { continue };
-        let children = sorted.children(node.part, node.from, node.to, node.depth);
+    while let (Some((node, part)), true) = (heap.pop(), found.len() < count) {
+        let Some((id, tree)) = trees.get(part) else { continue };
+        // A folder in which there is only one other is no more than that.
+        let node = if node.stored > 0 { tree.narrowed(&node) } else { node };
+        let children = tree.children(&node)?;
         let most = children.iter().map(|child| child.stored).max().unwrap_or(0);
         if most > 0 && most >= node.stored / 2 {
-            heap.extend(children);
+            heap.extend(children.into_iter().map(|child| (child, part)));
         } else {
-            found.push(sorted.show(&node, !children.is_empty()));
+            found.push(show(id, tree, &node));
         }
     }
-    found
+    Ok(found)
 }
 
-/// All that begins with the same names. Ordered by its size first.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Node {
-    stored: u64,
-    part: usize,
-    /// Its rows among the sorted ones.
-    from: usize,
-    to: usize,
-    /// How many names lead to it.
-    depth: usize,
+/// The paths of one part that a selector can take, with the part's id.
+fn tree<'a>(backup: &'a Backup, survey: &'a PartSurvey, plan: &'a Plan, control: &'a Control) -> Result<(&'a str, Tree<'a>)> {
+    let part = backup.parts.get(survey.part);
+    let action = plan.parts.get(survey.part).map(|planned| &planned.action);
+    let is_dropped = |index: usize| match action {
+        Some(Action::Drop) => true,
+        Some(Action::Cut(cut)) => cut.removes(index),
+        _ => false,
+    };
+    let row = |(index, entry): (usize, &'a Entry)| {
+        // What lies beside the config directory is no path that a selector could take.
+        let path = config_path(part?.kind, backup.manifest.version(), &entry.name).filter(|path| !path.is_empty())?;
+        Some((path, entry, is_dropped(index)))
+    };
+    let tree = Tree::new(survey.entries.iter().enumerate().filter_map(row), control)?;
+    Ok((part.map_or("", |part| part.id.as_str()), tree))
 }
 
-/// The entries of one part, sorted so that a folder's contents stand together.
-struct Sorted<'a> {
-    id: &'a str,
-    rows: Vec<Row<'a>>,
-}
-
-struct Row<'a> {
-    path: &'a [u8],
-    stored: u64,
-    kind: EntryKind,
-    dropped: bool,
-}
-
-impl<'a> Sorted<'a> {
-    fn new(backup: &'a Backup, survey: &'a PartSurvey, plan: &Plan) -> Self {
-        let Some(part) = backup.parts.get(survey.part) else { return Self { id: "", rows: Vec::new() } };
-        let version = backup.manifest.version();
-        let is_dropped = |index: usize| match plan.parts.get(survey.part).map(|planned| &planned.action) {
-            Some(Action::Drop) => true,
-            Some(Action::Cut(cut)) => cut.removes(index),
-            _ => false,
-        };
-        let row = |(index, entry): (usize, &'a crate::survey::Entry)| {
-            // What lies beside the config directory is no path that a selector could take.
-            let path = config_path(part.kind, version, &entry.name).filter(|path| !path.is_empty())?;
-            Some(Row { path, stored: entry.stored, kind: entry.kind, dropped: is_dropped(index) })
-        };
-        let mut rows: Vec<Row<'_>> = survey.entries.iter().enumerate().filter_map(row).collect();
-        rows.sort_unstable_by(|a, b| names(a.path).cmp(names(b.path)));
-        Self { id: &part.id, rows }
-    }
-
-    /// What lies in a folder, by the name at `depth`; nothing for a file.
-    fn children(&self, part: usize, from: usize, to: usize, depth: usize) -> Vec<Node> {
-        let mut children: Vec<Node> = Vec::new();
-        let mut current = None;
-        for at in from..to {
-            let Some(Row { path, stored, .. }) = self.rows.get(at) else { break };
-            let Some(name) = names(path).nth(depth) else { continue };
-            match children.last_mut().filter(|_| current == Some(name)) {
-                Some(child) => {
-                    child.stored += stored;
-                    child.to = at + 1;
-                }
-                None => children.push(Node { stored: *stored, part, from: at, to: at + 1, depth: depth + 1 }),
-            }
-            current = Some(name);
-        }
-        children
-    }
-
-    fn show(&self, node: &Node, folder: bool) -> Large {
-        let rows = self.rows.get(node.from..node.to).unwrap_or_default();
-        let path: Vec<&[u8]> = rows.first().map(|row| names(row.path).take(node.depth).collect()).unwrap_or_default();
-        let slash = if folder { "/" } else { "" };
-        Large {
-            place: format!("{}:{}{slash}", self.id, escape(&path.join(&b'/'))),
-            stored: node.stored,
-            files: rows.iter().filter(|row| row.kind != EntryKind::Directory).count() as u64,
-            dropped: rows.iter().filter(|row| row.dropped).map(|row| row.stored).sum(),
-        }
-    }
-}
-
-fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|&b| b == b'/')
+fn show(id: &str, tree: &Tree<'_>, node: &Node) -> Large {
+    let slash = if node.folder { "/" } else { "" };
+    Large { place: format!("{id}:{}{slash}", escape(tree.path(node))), stored: node.stored, files: node.files, dropped: tree.dropped(node) }
 }
 
 #[cfg(test)]
@@ -136,7 +85,7 @@ mod tests {
     fn with_drops(backup: &Backup, surveys: &[PartSurvey], drops: &[&str], count: usize) -> Vec<Large> {
         let drops = drops.iter().map(|text| Selector::parse(text).unwrap()).collect();
         let request = Request { drops, has_key: true, ..Request::new(u64::MAX).unwrap() };
-        largest(backup, surveys, &make(backup, surveys, &request).unwrap(), count)
+        largest(backup, surveys, &make(backup, surveys, &request).unwrap(), count, &Control::default()).unwrap()
     }
 
     fn shown(inside: &str, count: usize) -> Vec<String> {

@@ -3,4 +3,5 @@
 pub mod ask;
 pub mod json;
 pub mod largest;
+pub mod tree;
 pub mod words;

@@ -121,7 +121,17 @@ impl Catalogue {
 /// Whether a component glob means this component.
 pub(super) fn component_fits(glob: &str, component: &str) -> bool {
     // Compiling takes longer than all else, and most are names.
-    if typed_in_full(glob) { glob == component } else { compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(component)) }
+    if typed_in_full(glob) {
+        return glob == component;
+    }
+    match glob.split_once('*') {
+        // And almost all others are a name with one star, which stands for no slash.
+        Some((begin, end)) if typed_in_full(begin) && typed_in_full(end) => {
+            let star = component.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+            star.is_some_and(|star| !star.contains('/'))
+        }
+        _ => compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(component)),
+    }
 }
 
 /// Compiles a glob the way the whole catalogue is written: case counts, `*` and

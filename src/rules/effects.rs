@@ -16,6 +16,10 @@ pub enum Effect {
     PartOfConfig,
     /// The recorder's default database, with `exclude_database` set in the copy.
     RecorderDatabase,
+    /// The recorder's database under another name in the config directory, which
+    /// `exclude_database` does not save (Supervisor, `homeassistant/module.py`; Core,
+    /// `backup_restore.py`: KEEP_DATABASE).
+    MovedDatabase,
     /// An add-on as a whole.
     WholeAddon,
     /// Files out of an add-on.
@@ -67,6 +71,7 @@ impl Effect {
     fn part_of_config(rule: Option<&Rule>) -> Self {
         match rule {
             Some(rule) if rule.condition == Condition::RecorderDatabase => Self::RecorderDatabase,
+            Some(rule) if rule.condition == Condition::RecorderUrl => Self::MovedDatabase,
             Some(rule) if rule.id == "ha-nested" => Self::ConfigBackups,
             _ => Self::PartOfConfig,
         }
@@ -97,6 +102,9 @@ impl Effect {
             }
             Self::RecorderDatabase => {
                 "The copy says that it comes without the database, so a restore keeps the live one; on a new system history begins anew."
+            }
+            Self::MovedDatabase => {
+                "A restore empties the config directory first, and the live database goes with it: Home Assistant keeps only one that is called home-assistant_v2.db. History begins anew."
             }
             Self::WholeAddon => {
                 "The copy is marked as partial, so a restore leaves this add-on as it is; on a new system the add-on will be missing."
@@ -129,6 +137,7 @@ impl Effect {
             Self::WholeConfig => "live configuration left alone",
             Self::PartOfConfig => "config emptied, then filled",
             Self::RecorderDatabase => "live database kept",
+            Self::MovedDatabase => "new, empty database",
             Self::WholeAddon => "live add-on left alone",
             Self::PartOfAddon => "add-on emptied, then filled",
             Self::MariaDb => "new, empty databases",
@@ -148,6 +157,7 @@ impl Effect {
             Self::WholeConfig => "whole_config",
             Self::PartOfConfig => "part_of_config",
             Self::RecorderDatabase => "recorder_database",
+            Self::MovedDatabase => "moved_database",
             Self::WholeAddon => "whole_addon",
             Self::PartOfAddon => "part_of_addon",
             Self::MariaDb => "mariadb",
@@ -175,7 +185,7 @@ mod tests {
             ("addons/local", false, None, Effect::PartOfFolder),
             ("homeassistant", true, rule("ha-recorder"), Effect::WholeConfig),
             ("homeassistant", false, rule("ha-recorder"), Effect::RecorderDatabase),
-            ("homeassistant", false, rule("ha-recorder-moved"), Effect::PartOfConfig),
+            ("homeassistant", false, rule("ha-recorder-moved"), Effect::MovedDatabase),
             ("homeassistant", false, rule("ha-nested"), Effect::ConfigBackups),
             ("homeassistant", false, rule("ha-db-leftover"), Effect::PartOfConfig),
             ("homeassistant", false, None, Effect::PartOfConfig),

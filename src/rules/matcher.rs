@@ -1,10 +1,13 @@
 //! Finds the rule for a path.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::rc::Rc;
 
 use globset::{Candidate, GlobSet};
 
-use super::catalogue::{Catalogue, RuleIndex, compile};
+use super::catalogue::{Catalogue, RuleIndex, compile, component_fits};
 use super::error::RulesError;
 use super::never::{NeverList, Taking};
 use super::rule::Rule;
@@ -96,13 +99,15 @@ impl Matcher {
                 Role::Entry if is_dir => Taking::Folder,
                 _ => continue,
             };
-            if spared(slot.rule) || self.never.reason_when(path, taking).is_some() || asked == Some(slot.rule) {
+            if asked == Some(slot.rule) || spared(slot.rule) {
                 continue;
             }
-            if accept(slot.rule) {
+            // Asked first: what holds a path back whatever rule takes it is the dearest question.
+            if !accept(slot.rule) {
+                asked = Some(slot.rule);
+            } else if self.never.reason_when(path, taking).is_none() {
                 return Some(slot.rule);
             }
-            asked = Some(slot.rule);
         }
         None
     }
@@ -115,6 +120,26 @@ impl Matcher {
     /// True when no rule names this component: nothing has to be matched.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+}
+
+/// The matchers of one catalogue by what they are made of: most add-ons have the same rules,
+/// and compiling takes longer than matching what is in one.
+#[derive(Debug, Default)]
+pub struct Matchers(HashMap<(Vec<RuleIndex>, Vec<usize>), Rc<Matcher>>);
+
+impl Matchers {
+    /// As [`Matcher::new`], unless there is one already that is the same.
+    ///
+    /// # Errors
+    /// As [`Matcher::new`].
+    pub fn of(&mut self, catalogue: &Catalogue, component: &str) -> Result<Rc<Matcher>, RulesError> {
+        let rules = catalogue.rules_for(component).map(|(index, _)| index).collect();
+        let never = catalogue.never().iter().enumerate().filter(|(_, never)| component_fits(&never.component, component));
+        match self.0.entry((rules, never.map(|(at, _)| at).collect())) {
+            Entry::Occupied(same) => Ok(Rc::clone(same.get())),
+            Entry::Vacant(slot) => Ok(Rc::clone(slot.insert(Rc::new(Matcher::new(catalogue, component)?)))),
+        }
     }
 }
 

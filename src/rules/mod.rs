@@ -23,7 +23,7 @@ pub use catalogue::{Catalogue, RuleIndex, compile, typed_in_full};
 pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, recorder_path, recorder_url};
 pub use effects::Effect;
 pub use error::RulesError;
-pub use matcher::Matcher;
+pub use matcher::{Matcher, Matchers};
 pub use never::{NeverList, Taking};
 pub use rule::{Class, Condition, Confidence, Never, Rule};
 pub use slug::slug_prefix;

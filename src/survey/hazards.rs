@@ -7,10 +7,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map;
 
-use crate::error::escape;
+use crate::error::{Result, escape};
 use crate::format::assemble::Header;
 use crate::format::block::EntryKind;
 use crate::format::path::{self, Fault, PathHasher, plain};
+use crate::pipe::{Control, Pace};
 
 /// One such thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,13 +73,16 @@ pub fn of_header(entry: usize, header: &Header) -> Option<Hazard> {
 ///
 /// Memory: some 30 bytes for each entry that is no directory. The time grows with the
 /// bytes of the names, not with their depth.
-pub fn among<T: Viewed>(entries: &[T]) -> Vec<Hazard> {
+///
+/// # Errors
+/// `Interrupted`.
+pub fn among<T: Viewed>(entries: &[T], control: &Control) -> Result<Vec<Hazard>> {
     let mut found = Vec::new();
     let mut places = Places { entries, hasher: PathHasher::default(), first: HashMap::new() };
-    places.fill(&mut found);
-    places.search(&mut found);
+    places.fill(&mut found, &mut control.pace())?;
+    places.search(&mut found, &mut control.pace())?;
     found.sort_by_key(|hazard| hazard.entry);
-    found
+    Ok(found)
 }
 
 /// Where everything is that is no directory.
@@ -106,11 +110,12 @@ impl<'a, T: Viewed> Places<'a, T> {
         (plain(entry.name) == path).then_some((at, entry))
     }
 
-    fn fill(&mut self, found: &mut Vec<Hazard>) {
+    fn fill(&mut self, found: &mut Vec<Hazard>, pace: &mut Pace<'_>) -> Result<()> {
         let mut first = HashMap::new();
         // One that takes the place of the whole folder is a hazard by itself.
         let files = self.sound().filter(|(_, e)| e.kind != EntryKind::Directory && !plain(e.name).is_empty());
         for (at, entry) in files {
+            pace.step(entry.name.len())?;
             match first.entry(self.hasher.hash(plain(entry.name))) {
                 hash_map::Entry::Vacant(slot) => {
                     slot.insert(at);
@@ -122,12 +127,14 @@ impl<'a, T: Viewed> Places<'a, T> {
             }
         }
         self.first = first;
+        Ok(())
     }
 
-    fn search(&self, found: &mut Vec<Hazard>) {
+    fn search(&self, found: &mut Vec<Hazard>, pace: &mut Pace<'_>) -> Result<()> {
         // Neighbours mostly lie in the same folder.
         let (mut folder, mut in_the_way) = (&b""[..], None);
         for (at, entry) in self.sound() {
+            pace.step(entry.name.len() + entry.link.len())?;
             let path = plain(entry.name);
             let above = path.iter().rposition(|&b| b == b'/').and_then(|slash| path.get(..slash)).unwrap_or_default();
             if above != folder {
@@ -147,6 +154,7 @@ impl<'a, T: Viewed> Places<'a, T> {
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// Whether a hard link's target is a file before it.

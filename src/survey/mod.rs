@@ -9,11 +9,13 @@
 pub mod hazards;
 mod part;
 mod pieces;
+mod recorder;
 pub(crate) mod warnings;
 
 pub use hazards::{Hazard, HazardKind};
 pub use part::{Entry, PartSurvey, config_path};
 pub use pieces::{Pieces, StreamEnd};
+pub use recorder::{Place, Recorder};
 
 pub(crate) use part::{locate, survey_part};
 pub(crate) use pieces::trailer;

@@ -2,6 +2,7 @@
 
 use super::hazards::{self, Hazard, LongPaths, View, Viewed};
 use super::pieces::{Pieces, StreamEnd};
+use super::recorder::{self, Files};
 use super::warnings;
 use crate::crypt::{CryptError, KeyRing};
 use crate::error::{Error, Kind, Result};
@@ -13,7 +14,7 @@ use crate::format::secure;
 use crate::gzip::{Checkpoint, GzipError};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
-use crate::rules::{self, NestedBackup, Verdict};
+use crate::rules::{NestedBackup, Verdict};
 
 /// One entry of an inner tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,9 +70,8 @@ pub struct PartSurvey {
     /// header, the cipher's overhead, the tar's tail. Together with the entries'
     /// stored bytes exactly the part's size.
     pub overhead: u64,
-    /// Where the recorder keeps its database, when `configuration.yaml` says another
-    /// place than the usual one; relative to the config directory.
-    pub recorder: Option<String>,
+    /// Where the recorder keeps its database, by what the configuration in this part says.
+    pub recorder: recorder::Recorder,
     /// What a restore could not cope with, if it is kept; in the order of the entries.
     pub hazards: Vec<Hazard>,
     /// What is odd about its stream.
@@ -153,7 +153,7 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     let end = pieces.end();
     let checkpoints = pieces.checkpoints();
     let mut hazards = std::mem::take(&mut recorder.hazards);
-    hazards.extend(hazards::among(&recorder.entries));
+    hazards.extend(hazards::among(&recorder.entries, control)?);
     hazards.sort_by_key(|hazard| hazard.entry);
     let findings = warnings::of_stream(part, &end, walked.ended);
     let mut warnings: Vec<String> = findings.iter().map(Finding::text).collect();
@@ -161,7 +161,7 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     warnings.extend(warnings::slow_restore(part, &end));
     Ok(PartSurvey {
         part: at,
-        recorder: recorder.database(),
+        recorder: recorder.configuration.recorder(),
         entries_crc: recorder.running.finalize(),
         global_bytes: recorder.global_bytes,
         entries: recorder.entries,
@@ -185,9 +185,8 @@ struct Recorder {
     long_paths: LongPaths,
     /// Looks whether the current entry is a backup itself.
     sniffer: NestedBackup,
-    /// The text of `configuration.yaml`, while or after it passes.
-    configuration: Vec<u8>,
-    in_configuration: bool,
+    /// What the configuration says about the database.
+    configuration: Files,
     crc: crc32fast::Hasher,
     /// Over headers, data and padding of all entries.
     running: crc32fast::Hasher,
@@ -202,9 +201,6 @@ struct Recorder {
     boundary: u64,
 }
 
-/// More than this of `configuration.yaml` is not looked at.
-const CONFIGURATION: usize = 1 << 20;
-
 impl Recorder {
     fn new(kind: ComponentKind, manifest_version: u64) -> Self {
         Self {
@@ -214,8 +210,7 @@ impl Recorder {
             hazards: Vec::new(),
             long_paths: LongPaths::default(),
             sniffer: NestedBackup::default(),
-            configuration: Vec::new(),
-            in_configuration: false,
+            configuration: Files::default(),
             crc: crc32fast::Hasher::new(),
             running: crc32fast::Hasher::new(),
             global_bytes: 0,
@@ -225,12 +220,6 @@ impl Recorder {
             stored_len: 0,
             boundary: 0,
         }
-    }
-
-    /// The recorder's database, if the configuration moved it.
-    fn database(&self) -> Option<String> {
-        let url = rules::recorder_url(&self.configuration)?;
-        rules::recorder_path(url).map(str::to_owned)
     }
 
     /// Announces the next piece; gives the stored bytes that it took.
@@ -256,8 +245,9 @@ impl Visitor for Recorder {
     fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
         self.crc = crc32fast::Hasher::new();
         self.sniffer = NestedBackup::default();
-        self.in_configuration = self.kind == ComponentKind::HomeAssistant
-            && config_path(self.kind, self.manifest_version, &header.name) == Some(b"configuration.yaml");
+        let configuration = self.kind == ComponentKind::HomeAssistant;
+        let path = config_path(self.kind, self.manifest_version, &header.name).filter(|_| configuration);
+        self.configuration.begin(path, header.kind);
         self.hazards.extend(hazards::of_header(self.entries.len(), header));
         self.long_paths.see(&header.name);
         self.entries.push(Entry {
@@ -292,14 +282,12 @@ impl Visitor for Recorder {
         self.crc.update(bytes);
         self.running.update(bytes);
         self.sniffer.feed(bytes);
-        if self.in_configuration {
-            let room = CONFIGURATION.saturating_sub(self.configuration.len());
-            self.configuration.extend(bytes.iter().take(room));
-        }
+        self.configuration.data(bytes);
         Ok(())
     }
 
     fn entry_end(&mut self, at: u64) -> Result<(), TarError> {
+        self.configuration.end();
         let end = self.stored_position(at);
         if let Some(entry) = self.entries.last_mut() {
             entry.stored = end.saturating_sub(self.boundary);

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError};
 use crate::format::entry::Visitor;
+use crate::pipe::Control;
 use crate::survey::hazards::{self, Hazard, LongPaths, View, Viewed};
 
 /// Notes every name and link of a part, to look at them together in the end.
@@ -41,9 +42,10 @@ impl Watch {
     /// Judges all entries; gives a warning if there is something to say.
     ///
     /// # Errors
-    /// `Refused` for what a restore could not cope with.
-    pub fn finish(self, part: &str) -> Result<Option<String>> {
-        let hazard = self.first.or_else(|| hazards::among(&self.lines).into_iter().next());
+    /// `Refused` for what a restore could not cope with; `Interrupted`.
+    pub fn finish(self, part: &str, control: &Control) -> Result<Option<String>> {
+        let among = || hazards::among(&self.lines, control).map(|hazards| hazards.into_iter().next());
+        let hazard = self.first.map_or_else(among, |first| Ok(Some(first)))?;
         match hazard {
             None => Ok(self.long_paths.warning(part)),
             Some(hazard) => Err(Error::refused(hazard.text(|at| self.lines.get(at).map(Line::view)))

@@ -26,11 +26,11 @@ fn backup_with(rule: &Rule, path: &str) -> (Backup, Vec<PartSurvey>) {
     let other = if id == "share" { "media: more.txt 40" } else { "share: more.txt 40" };
     let (backup, mut surveys) = Sketch::new(other).part(&id, files).build();
     let survey = surveys.last_mut().unwrap();
+    if rule.condition == Condition::RecorderUrl {
+        survey.recorder = sketch::recorder(path.trim_end_matches("-wal"));
+    }
     let entry = survey.entries.last_mut().unwrap();
     entry.nested_backup = rule.condition == Condition::NestedBackup;
-    if rule.condition == Condition::RecorderUrl {
-        survey.recorder = Some(path.trim_end_matches("-wal").to_owned());
-    }
     (backup, surveys)
 }
 

@@ -45,7 +45,7 @@ fn restore(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Files {
 fn says_it_stays(effect: Effect) -> bool {
     match effect {
         Effect::WholeFolder | Effect::WholeConfig | Effect::WholeAddon | Effect::RecorderDatabase => true,
-        Effect::PartOfFolder | Effect::PartOfConfig | Effect::ConfigBackups | Effect::PartOfAddon => false,
+        Effect::PartOfFolder | Effect::PartOfConfig | Effect::MovedDatabase | Effect::ConfigBackups | Effect::PartOfAddon => false,
         Effect::MariaDb | Effect::ImageTar | Effect::ImageLost => false,
         Effect::Supervisor | Effect::Unknown | Effect::OuterGarbage => panic!("not in these cases: {effect:?}"),
     }

@@ -9,7 +9,7 @@ use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Input;
 use crate::plan::{DropRow, Outcome, Plan, Request, Selector, make};
 use crate::rules::{Catalogue, Class};
-use crate::survey::{Entry, PartSurvey, StreamEnd};
+use crate::survey::{Entry, PartSurvey, Place, Recorder, StreamEnd};
 
 /// The unit of all sizes here: a file grows and shrinks by whole records.
 pub use crate::format::outer::RECORD;
@@ -20,11 +20,12 @@ pub use crate::format::outer::RECORD;
 /// is a folder with two files of 50 and 3 records. `!` behind a name marks a backup
 /// inside the backup, a slash a directory, `a=b` a hard link `a` to `b`. The config
 /// directory is `homeassistant:`, an add-on `addon:SLUG:`; its `addon.json` is added.
-/// A trailing `db_url=FILE` in the configuration says where the recorder writes.
+/// A trailing `db_url=FILE` in the configuration says where the recorder writes; `COMPONENT:FILE`
+/// is in another component, `//HOST` a server.
 pub struct Sketch {
     version: Option<Version>,
     parts: Vec<(String, Vec<Entry>)>,
-    recorder: Option<String>,
+    recorder: Recorder,
     pub repositories: &'static str,
     /// Records of garbage behind the end.
     pub garbage: u64,
@@ -45,12 +46,22 @@ fn entry(name: &[u8], stored: u64, kind: EntryKind) -> Entry {
     }
 }
 
+/// What the configuration says of the database.
+pub fn recorder(text: &str) -> Recorder {
+    if let Some(host) = text.strip_prefix("//") {
+        return Recorder::Server(host.to_owned());
+    }
+    let (component, path) = text.split_once(':').unwrap_or(("homeassistant", text));
+    let component = ["homeassistant", "share", "media"].into_iter().find(|known| *known == component).unwrap();
+    Recorder::File(vec![Place { component, path: path.to_owned() }])
+}
+
 impl Sketch {
     pub fn new(text: &str) -> Self {
         let mut sketch = Self {
             version: Some(Version::V3),
             parts: Vec::new(),
-            recorder: None,
+            recorder: Recorder::Usual,
             repositories: r#"["https://github.com/hassio-addons/repository"]"#,
             garbage: 0,
         };
@@ -59,7 +70,7 @@ impl Sketch {
             let mut entries = beside(id);
             for file in files.split(',').map(str::trim).filter(|f| !f.is_empty()) {
                 match file.strip_prefix("db_url=") {
-                    Some(database) => sketch.recorder = Some(database.to_owned()),
+                    Some(database) => sketch.recorder = recorder(database),
                     None => entries.push(parse_file(id, file)),
                 }
             }
@@ -87,7 +98,12 @@ impl Sketch {
             // The tail of the gzip stream: the end of the tar, checksum and length.
             let stream = entries.iter().map(|e| e.stored).sum::<u64>() + 40;
             let size = self.version.map_or(stream, |v| crate::format::secure::ciphertext_len(v, stream) + v.header_len() as u64);
-            surveys.push(survey(parts.len(), entries.clone(), stream, self.recorder.clone().filter(|_| id == "homeassistant")));
+            surveys.push(survey(
+                parts.len(),
+                entries.clone(),
+                stream,
+                if id == "homeassistant" { self.recorder.clone() } else { Recorder::Usual },
+            ));
             parts.push(self.part_of(id, members.len(), stream));
             let at = members.last().map_or(0, Member::end);
             members.push(member(&format!("{}.tar.gz", list_name(id).replace('/', "_")), at, size));
@@ -189,7 +205,7 @@ fn member(name: &str, header_at: u64, size: u64) -> Member {
     Member { header, header_at, size, stale: false }
 }
 
-fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Option<String>) -> PartSurvey {
+fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Recorder) -> PartSurvey {
     PartSurvey {
         part,
         entries,

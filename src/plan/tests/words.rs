@@ -119,13 +119,13 @@ fn every_path_has_its_reason() {
             0,
             "drop=homeassistant:*.yaml",
             "homeassistant:configuration.yaml",
-            "stays: --drop homeassistant:*.yaml matches it, but a glob never drops it. These files hold",
+            "stays: --drop homeassistant:*.yaml matches it, but patterns leave it alone. These files hold",
         ),
         (
             0,
             "drop=addon:*:image.tar",
             "addon:local_y:image.tar",
-            "stays: --drop addon:*:image.tar matches it, but a glob never drops it. Nothing could build",
+            "stays: --drop addon:*:image.tar matches it, but patterns leave it alone. Nothing could build",
         ),
         (
             0,
@@ -195,7 +195,7 @@ fn a_folder_says_what_of_it_goes_and_what_stays_and_why() {
     assert_eq!(
         named,
         "Of media:frigate (3.39 MB, 4 files) 3.08 MB would be left out; the rest stays.\n\
-        3.08 MB (3 files, the largest: frigate/recordings/a.mp4) would be left out: --drop media:frigate names it, or a file that it cannot do without.\n\
+        3.08 MB (3 files, the largest: frigate/recordings/a.mp4) would be left out: --drop media:frigate names it.\n\
         307.20 kB (1 file, frigate/exports/b.mp4) stays: --keep names it."
     );
     assert_eq!(why(inside, 0, "", "homeassistant:tt"), "error: there is no 'homeassistant:tt' in this backup");

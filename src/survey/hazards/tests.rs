@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::pipe::Control;
 
 type Row<'a> = (&'a str, EntryKind, &'a str);
 
@@ -18,7 +19,7 @@ impl Viewed for Row<'_> {
 }
 
 fn found(rows: &[Row<'_>]) -> Vec<(usize, Option<usize>, HazardKind)> {
-    among(rows).into_iter().map(|h| (h.entry, h.with, h.kind)).collect()
+    among(rows, &Control::default()).unwrap().into_iter().map(|h| (h.entry, h.with, h.kind)).collect()
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! Files that are worthless or harmful without each other: a database with its log, and
+//! MariaDB's folder.
+//!
+//! Whatever takes the main file takes the others along. What takes only another one takes
+//! that file, when the database makes it again, and nothing when the database needs it.
+
+use std::collections::HashMap;
+
+use super::cut::Reason;
+use crate::error::escape;
+use crate::format::block::EntryKind;
+use crate::survey::PartSurvey;
+
+/// What SQLite puts beside a database (sqlite.org, "Temporary Files Used By SQLite"), and
+/// whether the database loses something without it.
+const SIDES: [(&[u8], bool); 3] = [(b"-wal", true), (b"-journal", true), (b"-shm", false)];
+
+/// What the names of databases end in. Beside anything else a file whose name ends in
+/// `-journal` may be anybody's.
+const DATABASES: [&[u8]; 6] = [b".db", b".db3", b".sqlite", b".sqlite3", b".sqlitedb", b".s3db"];
+
+/// A file beside a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Side {
+    /// The database.
+    main: usize,
+    /// Whether the database needs it.
+    needed: bool,
+}
+
+/// The groups of one part. Memory: some 50 bytes for each file that belongs to one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Groups {
+    sides: HashMap<usize, Side>,
+    /// All that is in MariaDB's folder, with that itself.
+    folder: Vec<usize>,
+    /// Those of them that it cannot do without, rising.
+    needed: Vec<usize>,
+}
+
+impl Groups {
+    /// Finds the groups of a part. `paths` are those of the entries.
+    pub fn new(id: &str, survey: &PartSurvey, paths: &[Option<&[u8]>]) -> Self {
+        let mut groups = Self { sides: sides(survey, paths), ..Self::default() };
+        if id == "addon:core_mariadb" {
+            let inside = |path: &Option<&[u8]>| path.is_some_and(is_mariadb_file);
+            groups.folder = paths.iter().enumerate().filter(|(_, path)| inside(path)).map(|(at, _)| at).collect();
+            let needed = |at: &usize| {
+                let is_file = survey.entries.get(*at).is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::HardLink));
+                is_file && paths.get(*at).copied().flatten().is_some_and(|path| !is_made_again(path))
+            };
+            groups.needed = groups.folder.iter().copied().filter(needed).collect();
+        }
+        groups
+    }
+
+    /// The entry that decides about this one: its database, if that cannot do without it.
+    pub fn leader(&self, entry: usize) -> usize {
+        self.sides.get(&entry).filter(|side| side.needed).map_or(entry, |side| side.main)
+    }
+
+    /// The database that an entry lies beside.
+    pub fn main(&self, entry: usize) -> Option<usize> {
+        self.sides.get(&entry).map(|side| side.main)
+    }
+
+    /// Takes out of a find what can only go with the rest of MariaDB's folder, unless all
+    /// of that is found.
+    pub fn only_together(&self, entries: &mut Vec<usize>) {
+        let found = |at: &usize| entries.binary_search(at).is_ok();
+        if !self.needed.is_empty() && !self.needed.iter().all(found) {
+            entries.retain(|at| self.needed.binary_search(at).is_err());
+        }
+    }
+
+    /// Makes the groups follow their main files. `kept` tells what the user keeps.
+    pub fn follow(&self, kept: impl Fn(usize) -> bool, verdicts: &mut [Option<Reason>]) {
+        let verdict = |verdicts: &[Option<Reason>], at: usize| verdicts.get(at).copied().flatten();
+        let set = |verdicts: &mut [Option<Reason>], at: usize, verdict| {
+            if let Some(slot) = verdicts.get_mut(at) {
+                *slot = verdict;
+            }
+        };
+        // What the user wants to keep of a group keeps all of it.
+        for (_, side) in self.sides.iter().filter(|(at, _)| kept(**at)) {
+            set(verdicts, side.main, None);
+        }
+        for (&at, side) in &self.sides {
+            match (verdict(verdicts, side.main), verdict(verdicts, at)) {
+                (Some(reason), None) => set(verdicts, at, Some(reason).filter(|_| !kept(at))),
+                (None, Some(_)) if side.needed => set(verdicts, at, None),
+                _ => {}
+            }
+        }
+        let whole = self.takes_folder(verdicts) && !self.folder.iter().any(|&at| kept(at));
+        let Some(reason) = self.needed.first().and_then(|&at| verdict(verdicts, at)).filter(|_| whole) else {
+            self.needed.iter().for_each(|&at| set(verdicts, at, None));
+            return;
+        };
+        for &at in &self.folder {
+            let own = verdict(verdicts, at);
+            set(verdicts, at, own.or(Some(reason)));
+        }
+    }
+
+    /// The entries that cannot go alone.
+    pub fn dependent(&self) -> impl Iterator<Item = usize> {
+        let sides = self.sides.iter().filter(|(_, side)| side.needed).map(|(at, _)| *at);
+        sides.chain(self.needed.iter().copied())
+    }
+
+    fn takes_folder(&self, verdicts: &[Option<Reason>]) -> bool {
+        self.needed.iter().all(|&at| verdicts.get(at).copied().flatten().is_some())
+    }
+
+    /// Why an entry stays though something matches it: `None` for one that may go alone.
+    pub fn held(&self, entry: usize, paths: &[Option<&[u8]>]) -> Option<String> {
+        let side = self.sides.get(&entry).filter(|side| side.needed);
+        if let Some(path) = side.and_then(|side| paths.get(side.main).copied().flatten()) {
+            let path = escape(path);
+            return Some(format!("The database {path} needs this file and would be damaged without it; it goes when {path} is named."));
+        }
+        self.needed
+            .binary_search(&entry)
+            .ok()
+            .map(|_| "MariaDB cannot start when a file of its databases is missing; they go when data/databases is named.".to_owned())
+    }
+}
+
+/// Finds the files that lie beside a database.
+fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
+    let is_file = |at: usize| survey.entries.get(at).is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::HardLink));
+    let mut wanted: HashMap<&[u8], Vec<(usize, bool)>> = HashMap::new();
+    for (at, path) in paths.iter().enumerate() {
+        let Some(path) = path else { continue };
+        let side = SIDES.iter().find_map(|(side, needed)| Some((path.strip_suffix(*side)?, *needed, *side)));
+        let Some((main, needed, side)) = side.filter(|_| is_file(at)) else { continue };
+        if side != b"-journal" || DATABASES.iter().any(|end| main.ends_with(end)) {
+            wanted.entry(main).or_default().push((at, needed));
+        }
+    }
+    let mut sides = HashMap::new();
+    if wanted.is_empty() {
+        return sides;
+    }
+    for (main, path) in paths.iter().enumerate().filter(|(at, _)| is_file(*at)) {
+        let beside = path.and_then(|path| wanted.get(path)).into_iter().flatten();
+        sides.extend(beside.map(|&(at, needed)| (at, Side { main, needed })));
+    }
+    sides
+}
+
+/// MariaDB's databases: they go or stay together, with their directory.
+pub(super) fn is_mariadb_file(path: &[u8]) -> bool {
+    path.strip_prefix(b"data/databases").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// What MariaDB writes into its folder and does not need to start: its error log, the log of
+/// slow statements, its process id, its temporary tables, and the list of pages that were in
+/// memory (mariadb.com/kb, "Server Logs", "InnoDB System Variables").
+fn is_made_again(path: &[u8]) -> bool {
+    let Some(name) = path.strip_prefix(b"data/databases/").filter(|name| !name.contains(&b'/')) else { return false };
+    const ENDS: [&[u8]; 5] = [b".err", b".pid", b".sock", b"-slow.log", b"-general.log"];
+    const NAMES: [&[u8]; 6] = [b"ib_buffer_pool", b"ibtmp1", b"error.log", b"mysql.log", b"mysqld.log", b"mariadb.log"];
+    ENDS.iter().any(|end| name.ends_with(end)) || NAMES.contains(&name)
+}

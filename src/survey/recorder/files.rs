@@ -1,0 +1,102 @@
+//! The files of the configuration that may say where the database is, kept while the
+//! archive passes.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::{Recorder, resolve};
+use crate::format::block::EntryKind;
+
+/// More of one file is not looked at.
+const FILE: usize = 1 << 20;
+/// More of all files but `configuration.yaml` and the secrets is not looked at.
+const ALL: usize = 1 << 20;
+
+/// A file that mentions none of these has nothing to say about the database.
+static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("(?-u)recorder|db_url|packages|!include|://").ok());
+
+/// YAML files of the configuration. Memory: at most 4 MiB of text, and the names of the others.
+#[derive(Debug, Default)]
+pub struct Files {
+    texts: BTreeMap<String, Vec<u8>>,
+    /// Those that say nothing about databases.
+    silent: HashSet<String>,
+    bytes: usize,
+    current: Option<(String, Vec<u8>)>,
+    /// Whether something that may matter had no room.
+    overflowed: bool,
+}
+
+impl Files {
+    /// Begins with the next entry; `path` is relative to the config directory.
+    pub fn begin(&mut self, path: Option<&[u8]>, kind: EntryKind) {
+        let path = path.and_then(|path| std::str::from_utf8(path).ok());
+        let yaml = |path: &&str| path.ends_with(".yaml") || path.ends_with(".yml");
+        self.current = path.filter(yaml).filter(|_| kind == EntryKind::File).map(|path| (path.to_owned(), Vec::new()));
+    }
+
+    /// Takes the next piece of the entry.
+    pub fn data(&mut self, bytes: &[u8]) {
+        if let Some((_, text)) = &mut self.current {
+            let room = FILE.saturating_sub(text.len());
+            text.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+            self.overflowed |= bytes.len() > room;
+        }
+    }
+
+    /// Keeps the entry, if it may matter. A later one of the same name takes its place.
+    pub fn end(&mut self) {
+        let Some((path, text)) = self.current.take() else { return };
+        self.bytes -= self.texts.remove(&path).map_or(0, |old| if always(&path) { 0 } else { old.len() });
+        let matters = always(&path) || WORDS.as_ref().is_none_or(|words| words.is_match(&text));
+        let counted = if always(&path) { 0 } else { text.len() };
+        if !matters {
+            self.silent.insert(path);
+            return;
+        }
+        if self.bytes + counted > ALL {
+            self.overflowed = true;
+            return;
+        }
+        self.bytes += counted;
+        self.texts.insert(path, text);
+    }
+
+    /// Whether more is there than was looked at.
+    pub(super) fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Where the recorder keeps its database.
+    pub fn recorder(&self) -> Recorder {
+        resolve::recorder(self)
+    }
+
+    /// Whether a file was looked at and says nothing about databases.
+    pub(super) fn is_silent(&self, path: &str) -> bool {
+        self.silent.contains(path)
+    }
+
+    /// The text of a file.
+    pub(super) fn text(&self, path: &str) -> Option<&[u8]> {
+        self.texts.get(path).map(Vec::as_slice)
+    }
+
+    /// The files in a folder and below it, by name.
+    pub(super) fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
+        let inside = move |path: &&String| folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        self.texts
+            .range(folder.to_owned()..)
+            .map(|(path, _)| path)
+            .take_while(move |path| path.starts_with(folder))
+            .filter(inside)
+            .map(String::as_str)
+    }
+}
+
+/// Only two files are kept whatever they hold, so that this cannot grow either.
+fn always(path: &str) -> bool {
+    path == "configuration.yaml" || path == "secrets.yaml"
+}
