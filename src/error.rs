@@ -1,7 +1,11 @@
 //! The one error type of the library, and the exit code behind each kind.
 
+mod invisible;
+
 use std::fmt;
 use std::io;
+
+pub(crate) use invisible::is_unsafe;
 
 /// What to do about damage, unless more is known.
 pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one.";
@@ -222,8 +226,10 @@ impl Error {
 }
 
 /// Escapes a name out of an archive so that it is safe on a terminal and in JSON:
-/// control characters, bytes that are not UTF-8 and invisible direction marks
-/// become `\x..` or `\u{..}`; all else stays readable.
+/// control characters, bytes that are not UTF-8 and what nobody sees (characters that
+/// Unicode calls format, private use, ignorable or no characters at all) become `\x..` or
+/// `\u{..}`; all else stays readable. An emoji that is put together out of others is
+/// shown in its pieces.
 pub fn escape(name: &[u8]) -> String {
     let mut out = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
@@ -254,12 +260,6 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Control characters, and marks that reorder or hide text (Unicode UAX #9), which
-/// could make a printed name lie about what it is.
-pub(crate) fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +269,9 @@ mod tests {
         assert_eq!(escape("www/é_日本.txt".as_bytes()), "www/é_日本.txt");
         assert_eq!(escape(b"a\nb\x1b[31m\xff"), "a\\nb\\u{1b}[31m\\xff");
         assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\u{202e}b");
+        // Report 115.
+        assert_eq!(escape("\u{61c}\u{ad}\u{180e}\u{e0041}".as_bytes()), "\\u{61c}\\u{ad}\\u{180e}\\u{e0041}");
+        assert_eq!(escape("\u{2764}\u{fe0f}".as_bytes()), "\u{2764}\\u{fe0f}");
     }
 
     #[test]
