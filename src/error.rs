@@ -10,6 +10,12 @@ pub(crate) use invisible::is_unsafe;
 /// What to do about damage, unless more is known.
 pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one.";
 
+/// What the system says in few words when it refuses memory or a thread.
+pub const NO_MORE: &str = "the system gives no more memory or threads";
+
+/// What to do about too little memory, or too few threads.
+pub const SCARCE: &str = "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less.";
+
 /// What a stage returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -124,18 +130,28 @@ impl Error {
         Self::new(Kind::Refused, message).advice("Home Assistant writes no such backup; make a new one, or use an older one.")
     }
 
-    /// Reading the input failed.
+    /// Reading the input failed; `Internal` where it is memory or a thread that is missing.
     pub fn input(source: io::Error, doing: &str) -> Self {
+        if is_scarcity(&source) {
+            return Self::scarce(source, doing);
+        }
         Self::new(Kind::InputIo, format!("{doing}: {source}"))
             .advice("Check the disk and that nothing else is writing the backup, then try again.")
             .caused_by(source)
     }
 
-    /// Writing the output failed.
+    /// Writing the output failed; `Internal` where it is memory or a thread that is missing.
     pub fn output(source: io::Error, doing: &str) -> Self {
+        if is_scarcity(&source) {
+            return Self::scarce(source, doing);
+        }
         Self::new(Kind::OutputIo, format!("{doing}: {source}"))
             .advice("Check the free space and the permissions of the target folder, or choose another with -o.")
             .caused_by(source)
+    }
+
+    fn scarce(source: io::Error, doing: &str) -> Self {
+        Self::new(Kind::Internal, format!("{doing}: {NO_MORE} ({source})")).advice(SCARCE).caused_by(source)
     }
 
     /// Names the part (or member) in question, already escaped; the innermost name wins.
@@ -225,6 +241,12 @@ impl Error {
     }
 }
 
+/// True when the system has no memory or no thread left (pthread_create(3), mmap(2)): reading
+/// and writing a file that is not set to be read without waiting never fails so.
+fn is_scarcity(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory)
+}
+
 /// Escapes a name out of an archive so that it is safe on a terminal and in JSON:
 /// control characters, bytes that are not UTF-8 and what nobody sees (characters that
 /// Unicode calls format, private use, ignorable or no characters at all) become `\x..` or
@@ -285,6 +307,17 @@ mod tests {
         let back = Error::from_read(io);
         assert_eq!((back.kind(), back.part(), back.offset()), (Kind::Damaged, Some("media"), Some(7)));
         assert_eq!(back.to_string(), "media: cut short (at byte 7)");
+    }
+
+    /// Report 105.
+    #[test]
+    fn a_thread_that_cannot_be_had_is_no_matter_of_the_disk() {
+        for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::OutOfMemory] {
+            for error in [Error::from_read(kind.into()), Error::from_write(kind.into())] {
+                assert_eq!(error.kind(), Kind::Internal);
+                assert!(error.message().contains("memory") && error.next_step() == Some(SCARCE), "{error}");
+            }
+        }
     }
 
     #[test]
