@@ -18,6 +18,7 @@ mod screen;
 mod show;
 mod shrink;
 mod signals;
+mod small;
 mod tables;
 mod verify;
 mod wrap;

@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn letters_signs_and_pictures_of_all_kinds_are_safe() {
-        for text in ["Küche/日本語_한국어-Ελληνικά (1).jpg", "שלום عربي हिन्दी", "😀 ✓ → ░█ ½ e\u{301}", "a\u{a0}b"] {
+        for text in ["Küche/日本語_한국어-Ελληνικά (1).jpg", "שלום عربي हिन्दी", "😀 ✓ → ░█ ½ e\u{301}", "a\u{a0}b"]
+        {
             assert_eq!(text.chars().find(|&c| is_unsafe(c)), None, "{text}");
         }
     }
