@@ -25,7 +25,7 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
     }
     let readable: Vec<usize> = wanted.into_iter().filter(|&at| backup.parts[at].layer.is_some()).collect();
     let needed = readable.iter().any(|&at| backup.parts[at].version().is_some());
-    let keys = key::keys(&session.common, &backup, Need::must_if(needed))?;
+    let keys = key::keys(session, &backup, Need::must_if(needed))?;
     if let Some(keys) = &keys {
         open::close_others(&mut backup, keys)?;
     }

@@ -60,7 +60,7 @@ pub fn prepare(session: &Session, mut backup: Backup, choice: &Choice, depth: De
         () if (chooses || is_mixed(&backup)) && backup.is_protected() => Need::Helps,
         () => Need::No,
     };
-    let keys = key::keys(&session.common, &backup, need)?;
+    let keys = key::keys(session, &backup, need)?;
     request.has_key = keys.is_some();
     if let Some(keys) = &keys {
         open::close_others(&mut backup, keys)?;
@@ -154,7 +154,7 @@ fn request(session: &Session, backup: &Backup, choice: &Choice) -> Result<Reques
         keeps: selectors(&choice.keep)?,
         allow: allow.collect(),
         thorough: choice.thorough,
-        catalogue: rules::catalogue(choice.rules.as_deref().map(Path::new))?,
+        catalogue: rules::catalogue(choice.rules.as_deref().map(Path::new), &session.control)?,
         wrapping: match choice.securetar {
             None => Wrapping::AsIs,
             Some(args::Wrapping::Two) => Wrapping::Version(Version::V2),

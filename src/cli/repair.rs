@@ -6,6 +6,7 @@ use std::time::Instant;
 use haslim::open;
 use haslim::plan::{self, Outcome, Repair, Request};
 use haslim::report::json;
+use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result, size, survey};
 
 use super::copy::{self, Writing};
@@ -27,7 +28,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         "repair",
         "Add --yes, or run it on a terminal: it says what it would put right before it asks.",
     )?;
-    let keys = key::keys(&session.common, &backup, if backup.is_protected() { Need::Helps } else { Need::No })?;
+    let keys = key::keys(session, &backup, if backup.is_protected() { Need::Helps } else { Need::No })?;
     if keys.is_none() && backup.is_protected() {
         session.screen.warn("Without the key only the outer file is looked at, not the parts in it.");
     }
@@ -44,6 +45,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
             .advice("`haslim verify` reads and checks everything."));
     }
     shrink::is_free(&place, writing, &backup)?;
+    OutputPath::check(&place, writing.force, &backup.input)?.check_space(plan.predicted_size)?;
     if !session.common.json {
         findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
         session.screen.say(&format!("In the copy all of this is put right. It will have about {}.", size::both(plan.predicted_size)));

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use comfy_table::Cell;
+use haslim::pipe::Control;
 use haslim::report::json;
 use haslim::rules::Catalogue;
 use haslim::{Error, Kind, Result, plan};
 
-use super::{DONE, Session, tables};
+use super::{DONE, Session, small, tables};
 
 /// What a file of rules holds.
 const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[rule]] for each rule, with `id`, `component`, `globs` and `class` \
@@ -16,20 +17,18 @@ const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[ru
 /// The built-in rules, with the user's on top.
 ///
 /// # Errors
-/// `Usage` when the file cannot be read or is wrong, with the line.
-pub fn catalogue(file: Option<&Path>) -> Result<Catalogue> {
+/// `Usage` when the file cannot be read, is too large or is wrong, with the line; `Interrupted`.
+pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
     let Some(file) = file else { return plan::builtin_catalogue() };
-    let wrong = |why: String, advice: &str| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(advice);
-    let text = std::fs::read_to_string(file).map_err(|e| {
-        let no_text = e.kind() == std::io::ErrorKind::InvalidData;
-        wrong(format!("cannot be read: {e}"), if no_text { KEYS } else { "Check the path and the permissions." })
-    })?;
-    Catalogue::with_user_file(&text).map_err(|e| wrong(e.to_string(), KEYS))
+    let wrong = |why: String| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(KEYS);
+    let bytes = small::RULES.read(file, control)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not valid UTF-8".into()))?;
+    Catalogue::with_user_file(text).map_err(|e| wrong(e.to_string()))
 }
 
 /// Lists the rules.
 pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
-    let catalogue = catalogue(file)?;
+    let catalogue = catalogue(file, &session.control)?;
     if session.common.json {
         session.screen.json(&json::rules(&catalogue));
         return Ok(DONE);

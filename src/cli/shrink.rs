@@ -109,6 +109,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         show::ways_out(session, &prepared, choice, Some(writing));
         return Err(error);
     }
+    OutputPath::check(&place, writing.force, &prepared.backup.input)?.check_space(prepared.plan.predicted_size)?;
     let verified = !writing.no_verify;
     // Whoever is asked has to know first; else the rest is found out while the copy is written.
     if verified && !writing.yes {

@@ -31,6 +31,7 @@ pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
         }
     }
     let Some(first) = failed.first() else { return Ok(()) };
+<<<<<<< HEAD
     // v1 and v2 know a key only by what comes of it.
     let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
     let message =
@@ -50,6 +51,14 @@ pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
         if let Some(part) = backup.parts.get_mut(at) {
             part.closed = closed;
         }
+=======
+    if opened.is_empty() {
+        // v1 and v2 know a key only by what comes of it.
+        let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
+        let message =
+            if alone { "the password is wrong, or the first bytes of the one encrypted part are damaged" } else { "the password is wrong" };
+        return Err(Error::new(Kind::Password, message).advice(wrong_key(backup)));
+>>>>>>> 2fd9679 (key: try what was meant, three times, from bounded files)
     }
     Ok(())
 }
@@ -79,6 +88,22 @@ pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
         .in_part(id.clone())
         .at(backup.member(part).data_at())
         .advice(format!("Leave it out with --drop {id}. A part that is kept or dropped whole needs no password."))
+}
+
+/// What to do about a key that opens nothing.
+fn wrong_key(backup: &Backup) -> String {
+    let made = day(backup.manifest.date()).map(|day| format!(", on {day}")).unwrap_or_default();
+    format!(
+        "It may have been changed since this backup was made{made}: then an emergency kit from before holds the right one. \
+        Home Assistant shows the present one under Settings > System > Backups > Encryption key."
+    )
+}
+
+/// The day in a date that begins as ISO 8601 has it.
+fn day(date: &str) -> Option<&str> {
+    let day = date.get(..10)?;
+    let fits = day.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
+    fits.then_some(day)
 }
 
 /// Each different salt costs a key derivation, so that a made-up file could keep us busy for

@@ -44,8 +44,9 @@ impl<W: io::Write> io::Write for Spelled<W> {
         let mut plain = 0;
         for (at, c) in text.char_indices().filter(|&(_, c)| c != '\n' && is_unsafe(c)) {
             self.0.write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
-            // All of them are below U+10000.
-            write!(self.0, "\\u{:04x}", u32::from(c))?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(self.0, "\\u{unit:04x}")?;
+            }
             plain = at + c.len_utf8();
         }
         self.0.write_all(text.get(plain..).unwrap_or_default().as_bytes())?;

@@ -241,3 +241,22 @@ fn the_key_can_be_typed() {
     assert_eq!(code, 130, "{screen}");
     nothing_written(&scratch);
 }
+
+/// Report 118.
+#[test]
+fn the_key_can_be_typed_three_times() {
+    let (_scratch, input) = demo();
+    for right in [true, false] {
+        let mut terminal = Terminal::start("verify", &input, "", None);
+        for left in ["2 more tries", "one more try"] {
+            terminal.expect("Encryption key of the backup: ");
+            terminal.say("wrong\n");
+            terminal.expect(left);
+        }
+        terminal.expect("Encryption key of the backup: ");
+        terminal.say(&if right { format!("{}\n", PASSWORD.to_lowercase()) } else { "\n".into() });
+        let (code, screen) = terminal.end();
+        assert_eq!(code, if right { 0 } else { 12 }, "{screen}");
+        assert!(!screen.to_uppercase().contains(PASSWORD) && !screen.contains("wrong\n"), "{screen}");
+    }
+}
