@@ -70,7 +70,7 @@ mod tests {
             before_crc: 0,
             header_crc: 0,
             data_crc: 0,
-            nested_backup: false,
+            contents: crate::rules::Contents::Other,
         }
     }
 
@@ -85,6 +85,7 @@ mod tests {
             checkpoints: Vec::new(),
             overhead: 0,
             recorder: None,
+            modules: crate::rules::NpmModules::default(),
             hazards: Vec::new(),
             warnings: vec![],
         };
