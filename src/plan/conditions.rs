@@ -4,7 +4,8 @@ use super::Request;
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::rules::{
-    Condition, Contents, ImageTarStays, Origin, Rule, belongs_to_database, image_tar_allowed, is_database_name, is_published_voice, is_spoken_message, slug_prefix,
+    Condition, Contents, ImageTarStays, Origin, Rule, belongs_to_database, image_tar_allowed, is_database_name, is_published_voice,
+    is_spoken_message, slug_prefix,
 };
 use crate::survey::{Entry, PartSurvey};
 
@@ -30,12 +31,16 @@ impl Conditions<'_> {
         match rule.condition {
             Condition::None | Condition::RecorderDatabase => None,
             condition if condition.wants_backup() => backup_stays(condition, entry.contents).map(str::to_owned),
-            Condition::CoreDump => (entry.contents != Contents::CoreDump).then(|| "its contents are not the memory of a crashed program".into()),
+            Condition::CoreDump => {
+                (entry.contents != Contents::CoreDump).then(|| "its contents are not the memory of a crashed program".into())
+            }
             Condition::NpmModule => {
                 let named = self.survey.modules.names(path);
                 (!named).then(|| "`package.json` does not name its module, so nothing would install it again".into())
             }
-            Condition::SpokenMessage => (!is_spoken_message(path)).then(|| "it is not called as Home Assistant calls what it renders".into()),
+            Condition::SpokenMessage => {
+                (!is_spoken_message(path)).then(|| "it is not called as Home Assistant calls what it renders".into())
+            }
             Condition::PiperVoice => (!is_published_voice(path)).then(|| "no voice of this name is published for Piper".into()),
             Condition::RecorderUrl => {
                 let named = self.survey.recorder.as_deref().is_some_and(|db| belongs_to_database(path, db));

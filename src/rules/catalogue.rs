@@ -192,10 +192,14 @@ fn consent_problem(rule: &Rule, known: &[Rule]) -> Option<String> {
     }
     let class = rule.class.name();
     if rule.remade_by == RemadeBy::Nobody {
-        return Some(format!("what nobody makes again is not of the class {class}, which goes without being asked about; write history or user"));
+        return Some(format!(
+            "what nobody makes again is not of the class {class}, which goes without being asked about; write history or user"
+        ));
     }
     if rule.confidence == Confidence::Inferred {
-        return Some(format!("paths that are only inferred are not of the class {class}, which goes without being asked about; write history or user"));
+        return Some(format!(
+            "paths that are only inferred are not of the class {class}, which goes without being asked about; write history or user"
+        ));
     }
     let glob = databases::claimed(rule, known)?;
     Some(format!(

@@ -18,7 +18,9 @@ const CHOICES: usize = 256;
 pub fn is_database_name(path: &[u8]) -> bool {
     let main = SIDES.iter().find_map(|side| path.strip_suffix(*side));
     let path = main.unwrap_or(path);
-    let ends_in = |ending: &[u8]| path.len().checked_sub(ending.len()).and_then(|at| path.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending));
+    let ends_in = |ending: &[u8]| {
+        path.len().checked_sub(ending.len()).and_then(|at| path.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    };
     ENDINGS.into_iter().any(ends_in)
 }
 

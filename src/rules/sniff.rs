@@ -83,12 +83,8 @@ fn is_core_dump(head: &[u8]) -> bool {
 /// Whether a file begins as SQLite's files do (sqlite.org, "Database File Format": 1.3 the
 /// database, 3 the rollback journal, 4.1 the write-ahead log in both byte orders).
 fn is_database(head: &[u8]) -> bool {
-    let marks: [&[u8]; 4] = [
-        b"SQLite format 3\0",
-        &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7],
-        &[0x37, 0x7f, 0x06, 0x82],
-        &[0x37, 0x7f, 0x06, 0x83],
-    ];
+    let marks: [&[u8]; 4] =
+        [b"SQLite format 3\0", &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7], &[0x37, 0x7f, 0x06, 0x82], &[0x37, 0x7f, 0x06, 0x83]];
     marks.iter().any(|mark| head.starts_with(mark))
 }
 

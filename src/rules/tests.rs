@@ -438,7 +438,11 @@ class = "user"
         for (component, globs, rest) in [
             ("homeassistant", "\"www/**\"", "class = \"cache\""),
             ("homeassistant", "\"**/*.tmp\"", "class = \"log\""),
-            ("homeassistant", "\"home-assistant_v2.*\"", "class = \"log\"\nexcept = [\"home-assistant_v2.db\", \"home-assistant_v2.db-*\"]"),
+            (
+                "homeassistant",
+                "\"home-assistant_v2.*\"",
+                "class = \"log\"\nexcept = [\"home-assistant_v2.db\", \"home-assistant_v2.db-*\"]",
+            ),
             ("addon:a0d7b954_influxdb", "\"data/influxdb/data/_internal/**\"", "class = \"log\""),
             ("media", "\"timelapse/**\", \"dbz/**\"", "class = \"cache\""),
         ] {

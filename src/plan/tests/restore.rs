@@ -120,7 +120,8 @@ fn a_selector_that_takes_the_database_and_more_says_both() {
 
 #[test]
 fn parts_of_addons_are_deleted_there_and_whole_addons_stay() {
-    let addons = "addon:core_whisper: data/models--rhasspy--a/b 50, data/x 5; addon:core_mariadb: data/databases/, data/databases/a 70, data/y 5";
+    let addons =
+        "addon:core_whisper: data/models--rhasspy--a/b 50, data/x 5; addon:core_mariadb: data/databases/, data/databases/a 70, data/y 5";
     check(addons, 10, "", &[("Whisper speech models", Effect::PartOfAddon)]);
     check(addons, 70, "allow=history", &[("MariaDB databases", Effect::MariaDb)]);
     check(addons, 10, "drop=addon:core_whisper", &[("addon:core_whisper", Effect::WholeAddon)]);

@@ -185,7 +185,9 @@ fn a_folder_says_what_of_it_goes_and_what_stays_and_why() {
     let lines: Vec<&str> = some.lines().collect();
     assert_eq!(lines[0], "Of homeassistant:a (204.80 kB, 4 files) 153.60 kB would be left out; the rest stays.");
     assert!(
-        lines[1].starts_with("153.60 kB (2 files, the largest: a/__pycache__/c.pyc) would be left out: it belongs to \"Compiled Python files\" [pycache]"),
+        lines[1].starts_with(
+            "153.60 kB (2 files, the largest: a/__pycache__/c.pyc) would be left out: it belongs to \"Compiled Python files\" [pycache]"
+        ),
         "{some}"
     );
     assert_eq!(lines[2], "51.20 kB (2 files, the largest: a/tts.txt) stays: no rule takes it.");
@@ -209,9 +211,12 @@ fn a_folder_whose_files_all_go_while_it_stays_itself_is_not_said_to_stay() {
     let said = why("homeassistant: x/ 1, x/__pycache__/a.pyc 7, x/__pycache__/b.pyc 8, y 1", 10, "", "homeassistant:x");
     assert!(said.starts_with("homeassistant:x (153.60 kB, 2 files) would be left out: it belongs to \"Compiled Python files\""), "{said}");
     assert!(!said.contains('\n'), "{said}");
-    let said = why("homeassistant: esphome/ 1, esphome/.esphome/build/a 7, esphome/__pycache__/b.pyc 8, y 1", 14, "", "homeassistant:esphome");
+    let said =
+        why("homeassistant: esphome/ 1, esphome/.esphome/build/a 7, esphome/__pycache__/b.pyc 8, y 1", 14, "", "homeassistant:esphome");
     assert!(
-        said.starts_with("All files of homeassistant:esphome (163.84 kB, 2 files) would be left out.\n81.92 kB (1 file, esphome/__pycache__/b.pyc)"),
+        said.starts_with(
+            "All files of homeassistant:esphome (163.84 kB, 2 files) would be left out.\n81.92 kB (1 file, esphome/__pycache__/b.pyc)"
+        ),
         "{said}"
     );
 }
@@ -355,10 +360,22 @@ fn a_name_that_goes_while_its_contents_stay_is_listed_too() {
 
 #[test]
 fn a_rule_says_which_of_its_files_stay_under_another_name() {
-    let (_, plan) = plan_of(&Sketch::new("homeassistant: tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 3, keep/b.mp3=tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3, tts/1a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 4, x 1"), 4, "");
+    let (_, plan) = plan_of(
+        &Sketch::new(
+            "homeassistant: tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 3, keep/b.mp3=tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3, tts/1a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 4, x 1",
+        ),
+        4,
+        "",
+    );
     let rows: Vec<(Option<u64>, u64)> = plan.drops.iter().map(|row| (row.files, row.stored_bytes / RECORD)).collect();
     assert_eq!(rows, [(Some(2), 4)]);
-    assert!(plan.drops[0].lost.ends_with(" Of tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 only the name: its contents stay as keep/b.mp3."), "{}", plan.drops[0].lost);
+    assert!(
+        plan.drops[0]
+            .lost
+            .ends_with(" Of tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 only the name: its contents stay as keep/b.mp3."),
+        "{}",
+        plan.drops[0].lost
+    );
 }
 
 #[test]
