@@ -328,7 +328,7 @@ def predicted(bench, version, *options):
     work = bench.scratch / "supervisor-tree"
     backup = rig.make_supervisor_backup(bench.scratch / f"predicted-{version}.tar", version, work, *options)
     cuts = [drops("media"), drops("database"), drops("homeassistant:nest/**"), drops("homeassistant:**/*.py"), drops("share:**"), ["--thorough"]]
-    cuts += [["--thorough", "--allow", "history,user"], ["--limit", backup.stat().st_size * 88 // 100], ["--limit", backup.stat().st_size // 3, "--allow", "history,user"]]
+    cuts += [["--thorough", "--allow", "history,user"], ["--limit", backup.stat().st_size * 88 // 100, "--allow", "history"], ["--limit", backup.stat().st_size // 3, "--allow", "history,user"]]
     for cut in cuts:
         plan = rig.plan(backup, *cut, password=SUPERVISOR_PASSWORD if version else None)
         slim = shrink(backup, bench.out("predicted.slim.tar"), "--force", *cut, password=SUPERVISOR_PASSWORD if version else None)
