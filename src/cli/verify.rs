@@ -13,16 +13,11 @@ use super::{DONE, Session, key, tables};
 
 /// Checks the backup; the exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
-<<<<<<< HEAD
     let mut backup = session.open(path)?;
     let keys = key::required(session, &backup)?;
     if let Some(keys) = &keys {
         open::close_others(&mut backup, keys)?;
     }
-=======
-    let backup = session.open(path)?;
-    let keys = key::required(session, &backup)?;
->>>>>>> 2fd9679 (key: try what was meant, three times, from bounded files)
     if keys.is_some() && !backup.is_protected() {
         session.screen.warn("The backup is not encrypted; the password was not needed.");
     }

@@ -31,13 +31,11 @@ pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
         }
     }
     let Some(first) = failed.first() else { return Ok(()) };
-<<<<<<< HEAD
     // v1 and v2 know a key only by what comes of it.
     let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
     let message =
         if alone { "the password is wrong, or the first bytes of the one encrypted part are damaged" } else { "the password is wrong" };
-    Err(Error::new(Kind::Password, message)
-        .advice("Home Assistant shows the key under Settings > System > Backups > Encryption key; the emergency kit holds it too."))
+    Err(Error::new(Kind::Password, message).advice(wrong_key(backup)))
 }
 
 /// Notes which parts a key does not open that opens others: they have another one, or their first
@@ -51,14 +49,6 @@ pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
         if let Some(part) = backup.parts.get_mut(at) {
             part.closed = closed;
         }
-=======
-    if opened.is_empty() {
-        // v1 and v2 know a key only by what comes of it.
-        let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
-        let message =
-            if alone { "the password is wrong, or the first bytes of the one encrypted part are damaged" } else { "the password is wrong" };
-        return Err(Error::new(Kind::Password, message).advice(wrong_key(backup)));
->>>>>>> 2fd9679 (key: try what was meant, three times, from bounded files)
     }
     Ok(())
 }
