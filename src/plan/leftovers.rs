@@ -101,7 +101,10 @@ pub(super) fn links_kept<'a>(backup: &Backup, surveys: &[PartSurvey], action: im
         }
     }
     let (mut broken, mut looked) = (Vec::new(), Vec::new());
-    for survey in surveys.iter().filter(|_| !wanted.is_empty()) {
+    for survey in surveys {
+        if wanted.is_empty() {
+            break;
+        }
         let (Some(part), Some(action)) = (backup.parts.get(survey.part), action(survey.part)) else { continue };
         looked.push(survey.part);
         for (_, entry) in survey.entries.iter().enumerate().filter(|(at, _)| is_gone(action, *at)) {

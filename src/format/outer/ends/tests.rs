@@ -154,8 +154,7 @@ fn kinds() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-const OFF: [i64; 16] =
-    [1, 17, 153, 511, 512, 513, 700, 1536, 3000, 10_240, 90_000, 900_000, 5_000_000, -1, -17, -153];
+const OFF: [i64; 16] = [1, 17, 153, 511, 512, 513, 700, 1536, 3000, 10_240, 90_000, 900_000, 5_000_000, -1, -17, -153];
 const SHORT: [i64; 7] = [-511, -512, -513, -1536, -3000, -10_240, -20_000];
 
 #[test]
@@ -181,8 +180,11 @@ fn the_last_member_and_several_in_a_row_are_put_right() {
     let parts: Vec<_> = kinds().into_iter().map(|(_, data)| data).collect();
     let names = ["a.tar.gz", "b.tar", "c.tar.gz", "d.tar.gz", "e.tar"];
     for off in [-3000i64, 700, 90_000] {
-        let rows: Vec<Row<'_>> =
-            names.iter().zip(&parts).map(|(name, data)| (*name, data.as_slice(), (data.len() as u64).checked_add_signed(off).unwrap())).collect();
+        let rows: Vec<Row<'_>> = names
+            .iter()
+            .zip(&parts)
+            .map(|(name, data)| (*name, data.as_slice(), (data.len() as u64).checked_add_signed(off).unwrap()))
+            .collect();
         is_put_right(&rows, &format!("all off by {off}"));
     }
 }
@@ -280,7 +282,11 @@ fn where_nothing_proves_an_end_the_error_names_member_place_and_reason() {
     let mut data = gzip(&inner(5000), 6);
     let middle = data.len() / 2;
     let stated = data.len() as u64 + 3000;
-    let rows = |data: &[u8]| ended([members(&[("media.tar.gz", data, stated)], Field::Pax), members(&[sound("share.tar.gz", &noise(9000))], Field::Pax)].concat());
+    let rows = |data: &[u8]| {
+        ended(
+            [members(&[("media.tar.gz", data, stated)], Field::Pax), members(&[sound("share.tar.gz", &noise(9000))], Field::Pax)].concat(),
+        )
+    };
     data[middle] ^= 0xff;
     let error = scanned(&rows(&data)).unwrap_err();
     assert_eq!((error.kind(), error.part()), (Kind::Damaged, Some("after media.tar.gz")));
