@@ -216,7 +216,7 @@ impl Finding {
             }
             Self::StaleSize { member, stated, real } => format!(
                 "{member}: its header says {stated} bytes, but it has {real} (Home Assistant wrote such headers, supervisor#7034); \
-                 Home Assistant cannot read the backup like this, and a copy gets the right size."
+                 Home Assistant goes by the header, so it may not be able to restore this file; a copy gets the right size."
             ),
             Self::ByteOrderMark => {
                 "backup.json begins with a byte order mark, which an editor put there; Home Assistant Core does not read it.".into()

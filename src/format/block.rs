@@ -85,6 +85,11 @@ impl<'a> HeaderBlock<'a> {
         self.0.iter().all(|&b| b == 0)
     }
 
+    /// True for a block with the mark of ustar or GNU tar, which all headers of our time have.
+    pub fn has_mark(&self) -> bool {
+        self.field(257, 5) == b"ustar"
+    }
+
     /// The type flag at byte 156.
     pub fn flag(&self) -> u8 {
         self.0[156]

@@ -4,6 +4,7 @@
 
 mod component;
 mod findings;
+mod members;
 mod unlock;
 
 use std::collections::HashMap;
@@ -21,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::finding::Finding;
 use crate::format::block::{BLOCK, EntryKind};
 use crate::format::manifest::{self, Manifest};
-use crate::format::outer::{self, Member, RECORD};
+use crate::format::outer::{Member, RECORD};
 use crate::format::secure::Version;
 use crate::pipe::{Control, Input};
 
@@ -57,7 +58,7 @@ impl Backup {
     /// # Errors
     /// As [`Backup::open`]; `Interrupted`.
     pub fn read(input: Arc<Input>, control: &Control) -> Result<Self> {
-        let outer = outer::scan(&input, control)?;
+        let outer = members::all(&input, control)?;
         let manifest_member = find_manifest(&outer.members)?;
         let text = read_manifest(&input, &outer.members, manifest_member)?;
         let manifest = Manifest::parse(text).map_err(|e| place(e, &outer.members, manifest_member))?;

@@ -3,6 +3,7 @@
 use super::cut::{self, Cut, Judges, Reason};
 use super::database;
 use super::guard;
+use super::leftovers;
 use super::named::{self, Match};
 use super::scan::Scans;
 use super::settle::{Extent, Settled, check_metadata, settle};
@@ -148,7 +149,8 @@ pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &Cut) -> 
     }
 }
 
-/// Says what a restore could not cope with in parts that keep all that they hold.
+/// Says what a restore could not cope with in parts that keep all that they hold, and what it
+/// fails on in all of them.
 pub(super) fn hazards_kept<'a>(backup: &Backup, surveys: &[PartSurvey], action: impl Fn(usize) -> Option<&'a Action>) -> Vec<String> {
     let whole = |survey: &&PartSurvey| match action(survey.part) {
         Some(Action::Copy | Action::Rewrap) => true,
@@ -160,7 +162,8 @@ pub(super) fn hazards_kept<'a>(backup: &Backup, surveys: &[PartSurvey], action: 
         let (count, first) = (survey.hazards.len(), survey.describe(first));
         Some(format!("{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.", part.id))
     };
-    surveys.iter().filter(whole).filter_map(note).collect()
+    let hazards = surveys.iter().filter(whole).filter_map(note);
+    hazards.chain(leftovers::specials_kept(backup, surveys, &action)).collect()
 }
 
 /// The entries of a part's units; their reasons come after those of the selectors.
@@ -216,7 +219,9 @@ fn notes(
         }
     }
     notes.extend(held.into_iter().map(|(_, note)| note));
-    notes.extend(hazards_kept(backup, surveys, |at| parts.get(at).map(|p| &p.action)));
+    let action = |at: usize| parts.get(at).map(|p| &p.action);
+    notes.extend(hazards_kept(backup, surveys, action));
+    notes.extend(leftovers::links_kept(backup, surveys, action));
     if !changes.protected {
         let way = match request.wrapping {
             Wrapping::Plain => "Without --securetar none it would be encrypted, with the key.",

@@ -11,6 +11,7 @@ pub mod explain;
 mod groups;
 mod guard;
 mod known;
+pub(crate) mod leftovers;
 mod links;
 mod named;
 mod pattern;

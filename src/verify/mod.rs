@@ -131,7 +131,7 @@ fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Cont
     let end = pieces.end();
     let mut warnings: Vec<String> = survey::warnings::of_stream(part, &end, read.ended).iter().map(Finding::text).collect();
     warnings.extend(survey::warnings::slow_restore(part, &end));
-    warnings.extend(watch.finish(&part.id, control)?);
+    warnings.extend(watch.finish(backup, part, control)?);
     Ok(PartCheck { part: at, entries: Some(read.entries), plaintext_bytes: read.bytes, evidence: evidence(part, &end), warnings })
 }
 
