@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::plan::scan::Scans;
 use crate::plan::units::{self, Unit};
 use crate::rules::{Catalogue, Condition, NeverList, Taking};
 use crate::survey::config_path;
@@ -103,8 +104,9 @@ fn dropped(plan: &Plan) -> u64 {
 
 /// What could still go without asking anybody.
 fn left_over(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Plan) -> Vec<Unit> {
-    let named = decide::plan(backup, surveys, request, &[]).unwrap();
-    let found = units::find(backup, surveys, request, &named).unwrap();
+    let scans = Scans::new(backup, surveys, request).unwrap();
+    let named = decide::plan(backup, surveys, request, &scans, &[]).unwrap();
+    let found = units::find(backup, surveys, request, &scans, &named).unwrap();
     let allowed = units::allowed(backup, request, &found);
     let gone = |unit: &Unit| plan.units.contains(unit) || matches!(plan.parts[unit.part].action, Action::Drop);
     allowed.into_iter().filter(|unit| !gone(unit)).collect()
@@ -181,7 +183,7 @@ proptest! {
         }
         for at in 0..plan.units.len() {
             let rest: Vec<Unit> = plan.units.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, u)| u.clone()).collect();
-            let without = decide::plan(&backup, &surveys, &request, &rest).unwrap();
+            let without = decide::plan(&backup, &surveys, &request, &Scans::new(&backup, &surveys, &request).unwrap(), &rest).unwrap();
             prop_assert!(without.predicted_size > request.limit, "{:?} goes for nothing", plan.units[at].rule.as_ref().map(|r| &r.id));
         }
     }
