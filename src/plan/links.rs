@@ -103,6 +103,10 @@ fn keep_link(survey: &PartSurvey, cut: &mut Cut, names: &mut Names, at: usize, r
             cut.promoted.insert(root, entry.name.clone());
             cut.merged.insert(at);
         }
+        // The data comes later, under the link's own name.
+        None if root > at && plain(&entry.name) == plain(&first.name) => {
+            cut.merged.insert(at);
+        }
         // A link to another link, which may be dropped itself.
         None if plain(link) != plain(&first.name) => {
             relink(&first.name);
@@ -116,17 +120,18 @@ fn keep_link(survey: &PartSurvey, cut: &mut Cut, names: &mut Names, at: usize, r
 fn check(survey: &PartSurvey, cut: &Cut) -> Result<()> {
     let entries = || survey.entries.iter().enumerate();
     let all = entries().map(|(at, entry)| (at, entry.kind, plain(&entry.name), entry.link.as_deref().map(plain)));
-    let before = restored(all);
+    let (before, lost_before) = restored(all);
     let kept = cut.kept(survey).filter_map(|(at, name)| {
         let entry = survey.entries.get(at)?;
         let link = cut.relinked.get(&at).map(|link| plain(link)).or(entry.link.as_deref().map(plain));
         Some((at, entry.kind, plain(name), link))
     });
-    let after = restored(kept);
+    let (after, lost_after) = restored(kept);
     let stays = |at: usize| !cut.drops_name(at);
+    let lost = lost_after.filter(|_| lost_before.is_none());
     let differs =
         entries().filter(|(at, _)| stays(*at)).map(|(_, entry)| plain(&entry.name)).find(|name| before.get(name) != after.get(name));
-    match differs {
+    match lost.or(differs) {
         None => Ok(()),
         Some(name) => Err(Error::refused(format!(
             "{} is a hard link or has some, and a name among these occurs twice: what is left would not be what a restore makes of the original",
@@ -135,10 +140,14 @@ fn check(survey: &PartSurvey, cut: &Cut) -> Result<()> {
     }
 }
 
-/// By name: the entry whose data a restore leaves there; `None` for a link that leads nowhere.
-fn restored<'a>(entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Option<&'a [u8]>)>) -> HashMap<&'a [u8], Option<usize>> {
+/// By name: the entry whose data a restore leaves there.
+type Restored<'a> = HashMap<&'a [u8], Option<usize>>;
+
+/// What a restore leaves, and the first link that leads nowhere.
+fn restored<'a>(entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Option<&'a [u8]>)>) -> (Restored<'a>, Option<&'a [u8]>) {
     let mut files: Vec<usize> = Vec::new();
-    let mut named: HashMap<&[u8], Option<usize>> = HashMap::new();
+    let mut named: Restored<'a> = HashMap::new();
+    let mut lost = None;
     for (at, kind, name, link) in entries {
         let there = named.get(name).copied().flatten();
         let file = match (kind, link, there) {
@@ -155,9 +164,13 @@ fn restored<'a>(entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Optio
                 Some(files.len() - 1)
             }
         };
+        if file.is_none() {
+            lost = lost.or(Some(name));
+        }
         named.insert(name, file);
     }
-    named.into_iter().map(|(name, file)| (name, file.and_then(|file| files.get(file).copied()))).collect()
+    let restored = named.into_iter().map(|(name, file)| (name, file.and_then(|file| files.get(file).copied())));
+    (restored.collect(), lost)
 }
 
 #[cfg(test)]
@@ -256,7 +269,9 @@ mod tests {
             let link = cut.relinked.get(&at).map(|l| &**l).or(survey.entries[at].link.as_deref());
             (at, survey.entries[at].kind, name, link)
         });
-        let mut left: Vec<String> = restored(kept)
+        let (left, lost) = restored(kept);
+        assert_eq!(lost, None);
+        let mut left: Vec<String> = left
             .into_iter()
             .map(|(name, at)| format!("{}={}", String::from_utf8_lossy(name), at.map_or("?".into(), |at| at.to_string())))
             .collect();

@@ -33,8 +33,8 @@ pub fn image_tar_allowed(slug: &str, repository_listed: bool, addons_local_kept:
 /// The value of the recorder's `db_url` in a `configuration.yaml`.
 ///
 /// Reads the plain form alone: a `recorder:` at the left edge and an indented
-/// `db_url:` below it. `None` for anything else, `!secret` and includes too; then no rule
-/// that depends on it applies.
+/// `db_url:` below it. `None` for anything else, `!secret` and includes too: for files that
+/// are no YAML to a stricter reader.
 pub fn recorder_url(configuration: &[u8]) -> Option<&str> {
     let mut inside = false;
     for line in configuration.split(|&b| b == b'\n') {
@@ -60,17 +60,6 @@ fn plain_scalar(value: &str) -> Option<&str> {
     }
     let value = value.split(" #").next().unwrap_or_default().trim_end();
     (!value.is_empty() && !value.starts_with(['!', '&', '*', '|', '>', '{', '['])).then_some(value)
-}
-
-/// The file that a recorder's `db_url` names, relative to the config directory;
-/// `None` when it lies elsewhere or is no SQLite file.
-///
-/// `sqlite:///` is followed by the path as it is; Home Assistant's own absolute
-/// name of the config directory is `/config`.
-pub fn recorder_path(db_url: &str) -> Option<&str> {
-    let path = db_url.strip_prefix("sqlite:///")?.split('?').next()?.strip_prefix("/config/")?;
-    let clean = |name: &str| !matches!(name, "" | "." | "..");
-    path.split('/').all(clean).then_some(path)
 }
 
 /// Whether `path` is the SQLite database `database` or one of its side files.
@@ -113,21 +102,6 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(recorder_url(text), expected, "{}", text.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn only_sqlite_files_below_the_config_directory_have_a_path() {
-        assert_eq!(recorder_path("sqlite:////config/db/ha.db"), Some("db/ha.db"));
-        assert_eq!(recorder_path("sqlite:////config/ha.db?timeout=5"), Some("ha.db"));
-        for url in [
-            "sqlite:////share/ha.db",
-            "mysql://core-mariadb/homeassistant",
-            "sqlite:///config/x.db",
-            "sqlite:////config/../x.db",
-            "sqlite://",
-        ] {
-            assert_eq!(recorder_path(url), None, "{url}");
         }
     }
 

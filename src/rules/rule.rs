@@ -122,7 +122,7 @@ pub enum Condition {
     /// `exclude_database` in `backup.json`, or a restore erases the live history.
     RecorderDatabase,
     /// Only when the recorder's `db_url` names this file: see
-    /// [`super::recorder_path`] and [`super::belongs_to_database`].
+    /// [`crate::survey::Recorder`] and [`super::belongs_to_database`].
     RecorderUrl,
     /// No path at all: bytes of the outer file that belong to no member.
     OuterGarbage,
