@@ -179,7 +179,7 @@ mod tests {
             before_crc: 0,
             header_crc: 0,
             data_crc: 0,
-            nested_backup: false,
+            contents: crate::rules::Contents::Other,
         }
     }
 
@@ -195,6 +195,7 @@ mod tests {
             checkpoints: Vec::new(),
             overhead: 0,
             recorder: Default::default(),
+            modules: crate::rules::NpmModules::default(),
             hazards: Vec::new(),
             warnings: vec![],
         };

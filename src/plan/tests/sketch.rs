@@ -8,7 +8,7 @@ use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Input;
 use crate::plan::{DropRow, Outcome, Plan, Request, Selector, make};
-use crate::rules::{Catalogue, Class};
+use crate::rules::{Catalogue, Class, Contents, NpmModules, Origin};
 use crate::survey::{Entry, PartSurvey, Place, Recorder, StreamEnd};
 
 /// The unit of all sizes here: a file grows and shrinks by whole records.
@@ -42,7 +42,7 @@ fn entry(name: &[u8], stored: u64, kind: EntryKind) -> Entry {
         before_crc: 0,
         header_crc: 0,
         data_crc: 0,
-        nested_backup: false,
+        contents: Contents::Other,
     }
 }
 
@@ -194,8 +194,8 @@ fn parse_file(id: &str, text: &str) -> Entry {
         let target: Box<[u8]> = name(id, target).into();
         return Entry { link: Some(target), ..entry(&name(id, link), stored, EntryKind::HardLink) };
     }
-    let (path, nested_backup) = path.strip_suffix('!').map_or((path, false), |path| (path, true));
-    Entry { nested_backup, ..entry(&name(id, path), stored, EntryKind::File) }
+    let (path, contents) = path.strip_suffix('!').map_or((path, Contents::Other), |path| (path, Contents::Backup(Origin::Same)));
+    Entry { contents, ..entry(&name(id, path), stored, EntryKind::File) }
 }
 
 fn member(name: &str, header_at: u64, size: u64) -> Member {
@@ -216,6 +216,7 @@ fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Recorde
         checkpoints: Vec::new(),
         overhead: 0,
         recorder,
+        modules: NpmModules::default(),
         hazards: Vec::new(),
         findings: Vec::new(),
         warnings: Vec::new(),
