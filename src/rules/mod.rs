@@ -23,12 +23,8 @@ mod sniff;
 mod voices;
 
 pub use catalogue::{Catalogue, RuleIndex, compile, typed_in_full};
-<<<<<<< HEAD
-pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, recorder_path, recorder_url};
-pub use databases::is_database_name;
-=======
 pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, recorder_url};
->>>>>>> groups
+pub use databases::is_database_name;
 pub use effects::Effect;
 pub use error::RulesError;
 pub use matcher::{Matcher, Matchers};

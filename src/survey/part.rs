@@ -295,6 +295,7 @@ impl Visitor for Recorder {
         self.crc.update(bytes);
         self.running.update(bytes);
         self.sniffer.feed(bytes);
+        self.packages.feed(bytes);
         self.configuration.data(bytes);
         self.packages.feed(bytes);
         Ok(())

@@ -138,7 +138,7 @@ fn is_put_right(rows: &[Row<'_>], what: &str) {
     for field in FIELDS {
         let outer = scanned(&ended(members(rows, field))).unwrap_or_else(|e| panic!("{what} {field:?}: {e}"));
         assert_eq!(sizes(&outer), true_sizes(rows), "{what} {field:?}");
-        assert_eq!(outer.warnings, [""; 0], "{what} {field:?}");
+        assert_eq!(outer.findings, [], "{what} {field:?}");
     }
 }
 
@@ -196,7 +196,7 @@ fn a_size_is_put_right_where_the_file_has_no_end_blocks() {
             let rows = [sound("./backup.json", b"{}"), (name, &data, (data.len() as u64).checked_add_signed(off).unwrap())];
             let outer = scanned(&members(&rows, Field::Octal)).unwrap();
             assert_eq!(sizes(&outer), true_sizes(&rows), "{name} off by {off}");
-            assert_eq!(outer.warnings.len(), 1, "{:?}", outer.warnings);
+            assert_eq!(outer.findings.len(), 1, "{:?}", outer.findings);
         }
     }
 }
