@@ -1,10 +1,20 @@
 //! The one error type of the library, and the exit code behind each kind.
 
+mod invisible;
+
 use std::fmt;
 use std::io;
 
+pub(crate) use invisible::is_unsafe;
+
 /// What to do about damage, unless more is known.
 pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one.";
+
+/// What the system says in few words when it refuses memory or a thread.
+pub const NO_MORE: &str = "the system gives no more memory or threads";
+
+/// What to do about too little memory, or too few threads.
+pub const SCARCE: &str = "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less.";
 
 /// What a stage returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -120,18 +130,28 @@ impl Error {
         Self::new(Kind::Refused, message).advice("Home Assistant writes no such backup; make a new one, or use an older one.")
     }
 
-    /// Reading the input failed.
+    /// Reading the input failed; `Internal` where it is memory or a thread that is missing.
     pub fn input(source: io::Error, doing: &str) -> Self {
+        if is_scarcity(&source) {
+            return Self::scarce(source, doing);
+        }
         Self::new(Kind::InputIo, format!("{doing}: {source}"))
             .advice("Check the disk and that nothing else is writing the backup, then try again.")
             .caused_by(source)
     }
 
-    /// Writing the output failed.
+    /// Writing the output failed; `Internal` where it is memory or a thread that is missing.
     pub fn output(source: io::Error, doing: &str) -> Self {
+        if is_scarcity(&source) {
+            return Self::scarce(source, doing);
+        }
         Self::new(Kind::OutputIo, format!("{doing}: {source}"))
             .advice("Check the free space and the permissions of the target folder, or choose another with -o.")
             .caused_by(source)
+    }
+
+    fn scarce(source: io::Error, doing: &str) -> Self {
+        Self::new(Kind::Internal, format!("{doing}: {NO_MORE} ({source})")).advice(SCARCE).caused_by(source)
     }
 
     /// Names the part (or member) in question, already escaped; the innermost name wins.
@@ -221,9 +241,17 @@ impl Error {
     }
 }
 
+/// True when the system has no memory or no thread left (pthread_create(3), mmap(2)): reading
+/// and writing a file that is not set to be read without waiting never fails so.
+fn is_scarcity(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory)
+}
+
 /// Escapes a name out of an archive so that it is safe on a terminal and in JSON:
-/// control characters, bytes that are not UTF-8 and invisible direction marks
-/// become `\x..` or `\u{..}`; all else stays readable.
+/// control characters, bytes that are not UTF-8 and what nobody sees (characters that
+/// Unicode calls format, private use, ignorable or no characters at all) become `\x..` or
+/// `\u{..}`; all else stays readable. An emoji that is put together out of others is
+/// shown in its pieces.
 pub fn escape(name: &[u8]) -> String {
     let mut out = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
@@ -254,12 +282,6 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Control characters, and marks that reorder or hide text (Unicode UAX #9), which
-/// could make a printed name lie about what it is.
-pub(crate) fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +291,9 @@ mod tests {
         assert_eq!(escape("www/é_日本.txt".as_bytes()), "www/é_日本.txt");
         assert_eq!(escape(b"a\nb\x1b[31m\xff"), "a\\nb\\u{1b}[31m\\xff");
         assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\u{202e}b");
+        // Report 115.
+        assert_eq!(escape("\u{61c}\u{ad}\u{180e}\u{e0041}".as_bytes()), "\\u{61c}\\u{ad}\\u{180e}\\u{e0041}");
+        assert_eq!(escape("\u{2764}\u{fe0f}".as_bytes()), "\u{2764}\\u{fe0f}");
     }
 
     #[test]
@@ -282,6 +307,17 @@ mod tests {
         let back = Error::from_read(io);
         assert_eq!((back.kind(), back.part(), back.offset()), (Kind::Damaged, Some("media"), Some(7)));
         assert_eq!(back.to_string(), "media: cut short (at byte 7)");
+    }
+
+    /// Report 105.
+    #[test]
+    fn a_thread_that_cannot_be_had_is_no_matter_of_the_disk() {
+        for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::OutOfMemory] {
+            for error in [Error::from_read(kind.into()), Error::from_write(kind.into())] {
+                assert_eq!(error.kind(), Kind::Internal);
+                assert!(error.message().contains("memory") && error.next_step() == Some(SCARCE), "{error}");
+            }
+        }
     }
 
     #[test]

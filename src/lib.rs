@@ -23,6 +23,7 @@
 pub mod bench;
 pub mod crypt;
 pub mod error;
+pub mod finding;
 pub mod format;
 pub mod gzip;
 pub mod open;

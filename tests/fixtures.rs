@@ -157,3 +157,26 @@ fn unknown_keys_and_the_spelling_of_numbers_survive() {
     assert_eq!(keys(&new), keys(&old));
     assert_eq!(member(&output, "./vendor_notes.bin"), member(&input, "./vendor_notes.bin"));
 }
+
+#[test]
+fn a_draft_is_a_sound_backup_with_the_parts_that_were_added() {
+    use draft::Draft;
+    let scratch = Scratch::new();
+    for start in [Draft::plain, Draft::v2, Draft::v3] {
+        for draft in [start(), start().uncompressed(), start().metadata_first()] {
+            let long = format!("data/{}end", "long/".repeat(40));
+            let draft = draft
+                .config(&[make::file("data/www/a.bin", &make::noise(900))])
+                .folder("addons/local", &[make::file("x", b"x")])
+                .addon("core_ssh", &[make::any_file(&long, b"long")]);
+            let path = draft.write(&scratch, "draft.tar");
+            let info = haslim(["info".as_ref(), path.as_os_str(), "--json".as_ref()]).code(0).json();
+            assert_eq!(info["warnings"], serde_json::json!([]));
+            let listed: Vec<_> = info["components"].as_array().unwrap().iter().map(|c| (c["id"].clone(), c["listed"].clone())).collect();
+            assert_eq!(listed, ["homeassistant", "addons/local", "addon:core_ssh"].map(|id| (id.into(), true.into())));
+            haslim(["verify".as_ref(), path.as_os_str()]).code(0);
+            assert_eq!(entries(&path, "homeassistant").last().unwrap().data, make::noise(900));
+            assert_eq!(entries(&path, "addon:core_ssh").last().unwrap().name, long.as_bytes());
+        }
+    }
+}

@@ -15,7 +15,8 @@ use haslim::{Error, Kind, Result, size};
 
 use super::args::{Bench, Wrapping};
 use super::key::Need;
-use super::{DONE, Session, key, tables, usage};
+use super::shrink::shown;
+use super::{DONE, Session, key, small, tables};
 
 /// Bytes of the backup that is made when none is given: enough for steady rates.
 const OWN: u64 = 64_000_000;
@@ -35,8 +36,7 @@ pub fn run(session: &Session, choice: &Bench) -> Result<u8> {
 
 /// Writes a backup of about `size` bytes.
 fn made(session: &Session, choice: &Bench, size: u64, path: &Path) -> Result<u8> {
-    let keys =
-        key::given(&session.common, Need::must_if(matches!(choice.securetar, Some(Wrapping::Two | Wrapping::Three))))?.map(KeyRing::new);
+    let keys = key::given(session, Need::must_if(matches!(choice.securetar, Some(Wrapping::Two | Wrapping::Three))))?.map(KeyRing::new);
     let version = match choice.securetar {
         Some(Wrapping::Two) => Some(Version::V2),
         Some(Wrapping::Three) => Some(Version::V3),
@@ -63,14 +63,14 @@ fn made(session: &Session, choice: &Bench, size: u64, path: &Path) -> Result<u8>
     if session.common.json {
         session.screen.json(&json::made(&path, size));
     } else {
-        session.screen.say(&format!("Made {}, {}", path.display(), size::both(size)));
+        session.screen.say(&format!("Made {}, {}", shown(&path), size::both(size)));
     }
     Ok(DONE)
 }
 
 /// Measures on a backup, or on one of its own.
 fn measured(session: &Session, choice: &Bench, file: Option<&Path>) -> Result<u8> {
-    let earlier = choice.compare.as_deref().map(kept).transpose()?;
+    let earlier = choice.compare.as_deref().map(|path| Report::parse(&small::RESULT.read(path, &session.control)?)).transpose()?;
     let folder = choice.write.clone().unwrap_or_else(std::env::temp_dir);
     let drops = choice.drop.iter().map(|text| Selector::parse(text)).collect::<Result<Vec<_>>>()?;
     let (backup, keys) = match file {
@@ -86,14 +86,14 @@ fn measured(session: &Session, choice: &Bench, file: Option<&Path>) -> Result<u8
     let kept = save.map(|target| keep(session, target, &report)).transpose()?;
     show(session, &report, earlier.as_ref(), &folder);
     if let Some(path) = kept.filter(|_| !session.common.json) {
-        session.screen.say(&format!("Kept in {}", path.display()));
+        session.screen.say(&format!("Kept in {}", shown(&path)));
     }
     Ok(DONE)
 }
 
 fn given(session: &Session, path: &Path) -> Result<(Backup, Option<KeyRing>)> {
     let backup = session.open(path)?;
-    let keys = key::required(&session.common, &backup)?;
+    let keys = key::required(session, &backup)?;
     Ok((backup, keys))
 }
 
@@ -103,12 +103,6 @@ fn own(session: &Session, folder: &Path) -> Result<(Backup, Option<KeyRing>)> {
     let mut output = Output::scratch(folder)?;
     make::make(Recipe { size: OWN, seed: 0 }, Some((Version::V3, &keys)), &mut output, &session.control)?;
     Ok((Backup::read(output.read_back()?, &session.control)?, Some(keys)))
-}
-
-fn kept(path: &Path) -> Result<Report> {
-    let text =
-        std::fs::read(path).map_err(|e| usage(format!("cannot read {}: {e}", path.display()), "Check the path and the permissions."))?;
-    Report::parse(&text)
 }
 
 fn keep(session: &Session, target: OutputPath, report: &Report) -> Result<PathBuf> {
@@ -141,7 +135,7 @@ fn show(session: &Session, report: &Report, earlier: Option<&Report>, folder: &P
     screen.say(&screen.bold("\nThe whole"));
     screen.as_is(&table(&report.whole, earlier, None));
     let memory = size::binary(report.machine.peak_memory);
-    screen.say(&format!("\nWritten to {}, into files that are gone now. At most {memory} of memory were in use.", folder.display()));
+    screen.say(&format!("\nWritten to {}, into files that are gone now. At most {memory} of memory were in use.", shown(folder)));
 }
 
 /// A line for each measure; `stages` is the report that shares are shares of.

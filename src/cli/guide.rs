@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, Write, stdin, stdout};
+use std::path::Path;
 
 use haslim::open::ComponentKind;
 use haslim::plan::{self, Outcome, Request, Unit};
@@ -9,8 +10,9 @@ use haslim::report::ask::question;
 use haslim::report::words;
 use haslim::{Error, Result, size};
 
+use super::copy::Writing;
 use super::prepare::Prepared;
-use super::{Session, signals, wrap};
+use super::{Session, shrink, signals, wrap};
 
 /// More questions than this tire; then the ways out are shown instead.
 const QUESTIONS: usize = 6;
@@ -29,7 +31,11 @@ pub enum Answer {
 /// Asks for consent until the plan fits. False when the user wants to stop.
 ///
 /// Asks nothing when no answer could make it fit, and nothing more as soon as that is so.
-pub fn consent(session: &Session, prepared: &mut Prepared) -> Result<bool> {
+///
+/// # Errors
+/// `OutputIo` before the first question when the copy could not have its name; what planning anew and reading the
+/// answers fail with.
+pub fn consent(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<bool> {
     let units = plan::candidates(&prepared.backup, &prepared.surveys, &prepared.request)?;
     let mut open: VecDeque<&Unit> = units.iter().filter(|u| u.stored > 0 && needs_asking(&prepared.request, u)).collect();
     let mut questions = 0;
@@ -41,6 +47,7 @@ pub fn consent(session: &Session, prepared: &mut Prepared) -> Result<bool> {
             break;
         }
         if questions == 0 {
+            shrink::is_free(place, writing, &prepared.backup)?;
             introduce(session, prepared);
         }
         let Some(unit) = open.pop_front() else { break };

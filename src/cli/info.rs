@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use comfy_table::Cell;
+use haslim::finding::Finding;
 use haslim::open::Backup;
 use haslim::pipe::Input;
 use haslim::report::{json, words};
@@ -17,7 +18,7 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
 }
 
 fn one(session: &Session, path: &Path) -> Result<u8> {
-    let backup = session.open_repairable(path)?;
+    let backup = session.open(path)?;
     let limit = session.common.limit;
     if session.common.json {
         session.screen.json(&json::info(&backup, limit));
@@ -32,15 +33,22 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
     screen.say(&format!("Home Assistant {version}, {}", protection(&backup)));
     screen.as_is(&tables::parts(&backup, limit));
     screen.say(&verdict(session, &backup));
-    backup.warnings.iter().for_each(|w| screen.warn(w));
+    backup.warnings().iter().for_each(|w| screen.warn(w));
     next::after_info(session, &backup);
     Ok(DONE)
 }
 
 fn protection(backup: &Backup) -> String {
-    match backup.version() {
-        Some(version) => format!("encrypted (SecureTar v{})", version.number()),
-        None => "not encrypted".into(),
+    let mixed = backup.findings.iter().find_map(|finding| match finding {
+        Finding::Mixed { encrypted, plain } => Some((encrypted, plain)),
+        _ => None,
+    });
+    match (mixed, backup.version()) {
+        (Some((encrypted, plain)), _) => {
+            format!("partly encrypted: {} encrypted, {} not encrypted", encrypted.join(", "), plain.join(", "))
+        }
+        (None, Some(version)) => format!("encrypted (SecureTar v{})", version.number()),
+        (None, None) => "not encrypted".into(),
     }
 }
 
@@ -60,7 +68,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
     })?;
     let files = WalkDir::new(path).max_depth(1).sort_by_file_name().into_iter().filter_map(|e| e.ok());
     let backups = files.filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
-    let open = |path: &Path| Backup::read_repairable(Input::open(path)?, &session.control);
+    let open = |path: &Path| Backup::read(Input::open(path)?, &session.control);
     let opened: Vec<_> = backups.map(|e| (e.path().to_owned(), open(e.path()))).collect();
     session.control.check()?;
     let limit = session.common.limit;
@@ -94,6 +102,14 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
     Ok(DONE)
 }
 
+/// The encryption of all parts in a word.
+fn encryption(backup: &Backup) -> String {
+    if backup.findings.iter().any(|finding| matches!(finding, Finding::Mixed { .. })) {
+        return "mixed".into();
+    }
+    backup.version().map_or("none".into(), |version| format!("v{}", version.number()))
+}
+
 fn row(file: String, backup: &Backup, limit: u64) -> Vec<Cell> {
     let bytes = backup.input.len();
     let date = backup.manifest.date().get(..10).unwrap_or(backup.manifest.date());
@@ -103,7 +119,7 @@ fn row(file: String, backup: &Backup, limit: u64) -> Vec<Cell> {
         Cell::new(haslim::error::escape(date.as_bytes())),
         tables::right(size::decimal(bytes)),
         tables::right(words::share(bytes, limit)),
-        Cell::new(backup.version().map_or("none".into(), |v| format!("v{}", v.number()))),
+        Cell::new(encryption(backup)),
         Cell::new(if bytes <= limit { "yes" } else { "no" }),
     ]
 }

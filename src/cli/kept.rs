@@ -48,7 +48,7 @@ pub fn meanwhile<T>(
 pub fn check(prepared: &Prepared, control: &Control) -> Vec<Check> {
     let Prepared { backup, keys, surveys, checked, .. } = prepared;
     let read = |at: &usize| checked.iter().any(|(c, _)| c == at) || surveys.iter().any(|s| s.part == *at);
-    let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
+    let readable = |at: &usize| backup.parts[*at].fault.is_some() || backup.parts[*at].is_readable(keys.is_some());
     let parts: Vec<usize> = (0..backup.parts.len()).filter(|at| is_copied(prepared, *at) && !read(at) && readable(at)).collect();
     let checks = verify::integrity(backup, &parts, keys.as_ref(), control);
     parts.into_iter().zip(checks).collect()

@@ -3,19 +3,20 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use haslim::crypt::KeyRing;
 use haslim::error::escape;
-use haslim::open::Backup;
+use haslim::open::{self, Backup};
 use haslim::report::tree::{Node, Tree};
 use haslim::report::{json, words};
 use haslim::survey::{self, PartSurvey};
-use haslim::{Result, size};
+use haslim::{Error, Kind, Result, size};
 
 use super::key::Need;
 use super::{DONE, Session, key, usage};
 
 /// Prints the tree.
 pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, top: usize) -> Result<u8> {
-    let backup = session.open(path)?;
+    let mut backup = session.open(path)?;
     let (component, below) = split(scope);
     let wanted: Vec<usize> = (0..backup.parts.len()).filter(|&at| component.is_none_or(|c| backup.parts[at].id == c)).collect();
     if let (Some(component), true) = (component, wanted.is_empty()) {
@@ -24,13 +25,16 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
     }
     let readable: Vec<usize> = wanted.into_iter().filter(|&at| backup.parts[at].layer.is_some()).collect();
     let needed = readable.iter().any(|&at| backup.parts[at].version().is_some());
-    let keys = key::keys(&session.common, &backup, Need::must_if(needed))?;
-    let surveys = survey::survey(&backup, &readable, keys.as_ref(), &session.control)?;
+    let keys = key::keys(session, &backup, Need::must_if(needed))?;
+    if let Some(keys) = &keys {
+        open::close_others(&mut backup, keys)?;
+    }
+    let (surveys, failed) = look(session, &backup, &readable, keys.as_ref())?;
     backup.input.check_unchanged()?;
     if session.common.json {
-        let entries = json::Entries { backup: &backup, surveys: &surveys };
+        let entries = json::Entries { backup: &backup, surveys: &surveys, error: failed.first() };
         session.screen.long_json(&entries, &session.control)?;
-        return Ok(DONE);
+        return Ok(failed.first().map_or(DONE, |error| error.kind().code()));
     }
     session.screen.as_is(&format!("{:>11} {:>11} {}", "in backup", "unpacked", "path"));
     let mut order: Vec<&PartSurvey> = surveys.iter().collect();
@@ -38,8 +42,33 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
     for survey in order {
         print(session, &backup, survey, below, depth, top)?;
     }
-    backup.warnings.iter().chain(surveys.iter().flat_map(|s| &s.warnings)).for_each(|w| session.screen.warn(w));
-    Ok(DONE)
+    backup.warnings().iter().chain(surveys.iter().flat_map(|s| &s.warnings)).for_each(|w| session.screen.warn(w));
+    let mut failed = failed.into_iter();
+    let first = failed.next();
+    failed.for_each(|error| session.screen.warn(&error.to_string()));
+    first.map_or(Ok(DONE), Err)
+}
+
+/// Surveys the parts; one that is damaged does not hide the others.
+///
+/// # Errors
+/// That of the only part that was asked for, and what is not about the contents of a part.
+fn look(session: &Session, backup: &Backup, parts: &[usize], keys: Option<&KeyRing>) -> Result<(Vec<PartSurvey>, Vec<Error>)> {
+    let (mut surveys, mut failed) = (Vec::new(), Vec::new());
+    for outcome in survey::survey_each(backup, parts, keys, &session.control) {
+        match outcome {
+            Ok(survey) => surveys.push(survey),
+            Err(error) if matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::Password) => failed.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match failed.pop() {
+        Some(error) if surveys.is_empty() && failed.is_empty() => Err(error),
+        last => {
+            failed.extend(last);
+            Ok((surveys, failed))
+        }
+    }
 }
 
 /// `addon:SLUG` has a colon of its own.

@@ -8,6 +8,7 @@ mod info;
 mod kept;
 mod key;
 mod ls;
+mod memory;
 mod next;
 mod prepare;
 mod progress;
@@ -17,6 +18,7 @@ mod screen;
 mod show;
 mod shrink;
 mod signals;
+mod small;
 mod tables;
 mod verify;
 mod wrap;
@@ -29,7 +31,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use clap::Parser;
-use haslim::error::DOWNLOAD_AGAIN;
+use haslim::error::{DOWNLOAD_AGAIN, NO_MORE, SCARCE};
 use haslim::open::Backup;
 use haslim::pipe::{Control, Input};
 use haslim::report::{json, words};
@@ -62,16 +64,6 @@ impl Session {
     /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
     pub fn open(&self, path: &Path) -> Result<Backup> {
         let backup = Backup::read(self.input(path)?, &self.control)?;
-        let _ = self.opened.set(());
-        Ok(backup)
-    }
-
-    /// As [`Session::open`], but also opens what `haslim repair` can put right.
-    ///
-    /// # Errors
-    /// As [`Session::open`].
-    pub fn open_repairable(&self, path: &Path) -> Result<Backup> {
-        let backup = Backup::read_repairable(self.input(path)?, &self.control)?;
         let _ = self.opened.set(());
         Ok(backup)
     }
@@ -170,10 +162,13 @@ fn guarded(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
 
 fn start(common: &Common) -> anyhow::Result<Session> {
     keep_memory_private();
-    let stop = signals::listen().context("cannot listen for signals")?;
-    let threads = common.threads.map(usize::from).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let scarce = || format!("cannot begin: {NO_MORE}. {SCARCE} The system says");
+    let stop = signals::listen().with_context(scarce)?;
+    let wanted = common.threads.map(usize::from).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    // More than there is memory for would end the run when it is half done.
+    let threads = memory::threads(wanted);
     // The library's parallel codecs use this pool.
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")?;
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().with_context(scarce)?;
     let control = Control::new(progress::choose(common), stop, threads).with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
     Ok(Session::new(common, control))
 }
@@ -190,6 +185,7 @@ fn keep_memory_private() {
 }
 
 fn run(command: Command, session: &Session) -> Result<u8> {
+    memory::check(&command)?;
     match command {
         Command::Info { path } => info::run(session, &path),
         Command::Ls { backup, scope, depth, top } => ls::run(session, &backup, scope.as_deref(), depth, top),

@@ -28,13 +28,15 @@ pub fn after_info(session: &Session, backup: &Backup) {
     paste(session, what, &command);
 }
 
-/// Gives the command that does what a plan showed.
-pub fn after_plan(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>) {
+/// Gives the command that does what a plan showed. Where the place is `taken` by a file, it has to be completed:
+/// nobody should replace a backup by pasting.
+pub fn after_plan(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>, taken: bool) {
     if prepared.plan.outcome == Outcome::Fits {
         // What the table began with is far up by now.
         let size = words::against_limit(prepared.plan.predicted_size, prepared.plan.limit);
         session.screen.say(&format!("\nThe copy would have {size}."));
-        paste(session, "To write it:", &shrink(session, prepared, choice, writing));
+        let what = if taken { "To write it, add --force to this, or another place with -o:" } else { "To write it:" };
+        paste(session, what, &shrink(session, prepared, choice, writing));
     }
 }
 

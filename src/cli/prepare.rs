@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use haslim::crypt::KeyRing;
+use haslim::finding::Finding;
 use haslim::format::secure::Version;
-use haslim::open::Backup;
+use haslim::open::{self, Backup};
 use haslim::plan::{self, Outcome, Plan, Request};
 use haslim::rules::Class;
 use haslim::survey::{self, PartSurvey};
@@ -39,7 +40,7 @@ pub enum Depth {
 }
 
 /// Reads the key, surveys, plans.
-pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth) -> Result<Prepared> {
+pub fn prepare(session: &Session, mut backup: Backup, choice: &Choice, depth: Depth) -> Result<Prepared> {
     let mut request = request(session, &backup, choice)?;
     let chooses = request.thorough || leaves(&backup, &request) > request.limit;
     // As early as can be told: before the key and the surveys. Where everything fits as it is,
@@ -56,11 +57,14 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     };
     let need = match () {
         () if looks_inside || rewraps => Need::Must,
-        () if chooses && backup.is_protected() => Need::Helps,
+        () if (chooses || is_mixed(&backup)) && backup.is_protected() => Need::Helps,
         () => Need::No,
     };
-    let keys = key::keys(&session.common, &backup, need)?;
+    let keys = key::keys(session, &backup, need)?;
     request.has_key = keys.is_some();
+    if let Some(keys) = &keys {
+        open::close_others(&mut backup, keys)?;
+    }
     let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
     let kept = |at: &usize| request.keeps_component(&backup.parts[*at].id);
     let gone = |at: &usize| request.drops_component(&backup.parts[*at].id);
@@ -93,7 +97,14 @@ pub fn prepare(session: &Session, backup: Backup, choice: &Choice, depth: Depth)
     }
     backup.input.check_unchanged()?;
     checked.extend(sound.into_iter().filter(|(at, _)| surveys.iter().all(|s| s.part != *at)));
+    let faulty: Vec<usize> = (0..backup.parts.len()).filter(|&at| backup.parts[at].fault.is_some()).collect();
+    checked.extend(faulty.iter().copied().zip(verify::integrity(&backup, &faulty, None, &session.control.beside())));
     Ok(Prepared { backup, keys, surveys, checked, request, plan })
+}
+
+/// Whether a copy has to have parts encrypted anew, unless those of one kind all go.
+fn is_mixed(backup: &Backup) -> bool {
+    backup.findings.iter().any(|finding| matches!(finding, Finding::Mixed { .. } | Finding::Versions | Finding::RootSalts))
 }
 
 /// Surveys these parts. What is wrong with one that is not `needed` comes beside the surveys.
@@ -143,7 +154,7 @@ fn request(session: &Session, backup: &Backup, choice: &Choice) -> Result<Reques
         keeps: selectors(&choice.keep)?,
         allow: allow.collect(),
         thorough: choice.thorough,
-        catalogue: rules::catalogue(choice.rules.as_deref().map(Path::new))?,
+        catalogue: rules::catalogue(choice.rules.as_deref().map(Path::new), &session.control)?,
         wrapping: match choice.securetar {
             None => Wrapping::AsIs,
             Some(args::Wrapping::Two) => Wrapping::Version(Version::V2),

@@ -8,7 +8,7 @@ use haslim::pipe::{Progress, Silent};
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::args::Common;
-use super::screen;
+use super::{memory, screen};
 
 const BAR: &str = "{msg:7} {wide_bar} {decimal_bytes}/{decimal_total_bytes}{pace}";
 
@@ -48,7 +48,10 @@ impl Progress for Bar {
             bar.set_style(if screen::is_unicode() { style } else { style.progress_chars("#>-") });
         }
         bar.set_message(stage.to_owned());
-        bar.enable_steady_tick(Duration::from_millis(200));
+        // It takes a thread, and would panic without one.
+        if memory::threads(2) > 1 {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
         self.with(|current| *current = Some(bar));
     }
 

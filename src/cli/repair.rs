@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use haslim::open;
 use haslim::plan::{self, Outcome, Repair, Request};
 use haslim::report::json;
 use haslim::rewrite::OutputPath;
@@ -18,18 +19,21 @@ use super::{DONE, Session, key, next};
 /// Says what is wrong, asks, writes the copy, verifies, publishes.
 pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
-    let backup = session.open_repairable(path)?;
+    let mut backup = session.open(path)?;
     let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
-    OutputPath::check(&place, writing.force, &backup.input)?;
+    shrink::open_place(&place, &backup)?;
     shrink::may_write(
         session,
         writing.yes,
         "repair",
         "Add --yes, or run it on a terminal: it says what it would put right before it asks.",
     )?;
-    let keys = key::keys(&session.common, &backup, if backup.is_protected() { Need::Helps } else { Need::No })?;
+    let keys = key::keys(session, &backup, if backup.is_protected() { Need::Helps } else { Need::No })?;
     if keys.is_none() && backup.is_protected() {
         session.screen.warn("Without the key only the outer file is looked at, not the parts in it.");
+    }
+    if let Some(keys) = &keys {
+        open::close_others(&mut backup, keys)?;
     }
     let readable = |at: &usize| backup.parts[*at].is_readable(keys.is_some());
     let parts: Vec<usize> = (0..backup.parts.len()).filter(readable).collect();
@@ -40,6 +44,8 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         return Err(Error::new(Kind::NothingToRepair, "Nothing to do: nothing to repair was found")
             .advice("`haslim verify` reads and checks everything."));
     }
+    shrink::is_free(&place, writing, &backup)?;
+    OutputPath::check(&place, writing.force, &backup.input)?.check_space(plan.predicted_size)?;
     if !session.common.json {
         findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
         session.screen.say(&format!("In the copy all of this is put right. It will have about {}.", size::both(plan.predicted_size)));

@@ -3,33 +3,42 @@
 use std::path::Path;
 
 use comfy_table::Cell;
+use haslim::pipe::Control;
 use haslim::report::json;
-use haslim::rules::Catalogue;
+use haslim::rules::{Catalogue, Rule};
 use haslim::{Error, Kind, Result, plan};
 
-use super::{DONE, Session, tables};
+use super::{DONE, Session, small, tables};
 
 /// What a file of rules holds.
 const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[rule]] for each rule, with `id`, `component`, `globs` and `class` \
-    (cache, log, nested, history or user); `title`, `except`, `lost` and `prevent` may follow. `haslim rules --json` shows those that are built in.";
+    (cache, log, nested, history or user); `title`, `except`, `lost`, `prevent` and `remade_by` (itself, scan, network or nobody) may follow. \
+    `haslim rules --json` shows those that are built in.";
 
 /// The built-in rules, with the user's on top.
 ///
 /// # Errors
-/// `Usage` when the file cannot be read or is wrong, with the line.
-pub fn catalogue(file: Option<&Path>) -> Result<Catalogue> {
+/// `Usage` when the file cannot be read, is too large or is wrong, with the line; `Interrupted`.
+pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
     let Some(file) = file else { return plan::builtin_catalogue() };
-    let wrong = |why: String, advice: &str| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(advice);
-    let text = std::fs::read_to_string(file).map_err(|e| {
-        let no_text = e.kind() == std::io::ErrorKind::InvalidData;
-        wrong(format!("cannot be read: {e}"), if no_text { KEYS } else { "Check the path and the permissions." })
-    })?;
-    Catalogue::with_user_file(&text).map_err(|e| wrong(e.to_string(), KEYS))
+    let wrong = |why: String| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(KEYS);
+    let bytes = small::RULES.read(file, control)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not valid UTF-8".into()))?;
+    Catalogue::with_user_file(text).map_err(|e| wrong(e.to_string()))
+}
+
+/// What a rule says to people: what is lost, what makes it again, and how to stop it from growing.
+fn said(rule: &Rule) -> String {
+    let mut said = format!("{}\nMade again: {}.", rule.lost, rule.remade_by.words(rule.class));
+    if !rule.prevent.is_empty() {
+        said += &format!("\nNext time: {}", rule.prevent);
+    }
+    said
 }
 
 /// Lists the rules.
 pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
-    let catalogue = catalogue(file)?;
+    let catalogue = catalogue(file, &session.control)?;
     if session.common.json {
         session.screen.json(&json::rules(&catalogue));
         return Ok(DONE);
@@ -42,7 +51,7 @@ pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
             Cell::new(rule.class.name()),
             Cell::new(&rule.component),
             Cell::new(rule.globs.join("\n")),
-            Cell::new(if rule.prevent.is_empty() { rule.lost.clone() } else { format!("{}\nNext time: {}", rule.lost, rule.prevent) }),
+            Cell::new(said(rule)),
         ]);
     }
     session.screen.as_is(&table.trim_fmt());

@@ -42,7 +42,7 @@ impl Screen {
     pub fn as_is(&self, text: &str) {
         if !self.quiet {
             // `println!` would panic when the reader is gone.
-            self.note(writeln!(io::stdout().lock(), "{text}"));
+            self.note(writeln!(io::stdout().lock(), "{}", safe(text)));
         }
     }
 
@@ -77,6 +77,11 @@ impl Screen {
         if !self.quiet {
             report(&format!("{} {}", paint(self.err_color, YELLOW, "warning:"), printable(text)));
         }
+    }
+
+    /// Tells on standard error, also when quiet, what became of something that was typed.
+    pub fn answer(&self, text: &str) {
+        report(&printable(text));
     }
 
     /// Prints a warning that must not be missed: on standard error, also when quiet.
@@ -130,6 +135,19 @@ impl<W: Write> Write for Stoppable<'_, W> {
     }
 }
 
+/// A text that a terminal can be given: whatever is left in it that a terminal would obey or
+/// nobody would see is escaped, but for the colours of [`paint`].
+fn safe(text: &str) -> String {
+    let codes = [BOLD, RED, GREEN, YELLOW, PLAIN].map(|code| format!("[{code}m"));
+    let mut pieces = text.split('\x1b');
+    let mut out = printable(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        out.push_str(if codes.iter().any(|code| piece.starts_with(code)) { "\x1b" } else { "\\u{1b}" });
+        out.push_str(&printable(piece));
+    }
+    out
+}
+
 /// Prints JSON where there are no options yet.
 pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
     json::write(value, &mut io::BufWriter::new(io::stdout().lock()))
@@ -162,19 +180,27 @@ const BOLD: &str = "1";
 const RED: &str = "1;31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
+const PLAIN: &str = "0";
 
 fn paint(on: bool, code: &str, text: &str) -> String {
-    if on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    if on { format!("\x1b[{code}m{text}\x1b[{PLAIN}m") } else { text.to_owned() }
 }
 
 fn report(text: &str) {
-    let text = wrap::wrap(text, wrap::width(io::stderr()));
+    let text = safe(&wrap::wrap(text, wrap::width(io::stderr())));
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_given_our_colours_and_nothing_else_to_obey() {
+        let painted = paint(true, RED, "over\nhere");
+        assert_eq!(safe(&painted), painted);
+        assert_eq!(safe("a\x1b[2J\x1b]0;b\x07\u{202e}\u{61c}é"), "a\\u{1b}[2J\\u{1b}]0;b\\u{7}\\u{202e}\\u{61c}é");
+    }
 
     #[test]
     fn only_a_locale_that_says_otherwise_is_not_utf_8() {

@@ -38,7 +38,7 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
         group(session, heading, plan.drops.iter().filter(of_group), tense);
     }
     group(session, "Whole folders and add-ons", plan.drops.iter().filter(is_whole_part), tense);
-    backup.warnings.iter().chain(&plan.notes).for_each(|w| screen.warn(w));
+    backup.warnings().iter().chain(&plan.notes).for_each(|w| screen.warn(w));
 }
 
 /// Tells, quiet or not, what was named and is not there. JSON has it among its warnings.

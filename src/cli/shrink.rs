@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::{Outcome, explain};
 use haslim::report::{json, words};
@@ -39,9 +40,13 @@ pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Resu
 /// ends with the code that `shrink` would. Only the latter knows where the copy would go.
 pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Writing>) -> Result<u8> {
     let backup = session.open(path)?;
-    let target = writing.map(|writing| OutputPath::check(&place(writing, path), writing.force, &backup.input)).transpose()?;
+    let target = writing.map(|writing| open_place(&place(writing, path), &backup)).transpose()?;
     let mut prepared = prepare(session, backup, choice, Depth::All)?;
     show::slips(session, &prepared);
+    let taken = writing.is_some_and(|writing| is_taken(&place(writing, path), writing, &prepared));
+    if taken && let Some(target) = &target {
+        prepared.plan.notes.push(format!("{} exists already: a copy would not replace it without --force.", shown(target.path())));
+    }
     // Where nothing would be written anyway, a warning does.
     let refusal = refusal(&prepared);
     let damage = tell_known(session, &mut prepared, refusal.is_some());
@@ -66,7 +71,7 @@ pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Wr
         show::largest(session, &prepared)?;
         show::ways_out(session, &prepared, choice, writing);
         if !hopeless {
-            next::after_plan(session, &prepared, choice, writing);
+            next::after_plan(session, &prepared, choice, writing, taken);
         }
     }
     match refused {
@@ -80,19 +85,22 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     let begin = Instant::now();
     let backup = session.open(path)?;
     let place = place(writing, path);
-    let check = || OutputPath::check(&place, writing.force, &backup.input);
-    check()?;
+    open_place(&place, &backup)?;
     may_write(session, writing.yes, "shrink", "Add --yes, or look first with `haslim plan`.")?;
     let depth = if writing.no_verify { Depth::Needed } else { Depth::Checked };
     let mut prepared = prepare(session, backup, choice, depth)?;
     show::slips(session, &prepared);
-    if !writing.yes && prepared.plan.outcome == Outcome::CannotFit && !guide::consent(session, &mut prepared)? {
+    if !writing.yes && prepared.plan.outcome == Outcome::CannotFit && !guide::consent(session, &mut prepared, &place, writing)? {
         return stopped(session);
+    }
+    let refusal = refusal(&prepared);
+    if refusal.is_none() {
+        is_free(&place, writing, &prepared.backup)?;
     }
     if !session.common.json {
         show::plan(session, &prepared, "will be");
     }
-    if let Some(error) = refusal(&prepared) {
+    if let Some(error) = refusal {
         if session.common.json {
             let code = error.kind().code();
             session.screen.json(&json::nothing_written(&with_slips(error, &prepared), &prepared.plan));
@@ -101,6 +109,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         show::ways_out(session, &prepared, choice, Some(writing));
         return Err(error);
     }
+    OutputPath::check(&place, writing.force, &prepared.backup.input)?.check_space(prepared.plan.predicted_size)?;
     let verified = !writing.no_verify;
     // Whoever is asked has to know first; else the rest is found out while the copy is written.
     if verified && !writing.yes {
@@ -206,6 +215,28 @@ pub fn refusal(prepared: &Prepared) -> Option<Error> {
             Some(Error::new(Kind::CannotFit, message).advice(advice))
         }
     }
+}
+
+/// Makes sure, before any work, that a file can be written at this place. One that is there already decides nothing
+/// before it is known that something has to be written: see [`is_free`].
+///
+/// # Errors
+/// As [`OutputPath::check`] with `force`.
+pub fn open_place(place: &Path, backup: &Backup) -> Result<OutputPath> {
+    OutputPath::check(place, true, &backup.input)
+}
+
+/// Makes sure that the copy can have its name; to be asked before a person is.
+///
+/// # Errors
+/// As [`OutputPath::check`]: `OutputIo` for a file that is there and may not be replaced.
+pub fn is_free(place: &Path, writing: &Writing, backup: &Backup) -> Result<()> {
+    OutputPath::check(place, writing.force, &backup.input).map(drop)
+}
+
+/// Whether a dry run has to tell that the copy could not have its name.
+fn is_taken(place: &Path, writing: &Writing, prepared: &Prepared) -> bool {
+    prepared.plan.outcome != Outcome::AlreadyFits && is_free(place, writing, &prepared.backup).is_err()
 }
 
 fn place(writing: &Writing, path: &Path) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::io::stdout;
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
-use haslim::open::Backup;
+use haslim::open::{Backup, Part};
 use haslim::plan::{Action, Plan};
 use haslim::report::words;
 use haslim::size;
@@ -95,10 +95,18 @@ pub fn parts(backup: &Backup, limit: u64) -> String {
             Cell::new(&part.id),
             right(size::decimal(stored)),
             right(words::share(stored, limit)),
-            Cell::new(part.version().map_or("none".into(), |v| format!("SecureTar v{}", v.number()))),
+            Cell::new(encryption(part)),
         ]);
     }
     fitted(table, &[], &[3, 2])
+}
+
+fn encryption(part: &Part) -> String {
+    match part.version() {
+        Some(version) => format!("SecureTar v{}", version.number()),
+        None if part.fault.is_some() => "damaged".into(),
+        None => "none".into(),
+    }
 }
 
 /// `info` on a folder: what each file is.
@@ -140,7 +148,7 @@ pub fn plan(backup: &Backup, plan: &Plan) -> String {
             right(size::decimal(stored)),
             right(words::share(stored, plan.limit)),
             Cell::new(bar(stored, largest)),
-            Cell::new(words::action(&planned.action, &plan.target)),
+            Cell::new(words::action(part, planned, &plan.target)),
             Cell::new(&planned.why),
             Cell::new(on_restore),
         ]);

@@ -3,17 +3,21 @@
 use std::path::Path;
 
 use comfy_table::Cell;
-use haslim::open::Backup;
+use haslim::finding::Finding;
+use haslim::open::{self, Backup};
 use haslim::report::json;
 use haslim::verify::PartCheck;
-use haslim::{Result, size};
+use haslim::{Error, Result, size};
 
 use super::{DONE, Session, key, tables};
 
 /// Checks the backup; the exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
-    let backup = session.open(path)?;
-    let keys = key::required(&session.common, &backup)?;
+    let mut backup = session.open(path)?;
+    let keys = key::required(session, &backup)?;
+    if let Some(keys) = &keys {
+        open::close_others(&mut backup, keys)?;
+    }
     if keys.is_some() && !backup.is_protected() {
         session.screen.warn("The backup is not encrypted; the password was not needed.");
     }
@@ -24,13 +28,24 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
     } else {
         show(session, &backup, &checks);
     }
-    let failed = checks.into_iter().find_map(Result::err);
+    let failed = checks.into_iter().find_map(Result::err).or_else(|| refused(&backup));
     match failed {
         None => Ok(DONE),
         // The JSON has said it already, and must stay alone.
         Some(error) if session.common.json => Ok(error.kind().code()),
         Some(error) => Err(error),
     }
+}
+
+/// The error for a backup that Home Assistant's own checks refuse, though its parts are sound.
+fn refused(backup: &Backup) -> Option<Error> {
+    let finding = backup.findings.iter().find(|finding| finding.is_refused())?;
+    let advice = if finding.is_mended() {
+        "`haslim repair` writes a copy that Home Assistant accepts."
+    } else {
+        "Make a new backup, or use another one."
+    };
+    Some(Error::damaged(finding.text().trim_end_matches('.')).advice(advice))
 }
 
 fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>]) {
@@ -53,8 +68,14 @@ fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>]) {
     }
     session.screen.as_is(&tables::checks(rows));
     let warnings = checks.iter().flatten().flat_map(|c| &c.warnings);
-    backup.warnings.iter().chain(warnings).for_each(|w| session.screen.warn(w));
+    backup.warnings().iter().chain(warnings).for_each(|w| session.screen.warn(w));
     if checks.iter().all(Result::is_ok) {
-        session.screen.say(&session.screen.green("Everything that can be checked is right."));
+        session.screen.say(&match refused(backup) {
+            None if backup.findings.iter().any(Finding::is_mended) => {
+                "The contents of all parts are sound; `haslim repair` puts the rest right.".into()
+            }
+            None => session.screen.green("Everything that can be checked is right."),
+            Some(_) => session.screen.red("The contents of all parts are sound, but Home Assistant would not restore the backup as it is."),
+        });
     }
 }

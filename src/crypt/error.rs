@@ -143,9 +143,7 @@ impl From<CryptError> for Error {
             Kind::Damaged => Self::damaged(message),
             Kind::Password => Self::new(Kind::Password, message)
                 .advice("Take the encryption key from the emergency kit, or the one that was set when this backup was made."),
-            kind if error == CryptError::Derivation => {
-                Self::new(kind, message).advice("Free some memory, or raise the limit of what haslim may use (`ulimit -v`).")
-            }
+            kind if error == CryptError::Derivation => Self::new(kind, message).advice(crate::error::SCARCE),
             kind => Self::new(kind, message),
         };
         out.caused_by(error)

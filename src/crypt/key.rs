@@ -6,7 +6,6 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use argon2::{Algorithm, Argon2, Block, Params};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::CryptError;
@@ -29,7 +28,7 @@ const PERSON: &[u8] = b"SecureTarv3";
 
 /// A password, wiped from memory when dropped and never printed.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password(pub(super) Zeroizing<String>);
 
 impl Password {
     /// Takes a password exactly as it is: trimming is the caller's business.
@@ -40,24 +39,6 @@ impl Password {
     /// True for the empty password, which Home Assistant never sets.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// The same password in Unicode normalisation form C (UAX #15), if that
-    /// differs: the second try for one that was typed on a system which decomposes
-    /// accented letters.
-    pub fn nfc(&self) -> Option<Self> {
-        // Composing never makes UTF-8 longer than three times the input (UAX #15,
-        // "expansion factor"), so that no half-filled buffer is left behind.
-        let mut text = Zeroizing::new(String::with_capacity(self.0.len().saturating_mul(3)));
-        text.extend(self.0.nfc());
-        (*text != *self.0).then_some(Self(text))
-    }
-
-    /// The same password without blanks and line ends around it, if that differs: the
-    /// second try for one that came out of a file.
-    pub fn trimmed(&self) -> Option<Self> {
-        let text = self.0.trim();
-        (!text.is_empty() && text.len() < self.0.len()).then(|| Self::new(text.to_owned()))
     }
 
     fn bytes(&self) -> &[u8] {

@@ -16,6 +16,7 @@ mod encrypter;
 mod error;
 mod key;
 pub mod secretstream;
+mod spelling;
 mod v1;
 
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub use decrypter::{Decrypter, End};
 pub use encrypter::Encrypter;
 pub use error::CryptError;
 pub use key::{KeyRing, MAX_ROOT_SALTS, Password};
+pub use spelling::is_dash;
 pub use v1::{V1Footer, v1_footer};

@@ -85,6 +85,11 @@ impl<'a> HeaderBlock<'a> {
         self.0.iter().all(|&b| b == 0)
     }
 
+    /// True for a block with the mark of ustar or GNU tar, which all headers of our time have.
+    pub fn has_mark(&self) -> bool {
+        self.field(257, 5) == b"ustar"
+    }
+
     /// The type flag at byte 156.
     pub fn flag(&self) -> u8 {
         self.0[156]
@@ -234,6 +239,15 @@ pub fn set_size(block: &mut [u8; BLOCK], size: u64) {
         block[128..136].copy_from_slice(&size.to_be_bytes());
     }
     set_checksum(block);
+}
+
+/// Writes a name into the name field of a header block and renews its checksum; `None` for one
+/// that does not fit there, or where the block has more of its name in the field before it.
+pub fn set_name(block: &mut [u8; BLOCK], name: &[u8]) -> Option<()> {
+    let (field, prefix) = (block.get_mut(..100)?, 345..500);
+    field.get_mut(..name.len())?.copy_from_slice(name);
+    field.get_mut(name.len()..)?.fill(0);
+    block.get(prefix)?.iter().all(|&byte| byte == 0).then(|| set_checksum(block))
 }
 
 /// Renews the checksum of a header block, in the layout that Python writes.

@@ -12,6 +12,7 @@ pub use changes::Changes;
 
 use super::raw_json::{each_field, each_item, is_object, value};
 use crate::error::{Error, Result, escape};
+use crate::finding::MetadataFault;
 
 /// The member that holds it, exactly as Home Assistant's readers look it up.
 pub const MEMBER: &[u8] = b"./backup.json";
@@ -26,6 +27,10 @@ const MAX_VALUES: usize = 200_000;
 const MAX_KNOWN: usize = 1 << 20;
 /// What one of them takes besides its bytes.
 const EACH: usize = 64;
+/// What some editors put in front of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+/// The folders that a backup may hold (supervisor `backups/validate.py`, `ALL_FOLDERS`); version 1 lists the configuration as one more.
+const FOLDERS: [&str; 5] = ["share", "addons/local", "ssl", "media", "homeassistant"];
 
 /// The metadata of one backup: what haslim needs of it, and the text.
 ///
@@ -40,18 +45,20 @@ pub struct Manifest {
 #[derive(Debug, Clone, Default)]
 struct Known {
     slug: String,
-    name: String,
-    date: String,
+    name: Option<String>,
+    date: Option<String>,
     kind: Option<String>,
     /// `None` when there is none, `Some(None)` for one that is no such number.
     version: Option<Option<u64>>,
     protected: Option<bool>,
     compressed: Option<bool>,
+    faults: Vec<MetadataFault>,
+    has_mark: bool,
     names_cipher: bool,
     homeassistant: Core,
     is_automatic: bool,
     folders: Vec<String>,
-    addons: Vec<(String, Option<String>)>,
+    addons: Vec<Listed>,
     repositories: Vec<String>,
 }
 
@@ -63,6 +70,14 @@ struct Core {
     is_object: bool,
 }
 
+/// An add-on that is listed.
+#[derive(Debug, Clone, Default)]
+struct Listed {
+    slug: String,
+    name: Option<String>,
+    has_version: bool,
+}
+
 /// An add-on as far as it is of interest.
 #[derive(serde::Deserialize)]
 struct Addon<'a> {
@@ -70,6 +85,8 @@ struct Addon<'a> {
     slug: Option<&'a RawValue>,
     #[serde(borrow)]
     name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
 }
 
 impl<'a> Addon<'a> {
@@ -92,14 +109,19 @@ impl Manifest {
         if text.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count() > MAX_VALUES {
             return Err(Error::refused(format!("backup.json holds more than {MAX_VALUES} values, which is not plausible")));
         }
-        let text = String::from_utf8(text).map_err(|e| {
+        let mut text = String::from_utf8(text).map_err(|e| {
             Error::damaged(format!("backup.json is not valid: it is no UTF-8 behind byte {}", e.utf8_error().valid_up_to()))
         })?;
+        // Python's json reads a text with this mark, Core's does not; a copy is written without.
+        let has_mark = text.starts_with(BYTE_ORDER_MARK);
+        if has_mark {
+            text.remove(0);
+        }
         unique::check(&text)?;
         if !text.trim_start().starts_with('{') {
             return Err(Error::damaged("backup.json does not hold a JSON object"));
         }
-        let mut reader = Reader { known: Known::default(), room: MAX_KNOWN };
+        let mut reader = Reader { known: Known { has_mark, ..Known::default() }, room: MAX_KNOWN };
         each_field(&text, |key, raw| {
             reader.field(key, raw);
             Ok(())
@@ -108,8 +130,9 @@ impl Manifest {
         if reader.room == 0 {
             return Err(Error::refused("backup.json holds more than 1 MiB of names, which is not plausible"));
         }
-        let manifest = Self { known: reader.known, text };
+        let mut manifest = Self { known: reader.known, text };
         manifest.check()?;
+        manifest.known.faults = manifest.faults_in_all();
         Ok(manifest)
     }
 
@@ -134,8 +157,8 @@ impl Manifest {
         }
         let mut seen = HashSet::new();
         for slug in self.addons() {
-            if !is_safe_slug(slug) {
-                return Err(Error::refused(format!("an add-on is called '{}', which is not a slug", escape(slug.as_bytes()))));
+            if !is_file_name(slug) {
+                return Err(Error::refused(format!("an add-on is called '{}', which cannot be a file's name", escape(slug.as_bytes()))));
             }
             if !seen.insert(slug) {
                 return Err(Error::damaged(format!("backup.json lists the add-on {slug} twice")));
@@ -155,12 +178,12 @@ impl Manifest {
 
     /// The name that the user sees.
     pub fn name(&self) -> &str {
-        &self.known.name
+        self.known.name.as_deref().unwrap_or_default()
     }
 
     /// When it was made, as written there.
     pub fn date(&self) -> &str {
-        &self.known.date
+        self.known.date.as_deref().unwrap_or_default()
     }
 
     /// `full` or `partial`.
@@ -214,14 +237,43 @@ impl Manifest {
         self.known.folders.iter().map(String::as_str)
     }
 
+    /// The folders listed that Home Assistant does not know: it refuses a backup that lists one.
+    pub fn unknown_folders(&self) -> impl Iterator<Item = &str> {
+        self.folders().filter(|folder| !FOLDERS.contains(folder))
+    }
+
     /// The slugs of the add-ons listed.
     pub fn addons(&self) -> impl Iterator<Item = &str> {
-        self.known.addons.iter().map(|(slug, _)| slug.as_str())
+        self.known.addons.iter().map(|addon| addon.slug.as_str())
     }
 
     /// What an add-on is called.
     pub fn addon_name(&self, slug: &str) -> Option<&str> {
-        self.known.addons.iter().find(|(of, _)| of == slug)?.1.as_deref()
+        self.known.addons.iter().find(|addon| addon.slug == slug)?.name.as_deref()
+    }
+
+    /// Whether the text begins with a byte order mark, which is left out of every copy.
+    pub fn has_byte_order_mark(&self) -> bool {
+        self.known.has_mark
+    }
+
+    /// What Home Assistant's schema does not accept, or not all of its versions read alike.
+    pub fn faults(&self) -> &[MetadataFault] {
+        &self.known.faults
+    }
+
+    /// What of [`Manifest::faults`] only shows in all fields together is added to what single fields told.
+    fn faults_in_all(&self) -> Vec<MetadataFault> {
+        let known = &self.known;
+        let missing = |is: bool, key, set_in_copies| is.then_some(MetadataFault::Missing { key, set_in_copies });
+        let mut faults = known.faults.clone();
+        faults.extend(missing(known.name.is_none(), "name", true));
+        faults.extend(missing(known.date.is_none(), "date", false));
+        faults.extend(missing(known.kind.is_none(), "type", true));
+        faults.extend(self.unknown_folders().map(|name| MetadataFault::Folder { name: escape(name.as_bytes()) }));
+        let incomplete = known.addons.iter().filter(|addon| addon.name.is_none() || !addon.has_version);
+        faults.extend(incomplete.map(|addon| MetadataFault::App { slug: escape(addon.slug.as_bytes()) }));
+        faults
     }
 
     /// The add-on repositories listed.
@@ -241,12 +293,12 @@ impl Reader {
     fn field(&mut self, key: &str, raw: &RawValue) {
         match key {
             "slug" => self.known.slug = self.string(raw).unwrap_or_default(),
-            "name" => self.known.name = self.string(raw).unwrap_or_default(),
-            "date" => self.known.date = self.string(raw).unwrap_or_default(),
+            "name" => self.known.name = self.string(raw),
+            "date" => self.known.date = self.string(raw),
             "type" => self.known.kind = self.string(raw),
-            "version" => self.known.version = Some(value(raw)),
-            "protected" => self.known.protected = value(raw),
-            "compressed" => self.known.compressed = value(raw),
+            "version" => self.known.version = Some(number(raw)),
+            "protected" => self.known.protected = self.flag("protected", raw, |_| Some(true)),
+            "compressed" => self.known.compressed = self.flag("compressed", raw, spelled_flag),
             "crypto" => self.known.names_cipher = raw.get() != "null",
             "homeassistant" => self.known.homeassistant = self.core(raw),
             "extra" => self.known.is_automatic = flag_in(raw, "with_automatic_settings"),
@@ -280,9 +332,19 @@ impl Reader {
         core
     }
 
-    fn addon(&mut self, raw: &RawValue) -> Option<(String, Option<String>)> {
+    /// A flag. What is no `true` or `false` is what Supervisor takes it for: any other
+    /// `protected` means yes (`v1_protected`; old backups have text there, supervisor#3499).
+    fn flag(&mut self, key: &'static str, raw: &RawValue, odd: impl Fn(&RawValue) -> Option<bool>) -> Option<bool> {
+        value(raw).or_else(|| {
+            self.known.faults.push(MetadataFault::Type { key });
+            odd(raw)
+        })
+    }
+
+    fn addon(&mut self, raw: &RawValue) -> Option<Listed> {
         let addon = Addon::of(raw)?;
-        Some((self.string(addon.slug?)?, addon.name.and_then(|name| self.string(name))))
+        let slug = self.string(addon.slug?)?;
+        Some(Listed { slug, name: addon.name.and_then(|name| self.string(name)), has_version: addon.version.is_some() })
     }
 
     /// The items of a list that are what is looked for; none for what is no list.
@@ -306,9 +368,24 @@ fn flag_in(raw: &RawValue, name: &str) -> bool {
     flag
 }
 
-/// Slugs become file names: letters, digits, `_`, `-` and `.`, not leading.
-pub fn is_safe_slug(slug: &str) -> bool {
-    !slug.is_empty() && !slug.starts_with('.') && slug.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+/// A whole number, also as text: Supervisor's schema takes both (`vol.Coerce(int)`).
+fn number(raw: &RawValue) -> Option<u64> {
+    value(raw).or_else(|| value::<String>(raw)?.trim().parse().ok())
+}
+
+/// What Supervisor's schema takes for yes and no beside `true` and `false` (voluptuous, `Boolean`).
+fn spelled_flag(raw: &RawValue) -> Option<bool> {
+    match value::<String>(raw).map(|text| text.to_lowercase()).as_deref() {
+        Some("1" | "true" | "yes" | "on" | "enable") => Some(true),
+        Some("0" | "false" | "no" | "off" | "disable") => Some(false),
+        _ => value::<i64>(raw).map(|number| number != 0),
+    }
+}
+
+/// Whether a slug can be the name of a file, as it is in a backup. Until March 2023 Supervisor
+/// allowed any slug for a local add-on, with blanks and umlauts.
+pub fn is_file_name(slug: &str) -> bool {
+    !slug.is_empty() && !slug.starts_with('.') && !slug.chars().any(|c| c == '/' || c.is_control())
 }
 
 #[cfg(test)]

@@ -3,13 +3,17 @@
 //! Read strictly. Where Home Assistant's own readers would stop silently or see
 //! something else, this reader says so instead.
 
-use std::collections::HashMap;
+mod ends;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::ends::{Ends, Found};
 use super::assemble::{Assembler, Header, Step};
-use super::block::{BLOCK, EntryKind, HeaderBlock, TarError, padding, set_size};
+use super::block::{BLOCK, EntryKind, HeaderBlock, TarError, padding, set_name, set_size};
 use super::path;
-use super::secure::{self, SecureHeader};
-use crate::error::{Error, Result, escape};
+use crate::error::{Error, Kind, Result, escape};
+use crate::finding::Finding;
 use crate::pipe::{Control, Input};
 
 /// Python's `tarfile` pads an archive with zeros to a multiple of this many bytes.
@@ -30,7 +34,8 @@ pub struct Member {
     pub header_at: u64,
     /// Bytes of data: what the header says, or the recovered truth when `stale` is set.
     pub size: u64,
-    /// True when the header's size is one that Home Assistant left behind (supervisor#7034).
+    /// True when the header's size is not the true one: Home Assistant has left sizes of another
+    /// time there (supervisor#7034, core#181621), or zero (supervisor#4924).
     pub stale: bool,
 }
 
@@ -54,6 +59,19 @@ impl Member {
     /// Its name, safe to print.
     pub fn display_name(&self) -> String {
         escape(&self.header.name)
+    }
+
+    /// The header for the same member under another name, with `size` bytes of data; `None` where
+    /// the name stands in an extended header or does not fit into the field for it.
+    pub fn renamed(&self, name: &[u8], size: u64) -> Option<Vec<u8>> {
+        let mut raw = self.header_with_size(size).ok()?;
+        let main = raw.last_chunk_mut::<BLOCK>()?;
+        let field = main.get(..self.header.name.len())?;
+        if field != self.header.name || self.header.pax.iter().any(|(key, _)| key == b"path") {
+            return None;
+        }
+        set_name(main, name)?;
+        Some(raw)
     }
 
     /// The header for the same member with `size` bytes of data.
@@ -110,20 +128,48 @@ pub struct Outer {
     /// The members, in file order.
     pub members: Vec<Member>,
     /// What the user should know: missing end, bytes after the end, stale sizes.
-    pub warnings: Vec<String>,
+    pub findings: Vec<Finding>,
 }
 
-/// Reads every header of the outer tar. Data is skipped, not read; what follows the end is
-/// read up to the first byte that is not zero, holes left out.
+/// Reads every header of the outer tar. Data is skipped, not read, as long as the headers and
+/// the ends of the parts look sound; otherwise the data have to show where a part ends, as
+/// [`ends`] explains. What follows the end is read up to the first byte that is not zero,
+/// holes left out.
+///
+/// Takes time with the bytes of the file and of what its gzip streams expand to, at most.
 ///
 /// # Errors
 /// `Damaged`, `Refused` or `InputIo`, with the member and the offset; `Interrupted`.
-pub fn scan(input: &Input, control: &Control) -> Result<Outer> {
+pub fn scan(input: &Arc<Input>, control: &Control) -> Result<Outer> {
     refuse_other_formats(input)?;
-    let mut scan =
-        Scan { input, control, at: 0, names: HashMap::new(), extensions: 0, outer: Outer { members: Vec::new(), warnings: Vec::new() } };
-    scan.run()?;
-    Ok(scan.outer)
+    let mut scan = Scan::new(input, control, false);
+    let outcome = scan.run();
+    let odd = match &outcome {
+        Ok(()) => scan.has_rest,
+        // What is cut off was not misread before.
+        Err(error) => matches!(error.kind(), Kind::Damaged | Kind::Refused) && !scan.is_cut_off,
+    };
+    if odd && let Some(closer) = scan_closely(input, control)? {
+        return Ok(closer);
+    }
+    outcome.map(|()| scan.outer)
+}
+
+/// As [`scan`], but suspects every size where the data hold what looks like a further member.
+/// For files that lack something: a wrong size can lead to a sound header behind another member.
+/// `None` when no more wrong sizes are found in this way, or the members cannot be read.
+///
+/// Reads the last [`ends::MOST_EXCESS`] bytes of each member, and more where it finds something.
+///
+/// # Errors
+/// `InputIo`, `Interrupted`.
+pub fn scan_closely(input: &Arc<Input>, control: &Control) -> Result<Option<Outer>> {
+    let mut scan = Scan::new(input, control, true);
+    match scan.run() {
+        Ok(()) => Ok(Some(scan.outer).filter(|_| scan.found_closely)),
+        Err(error) if matches!(error.kind(), Kind::Damaged | Kind::Refused) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn refuse_other_formats(input: &Input) -> Result<()> {
@@ -155,17 +201,40 @@ fn refuse_other_formats(input: &Input) -> Result<()> {
 }
 
 struct Scan<'a> {
-    input: &'a Input,
-    control: &'a Control,
+    input: &'a Arc<Input>,
+    ends: Ends<'a>,
     at: u64,
     /// The kind of every member by its plain name.
     names: HashMap<Vec<u8>, EntryKind>,
     /// Bytes of extended headers.
     extensions: u64,
+    /// Why the size of the last member is not known for certain, though no header follows it.
+    doubt: Option<String>,
+    /// Whether the file ends inside a member or a header.
+    is_cut_off: bool,
+    /// Whether bytes that are not zero follow the end.
+    has_rest: bool,
+    /// Whether a wrong size was found that only a close look finds.
+    found_closely: bool,
     outer: Outer,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    fn new(input: &'a Arc<Input>, control: &'a Control, closely: bool) -> Self {
+        Self {
+            input,
+            ends: Ends::new(input, control, closely),
+            at: 0,
+            names: HashMap::new(),
+            extensions: 0,
+            doubt: None,
+            is_cut_off: false,
+            has_rest: false,
+            found_closely: false,
+            outer: Outer { members: Vec::new(), findings: Vec::new() },
+        }
+    }
+
     fn run(&mut self) -> Result<()> {
         while let Some(header) = self.next_header()? {
             self.add(header)?;
@@ -208,9 +277,10 @@ impl Scan<'_> {
             return Ok(Some(block));
         }
         if got > 0 || !assembler.is_idle() {
+            self.is_cut_off = true;
             return Err(self.place(Error::damaged(format!("the file ends inside a tar header: {got} of {BLOCK} bytes are there"))));
         }
-        self.outer.warnings.push("The two blocks of zeros that end a tar are missing; all members are complete.".into());
+        self.outer.findings.push(Finding::NoEnd);
         Ok(None)
     }
 
@@ -229,10 +299,9 @@ impl Scan<'_> {
         self.check_name(&header).map_err(|e| e.in_part(escape(&header.name)).at(header_at))?;
         let size = header.size;
         let mut member = Member { header, header_at, size, stale: false };
-        if member.header.has_pax_size() {
-            self.recover_size(&mut member)?;
-        }
+        self.recover_size(&mut member)?;
         if member.end() > self.input.len() {
+            self.is_cut_off = true;
             let there = self.input.len().saturating_sub(member.data_at());
             // Without its padding a last member is complete, but Python does not read such a file.
             let what = if there < member.size { "this member" } else { "the padding behind this member" };
@@ -262,32 +331,17 @@ impl Scan<'_> {
         }
     }
 
-    /// True when a header or an end block stands at `at`, or the file ends there.
-    fn leads_to_a_header(&self, at: u64) -> Result<bool> {
-        let mut block = [0u8; BLOCK];
-        let got = self.input.read_at(at, &mut block)?;
-        let view = HeaderBlock(&block);
-        Ok((got == 0 && at == self.input.len()) || (got == BLOCK && (view.is_zero() || view.checksum_fits())))
-    }
-
-    /// Home Assistant has copied members while it encrypted them and kept the
-    /// PAX size of before, so that the record is too small by the overhead. The
-    /// SecureTar header says how long the plaintext is, hence the ciphertext.
-    fn recover_size(&self, member: &mut Member) -> Result<()> {
-        let fits = self.leads_to_a_header(member.end())?;
-        let mut head = [0u8; secure::MAX_HEADER];
-        let got = self.input.read_at(member.data_at(), &mut head)?;
-        let layer = secure::sniff(head.get(..got).unwrap_or_default(), true);
-        if let Ok(secure::Layer::Secure(header @ (SecureHeader::V2 { .. } | SecureHeader::V3 { .. }))) = layer
-            && let Some(true_size) = header.member_len()
-        {
-            let candidate = Member { size: true_size, stale: true, ..member.clone() };
-            // Where both sizes lead to the same header, the rest of the data lies in what would be padding.
-            let same_block = candidate.size > member.size && candidate.end() == member.end();
-            if same_block || !fits && candidate.end() <= self.input.len() && self.leads_to_a_header(candidate.end())? {
-                *member = candidate;
-                return Ok(());
+    /// Puts the size of a part right where its header does not say it and its data do.
+    fn recover_size(&mut self, member: &mut Member) -> Result<()> {
+        let found = self.ends.find(member).map_err(|e| e.in_part(member.display_name()).at(member.data_at()))?;
+        self.doubt = None;
+        match found {
+            Found::AsStated => {}
+            Found::Size { size, closely } => {
+                (member.size, member.stale) = (size, true);
+                self.found_closely |= closely;
             }
+            Found::Nowhere(why) => self.doubt = Some(why),
         }
         Ok(())
     }
@@ -295,6 +349,7 @@ impl Scan<'_> {
     fn after_the_end(&mut self) -> Result<()> {
         let (first, count) = self.trailing_bytes()?;
         let Some(first) = first else { return Ok(()) };
+        self.has_rest = true;
         let mut block = [0u8; BLOCK];
         // A second archive would start on a block boundary.
         let start = first - first % BLOCK as u64;
@@ -303,37 +358,22 @@ impl Scan<'_> {
                 .at(start)
                 .advice("Two backups were put into one file; split them first."));
         }
-        self.outer
-            .warnings
-            .push(format!("{count} bytes that belong to nothing follow the end of the backup; they are left out of any copy."));
+        self.outer.findings.push(Finding::BytesBehindTheEnd { count });
         Ok(())
     }
 
     /// The first byte that is not zero after the end, and how many bytes there are from it on.
-    ///
-    /// Broken uploads have left many gigabytes of zeros there, on the disk or as a hole.
     fn trailing_bytes(&self) -> Result<(Option<u64>, u64)> {
-        let zeros = vec![0u8; 1 << 20];
-        let mut buf = zeros.clone();
-        let mut at = self.at;
-        loop {
-            self.control.check()?;
-            at = self.input.skip_hole(at);
-            let got = self.input.read_at(at, &mut buf)?;
-            let Some(read) = buf.get(..got).filter(|read| !read.is_empty()) else { return Ok((None, 0)) };
-            // All at once is some ten times as fast as one by one.
-            if !zeros.starts_with(read)
-                && let Some(first) = read.iter().position(|&b| b != 0)
-            {
-                let first = at + first as u64;
-                return Ok((Some(first), self.input.len() - first));
-            }
-            at += got as u64;
-        }
+        let first = self.ends.first_set(self.at)?;
+        Ok((first, first.map_or(0, |first| self.input.len() - first)))
     }
 
     fn explain(&self, error: TarError) -> Error {
-        self.place(error.into())
+        let error = Error::from(error);
+        self.place(match &self.doubt {
+            Some(why) if error.kind() == Kind::Damaged => Error::damaged(format!("{}; {why}", error.message())),
+            _ => error,
+        })
     }
 
     fn place(&self, error: Error) -> Error {

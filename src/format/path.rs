@@ -88,7 +88,12 @@ impl PathHasher {
 
     /// The hash of `path`.
     pub fn hash(&self, path: &[u8]) -> u64 {
-        self.prefixes(path).last().map_or(0, |(hash, _)| hash)
+        let mut hasher = self.0.build_hasher();
+        for name in path.split(|&b| b == b'/') {
+            hasher.write(name);
+            hasher.write_u8(b'/');
+        }
+        hasher.finish()
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Gunzip<R> {
     position: u64,
     summary: Summary,
     limit: u64,
+    /// Whether what follows the last member is left alone.
+    leaves_rest: bool,
     checkpoints: Option<Checkpoints>,
 }
 
@@ -78,6 +80,7 @@ impl<R: Read> Gunzip<R> {
             position: 0,
             summary: Summary { checksum_checked: true, ..Summary::default() },
             limit: u64::MAX,
+            leaves_rest: false,
             checkpoints: None,
         }
     }
@@ -86,6 +89,14 @@ impl<R: Read> Gunzip<R> {
     #[must_use]
     pub fn with_limit(mut self, limit: u64) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Ends right behind the last member: neither zeros nor anything else that follows is read,
+    /// so that [`Summary::compressed_bytes`] tells where the stream ends.
+    #[must_use]
+    pub fn leaving_the_rest(mut self) -> Self {
+        self.leaves_rest = true;
         self
     }
 
@@ -165,6 +176,10 @@ impl<R: Read> Gunzip<R> {
 
     fn begin_member(&mut self) -> io::Result<()> {
         let first = self.summary.members == 0;
+        if !first && self.leaves_rest && header::parse(self.inflate.input.following(MORE)?) == Parsed::Wrong {
+            self.state = State::Done;
+            return Ok(());
+        }
         if !first {
             self.skip_zeros()?;
         }

@@ -18,7 +18,7 @@ pub use edit::{Edit, EditBuffer, Filter};
 pub use error::GzipError;
 pub use gunzip::{Gunzip, Summary, Trailer};
 pub(crate) use header::OURS as HEADER;
-pub use recompress::{copy_plain, rewrite};
+pub use recompress::{compress, copy_plain, inflate, rewrite};
 pub use splice::{Cuts, splice};
 
 #[cfg(test)]

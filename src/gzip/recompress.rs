@@ -22,17 +22,32 @@ pub fn rewrite<R: Read, W: Write>(
     level: u32,
     threads: usize,
 ) -> io::Result<W> {
-    let mut gunzip = Gunzip::new(input, trailer);
-    let mut gzip = GzipWriter::new(output, level, threads)?;
-    let mut edits = EditBuffer::default();
-    while let Some(piece) = gunzip.next_piece()? {
-        edits.feed(piece, filter, &mut gzip)?;
-    }
-    edits.finish(filter, &mut gzip)?;
-    gzip.finish()
+    inflate(input, trailer, GzipWriter::new(output, level, threads)?, filter)?.finish()
 }
 
-/// The same for a stream that is not compressed.
+/// The same without compressing what stays.
+///
+/// # Errors
+/// As [`rewrite`].
+pub fn inflate<R: Read, W: Write>(input: R, trailer: Trailer, mut output: W, filter: &mut dyn Filter) -> io::Result<W> {
+    let mut gunzip = Gunzip::new(input, trailer);
+    let mut edits = EditBuffer::default();
+    while let Some(piece) = gunzip.next_piece()? {
+        edits.feed(piece, filter, &mut output)?;
+    }
+    edits.finish(filter, &mut output)?;
+    Ok(output)
+}
+
+/// The same for a stream that was not compressed before.
+///
+/// # Errors
+/// As [`rewrite`].
+pub fn compress<R: Read, W: Write>(input: R, output: W, filter: &mut dyn Filter, level: u32, threads: usize) -> io::Result<W> {
+    copy_plain(input, GzipWriter::new(output, level, threads)?, filter)?.finish()
+}
+
+/// The same for a stream that is not compressed, neither before nor after.
 ///
 /// # Errors
 /// Those of the input, the filter and the output.

@@ -2,7 +2,6 @@
 
 use super::Backup;
 use crate::error::{Error, Result, escape};
-use crate::format::manifest::is_safe_slug;
 use crate::format::outer::Member;
 use crate::format::secure::{self, HeaderError, Layer, SecureHeader, Version};
 use crate::pipe::Input;
@@ -45,12 +44,18 @@ pub struct Part {
     pub kind: ComponentKind,
     /// Index of its member in [`Backup::members`].
     pub member: usize,
-    /// How the archive is wrapped; `None` for a member that is no archive.
+    /// How the archive is wrapped; `None` for a member that is no archive, or no sound one.
     pub layer: Option<Layer>,
-    /// Whether the archive is a gzip stream, by its name.
+    /// Why the first bytes are no archive's, though `backup.json` lists the part.
+    pub fault: Option<HeaderError>,
+    /// Whether the archive is a gzip stream: by its bytes, or by its name where they are encrypted.
     pub compressed: bool,
+    /// What the name says about that: `.tar.gz` or `.tar`; `None` for a name that is no archive's.
+    pub suffix: Option<bool>,
     /// Whether `backup.json` lists it.
     pub listed: bool,
+    /// Whether the key that was given opens other parts, but not this one.
+    pub closed: bool,
 }
 
 /// The folders that Home Assistant knows, as their archives are called.
@@ -61,8 +66,32 @@ impl Part {
         let name = member.header.name.strip_prefix(b"./").unwrap_or(&member.header.name);
         let (stem, suffix) = stem_and_compression(name);
         let (id, kind, listed) = component(backup, stem, &member.header.name);
-        let layer = layer(backup, member, kind, suffix).map_err(|e| e.in_part(id.clone()).at(member.data_at()))?;
-        Ok(Self { id, kind, member: at, layer, compressed: suffix == Some(true), listed })
+        let mut part =
+            Self { id, kind, member: at, layer: None, fault: None, compressed: suffix == Some(true), suffix, listed, closed: false };
+        let Some(named) = suffix else { return Ok(part) };
+        let found = head(&backup.input, member).and_then(|head| Ok((sniffed(&head, named), head.len() as u64)));
+        let (found, read) = found.map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
+        match found {
+            // Bytes without any mark are only taken for SecureTar v1 where an archive must be, and
+            // where the backup says that it is encrypted: they look like damage.
+            Ok((Layer::Secure(SecureHeader::V1 { .. }), _)) | Err(_) if kind == ComponentKind::Unknown => {}
+            Ok((Layer::Secure(SecureHeader::V1 { .. }), _)) if !backup.manifest.claims_encryption() => part.is_no_archive(member.size),
+            Ok((layer, compressed)) => (part.layer, part.compressed) = (Some(layer), compressed),
+            Err(HeaderError::Unrecognised { found }) if found == read => part.is_no_archive(member.size),
+            Err(error) => part.fault = Some(error),
+        }
+        Ok(part)
+    }
+
+    /// Notes that the first bytes are neither those of an archive nor encrypted ones.
+    pub(super) fn is_no_archive(&mut self, size: u64) {
+        (self.layer, self.fault) = (None, Some(HeaderError::Unrecognised { found: size }));
+    }
+
+    /// Makes a member that nobody reads out of it: `backup.json` means another one.
+    pub(super) fn becomes_unknown(&mut self, member: &Member) {
+        (self.id, self.kind, self.listed) = (unknown_id(member), ComponentKind::Unknown, false);
+        self.fault = None;
     }
 
     /// The SecureTar version, `None` when it is not encrypted.
@@ -72,7 +101,18 @@ impl Part {
 
     /// Whether it can be looked into, with or without a key.
     pub fn is_readable(&self, has_key: bool) -> bool {
-        self.layer.is_some() && (has_key || self.version().is_none())
+        self.layer.is_some() && !self.closed && (has_key || self.version().is_none())
+    }
+
+    /// Whether its name says that it is an archive.
+    pub fn is_archive(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    /// Whether it is the file that macOS puts beside another one on disks of other systems
+    /// (AppleSingle/AppleDouble formats, 1990): its name begins with `._`.
+    pub fn is_apple_double(&self) -> bool {
+        self.kind == ComponentKind::Unknown && self.id.strip_prefix("unknown:").is_some_and(|name| plain(name).starts_with("._"))
     }
 
     /// The SecureTar header, `None` when it is not encrypted.
@@ -118,24 +158,38 @@ fn component(backup: &Backup, stem: &[u8], member: &[u8]) -> (String, ComponentK
     if let Some((_, id)) = FOLDERS.iter().find(|(file, _)| *file == stem) {
         return ((*id).into(), ComponentKind::Folder, manifest.folders().any(|f| f == *id));
     }
-    if is_safe_slug(stem) && manifest.addons().any(|slug| slug == stem) {
+    if manifest.addons().any(|slug| slug == stem) {
         return (format!("addon:{stem}"), ComponentKind::Addon, true);
     }
     unknown()
 }
 
-/// Looks at the first bytes of a member.
-fn layer(backup: &Backup, member: &Member, kind: ComponentKind, compressed: Option<bool>) -> Result<Option<Layer>> {
-    let Some(compressed) = compressed else { return Ok(None) };
-    match (layer_at(&backup.input, member.data_at(), member.size, compressed)?, kind) {
-        // Bytes without any mark are only taken for SecureTar v1 where an archive must be, and
-        // where the backup says that it is encrypted: they look like damage.
-        (Ok(Layer::Secure(SecureHeader::V1 { .. })) | Err(_), ComponentKind::Unknown) => Ok(None),
-        (Ok(Layer::Secure(SecureHeader::V1 { .. })), _) if !backup.manifest.claims_encryption() => {
-            Err(HeaderError::Unrecognised { found: member.size }.into())
-        }
-        (Ok(layer), _) => Ok(Some(layer)),
-        (Err(error), _) => Err(Error::from(error)),
+fn unknown_id(member: &Member) -> String {
+    format!("unknown:{}", escape(&member.header.name))
+}
+
+/// The last name of a path, without the folders before it.
+fn plain(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// The first bytes of a member.
+fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
+    let mut head = vec![0u8; secure::SNIFF_LEN.min(usize::try_from(member.size).unwrap_or(usize::MAX))];
+    input.read_exact_at(member.data_at(), &mut head)?;
+    Ok(head)
+}
+
+/// What an archive's bytes are, and whether they are compressed. A name that is wrong about that
+/// does not hide a plain archive: Supervisor has written such names (supervisor#3838).
+fn sniffed(head: &[u8], named: bool) -> std::result::Result<(Layer, bool), HeaderError> {
+    let zeros = head.iter().all(|&byte| byte == 0);
+    let found = secure::sniff(head, named);
+    match found {
+        Ok(Layer::Plain) => Ok((Layer::Plain, named)),
+        Ok(Layer::Secure(SecureHeader::V1 { .. })) | Err(_) if !zeros && secure::looks_plain(head, !named) => Ok((Layer::Plain, !named)),
+        Ok(Layer::Secure(SecureHeader::V1 { .. })) if zeros => Err(HeaderError::Unrecognised { found: head.len() as u64 }),
+        other => other.map(|layer| (layer, named)),
     }
 }
 

@@ -3,22 +3,26 @@
 #![deny(clippy::indexing_slicing)]
 
 mod component;
+mod findings;
+mod members;
 mod unlock;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use component::layer_at;
 pub use component::{ComponentKind, Part};
-pub(crate) use unlock::{missing_password, stream};
-pub use unlock::{source, unlock};
+pub use findings::{Archive, State, first_archive, mixed, one_context, unfit};
+pub use unlock::{close_others, source, unlock};
+pub(crate) use unlock::{missing_password, other_key, stream};
 
-use crate::error::{Error, Result, escape};
+use crate::error::{Error, Result};
+use crate::finding::Finding;
 use crate::format::block::{BLOCK, EntryKind};
 use crate::format::manifest::{self, Manifest};
-use crate::format::outer::{self, Member, RECORD};
+use crate::format::outer::{Member, RECORD};
 use crate::format::secure::Version;
 use crate::pipe::{Control, Input};
 
@@ -35,8 +39,8 @@ pub struct Backup {
     pub manifest_member: usize,
     /// Every member that is a part, in file order.
     pub parts: Vec<Part>,
-    /// What the user should know.
-    pub warnings: Vec<String>,
+    /// What is odd or wrong about it.
+    pub findings: Vec<Finding>,
 }
 
 impl Backup {
@@ -48,38 +52,31 @@ impl Backup {
         Self::read(Input::open(path)?, &Control::default())
     }
 
-    /// Reads the members, the metadata and the first bytes of every part.
+    /// Reads the members, the metadata and the first bytes of every part. What is wrong with one
+    /// part or contradicts another is among the [`Backup::findings`].
     ///
     /// # Errors
     /// As [`Backup::open`]; `Interrupted`.
     pub fn read(input: Arc<Input>, control: &Control) -> Result<Self> {
-        let backup = Self::read_repairable(input, control)?;
-        match backup.misnamed() {
-            None => Ok(backup),
-            Some(part) => Err(backup.misnames(part).advice("`haslim repair` writes a copy in which backup.json says what the names say.")),
-        }
-    }
-
-    /// As [`Backup::read`], but gives a warning where [`crate::plan::repair`] can put right
-    /// what is wrong: where `compressed` in `backup.json` is, and the names of all parts agree.
-    ///
-    /// # Errors
-    /// As [`Backup::read`].
-    pub fn read_repairable(input: Arc<Input>, control: &Control) -> Result<Self> {
-        let outer = outer::scan(&input, control)?;
+        let outer = members::all(&input, control)?;
         let manifest_member = find_manifest(&outer.members)?;
         let text = read_manifest(&input, &outer.members, manifest_member)?;
         let manifest = Manifest::parse(text).map_err(|e| place(e, &outer.members, manifest_member))?;
-        let mut backup = Self { input, members: outer.members, manifest, manifest_member, parts: Vec::new(), warnings: outer.warnings };
+        let mut backup = Self { input, members: outer.members, manifest, manifest_member, parts: Vec::new(), findings: outer.findings };
         for (at, member) in backup.members.iter().enumerate().filter(|&(at, m)| at != manifest_member && m.header.kind == EntryKind::File) {
             let part = Part::recognise(&backup, at, member)?;
             backup.parts.push(part);
         }
-        backup.check_names()?;
-        backup.compare_lists();
-        backup.name_stale_sizes();
-        backup.look_at_headers();
+        backup.settle_names();
+        backup.settle_marks();
+        let found = backup.look();
+        backup.findings.extend(found);
         Ok(backup)
+    }
+
+    /// What is odd or wrong, in sentences.
+    pub fn warnings(&self) -> Vec<String> {
+        self.findings.iter().map(Finding::text).collect()
     }
 
     /// The part with this number, which must come from this backup.
@@ -122,116 +119,34 @@ impl Backup {
         self.parts.iter().filter_map(Part::version).min()
     }
 
-    fn check_names(&self) -> Result<()> {
-        let mut seen = HashSet::new();
-        for part in &self.parts {
-            if !seen.insert(part.id.as_str()) {
-                return Err(Error::refused("two members for the same part: readers disagree about which one counts")
-                    .in_part(part.id.clone())
-                    .at(self.member(part).header_at));
+    /// Where a part is there twice, as `.tar` and as `.tar.gz`, Home Assistant looks for the one
+    /// that `compressed` calls for.
+    fn settle_names(&mut self) {
+        let mut first: HashMap<String, usize> = HashMap::new();
+        for at in 0..self.parts.len() {
+            let Some(other) = self.parts.get(at).and_then(|part| first.insert(part.id.clone(), at)) else { continue };
+            let compressed = self.manifest.compressed();
+            let is_right = self.parts.get(at).is_some_and(|part| part.suffix == Some(compressed));
+            let extra = if is_right { other } else { at };
+            if let Some(part) = self.parts.get_mut(extra) {
+                first.insert(part.id.clone(), if is_right { at } else { other });
+                let member = self.members.get(part.member);
+                member.into_iter().for_each(|member| part.becomes_unknown(member));
             }
         }
-        let agree = |with: bool| self.parts.iter().filter(|p| p.listed).all(|p| p.compressed == with);
-        match self.misnamed() {
-            Some(part) if !agree(part.compressed) => Err(self.misnames(part)),
-            _ => Ok(()),
+    }
+
+    /// Version 1 has no mark. No writer mixes it with versions that have one, so that beside those
+    /// bytes without a mark are damaged.
+    fn settle_marks(&mut self) {
+        if self.parts.iter().all(|part| matches!(part.version(), None | Some(Version::V1))) {
+            return;
+        }
+        for part in self.parts.iter_mut().filter(|part| part.version() == Some(Version::V1)) {
+            let size = self.members.get(part.member).map_or(0, |member| member.size);
+            part.is_no_archive(size);
         }
     }
-
-    /// The first listed part whose name says something else about compression than `backup.json`.
-    fn misnamed(&self) -> Option<&Part> {
-        self.parts.iter().find(|part| part.listed && part.compressed != self.manifest.compressed())
-    }
-
-    fn misnames(&self, part: &Part) -> Error {
-        let stated = compression(self.manifest.compressed());
-        Error::damaged(format!("backup.json says that the backup is {stated}, but this member's name says otherwise"))
-            .in_part(part.id.clone())
-            .at(self.member(part).header_at)
-    }
-
-    /// What `compressed` in `backup.json` has to be, where it is something else.
-    pub fn right_compression(&self) -> Option<bool> {
-        self.misnamed().map(|part| part.compressed)
-    }
-
-    fn name_stale_sizes(&mut self) {
-        for member in self.members.iter().filter(|m| m.stale) {
-            let (stated, real) = (member.header.size, member.size);
-            self.warnings.push(format!(
-                "{}: its header says {stated} bytes, but it has {real} (Home Assistant wrote such headers, supervisor#7034); a copy gets the right size.",
-                member.display_name()
-            ));
-        }
-    }
-
-    /// What is odd about SecureTar headers, though most readers do not mind.
-    fn look_at_headers(&mut self) {
-        let found: Vec<String> = self.parts.iter().flat_map(|p| self.odd_header(p).into_iter().chain(self.impossible_length(p))).collect();
-        self.warnings.extend(found);
-    }
-
-    /// What is odd about a part's SecureTar header and gone when the part is encrypted anew.
-    pub(crate) fn odd_header(&self, part: &Part) -> Vec<String> {
-        let mut odd = Vec::new();
-        let Some(header) = part.secure() else { return odd };
-        if header.reserved_set() {
-            odd.push(format!("{}: its SecureTar header sets reserved bytes, which readers ignore.", part.id));
-        }
-        let more = header.member_len().and_then(|expected| self.member(part).size.checked_sub(expected)).unwrap_or(0);
-        if more > 0 && header.version() == Version::V3 {
-            odd.push(format!("{}: {more} bytes that belong to nothing follow the encrypted data.", part.id));
-        }
-        odd
-    }
-
-    /// The warning for a part whose length and SecureTar header cannot both be right.
-    pub(crate) fn impossible_length(&self, part: &Part) -> Option<String> {
-        let (size, header) = (self.member(part).size, part.secure()?);
-        let expected = header.member_len().filter(|&expected| size < expected || size > expected && header.version() == Version::V2)?;
-        Some(format!(
-            "{}: it has {size} bytes, but its SecureTar header calls for {expected}: it is damaged, and a copy of it will be.",
-            part.id
-        ))
-    }
-
-    /// Compares what `backup.json` says with what is there; the bytes win.
-    fn compare_lists(&mut self) {
-        let present: HashSet<&str> = self.parts.iter().map(|p| p.id.as_str()).collect();
-        let mut warnings = Vec::new();
-        let addons = self.manifest.addons().map(|slug| format!("addon:{slug}"));
-        let homeassistant = self.manifest.homeassistant_version().map(|_| "homeassistant".to_owned());
-        for id in self.manifest.folders().map(str::to_owned).chain(addons).chain(homeassistant) {
-            if !present.contains(id.as_str()) {
-                warnings.push(format!("backup.json lists {}, but it is not in the file.", escape(id.as_bytes())));
-            }
-        }
-        for part in self.parts.iter().filter(|p| !p.listed && p.kind != ComponentKind::Supervisor) {
-            warnings.push(unlisted(part));
-        }
-        if self.manifest.protected() != self.is_protected() {
-            let (stated, real) = if self.is_protected() { ("unprotected", "encrypted") } else { ("protected", "not encrypted") };
-            warnings.push(format!("backup.json says {stated}, but the parts are {real}; the bytes count."));
-        }
-        // Supervisor makes the names that it looks for out of the flag; backups of 2022 have
-        // come with the wrong one (supervisor#3838).
-        if let Some(right) = self.right_compression() {
-            let (stated, right) = (compression(!right), compression(right));
-            warnings.push(format!(
-                "backup.json says {stated}, but by their names the parts are {right}; Home Assistant would look for other names."
-            ));
-        }
-        self.warnings.append(&mut warnings);
-    }
-}
-
-fn compression(compressed: bool) -> &'static str {
-    if compressed { "compressed" } else { "not compressed" }
-}
-
-/// The warning for a part that `backup.json` does not list.
-pub(crate) fn unlisted(part: &Part) -> String {
-    format!("{} is in the file, but backup.json does not list it; it is kept as it is.", part.id)
 }
 
 fn find_manifest(members: &[Member]) -> Result<usize> {

@@ -12,47 +12,88 @@ use crate::pipe::Window;
 /// Bytes of plaintext that tell gzip or tar from noise.
 const PROBE: usize = 512;
 
-/// Makes sure that the key opens the parts, before anything large is read.
+/// Makes sure that the key is one of this backup's, before anything large is read: it opens at
+/// least one of the encrypted parts. [`close_others`] notes those that it does not open.
 ///
 /// v3 says so in its header. v1 and v2 show it only by their first bytes, so
 /// that one damaged part and a wrong key look alike; the other parts decide.
 ///
 /// # Errors
-/// `Password` when the key opens nothing or not everything, `Damaged` when the
-/// first bytes of some v1 or v2 parts are damaged.
+/// `Password` when the key opens nothing.
 pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
     refuse_many_salts(backup)?;
-    let (mut opened, mut failed) = (Vec::new(), Vec::new());
+    let mut failed = Vec::new();
     for part in &backup.parts {
-        let Some(header) = part.secure() else { continue };
-        let right = match header {
-            SecureHeader::V3 { salts, .. } => keys.check_v3(salts)?,
-            _ => match opens(backup, part, keys) {
-                Ok(right) => right,
-                // Lengths that cannot be right say nothing about the key; reading the part will say it.
-                Err(error) if error.kind() == Kind::Damaged => continue,
-                Err(error) => return Err(error),
-            },
-        };
-        if right { opened.push(part) } else { failed.push(part) }
+        match is_right(backup, part, keys)? {
+            Some(true) => return Ok(()),
+            Some(false) => failed.push(part),
+            None => {}
+        }
     }
     let Some(first) = failed.first() else { return Ok(()) };
-    if opened.is_empty() {
-        // v1 and v2 know a key only by what comes of it.
-        let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
-        let message =
-            if alone { "the password is wrong, or the first bytes of the one encrypted part are damaged" } else { "the password is wrong" };
-        return Err(Error::new(Kind::Password, message)
-            .advice("Home Assistant shows the key under Settings > System > Backups > Encryption key; the emergency kit holds it too."));
+    // v1 and v2 know a key only by what comes of it.
+    let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
+    let message =
+        if alone { "the password is wrong, or the first bytes of the one encrypted part are damaged" } else { "the password is wrong" };
+    Err(Error::new(Kind::Password, message).advice(wrong_key(backup)))
+}
+
+/// Notes which parts a key does not open that opens others: they have another one, or their first
+/// bytes are damaged. They can be left out, or kept as they are.
+///
+/// # Errors
+/// As [`unlock`], for what has nothing to do with the key.
+pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
+    for at in 0..backup.parts.len() {
+        let closed = is_right(backup, backup.part(at), keys)? == Some(false);
+        if let Some(part) = backup.parts.get_mut(at) {
+            part.closed = closed;
+        }
     }
-    let names: Vec<&str> = failed.iter().map(|p| p.id.as_str()).collect();
-    let message = format!("the password opens {} parts, but not {}", opened.len(), names.join(", "));
-    let error = if matches!(first.secure(), Some(SecureHeader::V3 { .. })) {
-        Error::new(Kind::Password, format!("{message}: they have another password"))
-    } else {
-        Error::new(Kind::Password, format!("{message}: they have another password, or their first bytes are damaged"))
+    Ok(())
+}
+
+/// Whether the key opens a part; `None` where nothing can tell.
+fn is_right(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Option<bool>> {
+    match part.secure() {
+        None => Ok(None),
+        Some(SecureHeader::V3 { salts, .. }) => Ok(Some(keys.check_v3(salts)?)),
+        Some(_) => match opens(backup, part, keys) {
+            Ok(right) => Ok(Some(right)),
+            // Lengths that cannot be right say nothing about the key; reading the part will say it.
+            Err(error) if error.kind() == Kind::Damaged => Ok(None),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// The error for a part that the key does not open, though it opens others.
+pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
+    let why = match part.secure() {
+        Some(SecureHeader::V3 { .. }) => "it has another password",
+        _ => "it has another password, or its first bytes are damaged",
     };
-    Err(error.in_part(first.id.clone()).at(backup.member(first).data_at()).advice("Parts that are kept or dropped whole need no password."))
+    let id = &part.id;
+    Error::new(Kind::Password, format!("the password opens other parts, but not this one: {why}"))
+        .in_part(id.clone())
+        .at(backup.member(part).data_at())
+        .advice(format!("Leave it out with --drop {id}. A part that is kept or dropped whole needs no password."))
+}
+
+/// What to do about a key that opens nothing.
+fn wrong_key(backup: &Backup) -> String {
+    let made = day(backup.manifest.date()).map(|day| format!(", on {day}")).unwrap_or_default();
+    format!(
+        "It may have been changed since this backup was made{made}: then an emergency kit from before holds the right one. \
+        Home Assistant shows the present one under Settings > System > Backups > Encryption key."
+    )
+}
+
+/// The day in a date that begins as ISO 8601 has it.
+fn day(date: &str) -> Option<&str> {
+    let day = date.get(..10)?;
+    let fits = day.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
+    fits.then_some(day)
 }
 
 /// Each different salt costs a key derivation, so that a made-up file could keep us busy for
@@ -87,9 +128,12 @@ fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
 /// tar where the backup is not compressed. Errors arise while reading, typed.
 ///
 /// # Errors
-/// `Password` when the part is encrypted and there is no key.
+/// `Password` when the part is encrypted and there is no key, or not the right one.
 pub fn source(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Box<dyn Read + Send>> {
     let member = backup.member(part);
+    if part.closed {
+        return Err(other_key(backup, part));
+    }
     stream(backup.input.window(member.data_at(), member.size), part.secure(), part, keys)
 }
 

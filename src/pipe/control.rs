@@ -108,6 +108,10 @@ impl Control {
     /// # Errors
     /// [`Kind::Interrupted`] when somebody asked to stop, or the work was abandoned.
     pub fn check(&self) -> Result<()> {
+        #[cfg(test)]
+        if LOOKS.replace(LOOKS.get().saturating_sub(1)) == 0 {
+            return Err(Error::new(Kind::Interrupted(15), "stopped at this look"));
+        }
         match self.stop.load(Ordering::Relaxed) {
             0 if self.abandoned.load(Ordering::Relaxed) => Err(Error::new(Kind::Interrupted(0), "abandoned")),
             0 => Ok(()),
@@ -124,6 +128,12 @@ impl Control {
     pub fn pace(&self) -> Pace<'_> {
         Pace { control: self, done: 0 }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// After so many looks somebody wants this thread to stop.
+    pub(crate) static LOOKS: std::cell::Cell<u64> = const { std::cell::Cell::new(u64::MAX) };
 }
 
 /// Looks for the wish to stop now and then, see [`Control::pace`].

@@ -2,8 +2,12 @@
 
 use super::Request;
 use super::database::Target;
+use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
-use crate::rules::{Condition, ImageTarStays, Rule, image_tar_allowed, slug_prefix};
+use crate::rules::{
+    Condition, Contents, ImageTarStays, Origin, Rule, image_tar_allowed, is_database_name, is_published_voice, is_spoken_message,
+    slug_prefix,
+};
 use crate::survey::{Entry, PartSurvey};
 
 /// The file that holds the image of an add-on that was built on the system itself.
@@ -21,22 +25,51 @@ impl Conditions<'_> {
     /// Whether a rule applies to this entry.
     pub fn met(&self, rule: &Rule, path: &[u8], entry: &Entry) -> bool {
         // Asked of every file; why it is none, only of few.
-        (rule.condition != Condition::NestedBackup || entry.nested_backup) && self.unmet(rule, path, entry).is_none()
+        (!rule.condition.wants_backup() || entry.contents.is_backup()) && self.unmet(rule, path, entry).is_none()
     }
 
     /// Why a rule leaves this entry alone all the same; `None` when it applies.
     pub fn unmet(&self, rule: &Rule, path: &[u8], entry: &Entry) -> Option<String> {
+        // Whatever a folder is called, a database in it is nobody's cache.
+        let database = entry.contents == Contents::Database || is_database_name(path);
+        if database && rule.class.is_free() && entry.kind != EntryKind::Directory {
+            return Some("it is a database, which no rule takes without being asked".into());
+        }
         match rule.condition {
             Condition::None | Condition::RecorderDatabase => None,
-            Condition::NestedBackup => (!entry.nested_backup).then(|| "its contents are not a Home Assistant backup".into()),
+            condition if condition.wants_backup() => backup_stays(condition, entry.contents).map(str::to_owned),
+            Condition::CoreDump => {
+                (entry.contents != Contents::CoreDump).then(|| "its contents are not the memory of a crashed program".into())
+            }
+            Condition::NpmModule => {
+                let named = self.survey.modules.names(path);
+                (!named).then(|| "`package.json` does not name its module, so nothing would install it again".into())
+            }
+            Condition::SpokenMessage => {
+                (!is_spoken_message(path)).then(|| "it is not called as Home Assistant calls what it renders".into())
+            }
+            Condition::PiperVoice => (!is_published_voice(path)).then(|| "no voice of this name is published for Piper".into()),
             Condition::RecorderUrl => {
                 let target = self.request.database.target().filter(|target| matches!(target, Target::File(_)));
                 let named = target.is_some_and(|target| target.takes(&self.part.id, path));
                 (!named).then(|| "`db_url` in the configuration does not name it".into())
             }
             Condition::ImageTar => image_tar(self.backup, self.part, self.request).err().map(|why| why.to_string()),
-            Condition::OuterGarbage => Some("it is a file".into()),
+            _ => Some("it is a file".into()),
         }
+    }
+}
+
+/// Why a rule about backups inside the backup leaves a file alone.
+fn backup_stays(condition: Condition, contents: Contents) -> Option<&'static str> {
+    match (contents, condition) {
+        (Contents::Backup(Origin::Same), Condition::OwnBackup | Condition::LocalBackup) => None,
+        (Contents::Backup(Origin::Unknown), Condition::LocalBackup | Condition::UnknownBackup) => None,
+        (Contents::Backup(_), Condition::NestedBackup) => None,
+        (Contents::Backup(Origin::Other), _) => Some("it is a backup of another Home Assistant"),
+        (Contents::Backup(Origin::Unknown), _) => Some("the backup does not tell which Home Assistant made it"),
+        (Contents::Backup(Origin::Same), _) => Some("it is a backup of the same Home Assistant"),
+        _ => Some("its contents are not a Home Assistant backup"),
     }
 }
 

@@ -3,19 +3,20 @@
 use super::cut::{self, Cut, Judges, Reason};
 use super::database;
 use super::guard;
+use super::leftovers;
 use super::named::{self, Match};
 use super::scan::Scans;
-use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit, Wrapping, predict, reasons, rows, wrapping};
+use super::settle::{Extent, Settled, check_metadata, settle};
+use super::{Action, Form, Outcome, PartPlan, Plan, Request, Unit, Wrapping, predict, reasons, rows};
 use crate::error::{Error, Result, escape};
 use crate::format::manifest::Changes;
 use crate::format::secure::Version;
-use crate::open::Backup;
+use crate::open::{self, Backup};
 use crate::survey::PartSurvey;
 
 /// What is done with each part, and how large that makes the copy.
 pub(super) struct Draft {
-    actions: Vec<Action>,
-    target: Target,
+    settled: Settled,
     changes: Changes,
     /// By part: bytes that it takes in the copy.
     pub predicted: Vec<u64>,
@@ -26,38 +27,46 @@ pub(super) struct Draft {
 /// Leaves out what the user named and these units, and weighs the result.
 pub(super) fn draft(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit]) -> Result<Draft> {
     let action = |at| action(backup, surveys, request, scans, units, at);
-    let mut actions = (0..backup.parts.len()).map(action).collect::<Result<Vec<_>>>()?;
-    let cuts = actions.iter().any(|a| matches!(a, Action::Cut(_)));
-    let target = wrapping::target(backup, request.wrapping, request.has_key, cuts)?;
-    let idle = actions.iter().all(|a| *a == Action::Copy);
-    // A backup that is protected already is not converted for its own sake.
-    let wanted = !idle || request.wrapping != Wrapping::AsIs || !backup.is_protected();
-    let able = request.has_key || target == Target::Plain && !backup.is_protected();
-    if wanted && able {
-        rewrap(backup, &target, &mut actions);
-    }
-    let changes = changes(backup, surveys, &actions, &target);
-    let survey = |at: usize| surveys.iter().find(|s| s.part == at);
-    let predicted: Vec<u64> = actions.iter().enumerate().map(|(at, a)| predict::part(backup, at, a, survey(at), &target)).collect();
+    let actions = (0..backup.parts.len()).map(action).collect::<Result<Vec<_>>>()?;
+    let extent = settled_extent(backup, request, &actions);
+    let settled = settle(backup, actions, request.wrapping, request.has_key, extent)?;
+    let changes = changes(backup, surveys, &settled);
+    let predicted = predict::parts(backup, surveys, &settled);
     let exact_size = predict::exact(backup, &predicted, &changes)?;
-    Ok(Draft { actions, target, changes, predicted, exact_size })
+    Ok(Draft { settled, changes, predicted, exact_size })
+}
+
+/// A backup that fits and of which nothing is left out is not put right for its own sake: no copy is made of it.
+fn settled_extent(backup: &Backup, request: &Request, actions: &[Action]) -> Extent {
+    let idle = actions.iter().all(|action| *action == Action::Copy);
+    let fits = backup.input.len() <= request.limit;
+    let stays = backup.is_protected() || !request.has_key;
+    if idle && fits && stays && request.wrapping == Wrapping::AsIs { Extent::None } else { Extent::All }
 }
 
 /// The same with all that the user wants to know about it.
 pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit]) -> Result<Plan> {
-    let Draft { actions, target, changes, predicted, exact_size } = draft(backup, surveys, request, scans, units)?;
-    let why = |at: usize, action: &Action| reasons::why(action, &target, backup, at, request, units);
-    let planned = actions.into_iter().zip(predicted).enumerate();
-    let parts: Vec<PartPlan> = planned.map(|(at, (action, predicted))| PartPlan { why: why(at, &action), action, predicted }).collect();
+    let Draft { settled, changes, predicted, exact_size } = draft(backup, surveys, request, scans, units)?;
+    let Settled { actions, forms, target, order, .. } = settled;
+    let why = |at: usize, action: &Action, form: &Form| reasons::why(action, form, &target, backup, at, request, units);
+    let planned = actions.into_iter().zip(forms).zip(predicted).enumerate();
+    let parts: Vec<PartPlan> =
+        planned.map(|(at, ((action, form), predicted))| PartPlan { why: why(at, &action, &form), action, form, predicted }).collect();
     let predicted_size = predict::padded(exact_size);
+    if outcome(backup, request, &parts, predicted_size) != Outcome::AlreadyFits {
+        check_metadata(backup, &changes.without)?;
+    }
+    let mut notes = notes(backup, surveys, request, scans, &changes, &parts)?;
+    notes.extend(moved(backup, &order));
     let mut plan = Plan {
         outcome: outcome(backup, request, &parts, predicted_size),
-        notes: notes(backup, surveys, request, scans, &changes, &parts)?,
+        notes,
         parts,
         drops: Vec::new(),
         units: units.to_vec(),
         changes,
         target,
+        order,
         limit: request.limit,
         predicted_size,
         ways_out: Vec::new(),
@@ -65,6 +74,16 @@ pub(super) fn plan(backup: &Backup, surveys: &[PartSurvey], request: &Request, s
     };
     plan.drops = rows::rows(backup, surveys, request, &plan)?;
     Ok(plan)
+}
+
+/// Says which part the copy has in another place, and why.
+fn moved(backup: &Backup, order: &[usize]) -> Option<String> {
+    let (now, &member) = order.iter().enumerate().find(|&(at, &member)| at != member)?;
+    let (moved, before) = (backup.part_of(member)?, backup.part_of(now)?);
+    let (moved, before) = (&backup.part(moved).id, &backup.part(before).id);
+    Some(format!(
+        "In the copy {moved} stands before {before}: before a restore Home Assistant tries the key on the first archive, and {before} would not open."
+    ))
 }
 
 fn outcome(backup: &Backup, request: &Request, parts: &[PartPlan], predicted_size: u64) -> Outcome {
@@ -88,6 +107,9 @@ fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Sc
         return Ok(Action::Drop);
     }
     let dropped = request.drops_component(&part.id);
+    if part.closed && !dropped {
+        return Err(open::other_key(backup, part));
+    }
     match surveys.iter().find(|s| s.part == at) {
         _ if dropped && !request.keeps_within(&part.id) => Ok(Action::Drop),
         Some(survey) => cut_or_copy(backup, at, survey, request, scans, units),
@@ -127,7 +149,8 @@ pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &Cut) -> 
     }
 }
 
-/// Says what a restore could not cope with in parts that keep all that they hold.
+/// Says what a restore could not cope with in parts that keep all that they hold, and what it
+/// fails on in all of them.
 pub(super) fn hazards_kept<'a>(backup: &Backup, surveys: &[PartSurvey], action: impl Fn(usize) -> Option<&'a Action>) -> Vec<String> {
     let whole = |survey: &&PartSurvey| match action(survey.part) {
         Some(Action::Copy | Action::Rewrap) => true,
@@ -139,7 +162,8 @@ pub(super) fn hazards_kept<'a>(backup: &Backup, surveys: &[PartSurvey], action: 
         let (count, first) = (survey.hazards.len(), survey.describe(first));
         Some(format!("{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.", part.id))
     };
-    surveys.iter().filter(whole).filter_map(note).collect()
+    let hazards = surveys.iter().filter(whole).filter_map(note);
+    hazards.chain(leftovers::specials_kept(backup, surveys, &action)).collect()
 }
 
 /// The entries of a part's units; their reasons come after those of the selectors.
@@ -156,40 +180,17 @@ fn picked(part: usize, survey: &PartSurvey, units: &[Unit], selectors: usize) ->
     picked
 }
 
-/// Every kept part must be wrapped alike.
-pub(super) fn rewrap(backup: &Backup, target: &Target, actions: &mut [Action]) {
-    for (part, action) in backup.parts.iter().zip(actions.iter_mut()) {
-        if *action != Action::Copy || target.fits(part) {
-            continue;
-        }
-        // The trailer of v1's gzip streams is not one that others read.
-        let broken = part.version() == Some(Version::V1) && part.compressed;
-        *action = if broken { Action::Cut(Cut::default()) } else { Action::Rewrap };
-    }
-}
-
-fn changes(backup: &Backup, surveys: &[PartSurvey], actions: &[Action], target: &Target) -> Changes {
-    let parts = || backup.parts.iter().enumerate().zip(actions);
-    let without: Vec<String> = parts().filter(|(_, a)| **a == Action::Drop).map(|((_, p), _)| p.list_name().to_owned()).collect();
+fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Changes {
+    let parts = || backup.parts.iter().enumerate().zip(&settled.actions);
+    let mut without: Vec<String> = parts().filter(|(_, a)| **a == Action::Drop).map(|((_, p), _)| p.list_name().to_owned()).collect();
+    without.extend(backup.manifest.unknown_folders().map(str::to_owned));
     let without_database = parts().any(|((at, part), action)| match (action, surveys.iter().find(|s| s.part == at)) {
         (Action::Cut(cut), Some(survey)) => cut::drops_recorder(backup, part, survey, cut),
         _ => false,
     });
-    let protected = parts().any(|((_, part), action)| match action {
-        Action::Drop => false,
-        Action::Copy => part.version().is_some(),
-        Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
-    });
     let partial = !without.is_empty() || backup.manifest.kind() == "partial";
-    Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected, compressed: None, repaired: false }
-}
-
-/// Whether parts that stay have different versions or root salts.
-fn is_mixed(backup: &Backup, parts: &[PartPlan]) -> bool {
-    let kept = backup.parts.iter().zip(parts).filter(|(_, plan)| plan.action != Action::Drop);
-    let mut ways = kept.filter_map(|(part, _)| part.secure()).map(|header| (header.version(), header.v3_salts()));
-    let first = ways.next();
-    ways.any(|way| Some(way) != first)
+    let (protected, compressed) = (settled.protected, settled.compressed);
+    Changes { slug: "00000000".into(), without, also: Vec::new(), partial, without_database, protected, compressed, repaired: false }
 }
 
 fn notes(
@@ -218,7 +219,9 @@ fn notes(
         }
     }
     notes.extend(held.into_iter().map(|(_, note)| note));
-    notes.extend(hazards_kept(backup, surveys, |at| parts.get(at).map(|p| &p.action)));
+    let action = |at: usize| parts.get(at).map(|p| &p.action);
+    notes.extend(hazards_kept(backup, surveys, action));
+    notes.extend(leftovers::links_kept(backup, surveys, action));
     if !changes.protected {
         let way = match request.wrapping {
             Wrapping::Plain => "Without --securetar none it would be encrypted, with the key.",
@@ -228,9 +231,6 @@ fn notes(
     }
     if request.has_key && !backup.is_protected() && changes.protected {
         notes.push("The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into());
-    }
-    if !request.has_key && is_mixed(backup, parts) {
-        notes.push("The parts are not encrypted alike, which some readers refuse; with the key they would become so.".into());
     }
     if !request.has_key && backup.version() == Some(Version::V1) {
         notes.push("The parts stay in SecureTar v1; with the key they would become v2.".into());

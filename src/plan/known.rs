@@ -189,6 +189,8 @@ impl<'a, 'e> Kin<'a, 'e> {
     fn add(&mut self, rule: Option<&'a Rule>, taken: Taken<'e>) {
         match rule {
             None => self.strange = true,
+            // Nobody will read them.
+            Some(_) if self.rules.len() > MANY => {}
             Some(rule) if self.rules.iter().any(|known| known.id == rule.id) => {}
             Some(rule) => self.rules.push(rule),
         }

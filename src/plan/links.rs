@@ -192,12 +192,13 @@ mod tests {
             before_crc: 0,
             header_crc: 0,
             data_crc: 0,
-            nested_backup: false,
+            contents: crate::rules::Contents::Other,
         }
     }
 
     fn cut(entries: &[(&str, Option<&str>, bool)]) -> (PartSurvey, Cut) {
         let survey = PartSurvey {
+            findings: Vec::new(),
             part: 0,
             entries: entries.iter().map(|(name, link, _)| entry(name, *link)).collect(),
             end: Default::default(),
@@ -207,6 +208,7 @@ mod tests {
             checkpoints: Vec::new(),
             overhead: 0,
             recorder: Default::default(),
+            modules: crate::rules::NpmModules::default(),
             hazards: Vec::new(),
             warnings: vec![],
         };

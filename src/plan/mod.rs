@@ -11,6 +11,7 @@ pub mod explain;
 mod groups;
 mod guard;
 mod known;
+pub(crate) mod leftovers;
 mod links;
 mod named;
 mod pattern;
@@ -23,6 +24,7 @@ mod request;
 mod rows;
 mod scan;
 pub mod selector;
+mod settle;
 #[cfg(test)]
 pub(crate) mod tests;
 mod units;
@@ -36,6 +38,7 @@ pub use repair::{Repair, repair};
 pub use request::Request;
 pub use rows::{DropRow, effect};
 pub use selector::Selector;
+pub use settle::Form;
 pub use units::{Unit, builtin_catalogue};
 pub use ways::WayOut;
 pub use wrapping::{Target, Wrapping};
@@ -65,6 +68,8 @@ pub enum Action {
 pub struct PartPlan {
     /// What happens to it.
     pub action: Action,
+    /// Its name and form in the copy.
+    pub form: Form,
     /// Bytes that it will take in the copy, as far as can be told beforehand.
     pub predicted: u64,
     /// In one sentence, for the table.
@@ -107,6 +112,8 @@ pub struct Plan {
     pub changes: Changes,
     /// How rewritten parts are encrypted.
     pub target: Target,
+    /// The members of the original in the order in which the copy has them, also those that are left out.
+    pub order: Vec<usize>,
     /// The limit that it was made for.
     pub limit: u64,
     /// The copy's size in bytes as far as can be told beforehand.
@@ -148,7 +155,7 @@ pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
         let dropped_whole = request.drops_component(&part.id);
         let out_of = dropped_whole && request.keeps_within(&part.id);
         let into = request.drops_within(&part.id) && !dropped_whole;
-        part.layer.is_some() && !request.keeps_component(&part.id) && (out_of || into)
+        part.layer.is_some() && !part.closed && !request.keeps_component(&part.id) && (out_of || into)
     };
     (0..backup.parts.len()).filter(wanted).collect()
 }

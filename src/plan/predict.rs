@@ -1,5 +1,6 @@
 //! How large the copy will be.
 
+use super::settle::{Form, Settled};
 use super::{Action, Cut, Target};
 use crate::error::Result;
 use crate::format::block::padding;
@@ -12,8 +13,14 @@ use crate::survey::PartSurvey;
 /// Bytes of the two zero blocks that end a tar.
 const END: u64 = 1024;
 
-/// Bytes that a part takes in the copy.
-pub(super) fn part(backup: &Backup, at: usize, action: &Action, survey: Option<&PartSurvey>, target: &Target) -> u64 {
+/// Bytes that each part takes in the copy.
+pub(super) fn parts(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Vec<u64> {
+    let survey = |at: usize| surveys.iter().find(|s| s.part == at);
+    let each = settled.actions.iter().zip(&settled.forms).enumerate();
+    each.map(|(at, (action, form))| part(backup, at, action, form, survey(at), &settled.target)).collect()
+}
+
+fn part(backup: &Backup, at: usize, action: &Action, form: &Form, survey: Option<&PartSurvey>, target: &Target) -> u64 {
     let part = backup.part(at);
     let member = backup.member(part);
     match action {
@@ -22,7 +29,12 @@ pub(super) fn part(backup: &Backup, at: usize, action: &Action, survey: Option<&
         Action::Rewrap => member_with(member, target.member_size(stream_size(part, member))),
         Action::Cut(cut) => {
             let stream = stream_size(part, member);
-            let kept = survey.map_or(stream, |survey| cut_stream(part, survey, cut));
+            let kept = match survey {
+                // How well a tar will compress nobody knows; it will not grow.
+                Some(survey) if part.compressed && !form.compressed => inflated(survey, cut),
+                Some(survey) => cut_stream(part, survey, cut),
+                None => stream,
+            };
             member_with(member, target.member_size(kept))
         }
     }
@@ -52,6 +64,12 @@ fn cut_stream(part: &Part, survey: &PartSurvey, cut: &Cut) -> u64 {
     }
     let kept: u64 = entries().filter(|(at, _)| !cut.removes(*at)).map(|(_, e)| e.stored).sum();
     (kept + END).next_multiple_of(RECORD)
+}
+
+/// Bytes of the bare tar once the cut entries are gone.
+fn inflated(survey: &PartSurvey, cut: &Cut) -> u64 {
+    let kept: u64 = survey.entries.iter().enumerate().filter(|(at, _)| !cut.removes(*at)).map(|(_, e)| e.span()).sum();
+    (kept + survey.global_bytes + END).next_multiple_of(RECORD)
 }
 
 /// Bytes of a file whose last record is full.

@@ -3,7 +3,7 @@
 use super::cut::Cut;
 use super::scan::{Scans, Selectors};
 use super::selector::Selector;
-use super::{Action, Outcome, PartPlan, Plan, Request, Target, Unit};
+use super::{Action, Form, Outcome, PartPlan, Plan, Request, Target, Unit};
 use crate::error::{Result, escape};
 use crate::open::Backup;
 use crate::rules::Class;
@@ -12,9 +12,13 @@ use crate::survey::{PartSurvey, config_path};
 
 /// Why a part is treated as it is. What is known only once a plan is finished is added
 /// by [`of_what_stays`].
-pub(super) fn why(action: &Action, target: &Target, backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> String {
+pub(super) fn why(action: &Action, form: &Form, target: &Target, backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> String {
     let part = backup.part(at);
     match action {
+        Action::Cut(cut) if cut.is_empty() && form.compressed != part.compressed => {
+            if form.compressed { "compressed like the others" } else { "not compressed, like the others" }.into()
+        }
+        Action::Copy if form.name.is_some() => "under its right name".into(),
         Action::Cut(cut) if cut.is_empty() && *target == Target::Plain => "decrypted".into(),
         Action::Rewrap if *target == Target::Plain => "decrypted".into(),
         Action::Cut(cut) if cut.is_empty() => "rewritten in another version".into(),

@@ -302,7 +302,7 @@ impl<'a> Teller<'a> {
         let Some(rule) = &unit.rule else { return Ok(None) };
         // A backup inside the backup is named by its path, everything else by its globs.
         let first = unit.entries.first().and_then(|&at| self.survey?.entries.get(at));
-        let single = first.filter(|e| unit.files == 1 && e.nested_backup);
+        let single = first.filter(|e| unit.files == 1 && e.contents.is_backup());
         let paths = single.map_or_else(|| self.globs_of(unit, rule), |e| Ok(vec![escape(&e.name)]))?;
         let targets: Vec<String> = paths.iter().map(|path| format!("{}:{path}", self.part.id)).collect();
         let row = self.row(rule.title.clone(), effect, true);

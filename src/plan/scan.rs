@@ -228,11 +228,12 @@ pub(super) mod tests {
 
     use crate::error::Kind;
     use crate::open::Backup;
+    use crate::pipe::control::LOOKS;
     use crate::pipe::{Control, Silent};
     use crate::plan::tests::sketch::{Sketch, Wish};
     use crate::plan::{Outcome, Request, Selector, explain, make};
     use crate::report::largest::largest;
-    use crate::survey::PartSurvey;
+    use crate::survey::{PartSurvey, hazards};
 
     use super::Selectors;
 
@@ -329,6 +330,36 @@ pub(super) mod tests {
         let mut taking = Vec::new();
         selectors.taking(format!("7{}/below", "x".repeat(4000)).as_bytes(), &mut taking);
         assert_eq!(taking, [7]);
+    }
+
+    #[test]
+    fn planning_and_reporting_look_for_the_wish_to_stop_all_along() {
+        // 300 paths of 4 kB: more than four times what may lie between two looks.
+        let paths = |n: usize| format!("{}{n}", format!("d{}/", n % 3).repeat(1300));
+        let (backup, surveys) = Sketch::new("share: x 1").part("media", (0..300).map(|n| (paths(n), 1000))).build();
+        let request = Wish::new("drop=media:d1/** keep=media:d2/**/*7").0;
+        let plan = make(&backup, &surveys, &request).unwrap();
+        let looks = |work: &dyn Fn() -> crate::Result<()>| {
+            let stopped = (0..).take_while(|&looks| {
+                LOOKS.set(looks);
+                match work() {
+                    Ok(()) => false,
+                    Err(error) => error.kind() == Kind::Interrupted(15) || panic!("{error}"),
+                }
+            });
+            let count = stopped.count();
+            LOOKS.set(u64::MAX);
+            count
+        };
+        let control = Control::default();
+        let counts = [
+            looks(&|| make(&backup, &surveys, &request).map(drop)),
+            looks(&|| explain::why(&backup, &surveys, &request, &plan, "media").map(drop)),
+            looks(&|| largest(&backup, &surveys, &plan, 10, &control).map(drop)),
+            looks(&|| hazards::among(&surveys[1].entries, &control).map(drop)),
+        ];
+        // To scan, to find units, to cut, to tell of what goes; to find and to tell; to fill and to search.
+        assert!(counts[0] >= 4 * 4 && counts[1] >= 2 * 4 && counts[2] >= 3 && counts[3] >= 2 * 4, "{counts:?}");
     }
 
     #[test]

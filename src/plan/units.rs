@@ -219,7 +219,7 @@ impl Finder<'_> {
                 wanted.insert(found);
                 continue;
             }
-            let own = if rule.condition == Condition::NestedBackup && apart.contains(&index) { index } else { usize::MAX };
+            let own = if rule.condition.wants_backup() && apart.contains(&index) { index } else { usize::MAX };
             let find = finds.entry((found, own)).or_default();
             find.entries.push(index);
             find.stored += entry.stored;
@@ -255,7 +255,7 @@ impl Finder<'_> {
     /// The largest backups inside the part.
     fn apart(&self) -> HashSet<usize> {
         let entries = self.conditions.survey.entries.iter().enumerate();
-        let mut nested: Vec<(usize, u64)> = entries.filter(|(_, e)| e.nested_backup).map(|(at, e)| (at, e.stored)).collect();
+        let mut nested: Vec<(usize, u64)> = entries.filter(|(_, e)| e.contents.is_backup()).map(|(at, e)| (at, e.stored)).collect();
         nested.sort_by_key(|&(_, stored)| std::cmp::Reverse(stored));
         nested.into_iter().take(NESTED_APART).map(|(at, _)| at).collect()
     }

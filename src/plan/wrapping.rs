@@ -1,8 +1,10 @@
 //! How the copy's parts are encrypted: as before, in another version, or not at all.
 
+use super::Action;
 use crate::error::{Error, Kind, Result};
+use crate::finding::Finding;
 use crate::format::secure::{self, SecureHeader, V3Salts, Version};
-use crate::open::{Backup, ComponentKind, Part};
+use crate::open::{self, Backup, Part};
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,37 +52,81 @@ impl Target {
     pub fn fits(&self, part: &Part) -> bool {
         match (self, &part.layer) {
             (_, None) => true,
-            // An archive that Home Assistant does not know stays as it is.
-            (_, Some(secure::Layer::Plain)) if part.kind == ComponentKind::Unknown => true,
             (Self::V3(Some(salts)), _) => matches!(part.secure(), Some(SecureHeader::V3 { salts: own, .. }) if own == salts),
             _ => part.version() == self.version() && !matches!(self, Self::V3(None)),
         }
     }
 }
 
+/// What to do when a key is missing.
+pub(super) const GIVE_KEY: &str =
+    "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD, or leave out more whole parts with --drop.";
+
 /// Decides for the whole archive: readers take the version and the root salt from
 /// the first member they meet and refuse others under the same key.
 ///
 /// # Errors
-/// `Password` when a part has to be wrapped anew and there is no key.
-pub(super) fn target(backup: &Backup, wrapping: Wrapping, has_key: bool, must_rewrite: bool) -> Result<Target> {
-    let target = match (wrapping, backup.version()) {
+/// `Password` when a part that stays has to be opened or encrypted and there is no key.
+pub(super) fn target(backup: &Backup, actions: &[Action], wrapping: Wrapping, has_key: bool) -> Result<Target> {
+    let staying = Staying { backup, actions };
+    let target = match (wrapping, staying.newest()) {
         (Wrapping::Plain, _) => Target::Plain,
         (Wrapping::Version(Version::V3), _) => v3(backup),
         (Wrapping::Version(_), _) => Target::V2,
+        (Wrapping::AsIs, None) if has_key && backup.is_protected() => as_before(backup),
         (Wrapping::AsIs, None) if has_key => for_the_host(backup),
         (Wrapping::AsIs, None) => Target::Plain,
-        (Wrapping::AsIs, Some(_)) if newest(backup) == Some(Version::V3) => v3(backup),
+        (Wrapping::AsIs, Some(Version::V3)) => v3(backup),
         (Wrapping::AsIs, Some(_)) => Target::V2,
     };
-    // Without a key nothing can be wrapped anew; a plain copy of each part is all there is.
-    let rewraps = wrapping != Wrapping::AsIs && (target != Target::Plain || backup.is_protected());
-    let needs_key = rewraps || must_rewrite && backup.is_protected();
-    if needs_key && !has_key {
-        return Err(Error::new(Kind::Password, "this needs the password: parts have to be opened or encrypted")
-            .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
+    if !has_key {
+        staying.check_without_key(wrapping, &target)?;
     }
     Ok(target)
+}
+
+/// The parts that a copy keeps.
+struct Staying<'a> {
+    backup: &'a Backup,
+    actions: &'a [Action],
+}
+
+impl<'a> Staying<'a> {
+    fn parts(&self) -> impl Iterator<Item = (&'a Part, &'a Action)> + use<'a> {
+        self.backup.parts.iter().zip(self.actions).filter(|(part, action)| **action != Action::Drop && part.layer.is_some())
+    }
+
+    fn newest(&self) -> Option<Version> {
+        self.parts().filter_map(|(part, _)| part.version()).max()
+    }
+
+    /// Makes sure that nothing has to be opened or encrypted.
+    fn check_without_key(&self, wrapping: Wrapping, target: &Target) -> Result<()> {
+        let missing = |what: String| Err(Error::new(Kind::Password, what).advice(GIVE_KEY));
+        let archives: Vec<_> = self.parts().map(|(part, _)| self.backup.archive(part)).collect();
+        if wrapping == Wrapping::AsIs {
+            if let Some(Finding::Mixed { encrypted, plain }) = open::mixed(&archives) {
+                let (encrypted, plain) = (encrypted.join(", "), plain.join(", "));
+                return missing(format!(
+                    "encrypted: {encrypted}; not encrypted: {plain}. A copy has to have all of them in one way, which takes the key"
+                ));
+            }
+            if let Some(finding) = open::one_context(&archives) {
+                return missing(format!("{} A copy has to have them alike, which takes the key", finding.text()));
+            }
+        } else if self.parts().any(|(part, _)| !target.fits(part)) {
+            return missing("this needs the password: parts have to be opened or encrypted".into());
+        }
+        match self.parts().find(|(part, action)| matches!(action, Action::Cut(_)) && part.version().is_some()) {
+            Some(_) => missing("this needs the password: parts have to be opened or encrypted".into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// As the parts that are left out were encrypted.
+fn as_before(backup: &Backup) -> Target {
+    if newest(backup) == Some(Version::V3) { v3(backup) } else { Target::V2 }
 }
 
 fn newest(backup: &Backup) -> Option<Version> {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bench::Report;
 use crate::error::{Error, Result, escape, is_unsafe};
+use crate::finding::Finding;
 use crate::format::secure::Version;
 use crate::open::Backup;
 use crate::pipe::Control;
@@ -43,8 +44,9 @@ impl<W: io::Write> io::Write for Spelled<W> {
         let mut plain = 0;
         for (at, c) in text.char_indices().filter(|&(_, c)| c != '\n' && is_unsafe(c)) {
             self.0.write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
-            // All of them are below U+10000.
-            write!(self.0, "\\u{:04x}", u32::from(c))?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(self.0, "\\u{unit:04x}")?;
+            }
             plain = at + c.len_utf8();
         }
         self.0.write_all(text.get(plain..).unwrap_or_default().as_bytes())?;
@@ -75,6 +77,7 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
                 "stored_bytes": backup.stored(part),
                 "securetar": part.version().map(|v| v.number()),
                 "listed": part.listed,
+                "fault": part.fault.as_ref().map(ToString::to_string),
             })
         })
         .collect();
@@ -89,11 +92,12 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
         "date": backup.manifest.date(),
         "type": backup.manifest.kind(),
         "protected": backup.is_protected(),
+        "mixed": backup.findings.iter().any(|finding| matches!(finding, Finding::Mixed { .. })),
         "compressed": backup.manifest.compressed(),
         "securetar": backup.version().map(|v| v.number()),
         "homeassistant_version": backup.manifest.homeassistant_version(),
         "components": components,
-        "warnings": backup.warnings,
+        "warnings": backup.warnings(),
     }))
 }
 
@@ -136,7 +140,7 @@ pub fn plan(
         .into_iter()
         .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files, "dropped_bytes": large.dropped}))
         .collect();
-    all.insert("warnings".into(), backup.warnings.iter().chain(&plan.warnings).cloned().collect());
+    all.insert("warnings".into(), backup.warnings().into_iter().chain(plan.warnings.iter().cloned()).collect());
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
         "predicted_fits": plan.predicted_size <= plan.limit,
@@ -260,7 +264,7 @@ pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<Strin
         .collect();
     let failed = checks.iter().find_map(|check| check.as_ref().err());
     let mut all = object(
-        json!({"schema": SCHEMA, "file": path(backup.input.path()), "ok": failed.is_none(), "components": parts, "warnings": backup.warnings}),
+        json!({"schema": SCHEMA, "file": path(backup.input.path()), "ok": failed.is_none(), "components": parts, "warnings": backup.warnings()}),
     );
     // The one that the exit code is about.
     all.extend(failed.map(|error| ("error".into(), error_body(error))));

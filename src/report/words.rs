@@ -1,8 +1,8 @@
 //! Sentences that more than one command says.
 
 use crate::error::{Error, printable};
-use crate::open::Backup;
-use crate::plan::{Action, Plan, Target};
+use crate::open::{Backup, Part};
+use crate::plan::{Action, PartPlan, Plan, Target};
 use crate::size;
 
 /// Ends every message about a run that made no output.
@@ -43,9 +43,14 @@ pub fn files(count: u64) -> String {
 }
 
 /// What happens to a part, in one or two words; what is rewritten gets the wrapping of `target`.
-pub fn action(action: &Action, target: &Target) -> &'static str {
-    let rewrapped = if *target == Target::Plain { "kept, decrypted" } else { "kept, re-encrypted" };
-    match action {
+pub fn action(part: &Part, planned: &PartPlan, target: &Target) -> &'static str {
+    let rewrapped = match (target, part.version()) {
+        (Target::Plain, None) => "kept, rewritten",
+        (Target::Plain, Some(_)) => "kept, decrypted",
+        (_, None) => "kept, encrypted",
+        (_, Some(_)) => "kept, re-encrypted",
+    };
+    match &planned.action {
         Action::Copy => "kept",
         Action::Drop => "dropped",
         Action::Rewrap => rewrapped,

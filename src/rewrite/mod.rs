@@ -41,7 +41,7 @@ pub struct Place {
     pub size: u64,
 }
 
-/// Writes the copy that `plan` describes into `output`, members in their old order.
+/// Writes the copy that `plan` describes into `output`, members in the order of the plan.
 ///
 /// Kept members are copied byte for byte inside the kernel; cut ones go through
 /// decrypt, filter, encode and encrypt on all threads. Memory does not depend on
@@ -64,7 +64,8 @@ pub fn rewrite(
     changes.slug = new_slug(backup.manifest.slug())?;
     let target = settle(&plan.target, keys)?;
     control.begin("write", work(backup, plan));
-    for (at, member) in backup.members.iter().enumerate() {
+    for &at in &plan.order {
+        let Some(member) = backup.members.get(at) else { continue };
         let index = backup.part_of(at);
         if at == backup.manifest_member {
             let text = backup.manifest.changed(&changes)?;
@@ -77,13 +78,14 @@ pub fn rewrite(
             output.zeros(padding(member.size))?;
             continue;
         };
-        let job = part::Job { backup, index, keys, target: &target, survey: surveys.iter().find(|s| s.part == index) };
-        match plan.parts.get(index).map(|p| &p.action) {
-            Some(Action::Drop) => {}
-            Some(Action::Copy) => job.copy(output, control)?,
-            Some(Action::Rewrap) => job.rewrap(output, control)?,
-            Some(Action::Cut(entries)) => complete(job.cut(entries, output, control)?),
-            None => return Err(Error::new(Kind::Internal, "the plan does not cover every part")),
+        let planned = plan.parts.get(index).ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
+        let survey = surveys.iter().find(|s| s.part == index);
+        let job = part::Job { backup, index, keys, target: &target, form: &planned.form, survey };
+        match &planned.action {
+            Action::Drop => {}
+            Action::Copy => job.copy(output, control)?,
+            Action::Rewrap => job.rewrap(output, control)?,
+            Action::Cut(entries) => complete(job.cut(entries, output, control)?),
         }
     }
     output.zeros(2 * BLOCK as u64)?;

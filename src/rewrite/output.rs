@@ -7,6 +7,7 @@
 
 mod leftovers;
 mod place;
+mod room;
 mod system;
 
 use std::ffi::OsString;
@@ -102,25 +103,14 @@ impl Target {
         &self.path
     }
 
-    /// Makes sure that `bytes` fit on the disk.
+    /// Makes sure that `bytes` fit on the disk, and into one file there.
     ///
     /// # Errors
-    /// `OutputIo` with the bytes needed and free.
+    /// `OutputIo` with the bytes needed and how many there can be: by the free space, the file
+    /// system (FAT) or a limit that the process was started with (`RLIMIT_FSIZE`).
     pub fn check_space(&mut self, bytes: u64) -> Result<()> {
         self.needed = Some(bytes);
-        let Some(free) = self.free() else { return Ok(()) };
-        if free < bytes {
-            let (needed, free) = (crate::size::both(bytes), crate::size::both(free));
-            return Err(Error::new(Kind::OutputIo, format!("the copy needs {needed} but {} has only {free} free", self.path.display()))
-                .advice("Free some space, or write to another disk with -o."));
-        }
-        Ok(())
-    }
-
-    /// Bytes that are free on the disk; `None` when it does not say.
-    fn free(&self) -> Option<u64> {
-        let disk = self.system.disk(&self.folder).ok()?;
-        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+        room::check(&self.system, &self.folder, &self.path.display().to_string(), bytes)
     }
 
     /// Removes what runs that were killed left in the folder. Only a file system
@@ -222,10 +212,8 @@ impl Output {
     }
 
     fn failed(&self, error: io::Error) -> Error {
-        let needed = self.target.needed.map(|n| format!(" of {} needed", crate::size::both(n))).unwrap_or_default();
-        let free = self.target.free().map(|n| format!(", with {} free on the disk", crate::size::both(n))).unwrap_or_default();
-        let doing = format!("writing {} failed after {} bytes{needed}{free}", self.target.path.display(), self.at);
-        Error::output(error, &doing)
+        let Target { system, folder, path, needed, .. } = &self.target;
+        room::failed(system, folder, &path.display().to_string(), self.at, *needed, error)
     }
 
     /// Appends `len` bytes of the input from `offset` on, inside the kernel where it can.

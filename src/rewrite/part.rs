@@ -12,7 +12,7 @@ use crate::format::block::padding;
 use crate::gzip;
 use crate::open::{Backup, Part, source};
 use crate::pipe::{Control, ReadAhead, WriteBehind, read_ahead, write_behind};
-use crate::plan::{Cut, Target};
+use crate::plan::{Cut, Form, Target};
 use crate::survey::{PartSurvey, locate, trailer};
 
 /// Everything that writing one part needs.
@@ -21,6 +21,7 @@ pub(super) struct Job<'a> {
     pub index: usize,
     pub keys: Option<&'a KeyRing>,
     pub target: &'a Target,
+    pub form: &'a Form,
     pub survey: Option<&'a PartSurvey>,
 }
 
@@ -29,12 +30,12 @@ impl Job<'_> {
         self.backup.part(self.index)
     }
 
-    /// Copies the member as it is, header included; only a stale size is put right.
+    /// Copies the member as it is, header included; only a stale size and a wrong name are put right.
     pub fn copy(&self, output: &mut Output, control: &Control) -> Result<()> {
         let member = self.backup.member(self.part());
         let input = &self.backup.input;
-        if member.stale {
-            output.append(&member.header_with_size(member.size)?)?;
+        if member.stale || self.form.name.is_some() {
+            output.append(&self.form.header(member, member.size)?)?;
         } else {
             output.copy(input, member.header_at, member.header.raw.len() as u64, control)?;
         }
@@ -63,17 +64,19 @@ impl Job<'_> {
         let trailer = trailer(part);
         // As Home Assistant compresses: hard where it encrypts, in a hurry where not.
         let level = if part.version().is_some() { 9 } else { 6 };
-        let splicing = self.survey.and_then(|survey| Some((survey, splicing::cuts(cut, survey)?)));
+        let recoded = part.compressed != self.form.compressed;
+        let splicing = self.survey.filter(|_| !recoded).and_then(|survey| Some((survey, splicing::cuts(cut, survey)?)));
         self.framed(output, |reader, writer| {
             let reader = Counting { reader, control };
             if let Some((survey, cuts)) = &splicing {
                 return gzip::splice(reader, &survey.checkpoints, cuts, writer, level, control.threads()).map(drop);
             }
             let mut filter = CutFilter::new(cut, self.survey, control);
-            if part.compressed {
-                gzip::rewrite(reader, trailer, writer, &mut filter, level, control.threads()).map(drop)
-            } else {
-                gzip::copy_plain(reader, writer, &mut filter).map(drop)
+            match (part.compressed, self.form.compressed) {
+                (true, true) => gzip::rewrite(reader, trailer, writer, &mut filter, level, control.threads()).map(drop),
+                (true, false) => gzip::inflate(reader, trailer, writer, &mut filter).map(drop),
+                (false, true) => gzip::compress(reader, writer, &mut filter, level, control.threads()).map(drop),
+                (false, false) => gzip::copy_plain(reader, writer, &mut filter).map(drop),
             }
         })
     }
@@ -88,12 +91,12 @@ impl Job<'_> {
         let (part, member) = (self.part(), self.backup.member(self.part()));
         let reader = source(self.backup, part, self.keys).and_then(|r| ReadAhead::new(r).map_err(no_thread))?;
         let header_at = output.position();
-        let header_len = member.header_with_size(0)?.len() as u64;
+        let header_len = self.form.header(member, 0)?.len() as u64;
         output.zeros(header_len)?;
         let data_at = output.position();
         self.wrap(output, data_at, |sink| body(reader, sink)).map_err(|e| locate(self.backup, part, e))?;
         let size = output.position() - data_at;
-        output.patch(header_at, &member.header_with_size(size)?)?;
+        output.patch(header_at, &self.form.header(member, size)?)?;
         output.zeros(padding(size))?;
         Ok(Place { part: self.index, data_at, size })
     }

@@ -7,8 +7,9 @@ use globset::{Glob, GlobBuilder};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::databases;
 use super::error::{RulesError, line_of};
-use super::rule::{Condition, Never, RawRule, Rule};
+use super::rule::{Condition, Confidence, Never, RawRule, RemadeBy, Rule};
 
 /// The rules in order of precedence, and the never-drop list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,6 +68,8 @@ impl Catalogue {
     /// The file may hold `disable = ["id", …]` and any number of `[[rule]]`
     /// tables; `id`, `component`, `globs` and `class` are mandatory in them. The
     /// user's rules come before the built-in ones. The never-drop list cannot be changed.
+    /// They are held to what the built-in ones are: what nothing makes again, what is only
+    /// inferred and what is a database needs consent, whatever a rule calls it.
     ///
     /// # Errors
     /// What is wrong with the file, with the line and the rule's id.
@@ -152,12 +155,18 @@ fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, R
     for raw in raw {
         let at = raw.id.span().start;
         // Only the built-in catalogue itself has nothing below it.
-        let rule = raw.into_rule(!known.is_empty());
+        let builtin = known.is_empty();
+        let unsaid = builtin && raw.remade_by.is_none();
+        let rule = raw.into_rule(!builtin);
         if !seen.insert(rule.id.clone()) {
             return Err(RulesError::Duplicate { line: line_of(text, at), id: rule.id });
         }
         let full = known.len() + rules.len() >= usize::from(u16::MAX);
-        let problem = if full { Some("there are too many rules".into()) } else { rule_problem(&rule) };
+        let problem = match () {
+            () if full => Some("there are too many rules".into()),
+            () if unsaid => Some("`remade_by` is missing".into()),
+            () => rule_problem(&rule).or_else(|| consent_problem(&rule, known)),
+        };
         refuse(text, &rule.id, at, problem)?;
         rules.push(rule);
     }
@@ -183,6 +192,30 @@ fn rule_problem(rule: &Rule) -> Option<String> {
         return (rule.component != "backup").then(|| "`outer_garbage` is about the component backup".into());
     }
     globs_problem(&rule.component, &rule.globs, &rule.except)
+}
+
+/// Why a rule cannot have a class that goes without being asked about.
+fn consent_problem(rule: &Rule, known: &[Rule]) -> Option<String> {
+    // Bytes of the outer file that belong to no file: no copy has them, whatever is asked.
+    if !rule.class.is_free() || rule.condition == Condition::OuterGarbage {
+        return None;
+    }
+    let class = rule.class.name();
+    if rule.remade_by == RemadeBy::Nobody {
+        return Some(format!(
+            "what nobody makes again is not of the class {class}, which goes without being asked about; write history or user"
+        ));
+    }
+    if rule.confidence == Confidence::Inferred {
+        return Some(format!(
+            "paths that are only inferred are not of the class {class}, which goes without being asked about; write history or user"
+        ));
+    }
+    let glob = databases::claimed(rule, known)?;
+    Some(format!(
+        "the glob '{glob}' takes files of a database, which nothing makes again: they are not of the class {class}, which goes without being \
+         asked about; write history or user, or name them in `except`"
+    ))
 }
 
 fn globs_problem(component: &str, globs: &[String], except: &[String]) -> Option<String> {

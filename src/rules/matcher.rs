@@ -89,24 +89,28 @@ impl Matcher {
     }
 
     fn choose(&self, matched: &[usize], path: &[u8], is_dir: bool, mut accept: impl FnMut(RuleIndex) -> bool) -> Option<RuleIndex> {
-        let slots = || matched.iter().filter_map(|&at| self.slots.get(at));
-        let spared = |rule| slots().any(|slot| slot.rule == rule && slot.role == Role::Except);
-        let mut asked = None;
-        for slot in slots() {
-            let taking = match slot.role {
-                Role::Take(Taking::File) if !is_dir => Taking::File,
-                Role::Take(Taking::Folder) => Taking::Folder,
-                Role::Entry if is_dir => Taking::Folder,
-                _ => continue,
+        let rule = |at: &usize| self.slots.get(*at).map(|slot| slot.rule);
+        let mut held: [Option<bool>; 2] = [None; 2];
+        let mut is_held = |taking: Taking| {
+            let known = if taking == Taking::File { &mut held[0] } else { &mut held[1] };
+            *known.get_or_insert_with(|| self.never.reason_when(path, taking).is_some())
+        };
+        // What one rule has to say stands together.
+        for said in matched.chunk_by(|a, b| rule(a) == rule(b)) {
+            let slots = || said.iter().filter_map(|&at| self.slots.get(at));
+            let taking = |slot: &Slot| match slot.role {
+                Role::Take(Taking::File) if !is_dir => Some(Taking::File),
+                Role::Take(Taking::Folder) => Some(Taking::Folder),
+                Role::Entry if is_dir => Some(Taking::Folder),
+                _ => None,
             };
-            if asked == Some(slot.rule) || spared(slot.rule) {
+            let spared = slots().any(|slot| slot.role == Role::Except);
+            let Some(rule) = said.first().and_then(rule).filter(|_| !spared && slots().any(|slot| taking(slot).is_some())) else {
                 continue;
-            }
+            };
             // Asked first: what holds a path back whatever rule takes it is the dearest question.
-            if !accept(slot.rule) {
-                asked = Some(slot.rule);
-            } else if self.never.reason_when(path, taking).is_none() {
-                return Some(slot.rule);
+            if accept(rule) && slots().filter_map(taking).any(|taking| !is_held(taking)) {
+                return Some(rule);
             }
         }
         None

@@ -11,23 +11,29 @@
 
 mod catalogue;
 mod conditions;
+mod databases;
 mod effects;
 mod error;
 mod matcher;
 mod never;
+mod npm;
 mod rule;
 mod slug;
 mod sniff;
+mod voices;
 
 pub use catalogue::{Catalogue, RuleIndex, compile, typed_in_full};
 pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, recorder_url};
+pub use databases::is_database_name;
 pub use effects::Effect;
 pub use error::RulesError;
 pub use matcher::{Matcher, Matchers};
 pub use never::{NeverList, Taking};
-pub use rule::{Class, Condition, Confidence, Never, Rule};
+pub use npm::{NpmModules, PackageReader};
+pub use rule::{Class, Condition, Confidence, Never, RemadeBy, Rule};
 pub use slug::slug_prefix;
-pub use sniff::{NestedBackup, Verdict};
+pub use sniff::{Contents, NestedBackup, Origin, Sniffer, Verdict, instance_id};
+pub use voices::{is_published_voice, is_spoken_message};
 
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,48 @@ impl Class {
     }
 }
 
+/// What makes the files of a rule again once they are gone.
+///
+/// Of a cache it makes the same files. Of logs and nested backups, whose old contents
+/// nobody misses, it makes newer ones: a program goes on writing its log, and what wrote a
+/// backup writes the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RemadeBy {
+    /// The program that they belong to, out of what it has.
+    Itself,
+    /// A scan of a library: the program does it, but it has to be started, or takes long.
+    Scan,
+    /// The program again, out of what it fetches from the internet.
+    Network,
+    /// Nothing and nobody.
+    Nobody,
+}
+
+impl RemadeBy {
+    /// The word that the catalogue and `--json` use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Itself => "itself",
+            Self::Scan => "scan",
+            Self::Network => "network",
+            Self::Nobody => "nobody",
+        }
+    }
+
+    /// What makes files of this class again, as the end of a sentence.
+    pub fn words(self, class: Class) -> &'static str {
+        match (self, class) {
+            (Self::Itself, Class::Log) => "newer ones, by the program that wrote them",
+            (Self::Itself, Class::Nested) => "newer ones, by what made these",
+            (Self::Itself, _) => "by itself",
+            (Self::Scan, _) => "by a scan",
+            (Self::Network, _) => "by fetching it from the internet",
+            (Self::Nobody, _) => "by nobody",
+        }
+    }
+}
+
 /// How sure it is that the paths of a rule hold what the rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -59,8 +101,23 @@ pub enum Condition {
     None,
     /// Only as [`super::image_tar_allowed`] says.
     ImageTar,
-    /// Only when [`super::NestedBackup`] recognised the file's contents.
+    /// Only a Home Assistant backup, by its contents (see [`super::Contents`]), whichever
+    /// Home Assistant made it.
     NestedBackup,
+    /// Only a backup of the same Home Assistant.
+    OwnBackup,
+    /// Only a backup that no other Home Assistant is known to have made.
+    LocalBackup,
+    /// Only a backup that does not tell which Home Assistant made it.
+    UnknownBackup,
+    /// Only the memory of a crashed program, by its contents.
+    CoreDump,
+    /// Only what belongs to a module that `package.json` names: see [`super::NpmModules`].
+    NpmModule,
+    /// Only what Home Assistant renders again: see [`super::is_spoken_message`].
+    SpokenMessage,
+    /// Only a published voice of Piper: see [`super::is_published_voice`].
+    PiperVoice,
     /// The recorder's default database: whoever drops it must set
     /// `exclude_database` in `backup.json`, or a restore erases the live history.
     RecorderDatabase,
@@ -69,6 +126,13 @@ pub enum Condition {
     RecorderUrl,
     /// No path at all: bytes of the outer file that belong to no member.
     OuterGarbage,
+}
+
+impl Condition {
+    /// True for the conditions that only a backup inside the backup can meet.
+    pub fn wants_backup(self) -> bool {
+        matches!(self, Self::NestedBackup | Self::OwnBackup | Self::LocalBackup | Self::UnknownBackup)
+    }
 }
 
 /// One rule: which paths, what they are, and what to tell the user about them.
@@ -87,6 +151,10 @@ pub struct Rule {
     pub except: Vec<String>,
     /// What kind of data it is.
     pub class: Class,
+    /// What makes its files again.
+    pub remade_by: RemadeBy,
+    /// Whether its files are those of a database: no rule of a user's takes them unasked.
+    pub database: bool,
     /// One plain sentence: what is gone for whoever restores the copy.
     pub lost: String,
     /// How to stop it from growing next time.
@@ -122,6 +190,9 @@ pub(super) struct RawRule {
     #[serde(default)]
     except: Vec<String>,
     class: Class,
+    pub(super) remade_by: Option<RemadeBy>,
+    #[serde(default)]
+    database: bool,
     lost: Option<String>,
     #[serde(default)]
     prevent: String,
@@ -144,13 +215,21 @@ impl RawRule {
     /// Fills in what a user's rule may leave out.
     pub(super) fn into_rule(self, added: bool) -> Rule {
         let id = self.id.into_inner();
+        let remade_by = self.remade_by.unwrap_or(if self.class.is_free() { RemadeBy::Itself } else { RemadeBy::Nobody });
+        let mut lost = self.lost.unwrap_or_else(|| "The files that this rule of your own names.".into());
+        // Where it takes the internet to have them back, every text that asks says so.
+        if remade_by == RemadeBy::Network && !lost.contains("internet") {
+            lost += " They are fetched again from the internet.";
+        }
         Rule {
             title: self.title.unwrap_or_else(|| id.clone()),
             component: self.component,
             globs: self.globs,
             except: self.except,
             class: self.class,
-            lost: self.lost.unwrap_or_else(|| "The files that this rule of your own names.".into()),
+            remade_by,
+            database: self.database,
+            lost,
             prevent: self.prevent,
             confidence: self.confidence,
             source: self.source.unwrap_or_else(|| "your rules file".into()),

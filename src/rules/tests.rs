@@ -125,7 +125,7 @@ fn greedy() -> Catalogue {
     let mut text = String::new();
     for (at, component) in ["*", "addon:*", "addons/local"].iter().enumerate() {
         for (kind, glob) in ["**", "**/*", "**/*.*", "**/*.log"].iter().enumerate() {
-            text += &format!("[[rule]]\nid = \"all-{at}-{kind}\"\ncomponent = \"{component}\"\nglobs = [\"{glob}\"]\nclass = \"cache\"\n");
+            text += &format!("[[rule]]\nid = \"all-{at}-{kind}\"\ncomponent = \"{component}\"\nglobs = [\"{glob}\"]\nclass = \"user\"\n");
         }
     }
     Catalogue::with_user_file(&text).unwrap()
@@ -170,7 +170,9 @@ fn the_greedy_rules_take_no_protected_example_of_any_other_rule() {
 #[test]
 fn special_rules_win_over_broad_ones() {
     assert_eq!(rule_for("homeassistant", b".git/logs/x.log"), Some("git-history"));
-    assert_eq!(rule_for("homeassistant", b"zigbee2mqtt/log/a/b.log"), Some("z2m-log"));
+    assert_eq!(rule_for("homeassistant", b"home-assistant.log.1"), Some("sub-logs"));
+    assert_eq!(rule_for("addon:a0d7b954_plex", b"data/Plex Media Server/Metadata/a/Uploads/b.jpg"), Some("plex-uploads"));
+    assert_eq!(rule_for("media", b"frigate/clips/faces/Anna/1.webp"), Some("frigate-faces"));
     assert_eq!(rule_for("addon:a0d7b954_influxdb", b"data/influxdb/data/_internal/x"), Some("influx-internal"));
     assert_eq!(rule_for("media", b"frigate/recordings/a.mp4"), Some("frigate-rec"));
     assert_eq!(rule_for("media", b"llmvision/snapshots/a.mp4"), Some("llmvision-media"));
@@ -204,7 +206,7 @@ fn all_or_nothing_rules_and_whole_directories_are_those_that_need_it() {
     let ids = |of: fn(&Rule) -> bool| builtin().rules().iter().filter(|r| of(r)).map(|r| r.id.as_str()).collect::<Vec<_>>();
     assert_eq!(
         ids(|r| r.all_or_nothing),
-        ["git-history", "ha-recorder", "ha-recorder-moved", "local-git", "mariadb", "influx", "timescale"]
+        ["git-history", "ha-recorder", "ha-recorder-moved", "local-git", "mariadb", "influx", "timescale", "ma-queues"]
     );
     assert_eq!(ids(|r| r.whole_directory), ["git-history", "pycache", "local-git", "mariadb", "timescale"]);
 }
@@ -219,11 +221,38 @@ fn only_these_rules_take_what_somebody_may_miss() {
     };
     assert_eq!(
         of(Class::History),
-        "birdnet frigate-clips frigate-rec git-history ha-recorder ha-recorder-moved influx llmvision-media llmvision-snap local-git \
-         mariadb motioneye nest-media netdata scrypted-nvr timescale traces"
+        "alx-config-data birdnet deconz-ota deps dot-cache-other frigate-clips frigate-models frigate-rec git-history ha-db-leftover \
+         ha-recorder ha-recorder-moved image-tar influx jellyfin-meta llmvision-media llmvision-snap lms-cache local-git local-src ma-libbak \
+         ma-queues mariadb motioneye nest-media netdata nodered-legacy ollama-legacy other-logs plex-meta scrypted-nvr \
+         ssh-vscode-extensions storage-corrupt timescale traces unknown-backup vscode"
     );
-    assert_eq!(of(Class::User), "downloads frigate-export media-video photo-libs www-camera");
-    assert_eq!(of(Class::Nested), "ha-db-leftover ha-nested ma-libbak nested-ha-bak onedrive-tmp");
+    assert_eq!(
+        of(Class::User),
+        "downloads foreign-backup frigate-export frigate-faces frigate-own-models ha-db-copies media-video other-backups photo-libs \
+         plex-uploads www-camera"
+    );
+    assert_eq!(of(Class::Nested), "arr-backups ha-nested nested-ha-bak onedrive-tmp");
+}
+
+/// Issue 11, point 7: what goes without being asked about makes itself again.
+#[test]
+fn what_needs_no_consent_is_made_again_and_says_where_that_takes_the_internet() {
+    let files = |rule: &&Rule| rule.condition != Condition::OuterGarbage;
+    for rule in builtin().rules().iter().filter(files) {
+        let id = &rule.id;
+        if rule.class.is_free() {
+            assert_ne!(rule.remade_by, RemadeBy::Nobody, "{id} goes unasked, and nobody makes it again");
+            assert_ne!(rule.confidence, Confidence::Inferred, "{id} goes unasked, and its paths are only inferred");
+            assert!(!rule.database, "{id} takes a database unasked");
+            for words in ["are gone", "is gone", "by hand", "installed again"] {
+                assert!(!rule.lost.contains(words), "{id} goes unasked, and says: {}", rule.lost);
+            }
+        }
+        if rule.remade_by == RemadeBy::Network {
+            assert!(rule.lost.contains("internet"), "{id} does not say that it takes the internet: {}", rule.lost);
+        }
+        assert!(!rule.database || rule.all_or_nothing, "{id}: a database goes as a whole or not at all");
+    }
 }
 
 #[test]
@@ -265,7 +294,11 @@ fn a_million_paths_are_matched_right() {
 fn the_catalogue_goes_to_json_with_the_words_of_the_file() {
     let json = serde_json::to_value(builtin()).unwrap();
     let rule = json["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "image-tar").unwrap();
-    assert_eq!((&rule["class"], &rule["condition"], &rule["confidence"]), (&"cache".into(), &"image_tar".into(), &"high".into()));
+    assert_eq!((&rule["class"], &rule["condition"], &rule["confidence"]), (&"history".into(), &"image_tar".into(), &"high".into()));
+    assert_eq!(&rule["remade_by"], "network");
+    for remade_by in [RemadeBy::Itself, RemadeBy::Scan, RemadeBy::Network, RemadeBy::Nobody] {
+        assert_eq!(serde_json::to_value(remade_by).unwrap(), remade_by.name());
+    }
     for class in [Class::Cache, Class::Log, Class::Nested, Class::History, Class::User] {
         assert_eq!(serde_json::to_value(class).unwrap(), class.name());
     }
@@ -275,7 +308,7 @@ mod user_file {
     use super::*;
 
     const MINE: &str = r#"
-disable = ["tts", "sub-logs"]
+disable = ["tts", "pycache"]
 
 [[rule]]
 id = "my-timelapse"
@@ -301,7 +334,7 @@ class = "user"
         let other = media.rule_where(b"frigate/recordings/a.mp4", false, |index| unconditional(&catalogue, index));
         assert_eq!(id_of(&catalogue, other), Some("frigate-rec"));
         let config = Matcher::new(&catalogue, "homeassistant").unwrap();
-        for path in [&b"tts/a.mp3"[..], b"home-assistant.log"] {
+        for path in [&b"__pycache__/a.pyc"[..], b"tts/a_b_c_d.mp3"] {
             assert_eq!(config.rule_where(path, false, |index| unconditional(&catalogue, index)), None);
         }
         assert!(catalogue.by_id("my-timelapse").is_some_and(|rule| rule.added && rule.enabled));
@@ -369,6 +402,67 @@ class = "user"
             let message = rule(component, glob);
             assert!(message.starts_with("line 2, rule 'x': ") && message.contains(part), "{message}");
         }
+    }
+
+    /// A rule for the loader: everything but these three lines is the same.
+    fn rule(component: &str, globs: &str, rest: &str) -> String {
+        format!("[[rule]]\nid = \"x\"\ncomponent = \"{component}\"\nglobs = [{globs}]\n{rest}\n")
+    }
+
+    /// Issue 11, point 7: user rules are held to what the built-in ones are.
+    #[test]
+    fn a_rule_of_the_users_takes_no_database_unasked() {
+        for (component, globs) in [
+            ("homeassistant", "\"*.db-shm\""),
+            ("homeassistant", "\"**/*.{tmp,sqlite3}\""),
+            ("homeassistant", "\"home-assistant_v2.db*\""),
+            ("homeassistant", "\"home-assistant_v?.*\""),
+            ("homeassistant", "\"**\""),
+            ("*", "\"**/*\""),
+            ("addon:core_mariadb", "\"data/databases/homeassistant/**\""),
+            ("addon:*", "\"data/**\""),
+            ("addon:*_influxdb", "\"data/influxdb/**\""),
+            ("addon:a0d7b954_influxdb", "\"data/influxdb/data/homeassistant/**\""),
+            ("addon:77b2833f_timescaledb", "\"data/postgres/base/**\""),
+            ("addon:d5369777_music_assistant", "\"data/cache.db\""),
+            ("media", "\"photos/index.DB\""),
+        ] {
+            for class in ["cache", "log", "nested"] {
+                let message = refused(&rule(component, globs, &format!("class = \"{class}\"")));
+                assert!(message.contains("takes files of a database") && message.contains("write history or user"), "{globs}: {message}");
+            }
+            for class in ["history", "user"] {
+                assert!(Catalogue::with_user_file(&rule(component, globs, &format!("class = \"{class}\""))).is_ok(), "{globs} as {class}");
+            }
+        }
+        for (component, globs, rest) in [
+            ("homeassistant", "\"www/**\"", "class = \"cache\""),
+            ("homeassistant", "\"**/*.tmp\"", "class = \"log\""),
+            (
+                "homeassistant",
+                "\"home-assistant_v2.*\"",
+                "class = \"log\"\nexcept = [\"home-assistant_v2.db\", \"home-assistant_v2.db-*\"]",
+            ),
+            ("addon:a0d7b954_influxdb", "\"data/influxdb/data/_internal/**\"", "class = \"log\""),
+            ("media", "\"timelapse/**\", \"dbz/**\"", "class = \"cache\""),
+        ] {
+            assert!(Catalogue::with_user_file(&rule(component, globs, rest)).is_ok(), "{globs}");
+        }
+    }
+
+    #[test]
+    fn a_rule_of_the_users_that_goes_unasked_is_made_again_and_sure() {
+        let load = |rest: &str| Catalogue::with_user_file(&rule("media", "\"a/**\"", rest));
+        let made_by = |rest: &str| load(rest).unwrap().by_id("x").unwrap().remade_by;
+        assert_eq!(made_by("class = \"cache\""), RemadeBy::Itself);
+        assert_eq!(made_by("class = \"user\""), RemadeBy::Nobody);
+        assert_eq!(made_by("class = \"history\"\nremade_by = \"scan\""), RemadeBy::Scan);
+        let nobody = refused(&rule("media", "\"a\"", "class = \"log\"\nremade_by = \"nobody\""));
+        assert!(nobody.contains("what nobody makes again is not of the class log"), "{nobody}");
+        let inferred = refused(&rule("media", "\"a\"", "class = \"cache\"\nconfidence = \"inferred\""));
+        assert!(inferred.contains("only inferred"), "{inferred}");
+        let network = load("class = \"cache\"\nremade_by = \"network\"\nlost = \"Pictures.\"").unwrap();
+        assert_eq!(network.by_id("x").unwrap().lost, "Pictures. They are fetched again from the internet.");
     }
 
     #[test]

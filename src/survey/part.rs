@@ -6,6 +6,7 @@ use super::recorder::{self, Files};
 use super::warnings;
 use crate::crypt::{CryptError, KeyRing};
 use crate::error::{Error, Kind, Result};
+use crate::finding::Finding;
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError, padding};
 use crate::format::entry::{Visitor, Walker};
@@ -13,7 +14,7 @@ use crate::format::secure;
 use crate::gzip::{Checkpoint, GzipError};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
-use crate::rules::{NestedBackup, Verdict};
+use crate::rules::{self, Contents, NpmModules, PackageReader, Sniffer};
 
 /// One entry of an inner tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +37,8 @@ pub struct Entry {
     pub header_crc: u32,
     /// CRC-32 of its data: equal in every copy that kept it.
     pub data_crc: u32,
-    /// Whether its data are a Home Assistant backup themselves.
-    pub nested_backup: bool,
+    /// What its data are, where a name can't tell.
+    pub contents: Contents,
 }
 
 impl Entry {
@@ -71,9 +72,13 @@ pub struct PartSurvey {
     pub overhead: u64,
     /// Where the recorder keeps its database, by what the configuration in this part says.
     pub recorder: recorder::Recorder,
+    /// The modules of an add-on that `package.json` names.
+    pub modules: NpmModules,
     /// What a restore could not cope with, if it is kept; in the order of the entries.
     pub hazards: Vec<Hazard>,
-    /// What the user should know.
+    /// What is odd about its stream.
+    pub findings: Vec<Finding>,
+    /// What the user should know, those findings included.
     pub warnings: Vec<String>,
 }
 
@@ -139,6 +144,7 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
 fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
     let mut pieces = Pieces::new(backup, part, keys)?.with_checkpoints().with_limit(control.max_expanded());
     let (mut walker, mut recorder) = (Walker::default(), Recorder::new(part.kind, backup.manifest.version()));
+    recorder.instance = rules::instance_id(backup.manifest.text());
     while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {
         let step = recorder.begin_piece(walker.position(), piece.len(), stored_end);
         walker.feed(piece, &mut recorder)?;
@@ -147,21 +153,19 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
     let walked = walker.finish()?;
     let stored = backup.stored(part);
     let inside: u64 = recorder.entries.iter().map(|e| e.stored).sum();
-    let mut warnings = Vec::new();
-    if !walked.ended {
-        warnings.push(warnings::missing_end(part));
-    }
     let end = pieces.end();
     let checkpoints = pieces.checkpoints();
     let mut hazards = std::mem::take(&mut recorder.hazards);
     hazards.extend(hazards::among(&recorder.entries, control)?);
     hazards.sort_by_key(|hazard| hazard.entry);
+    let findings = warnings::of_stream(part, &end, walked.ended);
+    let mut warnings: Vec<String> = findings.iter().map(Finding::text).collect();
     warnings.extend(recorder.long_paths.warning(&part.id));
-    warnings.extend(warnings::of_stream(part, &end));
     warnings.extend(warnings::slow_restore(part, &end));
     Ok(PartSurvey {
         part: at,
         recorder: recorder.configuration.recorder(),
+        modules: recorder.packages.finish(),
         entries_crc: recorder.running.finalize(),
         global_bytes: recorder.global_bytes,
         entries: recorder.entries,
@@ -170,6 +174,7 @@ fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control
         plaintext_bytes: walked.bytes,
         overhead: stored.saturating_sub(inside),
         hazards,
+        findings,
         warnings,
     })
 }
@@ -182,8 +187,12 @@ struct Recorder {
     /// What the headers alone tell.
     hazards: Vec<Hazard>,
     long_paths: LongPaths,
-    /// Looks whether the current entry is a backup itself.
-    sniffer: NestedBackup,
+    /// Looks at what the current entry holds.
+    sniffer: Sniffer,
+    /// Which Home Assistant made this backup.
+    instance: Option<String>,
+    /// What the `package.json` of an add-on names.
+    packages: PackageReader,
     /// What the configuration says about the database.
     configuration: Files,
     crc: crc32fast::Hasher,
@@ -208,7 +217,9 @@ impl Recorder {
             entries: Vec::new(),
             hazards: Vec::new(),
             long_paths: LongPaths::default(),
-            sniffer: NestedBackup::default(),
+            sniffer: Sniffer::default(),
+            instance: None,
+            packages: PackageReader::default(),
             configuration: Files::default(),
             crc: crc32fast::Hasher::new(),
             running: crc32fast::Hasher::new(),
@@ -243,7 +254,10 @@ impl Recorder {
 impl Visitor for Recorder {
     fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
         self.crc = crc32fast::Hasher::new();
-        self.sniffer = NestedBackup::default();
+        self.sniffer = Sniffer::default();
+        if self.kind == ComponentKind::Addon {
+            self.packages.begin(config_path(self.kind, self.manifest_version, &header.name).unwrap_or_default());
+        }
         let configuration = self.kind == ComponentKind::HomeAssistant;
         let path = config_path(self.kind, self.manifest_version, &header.name).filter(|_| configuration);
         self.configuration.begin(path, header.kind);
@@ -260,7 +274,7 @@ impl Visitor for Recorder {
             before_crc: self.running.clone().finalize(),
             header_crc: crc32fast::hash(&header.raw),
             data_crc: 0,
-            nested_backup: false,
+            contents: Contents::Other,
         });
         self.running.update(&header.raw);
         Ok(())
@@ -281,17 +295,21 @@ impl Visitor for Recorder {
         self.crc.update(bytes);
         self.running.update(bytes);
         self.sniffer.feed(bytes);
+        self.packages.feed(bytes);
         self.configuration.data(bytes);
+        self.packages.feed(bytes);
         Ok(())
     }
 
     fn entry_end(&mut self, at: u64) -> Result<(), TarError> {
         self.configuration.end();
         let end = self.stored_position(at);
+        self.packages.end();
+        let contents = std::mem::take(&mut self.sniffer).finish(self.instance.as_deref());
         if let Some(entry) = self.entries.last_mut() {
             entry.stored = end.saturating_sub(self.boundary);
             entry.data_crc = std::mem::take(&mut self.crc).finalize();
-            entry.nested_backup = std::mem::take(&mut self.sniffer).finish() == Verdict::Backup;
+            entry.contents = contents;
         }
         self.boundary = end;
         Ok(())

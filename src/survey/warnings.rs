@@ -1,31 +1,28 @@
 //! What the user should know about a part's stream, though it could be read.
 
 use super::pieces::StreamEnd;
+use crate::finding::Finding;
 use crate::open::Part;
 
-/// The warning for an archive without end blocks.
-pub(crate) fn missing_end(part: &Part) -> String {
-    format!("{}: the blocks of zeros that end an archive are missing; all its files are complete.", part.id)
-}
-
-/// What is odd about a part's stream, though it could be read.
-pub(crate) fn of_stream(part: &Part, end: &StreamEnd) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let Some(gzip) = &end.gzip else { return warnings };
+/// What is odd about a part's stream, though it could be read; `has_end` says whether the two
+/// zero blocks that end a tar are there (POSIX pax, "ustar Interchange Format").
+pub(crate) fn of_stream(part: &Part, end: &StreamEnd, has_end: bool) -> Vec<Finding> {
+    let id = || part.id.clone();
+    let mut found = Vec::new();
+    if !has_end {
+        found.push(Finding::MissingEnd { id: id() });
+    }
+    let Some(gzip) = &end.gzip else { return found };
     if gzip.members > 1 {
-        warnings.push(format!(
-            "{}: {} gzip members in one archive; Home Assistant would restore only the first one, haslim reads and keeps all.",
-            part.id, gzip.members
-        ));
+        found.push(Finding::GzipMembers { id: id(), count: gzip.members });
     }
     if gzip.trailing_bytes > 0 {
-        let what = if gzip.trailing_nonzero > 0 { "that belong to nothing" } else { "of zeros" };
-        warnings.push(format!("{}: {} bytes {what} follow the compressed data.", part.id, gzip.trailing_bytes));
+        found.push(Finding::BytesBehindGzip { id: id(), count: gzip.trailing_bytes, zeros: gzip.trailing_nonzero == 0 });
     }
     if !gzip.checksum_checked {
-        warnings.push(format!("{}: the checksum could not be checked.", part.id));
+        found.push(Finding::Unchecked { id: id() });
     }
-    warnings
+    found
 }
 
 /// From this ratio of contents to stored bytes on Home Assistant's reader of encrypted parts

@@ -8,6 +8,7 @@ use super::second;
 use super::verification::Verification;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result, escape};
+use crate::finding::Finding;
 use crate::format::assemble::Header;
 use crate::format::block::{BLOCK, TarError};
 use crate::format::entry::Visitor;
@@ -15,7 +16,7 @@ use crate::format::outer::{Member, RECORD};
 use crate::format::secure::SecureHeader;
 use crate::open::{Backup, Part, source};
 use crate::pipe::{Control, Input, ReadAhead, parallel, read_full};
-use crate::plan::{Action, Cut, Plan};
+use crate::plan::{Action, Cut, PartPlan, Plan};
 use crate::rewrite::{Place, Written};
 use crate::survey::{self, PartSurvey};
 
@@ -133,8 +134,8 @@ fn check_manifest(original: &Backup, plan: &Plan, written: &Written, copy: &Back
     if copy.manifest.slug() == original.manifest.slug() {
         return Err(failed("it has the slug of its original"));
     }
-    if copy.is_protected() != copy.manifest.protected() {
-        return Err(failed("its backup.json is wrong about encryption"));
+    if let Some(finding) = copy.findings.iter().find(|finding| is_unacceptable(finding)) {
+        return Err(failed(format!("Home Assistant would not accept it. {}", finding.text())));
     }
     let lists_dropped =
         plan.changes.without.iter().any(|gone| copy.manifest.folders().chain(copy.manifest.addons()).any(|listed| listed == gone));
@@ -144,6 +145,13 @@ fn check_manifest(original: &Backup, plan: &Plan, written: &Written, copy: &Back
     Ok(())
 }
 
+/// What keeps a copy from being published: Home Assistant's own checks would refuse it, or its
+/// parts are not of one kind.
+fn is_unacceptable(finding: &Finding) -> bool {
+    let mixed = matches!(finding, Finding::Mixed { .. } | Finding::Versions | Finding::RootSalts | Finding::Protection { .. });
+    finding.is_refused() || mixed || matches!(finding, Finding::StaleSize { .. } | Finding::ByteOrderMark)
+}
+
 /// A member of the copy and where it comes from.
 struct Pair<'a> {
     old: &'a Member,
@@ -151,24 +159,36 @@ struct Pair<'a> {
     /// Where in the copy.
     at: usize,
     /// `None` for a member that is no part, which is copied as it is.
-    action: Option<(&'a Action, usize)>,
+    planned: Option<(&'a PartPlan, usize)>,
+}
+
+impl Pair<'_> {
+    fn is_renamed(&self) -> bool {
+        self.planned.is_some_and(|(planned, _)| planned.form.name.is_some())
+    }
+
+    /// The header that the plan gives to the member, with so many bytes of data.
+    fn header(&self, size: u64) -> Result<Vec<u8>> {
+        self.planned.map_or_else(|| self.old.header_with_size(size), |(planned, _)| planned.form.header(self.old, size))
+    }
 }
 
 fn pair_members<'a>(original: &'a Backup, plan: &'a Plan, copy: &'a Backup) -> Result<Vec<Pair<'a>>> {
     let mut pairs = Vec::new();
     let mut new = 0;
-    for (old, member) in original.members.iter().enumerate() {
-        let part = original.part_of(old);
-        let action = part.and_then(|at| plan.parts.get(at).map(|p| (&p.action, at)));
-        if matches!(action, Some((Action::Drop, _))) {
+    for &old in &plan.order {
+        let Some(member) = original.members.get(old) else { continue };
+        let planned = original.part_of(old).and_then(|at| plan.parts.get(at).map(|planned| (planned, at)));
+        if planned.is_some_and(|(planned, _)| planned.action == Action::Drop) {
             continue;
         }
-        let same = |m: &&Member| m.header.name == member.header.name && m.header.kind == member.header.kind;
+        let name = planned.and_then(|(planned, _)| planned.form.name.as_ref()).unwrap_or(&member.header.name);
+        let same = |m: &&Member| m.header.name == *name && m.header.kind == member.header.kind;
         let Some(found) = copy.members.get(new).filter(same) else {
             return Err(failed(format!("{} is not where it should be", member.display_name())));
         };
         if old != original.manifest_member {
-            pairs.push(Pair { old: member, new: found, at: new, action });
+            pairs.push(Pair { old: member, new: found, at: new, planned });
         }
         new += 1;
     }
@@ -186,7 +206,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn pair(&self, pair: &Pair<'_>) -> Result<Verified> {
-        let outcome = match pair.action {
+        let outcome = match pair.planned.map(|(planned, at)| (&planned.action, at)) {
             None | Some((Action::Copy | Action::Drop, _)) => self.same_bytes(pair),
             Some((Action::Rewrap, at)) => self.right_headers(pair).and_then(|()| self.same_stream(pair, at)),
             Some((Action::Cut(cut), at)) => self.right_headers(pair).and_then(|()| self.same_entries(pair, at, cut)),
@@ -201,9 +221,9 @@ impl Checker<'_> {
     /// A rewritten part has its old header with the new size, and no more in front of its
     /// ciphertext than reading it needs.
     fn right_headers(&self, pair: &Pair<'_>) -> Result<()> {
-        let (old, new) = (pair.old, pair.new);
-        if new.header.raw != old.header_with_size(new.size)? {
-            return Err(failed("its header differs by more than the size"));
+        let new = pair.new;
+        if new.header.raw != pair.header(new.size)? {
+            return Err(failed("its header differs by more than planned"));
         }
         match self.new_part(pair)?.secure() {
             Some(SecureHeader::V2 { reserved, .. } | SecureHeader::V3 { reserved, .. }) if *reserved != [0; 8] => {
@@ -215,8 +235,9 @@ impl Checker<'_> {
 
     fn same_bytes(&self, pair: &Pair<'_>) -> Result<Verified> {
         let (old, new) = (pair.old, pair.new);
-        // A stale header is the one thing that a copy puts right.
-        if !old.stale && old.header.raw != new.header.raw {
+        // A stale size and a wrong name are all that a copy puts right there.
+        let expected = if old.stale || pair.is_renamed() { pair.header(old.size)? } else { old.header.raw.clone() };
+        if new.header.raw != expected {
             return Err(failed("its header differs"));
         }
         if old.size != new.size {
@@ -271,7 +292,8 @@ impl Verification<'_> {
         let survey = known.or(own.as_ref()).ok_or_else(|| Error::new(Kind::Internal, "a part without a survey"))?;
         let mut expected = Expected::new(cut, survey);
         let stream = Advancing { reader: ahead(copy)?, control: control.clone() };
-        let read = if self.original.part(part).compressed {
+        let compressed = self.plan.parts.get(part).is_some_and(|planned| planned.form.compressed);
+        let read = if compressed {
             // Decrypting, inflating and walking run side by side.
             second::inner(ahead(OneMember::new(stream))?, &mut expected)?
         } else {

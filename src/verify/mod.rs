@@ -20,6 +20,7 @@ use std::io::Read;
 
 use crate::crypt::KeyRing;
 use crate::error::{Error, Result};
+use crate::finding::Finding;
 use crate::format::secure::Version;
 use crate::open::{self, Backup, Part};
 use crate::pipe::{Control, parallel, read_ahead};
@@ -81,6 +82,9 @@ pub fn integrity(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, contr
 }
 
 fn intact(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Control) -> Result<()> {
+    if let Some(fault) = &part.fault {
+        return Err(fault.clone().into());
+    }
     if part.version() != Some(Version::V3) {
         let (mut pieces, mut before) = (Pieces::new(backup, part, keys)?.with_limit(control.max_expanded()), 0);
         while let Some((_, stored)) = pieces.next_piece()? {
@@ -114,6 +118,9 @@ fn each_part<T: Send>(backup: &Backup, parts: &[usize], control: &Control, check
 
 fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartCheck> {
     let part = backup.part(at);
+    if let Some(fault) = &part.fault {
+        return Err(fault.clone().into());
+    }
     if part.layer.is_none() {
         let warnings = vec![format!("{}: not an archive that haslim knows; its bytes were not checked.", part.id)];
         return Ok(PartCheck { part: at, entries: None, plaintext_bytes: 0, evidence: Evidence::Nothing, warnings });
@@ -122,12 +129,9 @@ fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Cont
     let mut watch = watch::Watch::default();
     let read = second::inner(second::PieceReader::new(&mut pieces, control), &mut watch)?;
     let end = pieces.end();
-    let mut warnings = survey::warnings::of_stream(part, &end);
+    let mut warnings: Vec<String> = survey::warnings::of_stream(part, &end, read.ended).iter().map(Finding::text).collect();
     warnings.extend(survey::warnings::slow_restore(part, &end));
-    warnings.extend(watch.finish(&part.id, control)?);
-    if !read.ended {
-        warnings.push(survey::warnings::missing_end(part));
-    }
+    warnings.extend(watch.finish(backup, part, control)?);
     Ok(PartCheck { part: at, entries: Some(read.entries), plaintext_bytes: read.bytes, evidence: evidence(part, &end), warnings })
 }
 

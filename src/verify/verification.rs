@@ -9,9 +9,9 @@ use super::Verified;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
 use crate::format::secure::Layer;
-use crate::open::{self, Backup};
+use crate::open::{self, Backup, Part};
 use crate::pipe::{Control, Input};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, PartPlan, Plan};
 use crate::rewrite::Place;
 use crate::survey::PartSurvey;
 
@@ -135,15 +135,17 @@ impl<'a> Verification<'a> {
     }
 
     fn compare(&self, place: Place, copy: &Arc<Input>, read: &Arc<AtomicU64>, control: &Control) -> Result<Verified> {
-        let Some(Action::Cut(cut)) = self.plan.parts.get(place.part).map(|p| &p.action) else {
+        let planned = self.plan.parts.get(place.part);
+        let Some(PartPlan { action: Action::Cut(cut), form, .. }) = planned else {
             return Err(Error::new(Kind::Internal, "only a part that was cut is compared early"));
         };
         let part = self.original.part(place.part);
-        let header = match open::layer_at(copy, place.data_at, place.size, part.compressed)?? {
+        let header = match open::layer_at(copy, place.data_at, place.size, form.compressed)?? {
             Layer::Secure(header) => Some(header),
             Layer::Plain => None,
         };
-        let stream = open::stream(copy.window(place.data_at, place.size), header.as_ref(), part, self.keys)?;
+        let part = Part { compressed: form.compressed, ..part.clone() };
+        let stream = open::stream(copy.window(place.data_at, place.size), header.as_ref(), &part, self.keys)?;
         self.same_entries(place.part, cut, Counted { stream, read: Arc::clone(read) }, control)
     }
 }

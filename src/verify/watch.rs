@@ -4,7 +4,9 @@ use crate::error::{Error, Result};
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError};
 use crate::format::entry::Visitor;
+use crate::open::{Backup, Part};
 use crate::pipe::Control;
+use crate::plan::leftovers;
 use crate::survey::hazards::{self, Hazard, LongPaths, View, Viewed};
 
 /// Notes every name and link of a part, to look at them together in the end.
@@ -39,15 +41,19 @@ impl Visitor for Watch {
 }
 
 impl Watch {
-    /// Judges all entries; gives a warning if there is something to say.
+    /// Judges all entries; gives warnings of what a restore leaves out or fails on.
     ///
     /// # Errors
     /// `Refused` for what a restore could not cope with; `Interrupted`.
-    pub fn finish(self, part: &str, control: &Control) -> Result<Option<String>> {
+    pub fn finish(self, backup: &Backup, part: &Part, control: &Control) -> Result<Vec<String>> {
         let among = || hazards::among(&self.lines, control).map(|hazards| hazards.into_iter().next());
         let hazard = self.first.map_or_else(among, |first| Ok(Some(first)))?;
         match hazard {
-            None => Ok(self.long_paths.warning(part)),
+            None => {
+                let specials = self.lines.iter().filter(|line| line.kind == EntryKind::Special).map(|line| &*line.name);
+                let specials = leftovers::specials(backup, part, specials);
+                Ok(self.long_paths.warning(&part.id).into_iter().chain(specials).collect())
+            }
             Some(hazard) => Err(Error::refused(hazard.text(|at| self.lines.get(at).map(Line::view)))
                 .advice("A restore could not cope with it. Make a new backup, or a copy without it: `haslim shrink` with --drop.")),
         }

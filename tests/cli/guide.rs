@@ -54,6 +54,18 @@ fn one_yes_to_the_biggest_gain_is_enough() {
 }
 
 #[test]
+fn an_existing_output_is_told_before_the_first_question() {
+    let (scratch, input) = demo();
+    let output = scratch.file("demo.slim.tar", b"old");
+    // Where no question would be asked, because no answer could help, it decides nothing.
+    for (limit, code) in [("1MB", 7), ("1kB", 4)] {
+        let (ended, screen) = Terminal::shrink(&input, &format!("--limit {limit}")).end();
+        assert!(ended == code && screen.contains("exists already") == (code == 7) && !screen.contains(ASKED), "{screen}");
+    }
+    assert_eq!(std::fs::read(output).unwrap(), b"old");
+}
+
+#[test]
 fn the_whole_folder_can_be_chosen_instead() {
     let (scratch, input) = demo();
     let mut terminal = Terminal::shrink(&input, "--limit 1MB");
@@ -228,4 +240,23 @@ fn the_key_can_be_typed() {
     let (code, screen) = terminal.end();
     assert_eq!(code, 130, "{screen}");
     nothing_written(&scratch);
+}
+
+/// Report 118.
+#[test]
+fn the_key_can_be_typed_three_times() {
+    let (_scratch, input) = demo();
+    for right in [true, false] {
+        let mut terminal = Terminal::start("verify", &input, "", None);
+        for left in ["2 more tries", "one more try"] {
+            terminal.expect("Encryption key of the backup: ");
+            terminal.say("wrong\n");
+            terminal.expect(left);
+        }
+        terminal.expect("Encryption key of the backup: ");
+        terminal.say(&if right { format!("{}\n", PASSWORD.to_lowercase()) } else { "\n".into() });
+        let (code, screen) = terminal.end();
+        assert_eq!(code, if right { 0 } else { 12 }, "{screen}");
+        assert!(!screen.to_uppercase().contains(PASSWORD) && !screen.contains("wrong\n"), "{screen}");
+    }
 }

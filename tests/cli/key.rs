@@ -40,8 +40,9 @@ fn only_the_first_line_of_a_file_has_to_be_text() {
     with_option("--emergency-kit", &scratch.file("kit", &kit), None).code(0);
 }
 
+/// Report 118.
 #[test]
-fn a_file_in_utf_16_is_called_so() {
+fn a_file_in_utf_16_is_read() {
     let scratch = Scratch::new();
     let wide = |bytes: fn(u16) -> [u8; 2], mark: &str| format!("{mark}{PASSWORD}\r\n").encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
     for (name, bytes) in [
@@ -50,9 +51,84 @@ fn a_file_in_utf_16_is_called_so() {
         ("unmarked", wide(u16::to_le_bytes, "")),
     ] {
         for option in ["--password-file", "--emergency-kit"] {
-            let run = with_option(option, &scratch.file(name, &bytes), None).code(12);
-            assert!(run.err.contains("is written in UTF-16") && !run.err.contains("permissions"), "{name}: {}", run.err);
+            let run = with_option(option, &scratch.file(name, &bytes), None);
+            assert_eq!(run.code, 0, "{name} {option}: {}", run.err);
         }
+    }
+}
+
+/// Report 118.
+#[test]
+fn a_key_opens_the_backup_however_it_was_typed() {
+    let scratch = Scratch::new();
+    for key in [
+        PASSWORD.to_lowercase(),
+        PASSWORD.replace('-', ""),
+        PASSWORD.replace('-', " "),
+        PASSWORD.replace('-', "\u{2013}"),
+        format!("\u{201c}{PASSWORD}\u{201d}"),
+        format!("\u{feff}'{PASSWORD}'\u{200b}"),
+    ] {
+        let by_variable = run(line("ls", &fixture("v3.tar"), "media"), Some(&key));
+        assert_eq!(by_variable.code, 0, "{key}: {}", by_variable.err);
+        with_option("--password-file", &scratch.file("key", key.as_bytes()), None).code(0);
+        with_option("--emergency-kit", &scratch.file("kit", format!("Kit\n\nKey: {key}\n").as_bytes()), None);
+    }
+    // One letter less is another key.
+    run(line("ls", &fixture("v3.tar"), "media"), Some(&PASSWORD[..PASSWORD.len() - 1])).code(12);
+}
+
+/// Report 118.
+#[test]
+fn an_emergency_kit_given_as_a_password_file_is_recognised() {
+    let scratch = Scratch::new();
+    with_option("--password-file", &fixture("emergency-kit.txt"), None).code(0);
+    // What begins with a key of its own is no kit.
+    let other = format!("ZZZZ-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG\n{PASSWORD}\n");
+    with_option("--password-file", &scratch.file("second", other.as_bytes()), None).code(0);
+    // And the heading never becomes the key of a copy.
+    let output = scratch.path("out.tar");
+    let rest =
+        format!("--drop media --securetar 3 --yes -o {} --password-file {}", output.display(), fixture("emergency-kit.txt").display());
+    keyless(line("shrink", &fixture("plain.tar"), &rest)).code(0);
+    haslim(line("verify", &output, "")).code(0);
+}
+
+/// Reports 114 and 118.
+#[test]
+fn a_key_file_that_is_too_large_is_refused_before_it_is_read() {
+    let scratch = Scratch::new();
+    let huge = scratch.with_hole("huge", PASSWORD.as_bytes(), 1 << 34, b"x");
+    for (option, code) in [("--password-file", 12), ("--emergency-kit", 12)] {
+        for file in [huge.as_path(), Path::new("/dev/zero")] {
+            let run = with_option(option, file, None).code(code);
+            assert!(run.err.contains("holds more than 1.00 MiB"), "{}", run.err);
+        }
+    }
+    for file in [huge.as_path(), Path::new("/dev/zero")] {
+        let run = keyless(line("plan", &fixture("plain.tar"), &format!("--rules {}", file.display()))).code(2);
+        assert!(run.err.contains("holds more than 1.00 MiB"), "{}", run.err);
+        let run = keyless(["bench".as_ref(), fixture("plain.tar").as_os_str(), "--compare".as_ref(), file.as_os_str()]).code(2);
+        assert!(run.err.contains("holds more than 1.00 MiB"), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_key_comes_out_of_a_pipe_of_the_shell() {
+    let mut command = Command::new("bash");
+    let script = "\"$0\" ls \"$1\" media --password-file <(printf %s \"$2\")";
+    command.args(["-c", script, crate::PROGRAM]).arg(fixture("v3.tar")).arg(PASSWORD).env_remove("HASLIM_PASSWORD");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Report 118.
+#[test]
+fn a_wrong_key_may_have_been_changed_since_the_day_of_the_backup() {
+    for name in ["v2.tar", "v3.tar"] {
+        let date = manifest(&fixture(name))["date"].as_str().unwrap()[..10].to_owned();
+        let run = run(line("ls", &fixture(name), "media"), Some("wrong")).code(12);
+        assert!(run.err.contains(&format!("changed since this backup was made, on {date}")), "{}", run.err);
     }
 }
 
@@ -80,8 +156,15 @@ fn the_emergency_kit_holds_the_key() {
     with_option("--emergency-kit", &scratch.file("crlf", text.replace('\n', "\r\n").as_bytes()), None).code(0);
     let none = with_option("--emergency-kit", &scratch.file("none", text.replace(PASSWORD, "").as_bytes()), None).code(12);
     assert!(none.err.contains("no encryption key"), "{}", none.err);
-    let two = with_option("--emergency-kit", &scratch.file("two", format!("{text}\n{PASSWORD}\n").as_bytes()), None).code(12);
-    assert!(two.err.contains("more than one"), "{}", two.err);
+    // Report 118: twice the same is one, and of several the right one is found.
+    with_option("--emergency-kit", &scratch.file("twice", format!("{text}\n{PASSWORD}\n").as_bytes()), None).code(0);
+    let other = "ZZZZ-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG";
+    let two = scratch.file("two", format!("{other}\n{text}").as_bytes());
+    with_option("--emergency-kit", &two, None).code(0);
+    let rest = format!("--drop media --securetar 3 --yes -o {} --emergency-kit {}", scratch.path("out.tar").display(), two.display());
+    let unclear = keyless(line("shrink", &fixture("plain.tar"), &rest)).code(12);
+    assert!(unclear.err.contains("more than one"), "{}", unclear.err);
+    with_option("--emergency-kit", &scratch.file("bom", format!("\u{feff}{PASSWORD}\r\n").as_bytes()), None).code(0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod rules;
 mod support;
 mod terminal;
 mod text;
+mod trust;
 mod width;
 
 use std::path::Path;

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 
+use crate::exit_codes::damaged;
 use crate::support::*;
 use crate::{PROGRAM, line};
 
@@ -109,12 +110,52 @@ fn nothing_to_do_is_told_by_the_code_alone_when_quiet() {
 fn a_dry_run_looks_at_the_place_where_the_copy_would_go() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");
-    scratch.file("v3.slim.tar", b"old");
-    haslim(line("shrink", &input, "--drop media -n")).code(7);
-    haslim(line("shrink", &input, "--drop media -n --force")).code(0);
+    haslim(line("shrink", &input, "--drop media -n -o no/such/folder.tar")).code(7);
+    haslim(line("shrink", &input, &format!("--drop media -n -o {}", input.display()))).code(10);
     // It does not know where.
     haslim(line("plan", &input, "--drop media")).code(0);
-    assert_eq!(std::fs::read(scratch.path("v3.slim.tar")).unwrap(), b"old");
+}
+
+#[test]
+fn a_dry_run_over_an_existing_output_ends_as_the_plan_does_and_says_what_is_in_the_way() {
+    let scratch = Scratch::new();
+    let (input, output) = (scratch.copy("v3.tar"), scratch.file("v3.slim.tar", b"old"));
+    let told = format!("{} exists already: a copy would not replace it without --force.", output.display());
+    let run = haslim(line("shrink", &input, "--drop media -n")).code(0);
+    assert!(run.err.contains(&told) && run.out.contains("To write it, add --force to this, or another place with -o:"), "{}", run.out);
+    let json = haslim(line("shrink", &input, "--drop media -n --json")).code(0).json();
+    assert!(json["notes"].as_array().unwrap().contains(&told.as_str().into()), "{json}");
+    let run = haslim(line("shrink", &input, "--drop media -n --force")).code(0);
+    assert!(run.err.is_empty() && run.out.contains("To write it:"), "{}", run.err);
+    for (rest, code) in [("", 3), ("--limit 1kB", 4), ("--drop nonsense", 2)] {
+        haslim(line("shrink", &input, &format!("{rest} -n"))).code(code);
+    }
+    assert_eq!(std::fs::read(output).unwrap(), b"old");
+}
+
+#[test]
+fn where_nothing_would_be_written_an_existing_output_does_not_decide_the_code() {
+    let scratch = Scratch::new();
+    let (input, output) = (scratch.copy("v3.tar"), scratch.file("v3.slim.tar", b"old"));
+    let cases = [("", 3), ("--limit 1kB", 4), ("--drop nonsense", 2), ("--drop media", 7), ("--drop media:music", 7)];
+    for (rest, code) in cases {
+        let run = haslim(line("shrink", &input, &format!("{rest} --yes"))).code(code);
+        assert_eq!(run.err.contains("exists already"), code == 7, "{rest}: {}", run.err);
+        assert_eq!(haslim(line("shrink", &input, &format!("{rest} --yes --json"))).code, code, "{rest}");
+    }
+    keyless(line("shrink", &input, "--drop media:music --yes")).code(12);
+    haslim(line("shrink", &input, "--drop media")).code(2);
+    scratch.file("v3.repaired.tar", b"old");
+    haslim(line("repair", &input, "--yes")).code(3);
+    scratch.file("v3.tar", &damaged("v3.tar", "media"));
+    haslim(line("shrink", &input, "--drop media:music --yes")).code(5);
+    haslim(line("repair", &input, "--yes")).code(5);
+    scratch.file("v3.tar", &[std::fs::read(fixture("v3.tar")).unwrap(), vec![7; 600]].concat());
+    let run = haslim(line("repair", &input, "--yes")).code(7);
+    assert!(run.err.contains("v3.repaired.tar exists already"), "{}", run.err);
+    for output in [output, scratch.path("v3.repaired.tar")] {
+        assert_eq!(std::fs::read(output).unwrap(), b"old");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `--rules F`: what a user's file changes.
 
+use crate::craft::{self, Content};
 use crate::line;
 use crate::support::*;
 
@@ -35,7 +36,8 @@ fn a_rule_that_is_switched_off_takes_nothing_and_is_listed_so() {
 
 #[test]
 fn a_rule_of_ones_own_does_not_take_what_must_never_go() {
-    let greedy = "[[rule]]\nid = \"all\"\ncomponent = \"homeassistant\"\nglobs = [\"**\"]\nclass = \"cache\"\n";
+    let greedy = "[[rule]]\nid = \"all\"\ncomponent = \"homeassistant\"\nglobs = [\"**\"]\nclass = \"cache\"\n\
+        except = [\"home-assistant_v?.db*\"]\n";
     let scratch = Scratch::new();
     let file = scratch.file("rules.toml", greedy.as_bytes());
     let output = scratch.path("out.tar");
@@ -43,7 +45,7 @@ fn a_rule_of_ones_own_does_not_take_what_must_never_go() {
     haslim(line("shrink", &fixture("v3.tar"), &rest)).code(0);
     let kept: Vec<String> =
         entries(&output, "homeassistant").iter().map(|e| String::from_utf8_lossy(&e.name).trim_end_matches('/').to_owned()).collect();
-    for path in ["configuration.yaml", "secrets.yaml", ".storage/auth", ".HA_VERSION"] {
+    for path in ["configuration.yaml", "secrets.yaml", ".storage/auth", ".HA_VERSION", "home-assistant_v2.db"] {
         assert!(kept.contains(&format!("data/{path}")), "{path} is gone: {kept:?}");
     }
     assert!(!kept.iter().any(|path| path.ends_with(".mp3")), "{kept:?}");
@@ -81,4 +83,91 @@ fn each_rule_says_how_to_stop_it_from_growing() {
         rules["rules"].as_array().unwrap().iter().filter(|rule| rule["prevent"].as_str().is_some_and(|text| !text.is_empty())).count();
     let text = keyless(["rules"]).code(0).out;
     assert_eq!(text.matches("Next time:").count(), with);
+}
+
+/// The names inside the configuration and inside share of a copy made with no consent at all.
+fn left_unasked(entries: &[(&str, Content<'_>)], share: &[(&str, Content<'_>)], rest: &str) -> Vec<String> {
+    let scratch = Scratch::new();
+    let (input, output) = (scratch.path("in.tar"), scratch.path("out.tar"));
+    let part = |entries: &[(&str, Content<'_>)]| craft::gzip(&craft::tar(entries));
+    let mut metadata = craft::metadata("aaaa0001", &["share"], &[]);
+    metadata["extra"] = serde_json::json!({"instance_id": "ours"});
+    craft::backup(&input, &[("homeassistant.tar.gz", part(entries)), ("share.tar.gz", part(share))], &metadata);
+    keyless(line("shrink", &input, &format!("--thorough --yes -o {} {rest}", output.display()))).code(0);
+    let names = ["homeassistant", "share"].into_iter().flat_map(|part| self::entries(&output, part));
+    names.map(|entry| String::from_utf8_lossy(&entry.name).into_owned()).collect()
+}
+
+/// A backup as it lies inside a backup, with these metadata.
+fn nested(about: &str) -> Vec<u8> {
+    craft::tar(&[("./backup.json", Content::Bytes(about.as_bytes())), ("homeassistant.tar.gz", Content::Bytes(&[7; 3000]))])
+}
+
+/// Issue 11, point 7: contents decide where a name can't.
+#[test]
+fn the_default_run_looks_at_contents_where_a_name_cannot_tell() {
+    let about = |extra: &str| format!(r#"{{"slug":"a","date":"2025-01-01T00:00:00+00:00","type":"full"{extra}}}"#);
+    let ours = nested(&about(r#","extra":{"instance_id":"ours"}"#));
+    let theirs = nested(&about(r#","extra":{"instance_id":"theirs"}"#));
+    let silent = nested(&about(""));
+    let album = nested(r#"{"mine":1}"#);
+    let mut crash = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x04\0".to_vec();
+    crash.resize(5000, 1);
+    let mut database = b"SQLite format 3\0".to_vec();
+    database.resize(4096, 0);
+    let config = [
+        ("data/configuration.yaml", Content::Bytes(b"default_config:\n")),
+        ("data/core.77", Content::Bytes(&crash)),
+        ("data/core.2024-plan.svg", Content::Bytes(b"<svg/>")),
+        ("data/.cache/uv/wheels/a.whl", Content::Bytes(b"a wheel")),
+        ("data/.cache/uv/ratings", Content::Bytes(&database)),
+        ("data/backups/ours.tar", Content::Bytes(&ours)),
+        ("data/backups/silent.tar", Content::Bytes(&silent)),
+        ("data/backups/theirs.tar", Content::Bytes(&theirs)),
+    ];
+    let share = [
+        ("notes.txt", Content::Bytes(b"n")),
+        ("ours.tar", Content::Bytes(&ours)),
+        ("theirs.tar", Content::Bytes(&theirs)),
+        ("silent.tar", Content::Bytes(&silent)),
+        ("album.tar", Content::Bytes(&album)),
+    ];
+    let kept = left_unasked(&config, &share, "");
+    let expected = [
+        "data/configuration.yaml",
+        "data/core.2024-plan.svg",
+        "data/.cache/uv/ratings",
+        "data/backups/theirs.tar",
+        "notes.txt",
+        "theirs.tar",
+        "silent.tar",
+        "album.tar",
+    ];
+    assert_eq!(kept, expected);
+    let kept = left_unasked(&config, &share, "--allow history");
+    assert!(!kept.contains(&"silent.tar".to_owned()) && kept.contains(&"theirs.tar".to_owned()), "{kept:?}");
+}
+
+/// Issue 11, point 7: they can't take a database as a cache.
+#[test]
+fn a_rule_of_ones_own_that_takes_a_database_unasked_is_refused() {
+    let scratch = Scratch::new();
+    for (component, glob) in [("homeassistant", "*.db-shm"), ("homeassistant", "**"), ("addon:core_mariadb", "data/**")] {
+        let text = format!("[[rule]]\nid = \"mine\"\ncomponent = \"{component}\"\nglobs = [\"{glob}\"]\nclass = \"cache\"\n");
+        let file = scratch.file("rules.toml", text.as_bytes());
+        let run = keyless(["rules", "--rules", file.to_str().unwrap()]).code(2);
+        assert!(run.err.contains("takes files of a database") && run.err.contains("write history or user"), "{}", run.err);
+    }
+}
+
+#[test]
+fn each_rule_says_what_makes_its_files_again() {
+    let rules = keyless(["rules", "--json"]).code(0).json();
+    let all = rules["rules"].as_array().unwrap();
+    let unasked = |rule: &&serde_json::Value| ["cache", "log", "nested"].contains(&rule["class"].as_str().unwrap());
+    for rule in all.iter().filter(unasked).filter(|rule| rule["id"] != "outer-garbage") {
+        assert!(["itself", "scan", "network"].contains(&rule["remade_by"].as_str().unwrap()), "{rule}");
+    }
+    let text = keyless(["rules"]).code(0).out;
+    assert_eq!(text.matches("Made again:").count(), all.len());
 }

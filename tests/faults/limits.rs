@@ -24,7 +24,8 @@ fn ended_well(limit: &str) -> i32 {
     let code = output.status.code().unwrap_or(-1);
     let what = format!("ulimit {limit}: {:?}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     assert!(CODES.contains(&code), "{what}");
-    assert!(!what.contains("could not be derived") || what.contains("takes 16 MiB of memory"), "{what}");
+    assert!(code != 1 || what.contains("memory") || what.contains("open files"), "{what}");
+    assert!(!what.contains("panicked"), "{what}");
     place.holds(if code == 0 { &["out.tar"] } else { &[] }, &what);
     if code == 0 {
         haslim(["verify".into(), place.output()]).code(0);
@@ -49,7 +50,8 @@ fn a_limit_of_the_file_size_is_7_and_says_what_is_needed() {
         let output = under(&format!("-f {blocks}"), &place);
         let err = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(7), "{blocks}: {err}");
-        assert!(err.contains(" needed, with ") && err.contains("File too large"), "{err}");
+        // Report 116: known before the work, and no matter of free space.
+        assert!(err.contains("the copy needs ") && err.contains("ulimit -f") && !err.contains("free"), "{err}");
         place.holds(&[], &err);
     }
 }

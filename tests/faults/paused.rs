@@ -59,8 +59,13 @@ impl Paused {
     }
 
     /// Gives it the key and lets it run to its end.
-    pub fn release(mut self, key: Key) -> Run {
+    pub fn release(self, key: Key) -> Run {
         key.give();
+        self.end()
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Run {
         let output = self.child.take().unwrap().wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-MAKERS = HERE.parent.parent / "fixtures" / "make"
+FIXTURES = HERE.parent.parent / "fixtures"
+MAKERS = FIXTURES / "make"
+# Not whatever lies there: somebody may have tried the program on them.
+COMMITTED = [FIXTURES / f"{path.stem}.tar" for path in sorted((FIXTURES / "expected").glob("*.json"))]
 sys.path[:0] = [str(HERE), str(MAKERS)]
 
 # So that their assertions say what they compared, as those of the tests do.

@@ -1,5 +1,6 @@
 """What the reference library must find in a copy."""
 
+import json
 import os
 import pickle
 import struct
@@ -162,6 +163,23 @@ def wrapping(path, version, password):
         # The end of v1's streams is not that of a whole gzip member.
         if name.endswith(".gz") and version != 1:
             one_gzip_member(plaintext(path, name, version, password), name)
+
+
+def passes_password_check(path, password=PASSWORD):
+    """What Supervisor does before it restores, and refuses the backup for: it takes the first member that is called an archive, listed
+    or not, and opens it, with the key if the metadata say protected."""
+    about = json.loads(metadata.of(path))
+    packed = about.get("compressed", True)
+    with tarfile.open(path, "r:") as outer:
+        first = next((member for member in outer if member.name.endswith(".tar.gz" if packed else ".tar")), None)
+        if first is None:
+            return
+        key = {"password": password} if about.get("protected") else {}
+        try:
+            with securetar.SecureTarFile(gzip=packed, fileobj=outer.extractfile(first), **key):
+                pass
+        except Exception as error:  # as Supervisor does: whatever it is, the key is called invalid
+            raise AssertionError(f"Supervisor would call the key invalid, because of {first.name}: {error!r}") from error
 
 
 def fresh_salts(source, copied):

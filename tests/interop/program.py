@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import judge
 from write import PASSWORD
 
 
@@ -30,8 +31,17 @@ def fingerprint(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest(), about.st_size, about.st_mtime_ns, about.st_mode, about.st_ino
 
 
+def output_of(words):
+    """The backup that this command line wrote, if it was one that writes."""
+    if "-o" in words and not {"-n", "--dry-run"} & set(words):
+        return Path(words[words.index("-o") + 1])
+    if words[1] == "bench" and "--make" in words:
+        return Path(next(word for word in words if word.endswith(".tar")))
+    return None
+
+
 class Haslim:
-    """Runs the program; `folder` is where outputs go."""
+    """Runs the program; `folder` is where outputs go. Whatever it writes has to pass Supervisor's password check."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -48,6 +58,8 @@ class Haslim:
         assert expect is None or result.code == expect, said
         if password:
             assert password not in result.out + result.err, "the password was printed"
+        if result.code == 0 and (written := output_of(words)) is not None:
+            judge.passes_password_check(written)
         return result
 
     def json(self, *args, **kwargs):

@@ -8,10 +8,9 @@ import make
 import metadata
 import pytest
 import reference
-from conftest import HERE
+from conftest import COMMITTED, FIXTURES
 
 EVERY = [*make.FIXTURES, *boundary.names()]
-FIXTURES = HERE.parent.parent / "fixtures"
 KINDS = {"file": "file", "dir": "directory", "symlink": "symlink", "hardlink": "hardlink"}
 INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
@@ -114,11 +113,11 @@ def test_the_key_is_taken_from_a_file_and_from_the_emergency_kit(haslim, made, t
     haslim.run("verify", made(name), "--emergency-kit", FIXTURES / "emergency-kit.txt", password=None)
 
 
-@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.tar")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_committed_backups_are_intact(haslim, path):
     assert haslim.json("verify", path)["ok"] is True
 
 
 def test_info_on_a_folder_shows_every_backup(haslim, tmp_path):
     said = haslim.run("info", FIXTURES, password=None)
-    assert all(path.name in said.out for path in FIXTURES.glob("*.tar"))
+    assert all(path.name in said.out for path in COMMITTED)

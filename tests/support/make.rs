@@ -95,6 +95,23 @@ pub fn named(name: &[u8], data: &[u8]) -> Vec<u8> {
     [pax(&[("path", name)]), file("short", data)].concat()
 }
 
+/// A file with a name of any length, in the short form where that will do.
+pub fn any_file(name: impl AsRef<[u8]>, data: &[u8]) -> Vec<u8> {
+    let name = name.as_ref();
+    if name.len() <= 100 { file(name, data) } else { named(name, data) }
+}
+
+/// A named pipe.
+pub fn fifo(name: impl AsRef<[u8]>) -> Vec<u8> {
+    Head::new(name, b'6', 0).data(b"")
+}
+
+/// A file whose size stands in a PAX record alone, as Python writes it for more than 8 GiB, and need not be true.
+pub fn sized_by_record(name: impl AsRef<[u8]>, stated: u64, data: &[u8]) -> Vec<u8> {
+    let record = pax(&[("mtime", b"1732449123.5"), ("size", stated.to_string().as_bytes())]);
+    [record, Head::new(name, b'0', 0).data(data)].concat()
+}
+
 /// A whole tar: the entries and the end, padded to a record as Python pads it.
 pub fn tar(entries: &[Vec<u8>]) -> Vec<u8> {
     let mut out = entries.concat();

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own share")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+pub mod draft;
 pub mod make;
 pub mod rng;
 pub mod seal;
@@ -43,17 +44,22 @@ impl Run {
 }
 
 /// Runs haslim with the right password in the environment.
+#[track_caller]
 pub fn haslim<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
     run(args, Some(PASSWORD))
 }
 
 /// Runs haslim without any password.
+#[track_caller]
 pub fn keyless<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
     run(args, None)
 }
 
 /// Runs haslim with this password in the environment.
+#[track_caller]
 pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<&str>) -> Run {
+    let args: Vec<S> = args.into_iter().collect();
+    spares_the_fixtures(&args);
     let mut command = assert_cmd::Command::cargo_bin("haslim").unwrap();
     for variable in ["HASLIM_PASSWORD", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
         command.env_remove(variable);
@@ -65,6 +71,17 @@ pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
     Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Asserts that this command does not look for its output in the folder of the fixtures: what lies there, and whether
+/// it can be written, must decide no test.
+#[track_caller]
+fn spares_the_fixtures<S: AsRef<OsStr>>(args: &[S]) {
+    let args: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
+    let writes = args.first().is_some_and(|command| command == "shrink" || command == "repair");
+    let elsewhere = args.iter().any(|arg| arg == "-o" || arg == "--output");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/");
+    assert!(!writes || elsewhere || !args.iter().any(|arg| arg.starts_with(fixtures)), "copy the fixture, or give -o: {args:?}");
 }
 
 /// The path of a fixture, which must exist.

@@ -195,7 +195,7 @@ mod tests {
             let made = make(Kind::Backup, Kind::Backup.size(wanted), 1);
             let mut sniffer = NestedBackup::default();
             sniffer.feed(&made);
-            assert_eq!(sniffer.finish(), Verdict::Backup, "{wanted}");
+            assert_eq!(sniffer.verdict(), Some(Verdict::Backup), "{wanted}");
         }
     }
 }

@@ -1,10 +1,15 @@
 //! Every rule of the catalogue as a plan: what it takes goes when its class may go, and
-//! not without.
+//! not without; and what only looks like it stays.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 
 use super::*;
 use crate::format::secure::Version;
-use crate::plan::units::builtin_catalogue;
-use crate::rules::{Class, Condition, Rule};
+use crate::plan::units::{Unit, builtin_catalogue};
+use crate::rules::{Class, Condition, Contents, Origin, Rule};
+use crate::survey::Entry;
 
 /// A component that a rule is about.
 fn component(glob: &str) -> String {
@@ -26,12 +31,25 @@ fn backup_with(rule: &Rule, path: &str) -> (Backup, Vec<PartSurvey>) {
     let other = if id == "share" { "media: more.txt 40" } else { "share: more.txt 40" };
     let (backup, mut surveys) = Sketch::new(other).part(&id, files).build();
     let survey = surveys.last_mut().unwrap();
+    survey.entries.last_mut().unwrap().contents = contents(rule.condition);
+    for folder in [&b"config"[..], b"data"] {
+        survey.modules.read(folder, br#"{"dependencies":{"a":"^1.0.0"}}"#);
+    }
     if rule.condition == Condition::RecorderUrl {
         survey.recorder = sketch::recorder(path.trim_end_matches("-wal"));
     }
-    let entry = survey.entries.last_mut().unwrap();
-    entry.nested_backup = rule.condition == Condition::NestedBackup;
     (backup, surveys)
+}
+
+/// Contents that meet a condition.
+fn contents(condition: Condition) -> Contents {
+    match condition {
+        Condition::OwnBackup | Condition::LocalBackup => Contents::Backup(Origin::Same),
+        Condition::UnknownBackup => Contents::Backup(Origin::Unknown),
+        Condition::NestedBackup => Contents::Backup(Origin::Other),
+        Condition::CoreDump => Contents::CoreDump,
+        _ => Contents::Other,
+    }
 }
 
 fn examples(rule: &Rule) -> impl Iterator<Item = &String> {
@@ -48,7 +66,7 @@ fn what_a_rule_takes_goes_when_its_class_may_go_and_not_without() {
             for allow in ["", "allow=history", "allow=user", "allow=history,user"] {
                 let (backup, surveys) = backup_with(rule, path);
                 // Whole parts may go with consent to user data; here they stay.
-                let wish = format!("{allow} keep=share:more.txt keep={}:kept.txt", component(&rule.component));
+                let wish = format!("{allow} keep=share:more.txt keep=media:more.txt keep={}:kept.txt", component(&rule.component));
                 let plan = make(&backup, &surveys, &Wish::new(&wish).saving(&backup, 20)).unwrap();
                 let may = rule.class.is_free() || allow.contains(rule.class.name());
                 let rules: Vec<Option<&str>> = plan.drops.iter().map(|row| row.rule.as_deref()).collect();
@@ -66,7 +84,7 @@ fn a_row_carries_what_its_rule_says() {
     for rule in builtin_catalogue().unwrap().rules().iter().filter(|r| r.condition != Condition::OuterGarbage) {
         let path = examples(rule).next().unwrap();
         let (backup, surveys) = backup_with(rule, path);
-        let wish = format!("allow=history,user keep=share:more.txt keep={}:kept.txt", component(&rule.component));
+        let wish = format!("allow=history,user keep=share:more.txt keep=media:more.txt keep={}:kept.txt", component(&rule.component));
         let plan = make(&backup, &surveys, &Wish::new(&wish).saving(&backup, 20)).unwrap();
         let [row] = plan.drops.as_slice() else { panic!("{}: {:?}", rule.id, plan.drops) };
         assert_eq!((row.lost.as_str(), row.advice.as_deref()), (rule.lost.as_str(), Some(rule.prevent.as_str())), "{}", rule.id);
@@ -95,9 +113,114 @@ fn without_consent_the_way_out_is_the_class_of_the_rule() {
 #[test]
 fn every_version_is_planned_alike() {
     for version in [None, Some(Version::V2), Some(Version::V3)] {
-        let sketch = Sketch::new("homeassistant: tts/a 20, x 5").version(version);
+        let sketch = Sketch::new("homeassistant: __pycache__/a.pyc 20, x 5").version(version);
         let (backup, plan) = plan_of(&sketch, 10, "");
         assert_eq!((plan.outcome, plan.drops.len()), (Outcome::Fits, 1), "{version:?}");
         assert_eq!(plan.predicted_size, backup.input.len() - 20 * RECORD, "{version:?}");
     }
+}
+
+/// People's own files with names near those that a rule takes: `lookalikes.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LookAlikes {
+    /// Files of any contents.
+    files: Vec<String>,
+    /// Files that are SQLite databases, whatever they are called.
+    #[serde(default)]
+    databases: Vec<String>,
+    /// Backups that another Home Assistant made.
+    #[serde(default)]
+    foreign: Vec<String>,
+    /// Backups that do not tell who made them.
+    #[serde(default)]
+    unknown: Vec<String>,
+}
+
+impl LookAlikes {
+    fn all(&self) -> impl Iterator<Item = (&String, Contents)> {
+        let kinds = [
+            (&self.files, Contents::Other),
+            (&self.databases, Contents::Database),
+            (&self.foreign, Contents::Backup(Origin::Other)),
+            (&self.unknown, Contents::Backup(Origin::Unknown)),
+        ];
+        kinds.into_iter().flat_map(|(paths, contents)| paths.iter().map(move |path| (path, contents)))
+    }
+}
+
+fn lookalikes() -> BTreeMap<String, LookAlikes> {
+    toml::from_str(include_str!("../../rules/lookalikes.toml")).unwrap()
+}
+
+/// Every component that a glob over components stands for.
+fn components(glob: &str) -> Vec<String> {
+    let Some((before, rest)) = glob.split_once('{') else { return vec![component(glob)] };
+    let (inside, after) = rest.split_once('}').unwrap();
+    inside.split(',').map(|choice| component(&format!("{before}{choice}{after}"))).collect()
+}
+
+/// Plans as the default run does, with `--thorough` and a limit that nothing can reach.
+fn taken_unasked(component: &str, files: &[(&String, Contents)]) -> Vec<String> {
+    let other = if component == "share" { "media: more.txt 40" } else { "share: more.txt 40" };
+    let sizes = files.iter().map(|(path, _)| ((*path).clone(), 30 * RECORD)).collect::<Vec<_>>();
+    let kept = ("something/else.txt".to_owned(), 3 * RECORD);
+    let (backup, mut surveys) = Sketch::new(other).part(component, std::iter::once(kept).chain(sizes)).build();
+    let survey = surveys.last_mut().unwrap();
+    let own = survey.entries.len() - files.len();
+    for (entry, (_, contents)) in survey.entries.iter_mut().skip(own).zip(files) {
+        entry.contents = *contents;
+    }
+    let plan = make(&backup, &surveys, &Wish::new("thorough").saving(&backup, 20)).unwrap();
+    let path = |entry: &Entry| String::from_utf8_lossy(&entry.name).into_owned();
+    assert!(!plan.units.iter().any(Unit::is_whole), "{component} goes as a whole");
+    plan.units.iter().flat_map(|unit| unit.entries.iter().map(|&at| path(&surveys[unit.part].entries[at]))).collect()
+}
+
+#[test]
+fn the_default_run_takes_nothing_that_only_looks_like_what_a_rule_takes() {
+    let (all, mut by_component) = (lookalikes(), BTreeMap::<String, Vec<(&String, Contents)>>::new());
+    for rule in builtin_catalogue().unwrap().rules().iter().filter(|r| r.condition != Condition::OuterGarbage) {
+        let own = all.get(&rule.id).unwrap_or_else(|| panic!("lookalikes.toml says nothing of {}", rule.id));
+        assert!(own.all().count() >= 3, "three at least of {}", rule.id);
+        for component in components(&rule.component) {
+            let files = by_component.entry(component).or_default();
+            let known: Vec<&String> = files.iter().map(|(path, _)| *path).collect();
+            files.extend(own.all().filter(|(path, _)| !known.contains(path)));
+        }
+    }
+    for (component, files) in &by_component {
+        assert_eq!(taken_unasked(component, files), Vec::<String>::new(), "{component}");
+    }
+    let count: usize = by_component.values().map(Vec::len).sum();
+    assert!(count > 300, "{count}");
+}
+
+#[test]
+fn every_list_of_look_alikes_belongs_to_a_rule() {
+    let catalogue = builtin_catalogue().unwrap();
+    for id in lookalikes().keys() {
+        assert!(catalogue.by_id(id).is_some(), "there is no rule {id}");
+    }
+}
+
+#[test]
+fn the_default_run_does_take_what_the_rules_that_need_no_consent_name() {
+    // The other side of the look-alikes: so that these tests see what goes.
+    for rule in builtin_catalogue().unwrap().rules().iter().filter(|r| r.class.is_free() && r.condition == Condition::None) {
+        let path = examples(rule).next().unwrap();
+        let component = component(&rule.component);
+        assert_eq!(taken_unasked(&component, &[(path, Contents::Other)]).len(), 1, "{}: {path}", rule.id);
+        assert_eq!(taken_unasked(&component, &[(path, Contents::Database)]), Vec::<String>::new(), "{}: a database", rule.id);
+    }
+}
+
+#[test]
+fn modules_that_package_json_does_not_name_stay() {
+    let (backup, mut surveys) =
+        Sketch::new("addon:a0d7b954_nodered: config/node_modules/a/x.js 30, config/node_modules/mine/y.js 30, config/flows.json 5").build();
+    surveys[0].modules.read(b"config", br#"{"dependencies":{"a":"1","mine":"file:../mine"}}"#);
+    let plan = make(&backup, &surveys, &Wish::new("thorough").saving(&backup, 50)).unwrap();
+    assert_eq!((plan.outcome, plan.drops.len(), plan.drops[0].files), (Outcome::CannotFit, 1, Some(1)));
+    assert_eq!(plan.drops[0].stored_bytes, 30 * RECORD);
 }

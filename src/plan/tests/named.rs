@@ -129,7 +129,7 @@ fn rows(inside: &str, wish: &str) -> Vec<(String, String, String)> {
 #[test]
 fn what_the_catalogue_knows_of_things_that_were_named_is_told() {
     let inside = "homeassistant: configuration.yaml 1, nest/, nest/event_media/, nest/event_media/a/1.mp4 5, nest/event_media/2.jpg 5, \
-        zigbee2mqtt/log/x 4, zigbee2mqtt/y 1, backups/ 0, backups/old.tar! 9, home-assistant_v2.db 20; media: frigate/recordings/a.mp4 20";
+        zigbee2mqtt/log/2025-01-01.00-00-00/log.txt 4, zigbee2mqtt/y 1, backups/ 0, backups/old.tar! 9, home-assistant_v2.db 20; media: frigate/recordings/a.mp4 20";
     let (nest, log) = (
         "The local copies of camera clips and pictures; what Google keeps in its cloud is not touched.",
         "Old log messages of Zigbee2MQTT.",

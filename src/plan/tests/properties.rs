@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::plan::scan::Scans;
 use crate::plan::units::{self, Unit};
-use crate::rules::{Catalogue, Condition, NeverList, Taking};
+use crate::rules::{Catalogue, Contents, NeverList, Origin, Taking};
 use crate::survey::config_path;
 
 /// A file of a component: where it lies, its bytes, and whether it is a backup itself.
@@ -20,7 +20,7 @@ fn pool(component: &str) -> Vec<(String, bool)> {
     let fits = |glob: &str| crate::rules::compile(glob).is_ok_and(|g| g.compile_matcher().is_match(component));
     let mut paths = BTreeSet::new();
     for rule in catalogue.rules().iter().filter(|r| fits(&r.component)) {
-        let nested = rule.condition == Condition::NestedBackup;
+        let nested = rule.condition.wants_backup();
         paths.extend(rule.matches.iter().map(|path| (path.clone(), nested)));
         paths.extend(rule.spares.iter().map(|path| (path.clone(), false)));
     }
@@ -69,7 +69,8 @@ fn any_backup() -> impl Strategy<Value = (Backup, Vec<PartSurvey>)> {
         let (backup, mut surveys) = if plain { sketch.version(None).build() } else { sketch.build() };
         for (survey, (_, files)) in surveys.iter_mut().zip(&parts) {
             let nested: BTreeSet<&[u8]> = files.iter().filter(|f| f.2).map(|f| f.0.as_bytes()).collect();
-            survey.entries.iter_mut().for_each(|e| e.nested_backup = nested.contains(&*e.name));
+            let own = survey.entries.iter_mut().filter(|e| nested.contains(&*e.name));
+            own.for_each(|e| e.contents = Contents::Backup(Origin::Same));
         }
         (backup, surveys)
     })

@@ -8,7 +8,7 @@ use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Input;
 use crate::plan::{DropRow, Outcome, Plan, Request, Selector, make};
-use crate::rules::{Catalogue, Class};
+use crate::rules::{Catalogue, Class, Contents, NpmModules, Origin};
 use crate::survey::{Entry, PartSurvey, Place, Recorder, StreamEnd};
 
 /// The unit of all sizes here: a file grows and shrinks by whole records.
@@ -42,7 +42,7 @@ fn entry(name: &[u8], stored: u64, kind: EntryKind) -> Entry {
         before_crc: 0,
         header_crc: 0,
         data_crc: 0,
-        nested_backup: false,
+        contents: Contents::Other,
     }
 }
 
@@ -114,7 +114,7 @@ impl Sketch {
         let end = members.last().unwrap().end() + 2 * BLOCK as u64;
         let input = Input::stand_in(end.next_multiple_of(RECORD) + self.garbage * RECORD).unwrap();
         let manifest_member = members.len() - 1;
-        (Backup { input, manifest, manifest_member, members, parts, warnings: Vec::new() }, surveys)
+        (Backup { input, manifest, manifest_member, members, parts, findings: Vec::new() }, surveys)
     }
 
     fn part_of(&self, id: &str, member: usize, stream: u64) -> Part {
@@ -125,7 +125,17 @@ impl Sketch {
             _ => ComponentKind::Folder,
         };
         let layer = self.version.map_or(Layer::Plain, |version| Layer::Secure(secure_header(version, stream)));
-        Part { id: id.to_owned(), kind, member, layer: Some(layer), compressed: true, listed: true }
+        Part {
+            id: id.to_owned(),
+            kind,
+            member,
+            layer: Some(layer),
+            compressed: true,
+            listed: true,
+            fault: None,
+            suffix: Some(true),
+            closed: false,
+        }
     }
 
     /// Metadata padded so that the last record is half full: what a copy needs for names
@@ -135,7 +145,10 @@ impl Sketch {
             self.parts.iter().filter(|(id, _)| of(id)).map(|(id, _)| format!("\"{}\"", list_name(id))).collect()
         };
         let folders = quoted(|id| matches!(id, "media" | "share" | "ssl" | "addons/local")).join(",");
-        let addons: Vec<String> = quoted(|id| id.starts_with("addon:")).iter().map(|slug| format!("{{\"slug\":{slug}}}")).collect();
+        let addons: Vec<String> = quoted(|id| id.starts_with("addon:"))
+            .iter()
+            .map(|slug| format!("{{\"slug\":{slug},\"name\":\"App\",\"version\":\"1\"}}"))
+            .collect();
         let text = |pad: usize| {
             format!(
                 r#"{{"slug":"aaaaaaaa","version":2,"name":"n","date":"d","type":"full","compressed":true,"protected":{},"homeassistant":{{"version":"2026.10.3","exclude_database":false}},"folders":[{folders}],"addons":[{}],"repositories":{},"pad":"{}"}}"#,
@@ -181,8 +194,8 @@ fn parse_file(id: &str, text: &str) -> Entry {
         let target: Box<[u8]> = name(id, target).into();
         return Entry { link: Some(target), ..entry(&name(id, link), stored, EntryKind::HardLink) };
     }
-    let (path, nested_backup) = path.strip_suffix('!').map_or((path, false), |path| (path, true));
-    Entry { nested_backup, ..entry(&name(id, path), stored, EntryKind::File) }
+    let (path, contents) = path.strip_suffix('!').map_or((path, Contents::Other), |path| (path, Contents::Backup(Origin::Same)));
+    Entry { contents, ..entry(&name(id, path), stored, EntryKind::File) }
 }
 
 fn member(name: &str, header_at: u64, size: u64) -> Member {
@@ -203,7 +216,9 @@ fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Recorde
         checkpoints: Vec::new(),
         overhead: 0,
         recorder,
+        modules: NpmModules::default(),
         hazards: Vec::new(),
+        findings: Vec::new(),
         warnings: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::sketch::shown;
 use super::*;
+use crate::rules::{Contents, Origin};
 
 /// What is inside; by how many records the limit is missed; what the user said; the plan.
 type Case = (&'static str, u64, &'static str, &'static str);
@@ -14,10 +15,11 @@ fn check(cases: &[Case]) {
     }
 }
 
-const HOME: &str = "homeassistant: configuration.yaml 1, home-assistant_v2.db 90, home-assistant_v2.db-wal 10, tts/a.mp3 4, \
+const HOME: &str = "homeassistant: configuration.yaml 1, home-assistant_v2.db 90, home-assistant_v2.db-wal 10, \
+    tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 4, \
     custom_components/x/__pycache__/a.pyc 6, home-assistant.log.1 5, zigbee.db 3; \
     share: old.tar! 40, notes.txt 20; media: frigate/recordings/a.mp4 200, frigate/exports/b.mp4 30, film.txt 15; \
-    addon:core_whisper: data/models--a/b 60; addon:core_mosquitto: data/mosquitto.db 9; ssl: privkey.pem 2";
+    addon:core_whisper: data/models--rhasspy--a/b 60; addon:core_mosquitto: data/mosquitto.db 9; ssl: privkey.pem 2";
 
 #[test]
 fn nothing_goes_when_it_fits() {
@@ -90,24 +92,25 @@ fn user_data_go_after_history_and_whole_parts_at_last() {
 
 #[test]
 fn of_one_class_the_fewest_bytes_too_many_go() {
-    let caches = "homeassistant: a.txt 1, tts/a 50, .cache/a 30, deps/a 22; addon:core_piper: data/a.onnx 18";
+    let caches = "homeassistant: a.txt 1, tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 50, .cache/pip/a 30, \
+        frontend_development_pr/a 22; addon:core_piper: data/en_US-lessac-medium.onnx 18";
     check(&[
         (caches, 18, "", "fits: piper"),
-        (caches, 19, "", "fits: deps"),
-        (caches, 22, "", "fits: deps"),
+        (caches, 19, "", "fits: frontend-pr"),
+        (caches, 22, "", "fits: frontend-pr"),
         (caches, 30, "", "fits: dot-cache"),
-        (caches, 31, "", "fits: deps piper"),
+        (caches, 31, "", "fits: frontend-pr piper"),
         (caches, 41, "", "fits: dot-cache piper"),
         (caches, 48, "", "fits: dot-cache piper"),
         (caches, 49, "", "fits: tts"),
-        (caches, 51, "", "fits: deps dot-cache"),
+        (caches, 51, "", "fits: dot-cache frontend-pr"),
         (caches, 53, "", "fits: piper tts"),
-        (caches, 69, "", "fits: deps dot-cache piper"),
-        (caches, 71, "", "fits: deps tts"),
+        (caches, 69, "", "fits: dot-cache frontend-pr piper"),
+        (caches, 71, "", "fits: frontend-pr tts"),
         (caches, 80, "", "fits: dot-cache tts"),
-        (caches, 81, "", "fits: deps piper tts"),
-        (caches, 120, "", "fits: deps dot-cache piper tts"),
-        (caches, 121, "", "cannot fit: deps dot-cache piper tts"),
+        (caches, 81, "", "fits: frontend-pr piper tts"),
+        (caches, 120, "", "fits: dot-cache frontend-pr piper tts"),
+        (caches, 121, "", "cannot fit: dot-cache frontend-pr piper tts"),
     ]);
 }
 
@@ -145,7 +148,7 @@ fn thorough_takes_all_that_may_go_and_nothing_more() {
 
 #[test]
 fn thorough_gives_up_whole_parts_only_when_that_is_needed_and_with_consent() {
-    let inside = "homeassistant: a.txt 1, tts/a 10; share: notes.txt 20; addon:core_a: data/a 30; addon:core_b: data/b 25";
+    let inside = "homeassistant: a.txt 1, tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 10; share: notes.txt 20; addon:core_a: data/a 30; addon:core_b: data/b 25";
     check(&[
         (inside, 5, "thorough allow=user", "fits: tts"),
         (inside, 11, "thorough", "cannot fit: tts"),
@@ -263,13 +266,14 @@ fn an_image_goes_only_where_it_can_be_built_again() {
     let local = "addon:local_mine: image.tar 60, data/x 5; addons/local: mine/Dockerfile 1, mine/node_modules/a 20";
     let alone = "addon:local_mine: image.tar 60, data/x 5";
     check(&[
-        (listed, 10, "", "fits: image-tar"),
-        (unknown, 10, "", "cannot fit:"),
-        ("addon:core_ssh: image.tar 60, data/x 5", 10, "", "fits: image-tar"),
-        (local, 10, "", "fits: image-tar"),
-        (local, 61, "", "cannot fit: image-tar"),
+        (listed, 10, "", "cannot fit:"),
+        (listed, 10, "allow=history", "fits: image-tar"),
+        (unknown, 10, "allow=history", "cannot fit:"),
+        ("addon:core_ssh: image.tar 60, data/x 5", 10, "allow=history", "fits: image-tar"),
+        (local, 10, "allow=history", "fits: image-tar"),
+        (local, 61, "allow=history", "cannot fit: image-tar"),
         (local, 65, "allow=user", "fits: addon:local_mine*"),
-        (alone, 10, "", "cannot fit:"),
+        (alone, 10, "allow=history", "cannot fit:"),
         (local, 10, "drop=addons/local", "fits: =addons/local*"),
         (local, 30, "drop=addons/local", "cannot fit: =addons/local*"),
         (local, 30, "drop=addons/local:mine/node_modules", "cannot fit: =addons/local:mine/node_modules"),
@@ -283,7 +287,7 @@ fn an_image_goes_only_where_it_can_be_built_again() {
 #[test]
 fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
     let media = "media: frigate/, frigate/recordings/, frigate/recordings/a.mp4 80, frigate/recordings/b.mp4 20; share: notes 5";
-    let with_free = "share: speech-to-phrase/train/a 5, old.tar! 60; media: x.txt 3";
+    let with_free = "share: speech-to-phrase/train/en_US-rhasspy/a 5, old.tar! 60; media: x.txt 3";
     let with_history = "media: frigate/recordings/a.mp4 80, frigate/clips/b.jpg 20";
     check(&[
         (media, 10, "allow=history", "fits: frigate-rec*"),
@@ -308,12 +312,12 @@ fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
 
 #[test]
 fn what_is_left_of_an_addon_keeps_it_from_going_as_a_whole() {
-    check(&[("addon:core_whisper: data/models--a/b 60; media: x 1", 10, "", "fits: whisper")]);
+    check(&[("addon:core_whisper: data/models--rhasspy--a/b 60; media: x 1", 10, "", "fits: whisper")]);
 }
 
 #[test]
 fn links_that_are_kept_keep_their_data() {
-    let inside = "homeassistant: nest/event_media/a.mp4 60, nest/event_media/b.mp4 30, www/door.mp4=nest/event_media/a.mp4 0, tts/a 20";
+    let inside = "homeassistant: nest/event_media/a.mp4 60, nest/event_media/b.mp4 30, www/door.mp4=nest/event_media/a.mp4 0, tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 20";
     check(&[
         (inside, 30, "allow=history", "fits: nest-media"),
         (inside, 49, "allow=history", "fits: nest-media tts"),
@@ -331,7 +335,7 @@ fn a_unit_that_saves_less_than_it_takes_is_made_up_for() {
 
 #[test]
 fn garbage_behind_the_end_goes_by_itself() {
-    let mut sketch = Sketch::new("share: notes.txt 20; homeassistant: tts/a 10, x 1");
+    let mut sketch = Sketch::new("share: notes.txt 20; homeassistant: tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 10, x 1");
     sketch.garbage = 100;
     for (records, said, expected) in [
         (0, "", "already fits:"),
@@ -350,7 +354,8 @@ fn hundreds_of_backups_inside_are_decided_about_in_time() {
     let files = (0..400u64).map(|n| (format!("old/{n}.tar"), RECORD * (n + 1)));
     let (backup, mut surveys) = Sketch::new("media: x 1").part("share", files.chain([("notes".to_owned(), 9)])).build();
     let share = surveys.iter_mut().find(|s| backup.parts[s.part].id == "share").unwrap();
-    share.entries.iter_mut().for_each(|e| e.nested_backup = e.stored > 9);
+    let old = share.entries.iter_mut().filter(|e| e.stored > 9);
+    old.for_each(|e| e.contents = Contents::Backup(Origin::Same));
     let plan = make(&backup, &surveys, &Wish::new("").saving(&backup, 1100)).unwrap();
     assert_eq!(plan.outcome, Outcome::Fits);
     let freed = backup.input.len() - plan.predicted_size;

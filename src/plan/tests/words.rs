@@ -4,7 +4,7 @@
 use super::*;
 use crate::plan::explain;
 
-const HOME: &str = "homeassistant: configuration.yaml 1, home-assistant_v2.db 90, tts/a.mp3 4, x/b 6; \
+const HOME: &str = "homeassistant: configuration.yaml 1, home-assistant_v2.db 90, tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 4, x/b 6; \
     share: old.tar! 40, photo.tar 20; media: frigate/recordings/a.mp4 200, frigate/exports/b.mp4 30, film.txt 15; \
     addon:deadbeef_x: image.tar 25, data/a 5; addon:local_y: image.tar 25, data/a 5";
 
@@ -76,7 +76,7 @@ fn every_path_has_its_reason() {
         (
             4,
             "",
-            "homeassistant:tts/a.mp3",
+            "homeassistant:tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3",
             "would be left out: it belongs to \"Spoken messages\" [tts], class cache. Lost: Nothing: a message is rendered again when it is spoken. A restore empties the config directory first",
         ),
         (4, "", "homeassistant:x/b", nothing_left_to_say),
@@ -97,7 +97,7 @@ fn every_path_has_its_reason() {
             4,
             "",
             "share:old.tar",
-            "stays: it may go as \"Home Assistant backup inside the backup\" [nested-ha-bak], but the limit does not demand it.",
+            "stays: it may go as \"Older backup of this Home Assistant\" [nested-ha-bak], but the limit does not demand it.",
         ),
         (4, "", "share:photo.tar", nothing_left_to_say),
         (
@@ -170,11 +170,14 @@ fn a_component_alone_is_explained_and_what_does_not_exist_is_refused() {
 #[test]
 fn a_folder_says_what_of_it_goes_and_what_stays_and_why() {
     let restore = "A restore empties the config directory first";
-    let inside = "homeassistant: a/, a/tts.txt 3, tts/, tts/x/, tts/x/a.mp3 4, tts/b.mp3 5, a/b.log 7, a/c.log 8, a/k/deep/w 2; \
+    let inside = "homeassistant: a/, a/tts.txt 3, frontend_development_pr/, frontend_development_pr/x/, \
+        frontend_development_pr/x/a.js 4, frontend_development_pr/b.js 5, a/__pycache__/b.pyc 7, a/__pycache__/c.pyc 8, a/k/deep/w 2; \
         media: frigate/recordings/a.mp4 200, frigate/recordings/b.mp4 100, frigate/exports/b.mp4 30, frigate/x 1, film.txt 15";
-    let whole = why(inside, 20, "", "homeassistant:tts");
+    let whole = why(inside, 20, "", "homeassistant:frontend_development_pr");
     assert!(
-        whole.starts_with("homeassistant:tts (92.16 kB, 2 files) would be left out: it belongs to \"Spoken messages\" [tts]"),
+        whole.starts_with(
+            "homeassistant:frontend_development_pr (92.16 kB, 2 files) would be left out: it belongs to \"Frontend version under test\" [frontend-pr]"
+        ),
         "{whole}"
     );
     assert!(whole.contains(restore) && !whole.contains('\n'), "{whole}");
@@ -182,7 +185,9 @@ fn a_folder_says_what_of_it_goes_and_what_stays_and_why() {
     let lines: Vec<&str> = some.lines().collect();
     assert_eq!(lines[0], "Of homeassistant:a (204.80 kB, 4 files) 153.60 kB would be left out; the rest stays.");
     assert!(
-        lines[1].starts_with("153.60 kB (2 files, the largest: a/c.log) would be left out: it belongs to \"Log files\" [sub-logs]"),
+        lines[1].starts_with(
+            "153.60 kB (2 files, the largest: a/__pycache__/c.pyc) would be left out: it belongs to \"Compiled Python files\" [pycache]"
+        ),
         "{some}"
     );
     assert_eq!(lines[2], "51.20 kB (2 files, the largest: a/tts.txt) stays: no rule takes it.");
@@ -203,12 +208,15 @@ fn a_folder_says_what_of_it_goes_and_what_stays_and_why() {
 
 #[test]
 fn a_folder_whose_files_all_go_while_it_stays_itself_is_not_said_to_stay() {
-    let said = why("homeassistant: x/ 1, x/a.log 7, x/b.log 8, y 1", 10, "", "homeassistant:x");
-    assert!(said.starts_with("homeassistant:x (153.60 kB, 2 files) would be left out: it belongs to \"Log files\""), "{said}");
+    let said = why("homeassistant: x/ 1, x/__pycache__/a.pyc 7, x/__pycache__/b.pyc 8, y 1", 10, "", "homeassistant:x");
+    assert!(said.starts_with("homeassistant:x (153.60 kB, 2 files) would be left out: it belongs to \"Compiled Python files\""), "{said}");
     assert!(!said.contains('\n'), "{said}");
-    let said = why("homeassistant: x/ 1, x/a.log 7, x/__pycache__/b.pyc 8, y 1", 14, "", "homeassistant:x");
+    let said =
+        why("homeassistant: esphome/ 1, esphome/.esphome/build/a 7, esphome/__pycache__/b.pyc 8, y 1", 14, "", "homeassistant:esphome");
     assert!(
-        said.starts_with("All files of homeassistant:x (163.84 kB, 2 files) would be left out.\n81.92 kB (1 file, x/__pycache__/b.pyc)"),
+        said.starts_with(
+            "All files of homeassistant:esphome (163.84 kB, 2 files) would be left out.\n81.92 kB (1 file, esphome/__pycache__/b.pyc)"
+        ),
         "{said}"
     );
 }
@@ -223,7 +231,7 @@ fn a_part_that_goes_as_a_whole_says_so_and_what_the_rules_know_of_it() {
         "{said}"
     );
     assert!(lines[1].starts_with("3.07 MB (1 file, frigate/recordings/a.mp4): it belongs to \"Frigate recordings\""), "{said}");
-    assert!(lines[2].starts_with("92.16 kB (1 file, old.tar): it belongs to \"Home Assistant backup"), "{said}");
+    assert!(lines[2].starts_with("92.16 kB (1 file, old.tar): it belongs to \"Older backup of this"), "{said}");
     let said = why("share: x 50; media: y 1", 45, "allow=user", "share");
     assert!(
         said.starts_with("share (513.02 kB, 1 file)") && said.contains("the limit demands it, and whole folders and add-ons may go"),
@@ -305,10 +313,10 @@ fn a_way_out_says_what_a_restore_will_do() {
 
 #[test]
 fn a_row_names_the_globs_that_found_something_and_no_others() {
-    let inside = "addon:5c53de3b_esphome: data/build/a 20, data/x 1; homeassistant: a.log 20, b.log.1 20, x 1; share: old/a.tar! 50, x 1";
+    let inside = "addon:5c53de3b_esphome: data/build/a 20, data/x 1; homeassistant: home-assistant.log 20, home-assistant.log.1 20, x 1; share: old/a.tar! 50, x 1";
     let (_, plan) = plan_of(&Sketch::new(inside), 0, "thorough");
     let targets: Vec<&str> = plan.drops.iter().map(|row| row.target.as_str()).collect();
-    let logs = "homeassistant:**/*.log homeassistant:**/*.log.*";
+    let logs = "homeassistant:home-assistant.log homeassistant:home-assistant.log.[0-9]";
     assert_eq!(targets, ["addon:5c53de3b_esphome:data/build/**", logs, "share:old/a.tar"]);
 }
 
@@ -349,10 +357,22 @@ fn a_name_that_goes_while_its_contents_stay_is_listed_too() {
 
 #[test]
 fn a_rule_says_which_of_its_files_stay_under_another_name() {
-    let (_, plan) = plan_of(&Sketch::new("homeassistant: tts/a.mp3 3, keep/b.mp3=tts/a.mp3, tts/c.mp3 4, x 1"), 4, "");
+    let (_, plan) = plan_of(
+        &Sketch::new(
+            "homeassistant: tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 3, keep/b.mp3=tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3, tts/1a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 4, x 1",
+        ),
+        4,
+        "",
+    );
     let rows: Vec<(Option<u64>, u64)> = plan.drops.iter().map(|row| (row.files, row.stored_bytes / RECORD)).collect();
     assert_eq!(rows, [(Some(2), 4)]);
-    assert!(plan.drops[0].lost.ends_with(" Of tts/a.mp3 only the name: its contents stay as keep/b.mp3."), "{}", plan.drops[0].lost);
+    assert!(
+        plan.drops[0]
+            .lost
+            .ends_with(" Of tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 only the name: its contents stay as keep/b.mp3."),
+        "{}",
+        plan.drops[0].lost
+    );
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! millions.
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
-use super::{SCHEMA, path};
-use crate::error::escape;
+use super::{SCHEMA, error_body, path};
+use crate::error::{Error, escape};
 use crate::open::Backup;
 use crate::plan::Selector;
 use crate::survey::{Entry, PartSurvey, config_path};
@@ -16,6 +17,8 @@ pub struct Entries<'a> {
     pub backup: &'a Backup,
     /// The parts that were looked into.
     pub surveys: &'a [PartSurvey],
+    /// What is wrong with a part that could not be looked into.
+    pub error: Option<&'a Error>,
 }
 
 impl Serialize for Entries<'_> {
@@ -25,9 +28,11 @@ impl Serialize for Entries<'_> {
             schema: u32,
             file: String,
             components: Components<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            error: Option<Value>,
         }
         let file = path(self.backup.input.path());
-        Document { schema: SCHEMA, file, components: Components(*self) }.serialize(serializer)
+        Document { schema: SCHEMA, file, components: Components(*self), error: self.error.map(error_body) }.serialize(serializer)
     }
 }
 

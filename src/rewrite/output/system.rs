@@ -83,6 +83,27 @@ impl System {
         rustix::fs::fstatvfs(on)
     }
 
+    /// Whether an open folder is on a FAT file system, of whatever kind (statfs(2),
+    /// `MSDOS_SUPER_MAGIC`).
+    pub fn is_fat(&self, folder: &OwnedFd) -> Result<bool> {
+        self.before(Call::Space)?;
+        #[cfg(test)]
+        if self.faults.is_fat() {
+            return Ok(true);
+        }
+        Ok(rustix::fs::fstatfs(folder)?.f_type == 0x4d44)
+    }
+
+    /// The size beyond which the system lets this process write no file (getrlimit(2),
+    /// `RLIMIT_FSIZE`); `None` where there is no limit.
+    pub fn largest_of_process(&self) -> Option<u64> {
+        #[cfg(test)]
+        if let Some(most) = self.faults.largest() {
+            return Some(most);
+        }
+        rustix::process::getrlimit(rustix::process::Resource::Fsize).current
+    }
+
     pub fn create_nameless(&self, folder: &OwnedFd) -> Result<File> {
         self.before(Call::CreateNameless)?;
         rustix::fs::openat(folder, ".", OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, MODE).map(File::from)

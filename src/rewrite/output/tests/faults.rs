@@ -28,6 +28,8 @@ struct State {
     made: usize,
     /// What failed as the n-th call.
     failed: Option<Call>,
+    fat: bool,
+    largest: Option<u64>,
 }
 
 impl Faults {
@@ -46,6 +48,26 @@ impl Faults {
     pub fn nth(self, number: usize, errno: Errno) -> Self {
         self.state().nth = Some((number, errno));
         self
+    }
+
+    /// The disk is formatted as FAT.
+    fn on_fat(self) -> Self {
+        self.state().fat = true;
+        self
+    }
+
+    /// No file may have more bytes.
+    fn up_to(self, bytes: u64) -> Self {
+        self.state().largest = Some(bytes);
+        self
+    }
+
+    pub fn is_fat(&self) -> bool {
+        self.state().fat
+    }
+
+    pub fn largest(&self) -> Option<u64> {
+        self.state().largest
     }
 
     /// What was made to fail by [`Faults::nth`].
@@ -196,4 +218,46 @@ fn a_full_disk_is_told_with_the_bytes_needed_and_free() {
     let said = error.to_string();
     assert!(said.contains(&format!("{} needed", crate::size::both(job.plan.predicted_size))), "{said}");
     assert!(said.contains("free on the disk") && said.contains("No space left"), "{said}");
+}
+
+/// Report 116.
+#[test]
+fn a_file_that_the_place_cannot_hold_is_told_of_before_the_work_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |faults: Faults, bytes: u64| {
+        let mut target = Target::check_by(System { faults }, &folder.path().join("out.tar"), false, None).unwrap();
+        target.check_space(bytes).map_err(|error| (error.kind(), crate::report::words::error(&error)))
+    };
+    let four = 1u64 << 32;
+    assert_eq!(check(Faults::default().on_fat(), 1000), Ok(()));
+    assert_eq!(check(Faults::default().up_to(1000), 1000), Ok(()));
+    for (faults, bytes, words) in [
+        (Faults::default().on_fat(), four, ["4.29 GB (4.00 GiB)", "FAT", "exFAT"]),
+        (Faults::default().up_to(1000), 1001, ["1.00 kB", "ulimit -f", "unlimited"]),
+    ] {
+        let (kind, said) = check(faults, bytes).unwrap_err();
+        assert_eq!(kind, Kind::OutputIo);
+        assert!(words.iter().all(|word| said.contains(word)) && !said.to_lowercase().contains("free"), "{said}");
+    }
+}
+
+#[test]
+fn a_write_that_a_limit_ends_has_advice_of_its_own() {
+    let job = Job::new();
+    for (faults, errno, advice) in [
+        (Faults::default(), Errno::DQUOT, "quota"),
+        (Faults::default(), Errno::FBIG, "cannot hold a file of this size"),
+        (Faults::default().on_fat(), Errno::FBIG, "exFAT"),
+        (Faults::default().up_to(u64::MAX), Errno::FBIG, "ulimit -f"),
+    ] {
+        for call in [Call::Write, Call::CopyRange] {
+            let folder = tempfile::tempdir().unwrap();
+            faults.next(call, errno);
+            let error = job.run(System { faults: faults.clone() }, &folder.path().join("out.tar"), false).unwrap_err();
+            assert_eq!(error.kind(), Kind::OutputIo);
+            let said = crate::report::words::error(&error);
+            assert!(said.contains(advice) && said.contains(" needed") && !said.contains("free space"), "{said}");
+            assert_eq!(listing(folder.path()), [""; 0]);
+        }
+    }
 }

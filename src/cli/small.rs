@@ -1,0 +1,121 @@
+//! Small files that the user names: keys, rules, results. Never more of one is read than it may hold.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use haslim::pipe::Control;
+use haslim::{Error, Kind, Result, size};
+use zeroize::Zeroizing;
+
+/// No key, kit, set of rules or result comes near it.
+const MOST: u64 = 1 << 20;
+
+/// How often a wish to stop is looked for while nothing comes out of a pipe.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What a small file holds, and what an error with it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Small {
+    pub kind: Kind,
+    /// As in "cannot read the key from …".
+    pub what: &'static str,
+}
+
+pub const KEY: Small = Small { kind: Kind::Password, what: "the key" };
+pub const RULES: Small = Small { kind: Kind::Usage, what: "the rules" };
+pub const RESULT: Small = Small { kind: Kind::Usage, what: "the result" };
+
+impl Small {
+    /// Reads the whole file, which may also be a pipe, such as the `<(…)` of a shell. It takes
+    /// memory for 1 MiB, wiped afterwards.
+    ///
+    /// # Errors
+    /// Of the [`Small::kind`] when it cannot be read or holds more than 1 MiB: of a regular
+    /// file that is known before anything of it is read. `Interrupted` while a pipe is waited for.
+    pub fn read(self, path: &Path, control: &Control) -> Result<Zeroizing<Vec<u8>>> {
+        let fail = |e: io::Error| {
+            Error::new(self.kind, format!("cannot read {} from {}: {e}", self.what, path.display()))
+                .advice("Check the path and the permissions.")
+        };
+        let large = || {
+            Error::new(self.kind, format!("{} holds more than {}, too much for {}", path.display(), size::binary(MOST), self.what))
+                .advice("Check that it is the right file.")
+        };
+        let meta = std::fs::metadata(path).map_err(fail)?;
+        if meta.is_file() && meta.len() > MOST {
+            return Err(large());
+        }
+        // The opening of a pipe already waits for somebody at its other end.
+        let bytes = if meta.is_file() { whole(path).map_err(fail)? } else { awaited(path, control)?.map_err(fail)? };
+        if bytes.len() as u64 > MOST { Err(large()) } else { Ok(bytes) }
+    }
+}
+
+/// All bytes of a file, or one more than there may be.
+fn whole(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    // Room for all of it, so that growing leaves no copy of a key behind.
+    let mut bytes = Zeroizing::new(Vec::new());
+    bytes.try_reserve_exact(usize::try_from(MOST).unwrap_or_default() + 64)?;
+    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same on a thread of its own, so that a wish to stop ends the waiting. The thread
+/// may wait on, until the program ends.
+fn awaited(path: &Path, control: &Control) -> Result<io::Result<Zeroizing<Vec<u8>>>> {
+    let (done, result) = channel();
+    let own = PathBuf::from(path);
+    let thread = std::thread::Builder::new().name("file".into()).spawn(move || {
+        // Nobody hears it once the program is about to stop.
+        let _ = done.send(whole(&own));
+    });
+    if thread.is_err() {
+        return Ok(whole(path));
+    }
+    loop {
+        match result.recv_timeout(LOOK) {
+            Ok(bytes) => return Ok(bytes),
+            Err(RecvTimeoutError::Timeout) => control.check()?,
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::new(Kind::Internal, "the file thread was lost")),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    /// Report 114.
+    #[test]
+    fn no_more_than_a_mebibyte_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let control = Control::default();
+        let path = folder.path().join("file");
+        for (len, fits) in [(0, true), (MOST, true), (MOST + 1, false)] {
+            std::fs::write(&path, vec![b'x'; usize::try_from(len).unwrap()]).unwrap();
+            let read = KEY.read(&path, &control);
+            assert_eq!(read.as_ref().map(|bytes| bytes.len() as u64).ok(), fits.then_some(len));
+        }
+        let sparse = File::create(&path).unwrap();
+        sparse.set_len(1 << 40).unwrap();
+        let errors = [RULES.read(&path, &control).unwrap_err(), RESULT.read(Path::new("/dev/zero"), &control).unwrap_err()];
+        for error in errors {
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.message().contains("more than 1.00 MiB"), "{error}");
+        }
+    }
+
+    #[test]
+    fn waiting_for_a_pipe_ends_with_the_wish_to_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        let control = Control::default();
+        control.abandon();
+        assert!(KEY.read(&path, &control).is_err());
+    }
+}

@@ -1,0 +1,205 @@
+//! What a copy needs so that Home Assistant's own checks accept it: one kind of archive, under
+//! the names that it looks for, with one that opens in the first place.
+
+use super::wrapping::{self, Target, Wrapping};
+use super::{Action, Cut};
+use crate::error::{Error, Kind, Result};
+use crate::finding::{Finding, MetadataFault, Unfit};
+use crate::format::outer::Member;
+use crate::format::secure::Version;
+use crate::open::{self, Archive, Backup, Part, State};
+
+/// The name and the form of a part in the copy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Form {
+    /// Whether it is a gzip stream.
+    pub compressed: bool,
+    /// Its member's name, where that is not the original's.
+    pub name: Option<Vec<u8>>,
+}
+
+impl Form {
+    /// The header of the part's member in the copy, where it has so many bytes of data.
+    ///
+    /// # Errors
+    /// `Internal` when the header is not made of blocks, or the name does not fit into it.
+    pub fn header(&self, member: &Member, size: u64) -> Result<Vec<u8>> {
+        match &self.name {
+            None => member.header_with_size(size),
+            Some(name) => member.renamed(name, size).ok_or_else(|| Error::new(Kind::Internal, "a name that does not fit its header")),
+        }
+    }
+}
+
+/// What becomes of all parts.
+pub(super) struct Settled {
+    pub actions: Vec<Action>,
+    pub forms: Vec<Form>,
+    pub target: Target,
+    /// The members of the original in the order in which the copy has them; those that are left out too.
+    pub order: Vec<usize>,
+    /// What `compressed` has to say, where `backup.json` says something else or says it as text.
+    pub compressed: Option<bool>,
+    /// Whether the copy's archives are encrypted.
+    pub protected: bool,
+}
+
+/// How much has to be put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Nothing: no copy will be made, unless bytes behind the end go.
+    None,
+    /// All that Home Assistant's checks demand.
+    All,
+}
+
+/// Settles kind, names and order of all parts that stay.
+///
+/// # Errors
+/// `Password` when that takes a key that is not there, with the names of the parts; `Damaged` when
+/// Home Assistant would refuse the copy all the same.
+pub(super) fn settle(backup: &Backup, mut actions: Vec<Action>, wrapping: Wrapping, has_key: bool, extent: Extent) -> Result<Settled> {
+    let target = wrapping::target(backup, &actions, wrapping, has_key)?;
+    let compressed = backup.right_compression();
+    let mut forms: Vec<Form> = backup.parts.iter().map(|part| Form { compressed: part.compressed, name: None }).collect();
+    if extent == Extent::All {
+        for ((part, action), form) in backup.parts.iter().zip(&mut actions).zip(&mut forms) {
+            if *action != Action::Drop {
+                *form = form_of(backup, part, compressed)?;
+                rewrap(backup, part, &target, form, action, has_key)?;
+            }
+        }
+    }
+    let protected = protects(backup, &actions, &target);
+    let order = if extent == Extent::All { order(backup, &actions, &forms, &target, compressed, protected)? } else { as_it_is(backup) };
+    let wrong = compressed != backup.manifest.compressed() || has_type_fault(backup);
+    Ok(Settled { actions, forms, target, order, compressed: wrong.then_some(compressed), protected })
+}
+
+/// Whether `compressed` is there as text: Core takes any text for yes.
+fn has_type_fault(backup: &Backup) -> bool {
+    backup.manifest.faults().iter().any(|fault| matches!(fault, MetadataFault::Type { key: "compressed" }))
+}
+
+/// What the copy would still be refused for in its metadata; `without` names what it no longer lists.
+///
+/// # Errors
+/// `Damaged`.
+pub(super) fn check_metadata(backup: &Backup, without: &[String]) -> Result<()> {
+    let stays = |fault: &&MetadataFault| match fault {
+        MetadataFault::Missing { set_in_copies, .. } => !set_in_copies,
+        MetadataFault::App { slug } => !without.contains(slug),
+        MetadataFault::Type { .. } | MetadataFault::Folder { .. } => false,
+    };
+    match backup.manifest.faults().iter().find(stays) {
+        None => Ok(()),
+        Some(fault) => Err(Error::damaged(Finding::Metadata(fault.clone()).text().trim_end_matches('.')).in_part("./backup.json")),
+    }
+}
+
+/// The name and the form that a part has to have.
+fn form_of(backup: &Backup, part: &Part, compressed: bool) -> Result<Form> {
+    let as_it_is = Form { compressed: part.compressed, name: None };
+    if !backup.is_looked_for(part) || part.layer.is_none() || backup.is_as_named(part, compressed) {
+        return Ok(as_it_is);
+    }
+    let name = &backup.member(part).header.name;
+    let stem = name.strip_suffix(b".gz").unwrap_or(name);
+    let new = if compressed { [stem, b".gz"].concat() } else { stem.to_vec() };
+    if new == *name {
+        return Ok(Form { compressed, name: None });
+    }
+    if backup.members.iter().any(|member| member.header.name == new) || backup.member(part).renamed(&new, 0).is_none() {
+        let what = "it has another name than Home Assistant looks for, and cannot be renamed";
+        return Err(Error::damaged(what).in_part(part.id.clone()).at(backup.member(part).header_at));
+    }
+    Ok(Form { compressed, name: Some(new) })
+}
+
+/// Makes one part what all are to be.
+fn rewrap(backup: &Backup, part: &Part, target: &Target, form: &Form, action: &mut Action, has_key: bool) -> Result<()> {
+    let fits = target.fits(part);
+    let recoded = form.compressed != part.compressed;
+    // Without the key parts of version 1 stay as they are.
+    let able = has_key && !part.closed || *target == Target::Plain && part.version().is_none();
+    if part.closed && !fits {
+        return Err(open::other_key(backup, part));
+    }
+    if recoded && !able {
+        return Err(Error::new(Kind::Password, "it has to be opened, since it is not compressed as backup.json says")
+            .in_part(part.id.clone())
+            .advice(wrapping::GIVE_KEY));
+    }
+    if matches!(action, Action::Cut(_)) || (fits || !able) && !recoded {
+        return Ok(());
+    }
+    // The trailer of v1's gzip streams is not one that others read.
+    let broken = part.version() == Some(Version::V1) && part.compressed;
+    *action = if broken || recoded { Action::Cut(Cut::default()) } else { Action::Rewrap };
+    Ok(())
+}
+
+/// Whether some part of the copy is encrypted.
+fn protects(backup: &Backup, actions: &[Action], target: &Target) -> bool {
+    backup.parts.iter().zip(actions).any(|(part, action)| match action {
+        Action::Drop => false,
+        Action::Copy => part.version().is_some(),
+        Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
+    })
+}
+
+fn as_it_is(backup: &Backup) -> Vec<usize> {
+    (0..backup.members.len()).collect()
+}
+
+/// What a part of the copy holds.
+fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Target) -> State {
+    match (action, target) {
+        (Action::Copy | Action::Drop, _) => part.state(backup.member(part).size),
+        (_, Target::Plain) => State::Plain { compressed: form.compressed },
+        (_, Target::V2) => State::Encrypted { version: Version::V2, salts: None },
+        // Without salts of its own the archive gets new ones, the same for all.
+        (_, Target::V3(salts)) => State::Encrypted { version: Version::V3, salts: *salts },
+    }
+}
+
+/// The members in the order of the copy: an archive that does not pass Supervisor's password check,
+/// which looks at the first one, does not stand in front of those that do.
+///
+/// # Errors
+/// `Damaged`, when none of the parts that stay passes it.
+fn order(backup: &Backup, actions: &[Action], forms: &[Form], target: &Target, compressed: bool, protected: bool) -> Result<Vec<usize>> {
+    let parts = backup.parts.iter().zip(actions).zip(forms);
+    let staying: Vec<(&Part, Archive<'_>)> = parts
+        .filter(|((part, action), _)| part.is_archive() && **action != Action::Drop)
+        .map(|((part, action), form)| {
+            let archive = backup.archive(part);
+            let name = form.name.as_deref().unwrap_or(archive.name);
+            (part, Archive { name, state: state(backup, part, action, form, target), ..archive })
+        })
+        .collect();
+    let is_fit = |archive: &Archive<'_>| open::unfit(archive.state, compressed, protected).is_none();
+    let first = |part: &Part, archive: &Archive<'_>| backup.is_looked_for(part) && part.suffix.is_some() && is_fit(archive);
+    let archives: Vec<Archive<'_>> = staying.iter().map(|(_, archive)| archive.clone()).collect();
+    let mut order = as_it_is(backup);
+    let Some(fit) = staying.iter().find(|(part, archive)| first(part, archive)) else {
+        return match open::first_archive(&archives, compressed, protected) {
+            None => Ok(order),
+            Some((at, why)) => Err(refused_first(archives.get(at).map_or("", |archive| archive.id), why)),
+        };
+    };
+    // Core tries the key on the first archive too, whatever its suffix (`validate_password_stream`).
+    let unfit = staying.iter().find(|(_, archive)| !is_fit(archive)).map(|(part, _)| part.member);
+    if let Some(unfit) = unfit.filter(|&unfit| unfit < fit.0.member) {
+        order.remove(fit.0.member);
+        order.insert(unfit, fit.0.member);
+    }
+    Ok(order)
+}
+
+fn refused_first(id: &str, why: Unfit) -> Error {
+    let finding = Finding::FirstArchive { member: id.to_owned(), why };
+    Error::damaged(finding.text().trim_end_matches('.').replace("the backup", "the copy"))
+        .in_part(id)
+        .advice("No part that stays would pass that check. Keep another part, or leave this one out as well.")
+}
