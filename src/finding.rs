@@ -207,6 +207,11 @@ impl Finding {
         }
     }
 
+    /// Whether it is about parts of different kinds, which every copy makes one.
+    pub fn is_about_kinds(&self) -> bool {
+        matches!(self, Self::Mixed { .. } | Self::Versions | Self::RootSalts)
+    }
+
     /// What the user is told, in whole sentences.
     pub fn text(&self) -> String {
         match self {
@@ -317,6 +322,7 @@ fn protection(encrypted: bool) -> String {
     format!("backup.json says {stated}, but the parts are {real}; the bytes count.")
 }
 
-fn compression(compressed: bool) -> &'static str {
+/// The words for whether an archive is compressed.
+pub(crate) fn compression(compressed: bool) -> &'static str {
     if compressed { "compressed" } else { "not compressed" }
 }

@@ -18,7 +18,7 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
 }
 
 fn one(session: &Session, path: &Path) -> Result<u8> {
-    let backup = session.open(path)?;
+    let backup = session.open_repairable(path)?;
     let limit = session.common.limit;
     if session.common.json {
         session.screen.json(&json::info(&backup, limit));

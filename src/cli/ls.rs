@@ -23,13 +23,13 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
         let shown = escape(component.as_bytes());
         return Err(usage(format!("there is no '{shown}' in this backup"), "`haslim info` lists the components."));
     }
-    let readable: Vec<usize> = wanted.into_iter().filter(|&at| backup.parts[at].layer.is_some()).collect();
+    let (readable, faulty) = readable(&backup, &wanted);
     let needed = readable.iter().any(|&at| backup.parts[at].version().is_some());
     let keys = key::keys(session, &backup, Need::must_if(needed))?;
     if let Some(keys) = &keys {
         open::close_others(&mut backup, keys)?;
     }
-    let (surveys, failed) = look(session, &backup, &readable, keys.as_ref())?;
+    let (surveys, failed) = look(session, &backup, &readable, keys.as_ref(), faulty)?;
     backup.input.check_unchanged()?;
     if session.common.json {
         let entries = json::Entries { backup: &backup, surveys: &surveys, error: failed.first() };
@@ -49,12 +49,28 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
     first.map_or(Ok(DONE), Err)
 }
 
+/// The parts that can be looked into, and what is wrong with the first bytes of others.
+fn readable(backup: &Backup, parts: &[usize]) -> (Vec<usize>, Vec<Error>) {
+    let readable = parts.iter().copied().filter(|&at| backup.parts[at].layer.is_some()).collect();
+    let faulty = parts.iter().filter_map(|&at| {
+        let part = &backup.parts[at];
+        Some(Error::from(part.fault.clone()?).in_part(part.id.clone()).at(backup.member(part).data_at()))
+    });
+    (readable, faulty.collect())
+}
+
 /// Surveys the parts; one that is damaged does not hide the others.
 ///
 /// # Errors
 /// That of the only part that was asked for, and what is not about the contents of a part.
-fn look(session: &Session, backup: &Backup, parts: &[usize], keys: Option<&KeyRing>) -> Result<(Vec<PartSurvey>, Vec<Error>)> {
-    let (mut surveys, mut failed) = (Vec::new(), Vec::new());
+fn look(
+    session: &Session,
+    backup: &Backup,
+    parts: &[usize],
+    keys: Option<&KeyRing>,
+    mut failed: Vec<Error>,
+) -> Result<(Vec<PartSurvey>, Vec<Error>)> {
+    let mut surveys = Vec::new();
     for outcome in survey::survey_each(backup, parts, keys, &session.control) {
         match outcome {
             Ok(survey) => surveys.push(survey),

@@ -63,6 +63,17 @@ impl Session {
     /// # Errors
     /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
     pub fn open(&self, path: &Path) -> Result<Backup> {
+        let backup = self.open_repairable(path)?;
+        backup.check_compression()?;
+        Ok(backup)
+    }
+
+    /// As [`Session::open`], but also opens a backup whose parts Home Assistant would look for
+    /// under other names.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_repairable(&self, path: &Path) -> Result<Backup> {
         let backup = Backup::read(self.input(path)?, &self.control)?;
         let _ = self.opened.set(());
         Ok(backup)

@@ -19,7 +19,7 @@ use super::{DONE, Session, key, next};
 /// Says what is wrong, asks, writes the copy, verifies, publishes.
 pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
-    let mut backup = session.open(path)?;
+    let mut backup = session.open_repairable(path)?;
     let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
     shrink::open_place(&place, &backup)?;
     shrink::may_write(

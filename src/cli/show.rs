@@ -1,6 +1,7 @@
 //! A plan as people read it.
 
 use haslim::error::printable;
+use haslim::finding::Finding;
 use haslim::plan::{DropRow, Outcome};
 use haslim::report::largest::{self, Large};
 use haslim::report::{json, words};
@@ -38,7 +39,8 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
         group(session, heading, plan.drops.iter().filter(of_group), tense);
     }
     group(session, "Whole folders and add-ons", plan.drops.iter().filter(is_whole_part), tense);
-    backup.warnings().iter().chain(&plan.notes).for_each(|w| screen.warn(w));
+    let findings = backup.findings.iter().filter(|finding| !finding.is_about_kinds()).map(Finding::text);
+    findings.chain(plan.notes.iter().cloned()).for_each(|w| screen.warn(&w));
 }
 
 /// Tells, quiet or not, what was named and is not there. JSON has it among its warnings.

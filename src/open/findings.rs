@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{Backup, ComponentKind, Part};
-use crate::error::escape;
+use crate::error::{Error, Result, escape};
 use crate::finding::{Finding, Unfit};
 use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
 
@@ -198,6 +198,22 @@ impl Backup {
         let odd = self.parts.iter().filter(|part| self.is_looked_for(part) && !self.is_as_named(part, wanted));
         let odd = odd.map(|part| Finding::OtherCompression { id: part.id.clone(), compressed: part.compressed, wanted });
         flag.into_iter().chain(odd).collect()
+    }
+
+    /// Makes sure that Home Assistant looks for the names that are there: what `compressed` says is
+    /// not wrong about all of them. A repair puts that right.
+    ///
+    /// # Errors
+    /// `Damaged`, with the first part in question.
+    pub fn check_compression(&self) -> Result<()> {
+        let stated = self.manifest.compressed();
+        let wrong = self.right_compression() != stated;
+        let Some(part) = self.parts.iter().find(|part| wrong && part.listed && part.suffix != Some(stated)) else { return Ok(()) };
+        let stated = crate::finding::compression(stated);
+        Err(Error::damaged(format!("backup.json says that the backup is {stated}, but this member's name says otherwise"))
+            .in_part(part.id.clone())
+            .at(self.member(part).header_at)
+            .advice("`haslim repair` writes a copy in which backup.json says what the names say."))
     }
 
     /// Whether a part's name and bytes are what `compressed` makes Home Assistant look for.

@@ -67,17 +67,18 @@ fn is_right(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Option<bool>
     }
 }
 
-/// The error for a part that the key does not open, though it opens others.
+/// The error for a part that the key does not open, though it opens others; it names all of them.
 pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
     let why = match part.secure() {
-        Some(SecureHeader::V3 { .. }) => "it has another password",
-        _ => "it has another password, or its first bytes are damaged",
+        Some(SecureHeader::V3 { .. }) => "they have another password",
+        _ => "they have another password, or their first bytes are damaged",
     };
-    let id = &part.id;
-    Error::new(Kind::Password, format!("the password opens other parts, but not this one: {why}"))
-        .in_part(id.clone())
+    let (closed, opened): (Vec<&Part>, Vec<&Part>) = backup.parts.iter().filter(|p| p.secure().is_some()).partition(|p| p.closed);
+    let names: Vec<&str> = closed.iter().map(|p| p.id.as_str()).collect();
+    Error::new(Kind::Password, format!("the password opens {} parts, but not {}: {why}", opened.len(), names.join(", ")))
+        .in_part(part.id.clone())
         .at(backup.member(part).data_at())
-        .advice(format!("Leave it out with --drop {id}. A part that is kept or dropped whole needs no password."))
+        .advice(format!("Leave it out with --drop {}. Parts that are kept or dropped whole need no password.", part.id))
 }
 
 /// What to do about a key that opens nothing.

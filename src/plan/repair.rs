@@ -32,7 +32,10 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     let mut findings: Vec<Finding> = backup.findings.iter().filter(|finding| finding.is_mended()).cloned().collect();
     findings.extend(surveys.iter().flat_map(|survey| &survey.findings).filter(|finding| finding.is_mended()).cloned());
     let actions = (0..backup.parts.len()).map(|at| action(backup, surveys, at)).collect::<Result<Vec<Action>>>()?;
-    let settled = settle(backup, actions, Wrapping::AsIs, has_key, Extent::All)?;
+    // Version 1 is not written anew for its own sake.
+    let opens = actions.iter().any(|action| matches!(action, Action::Cut(_)));
+    let extent = if opens || findings.iter().any(Finding::is_about_kinds) { Extent::All } else { Extent::Names };
+    let settled = settle(backup, actions, Wrapping::AsIs, has_key, extent)?;
     let changes = changes(backup, &settled);
     if changes.compressed.is_some() {
         check_proven(backup, surveys)?;

@@ -49,7 +49,9 @@ pub(super) struct Settled {
 pub(super) enum Extent {
     /// Nothing: no copy will be made, unless bytes behind the end go.
     None,
-    /// All that Home Assistant's checks demand.
+    /// Names, forms and the order.
+    Names,
+    /// All that Home Assistant's checks demand, in the version that haslim writes.
     All,
 }
 
@@ -62,16 +64,16 @@ pub(super) fn settle(backup: &Backup, mut actions: Vec<Action>, wrapping: Wrappi
     let target = wrapping::target(backup, &actions, wrapping, has_key)?;
     let compressed = backup.right_compression();
     let mut forms: Vec<Form> = backup.parts.iter().map(|part| Form { compressed: part.compressed, name: None }).collect();
-    if extent == Extent::All {
+    if extent != Extent::None {
         for ((part, action), form) in backup.parts.iter().zip(&mut actions).zip(&mut forms) {
             if *action != Action::Drop {
                 *form = form_of(backup, part, compressed)?;
-                rewrap(backup, part, &target, form, action, has_key)?;
+                rewrap(backup, part, &target, form, action, has_key, extent)?;
             }
         }
     }
     let protected = protects(backup, &actions, &target);
-    let order = if extent == Extent::All { order(backup, &actions, &forms, &target, compressed, protected)? } else { as_it_is(backup) };
+    let order = if extent != Extent::None { order(backup, &actions, &forms, &target, compressed, protected)? } else { as_it_is(backup) };
     let wrong = compressed != backup.manifest.compressed() || has_type_fault(backup);
     Ok(Settled { actions, forms, target, order, compressed: wrong.then_some(compressed), protected })
 }
@@ -117,8 +119,8 @@ fn form_of(backup: &Backup, part: &Part, compressed: bool) -> Result<Form> {
 }
 
 /// Makes one part what all are to be.
-fn rewrap(backup: &Backup, part: &Part, target: &Target, form: &Form, action: &mut Action, has_key: bool) -> Result<()> {
-    let fits = target.fits(part);
+fn rewrap(backup: &Backup, part: &Part, target: &Target, form: &Form, action: &mut Action, has_key: bool, extent: Extent) -> Result<()> {
+    let fits = extent == Extent::Names || target.fits(part);
     let recoded = form.compressed != part.compressed;
     // Without the key parts of version 1 stay as they are.
     let able = has_key && !part.closed || *target == Target::Plain && part.version().is_none();

