@@ -39,7 +39,9 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
         group(session, heading, plan.drops.iter().filter(of_group), tense);
     }
     group(session, "Whole folders and add-ons", plan.drops.iter().filter(is_whole_part), tense);
-    let findings = backup.findings.iter().filter(|finding| !finding.is_about_kinds()).map(Finding::text);
+    // What every copy has right goes without saying.
+    let is_mended = |finding: &&Finding| finding.is_about_kinds() || matches!(finding, Finding::FirstArchive { .. });
+    let findings = backup.findings.iter().filter(|finding| !is_mended(finding)).map(Finding::text);
     findings.chain(plan.notes.iter().cloned()).for_each(|w| screen.warn(&w));
 }
 

@@ -57,6 +57,7 @@ struct Known {
     names_cipher: bool,
     homeassistant: Core,
     is_automatic: bool,
+    instance_id: Option<String>,
     folders: Vec<String>,
     addons: Vec<Listed>,
     repositories: Vec<String>,
@@ -232,6 +233,11 @@ impl Manifest {
         self.known.is_automatic
     }
 
+    /// Which Home Assistant made it, where that is said (Core, `components/backup`: `extra` of `backup.json`).
+    pub fn instance_id(&self) -> Option<&str> {
+        self.known.instance_id.as_deref()
+    }
+
     /// The folders listed, `addons/local` in that spelling.
     pub fn folders(&self) -> impl Iterator<Item = &str> {
         self.known.folders.iter().map(String::as_str)
@@ -301,7 +307,10 @@ impl Reader {
             "compressed" => self.known.compressed = self.flag("compressed", raw, spelled_flag),
             "crypto" => self.known.names_cipher = raw.get() != "null",
             "homeassistant" => self.known.homeassistant = self.core(raw),
-            "extra" => self.known.is_automatic = flag_in(raw, "with_automatic_settings"),
+            "extra" => {
+                self.known.is_automatic = flag_in(raw, "with_automatic_settings");
+                self.known.instance_id = self.text_in(raw, "instance_id").filter(|id| !id.is_empty());
+            }
             "folders" => self.known.folders = self.list(raw, Self::string),
             "addons" => self.known.addons = self.list(raw, Self::addon),
             "repositories" => self.known.repositories = self.list(raw, Self::string),
@@ -316,6 +325,18 @@ impl Reader {
         }
         self.room = self.room.saturating_sub(raw.get().len() + EACH);
         if self.room == 0 { None } else { value(raw) }
+    }
+
+    /// The text that an object has in this field.
+    fn text_in(&mut self, raw: &RawValue, name: &str) -> Option<String> {
+        let mut text = None;
+        let _ = each_field(raw.get(), |key, raw| {
+            if key == name {
+                text = self.string(raw);
+            }
+            Ok(())
+        });
+        text
     }
 
     fn core(&mut self, raw: &RawValue) -> Core {

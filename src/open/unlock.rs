@@ -81,6 +81,17 @@ pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
         .advice(format!("Leave it out with --drop {}. Parts that are kept or dropped whole need no password.", part.id))
 }
 
+/// Makes sure that a part begins as an archive does, where something has to be read of it.
+///
+/// # Errors
+/// `Damaged`, or `Refused` for one of a version that is not known.
+pub(crate) fn check_head(backup: &Backup, part: &Part) -> Result<()> {
+    match &part.fault {
+        None => Ok(()),
+        Some(fault) => Err(Error::from(fault.clone()).in_part(part.id.clone()).at(backup.member(part).data_at())),
+    }
+}
+
 /// What to do about a key that opens nothing.
 fn wrong_key(backup: &Backup) -> String {
     let made = day(backup.manifest.date()).map(|day| format!(", on {day}")).unwrap_or_default();

@@ -110,6 +110,9 @@ fn action(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Sc
     if part.closed && !dropped {
         return Err(open::other_key(backup, part));
     }
+    if !dropped && request.drops_within(&part.id) {
+        open::check_head(backup, part)?;
+    }
     match surveys.iter().find(|s| s.part == at) {
         _ if dropped && !request.keeps_within(&part.id) => Ok(Action::Drop),
         Some(survey) => cut_or_copy(backup, at, survey, request, scans, units),

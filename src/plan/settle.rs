@@ -187,7 +187,10 @@ fn order(backup: &Backup, actions: &[Action], forms: &[Form], target: &Target, c
     let Some(fit) = staying.iter().find(|(part, archive)| first(part, archive)) else {
         return match open::first_archive(&archives, compressed, protected) {
             None => Ok(order),
-            Some((at, why)) => Err(refused_first(archives.get(at).map_or("", |archive| archive.id), why)),
+            Some((at, why)) => {
+                staying.get(at).map_or(Ok(()), |(part, _)| open::check_head(backup, part))?;
+                Err(refused_first(archives.get(at).map_or("", |archive| archive.id), why))
+            }
         };
     };
     // Core tries the key on the first archive too, whatever its suffix (`validate_password_stream`).

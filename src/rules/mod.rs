@@ -32,7 +32,7 @@ pub use never::{NeverList, Taking};
 pub use npm::{NpmModules, PackageReader};
 pub use rule::{Class, Condition, Confidence, Never, RemadeBy, Rule};
 pub use slug::slug_prefix;
-pub use sniff::{Contents, NestedBackup, Origin, Sniffer, Verdict, instance_id};
+pub use sniff::{Contents, NestedBackup, Origin, Sniffer, Verdict};
 pub use voices::{is_published_voice, is_spoken_message};
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Sniffer {
     }
 
     /// What the file was. `own` is the Home Assistant that made the outer backup, when that
-    /// says it: see [`instance_id`].
+    /// says it: see [`Extra`].
     pub fn finish(self, own: Option<&str>) -> Contents {
         let head = self.head.get(..self.seen).unwrap_or_default();
         match () {
@@ -94,11 +94,6 @@ fn origin(theirs: Option<&str>, own: Option<&str>) -> Origin {
         (Some(_), Some(_)) => Origin::Other,
         _ => Origin::Unknown,
     }
-}
-
-/// Which Home Assistant made a backup, by its `backup.json`.
-pub fn instance_id(backup_json: &str) -> Option<String> {
-    serde_json::from_str::<Extra>(backup_json).ok()?.instance_id()
 }
 
 /// Core, homeassistant/components/backup: `extra` of `backup.json`.
@@ -487,8 +482,6 @@ mod tests {
             assert_eq!(made_by(extra), Contents::Backup(Origin::Unknown), "{extra}");
         }
         assert_eq!(contents(&backup()), Contents::Backup(Origin::Unknown), "older ones have no `extra` at all");
-        assert_eq!(instance_id(r#"{"slug":"a","extra":{"instance_id":"us"}}"#).as_deref(), Some("us"));
-        assert_eq!(instance_id("{}"), None);
     }
 
     /// An ELF header of this type (gABI), and something behind it.

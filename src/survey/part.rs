@@ -14,7 +14,7 @@ use crate::format::secure;
 use crate::gzip::{Checkpoint, GzipError};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
-use crate::rules::{self, Contents, NpmModules, PackageReader, Sniffer};
+use crate::rules::{Contents, NpmModules, PackageReader, Sniffer};
 
 /// One entry of an inner tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +144,7 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
 fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
     let mut pieces = Pieces::new(backup, part, keys)?.with_checkpoints().with_limit(control.max_expanded());
     let (mut walker, mut recorder) = (Walker::default(), Recorder::new(part.kind, backup.manifest.version()));
-    recorder.instance = rules::instance_id(backup.manifest.text());
+    recorder.instance = backup.manifest.instance_id().map(str::to_owned);
     while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {
         let step = recorder.begin_piece(walker.position(), piece.len(), stored_end);
         walker.feed(piece, &mut recorder)?;
