@@ -133,7 +133,7 @@ pub struct Outer {
 
 /// Reads every header of the outer tar. Data is skipped, not read, as long as the headers and
 /// the ends of the parts look sound; otherwise the data have to show where a part ends, as
-/// [`ends`] explains. What follows the end is read up to the first byte that is not zero,
+/// `outer/ends.rs` explains. What follows the end is read up to the first byte that is not zero,
 /// holes left out.
 ///
 /// Takes time with the bytes of the file and of what its gzip streams expand to, at most.
@@ -159,7 +159,7 @@ pub fn scan(input: &Arc<Input>, control: &Control) -> Result<Outer> {
 /// For files that lack something: a wrong size can lead to a sound header behind another member.
 /// `None` when no more wrong sizes are found in this way, or the members cannot be read.
 ///
-/// Reads the last [`ends::MOST_EXCESS`] bytes of each member, and more where it finds something.
+/// Reads the last 64 MiB of each member, and more where it finds something.
 ///
 /// # Errors
 /// `InputIo`, `Interrupted`.

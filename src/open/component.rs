@@ -69,7 +69,7 @@ impl Part {
         let mut part =
             Self { id, kind, member: at, layer: None, fault: None, compressed: suffix == Some(true), suffix, listed, closed: false };
         let Some(named) = suffix else { return Ok(part) };
-        let found = head(&backup.input, member).and_then(|head| Ok((sniffed(&head, named), head.len() as u64)));
+        let found = head(&backup.input, member).map(|head| (sniffed(&head, named), head.len() as u64));
         let (found, read) = found.map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
         match found {
             // Bytes without any mark are only taken for SecureTar v1 where an archive must be, and

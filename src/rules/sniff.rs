@@ -62,7 +62,7 @@ impl Sniffer {
     }
 
     /// What the file was. `own` is the Home Assistant that made the outer backup, when that
-    /// says it: see [`Extra`].
+    /// says it, in `extra`.
     pub fn finish(self, own: Option<&str>) -> Contents {
         let head = self.head.get(..self.seen).unwrap_or_default();
         match () {

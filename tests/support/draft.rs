@@ -169,7 +169,7 @@ impl Draft {
 
     /// The whole file.
     pub fn bytes(&self) -> Vec<u8> {
-        self.bytes_with(&self.metadata.to_string())
+        self.bytes_with(self.metadata.to_string())
     }
 
     /// The whole file with another text as its metadata.
