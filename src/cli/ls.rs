@@ -52,10 +52,7 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
 /// The parts that can be looked into, and what is wrong with the first bytes of others.
 fn readable(backup: &Backup, parts: &[usize]) -> (Vec<usize>, Vec<Error>) {
     let readable = parts.iter().copied().filter(|&at| backup.parts[at].layer.is_some()).collect();
-    let faulty = parts.iter().filter_map(|&at| {
-        let part = &backup.parts[at];
-        Some(Error::from(part.fault.clone()?).in_part(part.id.clone()).at(backup.member(part).data_at()))
-    });
+    let faulty = parts.iter().filter_map(|&at| open::check_head(backup, &backup.parts[at]).err());
     (readable, faulty.collect())
 }
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 pub(crate) use component::layer_at;
 pub use component::{ComponentKind, Part};
 pub use findings::{Archive, State, first_archive, mixed, one_context, unfit};
-pub(crate) use unlock::{check_head, missing_password, other_key, stream};
-pub use unlock::{close_others, source, unlock};
+pub use unlock::{check_head, close_others, source, unlock};
+pub(crate) use unlock::{missing_password, other_key, stream};
 
 use crate::error::{Error, Result};
 use crate::finding::Finding;

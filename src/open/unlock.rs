@@ -85,7 +85,7 @@ pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
 ///
 /// # Errors
 /// `Damaged`, or `Refused` for one of a version that is not known.
-pub(crate) fn check_head(backup: &Backup, part: &Part) -> Result<()> {
+pub fn check_head(backup: &Backup, part: &Part) -> Result<()> {
     match &part.fault {
         None => Ok(()),
         Some(fault) => Err(Error::from(fault.clone()).in_part(part.id.clone()).at(backup.member(part).data_at())),

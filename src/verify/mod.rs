@@ -82,9 +82,7 @@ pub fn integrity(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, contr
 }
 
 fn intact(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Control) -> Result<()> {
-    if let Some(fault) = &part.fault {
-        return Err(fault.clone().into());
-    }
+    open::check_head(backup, part)?;
     if part.version() != Some(Version::V3) {
         let (mut pieces, mut before) = (Pieces::new(backup, part, keys)?.with_limit(control.max_expanded()), 0);
         while let Some((_, stored)) = pieces.next_piece()? {
@@ -118,9 +116,7 @@ fn each_part<T: Send>(backup: &Backup, parts: &[usize], control: &Control, check
 
 fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartCheck> {
     let part = backup.part(at);
-    if let Some(fault) = &part.fault {
-        return Err(fault.clone().into());
-    }
+    open::check_head(backup, part)?;
     if part.layer.is_none() {
         let warnings = vec![format!("{}: not an archive that haslim knows; its bytes were not checked.", part.id)];
         return Ok(PartCheck { part: at, entries: None, plaintext_bytes: 0, evidence: Evidence::Nothing, warnings });
