@@ -53,12 +53,19 @@ fn ciphers(criterion: &mut Criterion) {
     group.finish();
     let mut group = criterion.benchmark_group("decrypt");
     group.throughput(Throughput::Bytes(PLAINTEXT as u64));
-    for (name, salts, batch) in [("v2", None, 1), ("v3", Some(&salts), 1), ("v3 on all cores", Some(&salts), support::threads())] {
+    for (name, salts, batch) in [
+        ("v2", None, 1),
+        ("v3", Some(&salts), 1),
+        ("v3 on all cores", Some(&salts), support::threads()),
+    ] {
         let (header, ciphertext) = sealed(&plaintext, &keys, salts);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let length = ciphertext.len() as u64;
-                let mut decrypter = Decrypter::new(ciphertext.as_slice(), &header, length, &keys, true).unwrap().with_batch(batch);
+                let mut decrypter =
+                    Decrypter::new(ciphertext.as_slice(), &header, length, &keys, true)
+                        .unwrap()
+                        .with_batch(batch);
                 io::copy(&mut decrypter, &mut Counter::default()).unwrap()
             });
         });
@@ -68,7 +75,9 @@ fn ciphers(criterion: &mut Criterion) {
 /// What every command on an encrypted backup pays once.
 fn keys(criterion: &mut Criterion) {
     let salts = support::keys().new_v3_salts().unwrap();
-    criterion.bench_function("key/v3", |bencher| bencher.iter(|| support::keys().check_v3(&salts).unwrap()));
+    criterion.bench_function("key/v3", |bencher| {
+        bencher.iter(|| support::keys().check_v3(&salts).unwrap())
+    });
 }
 
 criterion_group! { name = benches; config = support::settings(); targets = ciphers, keys }

@@ -24,17 +24,22 @@ fn reading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("inflate");
     group.throughput(Throughput::Bytes(tar.len() as u64));
     group.bench_function("plain", |bencher| bencher.iter(|| inflate(&gzip, false)));
-    group.bench_function("with checkpoints", |bencher| bencher.iter(|| inflate(&gzip, true)));
+    group.bench_function("with checkpoints", |bencher| {
+        bencher.iter(|| inflate(&gzip, true))
+    });
 }
 
 fn writing(criterion: &mut Criterion) {
     let tar = support::tar();
     let mut group = criterion.benchmark_group("deflate");
-    group.throughput(Throughput::Bytes(tar.len() as u64)).sample_size(10);
+    group
+        .throughput(Throughput::Bytes(tar.len() as u64))
+        .sample_size(10);
     for level in [6, 9] {
         group.bench_function(format!("level {level}"), |bencher| {
             bencher.iter(|| {
-                let mut gzip = GzipWriter::new(Counter::default(), level, support::threads()).unwrap();
+                let mut gzip =
+                    GzipWriter::new(Counter::default(), level, support::threads()).unwrap();
                 gzip.write_all(&tar).unwrap();
                 gzip.finish().unwrap().0
             });
@@ -52,11 +57,29 @@ fn splicing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("splice");
     group.throughput(Throughput::Bytes(length));
     let long = std::iter::once(third..2 * third).collect();
-    let short = (1..40).map(|n| n * length / 40..n * length / 40 + 10_240).collect();
+    let short = (1..40)
+        .map(|n| n * length / 40..n * length / 40 + 10_240)
+        .collect();
     for (name, drops) in [("one cut", long), ("39 cuts", short)] {
         // Nobody reads the result, so its checksum is of no interest.
-        let cuts = Cuts { drops, end: length - 10_240, tail: vec![0; 10_240], crc: 0, size: 0 };
-        let run = || splice(gzip.as_slice(), &checkpoints, &cuts, Counter::default(), 9, support::threads()).unwrap();
+        let cuts = Cuts {
+            drops,
+            end: length - 10_240,
+            tail: vec![0; 10_240],
+            crc: 0,
+            size: 0,
+        };
+        let run = || {
+            splice(
+                gzip.as_slice(),
+                &checkpoints,
+                &cuts,
+                Counter::default(),
+                9,
+                support::threads(),
+            )
+            .unwrap()
+        };
         group.bench_function(name, |bencher| bencher.iter(|| run().0.0));
     }
 }

@@ -38,7 +38,8 @@ fn walk(criterion: &mut Criterion) {
         group.bench_function(part, |bencher| {
             bencher.iter(|| {
                 let (mut walker, mut count) = (Walker::default(), Count::default());
-                tar.chunks(PIECE).for_each(|piece| walker.feed(piece, &mut count).unwrap());
+                tar.chunks(PIECE)
+                    .for_each(|piece| walker.feed(piece, &mut count).unwrap());
                 walker.finish().unwrap();
                 (count.0, count.1)
             });

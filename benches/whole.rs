@@ -24,14 +24,29 @@ struct Sample {
 }
 
 fn samples(folder: &Path) -> Vec<Sample> {
-    let versions = [("v2", Some(Version::V2)), ("v3", Some(Version::V3)), ("plain", None)];
+    let versions = [
+        ("v2", Some(Version::V2)),
+        ("v3", Some(Version::V3)),
+        ("plain", None),
+    ];
     let sample = |(name, version): (&'static str, Option<Version>)| {
         let keys = version.map(|_| support::keys());
         let mut output = Output::scratch(folder).unwrap();
-        make::make(support::RECIPE, version.zip(keys.as_ref()), &mut output, &support::control()).unwrap();
+        make::make(
+            support::RECIPE,
+            version.zip(keys.as_ref()),
+            &mut output,
+            &support::control(),
+        )
+        .unwrap();
         let backup = Backup::read(output.read_back().unwrap(), &support::control()).unwrap();
         let surveys = look_inside(&backup, keys.as_ref());
-        Sample { name, backup, keys, surveys }
+        Sample {
+            name,
+            backup,
+            keys,
+            surveys,
+        }
     };
     versions.map(sample).into()
 }
@@ -44,26 +59,51 @@ fn look_inside(backup: &Backup, keys: Option<&KeyRing>) -> Vec<PartSurvey> {
 impl Sample {
     fn plan(&self, selector: &str) -> Plan {
         let drops = vec![Selector::parse(selector).unwrap()];
-        let request = Request { drops, has_key: self.keys.is_some(), ..Request::new(u64::MAX).unwrap() };
+        let request = Request {
+            drops,
+            has_key: self.keys.is_some(),
+            ..Request::new(u64::MAX).unwrap()
+        };
         plan::make(&self.backup, &self.surveys, &request).unwrap()
     }
 
     fn write(&self, plan: &Plan, folder: &Path) -> (Output, Written) {
         let mut output = Output::scratch(folder).unwrap();
-        let written =
-            rewrite::rewrite(&self.backup, &self.surveys, plan, self.keys.as_ref(), &mut output, &support::control(), &mut |_| ()).unwrap();
+        let written = rewrite::rewrite(
+            &self.backup,
+            &self.surveys,
+            plan,
+            self.keys.as_ref(),
+            &mut output,
+            &support::control(),
+            &mut |_| (),
+        )
+        .unwrap();
         (output, written)
     }
 
     fn verify(&self, plan: &Plan, (output, written): &(Output, Written)) -> u64 {
         let copy = output.read_back().unwrap();
         let keys = self.keys.as_ref();
-        verify::output(&self.backup, &self.surveys, plan, written, copy, keys, &support::control()).unwrap().bytes_compared
+        verify::output(
+            &self.backup,
+            &self.surveys,
+            plan,
+            written,
+            copy,
+            keys,
+            &support::control(),
+        )
+        .unwrap()
+        .bytes_compared
     }
 }
 
 /// What `shrink` does after the survey; syncing is left to the disk's own benchmarks.
-const COPIES: [(&str, &str); 2] = [("without a part", "media"), ("without a folder", "homeassistant:nest/event_media")];
+const COPIES: [(&str, &str); 2] = [
+    ("without a part", "media"),
+    ("without a folder", "homeassistant:nest/event_media"),
+];
 
 fn whole(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
@@ -71,7 +111,9 @@ fn whole(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("survey");
     for sample in &samples {
         group.throughput(Throughput::Bytes(sample.backup.input.len()));
-        group.bench_function(sample.name, |bencher| bencher.iter(|| look_inside(&sample.backup, sample.keys.as_ref()).len()));
+        group.bench_function(sample.name, |bencher| {
+            bencher.iter(|| look_inside(&sample.backup, sample.keys.as_ref()).len())
+        });
     }
     group.finish();
     for (copy, selector) in COPIES {
@@ -80,8 +122,12 @@ fn whole(criterion: &mut Criterion) {
             let written = sample.write(&plan, folder.path());
             let mut group = criterion.benchmark_group(copy);
             group.throughput(Throughput::Bytes(written.1.size));
-            group.bench_function(format!("rewrite {}", sample.name), |bencher| bencher.iter(|| sample.write(&plan, folder.path()).1.size));
-            group.bench_function(format!("verify {}", sample.name), |bencher| bencher.iter(|| sample.verify(&plan, &written)));
+            group.bench_function(format!("rewrite {}", sample.name), |bencher| {
+                bencher.iter(|| sample.write(&plan, folder.path()).1.size)
+            });
+            group.bench_function(format!("verify {}", sample.name), |bencher| {
+                bencher.iter(|| sample.verify(&plan, &written))
+            });
         }
     }
 }

@@ -117,7 +117,14 @@ impl fmt::Display for Error {
 impl Error {
     /// An error of one kind with the sentence that explains it.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), part: None, offset: None, advice: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            part: None,
+            offset: None,
+            advice: None,
+            source: None,
+        }
     }
 
     /// The input's bytes are wrong.
@@ -127,7 +134,8 @@ impl Error {
 
     /// The input could be read in more than one way, or is unsafe.
     pub fn refused(message: impl Into<String>) -> Self {
-        Self::new(Kind::Refused, message).advice("Home Assistant writes no such backup; make a new one, or use an older one.")
+        Self::new(Kind::Refused, message)
+            .advice("Home Assistant writes no such backup; make a new one, or use an older one.")
     }
 
     /// Reading the input failed; `Internal` where it is memory or a thread that is missing.
@@ -151,7 +159,9 @@ impl Error {
     }
 
     fn scarce(source: io::Error, doing: &str) -> Self {
-        Self::new(Kind::Internal, format!("{doing}: {NO_MORE} ({source})")).advice(SCARCE).caused_by(source)
+        Self::new(Kind::Internal, format!("{doing}: {NO_MORE} ({source})"))
+            .advice(SCARCE)
+            .caused_by(source)
     }
 
     /// Names the part (or member) in question, already escaped; the innermost name wins.
@@ -177,7 +187,10 @@ impl Error {
 
     /// Keeps the error that led here.
     #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -244,7 +257,10 @@ impl Error {
 /// True when the system has no memory or no thread left (pthread_create(3), mmap(2)): reading
 /// and writing a file that is not set to be read without waiting never fails so.
 fn is_scarcity(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory
+    )
 }
 
 /// Escapes a name out of an archive so that it is safe on a terminal and in JSON:
@@ -277,7 +293,11 @@ pub fn escape(name: &[u8]) -> String {
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c != '\n' && is_unsafe(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+        if c != '\n' && is_unsafe(c) {
+            out.extend(c.escape_unicode())
+        } else {
+            out.push(c)
+        }
     }
     out
 }
@@ -292,20 +312,29 @@ mod tests {
         assert_eq!(escape(b"a\nb\x1b[31m\xff"), "a\\nb\\u{1b}[31m\\xff");
         assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\u{202e}b");
         // Report 115.
-        assert_eq!(escape("\u{61c}\u{ad}\u{180e}\u{e0041}".as_bytes()), "\\u{61c}\\u{ad}\\u{180e}\\u{e0041}");
+        assert_eq!(
+            escape("\u{61c}\u{ad}\u{180e}\u{e0041}".as_bytes()),
+            "\\u{61c}\\u{ad}\\u{180e}\\u{e0041}"
+        );
         assert_eq!(escape("\u{2764}\u{fe0f}".as_bytes()), "\u{2764}\\u{fe0f}");
     }
 
     #[test]
     fn a_finished_text_keeps_its_lines_and_its_escapes() {
-        assert_eq!(printable("a\nb \\x1b \u{1b}[31m\u{202e}\r é"), "a\nb \\x1b \\u{1b}[31m\\u{202e}\\u{d} é");
+        assert_eq!(
+            printable("a\nb \\x1b \u{1b}[31m\u{202e}\r é"),
+            "a\nb \\x1b \\u{1b}[31m\\u{202e}\\u{d} é"
+        );
     }
 
     #[test]
     fn an_error_survives_the_way_through_a_reader() {
         let io = Error::damaged("cut short").in_part("media").at(7).into_io();
         let back = Error::from_read(io);
-        assert_eq!((back.kind(), back.part(), back.offset()), (Kind::Damaged, Some("media"), Some(7)));
+        assert_eq!(
+            (back.kind(), back.part(), back.offset()),
+            (Kind::Damaged, Some("media"), Some(7))
+        );
         assert_eq!(back.to_string(), "media: cut short (at byte 7)");
     }
 
@@ -313,15 +342,24 @@ mod tests {
     #[test]
     fn a_thread_that_cannot_be_had_is_no_matter_of_the_disk() {
         for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::OutOfMemory] {
-            for error in [Error::from_read(kind.into()), Error::from_write(kind.into())] {
+            for error in [
+                Error::from_read(kind.into()),
+                Error::from_write(kind.into()),
+            ] {
                 assert_eq!(error.kind(), Kind::Internal);
-                assert!(error.message().contains("memory") && error.next_step() == Some(SCARCE), "{error}");
+                assert!(
+                    error.message().contains("memory") && error.next_step() == Some(SCARCE),
+                    "{error}"
+                );
             }
         }
     }
 
     #[test]
     fn signals_follow_the_shell_convention() {
-        assert_eq!([2, 15, 1].map(|s| Kind::Interrupted(s).code()), [130, 143, 129]);
+        assert_eq!(
+            [2, 15, 1].map(|s| Kind::Interrupted(s).code()),
+            [130, 143, 129]
+        );
     }
 }

@@ -24,7 +24,8 @@ pub enum Finding {
     },
     /// `backup.json` begins with a byte order mark.
     ByteOrderMark,
-    /// `backup.json` lacks something that Home Assistant demands, or says it in a way that it refuses.
+    /// `backup.json` lacks something that Home Assistant demands, or says it in a way that it
+    /// refuses.
     Metadata(MetadataFault),
     /// `backup.json` lists a component that is not in the file.
     Absent {
@@ -77,7 +78,8 @@ pub enum Finding {
         /// What the names say.
         compressed: bool,
     },
-    /// One part is compressed otherwise than `backup.json` says (supervisor#3838), or than its name says.
+    /// One part is compressed otherwise than `backup.json` says (supervisor#3838), or than its name
+    /// says.
     OtherCompression {
         /// The component.
         id: String,
@@ -202,7 +204,10 @@ impl Finding {
     pub fn is_refused(&self) -> bool {
         match self {
             Self::Metadata(MetadataFault::Type { .. }) => false,
-            Self::FirstArchive { .. } | Self::Metadata(_) | Self::CompressedFlag { .. } | Self::OtherCompression { .. } => true,
+            Self::FirstArchive { .. }
+            | Self::Metadata(_)
+            | Self::CompressedFlag { .. }
+            | Self::OtherCompression { .. } => true,
             _ => false,
         }
     }
@@ -268,7 +273,9 @@ impl Finding {
     /// What is said about a part's stream and its encryption.
     fn of_stream(&self) -> String {
         match self {
-            Self::ReservedBytes { id } => format!("{id}: its SecureTar header sets reserved bytes, which readers ignore."),
+            Self::ReservedBytes { id } => {
+                format!("{id}: its SecureTar header sets reserved bytes, which readers ignore.")
+            }
             Self::BytesBehindCiphertext { id, count } => {
                 format!("{id}: {count} bytes that belong to nothing follow the encrypted data.")
             }
@@ -279,12 +286,18 @@ impl Finding {
                 "{id}: {count} gzip members in one archive; Home Assistant would restore only the first one, haslim reads and keeps all."
             ),
             Self::BytesBehindGzip { id, count, zeros } => {
-                let what = if *zeros { "of zeros" } else { "that belong to nothing" };
+                let what = if *zeros {
+                    "of zeros"
+                } else {
+                    "that belong to nothing"
+                };
                 format!("{id}: {count} bytes {what} follow the compressed data.")
             }
             Self::Unchecked { id } => format!("{id}: the checksum could not be checked."),
             Self::MissingEnd { id } => {
-                format!("{id}: the blocks of zeros that end an archive are missing; all its files are complete.")
+                format!(
+                    "{id}: the blocks of zeros that end an archive are missing; all its files are complete."
+                )
             }
             _ => String::new(),
         }
@@ -294,12 +307,20 @@ impl Finding {
 impl MetadataFault {
     fn text(&self) -> String {
         match self {
-            Self::Missing { key, .. } => format!("backup.json has no {key}; Home Assistant does not accept it without."),
-            Self::Type { key } => format!("backup.json has {key} as text, which not all versions of Home Assistant read in the same way."),
-            Self::App { slug } => {
-                format!("backup.json lists the app {slug} without its name or its version; Home Assistant does not accept that.")
+            Self::Missing { key, .. } => {
+                format!("backup.json has no {key}; Home Assistant does not accept it without.")
             }
-            Self::Folder { name } => format!("backup.json lists the folder {name}, which Home Assistant does not know."),
+            Self::Type { key } => format!(
+                "backup.json has {key} as text, which not all versions of Home Assistant read in the same way."
+            ),
+            Self::App { slug } => {
+                format!(
+                    "backup.json lists the app {slug} without its name or its version; Home Assistant does not accept that."
+                )
+            }
+            Self::Folder { name } => {
+                format!("backup.json lists the folder {name}, which Home Assistant does not know.")
+            }
         }
     }
 }
@@ -318,11 +339,19 @@ impl Unfit {
 
 /// The words for a flag that the bytes of all parts contradict; the bytes win.
 fn protection(encrypted: bool) -> String {
-    let (stated, real) = if encrypted { ("unprotected", "encrypted") } else { ("protected", "not encrypted") };
+    let (stated, real) = if encrypted {
+        ("unprotected", "encrypted")
+    } else {
+        ("protected", "not encrypted")
+    };
     format!("backup.json says {stated}, but the parts are {real}; the bytes count.")
 }
 
 /// The words for whether an archive is compressed.
 pub(crate) fn compression(compressed: bool) -> &'static str {
-    if compressed { "compressed" } else { "not compressed" }
+    if compressed {
+        "compressed"
+    } else {
+        "not compressed"
+    }
 }

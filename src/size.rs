@@ -11,7 +11,9 @@ pub const CLOUD_LIMIT: u64 = 5_000_000_000;
 /// # Errors
 /// A sentence for the user when the text is no size, or zero.
 pub fn parse(text: &str) -> Result<u64, String> {
-    let size: ByteSize = text.trim().parse().map_err(|_| format!("'{text}' is not a size; write for example 5GB, 4.7GiB or 5000000000"))?;
+    let size: ByteSize = text.trim().parse().map_err(|_| {
+        format!("'{text}' is not a size; write for example 5GB, 4.7GiB or 5000000000")
+    })?;
     if size.as_u64() == 0 {
         return Err("a size of zero makes no sense here".into());
     }
@@ -24,7 +26,9 @@ pub fn parse(text: &str) -> Result<u64, String> {
 /// As [`parse`], and when the text is a number below 1,000.
 pub fn parse_limit(text: &str) -> Result<u64, String> {
     match text.trim().parse::<u64>() {
-        Ok(bytes @ 1..1000) => Err(format!("that would be {bytes} bytes; write {bytes}GB, {bytes}MB or, if you mean it, {bytes}B")),
+        Ok(bytes @ 1..1000) => Err(format!(
+            "that would be {bytes} bytes; write {bytes}GB, {bytes}MB or, if you mean it, {bytes}B"
+        )),
         _ => parse(text),
     }
 }
@@ -32,7 +36,10 @@ pub fn parse_limit(text: &str) -> Result<u64, String> {
 /// A size as the option `--limit` takes it, exactly and as short as that is.
 pub fn option(bytes: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    match units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
+    match units
+        .into_iter()
+        .find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit))
+    {
         Some((unit, name)) => format!("{}{name}", bytes / unit),
         None if bytes < 1000 => format!("{bytes}B"),
         None => bytes.to_string(),
@@ -85,20 +92,36 @@ mod tests {
 
     #[test]
     fn a_size_survives_the_way_through_an_option() {
-        for (bytes, text) in
-            [(5_000_000_000, "5GB"), (720_000_000, "720MB"), (60_000, "60kB"), (5 << 30, "5368709120"), (999, "999B"), (1, "1B")]
-        {
-            assert_eq!((option(bytes).as_str(), parse_limit(text)), (text, Ok(bytes)));
+        for (bytes, text) in [
+            (5_000_000_000, "5GB"),
+            (720_000_000, "720MB"),
+            (60_000, "60kB"),
+            (5 << 30, "5368709120"),
+            (999, "999B"),
+            (1, "1B"),
+        ] {
+            assert_eq!(
+                (option(bytes).as_str(), parse_limit(text)),
+                (text, Ok(bytes))
+            );
         }
     }
 
     #[test]
     fn a_limit_of_a_few_bytes_has_to_be_meant() {
         for text in ["5", " 999 ", "1"] {
-            assert!(parse_limit(text).unwrap_err().contains(&format!("write {}GB", text.trim())), "{text}");
+            assert!(
+                parse_limit(text)
+                    .unwrap_err()
+                    .contains(&format!("write {}GB", text.trim())),
+                "{text}"
+            );
             assert!(parse(text).is_ok());
         }
-        assert_eq!((parse_limit("5B"), parse_limit("1000"), parse_limit("5GB")), (Ok(5), Ok(1000), Ok(CLOUD_LIMIT)));
+        assert_eq!(
+            (parse_limit("5B"), parse_limit("1000"), parse_limit("5GB")),
+            (Ok(5), Ok(1000), Ok(CLOUD_LIMIT))
+        );
         assert!(parse_limit("0").is_err() && parse_limit("potatoes").is_err());
     }
 

@@ -1,6 +1,11 @@
 //! Every fixture, as the reference library reads it: what we list, what we keep,
 //! and what we leave out.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 mod support;
 
@@ -10,7 +15,10 @@ use serde_json::Value;
 use support::*;
 
 fn component_of(member: &str) -> String {
-    let stem = member.trim_start_matches("./").trim_end_matches(".gz").trim_end_matches(".tar");
+    let stem = member
+        .trim_start_matches("./")
+        .trim_end_matches(".gz")
+        .trim_end_matches(".tar");
     match stem {
         "homeassistant" | "media" | "share" | "ssl" | "supervisor" => stem.into(),
         "addons_local" => "addons/local".into(),
@@ -20,31 +28,63 @@ fn component_of(member: &str) -> String {
 
 fn name_of(entry: &Value) -> Vec<u8> {
     let hex = entry["name_hex"].as_str().unwrap();
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 #[test]
 fn ls_lists_exactly_what_the_reference_library_reads() {
-    for name in SYSTEMS.iter().chain(&["core-v2", "core-v3", "core-plain", "v1-snapshot", "demo"]) {
-        let listed = haslim(["ls".as_ref(), fixture(&format!("{name}.tar")).as_os_str(), "--json".as_ref()]).code(0).json();
-        let listed: HashMap<&str, &Value> =
-            listed["components"].as_array().unwrap().iter().map(|c| (c["id"].as_str().unwrap(), c)).collect();
+    for name in SYSTEMS
+        .iter()
+        .chain(&["core-v2", "core-v3", "core-plain", "v1-snapshot", "demo"])
+    {
+        let listed = haslim([
+            "ls".as_ref(),
+            fixture(&format!("{name}.tar")).as_os_str(),
+            "--json".as_ref(),
+        ])
+        .code(0)
+        .json();
+        let listed: HashMap<&str, &Value> = listed["components"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| (c["id"].as_str().unwrap(), c))
+            .collect();
         let expected = expected(name);
-        let archives = expected["members"].as_array().unwrap().iter().filter(|m| m["entries"].is_array());
+        let archives = expected["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|m| m["entries"].is_array());
         for member in archives {
             let id = component_of(member["member"].as_str().unwrap());
-            let ours = listed.get(id.as_str()).unwrap_or_else(|| panic!("{name}: {id} is not listed"));
+            let ours = listed
+                .get(id.as_str())
+                .unwrap_or_else(|| panic!("{name}: {id} is not listed"));
             let ours: Vec<_> = ours["entries"]
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(|e| (e["path"].as_str().unwrap().to_owned(), e["size"].as_u64().unwrap()))
+                .map(|e| {
+                    (
+                        e["path"].as_str().unwrap().to_owned(),
+                        e["size"].as_u64().unwrap(),
+                    )
+                })
                 .collect();
             let theirs: Vec<_> = member["entries"]
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(|e| (haslim::error::escape(&name_of(e)), e["size"].as_u64().unwrap()))
+                .map(|e| {
+                    (
+                        haslim::error::escape(&name_of(e)),
+                        e["size"].as_u64().unwrap(),
+                    )
+                })
                 .collect();
             assert_eq!(ours, theirs, "{name} {id}");
         }
@@ -54,20 +94,49 @@ fn ls_lists_exactly_what_the_reference_library_reads() {
 #[test]
 fn stored_sizes_add_up_to_the_size_of_each_part() {
     for name in SYSTEMS {
-        let listed = haslim(["ls".as_ref(), fixture(&format!("{name}.tar")).as_os_str(), "--json".as_ref()]).code(0).json();
+        let listed = haslim([
+            "ls".as_ref(),
+            fixture(&format!("{name}.tar")).as_os_str(),
+            "--json".as_ref(),
+        ])
+        .code(0)
+        .json();
         for component in listed["components"].as_array().unwrap() {
-            let entries: u64 = component["entries"].as_array().unwrap().iter().map(|e| e["stored_bytes"].as_u64().unwrap()).sum();
+            let entries: u64 = component["entries"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|e| e["stored_bytes"].as_u64().unwrap())
+                .sum();
             let overhead = component["overhead_bytes"].as_u64().unwrap();
-            assert_eq!(entries + overhead, component["stored_bytes"].as_u64().unwrap(), "{name} {}", component["id"]);
-            assert!(overhead < 20_000, "{name} {}: {overhead} bytes belong to no entry", component["id"]);
+            assert_eq!(
+                entries + overhead,
+                component["stored_bytes"].as_u64().unwrap(),
+                "{name} {}",
+                component["id"]
+            );
+            assert!(
+                overhead < 20_000,
+                "{name} {}: {overhead} bytes belong to no entry",
+                component["id"]
+            );
         }
     }
 }
 
 #[test]
 fn verify_finds_every_fixture_in_order() {
-    for name in SYSTEMS.iter().chain(&["core-v2", "core-v3", "core-plain", "v1-snapshot", "demo"]) {
-        let checked = haslim(["verify".as_ref(), fixture(&format!("{name}.tar")).as_os_str(), "--json".as_ref()]).code(0).json();
+    for name in SYSTEMS
+        .iter()
+        .chain(&["core-v2", "core-v3", "core-plain", "v1-snapshot", "demo"])
+    {
+        let checked = haslim([
+            "verify".as_ref(),
+            fixture(&format!("{name}.tar")).as_os_str(),
+            "--json".as_ref(),
+        ])
+        .code(0)
+        .json();
         assert_eq!(checked["ok"], true, "{name}: {checked}");
     }
 }
@@ -92,7 +161,9 @@ fn a_path_drop_keeps_every_other_entry_identical() {
         .code(0);
         let dropped = |e: &InnerEntry| {
             let name = e.name.strip_prefix(b"./").unwrap_or(&e.name);
-            name.starts_with(b"data/www/") || name == b"data/www" || name.starts_with(b"data/home-assistant_v2.db")
+            name.starts_with(b"data/www/")
+                || name == b"data/www"
+                || name.starts_with(b"data/home-assistant_v2.db")
         };
         let before = entries(&input, "homeassistant");
         let expected: Vec<_> = before.iter().filter(|e| !dropped(e)).cloned().collect();
@@ -103,7 +174,10 @@ fn a_path_drop_keeps_every_other_entry_identical() {
         }
         assert_eq!(after.len(), expected.len(), "{name}");
         let manifest = manifest(&output);
-        assert_eq!(manifest["homeassistant"]["exclude_database"], true, "{name}");
+        assert_eq!(
+            manifest["homeassistant"]["exclude_database"], true,
+            "{name}"
+        );
     }
 }
 
@@ -130,12 +204,21 @@ fn parts_that_are_not_named_are_copied_byte_for_byte() {
         )
         .code(0);
         let before = members(&input);
-        let kept: Vec<_> =
-            before.iter().filter(|m| !["homeassistant.tar.gz", "media.tar.gz", "./backup.json"].contains(&m.name.as_str())).collect();
+        let kept: Vec<_> = before
+            .iter()
+            .filter(|m| {
+                !["homeassistant.tar.gz", "media.tar.gz", "./backup.json"]
+                    .contains(&m.name.as_str())
+            })
+            .collect();
         let after = members(&output);
         assert_eq!(after.len(), before.len() - 1, "{name}");
         for member in kept {
-            assert!(after.contains(member), "{name}: {} was changed", member.name);
+            assert!(
+                after.contains(member),
+                "{name}: {} was changed",
+                member.name
+            );
         }
     }
 }
@@ -144,18 +227,38 @@ fn parts_that_are_not_named_are_copied_byte_for_byte() {
 fn unknown_keys_and_the_spelling_of_numbers_survive() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v2.tar"), scratch.path("out.tar"));
-    keyless(["shrink".as_ref(), input.as_os_str(), "-o".as_ref(), output.as_os_str(), "-y".as_ref(), "--drop".as_ref(), "media".as_ref()])
-        .code(0);
-    let text = |path| String::from_utf8(member(path, "./backup.json")).unwrap().replace([' ', '\n'], "");
+    keyless([
+        "shrink".as_ref(),
+        input.as_os_str(),
+        "-o".as_ref(),
+        output.as_os_str(),
+        "-y".as_ref(),
+        "--drop".as_ref(),
+        "media".as_ref(),
+    ])
+    .code(0);
+    let text = |path| {
+        String::from_utf8(member(path, "./backup.json"))
+            .unwrap()
+            .replace([' ', '\n'], "")
+    };
     let (old, new) = (text(&input), text(&output));
     for spelled in ["0.10", "1e3"] {
         assert!(old.contains(spelled), "the fixture has no {spelled}");
         assert!(new.contains(spelled), "{spelled} is gone");
     }
-    let keys =
-        |text: &str| -> Vec<String> { serde_json::from_str::<serde_json::Map<String, Value>>(text).unwrap().keys().cloned().collect() };
+    let keys = |text: &str| -> Vec<String> {
+        serde_json::from_str::<serde_json::Map<String, Value>>(text)
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
+    };
     assert_eq!(keys(&new), keys(&old));
-    assert_eq!(member(&output, "./vendor_notes.bin"), member(&input, "./vendor_notes.bin"));
+    assert_eq!(
+        member(&output, "./vendor_notes.bin"),
+        member(&input, "./vendor_notes.bin")
+    );
 }
 
 #[test]
@@ -170,13 +273,30 @@ fn a_draft_is_a_sound_backup_with_the_parts_that_were_added() {
                 .folder("addons/local", &[make::file("x", b"x")])
                 .addon("core_ssh", &[make::any_file(&long, b"long")]);
             let path = draft.write(&scratch, "draft.tar");
-            let info = haslim(["info".as_ref(), path.as_os_str(), "--json".as_ref()]).code(0).json();
+            let info = haslim(["info".as_ref(), path.as_os_str(), "--json".as_ref()])
+                .code(0)
+                .json();
             assert_eq!(info["warnings"], serde_json::json!([]));
-            let listed: Vec<_> = info["components"].as_array().unwrap().iter().map(|c| (c["id"].clone(), c["listed"].clone())).collect();
-            assert_eq!(listed, ["homeassistant", "addons/local", "addon:core_ssh"].map(|id| (id.into(), true.into())));
+            let listed: Vec<_> = info["components"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|c| (c["id"].clone(), c["listed"].clone()))
+                .collect();
+            assert_eq!(
+                listed,
+                ["homeassistant", "addons/local", "addon:core_ssh"]
+                    .map(|id| (id.into(), true.into()))
+            );
             haslim(["verify".as_ref(), path.as_os_str()]).code(0);
-            assert_eq!(entries(&path, "homeassistant").last().unwrap().data, make::noise(900));
-            assert_eq!(entries(&path, "addon:core_ssh").last().unwrap().name, long.as_bytes());
+            assert_eq!(
+                entries(&path, "homeassistant").last().unwrap().data,
+                make::noise(900)
+            );
+            assert_eq!(
+                entries(&path, "addon:core_ssh").last().unwrap().name,
+                long.as_bytes()
+            );
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Everything that FORMAT calls a TRAP: each has cost somebody data, and each test
 //! here fails without its handling.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 mod support;
 
@@ -16,7 +21,13 @@ use support::*;
 /// A shrunk copy of a fixture, in a scratch folder.
 fn shrunk(scratch: &Scratch, fixture: &str, options: &[&str]) -> PathBuf {
     let (input, output) = (scratch.copy(fixture), scratch.path("out.tar"));
-    let mut args = vec!["shrink", input.to_str().unwrap(), "-o", output.to_str().unwrap(), "--yes"];
+    let mut args = vec![
+        "shrink",
+        input.to_str().unwrap(),
+        "-o",
+        output.to_str().unwrap(),
+        "--yes",
+    ];
     args.extend(options);
     haslim(args).code(0);
     output
@@ -26,10 +37,22 @@ fn shrunk(scratch: &Scratch, fixture: &str, options: &[&str]) -> PathBuf {
 fn names_of_members_are_kept_byte_for_byte() {
     let scratch = Scratch::new();
     for name in ["v3.tar", "v2.tar", "core-v3.tar"] {
-        let out = shrunk(&scratch, name, &["--drop", "homeassistant:nest/**", "--force"]);
-        let names = |path: &Path| members(path).into_iter().map(|m| m.name).collect::<Vec<_>>();
+        let out = shrunk(
+            &scratch,
+            name,
+            &["--drop", "homeassistant:nest/**", "--force"],
+        );
+        let names = |path: &Path| {
+            members(path)
+                .into_iter()
+                .map(|m| m.name)
+                .collect::<Vec<_>>()
+        };
         let before = names(&fixture(name));
-        assert!(before.contains(&"homeassistant.tar.gz".into()) && before.contains(&"./backup.json".into()));
+        assert!(
+            before.contains(&"homeassistant.tar.gz".into())
+                && before.contains(&"./backup.json".into())
+        );
         assert_eq!(names(&out), before, "{name}");
     }
 }
@@ -38,7 +61,10 @@ fn names_of_members_are_kept_byte_for_byte() {
 fn a_backup_json_without_its_dot_is_not_taken() {
     let scratch = Scratch::new();
     let mut bytes = std::fs::read(fixture("v3.tar")).unwrap();
-    let at = bytes.windows(13).position(|w| w == b"./backup.json").unwrap();
+    let at = bytes
+        .windows(13)
+        .position(|w| w == b"./backup.json")
+        .unwrap();
     bytes.splice(at..at + 13, *b"backup.json\0\0");
     renew_checksum(&mut bytes, at);
     let run = haslim(["info".into(), scratch.file("in.tar", &bytes)]).code(5);
@@ -54,7 +80,10 @@ fn main_header(path: &Path, id: &str) -> (usize, u64) {
     let backup = Backup::open(path).unwrap();
     let part = backup.parts.iter().find(|p| p.id == id).unwrap();
     let member = backup.member(part);
-    (usize::try_from(member.data_at()).unwrap() - BLOCK, member.size)
+    (
+        usize::try_from(member.data_at()).unwrap() - BLOCK,
+        member.size,
+    )
 }
 
 /// Replaces a member's size by a PAX record; the ustar field becomes zero.
@@ -67,7 +96,10 @@ fn with_pax_size(path: &Path, id: &str, stated: u64) -> Vec<u8> {
     let mut text = bytes[records.start..records.start + old].to_vec();
     haslim::format::pax::write(b"size", stated.to_string().as_bytes(), &mut text);
     bytes[records.start..records.start + text.len()].copy_from_slice(&text);
-    set_size(bytes[at - 2 * BLOCK..at - BLOCK].as_mut_array().unwrap(), text.len() as u64);
+    set_size(
+        bytes[at - 2 * BLOCK..at - BLOCK].as_mut_array().unwrap(),
+        text.len() as u64,
+    );
     set_size(bytes[at..at + BLOCK].as_mut_array().unwrap(), 0);
     bytes
 }
@@ -91,9 +123,23 @@ fn a_size_in_a_pax_record_is_read_and_written_so_that_both_fields_agree() {
     let (at, new) = main_header(&output, "media");
     assert!(new < size);
     let bytes = std::fs::read(&output).unwrap();
-    assert_eq!(HeaderBlock(bytes[at..at + BLOCK].as_array().unwrap()).size(), Ok(new));
-    assert!(!bytes.windows(6).any(|w| w == b" size="), "the old PAX size is still there");
-    assert_eq!(members(&output).iter().find(|m| m.name == "media.tar.gz").unwrap().data.len() as u64, new);
+    assert_eq!(
+        HeaderBlock(bytes[at..at + BLOCK].as_array().unwrap()).size(),
+        Ok(new)
+    );
+    assert!(
+        !bytes.windows(6).any(|w| w == b" size="),
+        "the old PAX size is still there"
+    );
+    assert_eq!(
+        members(&output)
+            .iter()
+            .find(|m| m.name == "media.tar.gz")
+            .unwrap()
+            .data
+            .len() as u64,
+        new
+    );
 }
 
 #[test]
@@ -102,9 +148,16 @@ fn a_stale_pax_size_is_recovered_and_named() {
     for name in ["v3.tar", "v2.tar"] {
         let (_, size) = main_header(&fixture(name), "media");
         // Large enough to point into another block: what encryption adds to some MiB.
-        let input = scratch.file("in.tar", &with_pax_size(&fixture(name), "media", size - 1200));
+        let input = scratch.file(
+            "in.tar",
+            &with_pax_size(&fixture(name), "media", size - 1200),
+        );
         let run = haslim(["info".as_ref(), input.as_os_str()]).code(0);
-        assert!(run.err.contains("media.tar.gz") && run.err.contains("supervisor#7034"), "{}", run.err);
+        assert!(
+            run.err.contains("media.tar.gz") && run.err.contains("supervisor#7034"),
+            "{}",
+            run.err
+        );
         let output = scratch.path("out.tar");
         keyless([
             "shrink".as_ref(),
@@ -117,7 +170,11 @@ fn a_stale_pax_size_is_recovered_and_named() {
             "share".as_ref(),
         ])
         .code(0);
-        assert_eq!(member(&output, "media.tar.gz"), member(&fixture(name), "media.tar.gz"), "{name}");
+        assert_eq!(
+            member(&output, "media.tar.gz"),
+            member(&fixture(name), "media.tar.gz"),
+            "{name}"
+        );
     }
 }
 
@@ -125,28 +182,62 @@ fn a_stale_pax_size_is_recovered_and_named() {
 fn a_member_over_8_gib_is_skipped_by_its_pax_size() {
     let scratch = Scratch::new();
     let size = (9u64 << 30) + 5;
-    let header = [pax(&[("size", size.to_string().as_bytes())]), Head::new("media.tar.gz", b'0', 0).data(b"")].concat();
+    let header = [
+        pax(&[("size", size.to_string().as_bytes())]),
+        Head::new("media.tar.gz", b'0', 0).data(b""),
+    ]
+    .concat();
     let rest = tar(&[metadata_member(metadata(&["media"], false))]);
-    let path =
-        scratch.with_hole("in.tar", &[&header, &[0x1f, 0x8b, 8, 0][..]].concat(), header.len() as u64 + size.next_multiple_of(512), &rest);
-    let info = keyless(["info".as_ref(), path.as_os_str(), "--json".as_ref()]).code(0).json();
-    assert_eq!(info["components"][0]["stored_bytes"], header.len() as u64 + size.next_multiple_of(512));
+    let path = scratch.with_hole(
+        "in.tar",
+        &[&header, &[0x1f, 0x8b, 8, 0][..]].concat(),
+        header.len() as u64 + size.next_multiple_of(512),
+        &rest,
+    );
+    let info = keyless(["info".as_ref(), path.as_os_str(), "--json".as_ref()])
+        .code(0)
+        .json();
+    assert_eq!(
+        info["components"][0]["stored_bytes"],
+        header.len() as u64 + size.next_multiple_of(512)
+    );
     let output = scratch.path("out.tar");
-    keyless(["shrink".as_ref(), path.as_os_str(), "-o".as_ref(), output.as_os_str(), "-y".as_ref(), "--drop".as_ref(), "media".as_ref()])
-        .code(0);
-    assert_eq!(members(&output).iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["./backup.json"]);
+    keyless([
+        "shrink".as_ref(),
+        path.as_os_str(),
+        "-o".as_ref(),
+        output.as_os_str(),
+        "-y".as_ref(),
+        "--drop".as_ref(),
+        "media".as_ref(),
+    ])
+    .code(0);
+    assert_eq!(
+        members(&output)
+            .iter()
+            .map(|m| m.name.as_str())
+            .collect::<Vec<_>>(),
+        ["./backup.json"]
+    );
 }
 
 fn v3_headers(path: &Path) -> Vec<SecureHeader> {
     let backup = Backup::open(path).unwrap();
-    backup.parts.iter().filter_map(|p| p.secure().cloned()).collect()
+    backup
+        .parts
+        .iter()
+        .filter_map(|p| p.secure().cloned())
+        .collect()
 }
 
 #[test]
 fn all_v3_members_share_the_salts_and_none_reuses_a_stream_key() {
     let scratch = Scratch::new();
     for (fixture_name, options) in [
-        ("v3.tar", &["--drop", "homeassistant:nest/**", "--drop", "media:music"][..]),
+        (
+            "v3.tar",
+            &["--drop", "homeassistant:nest/**", "--drop", "media:music"][..],
+        ),
         ("v2.tar", &["--securetar", "3"]),
         ("plain.tar", &["--securetar", "3"]),
     ] {
@@ -156,20 +247,37 @@ fn all_v3_members_share_the_salts_and_none_reuses_a_stream_key() {
         let headers = v3_headers(&out);
         assert!(headers.len() > 5);
         let first = headers[0].v3_salts().unwrap();
-        assert!(headers.iter().all(|h| h.v3_salts() == Some(first)), "{fixture_name}: salts differ");
+        assert!(
+            headers.iter().all(|h| h.v3_salts() == Some(first)),
+            "{fixture_name}: salts differ"
+        );
         let (old, new) = (v3_headers(&fixture(fixture_name)), headers);
-        let ids = |headers: &[SecureHeader]| headers.iter().filter_map(stream_id).collect::<HashSet<_>>();
-        assert_eq!(ids(&new).len(), new.len(), "{fixture_name}: two members have one stream key");
+        let ids =
+            |headers: &[SecureHeader]| headers.iter().filter_map(stream_id).collect::<HashSet<_>>();
+        assert_eq!(
+            ids(&new).len(),
+            new.len(),
+            "{fixture_name}: two members have one stream key"
+        );
         let before = members(&fixture(fixture_name));
-        let copied = members(&out).iter().filter(|m| m.data.starts_with(b"SecureTar") && before.contains(m)).count();
+        let copied = members(&out)
+            .iter()
+            .filter(|m| m.data.starts_with(b"SecureTar") && before.contains(m))
+            .count();
         // Only members that were copied whole keep their stream key.
-        assert_eq!(ids(&old).intersection(&ids(&new)).count(), copied, "{fixture_name}");
+        assert_eq!(
+            ids(&old).intersection(&ids(&new)).count(),
+            copied,
+            "{fixture_name}"
+        );
     }
 }
 
 fn stream_id(header: &SecureHeader) -> Option<[u8; 16]> {
     match header {
-        SecureHeader::V3 { derivation_salt, .. } => Some(*derivation_salt),
+        SecureHeader::V3 {
+            derivation_salt, ..
+        } => Some(*derivation_salt),
         _ => None,
     }
 }
@@ -198,45 +306,93 @@ fn all_members_have_one_version() {
 fn a_rewritten_archive_is_one_gzip_member_with_no_flags() {
     let scratch = Scratch::new();
     for name in ["v3.tar", "v2.tar", "plain.tar", "v1.tar"] {
-        let out = shrunk(&scratch, name, &["--drop", "homeassistant:nest/**", "--force"]);
+        let out = shrunk(
+            &scratch,
+            name,
+            &["--drop", "homeassistant:nest/**", "--force"],
+        );
         let backup = Backup::open(&out).unwrap();
-        let part = backup.parts.iter().find(|p| p.id == "homeassistant").unwrap();
+        let part = backup
+            .parts
+            .iter()
+            .find(|p| p.id == "homeassistant")
+            .unwrap();
         let keys = haslim::crypt::KeyRing::new(haslim::crypt::Password::new(PASSWORD.into()));
         let mut stream = Vec::new();
-        std::io::Read::read_to_end(&mut haslim::open::source(&backup, part, Some(&keys)).unwrap(), &mut stream).unwrap();
+        std::io::Read::read_to_end(
+            &mut haslim::open::source(&backup, part, Some(&keys)).unwrap(),
+            &mut stream,
+        )
+        .unwrap();
         assert_eq!(stream[..4], [0x1f, 0x8b, 8, 0], "{name}");
         let mut first = flate2::bufread::GzDecoder::new(stream.as_slice());
         std::io::copy(&mut first, &mut std::io::sink()).unwrap();
-        assert!(first.into_inner().is_empty(), "{name}: something follows the first gzip member");
+        assert!(
+            first.into_inner().is_empty(),
+            "{name}: something follows the first gzip member"
+        );
     }
 }
 
 #[test]
 fn hard_links_survive_the_loss_of_their_first_name() {
     let scratch = Scratch::new();
-    let out = shrunk(&scratch, "v3.tar", &["--drop", "homeassistant:nest/event_media/**"]);
+    let out = shrunk(
+        &scratch,
+        "v3.tar",
+        &["--drop", "homeassistant:nest/event_media/**"],
+    );
     let before = entries(&fixture("v3.tar"), "homeassistant");
     let after = entries(&out, "homeassistant");
-    let find = |list: &[InnerEntry], name: &str| list.iter().find(|e| e.name == name.as_bytes()).cloned();
+    let find =
+        |list: &[InnerEntry], name: &str| list.iter().find(|e| e.name == name.as_bytes()).cloned();
     let first = find(&before, "data/nest/event_media/cam0/000.mp4").unwrap();
-    let promoted = find(&after, "data/www/doorbell.mp4").expect("the first link kept is the file now");
-    assert_eq!((promoted.kind, &promoted.data, promoted.mode, &promoted.mtime), (first.kind, &first.data, first.mode, &first.mtime));
+    let promoted =
+        find(&after, "data/www/doorbell.mp4").expect("the first link kept is the file now");
+    assert_eq!(
+        (
+            promoted.kind,
+            &promoted.data,
+            promoted.mode,
+            &promoted.mtime
+        ),
+        (first.kind, &first.data, first.mode, &first.mtime)
+    );
     let second = find(&after, "data/www/doorbell_too.mp4").unwrap();
-    assert_eq!((second.kind, second.link.as_slice()), (tar::EntryType::Link, &b"data/www/doorbell.mp4"[..]));
+    assert_eq!(
+        (second.kind, second.link.as_slice()),
+        (tar::EntryType::Link, &b"data/www/doorbell.mp4"[..])
+    );
     assert!(find(&after, "data/nest/event_media/cam0/000.mp4").is_none());
     // Links of files that stay are left alone.
-    assert_eq!(find(&after, "data/www/logo_too.png"), find(&before, "data/www/logo_too.png"));
+    assert_eq!(
+        find(&after, "data/www/logo_too.png"),
+        find(&before, "data/www/logo_too.png")
+    );
 }
 
 #[test]
 fn encryption_is_told_from_the_bytes_and_not_from_the_flag() {
     let scratch = Scratch::new();
     let mut bytes = std::fs::read(fixture("v3.tar")).unwrap();
-    let at = bytes.windows(17).position(|w| w == br#""protected": true"#).unwrap();
+    let at = bytes
+        .windows(17)
+        .position(|w| w == br#""protected": true"#)
+        .unwrap();
     bytes[at..at + 17].copy_from_slice(br#""protected":false"#);
     let input = scratch.file("in.tar", &bytes);
-    let info = haslim(["info".as_ref(), input.as_os_str(), "--json".as_ref()]).code(0).json();
-    assert_eq!((&info["protected"], &info["securetar"]), (&true.into(), &3.into()));
+    let info = haslim(["info".as_ref(), input.as_os_str(), "--json".as_ref()])
+        .code(0)
+        .json();
+    assert_eq!(
+        (&info["protected"], &info["securetar"]),
+        (&true.into(), &3.into())
+    );
     let backup = Backup::open(&input).unwrap();
-    assert!(backup.parts.iter().all(|p| matches!(p.layer, Some(Layer::Secure(_)))));
+    assert!(
+        backup
+            .parts
+            .iter()
+            .all(|p| matches!(p.layer, Some(Layer::Secure(_))))
+    );
 }

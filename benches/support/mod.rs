@@ -11,8 +11,12 @@ use haslim::crypt::{KeyRing, Password};
 use haslim::gzip::GzipWriter;
 use haslim::pipe::{Control, Silent};
 
-/// Of what the made parts are parts: large enough for steady rates, small enough for `cargo test --benches`.
-pub const RECIPE: Recipe = Recipe { size: 20_000_000, seed: 0 };
+/// Of what the made parts are parts: large enough for steady rates, small enough for `cargo test
+/// --benches`.
+pub const RECIPE: Recipe = Recipe {
+    size: 20_000_000,
+    seed: 0,
+};
 
 /// Fewer samples than usual: one takes tens of milliseconds and more.
 pub fn settings() -> Criterion {

@@ -10,5 +10,12 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
         return fuzzer_mutate(data, size, max_size);
     }
     // The options in front are no part of the archive behind them.
-    PREFIX + haslim_fuzz::blocks::mutate(&mut data[PREFIX..], size - PREFIX, max_size - PREFIX, seed, fuzzer_mutate)
+    PREFIX
+        + haslim_fuzz::blocks::mutate(
+            &mut data[PREFIX..],
+            size - PREFIX,
+            max_size - PREFIX,
+            seed,
+            fuzzer_mutate,
+        )
 });

@@ -12,7 +12,13 @@ pub fn repair(bytes: &mut [u8]) {
 }
 
 /// The fuzzer's own mutation, or one of whole blocks; then checksums are mostly made right.
-pub fn mutate(data: &mut [u8], size: usize, max: usize, seed: u32, own: impl Fn(&mut [u8], usize, usize) -> usize) -> usize {
+pub fn mutate(
+    data: &mut [u8],
+    size: usize,
+    max: usize,
+    seed: u32,
+    own: impl Fn(&mut [u8], usize, usize) -> usize,
+) -> usize {
     let count = size / BLOCK;
     let (a, b) = (pick(seed, count), pick(seed.rotate_left(16), count));
     let size = match seed % 8 {

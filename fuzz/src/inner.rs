@@ -63,13 +63,24 @@ pub fn run(data: &[u8]) {
     let pieces = walk(data, step);
     match (whole, pieces) {
         (Ok((whole, walked)), Ok((pieces, again))) => {
-            assert_eq!((&whole.entries, walked), (&pieces.entries, again), "in pieces of {step} bytes");
+            assert_eq!(
+                (&whole.entries, walked),
+                (&pieces.entries, again),
+                "in pieces of {step} bytes"
+            );
             assert_eq!(walked.bytes, data.len() as u64);
             let (told, rest) = data.split_at(whole.bytes.len());
-            assert!(told == whole.bytes && rest.iter().all(|&b| b == 0), "other bytes than there are");
+            assert!(
+                told == whole.bytes && rest.iter().all(|&b| b == 0),
+                "other bytes than there are"
+            );
             assert_eq!(whole.tail, !rest.is_empty());
         }
         (Err(whole), Err(pieces)) => assert_eq!(whole, pieces, "in pieces of {step} bytes"),
-        (whole, pieces) => panic!("whole: {:?}, in pieces of {step} bytes: {:?}", whole.map(|w| w.1), pieces.map(|p| p.1)),
+        (whole, pieces) => panic!(
+            "whole: {:?}, in pieces of {step} bytes: {:?}",
+            whole.map(|w| w.1),
+            pieces.map(|p| p.1)
+        ),
     }
 }

@@ -5,12 +5,27 @@ use serde_json::{Map, Value};
 
 const SLUG: &str = "0badcafe";
 /// What a copy may say otherwise than its original.
-const CHANGED: [&str; 10] = ["slug", "name", "protected", "compressed", "crypto", "type", "folders", "addons", "homeassistant", "extra"];
+const CHANGED: [&str; 10] = [
+    "slug",
+    "name",
+    "protected",
+    "compressed",
+    "crypto",
+    "type",
+    "folders",
+    "addons",
+    "homeassistant",
+    "extra",
+];
 
 /// A copy is read again, has its new slug, and says nothing else otherwise.
 pub fn run(data: &[u8]) {
-    let Some((&choice, text)) = data.split_first() else { return };
-    let Ok(original) = Manifest::parse(text) else { return };
+    let Some((&choice, text)) = data.split_first() else {
+        return;
+    };
+    let Ok(original) = Manifest::parse(text) else {
+        return;
+    };
     let picked = |at: u32| choice >> at & 1 == 1;
     let mut without = Vec::new();
     if picked(0) {
@@ -32,20 +47,37 @@ pub fn run(data: &[u8]) {
         compressed: picked(6).then_some(picked(7)),
         repaired: picked(7),
     };
-    let bytes = original.changed(&changes).expect("any sound metadata can be changed");
+    let bytes = original
+        .changed(&changes)
+        .expect("any sound metadata can be changed");
     assert_eq!(original.changed_len(&changes).unwrap(), bytes.len() as u64);
     let again = Manifest::parse(bytes.clone()).expect("and read again");
-    assert!(original.changes_to(&changes, &again).unwrap(), "writing is not stable");
+    assert!(
+        original.changes_to(&changes, &again).unwrap(),
+        "writing is not stable"
+    );
     assert_eq!((again.slug(), again.protected()), (SLUG, changes.protected));
-    assert_eq!(again.compressed(), changes.compressed.unwrap_or(original.compressed()));
+    assert_eq!(
+        again.compressed(),
+        changes.compressed.unwrap_or(original.compressed())
+    );
     assert!(!again.name().contains(['/', '\\']) && !again.name().is_empty());
     assert!(!again.is_automatic(), "retention would count the copy");
     for gone in &without {
-        assert!(!again.folders().any(|f| f == gone) && !again.addons().any(|a| a == gone), "{gone} is still listed");
+        assert!(
+            !again.folders().any(|f| f == gone) && !again.addons().any(|a| a == gone),
+            "{gone} is still listed"
+        );
     }
-    let unchanged = |map: Map<String, Value>| map.into_iter().filter(|(key, _)| !CHANGED.contains(&key.as_str())).collect::<Vec<_>>();
+    let unchanged = |map: Map<String, Value>| {
+        map.into_iter()
+            .filter(|(key, _)| !CHANGED.contains(&key.as_str()))
+            .collect::<Vec<_>>()
+    };
     // A key that serde_json has given a meaning of its own makes it refuse what is sound.
-    let Ok(before) = serde_json::from_slice::<Map<String, Value>>(text) else { return };
+    let Ok(before) = serde_json::from_slice::<Map<String, Value>>(text) else {
+        return;
+    };
     let after: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(unchanged(before), unchanged(after));
 }

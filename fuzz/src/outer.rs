@@ -21,24 +21,38 @@ pub fn run(data: &[u8]) {
                 let kind = member.header.kind;
                 // A size is nothing that a directory can have.
                 let Some(resized) = resized else {
-                    assert!(size > 0 && kind != haslim::format::block::EntryKind::File, "a resized header is not read");
+                    assert!(
+                        size > 0 && kind != haslim::format::block::EntryKind::File,
+                        "a resized header is not read"
+                    );
                     continue;
                 };
-                assert_eq!((&resized.name, resized.kind, resized.size), (&member.header.name, kind, size));
+                assert_eq!(
+                    (&resized.name, resized.kind, resized.size),
+                    (&member.header.name, kind, size)
+                );
             }
         }
     }
     if let Ok(backup) = Backup::read(input, &Control::default()) {
         let stored: u64 = backup.members.iter().map(|member| member.stored()).sum();
         assert!(stored <= data.len() as u64);
-        assert!(backup.parts.iter().all(|part| part.member < backup.members.len()));
+        assert!(
+            backup
+                .parts
+                .iter()
+                .all(|part| part.member < backup.members.len())
+        );
     }
 }
 
 fn read(raw: &[u8]) -> Option<Header> {
     let mut assembler = Assembler::default();
-    raw.as_chunks::<BLOCK>().0.iter().find_map(|block| match assembler.push(block) {
-        Ok(Step::Header(header)) => Some(*header),
-        _ => None,
-    })
+    raw.as_chunks::<BLOCK>()
+        .0
+        .iter()
+        .find_map(|block| match assembler.push(block) {
+            Ok(Step::Header(header)) => Some(*header),
+            _ => None,
+        })
 }

@@ -33,25 +33,44 @@ pub fn run(data: &[u8]) {
 
 /// Any bytes as a part: its header is written as it was read, and reading it ends.
 fn foreign(bytes: &[u8], compressed: bool) {
-    let Ok(Layer::Secure(mut header)) = sniff(&bytes[..bytes.len().min(SNIFF_LEN)], compressed) else { return };
+    let Ok(Layer::Secure(mut header)) = sniff(&bytes[..bytes.len().min(SNIFF_LEN)], compressed)
+    else {
+        return;
+    };
     let (head, ciphertext) = bytes.split_at(header.len());
     assert_eq!(header.to_bytes(), head);
     let (keys, known) = keys();
     if let SecureHeader::V3 { salts, .. } = &mut header {
         *salts = *known;
     }
-    let Ok(mut decrypter) = Decrypter::new(ciphertext, &header, ciphertext.len() as u64, keys, compressed) else { return };
+    let Ok(mut decrypter) = Decrypter::new(
+        ciphertext,
+        &header,
+        ciphertext.len() as u64,
+        keys,
+        compressed,
+    ) else {
+        return;
+    };
     let _ = decrypter.starts_plain();
     let mut plaintext = Vec::new();
     if decrypter.read_to_end(&mut plaintext).is_ok() && decrypter.finish().is_ok() {
-        assert!(header.plaintext_size().is_none_or(|size| size == plaintext.len() as u64));
+        assert!(
+            header
+                .plaintext_size()
+                .is_none_or(|size| size == plaintext.len() as u64)
+        );
     }
 }
 
 /// A sound part with one place damaged: version 3 tells, or the place does not matter.
 fn damaged(plaintext: &[u8], damage: u8, place: usize) {
     let (keys, salts) = keys();
-    let (version, damage) = if damage & 1 == 0 { (Version::V2, damage >> 1) } else { (Version::V3, damage >> 1) };
+    let (version, damage) = if damage & 1 == 0 {
+        (Version::V2, damage >> 1)
+    } else {
+        (Version::V3, damage >> 1)
+    };
     let encrypter = match version {
         Version::V2 => Encrypter::new_v2(Vec::new(), keys),
         _ => Encrypter::new_v3(Vec::new(), keys, salts),
@@ -64,15 +83,26 @@ fn damaged(plaintext: &[u8], damage: u8, place: usize) {
     match damage % 4 {
         0 => {}
         // Not in the salts: each wrong one would cost a run of Argon2.
-        1 => bytes[if version == Version::V3 { 96 + place % (len - 96) } else { place % len }] ^= 1 << (damage >> 2 & 7),
+        1 => {
+            bytes[if version == Version::V3 {
+                96 + place % (len - 96)
+            } else {
+                place % len
+            }] ^= 1 << (damage >> 2 & 7)
+        }
         2 => bytes.truncate(place % len),
         _ => bytes[16 + place % 8] ^= 1 << (damage >> 2 & 7),
     }
     let read = || -> std::io::Result<Vec<u8>> {
-        let layer = sniff(&bytes[..bytes.len().min(SNIFF_LEN)], true).map_err(std::io::Error::other)?;
-        let Layer::Secure(header) = layer else { return Err(std::io::Error::other("plain")) };
+        let layer =
+            sniff(&bytes[..bytes.len().min(SNIFF_LEN)], true).map_err(std::io::Error::other)?;
+        let Layer::Secure(header) = layer else {
+            return Err(std::io::Error::other("plain"));
+        };
         let ciphertext = &bytes[header.len()..];
-        let mut decrypter = Decrypter::new(ciphertext, &header, ciphertext.len() as u64, keys, true).map_err(std::io::Error::other)?;
+        let mut decrypter =
+            Decrypter::new(ciphertext, &header, ciphertext.len() as u64, keys, true)
+                .map_err(std::io::Error::other)?;
         let mut plaintext = Vec::new();
         decrypter.read_to_end(&mut plaintext)?;
         decrypter.finish()?;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use haslim::crypt::{KeyRing, Password};
-use haslim::format::secure::Version;
 use haslim::finding::Finding;
+use haslim::format::secure::Version;
 use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::{self, Outcome, Request, Selector, Wrapping};
@@ -17,25 +17,45 @@ use haslim::{Error, Kind, Result, survey, verify};
 /// Bytes of options in front: how the backup is made, and what is left out.
 pub const PREFIX: usize = 4;
 
-const DROPS: [&str; 8] =
-    ["share:?*", "homeassistant:?*", "share:**/a", "homeassistant:nest/**", "share:data", "media:**", "media", "database"];
+const DROPS: [&str; 8] = [
+    "share:?*",
+    "homeassistant:?*",
+    "share:**/a",
+    "homeassistant:nest/**",
+    "share:data",
+    "media:**",
+    "media",
+    "database",
+];
 
 /// The options, then either a whole backup or the tar of its parts.
 pub fn run(data: &[u8]) {
-    let Some((&[form, drops, keeps, level], rest)) = data.split_first_chunk::<PREFIX>() else { return };
-    let bytes = if form & 1 == 0 { rest.to_vec() } else { backup_around(rest, form, level) };
+    let Some((&[form, drops, keeps, level], rest)) = data.split_first_chunk::<PREFIX>() else {
+        return;
+    };
+    let bytes = if form & 1 == 0 {
+        rest.to_vec()
+    } else {
+        backup_around(rest, form, level)
+    };
     let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     let path = folder.path().join("in.tar");
     std::fs::write(&path, &bytes).unwrap();
     let outcome = shrink(&path, &folder.path().join("out.tar"), form, drops, keeps);
-    assert!(std::fs::read(&path).unwrap() == bytes, "the input was changed");
+    assert!(
+        std::fs::read(&path).unwrap() == bytes,
+        "the input was changed"
+    );
     let names = std::fs::read_dir(folder.path()).unwrap().count();
     match outcome {
         Ok(()) => check_copy(&folder.path().join("out.tar")),
         Err(error) => {
             assert_eq!(names, 1, "something was left behind after: {error}");
             let disagreement = error.message().contains("two tar readers disagree");
-            assert!(!matches!(error.kind(), Kind::Internal | Kind::VerifyFailed) || disagreement, "{error}");
+            assert!(
+                !matches!(error.kind(), Kind::Internal | Kind::VerifyFailed) || disagreement,
+                "{error}"
+            );
         }
     }
 }
@@ -50,9 +70,16 @@ fn request() -> Request {
     let few = || {
         let mut request = Request::new(u64::MAX / 4).unwrap();
         let catalogue = serde_json::to_value(&request.catalogue).unwrap();
-        let ids: Vec<&str> = catalogue["rules"].as_array().unwrap().iter().skip(5).filter_map(|rule| rule["id"].as_str()).collect();
+        let ids: Vec<&str> = catalogue["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .skip(5)
+            .filter_map(|rule| rule["id"].as_str())
+            .collect();
         let own = "[[rule]]\nid = \"fuzz\"\ncomponent = \"share\"\nglobs = [\"**/b\", \"data/**\"]\nclass = \"cache\"\n";
-        request.catalogue = Catalogue::with_user_file(&format!("disable = {ids:?}\n{own}")).unwrap();
+        request.catalogue =
+            Catalogue::with_user_file(&format!("disable = {ids:?}\n{own}")).unwrap();
         request
     };
     REQUEST.get_or_init(few).clone()
@@ -60,7 +87,11 @@ fn request() -> Request {
 
 fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()> {
     let backup = Backup::open(path)?;
-    let chosen = |bits: u8| (0..8).filter(move |at| bits >> at & 1 == 1).map(|at| Selector::parse(DROPS[at]));
+    let chosen = |bits: u8| {
+        (0..8)
+            .filter(move |at| bits >> at & 1 == 1)
+            .map(|at| Selector::parse(DROPS[at]))
+    };
     let mut request = request();
     request.drops = chosen(drops).collect::<Result<_>>()?;
     request.keeps = chosen(keeps & 0x0f).collect::<Result<_>>()?;
@@ -71,16 +102,39 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
         request.wrapping = Wrapping::Version(Version::V2);
     }
     let keys = keys.as_ref();
-    let parts: Vec<usize> = if request.thorough { (0..backup.parts.len()).collect() } else { plan::to_survey(&backup, &request) };
-    let readable: Vec<usize> = parts.into_iter().filter(|&at| backup.parts[at].layer.is_some()).collect();
+    let parts: Vec<usize> = if request.thorough {
+        (0..backup.parts.len()).collect()
+    } else {
+        plan::to_survey(&backup, &request)
+    };
+    let readable: Vec<usize> = parts
+        .into_iter()
+        .filter(|&at| backup.parts[at].layer.is_some())
+        .collect();
     let surveys = survey::survey(&backup, &readable, keys, &control())?;
     let plan = plan::make(&backup, &surveys, &request)?;
     if plan.outcome != Outcome::Fits {
         return Err(Error::new(Kind::AlreadyFits, "nothing to do"));
     }
     let mut output = OutputPath::check(out, false, &backup.input)?.create()?;
-    let written = rewrite::rewrite(&backup, &surveys, &plan, keys, &mut output, &control(), &mut |_| ())?;
-    verify::output(&backup, &surveys, &plan, &written, output.read_back()?, keys, &control())?;
+    let written = rewrite::rewrite(
+        &backup,
+        &surveys,
+        &plan,
+        keys,
+        &mut output,
+        &control(),
+        &mut |_| (),
+    )?;
+    verify::output(
+        &backup,
+        &surveys,
+        &plan,
+        &written,
+        output.read_back()?,
+        keys,
+        &control(),
+    )?;
     backup.input.check_unchanged()?;
     output.publish().map(drop)
 }
@@ -88,7 +142,11 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
 /// What was published opens, and each part of it that was rewritten is sound.
 fn check_copy(path: &Path) {
     let copy = Backup::open(path).expect("a copy opens");
-    assert!(!copy.findings.contains(&Finding::NoEnd), "{:?}", copy.findings);
+    assert!(
+        !copy.findings.contains(&Finding::NoEnd),
+        "{:?}",
+        copy.findings
+    );
     let keys = KeyRing::new(Password::new("fuzz".into()));
     verify::backup(&copy, Some(&keys), &control()).expect("both readers see the same members");
 }
@@ -101,12 +159,23 @@ fn backup_around(tar: &[u8], form: u8, level: u8) -> Vec<u8> {
         "homeassistant":{{"version":"2026.10.0","exclude_database":false}},"folders":["media","share"],"addons":[]}}"#
     );
     // Most rules are about the configuration: slow, but now and then worth it.
-    let first = if form & 16 != 0 { "homeassistant" } else { "share" };
-    let part = if compressed { gzip(tar, level) } else { tar.to_vec() };
+    let first = if form & 16 != 0 {
+        "homeassistant"
+    } else {
+        "share"
+    };
+    let part = if compressed {
+        gzip(tar, level)
+    } else {
+        tar.to_vec()
+    };
     let suffix = if compressed { ".tar.gz" } else { ".tar" };
     let mut builder = tar::Builder::new(Vec::new());
-    let members =
-        [("./backup.json".to_owned(), text.into_bytes()), (format!("{first}{suffix}"), part.clone()), (format!("media{suffix}"), part)];
+    let members = [
+        ("./backup.json".to_owned(), text.into_bytes()),
+        (format!("{first}{suffix}"), part.clone()),
+        (format!("media{suffix}"), part),
+    ];
     for (name, data) in members {
         let mut header = tar::Header::new_ustar();
         header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
@@ -119,7 +188,8 @@ fn backup_around(tar: &[u8], form: u8, level: u8) -> Vec<u8> {
 }
 
 fn gzip(tar: &[u8], level: u8) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(u32::from(level % 10)));
+    let mut out =
+        flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(u32::from(level % 10)));
     for piece in tar.chunks(tar.len() / 3 + 1) {
         out.write_all(piece).unwrap();
         if level >= 128 {

@@ -40,20 +40,45 @@ pub struct Options<'a> {
 ///
 /// # Errors
 /// Those of reading the backup and of writing into the folder.
-pub fn run(backup: &Backup, keys: Option<&KeyRing>, options: &Options<'_>, control: &Control) -> Result<Report> {
-    let all: Vec<usize> = (0..backup.parts.len()).filter(|&at| backup.parts[at].layer.is_some()).collect();
-    let (surveys, survey) = whole::time("survey", control, || survey::survey(backup, &all, keys, control))?;
+pub fn run(
+    backup: &Backup,
+    keys: Option<&KeyRing>,
+    options: &Options<'_>,
+    control: &Control,
+) -> Result<Report> {
+    let all: Vec<usize> = (0..backup.parts.len())
+        .filter(|&at| backup.parts[at].layer.is_some())
+        .collect();
+    let (surveys, survey) = whole::time("survey", control, || {
+        survey::survey(backup, &all, keys, control)
+    })?;
     let plaintext = surveys.iter().map(|s| s.plaintext_bytes).sum();
     let mut stages = reading::stages(backup, &surveys, keys, control)?;
     stages.extend(writing::stages(backup, &surveys, keys, control)?);
     stages.push(writing::to_disk(backup, options.folder, control)?);
-    let mut whole = vec![Measure { stored_bytes: backup.input.len(), plaintext_bytes: plaintext, ..survey }];
+    let mut whole = vec![Measure {
+        stored_bytes: backup.input.len(),
+        plaintext_bytes: plaintext,
+        ..survey
+    }];
     if let Some(drops) = &options.copy {
-        whole.extend(whole::copy(backup, &surveys, drops, keys, options.folder, control)?);
+        whole.extend(whole::copy(
+            backup,
+            &surveys,
+            drops,
+            keys,
+            options.folder,
+            control,
+        )?);
     }
     // What takes no time has nothing to do in this backup.
     stages.retain(|stage| stage.stored_bytes > 0);
-    Ok(Report::new(sample(backup, &surveys), control.threads(), stages, whole))
+    Ok(Report::new(
+        sample(backup, &surveys),
+        control.threads(),
+        stages,
+        whole,
+    ))
 }
 
 fn sample(backup: &Backup, surveys: &[PartSurvey]) -> Sample {

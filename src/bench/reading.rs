@@ -31,27 +31,47 @@ pub(super) struct Source {
 pub(super) fn open(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Source> {
     let (member, read, stream) = (backup.member(part), Meter::default(), Meter::default());
     let skip = (part.secure().map_or(0, |header| header.len()) as u64).min(member.size);
-    let window = Timed::new(backup.input.window(member.data_at() + skip, member.size - skip), &read);
+    let window = Timed::new(
+        backup
+            .input
+            .window(member.data_at() + skip, member.size - skip),
+        &read,
+    );
     let reader: Box<dyn Read> = match part.secure() {
         None => Box::new(Timed::new(window, &stream)),
         Some(header) => {
             let keys = keys.ok_or_else(|| missing_password(&part.id))?;
-            let decrypter = Decrypter::new(window, header, member.size - skip, keys, part.compressed)?;
+            let decrypter =
+                Decrypter::new(window, header, member.size - skip, keys, part.compressed)?;
             Box::new(Timed::new(decrypter, &stream))
         }
     };
-    Ok(Source { reader, read, stream })
+    Ok(Source {
+        reader,
+        read,
+        stream,
+    })
 }
 
 /// Reads every part that was surveyed to its end.
-pub(super) fn stages(backup: &Backup, surveys: &[PartSurvey], keys: Option<&KeyRing>, control: &Control) -> Result<Vec<Measure>> {
+pub(super) fn stages(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<Vec<Measure>> {
     let mut all = ["read", "decrypt", "inflate", "walk"].map(Measure::new);
     control.begin("read", backup.input.len());
     for survey in surveys {
         let part = &backup.parts[survey.part];
         let times = pass(backup, part, keys, control).map_err(|e| locate(backup, part, e))?;
         let applies = [true, part.version().is_some(), part.compressed, true];
-        for ((stage, time), _) in all.iter_mut().zip(times).zip(applies).filter(|(_, applies)| *applies) {
+        for ((stage, time), _) in all
+            .iter_mut()
+            .zip(times)
+            .zip(applies)
+            .filter(|(_, applies)| *applies)
+        {
             stage.add(backup.member(part).size, survey.plaintext_bytes, time);
         }
     }
@@ -60,8 +80,17 @@ pub(super) fn stages(backup: &Backup, surveys: &[PartSurvey], keys: Option<&KeyR
 }
 
 /// Reads one part; gives the time of every stage.
-fn pass(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Control) -> Result<[Duration; 4]> {
-    let Source { mut reader, read, stream } = open(backup, part, keys)?;
+fn pass(
+    backup: &Backup,
+    part: &Part,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<[Duration; 4]> {
+    let Source {
+        mut reader,
+        read,
+        stream,
+    } = open(backup, part, keys)?;
     let (inflate, walk) = (Meter::default(), Meter::default());
     let mut walker = Walker::default();
     let mut seen = 0;
@@ -72,7 +101,10 @@ fn pass(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Control)
     };
     if part.compressed {
         let mut gunzip = Gunzip::new(reader, trailer(part));
-        while let Some(piece) = inflate.step(|| gunzip.next_piece()).map_err(Error::from_read)? {
+        while let Some(piece) = inflate
+            .step(|| gunzip.next_piece())
+            .map_err(Error::from_read)?
+        {
             walk.step(|| walker.feed(piece, &mut Nobody))?;
             advance()?;
         }
@@ -80,14 +112,21 @@ fn pass(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Control)
         let mut buffer = vec![0; read_ahead::BUFFER];
         loop {
             let got = reader.read(&mut buffer).map_err(Error::from_read)?;
-            let Some(piece) = buffer.get(..got).filter(|piece| !piece.is_empty()) else { break };
+            let Some(piece) = buffer.get(..got).filter(|piece| !piece.is_empty()) else {
+                break;
+            };
             walk.step(|| walker.feed(piece, &mut Nobody))?;
             advance()?;
         }
     }
     walker.finish()?;
     let own = |all: &Meter, behind: &Meter| all.time().saturating_sub(behind.time());
-    Ok([read.time(), own(&stream, &read), own(&inflate, &stream), walk.time()])
+    Ok([
+        read.time(),
+        own(&stream, &read),
+        own(&inflate, &stream),
+        walk.time(),
+    ])
 }
 
 /// Hears nothing.

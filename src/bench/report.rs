@@ -33,7 +33,8 @@ pub struct Machine {
     pub processor: String,
     /// Threads that were used.
     pub threads: usize,
-    /// The most memory that the program had in use so far, in bytes; zero when the system does not tell.
+    /// The most memory that the program had in use so far, in bytes; zero when the system does not
+    /// tell.
     pub peak_memory: u64,
 }
 
@@ -71,7 +72,13 @@ pub struct Measure {
 impl Measure {
     /// A stage on one thread that has not begun.
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.into(), threads: 1, stored_bytes: 0, plaintext_bytes: 0, seconds: 0.0 }
+        Self {
+            name: name.into(),
+            threads: 1,
+            stored_bytes: 0,
+            plaintext_bytes: 0,
+            seconds: 0.0,
+        }
     }
 
     pub(super) fn add(&mut self, stored: u64, plaintext: u64, time: Duration) {
@@ -97,9 +104,25 @@ fn rate(bytes: u64, seconds: f64) -> f64 {
 }
 
 impl Report {
-    pub(super) fn new(backup: Sample, threads: usize, stages: Vec<Measure>, whole: Vec<Measure>) -> Self {
-        let machine = Machine { processor: processor(), threads, peak_memory: peak_memory() };
-        Self { schema: SCHEMA, version: env!("CARGO_PKG_VERSION").into(), machine, backup, stages, whole }
+    pub(super) fn new(
+        backup: Sample,
+        threads: usize,
+        stages: Vec<Measure>,
+        whole: Vec<Measure>,
+    ) -> Self {
+        let machine = Machine {
+            processor: processor(),
+            threads,
+            peak_memory: peak_memory(),
+        };
+        Self {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").into(),
+            machine,
+            backup,
+            stages,
+            whole,
+        }
     }
 
     /// Reads a report that was kept.
@@ -107,10 +130,16 @@ impl Report {
     /// # Errors
     /// `Usage` when the text is none, or one of a newer program.
     pub fn parse(text: &[u8]) -> Result<Self> {
-        let wrong = |what: String| Error::new(Kind::Usage, what).advice("Give a file that `haslim bench --save` wrote.");
-        let report: Self = serde_json::from_slice(text).map_err(|e| wrong(format!("this is no kept result: {e}")))?;
+        let wrong = |what: String| {
+            Error::new(Kind::Usage, what).advice("Give a file that `haslim bench --save` wrote.")
+        };
+        let report: Self = serde_json::from_slice(text)
+            .map_err(|e| wrong(format!("this is no kept result: {e}")))?;
         if report.schema > SCHEMA {
-            return Err(wrong(format!("this result has the schema {}, which is newer than this program", report.schema)));
+            return Err(wrong(format!(
+                "this result has the schema {}, which is newer than this program",
+                report.schema
+            )));
         }
         Ok(report)
     }
@@ -123,7 +152,11 @@ impl Report {
 
     /// How many times as fast a measure is as the one of the same name in `earlier`.
     pub fn gain(measure: &Measure, earlier: &Self) -> Option<f64> {
-        let before = earlier.stages.iter().chain(&earlier.whole).find(|m| m.name == measure.name)?;
+        let before = earlier
+            .stages
+            .iter()
+            .chain(&earlier.whole)
+            .find(|m| m.name == measure.name)?;
         Some(measure.stored_rate() / before.stored_rate().max(1e-9))
     }
 
@@ -137,7 +170,10 @@ impl Report {
             found.push("the earlier result is of another machine".to_owned());
         }
         if self.machine.threads != earlier.machine.threads {
-            found.push(format!("the earlier result is with {} threads, this one with {}", earlier.machine.threads, self.machine.threads));
+            found.push(format!(
+                "the earlier result is with {} threads, this one with {}",
+                earlier.machine.threads, self.machine.threads
+            ));
         }
         found
     }
@@ -146,15 +182,20 @@ impl Report {
 /// What Linux calls the processor; machines that are no PCs have other lines, or none.
 fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("model name") || line.starts_with("Model"));
-    line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim().to_owned()).unwrap_or_default()
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("model name") || line.starts_with("Model"));
+    line.and_then(|line| line.split_once(':'))
+        .map(|(_, name)| name.trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// The high-water mark of the resident set (proc(5), `VmHWM`).
 fn peak_memory() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kb| kb * 1024)
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+        .map_or(0, |kb| kb * 1024)
 }
 
 #[cfg(test)]
@@ -163,15 +204,34 @@ mod tests {
     use super::*;
 
     fn report(seconds: f64) -> Report {
-        let sample = Sample { size: 1000, securetar: Some(3), parts: 1, entries: 2, plaintext_bytes: 4000 };
-        let measure = |name: &str| Measure { stored_bytes: 1000, plaintext_bytes: 4000, seconds, ..Measure::new(name) };
-        Report::new(sample, 2, vec![measure("read"), measure("inflate")], vec![measure("survey")])
+        let sample = Sample {
+            size: 1000,
+            securetar: Some(3),
+            parts: 1,
+            entries: 2,
+            plaintext_bytes: 4000,
+        };
+        let measure = |name: &str| Measure {
+            stored_bytes: 1000,
+            plaintext_bytes: 4000,
+            seconds,
+            ..Measure::new(name)
+        };
+        Report::new(
+            sample,
+            2,
+            vec![measure("read"), measure("inflate")],
+            vec![measure("survey")],
+        )
     }
 
     #[test]
     fn a_kept_report_is_the_same_when_read() {
         let report = report(0.123_456_789);
-        assert_eq!(Report::parse(&serde_json::to_vec(&report).unwrap()).unwrap(), report);
+        assert_eq!(
+            Report::parse(&serde_json::to_vec(&report).unwrap()).unwrap(),
+            report
+        );
     }
 
     #[test]
@@ -179,8 +239,17 @@ mod tests {
         for text in [&b""[..], b"{}", b"[1]", b"{\"schema\":1}"] {
             assert_eq!(Report::parse(text).unwrap_err().kind(), Kind::Usage);
         }
-        let newer = serde_json::to_vec(&Report { schema: SCHEMA + 1, ..report(1.0) }).unwrap();
-        assert!(Report::parse(&newer).unwrap_err().message().contains("newer"));
+        let newer = serde_json::to_vec(&Report {
+            schema: SCHEMA + 1,
+            ..report(1.0)
+        })
+        .unwrap();
+        assert!(
+            Report::parse(&newer)
+                .unwrap_err()
+                .message()
+                .contains("newer")
+        );
     }
 
     #[test]

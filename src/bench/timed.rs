@@ -40,7 +40,10 @@ pub(super) struct Timed<R> {
 
 impl<R: Read> Timed<R> {
     pub fn new(reader: R, meter: &Meter) -> Self {
-        Self { reader, meter: meter.clone() }
+        Self {
+            reader,
+            meter: meter.clone(),
+        }
     }
 }
 
@@ -48,7 +51,8 @@ impl<R: Read> Read for Timed<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let begin = Instant::now();
         let got = self.reader.read(buf);
-        self.meter.add(*got.as_ref().unwrap_or(&0) as u64, begin.elapsed());
+        self.meter
+            .add(*got.as_ref().unwrap_or(&0) as u64, begin.elapsed());
         got
     }
 }

@@ -16,11 +16,22 @@ use crate::survey::{PartSurvey, config_path};
 use crate::verify;
 
 /// Runs `work` on all threads and times it; the bytes are the caller's to fill in.
-pub(super) fn time<T>(name: &str, control: &Control, work: impl FnOnce() -> Result<T>) -> Result<(T, Measure)> {
+pub(super) fn time<T>(
+    name: &str,
+    control: &Control,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<(T, Measure)> {
     let begin = Instant::now();
     let done = work()?;
     let seconds = begin.elapsed().as_secs_f64();
-    Ok((done, Measure { seconds, threads: control.threads(), ..Measure::new(name) }))
+    Ok((
+        done,
+        Measure {
+            seconds,
+            threads: control.threads(),
+            ..Measure::new(name)
+        },
+    ))
 }
 
 /// Writes a copy and reads it back, in a file that never gets a name.
@@ -32,23 +43,45 @@ pub(super) fn copy(
     folder: &Path,
     control: &Control,
 ) -> Result<Vec<Measure>> {
-    let drops = if drops.is_empty() { vec![largest_folder(backup, surveys)?] } else { drops.to_vec() };
-    let request = Request { drops, has_key: keys.is_some(), ..Request::new(u64::MAX)? };
+    let drops = if drops.is_empty() {
+        vec![largest_folder(backup, surveys)?]
+    } else {
+        drops.to_vec()
+    };
+    let request = Request {
+        drops,
+        has_key: keys.is_some(),
+        ..Request::new(u64::MAX)?
+    };
     let plan = plan::make(backup, surveys, &request)?;
     if plan.outcome != Outcome::Fits {
         return Err(
-            Error::new(Kind::Usage, "nothing in this backup is left out by that").advice("Name something that is in it with --drop.")
+            Error::new(Kind::Usage, "nothing in this backup is left out by that")
+                .advice("Name something that is in it with --drop."),
         );
     }
     let mut output = Output::scratch(folder)?;
     let (written, rewrite) = time("rewrite", control, || {
-        let written = rewrite::rewrite(backup, surveys, &plan, keys, &mut output, control, &mut |_| ())?;
+        let written = rewrite::rewrite(
+            backup,
+            surveys,
+            &plan,
+            keys,
+            &mut output,
+            control,
+            &mut |_| (),
+        )?;
         output.sync()?;
         Ok(written)
     })?;
     let read_back = output.read_back()?;
-    let (_, verify) = time("verify", control, || verify::output(backup, surveys, &plan, &written, read_back, keys, control))?;
-    let copied = |measure: Measure| Measure { stored_bytes: written.size, ..measure };
+    let (_, verify) = time("verify", control, || {
+        verify::output(backup, surveys, &plan, &written, read_back, keys, control)
+    })?;
+    let copied = |measure: Measure| Measure {
+        stored_bytes: written.size,
+        ..measure
+    };
     Ok(vec![copied(rewrite), copied(verify)])
 }
 
@@ -60,19 +93,35 @@ fn largest_folder(backup: &Backup, surveys: &[PartSurvey]) -> Result<Selector> {
     for survey in surveys {
         let part = &backup.parts[survey.part];
         let mut inside: HashMap<&str, u64> = HashMap::new();
-        for entry in survey.entries.iter().filter(|entry| entry.kind == EntryKind::File) {
-            let path = config_path(part.kind, version, &entry.name).and_then(|path| std::str::from_utf8(path).ok());
-            let Some((folder, _)) = path.and_then(|path| path.rsplit_once('/')) else { continue };
+        for entry in survey
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::File)
+        {
+            let path = config_path(part.kind, version, &entry.name)
+                .and_then(|path| std::str::from_utf8(path).ok());
+            let Some((folder, _)) = path.and_then(|path| path.rsplit_once('/')) else {
+                continue;
+            };
             // Anything else could mean something else in a selector.
-            if folder.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'.' | b'-')) {
+            if folder
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'.' | b'-'))
+            {
                 *inside.entry(folder).or_default() += entry.stored;
             }
         }
-        let some = inside.into_iter().filter(|(_, stored)| *stored < backup.stored(part) / 2);
+        let some = inside
+            .into_iter()
+            .filter(|(_, stored)| *stored < backup.stored(part) / 2);
         sizes.extend(some.map(|(folder, stored)| (format!("{}:{folder}", part.id), stored)));
     }
-    let largest = sizes.into_iter().max_by(|(a, x), (b, y)| x.cmp(y).then_with(|| b.cmp(a)));
-    let (text, _) =
-        largest.ok_or_else(|| Error::new(Kind::Usage, "there is no folder to leave out").advice("Name something with --drop."))?;
+    let largest = sizes
+        .into_iter()
+        .max_by(|(a, x), (b, y)| x.cmp(y).then_with(|| b.cmp(a)));
+    let (text, _) = largest.ok_or_else(|| {
+        Error::new(Kind::Usage, "there is no folder to leave out")
+            .advice("Name something with --drop.")
+    })?;
     Selector::parse(&text)
 }

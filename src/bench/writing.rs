@@ -23,7 +23,12 @@ const DEFLATED: usize = 16 << 20;
 const WRITTEN: u64 = 256 << 20;
 
 /// Cuts, compresses and encrypts every part that was surveyed.
-pub(super) fn stages(backup: &Backup, surveys: &[PartSurvey], keys: Option<&KeyRing>, control: &Control) -> Result<Vec<Measure>> {
+pub(super) fn stages(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<Vec<Measure>> {
     let mut all = ["splice", "deflate", "encrypt"].map(Measure::new);
     let [splice, deflate, encrypt] = &mut all;
     deflate.threads = control.threads();
@@ -31,8 +36,17 @@ pub(super) fn stages(backup: &Backup, surveys: &[PartSurvey], keys: Option<&KeyR
     let own = KeyRing::new(Password::new("bench".into()));
     control.begin("write", backup.input.len());
     for survey in surveys {
-        let bench = Bench { backup, part: &backup.parts[survey.part], survey, keys, control };
-        let done = bench.splice(splice).and_then(|()| bench.deflate(deflate)).and_then(|()| bench.encrypt(&own, encrypt));
+        let bench = Bench {
+            backup,
+            part: &backup.parts[survey.part],
+            survey,
+            keys,
+            control,
+        };
+        let done = bench
+            .splice(splice)
+            .and_then(|()| bench.deflate(deflate))
+            .and_then(|()| bench.encrypt(&own, encrypt));
         done.map_err(|e| locate(backup, bench.part, e))?;
         control.advance(backup.stored(bench.part))?;
     }
@@ -56,14 +70,29 @@ impl Bench<'_> {
 
     /// Takes the middle third of the entries out without compressing the rest anew.
     fn splice(&self, measure: &mut Measure) -> Result<()> {
-        let Some(cuts) = middle(self.survey) else { return Ok(()) };
+        let Some(cuts) = middle(self.survey) else {
+            return Ok(());
+        };
         let Source { reader, stream, .. } = open(self.backup, self.part, self.keys)?;
         let whole = Meter::default();
         let (level, threads) = (self.level(), self.control.threads());
         whole
-            .step(|| gzip::splice(reader, &self.survey.checkpoints, &cuts, Counter::default(), level, threads))
+            .step(|| {
+                gzip::splice(
+                    reader,
+                    &self.survey.checkpoints,
+                    &cuts,
+                    Counter::default(),
+                    level,
+                    threads,
+                )
+            })
             .map_err(Error::from_read)?;
-        measure.add(stream.bytes(), self.survey.plaintext_bytes, whole.time().saturating_sub(stream.time()));
+        measure.add(
+            stream.bytes(),
+            self.survey.plaintext_bytes,
+            whole.time().saturating_sub(stream.time()),
+        );
         Ok(())
     }
 
@@ -78,7 +107,8 @@ impl Bench<'_> {
         }
         let time = Meter::default();
         let compress = || {
-            let mut gzip = GzipWriter::new(Counter::default(), self.level(), self.control.threads())?;
+            let mut gzip =
+                GzipWriter::new(Counter::default(), self.level(), self.control.threads())?;
             gzip.write_all(&plaintext)?;
             gzip.finish()
         };
@@ -100,11 +130,16 @@ impl Bench<'_> {
         let (time, mut buffer) = (Meter::default(), vec![0; read_ahead::BUFFER]);
         loop {
             let got = reader.read(&mut buffer).map_err(Error::from_read)?;
-            let Some(bytes) = buffer.get(..got).filter(|bytes| !bytes.is_empty()) else { break };
-            time.step(|| encrypter.write_all(bytes)).map_err(Error::from_write)?;
+            let Some(bytes) = buffer.get(..got).filter(|bytes| !bytes.is_empty()) else {
+                break;
+            };
+            time.step(|| encrypter.write_all(bytes))
+                .map_err(Error::from_write)?;
             self.control.check()?;
         }
-        let (Counter(stored), _) = time.step(|| encrypter.finish()).map_err(Error::from_write)?;
+        let (Counter(stored), _) = time
+            .step(|| encrypter.finish())
+            .map_err(Error::from_write)?;
         measure.add(stored, self.survey.plaintext_bytes, time.time());
         Ok(())
     }
@@ -116,11 +151,24 @@ fn middle(survey: &PartSurvey) -> Option<Cuts> {
         return None;
     }
     let third = survey.entries.len() / 3;
-    let until = |count: usize| survey.entries.iter().take(count).map(|entry| entry.span()).sum::<u64>();
+    let until = |count: usize| {
+        survey
+            .entries
+            .iter()
+            .take(count)
+            .map(|entry| entry.span())
+            .sum::<u64>()
+    };
     let (drop, end) = (until(third)..until(2 * third), until(survey.entries.len()));
     let tail = vec![0; 2 * BLOCK];
     // Nobody reads the result, so its checksum is of no interest.
-    Some(Cuts { size: end - (drop.end - drop.start) + tail.len() as u64, drops: vec![drop], end, tail, crc: 0 })
+    Some(Cuts {
+        size: end - (drop.end - drop.start) + tail.len() as u64,
+        drops: vec![drop],
+        end,
+        tail,
+        crc: 0,
+    })
 }
 
 /// Writes the begin of the backup into a file without a name, and waits for the disk.
@@ -131,7 +179,9 @@ pub(super) fn to_disk(backup: &Backup, folder: &Path, control: &Control) -> Resu
     let mut buffer = vec![0; read_ahead::BUFFER];
     loop {
         let got = window.read(&mut buffer).map_err(Error::from_read)?;
-        let Some(bytes) = buffer.get(..got).filter(|bytes| !bytes.is_empty()) else { break };
+        let Some(bytes) = buffer.get(..got).filter(|bytes| !bytes.is_empty()) else {
+            break;
+        };
         time.step(|| output.append(bytes))?;
         control.check()?;
     }

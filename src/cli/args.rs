@@ -85,7 +85,8 @@ pub enum Command {
         /// Replace an existing output
         #[arg(long)]
         force: bool,
-        /// For measurements only: do not read the copy back and compare it with the original before it gets its name
+        /// For measurements only: do not read the copy back and compare it with the original before
+        /// it gets its name
         #[arg(long, hide_short_help = true)]
         no_verify: bool,
     },
@@ -117,10 +118,12 @@ pub enum Command {
 /// What to measure, or what to make.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// The backup to measure on; with --make, the file to write [default: a backup of 64 MB, made for this run]
+    /// The backup to measure on; with --make, the file to write [default: a backup of 64 MB, made
+    /// for this run]
     #[arg(value_name = "BACKUP|OUT")]
     pub file: Option<PathBuf>,
-    /// Also write a copy into an unnamed file in this folder, and measure that; it is gone afterwards
+    /// Also write a copy into an unnamed file in this folder, and measure that; it is gone
+    /// afterwards
     #[arg(long, value_name = "FOLDER", conflicts_with = "make")]
     pub write: Option<PathBuf>,
     /// What that copy leaves out [default: the folder that takes most]
@@ -149,7 +152,8 @@ pub struct Bench {
 /// What to leave out.
 #[derive(Debug, Args)]
 pub struct Choice {
-    /// Leave this out: media, share, ssl, addons/local, homeassistant, addon:SLUG, database, COMPONENT:GLOB, unknown:MEMBER
+    /// Leave this out: media, share, ssl, addons/local, homeassistant, addon:SLUG, database,
+    /// COMPONENT:GLOB, unknown:MEMBER
     #[arg(long, value_name = "SEL")]
     pub drop: Vec<String>,
     /// Keep this even if --drop names it
@@ -217,7 +221,12 @@ pub struct Common {
     #[arg(long, global = true, value_name = "SIZE", value_parser = haslim::size::parse)]
     pub max_expanded: Option<u64>,
     /// Read the key from the first line of this file
-    #[arg(long, global = true, value_name = "F", conflicts_with = "emergency_kit")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "F",
+        conflicts_with = "emergency_kit"
+    )]
     pub password_file: Option<PathBuf>,
     /// Read the key from Home Assistant's emergency kit
     #[arg(long, global = true, value_name = "F")]
@@ -248,13 +257,18 @@ pub enum Color {
 
 /// Whether `--json` is among arguments that could not be understood.
 pub fn want_json(args: impl Iterator<Item = OsString>) -> bool {
-    args.take_while(|arg| arg != "--").any(|arg| arg == "--json")
+    args.take_while(|arg| arg != "--")
+        .any(|arg| arg == "--json")
 }
 
 /// What the parser has to say, without its hints for people.
 pub fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
-    let words: Vec<&str> = first.trim_start_matches("error: ").split_whitespace().collect();
-    Error::new(Kind::Usage, words.join(" ")).advice("`haslim --help` lists the commands and their options.")
+    let words: Vec<&str> = first
+        .trim_start_matches("error: ")
+        .split_whitespace()
+        .collect();
+    Error::new(Kind::Usage, words.join(" "))
+        .advice("`haslim --help` lists the commands and their options.")
 }

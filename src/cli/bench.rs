@@ -28,15 +28,24 @@ pub fn run(session: &Session, choice: &Bench) -> Result<u8> {
         (_, file) => measured(session, choice, file.as_deref()),
     };
     // There is no -o here.
-    done.map_err(|error| match error.next_step().map(|step| step.replace(" with -o", "")) {
-        Some(step) => error.advice(step),
-        None => error,
-    })
+    done.map_err(
+        |error| match error.next_step().map(|step| step.replace(" with -o", "")) {
+            Some(step) => error.advice(step),
+            None => error,
+        },
+    )
 }
 
 /// Writes a backup of about `size` bytes.
 fn made(session: &Session, choice: &Bench, size: u64, path: &Path) -> Result<u8> {
-    let keys = key::given(session, Need::must_if(matches!(choice.securetar, Some(Wrapping::Two | Wrapping::Three))))?.map(KeyRing::new);
+    let keys = key::given(
+        session,
+        Need::must_if(matches!(
+            choice.securetar,
+            Some(Wrapping::Two | Wrapping::Three)
+        )),
+    )?
+    .map(KeyRing::new);
     let version = match choice.securetar {
         Some(Wrapping::Two) => Some(Version::V2),
         Some(Wrapping::Three) => Some(Version::V3),
@@ -47,14 +56,24 @@ fn made(session: &Session, choice: &Bench, size: u64, path: &Path) -> Result<u8>
         (None, _) => None,
         (Some(version), Some(keys)) => Some((version, keys)),
         (Some(_), None) => {
-            return Err(Error::new(Kind::Password, "an encrypted backup needs a key")
-                .advice("Give one with --password-file, --emergency-kit or HASLIM_PASSWORD."));
+            return Err(
+                Error::new(Kind::Password, "an encrypted backup needs a key")
+                    .advice("Give one with --password-file, --emergency-kit or HASLIM_PASSWORD."),
+            );
         }
     };
     let mut target = OutputPath::check_alone(path, choice.force)?;
     target.check_space(size)?;
     let mut output = target.create()?;
-    make::make(Recipe { size, seed: choice.seed.unwrap_or(0) }, protection, &mut output, &session.control)?;
+    make::make(
+        Recipe {
+            size,
+            seed: choice.seed.unwrap_or(0),
+        },
+        protection,
+        &mut output,
+        &session.control,
+    )?;
     output.sync()?;
     session.control.check()?;
     let size = output.position();
@@ -63,27 +82,46 @@ fn made(session: &Session, choice: &Bench, size: u64, path: &Path) -> Result<u8>
     if session.common.json {
         session.screen.json(&json::made(&path, size));
     } else {
-        session.screen.say(&format!("Made {}, {}", shown(&path), size::both(size)));
+        session
+            .screen
+            .say(&format!("Made {}, {}", shown(&path), size::both(size)));
     }
     Ok(DONE)
 }
 
 /// Measures on a backup, or on one of its own.
 fn measured(session: &Session, choice: &Bench, file: Option<&Path>) -> Result<u8> {
-    let earlier = choice.compare.as_deref().map(|path| Report::parse(&small::RESULT.read(path, &session.control)?)).transpose()?;
+    let earlier = choice
+        .compare
+        .as_deref()
+        .map(|path| Report::parse(&small::RESULT.read(path, &session.control)?))
+        .transpose()?;
     let folder = choice.write.clone().unwrap_or_else(std::env::temp_dir);
-    let drops = choice.drop.iter().map(|text| Selector::parse(text)).collect::<Result<Vec<_>>>()?;
+    let drops = choice
+        .drop
+        .iter()
+        .map(|text| Selector::parse(text))
+        .collect::<Result<Vec<_>>>()?;
     let (backup, keys) = match file {
         Some(path) => given(session, path)?,
         None => own(session, &folder)?,
     };
-    let save = choice.save.as_deref().map(|path| OutputPath::check(path, choice.force, &backup.input)).transpose()?;
-    let options = Options { folder: &folder, copy: choice.write.is_some().then_some(drops) };
+    let save = choice
+        .save
+        .as_deref()
+        .map(|path| OutputPath::check(path, choice.force, &backup.input))
+        .transpose()?;
+    let options = Options {
+        folder: &folder,
+        copy: choice.write.is_some().then_some(drops),
+    };
     let report = bench::run(&backup, keys.as_ref(), &options, &session.control)?;
     if file.is_some() {
         backup.input.check_unchanged()?;
     }
-    let kept = save.map(|target| keep(session, target, &report)).transpose()?;
+    let kept = save
+        .map(|target| keep(session, target, &report))
+        .transpose()?;
     show(session, &report, earlier.as_ref(), &folder);
     if let Some(path) = kept.filter(|_| !session.common.json) {
         session.screen.say(&format!("Kept in {}", shown(&path)));
@@ -101,13 +139,22 @@ fn given(session: &Session, path: &Path) -> Result<(Backup, Option<KeyRing>)> {
 fn own(session: &Session, folder: &Path) -> Result<(Backup, Option<KeyRing>)> {
     let keys = KeyRing::new(Password::new("bench".into()));
     let mut output = Output::scratch(folder)?;
-    make::make(Recipe { size: OWN, seed: 0 }, Some((Version::V3, &keys)), &mut output, &session.control)?;
-    Ok((Backup::read(output.read_back()?, &session.control)?, Some(keys)))
+    make::make(
+        Recipe { size: OWN, seed: 0 },
+        Some((Version::V3, &keys)),
+        &mut output,
+        &session.control,
+    )?;
+    Ok((
+        Backup::read(output.read_back()?, &session.control)?,
+        Some(keys),
+    ))
 }
 
 fn keep(session: &Session, target: OutputPath, report: &Report) -> Result<PathBuf> {
     let mut output = target.create()?;
-    let text = serde_json::to_vec_pretty(report).map_err(|e| Error::new(Kind::Internal, "cannot write the result").caused_by(e))?;
+    let text = serde_json::to_vec_pretty(report)
+        .map_err(|e| Error::new(Kind::Internal, "cannot write the result").caused_by(e))?;
     output.append(&text)?;
     output.sync()?;
     output.publish().inspect(|_| session.published())
@@ -116,31 +163,56 @@ fn keep(session: &Session, target: OutputPath, report: &Report) -> Result<PathBu
 fn show(session: &Session, report: &Report, earlier: Option<&Report>, folder: &Path) {
     let screen = &session.screen;
     if let Some(earlier) = earlier {
-        report.differences(earlier).iter().for_each(|difference| screen.warn(&format!("{difference}.")));
+        report
+            .differences(earlier)
+            .iter()
+            .for_each(|difference| screen.warn(&format!("{difference}.")));
     }
     if session.common.json {
         screen.json(&json::bench(report, earlier));
         return;
     }
-    let bench::Sample { size, parts, entries, plaintext_bytes, securetar } = &report.backup;
-    let wrapping = securetar.map_or("not encrypted".into(), |version| format!("SecureTar v{version}"));
+    let bench::Sample {
+        size,
+        parts,
+        entries,
+        plaintext_bytes,
+        securetar,
+    } = &report.backup;
+    let wrapping = securetar.map_or("not encrypted".into(), |version| {
+        format!("SecureTar v{version}")
+    });
     screen.say(&format!(
         "{}, {wrapping}, {parts} parts with {entries} entries in {} of contents",
         size::decimal(*size),
         size::decimal(*plaintext_bytes)
     ));
-    screen.say(&format!("{}, {} threads", report.machine.processor, report.machine.threads));
+    screen.say(&format!(
+        "{}, {} threads",
+        report.machine.processor, report.machine.threads
+    ));
     screen.say(&screen.bold("\nStage by stage"));
     screen.as_is(&table(&report.stages, earlier, Some(report)));
     screen.say(&screen.bold("\nThe whole"));
     screen.as_is(&table(&report.whole, earlier, None));
     let memory = size::binary(report.machine.peak_memory);
-    screen.say(&format!("\nWritten to {}, into files that are gone now. At most {memory} of memory were in use.", shown(folder)));
+    screen.say(&format!(
+        "\nWritten to {}, into files that are gone now. At most {memory} of memory were in use.",
+        shown(folder)
+    ));
 }
 
 /// A line for each measure; `stages` is the report that shares are shares of.
 fn table(measures: &[Measure], earlier: Option<&Report>, stages: Option<&Report>) -> String {
-    let mut headings = vec!["", "Threads", "Stored", "Contents", "Time", "Stored MB/s", "Contents MB/s"];
+    let mut headings = vec![
+        "",
+        "Threads",
+        "Stored",
+        "Contents",
+        "Time",
+        "Stored MB/s",
+        "Contents MB/s",
+    ];
     headings.extend(stages.map(|_| "Share"));
     headings.extend(earlier.map(|_| "Against before"));
     let mut table = tables::new(&headings);
@@ -156,8 +228,14 @@ fn table(measures: &[Measure], earlier: Option<&Report>, stages: Option<&Report>
             tables::right(format!("{:.0}", measure.stored_rate() / 1e6)),
             tables::right(or_dash(format!("{:.0}", measure.plaintext_rate() / 1e6))),
         ];
-        row.extend(stages.map(|report| tables::right(format!("{:.1} %", 100.0 * report.share(measure)))));
-        row.extend(earlier.map(|earlier| tables::right(Report::gain(measure, earlier).map_or("-".into(), |gain| format!("{gain:.2}×")))));
+        row.extend(
+            stages.map(|report| tables::right(format!("{:.1} %", 100.0 * report.share(measure)))),
+        );
+        row.extend(earlier.map(|earlier| {
+            tables::right(
+                Report::gain(measure, earlier).map_or("-".into(), |gain| format!("{gain:.2}×")),
+            )
+        }));
         table.add_row(row);
     }
     table.trim_fmt()

@@ -39,7 +39,14 @@ pub struct Finished {
 impl Finished {
     /// The same for programs.
     pub fn for_json(&self, limit: u64, verified: bool, begin: Instant) -> json::Copy<'_> {
-        let Self { path, size, slug, name, protected, securetar } = self;
+        let Self {
+            path,
+            size,
+            slug,
+            name,
+            protected,
+            securetar,
+        } = self;
         json::Copy {
             path,
             size: *size,
@@ -59,7 +66,12 @@ const ATTEMPTS: usize = 3;
 
 /// Writes until the copy is not larger than the limit; a plan that was too
 /// optimistic is made anew with the bytes that were measured.
-pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<Finished> {
+pub fn write(
+    session: &Session,
+    prepared: &mut Prepared,
+    place: &Path,
+    writing: &Writing,
+) -> Result<Finished> {
     for attempt in 1..=ATTEMPTS {
         let mut target = OutputPath::check(place, writing.force, &prepared.backup.input)?;
         target.remove_leftovers();
@@ -68,12 +80,24 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
         match complete(session, prepared, &mut output, writing) {
             Ok((Written { size, changes }, checks)) => {
                 prepared.checked.extend(checks);
-                let (path, name) = (output.publish()?, prepared.backup.manifest.changed_name(&changes));
+                let (path, name) = (
+                    output.publish()?,
+                    prepared.backup.manifest.changed_name(&changes),
+                );
                 session.published();
                 let securetar = prepared.plan.securetar(&prepared.backup);
-                return Ok(Finished { path, size, slug: changes.slug, name, protected: changes.protected, securetar });
+                return Ok(Finished {
+                    path,
+                    size,
+                    slug: changes.slug,
+                    name,
+                    protected: changes.protected,
+                    securetar,
+                });
             }
-            Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => return Err(error),
+            Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => {
+                return Err(error);
+            }
             Err(_) => {
                 let plan = &prepared.plan;
                 let over = output.position().saturating_sub(plan.predicted_size);
@@ -90,13 +114,23 @@ pub fn write(session: &Session, prepared: &mut Prepared, place: &Path, writing: 
 
 /// Writes and verifies; what is kept as it is, is looked at for damage at the same time,
 /// unless that was done before somebody was asked. Gives what was found out there.
-fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing: &Writing) -> Result<(Written, Vec<Check>)> {
+fn complete(
+    session: &Session,
+    prepared: &Prepared,
+    output: &mut Output,
+    writing: &Writing,
+) -> Result<(Written, Vec<Check>)> {
     let look = writing.yes && !writing.no_verify;
     let beside = session.control.beside();
     let done = std::thread::scope(|scope| -> Result<(Written, Vec<Check>)> {
         let check = || kept::check(prepared, &beside);
-        let thread = if look && session.control.threads() > 1 { thread("check").spawn_scoped(scope, check).ok() } else { None };
-        let written = fill(session, prepared, output, !writing.no_verify).inspect_err(|_| beside.abandon())?;
+        let thread = if look && session.control.threads() > 1 {
+            thread("check").spawn_scoped(scope, check).ok()
+        } else {
+            None
+        };
+        let written = fill(session, prepared, output, !writing.no_verify)
+            .inspect_err(|_| beside.abandon())?;
         let checks = match thread {
             Some(thread) => thread.join().map_err(|_| lost("check"))?,
             None if look => kept::check(prepared, &session.control),
@@ -112,8 +146,19 @@ fn complete(session: &Session, prepared: &Prepared, output: &mut Output, writing
 
 /// Writes the copy, then reads it back. Parts that were cut are read back while the rest is
 /// still being written.
-fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: bool) -> Result<Written> {
-    let Prepared { backup, keys, surveys, plan, .. } = prepared;
+fn fill(
+    session: &Session,
+    prepared: &Prepared,
+    output: &mut Output,
+    verified: bool,
+) -> Result<Written> {
+    let Prepared {
+        backup,
+        keys,
+        surveys,
+        plan,
+        ..
+    } = prepared;
     let (keys, control) = (keys.as_ref(), &session.control);
     let verification = Verification::new(backup, surveys, plan, keys);
     let beside = control.beside();
@@ -122,10 +167,21 @@ fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: b
         let _abandoned = Abandon(&beside);
         // One place for each part at most.
         let (tell, complete) = channel::<Place>();
-        let compare = || complete.into_iter().for_each(|place| verification.compare_early(place, &reader, &beside));
-        let early = if verified && control.threads() > 1 { thread("verify").spawn_scoped(scope, compare).ok() } else { None };
+        let compare = || {
+            complete
+                .into_iter()
+                .for_each(|place| verification.compare_early(place, &reader, &beside))
+        };
+        let early = if verified && control.threads() > 1 {
+            thread("verify").spawn_scoped(scope, compare).ok()
+        } else {
+            None
+        };
         // Where nobody hears it, all is left to the end.
-        let written = rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut |place| tell.send(place).unwrap_or_default())?;
+        let written =
+            rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut |place| {
+                tell.send(place).unwrap_or_default()
+            })?;
         drop(tell);
         let (output, sync) = (&*output, thread("sync"));
         // While the disk catches up, what it is given is read back.
@@ -134,7 +190,10 @@ fn fill(session: &Session, prepared: &Prepared, output: &mut Output, verified: b
             verification.finish(&written, output.read_back()?, control)?;
         }
         early.map_or(Ok(()), |early| early.join().map_err(|_| lost("verify")))?;
-        sync.map_or_else(|| output.sync(), |sync| sync.join().map_err(|_| lost("sync"))?)?;
+        sync.map_or_else(
+            || output.sync(),
+            |sync| sync.join().map_err(|_| lost("sync"))?,
+        )?;
         Ok(written)
     })
 }

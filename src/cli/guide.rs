@@ -33,16 +33,26 @@ pub enum Answer {
 /// Asks nothing when no answer could make it fit, and nothing more as soon as that is so.
 ///
 /// # Errors
-/// `OutputIo` before the first question when the copy could not have its name; what planning anew and reading the
-/// answers fail with.
-pub fn consent(session: &Session, prepared: &mut Prepared, place: &Path, writing: &Writing) -> Result<bool> {
+/// `OutputIo` before the first question when the copy could not have its name; what planning anew
+/// and reading the answers fail with.
+pub fn consent(
+    session: &Session,
+    prepared: &mut Prepared,
+    place: &Path,
+    writing: &Writing,
+) -> Result<bool> {
     let units = plan::candidates(&prepared.backup, &prepared.surveys, &prepared.request)?;
-    let mut open: VecDeque<&Unit> = units.iter().filter(|u| u.stored > 0 && needs_asking(&prepared.request, u)).collect();
+    let mut open: VecDeque<&Unit> = units
+        .iter()
+        .filter(|u| u.stored > 0 && needs_asking(&prepared.request, u))
+        .collect();
     let mut questions = 0;
     while prepared.plan.outcome == Outcome::CannotFit && questions < QUESTIONS && !open.is_empty() {
         if !could_fit(prepared, &open)? {
             if questions > 0 {
-                tell("\nNothing more is asked: what is left could not bring the copy below the limit.");
+                tell(
+                    "\nNothing more is asked: what is left could not bring the copy below the limit.",
+                );
             }
             break;
         }
@@ -57,11 +67,16 @@ pub fn consent(session: &Session, prepared: &mut Prepared, place: &Path, writing
         }
         // About a part as a whole nobody is asked who was asked about what is in it, and
         // about nothing in it who gave it up as a whole.
-        let whole = prepared.request.consent.contains(&(unit.key(&prepared.backup).0, None));
+        let whole = prepared
+            .request
+            .consent
+            .contains(&(unit.key(&prepared.backup).0, None));
         open.retain(|other| other.part != unit.part || !whole && other.rule.is_some());
     }
     if questions == QUESTIONS && prepared.plan.outcome == Outcome::CannotFit && !open.is_empty() {
-        tell(&format!("\nNothing more is asked after {QUESTIONS} questions; the ways that are left are named at the end."));
+        tell(&format!(
+            "\nNothing more is asked after {QUESTIONS} questions; the ways that are left are named at the end."
+        ));
     }
     Ok(true)
 }
@@ -70,10 +85,16 @@ pub fn consent(session: &Session, prepared: &mut Prepared, place: &Path, writing
 fn could_fit(prepared: &Prepared, open: &VecDeque<&Unit>) -> Result<bool> {
     let mut request = prepared.request.clone();
     // Behind a question about what is in it, only a folder is offered as a whole.
-    let follows = |at: usize, whole: &Unit| open.iter().take(at).any(|before| before.part == whole.part);
+    let follows =
+        |at: usize, whole: &Unit| open.iter().take(at).any(|before| before.part == whole.part);
     let is_folder = |unit: &Unit| prepared.backup.parts[unit.part].kind == ComponentKind::Folder;
-    let reachable = open.iter().enumerate().filter(|(at, unit)| unit.rule.is_some() || is_folder(unit) || !follows(*at, unit));
-    request.consent.extend(reachable.map(|(_, unit)| unit.key(&prepared.backup)));
+    let reachable = open
+        .iter()
+        .enumerate()
+        .filter(|(at, unit)| unit.rule.is_some() || is_folder(unit) || !follows(*at, unit));
+    request
+        .consent
+        .extend(reachable.map(|(_, unit)| unit.key(&prepared.backup)));
     Ok(plan::make(&prepared.backup, &prepared.surveys, &request)?.outcome != Outcome::CannotFit)
 }
 
@@ -84,21 +105,49 @@ fn needs_asking(request: &Request, unit: &Unit) -> bool {
 fn introduce(session: &Session, prepared: &Prepared) {
     let now = prepared.backup.input.len();
     let then = prepared.plan.predicted_size;
-    tell(&format!("{} {}.", session.screen.bold("This backup has"), words::against_limit(now, prepared.plan.limit)));
+    tell(&format!(
+        "{} {}.",
+        session.screen.bold("This backup has"),
+        words::against_limit(now, prepared.plan.limit)
+    ));
     if then < now {
-        tell(&format!("Without caches, logs and old backups inside it, it would have {}.", size::both(then)));
+        tell(&format!(
+            "Without caches, logs and old backups inside it, it would have {}.",
+            size::both(then)
+        ));
     }
-    tell("What else may be left out of the copy? The original stays as it is, and nothing is written before you agree.");
+    tell(
+        "What else may be left out of the copy? The original stays as it is, and nothing is written before you agree.",
+    );
 }
 
 /// Asks one question and plans anew. False when the user wants to stop.
-fn one(session: &Session, prepared: &mut Prepared, units: &[Unit], unit: &Unit, number: usize) -> Result<bool> {
-    let whole = units.iter().find(|u| u.part == unit.part && u.rule.is_none());
+fn one(
+    session: &Session,
+    prepared: &mut Prepared,
+    units: &[Unit],
+    unit: &Unit,
+    number: usize,
+) -> Result<bool> {
+    let whole = units
+        .iter()
+        .find(|u| u.part == unit.part && u.rule.is_none());
     let question = question(&prepared.backup, unit, whole);
-    tell(&format!("\n{number}. {}", session.screen.bold(&question.text)));
-    question.details.iter().chain(&question.whole).for_each(|line| tell(&format!("   {line}")));
+    tell(&format!(
+        "\n{number}. {}",
+        session.screen.bold(&question.text)
+    ));
+    question
+        .details
+        .iter()
+        .chain(&question.whole)
+        .for_each(|line| tell(&format!("   {line}")));
     let offers_whole = question.whole.is_some();
-    let prompt = if offers_whole { "   [y]es, [n]o, [w]hole folder, [q]uit: " } else { "   [y]es, [n]o, [q]uit: " };
+    let prompt = if offers_whole {
+        "   [y]es, [n]o, [w]hole folder, [q]uit: "
+    } else {
+        "   [y]es, [n]o, [q]uit: "
+    };
     let key = unit.key(&prepared.backup);
     match ask(session, prompt, offers_whole)? {
         Answer::Quit => return Ok(false),
@@ -107,7 +156,10 @@ fn one(session: &Session, prepared: &mut Prepared, units: &[Unit], unit: &Unit, 
         Answer::Whole => prepared.request.consent.push((key.0, None)),
     }
     prepared.again()?;
-    tell(&format!("   The copy would have {}.", words::against_limit(prepared.plan.predicted_size, prepared.plan.limit)));
+    tell(&format!(
+        "   The copy would have {}.",
+        words::against_limit(prepared.plan.predicted_size, prepared.plan.limit)
+    ));
     Ok(true)
 }
 
@@ -118,7 +170,10 @@ pub fn ask(session: &Session, text: &str, offers_whole: bool) -> Result<Answer> 
     session.control.check()?;
     let failed = |e| Error::input(e, "cannot read the answer");
     loop {
-        stdout().write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes()).and_then(|()| stdout().flush()).map_err(failed)?;
+        stdout()
+            .write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())
+            .and_then(|()| stdout().flush())
+            .map_err(failed)?;
         let mut answer = String::new();
         if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
             tell("");
@@ -137,5 +192,9 @@ pub fn ask(session: &Session, text: &str, offers_whole: bool) -> Result<Answer> 
 /// Prints a line of the conversation: quiet or not, a question has to be read.
 fn tell(text: &str) {
     // A reader that went away gets no answer asked for either.
-    let _ = writeln!(stdout().lock(), "{}", wrap::wrap(text, wrap::width(stdout())));
+    let _ = writeln!(
+        stdout().lock(),
+        "{}",
+        wrap::wrap(text, wrap::width(stdout()))
+    );
 }

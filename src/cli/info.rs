@@ -14,7 +14,11 @@ use super::{DONE, Session, next, shrink, tables};
 
 /// Prints what is inside.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
-    if path.is_dir() { folder(session, path) } else { one(session, path) }
+    if path.is_dir() {
+        folder(session, path)
+    } else {
+        one(session, path)
+    }
 }
 
 fn one(session: &Session, path: &Path) -> Result<u8> {
@@ -28,9 +32,20 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
     let manifest = &backup.manifest;
     let name = haslim::error::escape(manifest.name().as_bytes());
     let safe = |text: &str| haslim::error::escape(text.as_bytes());
-    screen.say(&format!("{}  ({}, {}, slug {})", screen.bold(&name), safe(manifest.kind()), safe(manifest.date()), safe(manifest.slug())));
-    let version = manifest.homeassistant_version().map_or("not included".into(), safe);
-    screen.say(&format!("Home Assistant {version}, {}", protection(&backup)));
+    screen.say(&format!(
+        "{}  ({}, {}, slug {})",
+        screen.bold(&name),
+        safe(manifest.kind()),
+        safe(manifest.date()),
+        safe(manifest.slug())
+    ));
+    let version = manifest
+        .homeassistant_version()
+        .map_or("not included".into(), safe);
+    screen.say(&format!(
+        "Home Assistant {version}, {}",
+        protection(&backup)
+    ));
     screen.as_is(&tables::parts(&backup, limit));
     screen.say(&verdict(session, &backup));
     backup.warnings().iter().for_each(|w| screen.warn(w));
@@ -45,7 +60,11 @@ fn protection(backup: &Backup) -> String {
     });
     match (mixed, backup.version()) {
         (Some((encrypted, plain)), _) => {
-            format!("partly encrypted: {} encrypted, {} not encrypted", encrypted.join(", "), plain.join(", "))
+            format!(
+                "partly encrypted: {} encrypted, {} not encrypted",
+                encrypted.join(", "),
+                plain.join(", ")
+            )
         }
         (None, Some(version)) => format!("encrypted (SecureTar v{})", version.number()),
         (None, None) => "not encrypted".into(),
@@ -55,8 +74,16 @@ fn protection(backup: &Backup) -> String {
 fn verdict(session: &Session, backup: &Backup) -> String {
     let (size, limit) = (backup.input.len(), session.common.limit);
     let text = words::against_limit(size, limit);
-    let fits = if size <= limit { session.screen.green("It fits") } else { session.screen.red("It does not fit") };
-    let cloud = if backup.is_protected() { "" } else { " Home Assistant Cloud accepts only encrypted backups; this one is not." };
+    let fits = if size <= limit {
+        session.screen.green("It fits")
+    } else {
+        session.screen.red("It does not fit")
+    };
+    let cloud = if backup.is_protected() {
+        ""
+    } else {
+        " Home Assistant Cloud accepts only encrypted backups; this one is not."
+    };
     format!("{fits}: {text}.{cloud}")
 }
 
@@ -64,12 +91,23 @@ fn verdict(session: &Session, backup: &Backup) -> String {
 fn folder(session: &Session, path: &Path) -> Result<u8> {
     // The folder itself has to be readable; what vanishes from it meanwhile is no backup.
     std::fs::read_dir(path).map_err(|e| {
-        Error::input(e, &format!("cannot look into the folder {}", path.display())).advice("Check the path and the permissions.")
+        Error::input(
+            e,
+            &format!("cannot look into the folder {}", path.display()),
+        )
+        .advice("Check the path and the permissions.")
     })?;
-    let files = WalkDir::new(path).max_depth(1).sort_by_file_name().into_iter().filter_map(|e| e.ok());
-    let backups = files.filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
+    let files = WalkDir::new(path)
+        .max_depth(1)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_map(|e| e.ok());
+    let backups = files
+        .filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
     let open = |path: &Path| Backup::read(Input::open(path)?, &session.control);
-    let opened: Vec<_> = backups.map(|e| (e.path().to_owned(), open(e.path()))).collect();
+    let opened: Vec<_> = backups
+        .map(|e| (e.path().to_owned(), open(e.path())))
+        .collect();
     session.control.check()?;
     let limit = session.common.limit;
     if session.common.json {
@@ -84,35 +122,55 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
                 }
             })
             .collect();
-        session.screen.json(&serde_json::json!({"schema": json::SCHEMA, "backups": rows}));
+        session
+            .screen
+            .json(&serde_json::json!({"schema": json::SCHEMA, "backups": rows}));
         return Ok(DONE);
     }
     if opened.is_empty() {
-        session.screen.say(&format!("There are no backups in {}: no file whose name ends in .tar.", shrink::shown(path)));
+        session.screen.say(&format!(
+            "There are no backups in {}: no file whose name ends in .tar.",
+            shrink::shown(path)
+        ));
         return Ok(DONE);
     }
     let cells = |(path, backup): &(PathBuf, Result<Backup>)| {
         let file = haslim::error::escape(path.file_name().unwrap_or_default().as_encoded_bytes());
         match backup {
             Ok(backup) => row(file, backup, limit),
-            Err(e) => vec![Cell::new(file), Cell::new(haslim::error::printable(&format!("not readable: {e}")))],
+            Err(e) => vec![
+                Cell::new(file),
+                Cell::new(haslim::error::printable(&format!("not readable: {e}"))),
+            ],
         }
     };
-    session.screen.as_is(&tables::backups(opened.iter().map(cells).collect()));
+    session
+        .screen
+        .as_is(&tables::backups(opened.iter().map(cells).collect()));
     Ok(DONE)
 }
 
 /// The encryption of all parts in a word.
 fn encryption(backup: &Backup) -> String {
-    if backup.findings.iter().any(|finding| matches!(finding, Finding::Mixed { .. })) {
+    if backup
+        .findings
+        .iter()
+        .any(|finding| matches!(finding, Finding::Mixed { .. }))
+    {
         return "mixed".into();
     }
-    backup.version().map_or("none".into(), |version| format!("v{}", version.number()))
+    backup
+        .version()
+        .map_or("none".into(), |version| format!("v{}", version.number()))
 }
 
 fn row(file: String, backup: &Backup, limit: u64) -> Vec<Cell> {
     let bytes = backup.input.len();
-    let date = backup.manifest.date().get(..10).unwrap_or(backup.manifest.date());
+    let date = backup
+        .manifest
+        .date()
+        .get(..10)
+        .unwrap_or(backup.manifest.date());
     vec![
         Cell::new(file),
         Cell::new(haslim::error::escape(backup.manifest.name().as_bytes())),

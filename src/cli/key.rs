@@ -53,21 +53,39 @@ struct Given {
 
 impl Given {
     fn exactly(password: Password) -> Self {
-        Self { passwords: vec![password], meant: Ok(0), misread: None }
+        Self {
+            passwords: vec![password],
+            meant: Ok(0),
+            misread: None,
+        }
     }
 
     /// The one that is meant, where no backup can tell.
     fn certain(self) -> Result<Password> {
         let at = self.misread.map_or(self.meant, Err)?;
-        self.passwords.into_iter().nth(at).filter(|password| !password.is_empty()).ok_or_else(empty)
+        self.passwords
+            .into_iter()
+            .nth(at)
+            .filter(|password| !password.is_empty())
+            .ok_or_else(empty)
     }
 
     /// The first that opens the backup: as given, else as it may have been meant. All are
     /// wiped, the wrong ones as soon as the next is tried.
     fn opening(self, session: &Session, backup: &Backup) -> Result<KeyRing> {
         let mut first = None;
-        let spellings: Vec<Password> = self.passwords.iter().flat_map(Password::other_spellings).collect();
-        for password in self.passwords.into_iter().chain(spellings).filter(|p| !p.is_empty()).take(SPELLINGS) {
+        let spellings: Vec<Password> = self
+            .passwords
+            .iter()
+            .flat_map(Password::other_spellings)
+            .collect();
+        for password in self
+            .passwords
+            .into_iter()
+            .chain(spellings)
+            .filter(|p| !p.is_empty())
+            .take(SPELLINGS)
+        {
             let keys = KeyRing::new(password);
             match open::unlock(backup, &keys) {
                 Ok(()) => return Ok(keys),
@@ -99,11 +117,19 @@ pub fn keys(session: &Session, backup: &Backup, need: Need) -> Result<Option<Key
         return fit(given).map(Some);
     }
     for left in (0..TRIES).rev() {
-        let Some(password) = asked(session, need)? else { return Ok(None) };
+        let Some(password) = asked(session, need)? else {
+            return Ok(None);
+        };
         match fit(Given::exactly(password)) {
             Err(error) if error.kind() == Kind::Password && left > 0 => {
-                let tries = if left == 1 { "one more try".into() } else { format!("{left} more tries") };
-                session.screen.answer(&format!("This key does not open the backup: {error}. You have {tries}."));
+                let tries = if left == 1 {
+                    "one more try".into()
+                } else {
+                    format!("{left} more tries")
+                };
+                session.screen.answer(&format!(
+                    "This key does not open the backup: {error}. You have {tries}."
+                ));
             }
             outcome => return outcome.map(Some),
         }
@@ -118,20 +144,26 @@ pub fn keys(session: &Session, backup: &Backup, need: Need) -> Result<Option<Key
 pub fn required(session: &Session, backup: &Backup) -> Result<Option<KeyRing>> {
     let keys = keys(session, backup, Need::must_if(backup.is_protected()))?;
     if keys.is_none() && backup.is_protected() {
-        return Err(Error::new(Kind::Password, "the backup is encrypted, and no password was given")
-            .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
+        return Err(Error::new(
+            Kind::Password,
+            "the backup is encrypted, and no password was given",
+        )
+        .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
     }
     Ok(keys)
 }
 
-/// The key as the user gave it, for a backup that does not exist yet: nothing tells whether it is right.
+/// The key as the user gave it, for a backup that does not exist yet: nothing tells whether it is
+/// right.
 ///
 /// # Errors
 /// As [`keys`].
 pub fn given(session: &Session, need: Need) -> Result<Option<Password>> {
     match said(session)? {
         Some(given) => given.certain().map(Some),
-        None => asked(session, need)?.map(|password| Given::exactly(password).certain()).transpose(),
+        None => asked(session, need)?
+            .map(|password| Given::exactly(password).certain())
+            .transpose(),
     }
 }
 
@@ -148,16 +180,26 @@ fn said(session: &Session) -> Result<Option<Given>> {
     if let Some(path) = &session.common.emergency_kit {
         return from_kit(session, path).map(Some);
     }
-    let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
-    let text = value.into_string().map_err(|_| Error::new(Kind::Password, format!("{VARIABLE} is not valid UTF-8")))?;
+    let Some(value) = std::env::var_os(VARIABLE) else {
+        return Ok(None);
+    };
+    let text = value
+        .into_string()
+        .map_err(|_| Error::new(Kind::Password, format!("{VARIABLE} is not valid UTF-8")))?;
     // No key ends with a line end: nobody could type it.
     let text = Zeroizing::new(text);
-    Ok(Some(Given::exactly(Password::new(text.trim_end_matches(['\r', '\n']).to_owned()))))
+    Ok(Some(Given::exactly(Password::new(
+        text.trim_end_matches(['\r', '\n']).to_owned(),
+    ))))
 }
 
 /// What somebody types; `None` where nobody can be asked, or has no key and it can be done without.
 fn asked(session: &Session, need: Need) -> Result<Option<Password>> {
-    if need == Need::No || session.common.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if need == Need::No
+        || session.common.json
+        || !io::stdin().is_terminal()
+        || !io::stderr().is_terminal()
+    {
         return Ok(None);
     }
     let password = prompt(need)?;
@@ -166,10 +208,17 @@ fn asked(session: &Session, need: Need) -> Result<Option<Password>> {
 
 fn prompt(need: Need) -> Result<Password> {
     let _waiting = super::signals::waiting_unseen();
-    let or_not = if need == Need::Must { "" } else { " (or just Enter, to go on without looking inside)" };
+    let or_not = if need == Need::Must {
+        ""
+    } else {
+        " (or just Enter, to go on without looking inside)"
+    };
     let text = rpassword::prompt_password(format!("Encryption key of the backup{or_not}: "));
     text.map(Password::new).map_err(|e| match e.kind() {
-        io::ErrorKind::Interrupted => Error::new(Kind::Interrupted(signal_hook::consts::SIGINT), "stopped on request"),
+        io::ErrorKind::Interrupted => Error::new(
+            Kind::Interrupted(signal_hook::consts::SIGINT),
+            "stopped on request",
+        ),
         _ => Error::new(Kind::Password, format!("no password could be read: {e}")),
     })
 }
@@ -191,7 +240,11 @@ fn from_file(session: &Session, path: &Path) -> Result<Given> {
         let message = format!("the first line of {} is not valid UTF-8", path.display());
         Error::new(Kind::Password, message).advice("Save it as UTF-8.")
     });
-    Ok(Given { passwords: std::iter::once(first).chain(found).collect(), meant, misread })
+    Ok(Given {
+        passwords: std::iter::once(first).chain(found).collect(),
+        meant,
+        misread,
+    })
 }
 
 /// The keys in an emergency kit.
@@ -207,6 +260,12 @@ fn from_kit(session: &Session, path: &Path) -> Result<Given> {
 }
 
 fn more_than_one(path: &Path) -> Error {
-    Error::new(Kind::Password, format!("there is more than one encryption key in {}", path.display()))
-        .advice("Put the right one into a file of its own and use --password-file.")
+    Error::new(
+        Kind::Password,
+        format!(
+            "there is more than one encryption key in {}",
+            path.display()
+        ),
+    )
+    .advice("Put the right one into a file of its own and use --password-file.")
 }

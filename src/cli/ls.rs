@@ -15,16 +15,29 @@ use super::key::Need;
 use super::{DONE, Session, key, usage};
 
 /// Prints the tree.
-pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, top: usize) -> Result<u8> {
+pub fn run(
+    session: &Session,
+    path: &Path,
+    scope: Option<&str>,
+    depth: usize,
+    top: usize,
+) -> Result<u8> {
     let mut backup = session.open(path)?;
     let (component, below) = split(scope);
-    let wanted: Vec<usize> = (0..backup.parts.len()).filter(|&at| component.is_none_or(|c| backup.parts[at].id == c)).collect();
+    let wanted: Vec<usize> = (0..backup.parts.len())
+        .filter(|&at| component.is_none_or(|c| backup.parts[at].id == c))
+        .collect();
     if let (Some(component), true) = (component, wanted.is_empty()) {
         let shown = escape(component.as_bytes());
-        return Err(usage(format!("there is no '{shown}' in this backup"), "`haslim info` lists the components."));
+        return Err(usage(
+            format!("there is no '{shown}' in this backup"),
+            "`haslim info` lists the components.",
+        ));
     }
     let (readable, faulty) = readable(&backup, &wanted);
-    let needed = readable.iter().any(|&at| backup.parts[at].version().is_some());
+    let needed = readable
+        .iter()
+        .any(|&at| backup.parts[at].version().is_some());
     let keys = key::keys(session, &backup, Need::must_if(needed))?;
     if let Some(keys) = &keys {
         open::close_others(&mut backup, keys)?;
@@ -32,17 +45,28 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
     let (surveys, failed) = look(session, &backup, &readable, keys.as_ref(), faulty)?;
     backup.input.check_unchanged()?;
     if session.common.json {
-        let entries = json::Entries { backup: &backup, surveys: &surveys, error: failed.first() };
+        let entries = json::Entries {
+            backup: &backup,
+            surveys: &surveys,
+            error: failed.first(),
+        };
         session.screen.long_json(&entries, &session.control)?;
         return Ok(failed.first().map_or(DONE, |error| error.kind().code()));
     }
-    session.screen.as_is(&format!("{:>11} {:>11} {}", "in backup", "unpacked", "path"));
+    session.screen.as_is(&format!(
+        "{:>11} {:>11} {}",
+        "in backup", "unpacked", "path"
+    ));
     let mut order: Vec<&PartSurvey> = surveys.iter().collect();
     order.sort_by_key(|s| std::cmp::Reverse(backup.stored(&backup.parts[s.part])));
     for survey in order {
         print(session, &backup, survey, below, depth, top)?;
     }
-    backup.warnings().iter().chain(surveys.iter().flat_map(|s| &s.warnings)).for_each(|w| session.screen.warn(w));
+    backup
+        .warnings()
+        .iter()
+        .chain(surveys.iter().flat_map(|s| &s.warnings))
+        .for_each(|w| session.screen.warn(w));
     let mut failed = failed.into_iter();
     let first = failed.next();
     failed.for_each(|error| session.screen.warn(&error.to_string()));
@@ -51,8 +75,14 @@ pub fn run(session: &Session, path: &Path, scope: Option<&str>, depth: usize, to
 
 /// The parts that can be looked into, and what is wrong with the first bytes of others.
 fn readable(backup: &Backup, parts: &[usize]) -> (Vec<usize>, Vec<Error>) {
-    let readable = parts.iter().copied().filter(|&at| backup.parts[at].layer.is_some()).collect();
-    let faulty = parts.iter().filter_map(|&at| open::check_head(backup, &backup.parts[at]).err());
+    let readable = parts
+        .iter()
+        .copied()
+        .filter(|&at| backup.parts[at].layer.is_some())
+        .collect();
+    let faulty = parts
+        .iter()
+        .filter_map(|&at| open::check_head(backup, &backup.parts[at]).err());
     (readable, faulty.collect())
 }
 
@@ -71,7 +101,11 @@ fn look(
     for outcome in survey::survey_each(backup, parts, keys, &session.control) {
         match outcome {
             Ok(survey) => surveys.push(survey),
-            Err(error) if matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::Password) => failed.push(error),
+            Err(error)
+                if matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::Password) =>
+            {
+                failed.push(error)
+            }
             Err(error) => return Err(error),
         }
     }
@@ -86,12 +120,21 @@ fn look(
 
 /// `addon:SLUG` has a colon of its own.
 fn split(scope: Option<&str>) -> (Option<&str>, &str) {
-    let Some(scope) = scope else { return (None, "") };
-    let from = if scope.starts_with("addon:") || scope.starts_with("unknown:") { scope.find(':').map_or(0, |at| at + 1) } else { 0 };
+    let Some(scope) = scope else {
+        return (None, "");
+    };
+    let from = if scope.starts_with("addon:") || scope.starts_with("unknown:") {
+        scope.find(':').map_or(0, |at| at + 1)
+    } else {
+        0
+    };
     match scope.get(from..).and_then(|rest| rest.find(':')) {
         Some(at) if !scope.starts_with("unknown:") => {
             let (component, path) = scope.split_at(from + at);
-            (Some(component), path.trim_start_matches(':').trim_matches('/'))
+            (
+                Some(component),
+                path.trim_start_matches(':').trim_matches('/'),
+            )
         }
         _ => (Some(scope), ""),
     }
@@ -100,18 +143,34 @@ fn split(scope: Option<&str>) -> (Option<&str>, &str) {
 /// A line for each node below `root`, the biggest first. A path can be deeper than a stack.
 fn lines(tree: &Tree<'_>, root: &Node, depth: usize, top: usize) -> Result<Vec<String>> {
     let mut lines = Vec::new();
-    let mut work = if depth == 0 { Vec::new() } else { below(tree, root, top, 1)? };
+    let mut work = if depth == 0 {
+        Vec::new()
+    } else {
+        below(tree, root, top, 1)?
+    };
     while let Some(step) = work.pop() {
         match step {
             Step::Node { node, indent } => {
                 let slash = if node.folder { "/" } else { "" };
-                lines.push(line(&format!("{}{slash}", escape(tree.name(&node))), &node, indent));
+                lines.push(line(
+                    &format!("{}{slash}", escape(tree.name(&node))),
+                    &node,
+                    indent,
+                ));
                 if indent < depth {
                     work.append(&mut below(tree, &node, top, indent + 1)?);
                 }
             }
-            Step::More { count, stored, indent } => {
-                lines.push(format!("{:>11}             {}{count} more", size::decimal(stored), space(indent)));
+            Step::More {
+                count,
+                stored,
+                indent,
+            } => {
+                lines.push(format!(
+                    "{:>11}             {}{count} more",
+                    size::decimal(stored),
+                    space(indent)
+                ));
             }
         }
     }
@@ -123,14 +182,33 @@ fn below(tree: &Tree<'_>, node: &Node, top: usize, indent: usize) -> Result<Vec<
     let mut order = tree.children(node)?;
     order.sort_by_key(|child| std::cmp::Reverse(child.stored));
     let rest = order.split_off(top.min(order.len()));
-    let more = (!rest.is_empty()).then(|| Step::More { count: rest.len(), stored: rest.iter().map(|child| child.stored).sum(), indent });
-    Ok(more.into_iter().chain(order.into_iter().rev().map(|node| Step::Node { node, indent })).collect())
+    let more = (!rest.is_empty()).then(|| Step::More {
+        count: rest.len(),
+        stored: rest.iter().map(|child| child.stored).sum(),
+        indent,
+    });
+    Ok(more
+        .into_iter()
+        .chain(
+            order
+                .into_iter()
+                .rev()
+                .map(|node| Step::Node { node, indent }),
+        )
+        .collect())
 }
 
 /// One more line.
 enum Step {
-    Node { node: Node, indent: usize },
-    More { count: usize, stored: u64, indent: usize },
+    Node {
+        node: Node,
+        indent: usize,
+    },
+    More {
+        count: usize,
+        stored: u64,
+        indent: usize,
+    },
 }
 
 /// The paths of a part in their plain form, where they have another one: `a//./b` is `a/b`.
@@ -139,7 +217,8 @@ fn tidied<'a>(backup: &Backup, survey: &'a PartSurvey) -> Vec<(Cow<'a, [u8]>, &'
     let names = |path: &'a [u8]| path.split(|&b| b == b'/');
     let row = |entry: &'a survey::Entry| {
         // What lies beside the config directory keeps its own name.
-        let path = survey::config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or(&entry.name);
+        let path = survey::config_path(part.kind, backup.manifest.version(), &entry.name)
+            .unwrap_or(&entry.name);
         let is_name = |name: &&[u8]| !name.is_empty() && *name != b".";
         let path = if path.is_empty() || names(path).all(|name| is_name(&name)) {
             Cow::Borrowed(path)
@@ -151,18 +230,34 @@ fn tidied<'a>(backup: &Backup, survey: &'a PartSurvey) -> Vec<(Cow<'a, [u8]>, &'
     survey.entries.iter().map(row).collect()
 }
 
-fn print(session: &Session, backup: &Backup, survey: &PartSurvey, below: &str, depth: usize, top: usize) -> Result<()> {
+fn print(
+    session: &Session,
+    backup: &Backup,
+    survey: &PartSurvey,
+    below: &str,
+    depth: usize,
+    top: usize,
+) -> Result<()> {
     let part = &backup.parts[survey.part];
     let tidied = tidied(backup, survey);
-    let tree = Tree::new(tidied.iter().map(|(path, entry)| (&**path, *entry, false)), &session.control)?;
+    let tree = Tree::new(
+        tidied.iter().map(|(path, entry)| (&**path, *entry, false)),
+        &session.control,
+    )?;
     let root = tree.find(below.as_bytes()).ok_or_else(|| {
         usage(
             format!("there is no '{}' in {}", escape(below.as_bytes()), part.id),
             "Run `haslim ls` on the component to see what is in it.",
         )
     })?;
-    let title = if below.is_empty() { part.id.clone() } else { format!("{}:{}", part.id, escape(below.as_bytes())) };
-    session.screen.as_is(&line(&session.screen.bold(&title), &root, 0));
+    let title = if below.is_empty() {
+        part.id.clone()
+    } else {
+        format!("{}:{}", part.id, escape(below.as_bytes()))
+    };
+    session
+        .screen
+        .as_is(&line(&session.screen.bold(&title), &root, 0));
     let lines = lines(&tree, &root, depth, top)?;
     if !lines.is_empty() {
         session.screen.as_is(&lines.join("\n"));
@@ -178,8 +273,17 @@ fn space(indent: usize) -> String {
 }
 
 fn line(name: &str, node: &Node, indent: usize) -> String {
-    let files = if node.folder { format!("  ({})", words::files(node.files)) } else { String::new() };
-    format!("{:>11} {:>11} {}{name}{files}", size::decimal(node.stored), size::decimal(node.raw), space(indent))
+    let files = if node.folder {
+        format!("  ({})", words::files(node.files))
+    } else {
+        String::new()
+    };
+    format!(
+        "{:>11} {:>11} {}{name}{files}",
+        size::decimal(node.stored),
+        size::decimal(node.raw),
+        space(indent)
+    )
 }
 
 #[cfg(test)]
@@ -192,7 +296,10 @@ mod tests {
         assert_eq!(split(Some("media")), (Some("media"), ""));
         assert_eq!(split(Some("media:frigate/")), (Some("media"), "frigate"));
         assert_eq!(split(Some("addon:core_x")), (Some("addon:core_x"), ""));
-        assert_eq!(split(Some("addon:core_x:data/y")), (Some("addon:core_x"), "data/y"));
+        assert_eq!(
+            split(Some("addon:core_x:data/y")),
+            (Some("addon:core_x"), "data/y")
+        );
         assert_eq!(split(Some("unknown:a:b")), (Some("unknown:a:b"), ""));
     }
 }

@@ -38,7 +38,10 @@ pub fn check(command: &Command) -> Result<()> {
     if has(needed) {
         return Ok(());
     }
-    let message = format!("there is too little memory: this takes {}, which the system did not give", size::binary(needed as u64));
+    let message = format!(
+        "there is too little memory: this takes {}, which the system did not give",
+        size::binary(needed as u64)
+    );
     Err(Error::new(Kind::Internal, message).advice(SCARCE))
 }
 

@@ -55,7 +55,14 @@ pub struct Session {
 impl Session {
     fn new(common: &Common, control: Control) -> Self {
         let screen = Screen::new(common);
-        Self { common: common.clone(), control, screen, input: OnceLock::new(), opened: OnceLock::new(), published: OnceLock::new() }
+        Self {
+            common: common.clone(),
+            control,
+            screen,
+            input: OnceLock::new(),
+            opened: OnceLock::new(),
+            published: OnceLock::new(),
+        }
     }
 
     /// Opens the backup that the command is about.
@@ -96,23 +103,35 @@ impl Session {
 
     /// The code at the end, which also tells whether what was printed reached its place.
     fn end(&self, code: u8) -> u8 {
-        let Some(error) = self.screen.lost() else { return code };
+        let Some(error) = self.screen.lost() else {
+            return code;
+        };
         if self.published.get().is_some() {
-            self.screen.shout(&format!("{error}. The file that was to be made is complete all the same."));
+            self.screen.shout(&format!(
+                "{error}. The file that was to be made is complete all the same."
+            ));
             return code;
         }
         self.screen.error(&error);
-        if code == DONE { error.kind().code() } else { code }
+        if code == DONE {
+            error.kind().code()
+        } else {
+            code
+        }
     }
 
     /// Damage in a file that changed meanwhile is not what the user has to look into. What is
     /// sound, `verify` can tell, unless it just `verified`.
     fn explain(&self, error: Error, verified: bool) -> Error {
-        let Some(input) = self.input.get() else { return error };
+        let Some(input) = self.input.get() else {
+            return error;
+        };
         let error = input.explain(error);
         let general = error.kind() == Kind::Damaged && error.next_step() == Some(DOWNLOAD_AGAIN);
         if general && !verified && self.opened.get().is_some() {
-            return error.advice(format!("{DOWNLOAD_AGAIN} `haslim verify` lists every part that is intact."));
+            return error.advice(format!(
+                "{DOWNLOAD_AGAIN} `haslim verify` lists every part that is intact."
+            ));
         }
         error
     }
@@ -131,7 +150,10 @@ pub fn main() -> ExitCode {
     let session = match start(&cli.common) {
         Ok(session) => session,
         Err(error) if cli.common.json => {
-            let _ = screen::json(&json::error(&Error::new(Kind::Internal, format!("{error:#}"))));
+            let _ = screen::json(&json::error(&Error::new(
+                Kind::Internal,
+                format!("{error:#}"),
+            )));
             return ExitCode::from(Kind::Internal.code());
         }
         Err(error) => {
@@ -140,14 +162,16 @@ pub fn main() -> ExitCode {
         }
     };
     let verifies = matches!(cli.command, Command::Verify { .. });
-    let code = guarded(|| run(cli.command, &session)).map_err(|e| session.explain(e, verifies)).unwrap_or_else(|error| {
-        if session.common.json {
-            session.screen.json(&json::error(&error));
-        } else {
-            session.screen.error(&error);
-        }
-        error.kind().code()
-    });
+    let code = guarded(|| run(cli.command, &session))
+        .map_err(|e| session.explain(e, verifies))
+        .unwrap_or_else(|error| {
+            if session.common.json {
+                session.screen.json(&json::error(&error));
+            } else {
+                session.screen.error(&error);
+            }
+            error.kind().code()
+        });
     ExitCode::from(session.end(code))
 }
 
@@ -159,7 +183,11 @@ fn without_command(error: &clap::Error) -> ExitCode {
             let _ = writeln!(std::io::stderr(), "error: {}", words::error(&error));
             ExitCode::from(error.kind().code())
         }
-        _ => ExitCode::from(if error.use_stderr() { Kind::Usage.code() } else { DONE }),
+        _ => ExitCode::from(if error.use_stderr() {
+            Kind::Usage.code()
+        } else {
+            DONE
+        }),
     }
 }
 
@@ -175,12 +203,19 @@ fn start(common: &Common) -> anyhow::Result<Session> {
     keep_memory_private();
     let scarce = || format!("cannot begin: {NO_MORE}. {SCARCE} The system says");
     let stop = signals::listen().with_context(scarce)?;
-    let wanted = common.threads.map(usize::from).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let wanted = common
+        .threads
+        .map(usize::from)
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     // More than there is memory for would end the run when it is half done.
     let threads = memory::threads(wanted);
     // The library's parallel codecs use this pool.
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().with_context(scarce)?;
-    let control = Control::new(progress::choose(common), stop, threads).with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .with_context(scarce)?;
+    let control = Control::new(progress::choose(common), stop, threads)
+        .with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
     Ok(Session::new(common, control))
 }
 
@@ -191,7 +226,13 @@ fn start(common: &Common) -> anyhow::Result<Session> {
 fn keep_memory_private() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     // Neither is ever refused; nothing depends on them either.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
@@ -199,16 +240,58 @@ fn run(command: Command, session: &Session) -> Result<u8> {
     memory::check(&command)?;
     match command {
         Command::Info { path } => info::run(session, &path),
-        Command::Ls { backup, scope, depth, top } => ls::run(session, &backup, scope.as_deref(), depth, top),
-        Command::Plan { backup, choice, why: None } => shrink::plan(session, &backup, &choice, None),
-        Command::Plan { backup, choice, why: Some(place) } => shrink::why(session, &backup, &choice, &place),
-        Command::Shrink { backup, choice, dry_run, output, yes, force, no_verify } => {
-            let writing = copy::Writing { output, yes, force, no_verify };
-            if dry_run { shrink::plan(session, &backup, &choice, Some(&writing)) } else { shrink::run(session, &backup, &choice, &writing) }
+        Command::Ls {
+            backup,
+            scope,
+            depth,
+            top,
+        } => ls::run(session, &backup, scope.as_deref(), depth, top),
+        Command::Plan {
+            backup,
+            choice,
+            why: None,
+        } => shrink::plan(session, &backup, &choice, None),
+        Command::Plan {
+            backup,
+            choice,
+            why: Some(place),
+        } => shrink::why(session, &backup, &choice, &place),
+        Command::Shrink {
+            backup,
+            choice,
+            dry_run,
+            output,
+            yes,
+            force,
+            no_verify,
+        } => {
+            let writing = copy::Writing {
+                output,
+                yes,
+                force,
+                no_verify,
+            };
+            if dry_run {
+                shrink::plan(session, &backup, &choice, Some(&writing))
+            } else {
+                shrink::run(session, &backup, &choice, &writing)
+            }
         }
-        Command::Repair { backup, output, yes, force } => {
-            repair::run(session, &backup, &copy::Writing { output, yes, force, no_verify: false })
-        }
+        Command::Repair {
+            backup,
+            output,
+            yes,
+            force,
+        } => repair::run(
+            session,
+            &backup,
+            &copy::Writing {
+                output,
+                yes,
+                force,
+                no_verify: false,
+            },
+        ),
         Command::Verify { backup } => verify::run(session, &backup),
         Command::Rules { rules } => rules::run(session, rules.as_deref()),
         Command::Bench(choice) => bench::run(session, &choice),
@@ -234,6 +317,10 @@ mod tests {
     fn a_panic_ends_with_the_code_of_an_internal_error() {
         let error = guarded(|| panic!("a mistake")).unwrap_err();
         assert_eq!(error.kind(), Kind::Internal);
-        assert!(error.next_step().is_some_and(|step| step.contains("report")));
+        assert!(
+            error
+                .next_step()
+                .is_some_and(|step| step.contains("report"))
+        );
     }
 }

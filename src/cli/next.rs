@@ -17,7 +17,10 @@ use super::prepare::Prepared;
 pub fn after_info(session: &Session, backup: &Backup) {
     let path = backup.input.path();
     let (what, command) = if backup.input.len() > session.common.limit {
-        ("\nTo see what could be left out:", parts("plan", session, path))
+        (
+            "\nTo see what could be left out:",
+            parts("plan", session, path),
+        )
     } else if !backup.is_protected() {
         let mut command = parts("shrink", session, path);
         command.push("--securetar 3".into());
@@ -28,14 +31,26 @@ pub fn after_info(session: &Session, backup: &Backup) {
     paste(session, what, &command);
 }
 
-/// Gives the command that does what a plan showed. Where the place is `taken` by a file, it has to be completed:
-/// nobody should replace a backup by pasting.
-pub fn after_plan(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>, taken: bool) {
+/// Gives the command that does what a plan showed. Where the place is `taken` by a file, it has to
+/// be completed: nobody should replace a backup by pasting.
+pub fn after_plan(
+    session: &Session,
+    prepared: &Prepared,
+    choice: &Choice,
+    writing: Option<&Writing>,
+    taken: bool,
+) {
     if prepared.plan.outcome == Outcome::Fits {
         // What the table began with is far up by now.
         let size = words::against_limit(prepared.plan.predicted_size, prepared.plan.limit);
-        session.screen.say(&format!("\nThe copy would have {size}."));
-        let what = if taken { "To write it, add --force to this, or another place with -o:" } else { "To write it:" };
+        session
+            .screen
+            .say(&format!("\nThe copy would have {size}."));
+        let what = if taken {
+            "To write it, add --force to this, or another place with -o:"
+        } else {
+            "To write it:"
+        };
         paste(session, what, &shrink(session, prepared, choice, writing));
     }
 }
@@ -43,24 +58,60 @@ pub fn after_plan(session: &Session, prepared: &Prepared, choice: &Choice, writi
 /// Says what Home Assistant will call the copy, and how it gets there.
 pub fn after_writing(session: &Session, copy: &Finished) {
     let name = escape(copy.name.as_bytes());
-    session.screen.say(&format!("\nHome Assistant will list it as \"{name}\", with the slug {}.", copy.slug));
-    session.screen.say("To upload it: Settings → System → Backups → ⋮ → Upload backup.");
+    session.screen.say(&format!(
+        "\nHome Assistant will list it as \"{name}\", with the slug {}.",
+        copy.slug
+    ));
+    session
+        .screen
+        .say("To upload it: Settings → System → Backups → ⋮ → Upload backup.");
     if !copy.protected {
         session.screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and whoever has the file can read it.");
         return;
     }
-    session.screen.say("To send it on to Home Assistant Cloud: the step \"Upload\" in the README of haslim.");
+    session
+        .screen
+        .say("To send it on to Home Assistant Cloud: the step \"Upload\" in the README of haslim.");
 }
 
 /// The command that was given, as `shrink`.
-pub fn shrink(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>) -> Vec<String> {
+pub fn shrink(
+    session: &Session,
+    prepared: &Prepared,
+    choice: &Choice,
+    writing: Option<&Writing>,
+) -> Vec<String> {
     let mut parts = parts("shrink", session, prepared.backup.input.path());
-    parts.extend(choice.drop.iter().map(|s| format!("--drop {}", words::shell(s))));
-    parts.extend(choice.keep.iter().map(|s| format!("--keep {}", words::shell(s))));
-    parts.extend(choice.allow.iter().map(|consent| format!("--allow {}", consent.name())));
+    parts.extend(
+        choice
+            .drop
+            .iter()
+            .map(|s| format!("--drop {}", words::shell(s))),
+    );
+    parts.extend(
+        choice
+            .keep
+            .iter()
+            .map(|s| format!("--keep {}", words::shell(s))),
+    );
+    parts.extend(
+        choice
+            .allow
+            .iter()
+            .map(|consent| format!("--allow {}", consent.name())),
+    );
     parts.extend(choice.thorough.then(|| "--thorough".to_owned()));
-    parts.extend(choice.rules.as_deref().map(|f| format!("--rules {}", file(f))));
-    parts.extend(choice.securetar.map(|wrapping| format!("--securetar {}", wrapping.name())));
+    parts.extend(
+        choice
+            .rules
+            .as_deref()
+            .map(|f| format!("--rules {}", file(f))),
+    );
+    parts.extend(
+        choice
+            .securetar
+            .map(|wrapping| format!("--securetar {}", wrapping.name())),
+    );
     if let Some(writing) = writing {
         parts.extend(writing.output.as_deref().map(|f| format!("-o {}", file(f))));
         parts.extend(writing.force.then(|| "--force".to_owned()));
@@ -75,19 +126,39 @@ fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
     if common.limit != size::CLOUD_LIMIT {
         parts.push(format!("--limit {}", size::option(common.limit)));
     }
-    parts.extend(common.max_expanded.map(|bytes| format!("--max-expanded {}", size::option(bytes))));
-    parts.extend(common.password_file.as_deref().map(|f| format!("--password-file {}", file(f))));
-    parts.extend(common.emergency_kit.as_deref().map(|f| format!("--emergency-kit {}", file(f))));
+    parts.extend(
+        common
+            .max_expanded
+            .map(|bytes| format!("--max-expanded {}", size::option(bytes))),
+    );
+    parts.extend(
+        common
+            .password_file
+            .as_deref()
+            .map(|f| format!("--password-file {}", file(f))),
+    );
+    parts.extend(
+        common
+            .emergency_kit
+            .as_deref()
+            .map(|f| format!("--emergency-kit {}", file(f))),
+    );
     parts
 }
 
 /// A path as the shell takes it; no option begins so.
 fn file(path: &Path) -> String {
     let shown = path.display().to_string();
-    words::shell(&if shown.starts_with('-') { format!("./{shown}") } else { shown })
+    words::shell(&if shown.starts_with('-') {
+        format!("./{shown}")
+    } else {
+        shown
+    })
 }
 
 /// Prints a command on a line of its own.
 fn paste(session: &Session, what: &str, command: &[String]) {
-    session.screen.as_is(&format!("{what}\n  {}", printable(&command.join(" "))));
+    session
+        .screen
+        .as_is(&format!("{what}\n  {}", printable(&command.join(" "))));
 }

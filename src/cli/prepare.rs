@@ -40,7 +40,12 @@ pub enum Depth {
 }
 
 /// Reads the key, surveys, plans.
-pub fn prepare(session: &Session, mut backup: Backup, choice: &Choice, depth: Depth) -> Result<Prepared> {
+pub fn prepare(
+    session: &Session,
+    mut backup: Backup,
+    choice: &Choice,
+    depth: Depth,
+) -> Result<Prepared> {
     let mut request = request(session, &backup, choice)?;
     let chooses = request.thorough || leaves(&backup, &request) > request.limit;
     // As early as can be told: before the key and the surveys. Where everything fits as it is,
@@ -73,11 +78,25 @@ pub fn prepare(session: &Session, mut backup: Backup, choice: &Choice, depth: De
         (0..backup.parts.len()).filter(within).collect()
     };
     let needed = if chooses { all() } else { named.clone() };
-    let parts = if depth == Depth::All { all() } else { needed.clone() };
-    let stays = |at: &usize| depth == Depth::Checked && readable(at) && !parts.contains(at) && !gone(at);
+    let parts = if depth == Depth::All {
+        all()
+    } else {
+        needed.clone()
+    };
+    let stays =
+        |at: &usize| depth == Depth::Checked && readable(at) && !parts.contains(at) && !gone(at);
     let rest: Vec<usize> = (0..backup.parts.len()).filter(stays).collect();
-    let look = |parts: &[usize], needed: &[usize]| look_inside(session, &backup, parts, needed, keys.as_ref());
-    let (outcome, sound) = kept::meanwhile(&backup, &rest, keys.as_ref(), parts.len(), &session.control, || look(&parts, &needed));
+    let look = |parts: &[usize], needed: &[usize]| {
+        look_inside(session, &backup, parts, needed, keys.as_ref())
+    };
+    let (outcome, sound) = kept::meanwhile(
+        &backup,
+        &rest,
+        keys.as_ref(),
+        parts.len(),
+        &session.control,
+        || look(&parts, &needed),
+    );
     let (mut surveys, mut checked) = outcome?;
     // Only now it is known which part holds what `database` names.
     let also = plan::to_survey_then(&backup, &surveys, &request);
@@ -96,15 +115,38 @@ pub fn prepare(session: &Session, mut backup: Backup, choice: &Choice, depth: De
         plan = plan::make(&backup, &surveys, &request)?;
     }
     backup.input.check_unchanged()?;
-    checked.extend(sound.into_iter().filter(|(at, _)| surveys.iter().all(|s| s.part != *at)));
-    let faulty: Vec<usize> = (0..backup.parts.len()).filter(|&at| backup.parts[at].fault.is_some()).collect();
-    checked.extend(faulty.iter().copied().zip(verify::integrity(&backup, &faulty, None, &session.control.beside())));
-    Ok(Prepared { backup, keys, surveys, checked, request, plan })
+    checked.extend(
+        sound
+            .into_iter()
+            .filter(|(at, _)| surveys.iter().all(|s| s.part != *at)),
+    );
+    let faulty: Vec<usize> = (0..backup.parts.len())
+        .filter(|&at| backup.parts[at].fault.is_some())
+        .collect();
+    checked.extend(faulty.iter().copied().zip(verify::integrity(
+        &backup,
+        &faulty,
+        None,
+        &session.control.beside(),
+    )));
+    Ok(Prepared {
+        backup,
+        keys,
+        surveys,
+        checked,
+        request,
+        plan,
+    })
 }
 
 /// Whether a copy has to have parts encrypted anew, unless those of one kind all go.
 fn is_mixed(backup: &Backup) -> bool {
-    backup.findings.iter().any(|finding| matches!(finding, Finding::Mixed { .. } | Finding::Versions | Finding::RootSalts))
+    backup.findings.iter().any(|finding| {
+        matches!(
+            finding,
+            Finding::Mixed { .. } | Finding::Versions | Finding::RootSalts
+        )
+    })
 }
 
 /// Surveys these parts. What is wrong with one that is not `needed` comes beside the surveys.
@@ -116,17 +158,28 @@ fn look_inside(
     keys: Option<&KeyRing>,
 ) -> Result<(Vec<PartSurvey>, Vec<Check>)> {
     let (mut surveys, mut damaged) = (Vec::new(), Vec::new());
-    for (&at, outcome) in parts.iter().zip(survey::survey_each(backup, parts, keys, &session.control)) {
+    for (&at, outcome) in
+        parts
+            .iter()
+            .zip(survey::survey_each(backup, parts, keys, &session.control))
+    {
         match outcome {
             Ok(survey) => surveys.push(survey),
-            Err(error) if needed.contains(&at) || !matches!(error.kind(), Kind::Damaged | Kind::Refused) => {
+            Err(error)
+                if needed.contains(&at)
+                    || !matches!(error.kind(), Kind::Damaged | Kind::Refused) =>
+            {
                 return Err(kept::with_way_out(error, &backup.parts[at].id));
             }
-            // What the tar inside is like matters less than whether its bytes are those that were stored.
+            // What the tar inside is like matters less than whether its bytes are those that were
+            // stored.
             Err(error) => {
                 let sound = verify::integrity(backup, &[at], keys, &session.control.beside()).pop();
                 if let Some(Ok(())) = sound {
-                    session.screen.warn(&format!("{} cannot be looked into; a copy keeps it as it is. {error}", backup.parts[at].id));
+                    session.screen.warn(&format!(
+                        "{} cannot be looked into; a copy keeps it as it is. {error}",
+                        backup.parts[at].id
+                    ));
                 }
                 damaged.extend(sound.map(|sound| (at, sound)));
             }
@@ -144,7 +197,12 @@ impl Prepared {
 }
 
 fn request(session: &Session, backup: &Backup, choice: &Choice) -> Result<Request> {
-    let selectors = |texts: &[String]| texts.iter().map(|t| plan::parse(t, backup)).collect::<Result<Vec<_>>>();
+    let selectors = |texts: &[String]| {
+        texts
+            .iter()
+            .map(|t| plan::parse(t, backup))
+            .collect::<Result<Vec<_>>>()
+    };
     let allow = choice.allow.iter().map(|consent| match consent {
         Consent::History => Class::History,
         Consent::User => Class::User,
@@ -169,6 +227,9 @@ fn request(session: &Session, backup: &Backup, choice: &Choice) -> Result<Reques
 /// Bytes that are left when the whole parts that the user named are gone.
 fn leaves(backup: &Backup, request: &Request) -> u64 {
     let keeps = |id: &str| request.keeps_component(id) || request.keeps_within(id);
-    let gone = backup.parts.iter().filter(|part| request.drops_component(&part.id) && !keeps(&part.id));
+    let gone = backup
+        .parts
+        .iter()
+        .filter(|part| request.drops_component(&part.id) && !keeps(&part.id));
     backup.input.len() - backup.unaccounted() - gone.map(|part| backup.stored(part)).sum::<u64>()
 }

@@ -42,10 +42,17 @@ impl Progress for Bar {
         let bar = ProgressBar::new(total);
         // The template is a constant; should it be wrong, the default bar does.
         if let Ok(style) = ProgressStyle::with_template(BAR) {
-            let style = style.with_key("pace", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = out.write_str(&pace(state.pos(), state.per_sec(), state.eta()));
+            let style = style.with_key(
+                "pace",
+                |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                    let _ = out.write_str(&pace(state.pos(), state.per_sec(), state.eta()));
+                },
+            );
+            bar.set_style(if screen::is_unicode() {
+                style
+            } else {
+                style.progress_chars("#>-")
             });
-            bar.set_style(if screen::is_unicode() { style } else { style.progress_chars("#>-") });
         }
         bar.set_message(stage.to_owned());
         // It takes a thread, and would panic without one.
@@ -60,7 +67,12 @@ impl Progress for Bar {
     }
 
     fn end(&self) {
-        self.with(|current| current.take().iter().for_each(ProgressBar::finish_and_clear));
+        self.with(|current| {
+            current
+                .take()
+                .iter()
+                .for_each(ProgressBar::finish_and_clear)
+        });
     }
 }
 
@@ -69,7 +81,11 @@ fn pace(done: u64, rate: f64, left: Duration) -> String {
     if done == 0 || rate < 1.0 {
         return String::new();
     }
-    format!("  {}/s  {:#} left", DecimalBytes(rate as u64), HumanDuration(left))
+    format!(
+        "  {}/s  {:#} left",
+        DecimalBytes(rate as u64),
+        HumanDuration(left)
+    )
 }
 
 /// One line per stage, for logs.
@@ -94,6 +110,9 @@ mod tests {
     fn no_time_is_promised_before_anything_is_done() {
         assert_eq!(pace(0, 0.0, Duration::ZERO), "");
         assert_eq!(pace(1, 0.0, Duration::ZERO), "");
-        assert_eq!(pace(5_000_000, 1_000_000.0, Duration::from_secs(7)), "  1.00 MB/s  7s left");
+        assert_eq!(
+            pace(5_000_000, 1_000_000.0, Duration::from_secs(7)),
+            "  1.00 MB/s  7s left"
+        );
     }
 }

@@ -20,7 +20,10 @@ use super::{DONE, Session, key, next};
 pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
     let mut backup = session.open_repairable(path)?;
-    let place = writing.output.clone().unwrap_or_else(|| shrink::beside(path, "repaired"));
+    let place = writing
+        .output
+        .clone()
+        .unwrap_or_else(|| shrink::beside(path, "repaired"));
     shrink::open_place(&place, &backup)?;
     shrink::may_write(
         session,
@@ -28,9 +31,19 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         "repair",
         "Add --yes, or run it on a terminal: it says what it would put right before it asks.",
     )?;
-    let keys = key::keys(session, &backup, if backup.is_protected() { Need::Helps } else { Need::No })?;
+    let keys = key::keys(
+        session,
+        &backup,
+        if backup.is_protected() {
+            Need::Helps
+        } else {
+            Need::No
+        },
+    )?;
     if keys.is_none() && backup.is_protected() {
-        session.screen.warn("Without the key only the outer file is looked at, not the parts in it.");
+        session
+            .screen
+            .warn("Without the key only the outer file is looked at, not the parts in it.");
     }
     if let Some(keys) = &keys {
         open::close_others(&mut backup, keys)?;
@@ -41,27 +54,59 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let Repair { plan, findings } = plan::repair(&backup, &surveys, keys.is_some())?;
     plan.notes.iter().for_each(|note| session.screen.warn(note));
     if plan.outcome == Outcome::AlreadyFits {
-        return Err(Error::new(Kind::NothingToRepair, "Nothing to do: nothing to repair was found")
-            .advice("`haslim verify` reads and checks everything."));
+        return Err(Error::new(
+            Kind::NothingToRepair,
+            "Nothing to do: nothing to repair was found",
+        )
+        .advice("`haslim verify` reads and checks everything."));
     }
     shrink::is_free(&place, writing, &backup)?;
     OutputPath::check(&place, writing.force, &backup.input)?.check_space(plan.predicted_size)?;
     if !session.common.json {
-        findings.iter().for_each(|finding| session.screen.say(&format!("  {finding}")));
-        session.screen.say(&format!("In the copy all of this is put right. It will have about {}.", size::both(plan.predicted_size)));
+        findings
+            .iter()
+            .for_each(|finding| session.screen.say(&format!("  {finding}")));
+        session.screen.say(&format!(
+            "In the copy all of this is put right. It will have about {}.",
+            size::both(plan.predicted_size)
+        ));
     }
-    if !writing.yes && guide::ask(session, &format!("Write it to {}? [y]es, [N]o: ", shrink::shown(&place)), false)? != Answer::Yes {
+    if !writing.yes
+        && guide::ask(
+            session,
+            &format!("Write it to {}? [y]es, [N]o: ", shrink::shown(&place)),
+            false,
+        )? != Answer::Yes
+    {
         return shrink::stopped(session);
     }
-    let request = Request { has_key: keys.is_some(), ..Request::new(plan.limit)? };
-    let mut prepared = Prepared { backup, keys, surveys, checked: Vec::new(), request, plan };
+    let request = Request {
+        has_key: keys.is_some(),
+        ..Request::new(plan.limit)?
+    };
+    let mut prepared = Prepared {
+        backup,
+        keys,
+        surveys,
+        checked: Vec::new(),
+        request,
+        plan,
+    };
     let copy = copy::write(session, &mut prepared, &place, writing)?;
     if session.common.json {
         let limit = session.common.limit;
-        session.screen.json(&json::repair(&prepared.backup, &prepared.plan, limit, &findings, &copy.for_json(limit, true, begin)));
+        session.screen.json(&json::repair(
+            &prepared.backup,
+            &prepared.plan,
+            limit,
+            &findings,
+            &copy.for_json(limit, true, begin),
+        ));
     } else {
         let (shown, size) = (shrink::shown(&copy.path), size::both(copy.size));
-        session.screen.say(&session.screen.green(&format!("Written, read back and compared with the original: {shown}, {size}")));
+        session.screen.say(&session.screen.green(&format!(
+            "Written, read back and compared with the original: {shown}, {size}"
+        )));
         next::after_writing(session, &copy);
     }
     Ok(DONE)

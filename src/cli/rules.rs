@@ -20,8 +20,11 @@ const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[ru
 /// # Errors
 /// `Usage` when the file cannot be read, is too large or is wrong, with the line; `Interrupted`.
 pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
-    let Some(file) = file else { return plan::builtin_catalogue() };
-    let wrong = |why: String| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(KEYS);
+    let Some(file) = file else {
+        return plan::builtin_catalogue();
+    };
+    let wrong =
+        |why: String| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(KEYS);
     let bytes = small::RULES.read(file, control)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not valid UTF-8".into()))?;
     Catalogue::with_user_file(text).map_err(|e| wrong(e.to_string()))
@@ -29,7 +32,11 @@ pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
 
 /// What a rule says to people: what is lost, what makes it again, and how to stop it from growing.
 fn said(rule: &Rule) -> String {
-    let mut said = format!("{}\nMade again: {}.", rule.lost, rule.remade_by.words(rule.class));
+    let mut said = format!(
+        "{}\nMade again: {}.",
+        rule.lost,
+        rule.remade_by.words(rule.class)
+    );
     if !rule.prevent.is_empty() {
         said += &format!("\nNext time: {}", rule.prevent);
     }
@@ -43,9 +50,19 @@ pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
         session.screen.json(&json::rules(&catalogue));
         return Ok(DONE);
     }
-    let mut table = tables::new(&["Rule", "Class", "Component", "Paths", "Lost, and how to stop it from growing"]);
+    let mut table = tables::new(&[
+        "Rule",
+        "Class",
+        "Component",
+        "Paths",
+        "Lost, and how to stop it from growing",
+    ]);
     for rule in catalogue.rules() {
-        let id = if rule.enabled { rule.id.clone() } else { format!("{} (off)", rule.id) };
+        let id = if rule.enabled {
+            rule.id.clone()
+        } else {
+            format!("{} (off)", rule.id)
+        };
         table.add_row(vec![
             Cell::new(id),
             Cell::new(rule.class.name()),

@@ -21,7 +21,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Decides about colour: `--color`, then `NO_COLOR` (no-color.org), then whether it is a terminal.
+    /// Decides about colour: `--color`, then `NO_COLOR` (no-color.org), then whether it is a
+    /// terminal.
     pub fn new(common: &Common) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let wanted = |terminal: bool| match common.color {
@@ -29,8 +30,16 @@ impl Screen {
             Color::Never => false,
             Color::Auto => terminal && !no_color,
         };
-        let (out_color, err_color) = (wanted(io::stdout().is_terminal()), wanted(io::stderr().is_terminal()));
-        Self { quiet: common.quiet, out_color, err_color, lost: OnceLock::new() }
+        let (out_color, err_color) = (
+            wanted(io::stdout().is_terminal()),
+            wanted(io::stderr().is_terminal()),
+        );
+        Self {
+            quiet: common.quiet,
+            out_color,
+            err_color,
+            lost: OnceLock::new(),
+        }
     }
 
     /// Prints a text and a line end, unless quiet; long lines are broken for a terminal.
@@ -56,8 +65,14 @@ impl Screen {
     /// # Errors
     /// `Interrupted`.
     pub fn long_json(&self, value: &impl serde::Serialize, control: &Control) -> Result<()> {
-        let out = Stoppable { out: io::stdout().lock(), control };
-        self.note(json::write(value, &mut io::BufWriter::with_capacity(1 << 16, out)));
+        let out = Stoppable {
+            out: io::stdout().lock(),
+            control,
+        };
+        self.note(json::write(
+            value,
+            &mut io::BufWriter::with_capacity(1 << 16, out),
+        ));
         control.check()
     }
 
@@ -75,7 +90,11 @@ impl Screen {
     /// Prints a warning on standard error, unless quiet.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
-            report(&format!("{} {}", paint(self.err_color, YELLOW, "warning:"), printable(text)));
+            report(&format!(
+                "{} {}",
+                paint(self.err_color, YELLOW, "warning:"),
+                printable(text)
+            ));
         }
     }
 
@@ -86,7 +105,10 @@ impl Screen {
 
     /// Prints a warning that must not be missed: on standard error, also when quiet.
     pub fn shout(&self, text: &str) {
-        report(&format!("{} {text}", paint(self.err_color, RED, "WARNING:")));
+        report(&format!(
+            "{} {text}",
+            paint(self.err_color, RED, "WARNING:")
+        ));
     }
 
     /// Prints an error on standard error. That there is nothing to do is none, though it has
@@ -126,7 +148,9 @@ struct Stoppable<'a, W> {
 
 impl<W: Write> Write for Stoppable<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.control.check().map_err(|_| io::ErrorKind::BrokenPipe)?;
+        self.control
+            .check()
+            .map_err(|_| io::ErrorKind::BrokenPipe)?;
         self.out.write(bytes)
     }
 
@@ -142,7 +166,11 @@ fn safe(text: &str) -> String {
     let mut pieces = text.split('\x1b');
     let mut out = printable(pieces.next().unwrap_or_default());
     for piece in pieces {
-        out.push_str(if codes.iter().any(|code| piece.starts_with(code)) { "\x1b" } else { "\\u{1b}" });
+        out.push_str(if codes.iter().any(|code| piece.starts_with(code)) {
+            "\x1b"
+        } else {
+            "\\u{1b}"
+        });
         out.push_str(&printable(piece));
     }
     out
@@ -155,13 +183,18 @@ pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
 
 /// Why something that was printed is lost to somebody who wants it: not when the reader went away.
 pub fn loss(outcome: io::Result<()>) -> Option<io::Error> {
-    outcome.err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
+    outcome
+        .err()
+        .filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
 }
 
 /// The error for what could not be printed.
 pub fn unprinted(why: &io::Error) -> Error {
-    Error::new(Kind::OutputIo, format!("standard output cannot be written: {why}"))
-        .advice("Check the free space and the permissions where it goes.")
+    Error::new(
+        Kind::OutputIo,
+        format!("standard output cannot be written: {why}"),
+    )
+    .advice("Check the free space and the permissions where it goes.")
 }
 
 /// Whether bars and lines may be drawn with more than ASCII: not when the first variable of
@@ -169,7 +202,12 @@ pub fn unprinted(why: &io::Error) -> Error {
 /// as in a container, the terminal outside is taken to know it.
 pub fn is_unicode() -> bool {
     let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    speaks_utf8(["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).as_deref())
+    speaks_utf8(
+        ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(set)
+            .as_deref(),
+    )
 }
 
 fn speaks_utf8(locale: Option<&str>) -> bool {
@@ -183,7 +221,11 @@ const YELLOW: &str = "33";
 const PLAIN: &str = "0";
 
 fn paint(on: bool, code: &str, text: &str) -> String {
-    if on { format!("\x1b[{code}m{text}\x1b[{PLAIN}m") } else { text.to_owned() }
+    if on {
+        format!("\x1b[{code}m{text}\x1b[{PLAIN}m")
+    } else {
+        text.to_owned()
+    }
 }
 
 fn report(text: &str) {
@@ -199,12 +241,20 @@ mod tests {
     fn a_terminal_is_given_our_colours_and_nothing_else_to_obey() {
         let painted = paint(true, RED, "over\nhere");
         assert_eq!(safe(&painted), painted);
-        assert_eq!(safe("a\x1b[2J\x1b]0;b\x07\u{202e}\u{61c}é"), "a\\u{1b}[2J\\u{1b}]0;b\\u{7}\\u{202e}\\u{61c}é");
+        assert_eq!(
+            safe("a\x1b[2J\x1b]0;b\x07\u{202e}\u{61c}é"),
+            "a\\u{1b}[2J\\u{1b}]0;b\\u{7}\\u{202e}\\u{61c}é"
+        );
     }
 
     #[test]
     fn only_a_locale_that_says_otherwise_is_not_utf_8() {
-        for locale in [None, Some("C.UTF-8"), Some("de_AT.utf8"), Some("en_US.UTF-8@euro")] {
+        for locale in [
+            None,
+            Some("C.UTF-8"),
+            Some("de_AT.utf8"),
+            Some("en_US.UTF-8@euro"),
+        ] {
             assert!(speaks_utf8(locale), "{locale:?}");
         }
         for locale in ["C", "POSIX", "de_DE.ISO-8859-15", "en_US"] {

@@ -18,7 +18,10 @@ const LARGEST: usize = json::LARGEST;
 /// The groups of drops, in the order in which they are given up.
 const GROUPS: [(Option<&str>, &str); 6] = [
     (None, "Named by you"),
-    (Some("cache"), "Caches and downloads, which can be made or fetched again"),
+    (
+        Some("cache"),
+        "Caches and downloads, which can be made or fetched again",
+    ),
     (Some("log"), "Logs and temporary files"),
     (Some("nested"), "Old backups and copies"),
     (Some("history"), "History and recordings"),
@@ -30,25 +33,48 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
     let Prepared { backup, plan, .. } = prepared;
     let screen = &session.screen;
     screen.as_is(&tables::plan(backup, plan));
-    screen.say(&format!("Now:      {}", words::against_limit(backup.input.len(), plan.limit)));
+    screen.say(&format!(
+        "Now:      {}",
+        words::against_limit(backup.input.len(), plan.limit)
+    ));
     if plan.outcome != Outcome::AlreadyFits {
-        screen.say(&format!("Expected: {}", words::against_limit(plan.predicted_size, plan.limit)));
+        screen.say(&format!(
+            "Expected: {}",
+            words::against_limit(plan.predicted_size, plan.limit)
+        ));
     }
     for (class, heading) in GROUPS {
         let of_group = |row: &&DropRow| row.class.as_deref() == class && !is_whole_part(row);
         group(session, heading, plan.drops.iter().filter(of_group), tense);
     }
-    group(session, "Whole folders and add-ons", plan.drops.iter().filter(is_whole_part), tense);
+    group(
+        session,
+        "Whole folders and add-ons",
+        plan.drops.iter().filter(is_whole_part),
+        tense,
+    );
     // What every copy has right goes without saying.
-    let is_mended = |finding: &&Finding| finding.is_about_kinds() || matches!(finding, Finding::FirstArchive { .. });
-    let findings = backup.findings.iter().filter(|finding| !is_mended(finding)).map(Finding::text);
-    findings.chain(plan.notes.iter().cloned()).for_each(|w| screen.warn(&w));
+    let is_mended = |finding: &&Finding| {
+        finding.is_about_kinds() || matches!(finding, Finding::FirstArchive { .. })
+    };
+    let findings = backup
+        .findings
+        .iter()
+        .filter(|finding| !is_mended(finding))
+        .map(Finding::text);
+    findings
+        .chain(plan.notes.iter().cloned())
+        .for_each(|w| screen.warn(&w));
 }
 
 /// Tells, quiet or not, what was named and is not there. JSON has it among its warnings.
 pub fn slips(session: &Session, prepared: &Prepared) {
     if !session.common.json {
-        prepared.plan.warnings.iter().for_each(|warning| session.screen.shout(warning));
+        prepared
+            .plan
+            .warnings
+            .iter()
+            .for_each(|warning| session.screen.shout(warning));
     }
 }
 
@@ -57,18 +83,37 @@ fn is_whole_part(row: &&DropRow) -> bool {
     row.unit && row.rule.is_none()
 }
 
-fn group<'a>(session: &Session, heading: &str, rows: impl Iterator<Item = &'a DropRow>, tense: &str) {
+fn group<'a>(
+    session: &Session,
+    heading: &str,
+    rows: impl Iterator<Item = &'a DropRow>,
+    tense: &str,
+) {
     let rows: Vec<&DropRow> = rows.collect();
     if rows.is_empty() {
         return;
     }
     let screen = &session.screen;
     let sum: u64 = rows.iter().map(|r| r.stored_bytes).sum();
-    screen.say(&format!("\n{}: {} {tense} left out", screen.bold(heading), size::decimal(sum)));
+    screen.say(&format!(
+        "\n{}: {} {tense} left out",
+        screen.bold(heading),
+        size::decimal(sum)
+    ));
     for row in rows {
-        let files = row.files.map_or(String::new(), |n| format!(", {}", words::files(n)));
-        let place = if row.title == row.target { String::new() } else { format!(" [{}]", row.target) };
-        screen.say(&format!("  {}{place}: {}{files}", row.title, size::decimal(row.stored_bytes)));
+        let files = row
+            .files
+            .map_or(String::new(), |n| format!(", {}", words::files(n)));
+        let place = if row.title == row.target {
+            String::new()
+        } else {
+            format!(" [{}]", row.target)
+        };
+        screen.say(&format!(
+            "  {}{place}: {}{files}",
+            row.title,
+            size::decimal(row.stored_bytes)
+        ));
         screen.say(&format!("      Lost: {}", row.lost));
         screen.say(&format!("      Restore: {}", row.on_restore));
         if let Some(advice) = &row.advice {
@@ -82,37 +127,71 @@ fn group<'a>(session: &Session, heading: &str, rows: impl Iterator<Item = &'a Dr
 /// # Errors
 /// `Interrupted`.
 pub fn largest(session: &Session, prepared: &Prepared) -> Result<()> {
-    let paths = largest::largest(&prepared.backup, &prepared.surveys, &prepared.plan, LARGEST, &session.control)?;
+    let paths = largest::largest(
+        &prepared.backup,
+        &prepared.surveys,
+        &prepared.plan,
+        LARGEST,
+        &session.control,
+    )?;
     if paths.is_empty() {
         return Ok(());
     }
-    session.screen.say(&format!("\n{}", session.screen.bold("The largest files and folders inside")));
-    for Large { place, stored, files, dropped } in paths {
-        let files = if place.ends_with('/') { format!("  ({})", words::files(files)) } else { String::new() };
+    session.screen.say(&format!(
+        "\n{}",
+        session.screen.bold("The largest files and folders inside")
+    ));
+    for Large {
+        place,
+        stored,
+        files,
+        dropped,
+    } in paths
+    {
+        let files = if place.ends_with('/') {
+            format!("  ({})", words::files(files))
+        } else {
+            String::new()
+        };
         let mark = match dropped {
             0 => String::new(),
             all if all >= stored => "  [left out]".into(),
             some => format!("  [{} of it left out]", size::decimal(some)),
         };
-        session.screen.as_is(&format!("  {:>10}  {place}{files}{mark}", size::decimal(stored)));
+        session.screen.as_is(&format!(
+            "  {:>10}  {place}{files}{mark}",
+            size::decimal(stored)
+        ));
     }
     Ok(())
 }
 
 /// Prints what would make it fit, as commands to paste.
-pub fn ways_out(session: &Session, prepared: &Prepared, choice: &Choice, writing: Option<&Writing>) {
+pub fn ways_out(
+    session: &Session,
+    prepared: &Prepared,
+    choice: &Choice,
+    writing: Option<&Writing>,
+) {
     let ways = &prepared.plan.ways_out;
     if ways.is_empty() {
         return;
     }
     let screen = &session.screen;
-    let heading = if ways.len() == 1 { "This would make it fit:" } else { "Each of these would make it fit:" };
+    let heading = if ways.len() == 1 {
+        "This would make it fit:"
+    } else {
+        "Each of these would make it fit:"
+    };
     screen.say(&format!("\n{}", screen.bold(heading)));
     for way in ways {
         let mut command = next::shrink(session, prepared, choice, writing);
         command.push(way.options.clone());
         screen.as_is(&format!("  {}", printable(&command.join(" "))));
-        screen.say(&format!("      The copy would have {}.", words::against_limit(way.predicted_size, prepared.plan.limit)));
+        screen.say(&format!(
+            "      The copy would have {}.",
+            words::against_limit(way.predicted_size, prepared.plan.limit)
+        ));
         for lost in &way.lost {
             screen.say(&format!("      {lost}"));
         }

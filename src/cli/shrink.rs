@@ -26,40 +26,68 @@ const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted,
 pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Result<u8> {
     let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
     show::slips(session, &prepared);
-    let Prepared { backup, surveys, request, plan, .. } = &prepared;
+    let Prepared {
+        backup,
+        surveys,
+        request,
+        plan,
+        ..
+    } = &prepared;
     let said = explain::why(backup, surveys, request, plan, place)?;
     if session.common.json {
         session.screen.json(&json::why(place, &said));
     } else {
-        said.iter().for_each(|sentence| session.screen.say(sentence));
+        said.iter()
+            .for_each(|sentence| session.screen.say(sentence));
     }
     Ok(DONE)
 }
 
 /// `haslim plan`, and `haslim shrink --dry-run` with its own options: shows the plan and
 /// ends with the code that `shrink` would. Only the latter knows where the copy would go.
-pub fn plan(session: &Session, path: &Path, choice: &Choice, writing: Option<&Writing>) -> Result<u8> {
+pub fn plan(
+    session: &Session,
+    path: &Path,
+    choice: &Choice,
+    writing: Option<&Writing>,
+) -> Result<u8> {
     let backup = session.open(path)?;
-    let target = writing.map(|writing| open_place(&place(writing, path), &backup)).transpose()?;
+    let target = writing
+        .map(|writing| open_place(&place(writing, path), &backup))
+        .transpose()?;
     let mut prepared = prepare(session, backup, choice, Depth::All)?;
     show::slips(session, &prepared);
     let taken = writing.is_some_and(|writing| is_taken(&place(writing, path), writing, &prepared));
     if taken && let Some(target) = &target {
-        prepared.plan.notes.push(format!("{} exists already: a copy would not replace it without --force.", shown(target.path())));
+        prepared.plan.notes.push(format!(
+            "{} exists already: a copy would not replace it without --force.",
+            shown(target.path())
+        ));
     }
     // Where nothing would be written anyway, a warning does.
     let refusal = refusal(&prepared);
     let damage = tell_known(session, &mut prepared, refusal.is_some());
-    let room = || target.map_or(Ok(()), |mut target| target.check_space(prepared.plan.predicted_size));
+    let room = || {
+        target.map_or(Ok(()), |mut target| {
+            target.check_space(prepared.plan.predicted_size)
+        })
+    };
     // One document for programs: the plan, or why there is none that can be followed.
     let refused = refusal.map_or_else(|| damage.and_then(|()| room()), Err);
-    let hopeless = matches!(&refused, Err(error) if matches!(error.kind(), Kind::Damaged | Kind::OutputIo));
+    let hopeless =
+        matches!(&refused, Err(error) if matches!(error.kind(), Kind::Damaged | Kind::OutputIo));
     if session.common.json {
         match &refused {
             Err(_) if hopeless => return refused.map(|()| DONE),
             _ => {
                 let damaged = kept::wrong(&prepared, Kind::Damaged);
-                let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &damaged, &session.control)?;
+                let planned = json::plan(
+                    &prepared.backup,
+                    &prepared.surveys,
+                    &prepared.plan,
+                    &damaged,
+                    &session.control,
+                )?;
                 session.screen.json(&match &refused {
                     Err(error) => json::refused(planned, error),
                     Ok(()) => planned,
@@ -86,11 +114,23 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     let backup = session.open(path)?;
     let place = place(writing, path);
     open_place(&place, &backup)?;
-    may_write(session, writing.yes, "shrink", "Add --yes, or look first with `haslim plan`.")?;
-    let depth = if writing.no_verify { Depth::Needed } else { Depth::Checked };
+    may_write(
+        session,
+        writing.yes,
+        "shrink",
+        "Add --yes, or look first with `haslim plan`.",
+    )?;
+    let depth = if writing.no_verify {
+        Depth::Needed
+    } else {
+        Depth::Checked
+    };
     let mut prepared = prepare(session, backup, choice, depth)?;
     show::slips(session, &prepared);
-    if !writing.yes && prepared.plan.outcome == Outcome::CannotFit && !guide::consent(session, &mut prepared, &place, writing)? {
+    if !writing.yes
+        && prepared.plan.outcome == Outcome::CannotFit
+        && !guide::consent(session, &mut prepared, &place, writing)?
+    {
         return stopped(session);
     }
     let refusal = refusal(&prepared);
@@ -103,13 +143,17 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     if let Some(error) = refusal {
         if session.common.json {
             let code = error.kind().code();
-            session.screen.json(&json::nothing_written(&with_slips(error, &prepared), &prepared.plan));
+            session.screen.json(&json::nothing_written(
+                &with_slips(error, &prepared),
+                &prepared.plan,
+            ));
             return Ok(code);
         }
         show::ways_out(session, &prepared, choice, Some(writing));
         return Err(error);
     }
-    OutputPath::check(&place, writing.force, &prepared.backup.input)?.check_space(prepared.plan.predicted_size)?;
+    OutputPath::check(&place, writing.force, &prepared.backup.input)?
+        .check_space(prepared.plan.predicted_size)?;
     let verified = !writing.no_verify;
     // Whoever is asked has to know first; else the rest is found out while the copy is written.
     if verified && !writing.yes {
@@ -118,7 +162,11 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     }
     tell_known(session, &mut prepared, !writing.yes)?;
     let expected = prepared.plan.predicted_size;
-    let question = format!("\nWrite {} to {}? [y]es, [N]o: ", size::decimal(expected), shown(&place));
+    let question = format!(
+        "\nWrite {} to {}? [y]es, [N]o: ",
+        size::decimal(expected),
+        shown(&place)
+    );
     if !writing.yes && guide::ask(session, &question, false)? != Answer::Yes {
         return stopped(session);
     }
@@ -127,16 +175,36 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
     }
     let copy = copy::write(session, &mut prepared, &place, writing)?;
     // Else a note has said it, and JSON says it.
-    if session.common.quiet && !session.common.json && prepared.backup.is_protected() && !copy.protected {
-        session.screen.shout("The copy is NOT encrypted: whoever has the file can read it.");
+    if session.common.quiet
+        && !session.common.json
+        && prepared.backup.is_protected()
+        && !copy.protected
+    {
+        session
+            .screen
+            .shout("The copy is NOT encrypted: whoever has the file can read it.");
     }
     if session.common.json {
         let wrong = kept::wrong(&prepared, Kind::Damaged);
         // The copy has its name; nobody can stop that any more.
-        let planned = json::plan(&prepared.backup, &prepared.surveys, &prepared.plan, &wrong, &Control::default())?;
+        let planned = json::plan(
+            &prepared.backup,
+            &prepared.surveys,
+            &prepared.plan,
+            &wrong,
+            &Control::default(),
+        )?;
         let mut unseen = kept::unseen(&prepared);
-        unseen.extend(kept::wrong(&prepared, Kind::Refused).into_iter().map(|(id, _)| id));
-        session.screen.json(&json::shrink(planned, &copy.for_json(prepared.plan.limit, verified, begin), &unseen));
+        unseen.extend(
+            kept::wrong(&prepared, Kind::Refused)
+                .into_iter()
+                .map(|(id, _)| id),
+        );
+        session.screen.json(&json::shrink(
+            planned,
+            &copy.for_json(prepared.plan.limit, verified, begin),
+            &unseen,
+        ));
     } else {
         announce(session, &prepared, &copy, verified);
     }
@@ -217,8 +285,8 @@ pub fn refusal(prepared: &Prepared) -> Option<Error> {
     }
 }
 
-/// Makes sure, before any work, that a file can be written at this place. One that is there already decides nothing
-/// before it is known that something has to be written: see [`is_free`].
+/// Makes sure, before any work, that a file can be written at this place. One that is there already
+/// decides nothing before it is known that something has to be written: see [`is_free`].
 ///
 /// # Errors
 /// As [`OutputPath::check`] with `force`.
@@ -236,11 +304,15 @@ pub fn is_free(place: &Path, writing: &Writing, backup: &Backup) -> Result<()> {
 
 /// Whether a dry run has to tell that the copy could not have its name.
 fn is_taken(place: &Path, writing: &Writing, prepared: &Prepared) -> bool {
-    prepared.plan.outcome != Outcome::AlreadyFits && is_free(place, writing, &prepared.backup).is_err()
+    prepared.plan.outcome != Outcome::AlreadyFits
+        && is_free(place, writing, &prepared.backup).is_err()
 }
 
 fn place(writing: &Writing, path: &Path) -> PathBuf {
-    writing.output.clone().unwrap_or_else(|| beside(path, "slim"))
+    writing
+        .output
+        .clone()
+        .unwrap_or_else(|| beside(path, "slim"))
 }
 
 /// `<name>.MARK.tar` beside the backup.
@@ -257,16 +329,24 @@ fn announce(session: &Session, prepared: &Prepared, copy: &Finished, verified: b
         off => format!("{off:+} bytes from what was expected"),
     };
     let shown = shown(&copy.path);
-    screen.say(&format!("\nReached:  {}", words::against_limit(copy.size, prepared.plan.limit)));
+    screen.say(&format!(
+        "\nReached:  {}",
+        words::against_limit(copy.size, prepared.plan.limit)
+    ));
     screen.say(&format!("          {stands}"));
     screen.say(&if verified {
-        screen.green(&format!("Written, read back and compared with the original: {shown}"))
+        screen.green(&format!(
+            "Written, read back and compared with the original: {shown}"
+        ))
     } else {
         screen.red(&format!("Written, NOT VERIFIED: {shown}"))
     });
     let unseen = kept::unseen(prepared);
     if verified && !unseen.is_empty() {
-        screen.say(&format!("          Not checked for damage, for want of the key, and copied bit by bit: {}", unseen.join(", ")));
+        screen.say(&format!(
+            "          Not checked for damage, for want of the key, and copied bit by bit: {}",
+            unseen.join(", ")
+        ));
     }
     next::after_writing(session, copy);
 }

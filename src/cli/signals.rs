@@ -1,6 +1,6 @@
-//! Ctrl-C, TERM and HUP become a wish to stop that the library hears; two signals that
-//! would end the program with a code of the system's become one of its own. What whoever
-//! started the program wants ignored, as `nohup` does and a shell for what runs behind it, stays so.
+//! Ctrl-C, TERM and HUP become a wish to stop that the library hears; two signals that would end
+//! the program with a code of the system's become one of its own. What whoever started the program
+//! wants ignored, as `nohup` does and a shell for what runs behind it, stays so.
 
 use std::io::{self, Write, stdin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,28 +29,50 @@ pub fn listen() -> io::Result<Arc<AtomicUsize>> {
     // A file that reaches the limit of its size is then a write that fails.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     // What Rust does when memory runs out.
-    flag::register_conditional_shutdown(SIGABRT, i32::from(Kind::Internal.code()), Arc::new(AtomicBool::new(true)))?;
+    flag::register_conditional_shutdown(
+        SIGABRT,
+        i32::from(Kind::Internal.code()),
+        Arc::new(AtomicBool::new(true)),
+    )?;
     let heard = Arc::clone(&stop);
     let ignored = ignored(&std::fs::read("/proc/self/status").unwrap_or_default());
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !ignored(*signal)))?;
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever() {
-            if WAITING.load(Ordering::SeqCst) {
-                restore();
-                let _ = writeln!(io::stderr(), "\n{UNCHANGED}");
-                std::process::exit(128 + signal);
+    let mut signals = Signals::new(
+        [SIGINT, SIGTERM, SIGHUP]
+            .into_iter()
+            .filter(|signal| !ignored(*signal)),
+    )?;
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if WAITING.load(Ordering::SeqCst) {
+                    restore();
+                    let _ = writeln!(io::stderr(), "\n{UNCHANGED}");
+                    std::process::exit(128 + signal);
+                }
+                heard.store(
+                    usize::try_from(signal).unwrap_or(usize::MAX),
+                    Ordering::Relaxed,
+                );
             }
-            heard.store(usize::try_from(signal).unwrap_or(usize::MAX), Ordering::Relaxed);
-        }
-    })?;
+        })?;
     Ok(stop)
 }
 
-/// Which signals a process ignores, by its status (proc_pid_status(5)); none where that does not tell.
+/// Which signals a process ignores, by its status (proc_pid_status(5)); none where that does not
+/// tell.
 fn ignored(status: &[u8]) -> impl Fn(i32) -> bool + use<> {
     let status = String::from_utf8_lossy(status);
-    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok()).unwrap_or(0);
-    move |signal| u32::try_from(signal - 1).ok().and_then(|bit| mask.checked_shr(bit)).is_some_and(|mask| mask & 1 == 1)
+    let mask = status
+        .lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok())
+        .unwrap_or(0);
+    move |signal| {
+        u32::try_from(signal - 1)
+            .ok()
+            .and_then(|bit| mask.checked_shr(bit))
+            .is_some_and(|mask| mask & 1 == 1)
+    }
 }
 
 /// Marks the time in which somebody is asked something; ends when dropped.
@@ -74,7 +96,11 @@ pub fn waiting_unseen() -> Waiting {
 
 /// Makes the terminal as it was before somebody was asked.
 fn restore() {
-    if let Some(before) = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some(before) = TERMINAL
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+    {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
     }
 }
@@ -101,7 +127,10 @@ mod tests {
         let int = ignored(b"SigIgn:\t0000000000000006\n");
         assert_eq!([SIGHUP, SIGINT, SIGTERM].map(int), [false, true, false]);
         for unclear in [b"".as_slice(), b"SigIgn:\n", b"SigIgn:\tnonsense"] {
-            assert_eq!([0, SIGHUP, SIGINT, SIGTERM, 64, 65].map(ignored(unclear)), [false; 6]);
+            assert_eq!(
+                [0, SIGHUP, SIGINT, SIGTERM, 64, 65].map(ignored(unclear)),
+                [false; 6]
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Small files that the user names: keys, rules, results. Never more of one is read than it may hold.
+//! Small files that the user names: keys, rules, results. Never more of one is read than it may
+//! hold.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,9 +25,18 @@ pub struct Small {
     pub what: &'static str,
 }
 
-pub const KEY: Small = Small { kind: Kind::Password, what: "the key" };
-pub const RULES: Small = Small { kind: Kind::Usage, what: "the rules" };
-pub const RESULT: Small = Small { kind: Kind::Usage, what: "the result" };
+pub const KEY: Small = Small {
+    kind: Kind::Password,
+    what: "the key",
+};
+pub const RULES: Small = Small {
+    kind: Kind::Usage,
+    what: "the rules",
+};
+pub const RESULT: Small = Small {
+    kind: Kind::Usage,
+    what: "the result",
+};
 
 impl Small {
     /// Reads the whole file, which may also be a pipe, such as the `<(…)` of a shell. It takes
@@ -37,20 +47,39 @@ impl Small {
     /// file that is known before anything of it is read. `Interrupted` while a pipe is waited for.
     pub fn read(self, path: &Path, control: &Control) -> Result<Zeroizing<Vec<u8>>> {
         let fail = |e: io::Error| {
-            Error::new(self.kind, format!("cannot read {} from {}: {e}", self.what, path.display()))
-                .advice("Check the path and the permissions.")
+            Error::new(
+                self.kind,
+                format!("cannot read {} from {}: {e}", self.what, path.display()),
+            )
+            .advice("Check the path and the permissions.")
         };
         let large = || {
-            Error::new(self.kind, format!("{} holds more than {}, too much for {}", path.display(), size::binary(MOST), self.what))
-                .advice("Check that it is the right file.")
+            Error::new(
+                self.kind,
+                format!(
+                    "{} holds more than {}, too much for {}",
+                    path.display(),
+                    size::binary(MOST),
+                    self.what
+                ),
+            )
+            .advice("Check that it is the right file.")
         };
         let meta = std::fs::metadata(path).map_err(fail)?;
         if meta.is_file() && meta.len() > MOST {
             return Err(large());
         }
         // The opening of a pipe already waits for somebody at its other end.
-        let bytes = if meta.is_file() { whole(path).map_err(fail)? } else { awaited(path, control)?.map_err(fail)? };
-        if bytes.len() as u64 > MOST { Err(large()) } else { Ok(bytes) }
+        let bytes = if meta.is_file() {
+            whole(path).map_err(fail)?
+        } else {
+            awaited(path, control)?.map_err(fail)?
+        };
+        if bytes.len() as u64 > MOST {
+            Err(large())
+        } else {
+            Ok(bytes)
+        }
     }
 }
 
@@ -68,10 +97,12 @@ fn whole(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 fn awaited(path: &Path, control: &Control) -> Result<io::Result<Zeroizing<Vec<u8>>>> {
     let (done, result) = channel();
     let own = PathBuf::from(path);
-    let thread = std::thread::Builder::new().name("file".into()).spawn(move || {
-        // Nobody hears it once the program is about to stop.
-        let _ = done.send(whole(&own));
-    });
+    let thread = std::thread::Builder::new()
+        .name("file".into())
+        .spawn(move || {
+            // Nobody hears it once the program is about to stop.
+            let _ = done.send(whole(&own));
+        });
     if thread.is_err() {
         return Ok(whole(path));
     }
@@ -79,7 +110,9 @@ fn awaited(path: &Path, control: &Control) -> Result<io::Result<Zeroizing<Vec<u8
         match result.recv_timeout(LOOK) {
             Ok(bytes) => return Ok(bytes),
             Err(RecvTimeoutError::Timeout) => control.check()?,
-            Err(RecvTimeoutError::Disconnected) => return Err(Error::new(Kind::Internal, "the file thread was lost")),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::new(Kind::Internal, "the file thread was lost"));
+            }
         }
     }
 }
@@ -98,11 +131,17 @@ mod tests {
         for (len, fits) in [(0, true), (MOST, true), (MOST + 1, false)] {
             std::fs::write(&path, vec![b'x'; usize::try_from(len).unwrap()]).unwrap();
             let read = KEY.read(&path, &control);
-            assert_eq!(read.as_ref().map(|bytes| bytes.len() as u64).ok(), fits.then_some(len));
+            assert_eq!(
+                read.as_ref().map(|bytes| bytes.len() as u64).ok(),
+                fits.then_some(len)
+            );
         }
         let sparse = File::create(&path).unwrap();
         sparse.set_len(1 << 40).unwrap();
-        let errors = [RULES.read(&path, &control).unwrap_err(), RESULT.read(Path::new("/dev/zero"), &control).unwrap_err()];
+        let errors = [
+            RULES.read(&path, &control).unwrap_err(),
+            RESULT.read(Path::new("/dev/zero"), &control).unwrap_err(),
+        ];
         for error in errors {
             assert_eq!(error.kind(), Kind::Usage);
             assert!(error.message().contains("more than 1.00 MiB"), "{error}");
@@ -113,7 +152,14 @@ mod tests {
     fn waiting_for_a_pipe_ends_with_the_wish_to_stop() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
         let control = Control::default();
         control.abandon();
         assert!(KEY.read(&path, &control).is_err());

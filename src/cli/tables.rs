@@ -2,7 +2,9 @@
 
 use std::io::stdout;
 
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
+};
 use haslim::open::{Backup, Part};
 use haslim::plan::{Action, Plan};
 use haslim::report::words;
@@ -27,7 +29,10 @@ const PADDING: u16 = 1;
 
 pub fn new(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(style()).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings.to_vec());
+    table
+        .load_style(style())
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(headings.to_vec());
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, PADDING));
     });
@@ -40,12 +45,19 @@ pub fn new(headings: &[&str]) -> Table {
 fn fitted(mut table: Table, words: &[usize], spare: &[usize]) -> String {
     let contents = table.column_max_content_widths();
     let least = |(at, &content): (usize, &u16)| {
-        let content = if words.contains(&at) { content.min(longest_word(&table, at)) } else { content };
+        let content = if words.contains(&at) {
+            content.min(longest_word(&table, at))
+        } else {
+            content
+        };
         content.saturating_add(PADDING)
     };
     let least: Vec<u16> = contents.iter().enumerate().map(least).collect();
     let needed = |hidden: &[usize]| -> u64 {
-        let shown = least.iter().enumerate().filter(|(at, _)| !hidden.contains(at));
+        let shown = least
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !hidden.contains(at));
         shown.map(|(_, width)| u64::from(*width) + 1).sum()
     };
     let room = table.width().map_or(u64::MAX, |width| u64::from(width) + 1);
@@ -69,8 +81,18 @@ fn fitted(mut table: Table, words: &[usize], spare: &[usize]) -> String {
 }
 
 fn longest_word(table: &Table, column: usize) -> u16 {
-    let cells = table.row_iter().filter_map(|row| row.cell_iter().nth(column)).map(Cell::content);
-    let longest = cells.flat_map(|text| text.split_whitespace().map(|word| word.chars().count()).max()).max().unwrap_or(0);
+    let cells = table
+        .row_iter()
+        .filter_map(|row| row.cell_iter().nth(column))
+        .map(Cell::content);
+    let longest = cells
+        .flat_map(|text| {
+            text.split_whitespace()
+                .map(|word| word.chars().count())
+                .max()
+        })
+        .max()
+        .unwrap_or(0);
     u16::try_from(longest.min(LONG_WORD)).unwrap_or_default()
 }
 
@@ -111,7 +133,15 @@ fn encryption(part: &Part) -> String {
 
 /// `info` on a folder: what each file is.
 pub fn backups(rows: Vec<Vec<Cell>>) -> String {
-    let mut table = new(&["File", "Name", "Date", "Size", "Of limit", "Encryption", "Fits"]);
+    let mut table = new(&[
+        "File",
+        "Name",
+        "Date",
+        "Size",
+        "Of limit",
+        "Encryption",
+        "Fits",
+    ]);
     table.add_rows(rows);
     fitted(table, &[1], &[5, 4, 2])
 }
@@ -128,12 +158,30 @@ pub fn checks(rows: Vec<Vec<Cell>>) -> String {
 /// On a narrow terminal the bars go first, then what is told about a restore: below the
 /// table that is said of each thing in full.
 pub fn plan(backup: &Backup, plan: &Plan) -> String {
-    let mut table = new(&["Part", "Size now", "Of limit", "", "What", "Why", "On restore"]);
-    let largest = backup.parts.iter().map(|p| backup.stored(p)).max().unwrap_or(1);
+    let mut table = new(&[
+        "Part",
+        "Size now",
+        "Of limit",
+        "",
+        "What",
+        "Why",
+        "On restore",
+    ]);
+    let largest = backup
+        .parts
+        .iter()
+        .map(|p| backup.stored(p))
+        .max()
+        .unwrap_or(1);
     for at in by_size(backup) {
         let (part, planned) = (&backup.parts[at], &plan.parts[at]);
         let stored = backup.stored(part);
-        let mut effects: Vec<&str> = plan.drops.iter().filter(|row| row.component == part.id).map(|row| row.effect.short()).collect();
+        let mut effects: Vec<&str> = plan
+            .drops
+            .iter()
+            .filter(|row| row.component == part.id)
+            .map(|row| row.effect.short())
+            .collect();
         let on_restore = match planned.action {
             Action::Copy | Action::Rewrap => "as before".into(),
             Action::Cut(ref cut) if cut.is_empty() => "as before".into(),
@@ -169,18 +217,34 @@ mod tests {
 
     fn table(id: &str, width: u16) -> String {
         let mut table = new(&["Part", "Bar", "Why"]);
-        table.add_row(vec![id, "▇▇▇▇▇▇▇▇▇▇", "a sentence that is long enough to be broken"]);
+        table.add_row(vec![
+            id,
+            "▇▇▇▇▇▇▇▇▇▇",
+            "a sentence that is long enough to be broken",
+        ]);
         table.set_width(width);
         fitted(table, &[2], &[1])
     }
 
     #[test]
     fn an_id_stays_whole_however_narrow_the_terminal() {
-        for id in ["media", "addon:5c53de3b_esphome", "addon:0123abcd_a-very-long-slug-that-somebody-chose-for-it"] {
+        for id in [
+            "media",
+            "addon:5c53de3b_esphome",
+            "addon:0123abcd_a-very-long-slug-that-somebody-chose-for-it",
+        ] {
             for width in 20..120 {
                 let text = table(id, width);
-                assert!(text.lines().any(|line| line.starts_with(id)), "{width}:\n{text}");
-                assert!(["sentence", "enough", "broken"].iter().all(|word| text.contains(word)), "{width}:\n{text}");
+                assert!(
+                    text.lines().any(|line| line.starts_with(id)),
+                    "{width}:\n{text}"
+                );
+                assert!(
+                    ["sentence", "enough", "broken"]
+                        .iter()
+                        .all(|word| text.contains(word)),
+                    "{width}:\n{text}"
+                );
             }
         }
     }
@@ -189,6 +253,10 @@ mod tests {
     fn the_bar_goes_before_the_words_get_no_room() {
         assert!(table("addon:5c53de3b_esphome", 80).contains('▇'));
         assert!(!table("addon:5c53de3b_esphome", 40).contains('▇'));
-        assert!(table("addon:5c53de3b_esphome", 40).lines().all(|line| line.chars().count() <= 40));
+        assert!(
+            table("addon:5c53de3b_esphome", 40)
+                .lines()
+                .all(|line| line.chars().count() <= 40)
+        );
     }
 }

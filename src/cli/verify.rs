@@ -19,7 +19,9 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
         open::close_others(&mut backup, keys)?;
     }
     if keys.is_some() && !backup.is_protected() {
-        session.screen.warn("The backup is not encrypted; the password was not needed.");
+        session
+            .screen
+            .warn("The backup is not encrypted; the password was not needed.");
     }
     let checks = haslim::verify::backup(&backup, keys.as_ref(), &session.control)?;
     backup.input.check_unchanged()?;
@@ -28,7 +30,10 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
     } else {
         show(session, &backup, &checks);
     }
-    let failed = checks.into_iter().find_map(Result::err).or_else(|| refused(&backup));
+    let failed = checks
+        .into_iter()
+        .find_map(Result::err)
+        .or_else(|| refused(&backup));
     match failed {
         None => Ok(DONE),
         // The JSON has said it already, and must stay alone.
@@ -39,7 +44,10 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
 
 /// The error for a backup that Home Assistant's own checks refuse, though its parts are sound.
 fn refused(backup: &Backup) -> Option<Error> {
-    let finding = backup.findings.iter().find(|finding| finding.is_refused())?;
+    let finding = backup
+        .findings
+        .iter()
+        .find(|finding| finding.is_refused())?;
     let advice = if finding.is_mended() {
         "`haslim repair` writes a copy that Home Assistant accepts."
     } else {
@@ -68,7 +76,11 @@ fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>]) {
     }
     session.screen.as_is(&tables::checks(rows));
     let warnings = checks.iter().flatten().flat_map(|c| &c.warnings);
-    backup.warnings().iter().chain(warnings).for_each(|w| session.screen.warn(w));
+    backup
+        .warnings()
+        .iter()
+        .chain(warnings)
+        .for_each(|w| session.screen.warn(w));
     if checks.iter().all(Result::is_ok) {
         session.screen.say(&match refused(backup) {
             None if backup.findings.iter().any(Finding::is_mended) => {

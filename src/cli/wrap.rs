@@ -15,7 +15,9 @@ pub fn width(stream: impl AsFd) -> Option<usize> {
 /// Breaks the lines of a text where they are longer than `width`. What follows a break is
 /// indented as its line is. A word that is longer than a line stays whole, to be copied.
 pub fn wrap(text: &str, width: Option<usize>) -> String {
-    let Some(width) = width else { return text.to_owned() };
+    let Some(width) = width else {
+        return text.to_owned();
+    };
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for (number, line) in text.split('\n').enumerate() {
         if number > 0 {
@@ -32,8 +34,14 @@ fn wrap_line(line: &str, width: usize, out: &mut String) {
     let words: Vec<&str> = line.split(' ').collect();
     for (number, word) in words.iter().enumerate() {
         let length = columns(word);
-        let unit = words.get(number + 1).filter(|next| are_one(word, next)).map_or(0, |next| 1 + columns(next));
-        let in_one = number.checked_sub(1).and_then(|before| words.get(before)).is_some_and(|before| are_one(before, word));
+        let unit = words
+            .get(number + 1)
+            .filter(|next| are_one(word, next))
+            .map_or(0, |next| 1 + columns(next));
+        let in_one = number
+            .checked_sub(1)
+            .and_then(|before| words.get(before))
+            .is_some_and(|before| are_one(before, word));
         if begun && length > 0 && !in_one && column + 1 + length + unit > width {
             out.truncate(out.trim_end_matches(' ').len());
             out.push('\n');
@@ -53,7 +61,21 @@ fn wrap_line(line: &str, width: usize, out: &mut String) {
 fn are_one(number: &str, unit: &str) -> bool {
     let unit = unit.trim_matches(|c: char| !c.is_alphanumeric() && c != '%');
     number.ends_with(|c: char| c.is_ascii_digit())
-        && matches!(unit, "B" | "kB" | "MB" | "GB" | "TB" | "KiB" | "MiB" | "GiB" | "TiB" | "%" | "bytes" | "file" | "files")
+        && matches!(
+            unit,
+            "B" | "kB"
+                | "MB"
+                | "GB"
+                | "TB"
+                | "KiB"
+                | "MiB"
+                | "GiB"
+                | "TiB"
+                | "%"
+                | "bytes"
+                | "file"
+                | "files"
+        )
 }
 
 /// The columns that a word takes; what sets colours takes none.
@@ -75,26 +97,54 @@ mod tests {
 
     #[test]
     fn a_line_is_broken_between_words_and_keeps_its_indentation() {
-        assert_eq!(wrap("  Lost: all of it. For good.", Some(14)), "  Lost: all of\n  it. For\n  good.");
-        assert_eq!(wrap("one two\n\nthree four", Some(8)), "one two\n\nthree\nfour");
+        assert_eq!(
+            wrap("  Lost: all of it. For good.", Some(14)),
+            "  Lost: all of\n  it. For\n  good."
+        );
+        assert_eq!(
+            wrap("one two\n\nthree four", Some(8)),
+            "one two\n\nthree\nfour"
+        );
         assert_eq!(wrap("just fits", Some(9)), "just fits");
     }
 
     #[test]
     fn a_word_stays_whole_and_nothing_is_lost() {
-        assert_eq!(wrap("see media:frigate/recordings now", Some(10)), "see\nmedia:frigate/recordings\nnow");
-        for text in ["", " ", "Write it? [y]es, [N]o: ", "\nNow:      2.24 MB  x", "   "] {
+        assert_eq!(
+            wrap("see media:frigate/recordings now", Some(10)),
+            "see\nmedia:frigate/recordings\nnow"
+        );
+        for text in [
+            "",
+            " ",
+            "Write it? [y]es, [N]o: ",
+            "\nNow:      2.24 MB  x",
+            "   ",
+        ] {
             assert_eq!(wrap(text, None), text);
-            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
             assert_eq!(words(&wrap(text, Some(5))), words(text));
         }
-        assert!(wrap("Write it? [y]es, [N]o: ", Some(12)).ends_with("[N]o: "), "the answer stands beside the question");
+        assert!(
+            wrap("Write it? [y]es, [N]o: ", Some(12)).ends_with("[N]o: "),
+            "the answer stands beside the question"
+        );
     }
 
     #[test]
     fn a_number_keeps_its_unit() {
-        assert_eq!(wrap("with 1.32 MB, 4 files", Some(10)), "with\n1.32 MB,\n4 files");
-        assert_eq!(wrap("over 5.00 GB (4.66 GiB).", Some(15)), "over 5.00 GB\n(4.66 GiB).");
+        assert_eq!(
+            wrap("with 1.32 MB, 4 files", Some(10)),
+            "with\n1.32 MB,\n4 files"
+        );
+        assert_eq!(
+            wrap("over 5.00 GB (4.66 GiB).", Some(15)),
+            "over 5.00 GB\n(4.66 GiB)."
+        );
     }
 
     #[test]

@@ -47,7 +47,14 @@ pub(super) struct CbcReader<R> {
 }
 
 impl<R: Read> CbcReader<R> {
-    pub(super) fn new(reader: R, keys: &KeyRing, salt: &[u8; 16], len: u64, ending: Ending, header_len: u64) -> Self {
+    pub(super) fn new(
+        reader: R,
+        keys: &KeyRing,
+        salt: &[u8; 16],
+        len: u64,
+        ending: Ending,
+        header_len: u64,
+    ) -> Self {
         Self {
             reader,
             cipher: cbc::Decryptor::new(keys.cbc_key().bytes().into(), &keys.cbc_iv(salt).into()),
@@ -73,7 +80,10 @@ impl<R: Read> CbcReader<R> {
             self.buffer = buffer;
             self.ready = (0, stepped?);
         }
-        Ok(self.buffer.get(self.ready.0..self.ready.1).unwrap_or_default())
+        Ok(self
+            .buffer
+            .get(self.ready.0..self.ready.1)
+            .unwrap_or_default())
     }
 
     pub(super) fn consume(&mut self, n: usize) {
@@ -83,21 +93,36 @@ impl<R: Read> CbcReader<R> {
     /// Decrypts a step where the caller wants it; 0 when [`CbcReader::fill`] has to be asked.
     pub(super) fn read_direct(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let pending = self.ready.0 < self.ready.1;
-        if pending || self.left <= CIPHER_BLOCK as u64 || out.len() < STEP { Ok(0) } else { self.step(out) }
+        if pending || self.left <= CIPHER_BLOCK as u64 || out.len() < STEP {
+            Ok(0)
+        } else {
+            self.step(out)
+        }
     }
 
     /// Reads and decrypts into `room`, which has space for a step; gives the bytes of plaintext.
     fn step(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let padded = matches!(self.ending, Ending::Padded(_));
-        let held_back = if padded && self.left > CIPHER_BLOCK as u64 { CIPHER_BLOCK as u64 } else { 0 };
+        let held_back = if padded && self.left > CIPHER_BLOCK as u64 {
+            CIPHER_BLOCK as u64
+        } else {
+            0
+        };
         let want = (self.left - held_back).min(STEP as u64) as usize;
-        let Some(room) = room.get_mut(..want) else { return Ok(0) };
+        let Some(room) = room.get_mut(..want) else {
+            return Ok(0);
+        };
         let got = read_full(&mut self.reader, room)?;
         if got < want {
             let offset = self.header_len + self.read + got as u64;
-            return Err(CryptError::Truncated { offset, missing: self.left - got as u64 }.into());
+            return Err(CryptError::Truncated {
+                offset,
+                missing: self.left - got as u64,
+            }
+            .into());
         }
-        self.cipher.decrypt_blocks(Blocks::slice_as_chunks_mut(room).0);
+        self.cipher
+            .decrypt_blocks(Blocks::slice_as_chunks_mut(room).0);
         let end = match self.ending {
             Ending::Padded(length) if self.left == want as u64 => {
                 let offset = self.header_len + self.read;
@@ -138,7 +163,11 @@ impl CbcWriter {
     }
 
     pub(super) fn header(&self, plaintext_size: u64) -> SecureHeader {
-        SecureHeader::V2 { plaintext_size, reserved: [0; 8], salt: self.salt }
+        SecureHeader::V2 {
+            plaintext_size,
+            reserved: [0; 8],
+            salt: self.salt,
+        }
     }
 
     /// Takes as much of `data` as the step has room for, after passing a full one on.
@@ -160,7 +189,8 @@ impl CbcWriter {
     }
 
     fn pass_on<W: Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.cipher.encrypt_blocks(Blocks::slice_as_chunks_mut(&mut self.buffer).0);
+        self.cipher
+            .encrypt_blocks(Blocks::slice_as_chunks_mut(&mut self.buffer).0);
         writer.write_all(&self.buffer)?;
         self.buffer.clear();
         Ok(())

@@ -6,7 +6,9 @@ use rayon::prelude::*;
 
 use super::CryptError;
 use super::key::KeyRing;
-use super::secretstream::{ChunkKey, Forged, MAC_LEN, StreamState, TAG_LEN, Tag, decrypt_chunk, decrypt_message};
+use super::secretstream::{
+    ChunkKey, Forged, MAC_LEN, StreamState, TAG_LEN, Tag, decrypt_chunk, decrypt_message,
+};
 use crate::format::secure::{CHUNK, CHUNK_OVERHEAD, SecureHeader, V3Salts};
 use crate::pipe::read_full;
 
@@ -87,7 +89,10 @@ impl<R: Read> ChunkReader<R> {
                 self.read_batch()?;
             }
         }
-        Ok(self.buffer.get(self.ready.0..self.ready.1).unwrap_or_default())
+        Ok(self
+            .buffer
+            .get(self.ready.0..self.ready.1)
+            .unwrap_or_default())
     }
 
     pub(super) fn consume(&mut self, n: usize) {
@@ -96,7 +101,9 @@ impl<R: Read> ChunkReader<R> {
 
     /// Checks the place of the next chunk and hands its message out.
     fn take_slot(&mut self) -> io::Result<()> {
-        let Some(slot) = self.slots.get(self.next_slot) else { return Ok(()) };
+        let Some(slot) = self.slots.get(self.next_slot) else {
+            return Ok(());
+        };
         let ready = (slot.start, slot.end);
         self.judge(slot.result, ready.1 - ready.0)?;
         self.ready = ready;
@@ -112,7 +119,14 @@ impl<R: Read> ChunkReader<R> {
         match result {
             Ok(Tag::Final) if last => self.done = true,
             Ok(Tag::Message) if !last => {}
-            Ok(Tag::Final) => return Err(CryptError::EarlyFinal { index, offset, missing }.into()),
+            Ok(Tag::Final) => {
+                return Err(CryptError::EarlyFinal {
+                    index,
+                    offset,
+                    missing,
+                }
+                .into());
+            }
             Ok(Tag::Message) => return Err(CryptError::MissingFinal { index, offset }.into()),
             Ok(_) => return Err(CryptError::UnexpectedTag { index, offset }.into()),
             Err(Forged) => return Err(CryptError::BadChunk { index, offset }.into()),
@@ -126,8 +140,13 @@ impl<R: Read> ChunkReader<R> {
     /// asked: at the end, where less room is than for a full chunk, and where several chunks
     /// are opened at a time.
     pub(super) fn read_direct(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let pending = self.ready.0 < self.ready.1 || self.next_slot < self.slots.len() || self.stopped.is_some();
-        let Some(message) = out.get_mut(..CHUNK).filter(|_| !pending && self.batch == 1 && self.unread >= CHUNK as u64) else {
+        let pending = self.ready.0 < self.ready.1
+            || self.next_slot < self.slots.len()
+            || self.stopped.is_some();
+        let Some(message) = out
+            .get_mut(..CHUNK)
+            .filter(|_| !pending && self.batch == 1 && self.unread >= CHUNK as u64)
+        else {
             return Ok(0);
         };
         let (mut tag, mut mac) = ([0; TAG_LEN], [0; MAC_LEN]);
@@ -145,7 +164,8 @@ impl<R: Read> ChunkReader<R> {
     }
 
     fn offset_of(&self, index: u64) -> u64 {
-        self.header_len.saturating_add(index.saturating_mul(SEALED as u64))
+        self.header_len
+            .saturating_add(index.saturating_mul(SEALED as u64))
     }
 
     /// Reads up to `batch` chunks and opens them, side by side if there are several.
@@ -156,13 +176,19 @@ impl<R: Read> ChunkReader<R> {
         if self.buffer.len() < want {
             self.buffer.resize(want, 0);
         }
-        let Some(room) = self.buffer.get_mut(..want) else { return Ok(()) };
+        let Some(room) = self.buffer.get_mut(..want) else {
+            return Ok(());
+        };
         let got = read_full(&mut self.reader, room)?;
         if got < want {
             self.stopped = Some(self.cut_off(got, want));
         }
         // A chunk that is cut short cannot be opened and is not handed out.
-        let usable = if got < want { got / SEALED * SEALED } else { want };
+        let usable = if got < want {
+            got / SEALED * SEALED
+        } else {
+            want
+        };
         self.unread = self.unread.saturating_sub(self.plain_in(usable));
         self.open_chunks(usable);
         Ok(())
@@ -171,7 +197,8 @@ impl<R: Read> ChunkReader<R> {
     /// The stream ends after so many of the bytes that were wanted next.
     fn cut_off(&self, got: usize, want: usize) -> CryptError {
         let offset = self.offset_of(self.index).saturating_add(got as u64);
-        let missing = (want - got) as u64 + sealed_len(self.unread.saturating_sub(self.plain_in(want)));
+        let missing =
+            (want - got) as u64 + sealed_len(self.unread.saturating_sub(self.plain_in(want)));
         CryptError::Truncated { offset, missing }
     }
 
@@ -187,10 +214,14 @@ impl<R: Read> ChunkReader<R> {
     }
 
     fn open_chunks(&mut self, len: usize) {
-        let Some(sealed) = self.buffer.get_mut(..len) else { return };
+        let Some(sealed) = self.buffer.get_mut(..len) else {
+            return;
+        };
         let mut work: Vec<(ChunkKey, &mut [u8])> = Vec::with_capacity(self.batch);
         for chunk in sealed.chunks_mut(SEALED) {
-            let Some(mac) = chunk.last_chunk::<MAC_LEN>() else { continue };
+            let Some(mac) = chunk.last_chunk::<MAC_LEN>() else {
+                continue;
+            };
             // Only the last chunk may have another tag, and nothing follows it.
             work.push((self.state.advance(Tag::Message, mac), chunk));
         }
@@ -200,7 +231,8 @@ impl<R: Read> ChunkReader<R> {
             result: decrypt_chunk(&key, chunk),
         };
         if work.len() > 1 {
-            self.slots.par_extend(work.into_par_iter().enumerate().map(open));
+            self.slots
+                .par_extend(work.into_par_iter().enumerate().map(open));
         } else {
             self.slots.extend(work.into_iter().enumerate().map(open));
         }
@@ -209,7 +241,11 @@ impl<R: Read> ChunkReader<R> {
 
 /// Ciphertext bytes of `plain` more bytes, where no bytes mean no chunk.
 fn sealed_len(plain: u64) -> u64 {
-    plain.saturating_add(plain.div_ceil(CHUNK as u64).saturating_mul(CHUNK_OVERHEAD as u64))
+    plain.saturating_add(
+        plain
+            .div_ceil(CHUNK as u64)
+            .saturating_mul(CHUNK_OVERHEAD as u64),
+    )
 }
 
 /// Seals a v3 stream chunk by chunk.
@@ -233,7 +269,13 @@ impl ChunkWriter {
         let key = keys.stream_key(salts, &derivation_salt)?;
         let mut buffer = Vec::with_capacity(SEALED);
         buffer.push(0);
-        Ok(Self { state: StreamState::new(key.bytes(), &stream_header), salts: *salts, derivation_salt, stream_header, buffer })
+        Ok(Self {
+            state: StreamState::new(key.bytes(), &stream_header),
+            salts: *salts,
+            derivation_salt,
+            stream_header,
+            buffer,
+        })
     }
 
     pub(super) fn header(&self, plaintext_size: u64) -> SecureHeader {

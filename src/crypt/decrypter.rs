@@ -44,7 +44,9 @@ pub struct End {
 
 impl<R> fmt::Debug for Decrypter<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decrypter").field("position", &self.position).finish_non_exhaustive()
+        f.debug_struct("Decrypter")
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,26 +60,67 @@ impl<R: Read> Decrypter<R> {
     /// # Errors
     /// `WrongPassword`, `TooManySalts` or `Derivation` from the keys; `Truncated`,
     /// `SizeMismatch` or `NotWholeBlocks` when the length cannot be right.
-    pub fn new(reader: R, header: &SecureHeader, ciphertext_len: u64, keys: &KeyRing, compressed: bool) -> Result<Self, CryptError> {
+    pub fn new(
+        reader: R,
+        header: &SecureHeader,
+        ciphertext_len: u64,
+        keys: &KeyRing,
+        compressed: bool,
+    ) -> Result<Self, CryptError> {
         let header_len = header.len() as u64;
         let mut trailing = 0;
         let inner = match header {
             SecureHeader::V1 { salt } => {
                 whole_blocks(ciphertext_len)?;
-                Inner::Cbc(Box::new(CbcReader::new(reader, keys, salt, ciphertext_len, Ending::Open, header_len)))
+                Inner::Cbc(Box::new(CbcReader::new(
+                    reader,
+                    keys,
+                    salt,
+                    ciphertext_len,
+                    Ending::Open,
+                    header_len,
+                )))
             }
-            SecureHeader::V2 { plaintext_size, salt, .. } => {
+            SecureHeader::V2 {
+                plaintext_size,
+                salt,
+                ..
+            } => {
                 let ending = Ending::Padded(padding(*plaintext_size, ciphertext_len)?);
-                Inner::Cbc(Box::new(CbcReader::new(reader, keys, salt, ciphertext_len, ending, header_len)))
+                Inner::Cbc(Box::new(CbcReader::new(
+                    reader,
+                    keys,
+                    salt,
+                    ciphertext_len,
+                    ending,
+                    header_len,
+                )))
             }
-            SecureHeader::V3 { plaintext_size, salts, derivation_salt, stream_header, .. } => {
+            SecureHeader::V3 {
+                plaintext_size,
+                salts,
+                derivation_salt,
+                stream_header,
+                ..
+            } => {
                 let key = keys.stream_key(salts, derivation_salt)?;
                 trailing = beyond(*plaintext_size, ciphertext_len, header_len)?;
                 let state = StreamState::new(key.bytes(), stream_header);
-                Inner::Chunks(Box::new(ChunkReader::new(reader, state, *plaintext_size, header_len)))
+                Inner::Chunks(Box::new(ChunkReader::new(
+                    reader,
+                    state,
+                    *plaintext_size,
+                    header_len,
+                )))
             }
         };
-        Ok(Self { inner, position: 0, trailing, compressed, failed: None })
+        Ok(Self {
+            inner,
+            position: 0,
+            trailing,
+            compressed,
+            failed: None,
+        })
     }
 
     /// Lets `chunks` chunks of v3 be decrypted side by side on rayon's threads, at
@@ -101,7 +144,9 @@ impl<R: Read> Decrypter<R> {
         let compressed = self.compressed;
         match self.fill_buf() {
             Ok(first) => Ok(looks_plain(first, compressed)),
-            Err(e) if matches!(CryptError::in_io(&e), Some(CryptError::BadPadding { .. })) => Ok(false),
+            Err(e) if matches!(CryptError::in_io(&e), Some(CryptError::BadPadding { .. })) => {
+                Ok(false)
+            }
             Err(e) => Err(e),
         }
     }
@@ -121,7 +166,11 @@ impl<R: Read> Decrypter<R> {
             }
             self.consume(ready);
         }
-        let end = End { plaintext_len: self.position, unread: self.position - before, trailing: self.trailing };
+        let end = End {
+            plaintext_len: self.position,
+            unread: self.position - before,
+            trailing: self.trailing,
+        };
         let reader = match self.inner {
             Inner::Cbc(inner) => inner.into_reader(),
             Inner::Chunks(inner) => inner.into_reader(),
@@ -181,7 +230,9 @@ impl<R: Read> Read for Decrypter<R> {
 
 /// What is told when somebody reads on: another error than one of ours cannot be repeated.
 fn lasting(error: &io::Error) -> CryptError {
-    CryptError::in_io(error).cloned().unwrap_or(CryptError::Poisoned)
+    CryptError::in_io(error)
+        .cloned()
+        .unwrap_or(CryptError::Poisoned)
 }
 
 fn whole_blocks(ciphertext_len: u64) -> Result<(), CryptError> {
@@ -194,7 +245,10 @@ fn whole_blocks(ciphertext_len: u64) -> Result<(), CryptError> {
 /// The padding that a v2 stream of these lengths must have, from 1 to 16.
 fn padding(plaintext_size: u64, len: u64) -> Result<usize, CryptError> {
     whole_blocks(len)?;
-    let mismatch = CryptError::SizeMismatch { plaintext_size, ciphertext_len: len };
+    let mismatch = CryptError::SizeMismatch {
+        plaintext_size,
+        ciphertext_len: len,
+    };
     if ciphertext_len(Version::V2, plaintext_size) != len {
         return Err(mismatch);
     }
@@ -204,5 +258,8 @@ fn padding(plaintext_size: u64, len: u64) -> Result<usize, CryptError> {
 /// Ciphertext bytes beyond what the plaintext size of a v3 header calls for.
 fn beyond(plaintext_size: u64, len: u64, header_len: u64) -> Result<u64, CryptError> {
     let expected = ciphertext_len(Version::V3, plaintext_size);
-    len.checked_sub(expected).ok_or(CryptError::Truncated { offset: header_len.saturating_add(len), missing: expected.saturating_sub(len) })
+    len.checked_sub(expected).ok_or(CryptError::Truncated {
+        offset: header_len.saturating_add(len),
+        missing: expected.saturating_sub(len),
+    })
 }

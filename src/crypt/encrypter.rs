@@ -30,7 +30,9 @@ enum Inner {
 
 impl<W> fmt::Debug for Encrypter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encrypter").field("plaintext_len", &self.plaintext_len).finish_non_exhaustive()
+        f.debug_struct("Encrypter")
+            .field("plaintext_len", &self.plaintext_len)
+            .finish_non_exhaustive()
     }
 }
 
@@ -40,7 +42,10 @@ impl<W: Write> Encrypter<W> {
     /// # Errors
     /// `NoRandom` when the system gives no random bytes.
     pub fn new_v2(writer: W, keys: &KeyRing) -> Result<Self, CryptError> {
-        Ok(Self::new(writer, Inner::Cbc(Box::new(CbcWriter::new(keys)?))))
+        Ok(Self::new(
+            writer,
+            Inner::Cbc(Box::new(CbcWriter::new(keys)?)),
+        ))
     }
 
     /// Starts a v3 stream under the archive's salts, with a derivation salt and a
@@ -50,11 +55,19 @@ impl<W: Write> Encrypter<W> {
     /// `WrongPassword` when the salts belong to another password, for the archive
     /// would then not open with one; `NoRandom`, `TooManySalts`, `Derivation`.
     pub fn new_v3(writer: W, keys: &KeyRing, salts: &V3Salts) -> Result<Self, CryptError> {
-        Ok(Self::new(writer, Inner::Chunks(Box::new(ChunkWriter::new(keys, salts)?))))
+        Ok(Self::new(
+            writer,
+            Inner::Chunks(Box::new(ChunkWriter::new(keys, salts)?)),
+        ))
     }
 
     fn new(writer: W, inner: Inner) -> Self {
-        Self { writer, inner, plaintext_len: 0, poisoned: false }
+        Self {
+            writer,
+            inner,
+            plaintext_len: 0,
+            poisoned: false,
+        }
     }
 
     /// The header that belongs in front of the ciphertext. Its length does not
@@ -87,7 +100,10 @@ impl<W: Write> Encrypter<W> {
 
     /// Runs one step; a failed one may have written half of its bytes, so nothing
     /// may follow it.
-    fn guarded<T>(&mut self, step: impl FnOnce(&mut Inner, &mut W) -> io::Result<T>) -> io::Result<T> {
+    fn guarded<T>(
+        &mut self,
+        step: impl FnOnce(&mut Inner, &mut W) -> io::Result<T>,
+    ) -> io::Result<T> {
         if self.poisoned {
             return Err(CryptError::Poisoned.into());
         }

@@ -30,7 +30,9 @@ pub enum CryptError {
         missing: u64,
     },
     /// The size in the version 2 header and the length of the ciphertext disagree.
-    #[error("the header promises {plaintext_size} bytes, which does not go with {ciphertext_len} encrypted bytes")]
+    #[error(
+        "the header promises {plaintext_size} bytes, which does not go with {ciphertext_len} encrypted bytes"
+    )]
     SizeMismatch {
         /// The header's plaintext size.
         plaintext_size: u64,
@@ -91,7 +93,9 @@ pub enum CryptError {
     #[error("the system gave no random numbers")]
     NoRandom,
     /// The key derivation refused to run; it takes 16 MiB of memory.
-    #[error("the key could not be derived from the password: that takes 16 MiB of memory, which the system did not give")]
+    #[error(
+        "the key could not be derived from the password: that takes 16 MiB of memory, which the system did not give"
+    )]
     Derivation,
 }
 
@@ -158,6 +162,11 @@ mod tests {
     fn a_key_that_cannot_be_derived_is_a_matter_of_memory() {
         let error = Error::from(CryptError::Derivation);
         assert_eq!(error.kind(), Kind::Internal);
-        assert!(error.message().contains("16 MiB of memory") && error.next_step().is_some_and(|step| step.contains("ulimit")));
+        assert!(
+            error.message().contains("16 MiB of memory")
+                && error
+                    .next_step()
+                    .is_some_and(|step| step.contains("ulimit"))
+        );
     }
 }

@@ -97,7 +97,11 @@ impl fmt::Debug for KeyRing {
 impl KeyRing {
     /// Takes the password; nothing is derived before it is needed.
     pub fn new(password: Password) -> Self {
-        Self { password, cbc: OnceLock::new(), roots: Mutex::default() }
+        Self {
+            password,
+            cbc: OnceLock::new(),
+            roots: Mutex::default(),
+        }
     }
 
     /// Tells whether the password fits a v3 archive, without reading any data.
@@ -121,11 +125,19 @@ impl KeyRing {
         let (root_salt, validation_salt) = (random()?, random()?);
         let root = self.root_key(&root_salt)?;
         let validation_key = *subkey(&root, &validation_salt).bytes();
-        Ok(V3Salts { root_salt, validation_salt, validation_key })
+        Ok(V3Salts {
+            root_salt,
+            validation_salt,
+            validation_key,
+        })
     }
 
     /// The stream key of one v3 member, after the password was checked.
-    pub(super) fn stream_key(&self, salts: &V3Salts, derivation_salt: &[u8; 16]) -> Result<Secret<32>, CryptError> {
+    pub(super) fn stream_key(
+        &self,
+        salts: &V3Salts,
+        derivation_salt: &[u8; 16],
+    ) -> Result<Secret<32>, CryptError> {
         if !self.check_v3(salts)? {
             return Err(CryptError::WrongPassword);
         }
@@ -134,7 +146,9 @@ impl KeyRing {
 
     /// The AES-128 key of v1 and v2.
     pub(super) fn cbc_key(&self) -> Secret<16> {
-        self.cbc.get_or_init(|| sha_rounds(&[self.password.bytes()])).clone()
+        self.cbc
+            .get_or_init(|| sha_rounds(&[self.password.bytes()]))
+            .clone()
     }
 
     /// The CBC initialisation vector of one v1 or v2 member.
@@ -148,7 +162,9 @@ impl KeyRing {
             return Ok(key.clone());
         }
         if roots.len() >= MAX_ROOT_SALTS {
-            return Err(CryptError::TooManySalts { limit: MAX_ROOT_SALTS });
+            return Err(CryptError::TooManySalts {
+                limit: MAX_ROOT_SALTS,
+            });
         }
         let key = argon2id(self.password.bytes(), salt)?;
         // Reserved in full, so that growing leaves no copy of a key behind.
@@ -175,15 +191,21 @@ fn sha_rounds(parts: &[&[u8]]) -> Secret<16> {
         *digest = Sha256::digest(*digest).into();
     }
     let mut out = Secret::new([0; 16]);
-    out.0.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+    out.0
+        .iter_mut()
+        .zip(digest.iter())
+        .for_each(|(to, from)| *to = *from);
     out
 }
 
 /// Argon2id v1.3 (RFC 9106) with the costs of SecureTar v3.
 fn argon2id(password: &[u8], salt: &[u8; 16]) -> Result<Secret<32>, CryptError> {
-    let params = Params::new(ARGON2_KIB, ARGON2_PASSES, 1, Some(32)).map_err(|_| CryptError::Derivation)?;
+    let params =
+        Params::new(ARGON2_KIB, ARGON2_PASSES, 1, Some(32)).map_err(|_| CryptError::Derivation)?;
     let mut memory = Zeroizing::new(Vec::<Block>::new());
-    memory.try_reserve_exact(params.block_count()).map_err(|_| CryptError::Derivation)?;
+    memory
+        .try_reserve_exact(params.block_count())
+        .map_err(|_| CryptError::Derivation)?;
     memory.resize(params.block_count(), Block::default());
     let mut key = Secret::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, argon2::Version::V0x13, params)
@@ -195,7 +217,12 @@ fn argon2id(password: &[u8], salt: &[u8; 16]) -> Result<Secret<32>, CryptError> 
 /// BLAKE2b-256 of nothing, keyed with the root key, salted and personalised (RFC
 /// 7693 §2.5 leaves both to the parameter block; BLAKE2 specification §2.8).
 fn subkey(root: &Secret<32>, salt: &[u8; 16]) -> Secret<32> {
-    let hash = blake2b_simd::Params::new().hash_length(32).key(root.bytes()).salt(salt).personal(PERSON).hash(b"");
+    let hash = blake2b_simd::Params::new()
+        .hash_length(32)
+        .key(root.bytes())
+        .salt(salt)
+        .personal(PERSON)
+        .hash(b"");
     let mut key = Secret::new([0; 32]);
     for (to, from) in key.0.iter_mut().zip(hash.as_bytes()) {
         *to = *from;

@@ -7,7 +7,8 @@
 //!
 //! The construction (libsodium documentation, "Encrypting a set of related
 //! messages", section "Algorithm"):
-//! - key = HChaCha20(stream key, header\[..16\]); nonce = counter (u32 LE, from 1) ‖ header\[16..24\].
+//! - key = HChaCha20(stream key, header\[..16\]); nonce = counter (u32 LE, from 1) ‖
+//!   header\[16..24\].
 //! - Per chunk ChaCha20-IETF (RFC 8439) with that key and nonce: block 0 gives the
 //!   Poly1305 key, block 1 encrypts the tag (its first byte is the only one stored),
 //!   the blocks from 2 on encrypt the message.
@@ -119,7 +120,10 @@ impl StreamState {
         let mut nonce = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         nonce[4..].copy_from_slice(&header[16..]);
         let mut derived = hchacha::<R20>(&(*key).into(), &input.into());
-        let mut next = ChunkKey { key: [0; KEY_LEN], nonce };
+        let mut next = ChunkKey {
+            key: [0; KEY_LEN],
+            nonce,
+        };
         next.key.copy_from_slice(&derived);
         derived.zeroize();
         Self { next }
@@ -192,7 +196,9 @@ impl ChunkKey {
         let mut block = Zeroizing::new([0u8; 64]);
         cipher.apply_keystream(&mut *block);
         let mut key = Zeroizing::new([0u8; 32]);
-        key.iter_mut().zip(block.iter()).for_each(|(to, from)| *to = *from);
+        key.iter_mut()
+            .zip(block.iter())
+            .for_each(|(to, from)| *to = *from);
         (cipher, Poly1305::new(&(*key).into()))
     }
 }
@@ -213,7 +219,12 @@ pub fn decrypt_chunk(key: &ChunkKey, chunk: &mut [u8]) -> Result<Tag, Forged> {
 ///
 /// # Errors
 /// As [`decrypt_chunk`].
-pub fn decrypt_message(key: &ChunkKey, tag_byte: &u8, message: &mut [u8], stored: &[u8; MAC_LEN]) -> Result<Tag, Forged> {
+pub fn decrypt_message(
+    key: &ChunkKey,
+    tag_byte: &u8,
+    message: &mut [u8],
+    stored: &[u8; MAC_LEN],
+) -> Result<Tag, Forged> {
     let (mut cipher, mut poly) = key.start();
     let mut block = [0u8; 64];
     block[0] = *tag_byte;
@@ -273,7 +284,10 @@ fn authenticate_blocks(poly: &mut Poly1305, data: &[u8]) {
 }
 
 /// Feeds the end of the message, the zeros and the two lengths.
-#[expect(clippy::indexing_slicing, reason = "the rest of whole blocks of 16 is at most 15 bytes")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the rest of whole blocks of 16 is at most 15 bytes"
+)]
 fn finish_mac(poly: Poly1305, rest: &[u8], message_len: usize) -> [u8; MAC_LEN] {
     // At most 15 bytes of rest, as many zeros, and 16 bytes of lengths.
     let mut tail = [0u8; 48];

@@ -55,8 +55,13 @@ impl Password {
     /// one and none of them the password itself.
     pub fn other_spellings(&self) -> Vec<Self> {
         let bare = self.without(|c| is_unseen(c) || is_quote(c));
-        let bases: Vec<Self> = std::iter::once(self.clone()).chain(self.trimmed()).chain(bare).collect();
-        let forms = bases.iter().flat_map(|base| base.nfc().into_iter().chain(base.nfd()));
+        let bases: Vec<Self> = std::iter::once(self.clone())
+            .chain(self.trimmed())
+            .chain(bare)
+            .collect();
+        let forms = bases
+            .iter()
+            .flat_map(|base| base.nfc().into_iter().chain(base.nfd()));
         let key = bases.last().and_then(|bare| Self::automatic(&bare.0));
         let mut found: Vec<Self> = Vec::new();
         for other in bases.iter().skip(1).cloned().chain(key).chain(forms) {
@@ -73,7 +78,9 @@ impl Password {
     }
 
     fn mapped(&self, map: impl FnOnce(&str, &mut String)) -> Option<Self> {
-        let mut text = Zeroizing::new(String::with_capacity(self.0.len().saturating_mul(EXPANSION)));
+        let mut text = Zeroizing::new(String::with_capacity(
+            self.0.len().saturating_mul(EXPANSION),
+        ));
         map(&self.0, &mut text);
         (*text != *self.0).then_some(Self(text))
     }
@@ -91,17 +98,28 @@ fn is_unseen(c: char) -> bool {
 }
 
 fn is_quote(c: char) -> bool {
-    matches!(c, '"' | '\'' | '`' | '´' | '«' | '»' | '‹' | '›' | '\u{2018}'..='\u{201f}' | '「' | '」' | '\u{ff02}' | '\u{ff07}')
+    matches!(
+        c,
+        '"' | '\'' | '`' | '´' | '«' | '»' | '‹' | '›' | '\u{2018}'
+            ..='\u{201f}' | '「' | '」' | '\u{ff02}' | '\u{ff07}'
+    )
 }
 
 /// What a dash becomes: in a text that was set, typed or read off a picture.
 pub fn is_dash(c: char) -> bool {
-    matches!(c, '-' | '_' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
+    matches!(
+        c,
+        '-' | '_' | '\u{ad}' | '\u{2010}'
+            ..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
+    )
 }
 
 /// What may stand between the letters of a key, or around it.
 fn is_between(c: char) -> bool {
-    is_dash(c) || is_unseen(c) || is_quote(c) || matches!(c, '.' | ',' | ':' | '/' | '|' | '·' | '•')
+    is_dash(c)
+        || is_unseen(c)
+        || is_quote(c)
+        || matches!(c, '.' | ',' | ':' | '/' | '|' | '·' | '•')
 }
 
 #[cfg(test)]
@@ -115,7 +133,11 @@ mod tests {
     }
 
     fn meant(text: &str) -> Vec<String> {
-        password(text).other_spellings().iter().map(|p| p.0.to_string()).collect()
+        password(text)
+            .other_spellings()
+            .iter()
+            .map(|p| p.0.to_string())
+            .collect()
     }
 
     /// Report 118.
@@ -131,8 +153,13 @@ mod tests {
         ] {
             assert!(meant(text).contains(&KEY.to_owned()), "{text}");
         }
-        for text in ["", KEY, "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF", "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-12345", "ÄAAA-BBBB-CCCC-DDDD-EEEE-FFFF-1234"]
-        {
+        for text in [
+            "",
+            KEY,
+            "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF",
+            "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-12345",
+            "ÄAAA-BBBB-CCCC-DDDD-EEEE-FFFF-1234",
+        ] {
             assert!(!meant(text).contains(&KEY.to_owned()), "{text}");
         }
     }
@@ -154,10 +181,17 @@ mod tests {
 
     #[test]
     fn there_are_never_more_than_nine_and_none_twice() {
-        for text in [" \"\u{fc}\u{1e69}s\u{323}\u{307}u\u{308}\" ", " ' aaaabbbbccccddddeeeeffff1234 ' ", "\u{212b} \u{feff}\"\u{212b}\""] {
+        for text in [
+            " \"\u{fc}\u{1e69}s\u{323}\u{307}u\u{308}\" ",
+            " ' aaaabbbbccccddddeeeeffff1234 ' ",
+            "\u{212b} \u{feff}\"\u{212b}\"",
+        ] {
             let mut found = meant(text);
             let count = found.len();
-            assert!((1..=9).contains(&count) && !found.contains(&text.to_owned()), "{found:?}");
+            assert!(
+                (1..=9).contains(&count) && !found.contains(&text.to_owned()),
+                "{found:?}"
+            );
             found.sort();
             found.dedup();
             assert_eq!(found.len(), count);

@@ -54,14 +54,26 @@ fn split(deflate_end: u64, tail: &[u8]) -> Option<V1Footer> {
     let (crc32, rest) = rest.split_first_chunk::<4>()?;
     let (first, rest) = rest.split_first_chunk::<12>()?;
     let (isize, second) = rest.split_first_chunk::<4>()?;
-    let fits = padding_bytes.iter().all(|&b| usize::from(b) == padding) && *first == FIELD_PADDING && second == FIELD_PADDING;
-    fits.then(|| V1Footer { crc32: u32::from_le_bytes(*crc32), isize: u32::from_le_bytes(*isize) })
+    let fits = padding_bytes.iter().all(|&b| usize::from(b) == padding)
+        && *first == FIELD_PADDING
+        && second == FIELD_PADDING;
+    fits.then(|| V1Footer {
+        crc32: u32::from_le_bytes(*crc32),
+        isize: u32::from_le_bytes(*isize),
+    })
 }
 
 fn joined(deflate_end: u64, tail: &[u8]) -> Option<V1Footer> {
     let (crc32, rest) = tail.split_first_chunk::<4>()?;
     let (isize, padding) = rest.split_first_chunk::<4>()?;
-    let whole_blocks = deflate_end.wrapping_add(tail.len() as u64).is_multiple_of(16);
-    let fits = whole_blocks && tail.len() <= FOOTER + 16 && padding.iter().all(|&b| usize::from(b) == padding.len());
-    fits.then(|| V1Footer { crc32: u32::from_le_bytes(*crc32), isize: u32::from_le_bytes(*isize) })
+    let whole_blocks = deflate_end
+        .wrapping_add(tail.len() as u64)
+        .is_multiple_of(16);
+    let fits = whole_blocks
+        && tail.len() <= FOOTER + 16
+        && padding.iter().all(|&b| usize::from(b) == padding.len());
+    fits.then(|| V1Footer {
+        crc32: u32::from_le_bytes(*crc32),
+        isize: u32::from_le_bytes(*isize),
+    })
 }

@@ -64,7 +64,9 @@ pub fn is_unsafe(c: char) -> bool {
         return c.is_ascii_control();
     }
     let next = RANGES.partition_point(|&(first, _)| first <= c);
-    next.checked_sub(1).and_then(|at| RANGES.get(at)).is_some_and(|&(_, last)| c <= last)
+    next.checked_sub(1)
+        .and_then(|at| RANGES.get(at))
+        .is_some_and(|&(_, last)| c <= last)
 }
 
 #[cfg(test)]
@@ -75,18 +77,33 @@ mod tests {
     fn what_is_unsafe_is_what_unicode_calls_so() {
         let pattern = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Noncharacter_Code_Point}]";
         let parsed = regex_syntax::parse(pattern).unwrap();
-        let regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Unicode(class)) = parsed.kind() else { panic!("{parsed:?}") };
-        let expected: Vec<(char, char)> = class.iter().map(|range| (range.start(), range.end())).collect();
+        let regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Unicode(class)) =
+            parsed.kind()
+        else {
+            panic!("{parsed:?}")
+        };
+        let expected: Vec<(char, char)> = class
+            .iter()
+            .map(|range| (range.start(), range.end()))
+            .collect();
         assert_eq!(RANGES.to_vec(), expected);
-        let is_expected = |c: char| expected.iter().any(|&(first, last)| (first..=last).contains(&c));
+        let is_expected = |c: char| {
+            expected
+                .iter()
+                .any(|&(first, last)| (first..=last).contains(&c))
+        };
         let wrong = ('\0'..=char::MAX).find(|&c| is_unsafe(c) != is_expected(c));
         assert_eq!(wrong, None);
     }
 
     #[test]
     fn letters_signs_and_pictures_of_all_kinds_are_safe() {
-        for text in ["Küche/日本語_한국어-Ελληνικά (1).jpg", "שלום عربي हिन्दी", "😀 ✓ → ░█ ½ e\u{301}", "a\u{a0}b"]
-        {
+        for text in [
+            "Küche/日本語_한국어-Ελληνικά (1).jpg",
+            "שלום عربي हिन्दी",
+            "😀 ✓ → ░█ ½ e\u{301}",
+            "a\u{a0}b",
+        ] {
             assert_eq!(text.chars().find(|&c| is_unsafe(c)), None, "{text}");
         }
     }

@@ -31,7 +31,9 @@ pub struct Header {
 impl Header {
     /// Bytes from the header's begin to the next header: header, data, padding.
     pub fn span(&self) -> u64 {
-        (self.raw.len() as u64).saturating_add(self.size).saturating_add(padding(self.size))
+        (self.raw.len() as u64)
+            .saturating_add(self.size)
+            .saturating_add(padding(self.size))
     }
 
     /// True when the size comes from a PAX record, the only kind that Home
@@ -61,7 +63,10 @@ impl Header {
             }
             // An extended header's data come next.
             let data = view.size().map_or(0, |size| size.div_ceil(BLOCK as u64));
-            blocks.by_ref().take(usize::try_from(data).unwrap_or(usize::MAX)).for_each(drop);
+            blocks
+                .by_ref()
+                .take(usize::try_from(data).unwrap_or(usize::MAX))
+                .for_each(drop);
         }
         false
     }
@@ -74,7 +79,8 @@ pub enum Step {
     More,
     /// The header is complete; `size` bytes of data and padding come next.
     Header(Box<Header>),
-    /// A global header: it belongs to no entry, and holds nothing that changes how entries are read.
+    /// A global header: it belongs to no entry, and holds nothing that changes how entries are
+    /// read.
     Global(Vec<u8>),
     /// The second of two zero blocks: the archive ends here.
     End,
@@ -120,7 +126,10 @@ impl Assembler {
 
     /// Bytes, at least, up to the end of the header: whole blocks.
     pub fn wanted(&self) -> u64 {
-        let extension = self.extension.as_ref().map_or(0, |e| (e.size - e.data.len()) as u64);
+        let extension = self
+            .extension
+            .as_ref()
+            .map_or(0, |e| (e.size - e.data.len()) as u64);
         extension + padding(extension) + BLOCK as u64
     }
 
@@ -143,8 +152,15 @@ impl Assembler {
             return Ok(Step::More);
         }
         // Python looks for records in whole blocks.
-        if extension.data.split_off(extension.size).iter().any(|&b| b != 0) {
-            return Err(TarError::refused("bytes after an extended header: readers disagree about where it ends"));
+        if extension
+            .data
+            .split_off(extension.size)
+            .iter()
+            .any(|&b| b != 0)
+        {
+            return Err(TarError::refused(
+                "bytes after an extended header: readers disagree about where it ends",
+            ));
         }
         self.take_extension(extension.flag, extension.data)
     }
@@ -153,8 +169,22 @@ impl Assembler {
         let text = || data.split(|&b| b == 0).next().unwrap_or_default().to_vec();
         let after_pax = self.pax.is_some();
         match flag {
-            b'L' => set_once(&mut self.long_name, Long { text: text(), after_pax }, "long name")?,
-            b'K' => set_once(&mut self.long_link, Long { text: text(), after_pax }, "long link")?,
+            b'L' => set_once(
+                &mut self.long_name,
+                Long {
+                    text: text(),
+                    after_pax,
+                },
+                "long name",
+            )?,
+            b'K' => set_once(
+                &mut self.long_link,
+                Long {
+                    text: text(),
+                    after_pax,
+                },
+                "long link",
+            )?,
             b'g' => return self.global(&data),
             _ => set_once(&mut self.pax, pax::parse(&data)?, "PAX")?,
         }
@@ -162,14 +192,21 @@ impl Assembler {
     }
 
     fn global(&mut self, data: &[u8]) -> Result<Step, TarError> {
-        let changes = |key: &[u8]| matches!(key, b"path" | b"linkpath" | b"size") || key.starts_with(b"GNU.sparse");
+        let changes = |key: &[u8]| {
+            matches!(key, b"path" | b"linkpath" | b"size") || key.starts_with(b"GNU.sparse")
+        };
         let records = pax::parse(data)?;
         pax::check_values(&records)?;
         if let Some((key, _)) = records.iter().find(|(key, _)| changes(key)) {
-            return Err(TarError::refused(format!("a global PAX header sets '{}' for every file", crate::error::escape(key))));
+            return Err(TarError::refused(format!(
+                "a global PAX header sets '{}' for every file",
+                crate::error::escape(key)
+            )));
         }
         if self.pax.is_some() || self.long_name.is_some() || self.long_link.is_some() {
-            return Err(TarError::refused("a global PAX header stands inside another header"));
+            return Err(TarError::refused(
+                "a global PAX header stands inside another header",
+            ));
         }
         self.after_global = true;
         Ok(Step::Global(std::mem::take(&mut self.raw)))
@@ -181,35 +218,53 @@ impl Assembler {
             return self.zero();
         }
         if self.zero_seen {
-            return Err(TarError::damaged("a zero block in the middle: other readers stop there and lose what follows"));
+            return Err(TarError::damaged(
+                "a zero block in the middle: other readers stop there and lose what follows",
+            ));
         }
         if !view.checksum_fits() {
-            return Err(TarError::damaged("this is not a tar header: its checksum is wrong"));
+            return Err(TarError::damaged(
+                "this is not a tar header: its checksum is wrong",
+            ));
         }
         view.check_numbers()?;
         self.raw.extend_from_slice(block);
         match view.flag() {
             flag @ (b'x' | b'X' | b'g' | b'L' | b'K') => self.start_extension(flag, view.size()?),
-            _ => self.finish(view).map(|header| Step::Header(Box::new(header))),
+            _ => self
+                .finish(view)
+                .map(|header| Step::Header(Box::new(header))),
         }
     }
 
     fn zero(&mut self) -> Result<Step, TarError> {
         if !self.is_idle() {
-            return Err(TarError::damaged("the archive ends between an extended header and its entry"));
+            return Err(TarError::damaged(
+                "the archive ends between an extended header and its entry",
+            ));
         }
-        if std::mem::replace(&mut self.zero_seen, true) { Ok(Step::End) } else { Ok(Step::More) }
+        if std::mem::replace(&mut self.zero_seen, true) {
+            Ok(Step::End)
+        } else {
+            Ok(Step::More)
+        }
     }
 
     fn start_extension(&mut self, flag: u8, size: u64) -> Result<Step, TarError> {
         if size > MAX_EXTENSION {
-            return Err(TarError::refused(format!("an extended header of {size} bytes; more than 1 MiB is not plausible")));
+            return Err(TarError::refused(format!(
+                "an extended header of {size} bytes; more than 1 MiB is not plausible"
+            )));
         }
         let size = usize::try_from(size).unwrap_or_default();
         if size == 0 {
             return self.take_extension(flag, Vec::new());
         }
-        self.extension = Some(Extension { flag, size, data: Vec::new() });
+        self.extension = Some(Extension {
+            flag,
+            size,
+            data: Vec::new(),
+        });
         Ok(Step::More)
     }
 
@@ -223,17 +278,43 @@ impl Assembler {
         let kind = kind_of(view, alone)?;
         let name = without_slash(kind, name)?;
         let size = size_of(kind, view.size()?, &pax)?;
-        let link = if matches!(kind, EntryKind::HardLink | EntryKind::Symlink) { link } else { Vec::new() };
-        Ok(Header { raw: std::mem::take(&mut self.raw), name, link, kind, size, pax })
+        let link = if matches!(kind, EntryKind::HardLink | EntryKind::Symlink) {
+            link
+        } else {
+            Vec::new()
+        };
+        Ok(Header {
+            raw: std::mem::take(&mut self.raw),
+            name,
+            link,
+            kind,
+            size,
+            pax,
+        })
     }
 }
 
 /// Of a PAX record and a GNU block for the same thing, Python takes the one that comes first.
-fn pick(pax: &[Record], key: &[u8], gnu: Option<Long>, plain: impl FnOnce() -> Result<Vec<u8>, TarError>) -> Result<Vec<u8>, TarError> {
+fn pick(
+    pax: &[Record],
+    key: &[u8],
+    gnu: Option<Long>,
+    plain: impl FnOnce() -> Result<Vec<u8>, TarError>,
+) -> Result<Vec<u8>, TarError> {
     // Of repeated records the last one counts (POSIX pax).
-    let record = pax.iter().rev().find(|(k, _)| k == key).map(|(_, value)| value.clone());
+    let record = pax
+        .iter()
+        .rev()
+        .find(|(k, _)| k == key)
+        .map(|(_, value)| value.clone());
     match (record, gnu) {
-        (Some(record), Some(Long { after_pax: true, .. }) | None) => Ok(record),
+        (
+            Some(record),
+            Some(Long {
+                after_pax: true, ..
+            })
+            | None,
+        ) => Ok(record),
         (_, Some(gnu)) => Ok(gnu.text),
         (None, None) => plain(),
     }
@@ -241,7 +322,9 @@ fn pick(pax: &[Record], key: &[u8], gnu: Option<Long>, plain: impl FnOnce() -> R
 
 fn set_once<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<(), TarError> {
     if slot.replace(value).is_some() {
-        return Err(TarError::refused(format!("two {what} headers for one entry: readers disagree about which one counts")));
+        return Err(TarError::refused(format!(
+            "two {what} headers for one entry: readers disagree about which one counts"
+        )));
     }
     Ok(())
 }
@@ -252,26 +335,37 @@ fn kind_of(view: HeaderBlock<'_>, alone: bool) -> Result<EntryKind, TarError> {
         // at it behind an extended header, later ones do not.
         b'\0' if view.short_name().ends_with(b"/") => match alone {
             true => Ok(EntryKind::Directory),
-            false => Err(TarError::refused("a file whose short name ends in a slash: some readers make it a directory")),
+            false => Err(TarError::refused(
+                "a file whose short name ends in a slash: some readers make it a directory",
+            )),
         },
         b'0' | b'7' | b'\0' => Ok(EntryKind::File),
         b'1' => Ok(EntryKind::HardLink),
         b'2' => Ok(EntryKind::Symlink),
         b'3' | b'4' | b'6' => Ok(EntryKind::Special),
         b'5' => Ok(EntryKind::Directory),
-        b'S' => Err(TarError::refused("a GNU sparse file, which haslim does not read")),
-        other => Err(TarError::refused(format!("an entry of the unknown type '{}'", crate::error::escape(&[other])))),
+        b'S' => Err(TarError::refused(
+            "a GNU sparse file, which haslim does not read",
+        )),
+        other => Err(TarError::refused(format!(
+            "an entry of the unknown type '{}'",
+            crate::error::escape(&[other])
+        ))),
     }
 }
 
 /// The name without the slash that ends a directory's.
 fn without_slash(kind: EntryKind, mut name: Vec<u8>) -> Result<Vec<u8>, TarError> {
     if name.ends_with(b"/") && kind != EntryKind::Directory {
-        return Err(TarError::refused("a file whose name ends in a slash: some readers make it a directory"));
+        return Err(TarError::refused(
+            "a file whose name ends in a slash: some readers make it a directory",
+        ));
     }
     // Python takes one slash off a GNU long name, and all off any other.
     if name.ends_with(b"//") {
-        return Err(TarError::refused("a directory whose name ends in two slashes: readers disagree about its name"));
+        return Err(TarError::refused(
+            "a directory whose name ends in two slashes: readers disagree about its name",
+        ));
     }
     if name.ends_with(b"/") {
         name.pop();
@@ -286,9 +380,13 @@ fn size_of(kind: EntryKind, plain: u64, pax: &[Record]) -> Result<u64, TarError>
         (Some(_), Some(_)) => return Err(TarError::refused("two PAX sizes for one entry")),
         (Some((_, value)), None) => {
             let stated = pax::digits(value).filter(|&n| n <= i64::MAX.cast_unsigned());
-            let stated = stated.ok_or_else(|| TarError::refused(format!("a PAX size of '{}'", crate::error::escape(value))))?;
+            let stated = stated.ok_or_else(|| {
+                TarError::refused(format!("a PAX size of '{}'", crate::error::escape(value)))
+            })?;
             if plain != 0 && plain != stated {
-                return Err(TarError::refused(format!("two different sizes for one entry: {plain} and, by PAX, {stated}")));
+                return Err(TarError::refused(format!(
+                    "two different sizes for one entry: {plain} and, by PAX, {stated}"
+                )));
             }
             stated
         }
@@ -304,11 +402,18 @@ fn size_of(kind: EntryKind, plain: u64, pax: &[Record]) -> Result<u64, TarError>
 
 fn refuse_oddities(pax: &[Record], long: [&Option<Long>; 2]) -> Result<(), TarError> {
     if pax.iter().any(|(key, _)| key.starts_with(b"GNU.sparse")) {
-        return Err(TarError::refused("a sparse file in PAX form, which haslim does not read"));
+        return Err(TarError::refused(
+            "a sparse file in PAX form, which haslim does not read",
+        ));
     }
-    // Python from 3.14 on takes the long name's block for the entry's own, and so looks for the next header too early.
-    if pax.iter().any(|(key, _)| key == b"size") && long.into_iter().flatten().any(|long| long.after_pax) {
-        return Err(TarError::refused("a GNU long name behind a PAX size: readers disagree about where the next entry is"));
+    // Python from 3.14 on takes the long name's block for the entry's own, and so looks for the
+    // next header too early.
+    if pax.iter().any(|(key, _)| key == b"size")
+        && long.into_iter().flatten().any(|long| long.after_pax)
+    {
+        return Err(TarError::refused(
+            "a GNU long name behind a PAX size: readers disagree about where the next entry is",
+        ));
     }
     pax::check_values(pax)
 }

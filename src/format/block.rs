@@ -98,7 +98,9 @@ impl<'a> HeaderBlock<'a> {
     /// Checks the header checksum: the sum of all bytes with the field itself
     /// taken as spaces. Old writers summed signed bytes; readers accept both.
     pub fn checksum_fits(&self) -> bool {
-        let Ok(stated) = number(self.field(148, 8)) else { return false };
+        let Ok(stated) = number(self.field(148, 8)) else {
+            return false;
+        };
         let sum = |bytes: &[u8]| bytes.iter().map(|&b| i64::from(b)).sum::<i64>();
         let high = |bytes: &[u8]| bytes.iter().filter(|&&b| b >= 0x80).count() as i64;
         let field = self.field(148, 8);
@@ -126,7 +128,8 @@ impl<'a> HeaderBlock<'a> {
     }
 
     fn number(&self, what: &str, at: usize, len: usize) -> Result<u64, TarError> {
-        number(self.field(at, len)).map_err(|e| TarError::damaged(format!("the {what} field of a tar header {e}")))
+        number(self.field(at, len))
+            .map_err(|e| TarError::damaged(format!("the {what} field of a tar header {e}")))
     }
 
     /// Checks the numbers that no one here needs. Python reads all of them, and takes a
@@ -136,15 +139,23 @@ impl<'a> HeaderBlock<'a> {
     /// # Errors
     /// `Damaged` when a field is no number, `Refused` when it is an impossible one.
     pub fn check_numbers(&self) -> Result<(), TarError> {
-        let limited = [("mode", 100, MAX_MODE), ("owner", 108, MAX_ID), ("group", 116, MAX_ID)];
+        let limited = [
+            ("mode", 100, MAX_MODE),
+            ("owner", 108, MAX_ID),
+            ("group", 116, MAX_ID),
+        ];
         for (what, at, most) in limited {
             if self.number(what, at, 8)? > most {
-                return Err(TarError::refused(format!("the {what} field of a tar header holds an impossible number")));
+                return Err(TarError::refused(format!(
+                    "the {what} field of a tar header holds an impossible number"
+                )));
             }
         }
         self.number("major", 329, 8)?;
         self.number("minor", 337, 8)?;
-        signed(self.field(136, 12)).map(drop).map_err(|e| TarError::damaged(format!("the time field of a tar header {e}")))
+        signed(self.field(136, 12))
+            .map(drop)
+            .map_err(|e| TarError::damaged(format!("the time field of a tar header {e}")))
     }
 
     /// The link target, up to the first NUL.
@@ -169,7 +180,9 @@ impl<'a> HeaderBlock<'a> {
             return Ok(name.to_vec());
         }
         if self.field(257, 6) != b"ustar\0" {
-            return Err(TarError::refused("a header without the ustar mark has bytes where ustar keeps its name prefix"));
+            return Err(TarError::refused(
+                "a header without the ustar mark has bytes where ustar keeps its name prefix",
+            ));
         }
         Ok([prefix, b"/", name].concat())
     }
@@ -197,9 +210,9 @@ fn signed(field: &[u8]) -> Result<i64, &'static str> {
     match field.split_first() {
         // All higher bytes repeat the sign, or the number does not fit.
         Some((0xff, rest)) => match rest.split_last_chunk::<8>() {
-            Some((high, low)) if high.iter().all(|&b| b == 0xff) => {
-                Some(i64::from_be_bytes(*low)).filter(|&value| value < 0).ok_or("is too large")
-            }
+            Some((high, low)) if high.iter().all(|&b| b == 0xff) => Some(i64::from_be_bytes(*low))
+                .filter(|&value| value < 0)
+                .ok_or("is too large"),
             _ => Err("is too large"),
         },
         _ => number(field).map(u64::cast_signed),
@@ -211,7 +224,11 @@ fn base256(rest: &[u8]) -> Result<u64, &'static str> {
     for &byte in rest {
         value = value.checked_mul(256).ok_or("is too large")? | u64::from(byte);
     }
-    if value > i64::MAX.cast_unsigned() { Err("is too large") } else { Ok(value) }
+    if value > i64::MAX.cast_unsigned() {
+        Err("is too large")
+    } else {
+        Ok(value)
+    }
 }
 
 fn octal(text: &[u8]) -> Result<u64, &'static str> {
@@ -247,7 +264,11 @@ pub fn set_name(block: &mut [u8; BLOCK], name: &[u8]) -> Option<()> {
     let (field, prefix) = (block.get_mut(..100)?, 345..500);
     field.get_mut(..name.len())?.copy_from_slice(name);
     field.get_mut(name.len()..)?.fill(0);
-    block.get(prefix)?.iter().all(|&byte| byte == 0).then(|| set_checksum(block))
+    block
+        .get(prefix)?
+        .iter()
+        .all(|&byte| byte == 0)
+        .then(|| set_checksum(block))
 }
 
 /// Renews the checksum of a header block, in the layout that Python writes.
@@ -290,15 +311,27 @@ mod tests {
             b"-17\0",
             b"19\0",
             &[0xff; 12],
-            &[0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[
+                0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+            ],
         ] {
-            assert!(HeaderBlock(&with_size(field)).size().is_err(), "{field:?} was taken for a size");
+            assert!(
+                HeaderBlock(&with_size(field)).size().is_err(),
+                "{field:?} was taken for a size"
+            );
         }
     }
 
     #[test]
     fn a_size_written_is_the_size_read() {
-        for size in [0, 1, (1 << 33) - 1, 1 << 33, (1 << 33) + 1, u64::from(u32::MAX) * 1000] {
+        for size in [
+            0,
+            1,
+            (1 << 33) - 1,
+            1 << 33,
+            (1 << 33) + 1,
+            u64::from(u32::MAX) * 1000,
+        ] {
             let mut block = [0u8; BLOCK];
             set_size(&mut block, size);
             assert_eq!(HeaderBlock(&block).size(), Ok(size));
@@ -321,6 +354,9 @@ mod tests {
         block[257..263].copy_from_slice(b"ustar\0");
         assert_eq!(HeaderBlock(&block).name(), Ok(b"p/n".to_vec()));
         block[257..265].copy_from_slice(b"ustar  \0");
-        assert!(matches!(HeaderBlock(&block).name(), Err(TarError::Refused(_))));
+        assert!(matches!(
+            HeaderBlock(&block).name(),
+            Err(TarError::Refused(_))
+        ));
     }
 }

@@ -82,7 +82,13 @@ pub struct Walked {
 
 impl Default for Walker {
     fn default() -> Self {
-        Self { assembler: Assembler::default(), partial: Vec::with_capacity(BLOCK), state: State::Headers, position: 0, header_at: 0 }
+        Self {
+            assembler: Assembler::default(),
+            partial: Vec::with_capacity(BLOCK),
+            state: State::Headers,
+            position: 0,
+            header_at: 0,
+        }
     }
 }
 
@@ -149,7 +155,9 @@ impl Walker {
     fn header_bytes(&mut self, bytes: &[u8], visitor: &mut dyn Visitor) -> Result<usize, TarError> {
         let used = (BLOCK - self.partial.len()).min(bytes.len());
         self.partial.extend(bytes.iter().take(used));
-        let Some(&block) = self.partial.first_chunk::<BLOCK>() else { return Ok(used) };
+        let Some(&block) = self.partial.first_chunk::<BLOCK>() else {
+            return Ok(used);
+        };
         self.partial.clear();
         let half_ended = self.assembler.half_ended();
         match self.assembler.push(&block)? {
@@ -162,7 +170,10 @@ impl Walker {
                 visitor.entry(&header, self.header_at)?;
                 self.state = match header.size {
                     0 => State::Padding { left: 0 },
-                    size => State::Data { left: size, padding: padding(size) },
+                    size => State::Data {
+                        left: size,
+                        padding: padding(size),
+                    },
                 };
             }
             Step::Global(raw) => {
@@ -181,11 +192,21 @@ impl Walker {
     pub fn finish(self) -> Result<Walked, TarError> {
         let between = self.partial.is_empty() && self.assembler.is_idle();
         match self.state {
-            State::Tail => Ok(Walked { bytes: self.position, ended: true }),
+            State::Tail => Ok(Walked {
+                bytes: self.position,
+                ended: true,
+            }),
             // Not even Python's reader takes nothing for an archive.
-            State::Headers if self.position == 0 => Err(TarError::damaged("the inner tar is empty: not even its end is there")),
-            State::Headers if between => Ok(Walked { bytes: self.position, ended: false }),
-            _ => Err(TarError::damaged("the inner tar ends in the middle of an entry")),
+            State::Headers if self.position == 0 => Err(TarError::damaged(
+                "the inner tar is empty: not even its end is there",
+            )),
+            State::Headers if between => Ok(Walked {
+                bytes: self.position,
+                ended: false,
+            }),
+            _ => Err(TarError::damaged(
+                "the inner tar ends in the middle of an entry",
+            )),
         }
     }
 }
@@ -211,7 +232,8 @@ mod tests {
 
     impl Visitor for Notes {
         fn entry(&mut self, header: &Header, at: u64) -> Result<(), TarError> {
-            self.entries.push((header.name.clone(), header.kind, header.size, at));
+            self.entries
+                .push((header.name.clone(), header.kind, header.size, at));
             Ok(())
         }
         fn data(&mut self, bytes: &[u8]) -> Result<(), TarError> {
@@ -263,7 +285,12 @@ mod tests {
             let (notes, walked) = walk(&bytes, step).unwrap();
             assert_eq!(
                 (notes.entries, notes.data, notes.ends, notes.tail),
-                (whole.entries.clone(), whole.data.clone(), whole.ends.clone(), whole.tail)
+                (
+                    whole.entries.clone(),
+                    whole.data.clone(),
+                    whole.ends.clone(),
+                    whole.tail
+                )
             );
             assert_eq!(walked, ended);
         }
@@ -272,7 +299,13 @@ mod tests {
     #[test]
     fn each_entry_ends_where_the_next_begins() {
         let (notes, _) = walk(&archive(), 700).unwrap();
-        let begins: Vec<u64> = notes.entries.iter().skip(1).map(|e| e.3).chain(notes.tail).collect();
+        let begins: Vec<u64> = notes
+            .entries
+            .iter()
+            .skip(1)
+            .map(|e| e.3)
+            .chain(notes.tail)
+            .collect();
         assert_eq!(notes.ends, begins);
     }
 

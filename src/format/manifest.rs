@@ -29,7 +29,8 @@ const MAX_KNOWN: usize = 1 << 20;
 const EACH: usize = 64;
 /// What some editors put in front of a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-/// The folders that a backup may hold (supervisor `backups/validate.py`, `ALL_FOLDERS`); version 1 lists the configuration as one more.
+/// The folders that a backup may hold (supervisor `backups/validate.py`, `ALL_FOLDERS`); version 1
+/// lists the configuration as one more.
 const FOLDERS: [&str; 5] = ["share", "addons/local", "ssl", "media", "homeassistant"];
 
 /// The metadata of one backup: what haslim needs of it, and the text.
@@ -107,11 +108,21 @@ impl Manifest {
     pub fn parse(text: impl Into<Vec<u8>>) -> Result<Self> {
         let text = text.into();
         // Every value but the first in its place stands behind one of these.
-        if text.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count() > MAX_VALUES {
-            return Err(Error::refused(format!("backup.json holds more than {MAX_VALUES} values, which is not plausible")));
+        if text
+            .iter()
+            .filter(|b| matches!(b, b',' | b'[' | b'{'))
+            .count()
+            > MAX_VALUES
+        {
+            return Err(Error::refused(format!(
+                "backup.json holds more than {MAX_VALUES} values, which is not plausible"
+            )));
         }
         let mut text = String::from_utf8(text).map_err(|e| {
-            Error::damaged(format!("backup.json is not valid: it is no UTF-8 behind byte {}", e.utf8_error().valid_up_to()))
+            Error::damaged(format!(
+                "backup.json is not valid: it is no UTF-8 behind byte {}",
+                e.utf8_error().valid_up_to()
+            ))
         })?;
         // Python's json reads a text with this mark, Core's does not; a copy is written without.
         let has_mark = text.starts_with(BYTE_ORDER_MARK);
@@ -122,16 +133,32 @@ impl Manifest {
         if !text.trim_start().starts_with('{') {
             return Err(Error::damaged("backup.json does not hold a JSON object"));
         }
-        let mut reader = Reader { known: Known { has_mark, ..Known::default() }, room: MAX_KNOWN };
+        let mut reader = Reader {
+            known: Known {
+                has_mark,
+                ..Known::default()
+            },
+            room: MAX_KNOWN,
+        };
         each_field(&text, |key, raw| {
             reader.field(key, raw);
             Ok(())
         })
-        .map_err(|e| Error::damaged(format!("backup.json is not valid: {}", escape(e.to_string().as_bytes()))))?;
+        .map_err(|e| {
+            Error::damaged(format!(
+                "backup.json is not valid: {}",
+                escape(e.to_string().as_bytes())
+            ))
+        })?;
         if reader.room == 0 {
-            return Err(Error::refused("backup.json holds more than 1 MiB of names, which is not plausible"));
+            return Err(Error::refused(
+                "backup.json holds more than 1 MiB of names, which is not plausible",
+            ));
         }
-        let mut manifest = Self { known: reader.known, text };
+        let mut manifest = Self {
+            known: reader.known,
+            text,
+        };
         manifest.check()?;
         manifest.known.faults = manifest.faults_in_all();
         Ok(manifest)
@@ -147,11 +174,16 @@ impl Manifest {
             None | Some(Some(1 | 2)) => {}
             Some(other) => {
                 let shown = other.map_or("unknown".into(), |v| v.to_string());
-                return Err(Error::refused(format!("backup.json has version {shown}; haslim knows 1 and 2")));
+                return Err(Error::refused(format!(
+                    "backup.json has version {shown}; haslim knows 1 and 2"
+                )));
             }
         }
         if !matches!(self.kind(), "full" | "partial") {
-            return Err(Error::refused(format!("backup.json has the unknown type '{}'", escape(self.kind().as_bytes()))));
+            return Err(Error::refused(format!(
+                "backup.json has the unknown type '{}'",
+                escape(self.kind().as_bytes())
+            )));
         }
         if self.slug().is_empty() {
             return Err(Error::damaged("backup.json has no slug"));
@@ -159,15 +191,23 @@ impl Manifest {
         let mut seen = HashSet::new();
         for slug in self.addons() {
             if !is_file_name(slug) {
-                return Err(Error::refused(format!("an add-on is called '{}', which cannot be a file's name", escape(slug.as_bytes()))));
+                return Err(Error::refused(format!(
+                    "an add-on is called '{}', which cannot be a file's name",
+                    escape(slug.as_bytes())
+                )));
             }
             if !seen.insert(slug) {
-                return Err(Error::damaged(format!("backup.json lists the add-on {slug} twice")));
+                return Err(Error::damaged(format!(
+                    "backup.json lists the add-on {slug} twice"
+                )));
             }
         }
         let mut seen = HashSet::new();
         if let Some(folder) = self.folders().find(|folder| !seen.insert(*folder)) {
-            return Err(Error::damaged(format!("backup.json lists the folder {} twice", escape(folder.as_bytes()))));
+            return Err(Error::damaged(format!(
+                "backup.json lists the folder {} twice",
+                escape(folder.as_bytes())
+            )));
         }
         Ok(())
     }
@@ -233,7 +273,8 @@ impl Manifest {
         self.known.is_automatic
     }
 
-    /// Which Home Assistant made it, where that is said (Core, `components/backup`: `extra` of `backup.json`).
+    /// Which Home Assistant made it, where that is said (Core, `components/backup`: `extra` of
+    /// `backup.json`).
     pub fn instance_id(&self) -> Option<&str> {
         self.known.instance_id.as_deref()
     }
@@ -255,7 +296,12 @@ impl Manifest {
 
     /// What an add-on is called.
     pub fn addon_name(&self, slug: &str) -> Option<&str> {
-        self.known.addons.iter().find(|addon| addon.slug == slug)?.name.as_deref()
+        self.known
+            .addons
+            .iter()
+            .find(|addon| addon.slug == slug)?
+            .name
+            .as_deref()
     }
 
     /// Whether the text begins with a byte order mark, which is left out of every copy.
@@ -268,17 +314,27 @@ impl Manifest {
         &self.known.faults
     }
 
-    /// What of [`Manifest::faults`] only shows in all fields together is added to what single fields told.
+    /// What of [`Manifest::faults`] only shows in all fields together is added to what single
+    /// fields told.
     fn faults_in_all(&self) -> Vec<MetadataFault> {
         let known = &self.known;
-        let missing = |is: bool, key, set_in_copies| is.then_some(MetadataFault::Missing { key, set_in_copies });
+        let missing = |is: bool, key, set_in_copies| {
+            is.then_some(MetadataFault::Missing { key, set_in_copies })
+        };
         let mut faults = known.faults.clone();
         faults.extend(missing(known.name.is_none(), "name", true));
         faults.extend(missing(known.date.is_none(), "date", false));
         faults.extend(missing(known.kind.is_none(), "type", true));
-        faults.extend(self.unknown_folders().map(|name| MetadataFault::Folder { name: escape(name.as_bytes()) }));
-        let incomplete = known.addons.iter().filter(|addon| addon.name.is_none() || !addon.has_version);
-        faults.extend(incomplete.map(|addon| MetadataFault::App { slug: escape(addon.slug.as_bytes()) }));
+        faults.extend(self.unknown_folders().map(|name| MetadataFault::Folder {
+            name: escape(name.as_bytes()),
+        }));
+        let incomplete = known
+            .addons
+            .iter()
+            .filter(|addon| addon.name.is_none() || !addon.has_version);
+        faults.extend(incomplete.map(|addon| MetadataFault::App {
+            slug: escape(addon.slug.as_bytes()),
+        }));
         faults
     }
 
@@ -309,7 +365,8 @@ impl Reader {
             "homeassistant" => self.known.homeassistant = self.core(raw),
             "extra" => {
                 self.known.is_automatic = flag_in(raw, "with_automatic_settings");
-                self.known.instance_id = self.text_in(raw, "instance_id").filter(|id| !id.is_empty());
+                self.known.instance_id =
+                    self.text_in(raw, "instance_id").filter(|id| !id.is_empty());
             }
             "folders" => self.known.folders = self.list(raw, Self::string),
             "addons" => self.known.addons = self.list(raw, Self::addon),
@@ -340,7 +397,11 @@ impl Reader {
     }
 
     fn core(&mut self, raw: &RawValue) -> Core {
-        let mut core = Core { version: self.string(raw), excludes_database: flag_in(raw, "exclude_database"), is_object: is_object(raw) };
+        let mut core = Core {
+            version: self.string(raw),
+            excludes_database: flag_in(raw, "exclude_database"),
+            is_object: is_object(raw),
+        };
         if core.is_object {
             // What is no object was no JSON, which was found before.
             let _ = each_field(raw.get(), |key, raw| {
@@ -355,7 +416,12 @@ impl Reader {
 
     /// A flag. What is no `true` or `false` is what Supervisor takes it for: any other
     /// `protected` means yes (`v1_protected`; old backups have text there, supervisor#3499).
-    fn flag(&mut self, key: &'static str, raw: &RawValue, odd: impl Fn(&RawValue) -> Option<bool>) -> Option<bool> {
+    fn flag(
+        &mut self,
+        key: &'static str,
+        raw: &RawValue,
+        odd: impl Fn(&RawValue) -> Option<bool>,
+    ) -> Option<bool> {
         value(raw).or_else(|| {
             self.known.faults.push(MetadataFault::Type { key });
             odd(raw)
@@ -365,11 +431,19 @@ impl Reader {
     fn addon(&mut self, raw: &RawValue) -> Option<Listed> {
         let addon = Addon::of(raw)?;
         let slug = self.string(addon.slug?)?;
-        Some(Listed { slug, name: addon.name.and_then(|name| self.string(name)), has_version: addon.version.is_some() })
+        Some(Listed {
+            slug,
+            name: addon.name.and_then(|name| self.string(name)),
+            has_version: addon.version.is_some(),
+        })
     }
 
     /// The items of a list that are what is looked for; none for what is no list.
-    fn list<T>(&mut self, raw: &RawValue, item: impl Fn(&mut Self, &RawValue) -> Option<T>) -> Vec<T> {
+    fn list<T>(
+        &mut self,
+        raw: &RawValue,
+        item: impl Fn(&mut Self, &RawValue) -> Option<T>,
+    ) -> Vec<T> {
         let mut items = Vec::new();
         let _ = each_item(raw.get(), |raw| {
             items.extend(item(self, raw));
@@ -396,7 +470,10 @@ fn number(raw: &RawValue) -> Option<u64> {
 
 /// What Supervisor's schema takes for yes and no beside `true` and `false` (voluptuous, `Boolean`).
 fn spelled_flag(raw: &RawValue) -> Option<bool> {
-    match value::<String>(raw).map(|text| text.to_lowercase()).as_deref() {
+    match value::<String>(raw)
+        .map(|text| text.to_lowercase())
+        .as_deref()
+    {
         Some("1" | "true" | "yes" | "on" | "enable") => Some(true),
         Some("0" | "false" | "no" | "off" | "disable") => Some(false),
         _ => value::<i64>(raw).map(|number| number != 0),

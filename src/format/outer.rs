@@ -48,7 +48,9 @@ impl Member {
     /// Where the next header begins.
     pub fn end(&self) -> u64 {
         // A hostile size must not wrap around; no file reaches the cap.
-        self.data_at().saturating_add(self.size).saturating_add(padding(self.size))
+        self.data_at()
+            .saturating_add(self.size)
+            .saturating_add(padding(self.size))
     }
 
     /// Bytes that the member takes in the file: header, data and padding.
@@ -82,8 +84,14 @@ impl Member {
     /// # Errors
     /// `Internal` when the header is not made of blocks.
     pub fn header_with_size(&self, size: u64) -> Result<Vec<u8>> {
-        let mut raw = if self.header.has_pax_size() { without_pax_size(&self.header) } else { self.header.raw.clone() };
-        let main = raw.last_chunk_mut::<BLOCK>().ok_or_else(|| Error::new(crate::Kind::Internal, "a header without blocks"))?;
+        let mut raw = if self.header.has_pax_size() {
+            without_pax_size(&self.header)
+        } else {
+            self.header.raw.clone()
+        };
+        let main = raw
+            .last_chunk_mut::<BLOCK>()
+            .ok_or_else(|| Error::new(crate::Kind::Internal, "a header without blocks"))?;
         set_size(main, size);
         Ok(raw)
     }
@@ -104,7 +112,10 @@ fn without_pax_size(header: &Header) -> Vec<u8> {
         let is_extension = is_pax || matches!(view.flag(), b'L' | b'K');
         let old: Vec<_> = if is_extension {
             let count = view.size().unwrap_or(0).div_ceil(BLOCK as u64);
-            blocks.by_ref().take(usize::try_from(count).unwrap_or(0)).collect()
+            blocks
+                .by_ref()
+                .take(usize::try_from(count).unwrap_or(0))
+                .collect()
         } else {
             Vec::new()
         };
@@ -116,7 +127,10 @@ fn without_pax_size(header: &Header) -> Vec<u8> {
             set_size(&mut head, records.len() as u64);
             out.extend_from_slice(&head);
             out.extend_from_slice(&records);
-            out.resize(out.len() + usize::try_from(padding(records.len() as u64)).unwrap_or(0), 0);
+            out.resize(
+                out.len() + usize::try_from(padding(records.len() as u64)).unwrap_or(0),
+                0,
+            );
         }
     }
     out
@@ -231,7 +245,10 @@ impl<'a> Scan<'a> {
             is_cut_off: false,
             has_rest: false,
             found_closely: false,
-            outer: Outer { members: Vec::new(), findings: Vec::new() },
+            outer: Outer {
+                members: Vec::new(),
+                findings: Vec::new(),
+            },
         }
     }
 
@@ -249,14 +266,19 @@ impl<'a> Scan<'a> {
         let mut assembler = Assembler::default();
         let mut start = self.at;
         loop {
-            let Some(block) = self.block(&assembler)? else { return Ok(None) };
+            let Some(block) = self.block(&assembler)? else {
+                return Ok(None);
+            };
             let step = assembler.push(&block).map_err(|e| self.explain(e))?;
             self.at += BLOCK as u64;
             match step {
                 Step::More => {}
                 Step::Header(header) => return Ok(Some((start, *header))),
                 Step::Global(_) => {
-                    return Err(Error::refused("a global PAX header in the outer tar; Home Assistant writes none").at(start));
+                    return Err(Error::refused(
+                        "a global PAX header in the outer tar; Home Assistant writes none",
+                    )
+                    .at(start));
                 }
                 Step::End => {
                     self.after_the_end()?;
@@ -278,36 +300,57 @@ impl<'a> Scan<'a> {
         }
         if got > 0 || !assembler.is_idle() {
             self.is_cut_off = true;
-            return Err(self.place(Error::damaged(format!("the file ends inside a tar header: {got} of {BLOCK} bytes are there"))));
+            return Err(self.place(Error::damaged(format!(
+                "the file ends inside a tar header: {got} of {BLOCK} bytes are there"
+            ))));
         }
         self.outer.findings.push(Finding::NoEnd);
         Ok(None)
     }
 
     fn add(&mut self, (header_at, header): (u64, Header)) -> Result<()> {
-        // A directory may stand beside the parts, as the root does in old backups, but not in the place of one.
+        // A directory may stand beside the parts, as the root does in old backups, but not in the
+        // place of one.
         let part = header.name.ends_with(b".tar") || header.name.ends_with(b".tar.gz");
         if header.kind != EntryKind::File && (header.kind != EntryKind::Directory || part) {
             let what = format!("the member is a {}, not a file", header.kind.name());
-            return Err(Error::refused(what).in_part(escape(&header.name)).at(header_at));
+            return Err(Error::refused(what)
+                .in_part(escape(&header.name))
+                .at(header_at));
         }
-        self.extensions = self.extensions.saturating_add((header.raw.len() - BLOCK) as u64);
+        self.extensions = self
+            .extensions
+            .saturating_add((header.raw.len() - BLOCK) as u64);
         if self.outer.members.len() == MAX_MEMBERS || self.extensions > MAX_EXTENSIONS {
-            let what = format!("more than {MAX_MEMBERS} members, or more than 2 MiB of extended headers");
+            let what =
+                format!("more than {MAX_MEMBERS} members, or more than 2 MiB of extended headers");
             return Err(Error::refused(what).at(header_at));
         }
-        self.check_name(&header).map_err(|e| e.in_part(escape(&header.name)).at(header_at))?;
+        self.check_name(&header)
+            .map_err(|e| e.in_part(escape(&header.name)).at(header_at))?;
         let size = header.size;
-        let mut member = Member { header, header_at, size, stale: false };
+        let mut member = Member {
+            header,
+            header_at,
+            size,
+            stale: false,
+        };
         self.recover_size(&mut member)?;
         if member.end() > self.input.len() {
             self.is_cut_off = true;
             let there = self.input.len().saturating_sub(member.data_at());
             // Without its padding a last member is complete, but Python does not read such a file.
-            let what = if there < member.size { "this member" } else { "the padding behind this member" };
-            return Err(Error::damaged(format!("the file ends inside {what}: {there} of {} bytes are there", member.size))
-                .in_part(member.display_name())
-                .at(self.input.len()));
+            let what = if there < member.size {
+                "this member"
+            } else {
+                "the padding behind this member"
+            };
+            return Err(Error::damaged(format!(
+                "the file ends inside {what}: {there} of {} bytes are there",
+                member.size
+            ))
+            .in_part(member.display_name())
+            .at(self.input.len()));
         }
         self.at = member.end();
         self.outer.members.push(member);
@@ -319,7 +362,10 @@ impl<'a> Scan<'a> {
     fn check_name(&mut self, header: &Header) -> Result<()> {
         let name = path::plain(&header.name);
         if let Some(fault) = path::fault(&header.name) {
-            return Err(Error::refused(format!("the member's name {}", fault.text())));
+            return Err(Error::refused(format!(
+                "the member's name {}",
+                fault.text()
+            )));
         }
         if name.is_empty() && header.kind != EntryKind::Directory {
             return Err(Error::refused("a file takes the place of the whole folder"));
@@ -327,13 +373,18 @@ impl<'a> Scan<'a> {
         match self.names.insert(name.to_vec(), header.kind) {
             None => Ok(()),
             Some(EntryKind::Directory) if header.kind == EntryKind::Directory => Ok(()),
-            Some(_) => Err(Error::refused("two members have this name: readers disagree about which one counts")),
+            Some(_) => Err(Error::refused(
+                "two members have this name: readers disagree about which one counts",
+            )),
         }
     }
 
     /// Puts the size of a part right where its header does not say it and its data do.
     fn recover_size(&mut self, member: &mut Member) -> Result<()> {
-        let found = self.ends.find(member).map_err(|e| e.in_part(member.display_name()).at(member.data_at()))?;
+        let found = self
+            .ends
+            .find(member)
+            .map_err(|e| e.in_part(member.display_name()).at(member.data_at()))?;
         self.doubt = None;
         match found {
             Found::AsStated => {}
@@ -354,11 +405,15 @@ impl<'a> Scan<'a> {
         // A second archive would start on a block boundary.
         let start = first - first % BLOCK as u64;
         if self.input.read_at(start, &mut block)? == BLOCK && HeaderBlock(&block).checksum_fits() {
-            return Err(Error::refused("a second archive follows the end of this one")
-                .at(start)
-                .advice("Two backups were put into one file; split them first."));
+            return Err(
+                Error::refused("a second archive follows the end of this one")
+                    .at(start)
+                    .advice("Two backups were put into one file; split them first."),
+            );
         }
-        self.outer.findings.push(Finding::BytesBehindTheEnd { count });
+        self.outer
+            .findings
+            .push(Finding::BytesBehindTheEnd { count });
         Ok(())
     }
 
@@ -371,7 +426,9 @@ impl<'a> Scan<'a> {
     fn explain(&self, error: TarError) -> Error {
         let error = Error::from(error);
         self.place(match &self.doubt {
-            Some(why) if error.kind() == Kind::Damaged => Error::damaged(format!("{}; {why}", error.message())),
+            Some(why) if error.kind() == Kind::Damaged => {
+                Error::damaged(format!("{}; {why}", error.message()))
+            }
             _ => error,
         })
     }

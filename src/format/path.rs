@@ -32,7 +32,9 @@ impl Fault {
             Self::Nul => "holds a NUL",
             Self::Absolute => "is absolute",
             Self::Outside => "leads out of the archive",
-            Self::Untidy => "is not in its plain form, so that readers disagree about which file it is",
+            Self::Untidy => {
+                "is not in its plain form, so that readers disagree about which file it is"
+            }
         }
     }
 }
@@ -103,7 +105,9 @@ mod tests {
 
     #[test]
     fn plain_paths_and_the_root_are_fine() {
-        for name in ["a", "a/b", "./a/b", ".", "./", "././a", "...", "..a", "a..", ".storage", "a\nb"] {
+        for name in [
+            "a", "a/b", "./a/b", ".", "./", "././a", "...", "..a", "a..", ".storage", "a\nb",
+        ] {
             assert_eq!(fault(name.as_bytes()), None, "{name}");
         }
     }

@@ -13,7 +13,8 @@ pub type Record = (Vec<u8>, Vec<u8>);
 pub fn parse(mut data: &[u8]) -> Result<Vec<Record>, TarError> {
     let mut records = Vec::new();
     while !data.is_empty() {
-        let (record, rest) = first(data).ok_or_else(|| TarError::damaged("a PAX record has a wrong length"))?;
+        let (record, rest) =
+            first(data).ok_or_else(|| TarError::damaged("a PAX record has a wrong length"))?;
         records.push(record);
         data = rest;
     }
@@ -43,14 +44,20 @@ pub fn check_values(records: &[Record]) -> Result<(), TarError> {
         _ => false,
     };
     match records.iter().find(wrong) {
-        Some((key, value)) => Err(TarError::refused(format!("a PAX {} of '{}'", crate::error::escape(key), crate::error::escape(value)))),
+        Some((key, value)) => Err(TarError::refused(format!(
+            "a PAX {} of '{}'",
+            crate::error::escape(key),
+            crate::error::escape(value)
+        ))),
         None => Ok(()),
     }
 }
 
 /// Seconds, as any writer of decimal numbers spells them, in 64 bits.
 fn is_time(value: &[u8]) -> bool {
-    let seconds: Option<f64> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    let seconds: Option<f64> = std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok());
     seconds.is_some_and(|seconds| seconds.abs() < 9e18)
 }
 
@@ -83,24 +90,41 @@ mod tests {
 
     #[test]
     fn records_written_are_the_records_read() {
-        for len in [0, 1, 5, 88, 89, 90, 91, 92, 980, 990, 991, 992, 993, 994, 995, 9985, 9990] {
+        for len in [
+            0, 1, 5, 88, 89, 90, 91, 92, 980, 990, 991, 992, 993, 994, 995, 9985, 9990,
+        ] {
             let value = vec![b'v'; len];
             let mut data = Vec::new();
             write(b"path", &value, &mut data);
             write(b"size", b"12", &mut data);
-            let expected = vec![(b"path".to_vec(), value), (b"size".to_vec(), b"12".to_vec())];
+            let expected = vec![
+                (b"path".to_vec(), value),
+                (b"size".to_vec(), b"12".to_vec()),
+            ];
             assert_eq!(parse(&data), Ok(expected), "value of {len} bytes");
         }
     }
 
     #[test]
     fn a_value_may_hold_newlines_and_equals_signs() {
-        assert_eq!(parse(b"12 a=b\nc=d\n\n"), Ok(vec![(b"a".to_vec(), b"b\nc=d\n".to_vec())]));
+        assert_eq!(
+            parse(b"12 a=b\nc=d\n\n"),
+            Ok(vec![(b"a".to_vec(), b"b\nc=d\n".to_vec())])
+        );
     }
 
     #[test]
     fn wrong_lengths_are_damage() {
-        for data in [&b"0 a=b\n"[..], b"5 a=b\n", b"7 a=b\n", b"x a=b\n", b"6 a=b ", b"6 =ab\n", b"6 abc\n", b"6 a=b\n\0"] {
+        for data in [
+            &b"0 a=b\n"[..],
+            b"5 a=b\n",
+            b"7 a=b\n",
+            b"x a=b\n",
+            b"6 a=b ",
+            b"6 =ab\n",
+            b"6 abc\n",
+            b"6 a=b\n\0",
+        ] {
             assert!(parse(data).is_err(), "{data:?} was taken for records");
         }
     }

@@ -21,7 +21,10 @@ pub(super) struct Key<'a>(#[serde(borrow)] pub Cow<'a, str>);
 ///
 /// # Errors
 /// When the text is no object, or what `each` gives.
-pub(super) fn each_field<'a>(text: &'a str, each: impl FnMut(&str, &'a RawValue) -> Result<()>) -> Result<()> {
+pub(super) fn each_field<'a>(
+    text: &'a str,
+    each: impl FnMut(&str, &'a RawValue) -> Result<()>,
+) -> Result<()> {
     struct Fields<F>(F);
 
     impl<'de, F: FnMut(&str, &'de RawValue) -> Result<()>> Visitor<'de> for Fields<F> {
@@ -31,7 +34,10 @@ pub(super) fn each_field<'a>(text: &'a str, each: impl FnMut(&str, &'a RawValue)
             f.write_str("a JSON object")
         }
 
-        fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> std::result::Result<(), A::Error> {
+        fn visit_map<A: MapAccess<'de>>(
+            mut self,
+            mut entries: A,
+        ) -> std::result::Result<(), A::Error> {
             while let Some((Key(key), value)) = entries.next_entry::<Key<'de>, &'de RawValue>()? {
                 (self.0)(&key, value).map_err(A::Error::custom)?;
             }
@@ -47,7 +53,10 @@ pub(super) fn each_field<'a>(text: &'a str, each: impl FnMut(&str, &'a RawValue)
 ///
 /// # Errors
 /// When the text is no array, or what `each` gives.
-pub(super) fn each_item<'a>(text: &'a str, each: impl FnMut(&'a RawValue) -> Result<()>) -> Result<()> {
+pub(super) fn each_item<'a>(
+    text: &'a str,
+    each: impl FnMut(&'a RawValue) -> Result<()>,
+) -> Result<()> {
     struct Items<F>(F);
 
     impl<'de, F: FnMut(&'de RawValue) -> Result<()>> Visitor<'de> for Items<F> {
@@ -57,7 +66,10 @@ pub(super) fn each_item<'a>(text: &'a str, each: impl FnMut(&'a RawValue) -> Res
             f.write_str("a JSON array")
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> std::result::Result<(), A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(
+            mut self,
+            mut items: A,
+        ) -> std::result::Result<(), A::Error> {
             while let Some(item) = items.next_element::<&'de RawValue>()? {
                 (self.0)(item).map_err(A::Error::custom)?;
             }
@@ -108,7 +120,9 @@ pub(super) fn edited(text: &str, edits: &[(&str, Edit<'_>)], out: &mut dyn Write
     fields.raw("{")?;
     each_field(text, |key, value| {
         let at = edits.iter().position(|(name, _)| *name == key);
-        at.and_then(|at| seen.get_mut(at)).into_iter().for_each(|seen| *seen = true);
+        at.and_then(|at| seen.get_mut(at))
+            .into_iter()
+            .for_each(|seen| *seen = true);
         fields.key(key)?;
         match at.and_then(|at| edits.get(at)) {
             Some((_, edit)) => edit.apply(value, &mut fields),
@@ -129,7 +143,9 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn raw(&mut self, text: &str) -> Result<()> {
-        self.out.write_all(text.as_bytes()).map_err(serde::ser::Error::custom)
+        self.out
+            .write_all(text.as_bytes())
+            .map_err(serde::ser::Error::custom)
     }
 
     fn key(&mut self, key: &str) -> Result<()> {
@@ -167,7 +183,12 @@ impl Edit<'_> {
     }
 }
 
-fn list(old: &str, gone: &dyn Fn(&RawValue) -> bool, more: &[String], fields: &mut Fields<'_>) -> Result<()> {
+fn list(
+    old: &str,
+    gone: &dyn Fn(&RawValue) -> bool,
+    more: &[String],
+    fields: &mut Fields<'_>,
+) -> Result<()> {
     let is_list = old.starts_with('[');
     let mut any_gone = false;
     if is_list {
@@ -185,7 +206,10 @@ fn list(old: &str, gone: &dyn Fn(&RawValue) -> bool, more: &[String], fields: &m
         fields.raw(text)
     };
     if is_list {
-        each_item(old, |item| if gone(item) { Ok(()) } else { push(item.get()) })?;
+        each_item(
+            old,
+            |item| if gone(item) { Ok(()) } else { push(item.get()) },
+        )?;
     }
     for item in more {
         push(&serde_json::to_string(item)?)?;

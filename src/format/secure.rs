@@ -143,7 +143,9 @@ pub enum HeaderError {
         found: u64,
     },
     /// A version that this program does not know.
-    #[error("the part is encrypted with SecureTar version {version}, which is newer than this program")]
+    #[error(
+        "the part is encrypted with SecureTar version {version}, which is newer than this program"
+    )]
     UnknownVersion {
         /// The version byte.
         version: u8,
@@ -190,7 +192,9 @@ impl SecureHeader {
     pub fn plaintext_size(&self) -> Option<u64> {
         match self {
             Self::V1 { .. } => None,
-            Self::V2 { plaintext_size, .. } | Self::V3 { plaintext_size, .. } => Some(*plaintext_size),
+            Self::V2 { plaintext_size, .. } | Self::V3 { plaintext_size, .. } => {
+                Some(*plaintext_size)
+            }
         }
     }
 
@@ -223,11 +227,21 @@ impl SecureHeader {
         let mut out = Vec::with_capacity(V3_LEN);
         match self {
             Self::V1 { salt } => out.extend_from_slice(salt),
-            Self::V2 { plaintext_size, reserved, salt } => {
+            Self::V2 {
+                plaintext_size,
+                reserved,
+                salt,
+            } => {
                 put_marked(&mut out, Version::V2, *plaintext_size, reserved);
                 out.extend_from_slice(salt);
             }
-            Self::V3 { plaintext_size, reserved, salts, derivation_salt, stream_header } => {
+            Self::V3 {
+                plaintext_size,
+                reserved,
+                salts,
+                derivation_salt,
+                stream_header,
+            } => {
                 put_marked(&mut out, Version::V3, *plaintext_size, reserved);
                 out.extend_from_slice(&salts.root_salt);
                 out.extend_from_slice(&salts.validation_salt);
@@ -241,7 +255,10 @@ impl SecureHeader {
 
     /// Reads a header that begins with the mark; `first` may go on behind it.
     fn parse_marked(first: &[u8]) -> Result<Self, HeaderError> {
-        let mut fields = Fields { rest: first, read: 0 };
+        let mut fields = Fields {
+            rest: first,
+            read: 0,
+        };
         let _magic: [u8; 9] = fields.take(V2_LEN)?;
         let [version] = fields.take(V2_LEN)?;
         if !matches!(version, 2 | 3) {
@@ -254,12 +271,25 @@ impl SecureHeader {
         let plaintext_size = u64::from_be_bytes(fields.take(needed)?);
         let reserved = fields.take(needed)?;
         if version == 2 {
-            return Ok(Self::V2 { plaintext_size, reserved, salt: fields.take(needed)? });
+            return Ok(Self::V2 {
+                plaintext_size,
+                reserved,
+                salt: fields.take(needed)?,
+            });
         }
-        let salts =
-            V3Salts { root_salt: fields.take(needed)?, validation_salt: fields.take(needed)?, validation_key: fields.take(needed)? };
+        let salts = V3Salts {
+            root_salt: fields.take(needed)?,
+            validation_salt: fields.take(needed)?,
+            validation_key: fields.take(needed)?,
+        };
         let derivation_salt = fields.take(needed)?;
-        Ok(Self::V3 { plaintext_size, reserved, salts, derivation_salt, stream_header: fields.take(needed)? })
+        Ok(Self::V3 {
+            plaintext_size,
+            reserved,
+            salts,
+            derivation_salt,
+            stream_header: fields.take(needed)?,
+        })
     }
 }
 
@@ -280,7 +310,13 @@ struct Fields<'a> {
 impl Fields<'_> {
     fn take<const N: usize>(&mut self, needed: usize) -> Result<[u8; N], HeaderError> {
         let found = (self.read + self.rest.len()) as u64;
-        let (field, rest) = self.rest.split_first_chunk::<N>().ok_or(HeaderError::TooShort { found, needed: needed as u64 })?;
+        let (field, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or(HeaderError::TooShort {
+                found,
+                needed: needed as u64,
+            })?;
         self.rest = rest;
         self.read += N;
         Ok(*field)
@@ -289,10 +325,10 @@ impl Fields<'_> {
 
 /// Tells plain from encrypted by the first bytes of a member.
 ///
-/// `first` must be the first [`SNIFF_LEN`] bytes or more, or the whole member when
-/// it is shorter ([`MAX_HEADER`] do for v2 and v3 alone); `compressed` is what the member's name promises (`.tar.gz` or `.tar`).
-/// A member without a mark that does not look plain is taken for version 1, as
-/// every reader does; whether it really is shows only once it is decrypted.
+/// `first` must be the first [`SNIFF_LEN`] bytes or more, or the whole member when it is shorter
+/// ([`MAX_HEADER`] do for v2 and v3 alone); `compressed` is what the member's name promises
+/// (`.tar.gz` or `.tar`). A member without a mark that does not look plain is taken for version 1,
+/// as every reader does; whether it really is shows only once it is decrypted.
 ///
 /// # Errors
 /// [`HeaderError`] for a member too short for what it claims to be, an unknown
@@ -306,7 +342,10 @@ pub fn sniff(first: &[u8], compressed: bool) -> Result<Layer, HeaderError> {
     }
     let found = first.len() as u64;
     let Some((salt, ciphertext)) = first.split_first_chunk::<V1_LEN>() else {
-        return Err(HeaderError::TooShort { found, needed: V1_LEN as u64 });
+        return Err(HeaderError::TooShort {
+            found,
+            needed: V1_LEN as u64,
+        });
     };
     let whole = ciphertext.len() % CIPHER_BLOCK == 0 && !ciphertext.is_empty();
     if first.len() < SNIFF_LEN && !whole {
@@ -325,7 +364,9 @@ pub fn looks_plain(first: &[u8], compressed: bool) -> bool {
     if compressed {
         return matches!(first, [0x1f, 0x8b, 8, flags, ..] if flags & 0xe0 == 0);
     }
-    let Some((block, rest)) = first.split_first_chunk::<BLOCK>() else { return false };
+    let Some((block, rest)) = first.split_first_chunk::<BLOCK>() else {
+        return false;
+    };
     let header = HeaderBlock(block);
     if header.is_zero() {
         return rest.iter().take(BLOCK).all(|&b| b == 0);
@@ -341,7 +382,9 @@ pub fn looks_plain(first: &[u8], compressed: bool) -> bool {
 pub fn ciphertext_len(version: Version, plaintext_len: u64) -> u64 {
     let block = CIPHER_BLOCK as u64;
     match version {
-        Version::V1 => plaintext_len.checked_next_multiple_of(block).unwrap_or(u64::MAX),
+        Version::V1 => plaintext_len
+            .checked_next_multiple_of(block)
+            .unwrap_or(u64::MAX),
         Version::V2 => plaintext_len.saturating_add(block - plaintext_len % block),
         Version::V3 => {
             let chunks = plaintext_len.div_ceil(CHUNK as u64).max(1);
@@ -355,7 +398,9 @@ pub fn ciphertext_len(version: Version, plaintext_len: u64) -> u64 {
 pub fn ciphertext_position(version: Version, plaintext: u64) -> u64 {
     match version {
         Version::V1 | Version::V2 => plaintext,
-        Version::V3 => plaintext.saturating_add((plaintext / CHUNK as u64).saturating_mul(CHUNK_OVERHEAD as u64)).saturating_add(1),
+        Version::V3 => plaintext
+            .saturating_add((plaintext / CHUNK as u64).saturating_mul(CHUNK_OVERHEAD as u64))
+            .saturating_add(1),
     }
 }
 
@@ -366,7 +411,11 @@ pub fn plaintext_len_from_ciphertext(version: Version, len: u64) -> Option<Range
     let block = CIPHER_BLOCK as u64;
     if version != Version::V3 {
         let whole = len >= block && len.is_multiple_of(block);
-        let most = if version == Version::V1 { len } else { len.checked_sub(1)? };
+        let most = if version == Version::V1 {
+            len
+        } else {
+            len.checked_sub(1)?
+        };
         return whole.then(|| most.saturating_sub(block - 1)..=most);
     }
     let overhead = CHUNK_OVERHEAD as u64;

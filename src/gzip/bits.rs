@@ -46,7 +46,11 @@ const fn mask(bits: u32) -> u8 {
 
 impl<W: Write> BitOut<W> {
     pub fn new(out: W) -> Self {
-        Self { out, partial: 0, count: 0 }
+        Self {
+            out,
+            partial: 0,
+            count: 0,
+        }
     }
 
     /// Appends the lowest `bits` bits, at most 48.
@@ -99,7 +103,9 @@ impl<W: Write> BitOut<W> {
     /// # Errors
     /// The writer's.
     pub fn copy(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some((&first, rest)) = bytes.split_first() else { return Ok(()) };
+        let Some((&first, rest)) = bytes.split_first() else {
+            return Ok(());
+        };
         if self.count == 0 {
             return self.out.write_all(bytes);
         }
@@ -134,9 +140,11 @@ mod tests {
                 bits.meet(from).unwrap();
                 bits.meet(to).unwrap();
                 assert_eq!(u64::from(bits.count), to);
-                // A last block with fixed codes that holds `a`: 0x30 + 0x61, then the end (RFC 1951 §3.2.6).
+                // A last block with fixed codes that holds `a`: 0x30 + 0x61, then the end (RFC 1951
+                // §3.2.6).
                 bits.put(0b011, 3).unwrap();
-                bits.put(u64::from((0x30u8 + b'a').reverse_bits()), 8).unwrap();
+                bits.put(u64::from((0x30u8 + b'a').reverse_bits()), 8)
+                    .unwrap();
                 bits.put(0, 7).unwrap();
                 bits.put(0, 7).unwrap();
                 let mut room = [0; 8];
@@ -144,8 +152,16 @@ mod tests {
                 let read = libdeflater::Decompressor::new().deflate_decompress(&stream, &mut room);
                 assert_eq!((read, room[0]), (Ok(1), b'a'), "libdeflate, {from} to {to}");
                 let mut out = Vec::with_capacity(8);
-                let status = flate2::Decompress::new(false).decompress_vec(&stream, &mut out, flate2::FlushDecompress::Finish);
-                assert_eq!((status.unwrap(), out.as_slice()), (flate2::Status::StreamEnd, &b"a"[..]), "zlib, {from} to {to}");
+                let status = flate2::Decompress::new(false).decompress_vec(
+                    &stream,
+                    &mut out,
+                    flate2::FlushDecompress::Finish,
+                );
+                assert_eq!(
+                    (status.unwrap(), out.as_slice()),
+                    (flate2::Status::StreamEnd, &b"a"[..]),
+                    "zlib, {from} to {to}"
+                );
             }
         }
     }

@@ -29,10 +29,18 @@ impl Checkpoints {
     /// Notes this block's begin if it is far enough from the one before.
     pub fn offer(&mut self, bit: u64, plain: u64, window: &[u8]) {
         self.interval = self.interval.max(INTERVAL);
-        if self.noted.last().is_some_and(|last| plain < last.plain.saturating_add(self.interval)) {
+        if self
+            .noted
+            .last()
+            .is_some_and(|last| plain < last.plain.saturating_add(self.interval))
+        {
             return;
         }
-        self.noted.push(Checkpoint { bit, plain, window: window.into() });
+        self.noted.push(Checkpoint {
+            bit,
+            plain,
+            window: window.into(),
+        });
         if self.noted.len() == MOST {
             let mut odd = true;
             self.noted.retain(|_| {
@@ -62,7 +70,13 @@ mod tests {
         let noted = checkpoints.into_vec();
         assert!(noted.len() >= MOST / 4);
         assert_eq!(noted[0].plain, 0);
-        let gaps: Vec<u64> = noted.windows(2).map(|pair| pair[1].plain - pair[0].plain).collect();
-        assert!(gaps.iter().max().unwrap() < &(2 * gaps.iter().min().unwrap()), "{gaps:?}");
+        let gaps: Vec<u64> = noted
+            .windows(2)
+            .map(|pair| pair[1].plain - pair[0].plain)
+            .collect();
+        assert!(
+            gaps.iter().max().unwrap() < &(2 * gaps.iter().min().unwrap()),
+            "{gaps:?}"
+        );
     }
 }

@@ -85,7 +85,9 @@ impl Deflater {
             self.send(false);
         }
         let plaintext = &mut self.filling.plaintext;
-        let now = bytes.get(..bytes.len().min(BLOCK - plaintext.len())).unwrap_or_default();
+        let now = bytes
+            .get(..bytes.len().min(BLOCK - plaintext.len()))
+            .unwrap_or_default();
         plaintext.extend_from_slice(now);
         Ok(now.len())
     }
@@ -118,7 +120,9 @@ impl Deflater {
     }
 
     fn receive(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let Some(next) = self.queue.pop_front() else { return Ok(()) };
+        let Some(next) = self.queue.pop_front() else {
+            return Ok(());
+        };
         // On one of rayon's own threads, waiting could mean waiting for ourselves.
         while next.is_empty() && rayon::yield_now() == Some(rayon::Yield::Executed) {}
         let block = next.recv().map_err(|_| GzipError::LostWorker)??;
@@ -148,7 +152,10 @@ impl<W: Write> GzipWriter<W> {
     /// The writer's.
     pub fn new(mut out: W, level: u32, threads: usize) -> io::Result<Self> {
         out.write_all(&header::OURS)?;
-        Ok(Self { out, deflater: Deflater::new(level, threads) })
+        Ok(Self {
+            out,
+            deflater: Deflater::new(level, threads),
+        })
     }
 
     /// Compresses the last block, writes the trailer and gives the writer back.
@@ -158,7 +165,8 @@ impl<W: Write> GzipWriter<W> {
     pub fn finish(mut self) -> io::Result<W> {
         self.deflater.end(true, &mut self.out)?;
         let crc = self.deflater.crc.finalize();
-        self.out.write_all(&header::trailer(crc, self.deflater.size))?;
+        self.out
+            .write_all(&header::trailer(crc, self.deflater.size))?;
         Ok(self.out)
     }
 }
@@ -199,7 +207,8 @@ impl Block {
         self.plaintext.clear();
         self.dictionary.clear();
         let keep = before.len().saturating_sub(WINDOW);
-        self.dictionary.extend_from_slice(before.get(keep..).unwrap_or_default());
+        self.dictionary
+            .extend_from_slice(before.get(keep..).unwrap_or_default());
     }
 
     fn compress(&mut self, last: bool) -> io::Result<()> {
@@ -210,13 +219,21 @@ impl Block {
         // the bytes written would depend on which block it was used for before.
         let mut deflate = Compress::new(self.level, false);
         if !self.dictionary.is_empty() {
-            deflate.set_dictionary(&self.dictionary).map_err(io::Error::other)?;
+            deflate
+                .set_dictionary(&self.dictionary)
+                .map_err(io::Error::other)?;
         }
-        let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
+        let flush = if last {
+            FlushCompress::Finish
+        } else {
+            FlushCompress::Sync
+        };
         loop {
             let used = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
             let rest = self.plaintext.get(used..).unwrap_or_default();
-            let status = deflate.compress_vec(rest, &mut self.compressed, flush).map_err(io::Error::other)?;
+            let status = deflate
+                .compress_vec(rest, &mut self.compressed, flush)
+                .map_err(io::Error::other)?;
             // Room left over means that everything is out (zlib's deflate()).
             let room = self.compressed.len() < self.compressed.capacity();
             let all = deflate.total_in() == self.plaintext.len() as u64;

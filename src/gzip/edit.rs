@@ -49,12 +49,18 @@ impl EditBuffer {
     ///
     /// # Errors
     /// The filter's or the writer's.
-    pub fn feed(&mut self, plaintext: &[u8], filter: &mut dyn Filter, out: &mut impl Write) -> io::Result<()> {
+    pub fn feed(
+        &mut self,
+        plaintext: &[u8],
+        filter: &mut dyn Filter,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         filter.feed(plaintext, &mut self.edits)?;
         self.queue.extend(self.edits.drain(..));
         if self.pending.is_empty() {
             let used = self.apply(plaintext, out)?;
-            self.pending.extend_from_slice(plaintext.get(used..).unwrap_or_default());
+            self.pending
+                .extend_from_slice(plaintext.get(used..).unwrap_or_default());
         } else {
             self.pending.extend_from_slice(plaintext);
             let pending = std::mem::take(&mut self.pending);
@@ -112,7 +118,9 @@ impl EditBuffer {
 
 /// The bytes that an edit takes now; the edit is shortened by them.
 fn take<'a>(count: &mut u64, bytes: &'a [u8]) -> &'a [u8] {
-    let now = usize::try_from(*count).unwrap_or(usize::MAX).min(bytes.len());
+    let now = usize::try_from(*count)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
     *count -= now as u64;
     bytes.get(..now).unwrap_or_default()
 }

@@ -14,7 +14,8 @@ pub enum GzipError {
         /// Where the header begins.
         offset: u64,
     },
-    /// A further member has flags that RFC 1952 reserves, which some readers ignore and others do not.
+    /// A further member has flags that RFC 1952 reserves, which some readers ignore and others do
+    /// not.
     #[error("the gzip header at byte {offset} of the stream sets reserved flags")]
     ReservedFlags {
         /// Where the header begins.
@@ -39,7 +40,9 @@ pub enum GzipError {
         offset: u64,
     },
     /// The contents do not have the checksum or the size that the trailer states.
-    #[error("the contents do not match their {what}; the trailer is at byte {offset} of the stream")]
+    #[error(
+        "the contents do not match their {what}; the trailer is at byte {offset} of the stream"
+    )]
     BadTrailer {
         /// `checksum` or `size`.
         what: &'static str,

@@ -78,7 +78,10 @@ impl<R: Read> Gunzip<R> {
             crc: crc32fast::Hasher::new(),
             member_bytes: 0,
             position: 0,
-            summary: Summary { checksum_checked: true, ..Summary::default() },
+            summary: Summary {
+                checksum_checked: true,
+                ..Summary::default()
+            },
             limit: u64::MAX,
             leaves_rest: false,
             checkpoints: None,
@@ -109,8 +112,16 @@ impl<R: Read> Gunzip<R> {
 
     /// The places that were noted; none when there is more than one member.
     pub fn checkpoints(&mut self) -> Vec<Checkpoint> {
-        let noted = self.checkpoints.take().map(Checkpoints::into_vec).unwrap_or_default();
-        if self.summary.members == 1 { noted } else { Vec::new() }
+        let noted = self
+            .checkpoints
+            .take()
+            .map(Checkpoints::into_vec)
+            .unwrap_or_default();
+        if self.summary.members == 1 {
+            noted
+        } else {
+            Vec::new()
+        }
     }
 
     /// Inflates the next piece, never an empty one and at most 64 KiB; `None` at the
@@ -161,7 +172,11 @@ impl<R: Read> Gunzip<R> {
 
     /// The piece that [`Gunzip::next_piece`] gave last.
     pub fn piece(&self) -> &[u8] {
-        if self.state == State::Body { self.inflate.piece() } else { &[] }
+        if self.state == State::Body {
+            self.inflate.piece()
+        } else {
+            &[]
+        }
     }
 
     /// Bytes of the compressed stream that were consumed when the last piece ended.
@@ -171,12 +186,18 @@ impl<R: Read> Gunzip<R> {
 
     /// What is known up to now; complete after the last piece.
     pub fn summary(&self) -> Summary {
-        Summary { compressed_bytes: self.inflate.input.byte_position(), ..self.summary }
+        Summary {
+            compressed_bytes: self.inflate.input.byte_position(),
+            ..self.summary
+        }
     }
 
     fn begin_member(&mut self) -> io::Result<()> {
         let first = self.summary.members == 0;
-        if !first && self.leaves_rest && header::parse(self.inflate.input.following(MORE)?) == Parsed::Wrong {
+        if !first
+            && self.leaves_rest
+            && header::parse(self.inflate.input.following(MORE)?) == Parsed::Wrong
+        {
             self.state = State::Done;
             return Ok(());
         }
@@ -204,7 +225,12 @@ impl<R: Read> Gunzip<R> {
                 Parsed::TooLong => return Err(GzipError::LongHeader { offset }.into()),
                 // After a member a lone first byte proves nothing; two are a member cut off.
                 Parsed::More if ended && !first && there.len() < MAGIC => return self.trailing(),
-                Parsed::More if ended => return Err(GzipError::Truncated { offset: offset + there.len() as u64 }.into()),
+                Parsed::More if ended => {
+                    return Err(GzipError::Truncated {
+                        offset: offset + there.len() as u64,
+                    }
+                    .into());
+                }
                 Parsed::More => want += MORE,
             }
         }
@@ -243,7 +269,11 @@ impl<R: Read> Gunzip<R> {
         match self.inflate.next_up_to(want)? {
             Event::Block => {
                 if let Some(checkpoints) = &mut self.checkpoints {
-                    checkpoints.offer(self.inflate.input.bit_position(), self.member_bytes, self.inflate.window());
+                    checkpoints.offer(
+                        self.inflate.input.bit_position(),
+                        self.member_bytes,
+                        self.inflate.window(),
+                    );
                 }
                 Ok(false)
             }
@@ -277,11 +307,19 @@ impl<R: Read> Gunzip<R> {
             }
         };
         if stated_crc != crc {
-            return Err(GzipError::BadTrailer { what: "checksum", offset }.into());
+            return Err(GzipError::BadTrailer {
+                what: "checksum",
+                offset,
+            }
+            .into());
         }
         // The field holds the size modulo 2^32.
         if u64::from(stated_size) != size & u64::from(u32::MAX) {
-            return Err(GzipError::BadTrailer { what: "size", offset }.into());
+            return Err(GzipError::BadTrailer {
+                what: "size",
+                offset,
+            }
+            .into());
         }
         Ok(())
     }
@@ -291,17 +329,26 @@ impl<R: Read> Gunzip<R> {
         let offset = input.byte_position();
         let there = input.following(8)?;
         let Some([a, b, c, d, e, f, g, h]) = there.first_chunk::<8>().copied() else {
-            return Err(GzipError::Truncated { offset: offset + there.len() as u64 }.into());
+            return Err(GzipError::Truncated {
+                offset: offset + there.len() as u64,
+            }
+            .into());
         };
         input.consume(8);
-        Ok((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
+        Ok((
+            u32::from_le_bytes([a, b, c, d]),
+            u32::from_le_bytes([e, f, g, h]),
+        ))
     }
 
     fn v1_trailer(&mut self) -> io::Result<(u32, u32)> {
         let input = &mut self.inflate.input;
         let offset = input.byte_position();
         let rest = input.following(V1_TAIL)?;
-        let footer = v1_footer(offset, rest).ok_or(GzipError::BadTrailer { what: "trailer", offset })?;
+        let footer = v1_footer(offset, rest).ok_or(GzipError::BadTrailer {
+            what: "trailer",
+            offset,
+        })?;
         let len = rest.len();
         input.consume(len);
         Ok((footer.crc32, footer.isize))

@@ -32,7 +32,8 @@ pub(super) enum Parsed {
     More,
     /// It is none.
     Wrong,
-    /// It would be one, but sets reserved flags (RFC 1952 §2.3.1.2 wants an error; Python ignores them).
+    /// It would be one, but sets reserved flags (RFC 1952 §2.3.1.2 wants an error; Python ignores
+    /// them).
     Reserved,
     /// It could be one, but exceeds [`LIMIT`].
     TooLong,
@@ -44,7 +45,9 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     if !magic {
         return Parsed::Wrong;
     }
-    let Some((fixed, _)) = bytes.split_first_chunk::<FIXED>() else { return Parsed::More };
+    let Some((fixed, _)) = bytes.split_first_chunk::<FIXED>() else {
+        return Parsed::More;
+    };
     let flags = fixed[3];
     if flags & RESERVED != 0 {
         return Parsed::Reserved;

@@ -22,14 +22,25 @@ pub fn rewrite<R: Read, W: Write>(
     level: u32,
     threads: usize,
 ) -> io::Result<W> {
-    inflate(input, trailer, GzipWriter::new(output, level, threads)?, filter)?.finish()
+    inflate(
+        input,
+        trailer,
+        GzipWriter::new(output, level, threads)?,
+        filter,
+    )?
+    .finish()
 }
 
 /// The same without compressing what stays.
 ///
 /// # Errors
 /// As [`rewrite`].
-pub fn inflate<R: Read, W: Write>(input: R, trailer: Trailer, mut output: W, filter: &mut dyn Filter) -> io::Result<W> {
+pub fn inflate<R: Read, W: Write>(
+    input: R,
+    trailer: Trailer,
+    mut output: W,
+    filter: &mut dyn Filter,
+) -> io::Result<W> {
     let mut gunzip = Gunzip::new(input, trailer);
     let mut edits = EditBuffer::default();
     while let Some(piece) = gunzip.next_piece()? {
@@ -43,7 +54,13 @@ pub fn inflate<R: Read, W: Write>(input: R, trailer: Trailer, mut output: W, fil
 ///
 /// # Errors
 /// As [`rewrite`].
-pub fn compress<R: Read, W: Write>(input: R, output: W, filter: &mut dyn Filter, level: u32, threads: usize) -> io::Result<W> {
+pub fn compress<R: Read, W: Write>(
+    input: R,
+    output: W,
+    filter: &mut dyn Filter,
+    level: u32,
+    threads: usize,
+) -> io::Result<W> {
     copy_plain(input, GzipWriter::new(output, level, threads)?, filter)?.finish()
 }
 
@@ -51,12 +68,18 @@ pub fn compress<R: Read, W: Write>(input: R, output: W, filter: &mut dyn Filter,
 ///
 /// # Errors
 /// Those of the input, the filter and the output.
-pub fn copy_plain<R: Read, W: Write>(mut input: R, mut output: W, filter: &mut dyn Filter) -> io::Result<W> {
+pub fn copy_plain<R: Read, W: Write>(
+    mut input: R,
+    mut output: W,
+    filter: &mut dyn Filter,
+) -> io::Result<W> {
     let mut edits = EditBuffer::default();
     let mut buffer = vec![0; STEP];
     loop {
         let got = input.read(&mut buffer)?;
-        let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else { break };
+        let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else {
+            break;
+        };
         edits.feed(bytes, filter, &mut output)?;
     }
     edits.finish(filter, &mut output)?;

@@ -94,7 +94,11 @@ enum Stretch {
 
 impl<R: Read, W: Write> Splicer<'_, R, W> {
     fn run(&mut self, cuts: &Cuts) -> io::Result<()> {
-        let first = self.checkpoints.first().filter(|c| c.plain == 0).ok_or(GzipError::BadEdit)?;
+        let first = self
+            .checkpoints
+            .first()
+            .filter(|c| c.plain == 0)
+            .ok_or(GzipError::BadEdit)?;
         self.inflate.input.forward(first.bit, |_| Ok(()))?;
         self.resume(0, &[])?;
         let mut drops = cuts.drops.iter().peekable();
@@ -104,7 +108,9 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
             while let Some(range) = drop {
                 self.skip_to(range.end)?;
                 let next = drops.peek().map_or(cuts.end, |d| d.start);
-                if let Stretch::Block = self.encode(range.end.saturating_add(WINDOW as u64), next)? {
+                if let Stretch::Block =
+                    self.encode(range.end.saturating_add(WINDOW as u64), next)?
+                {
                     continue 'copying;
                 }
                 drop = drops.next();
@@ -131,20 +137,31 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
     fn resume(&mut self, plain: u64, window: &[u8]) -> io::Result<()> {
         self.inflate.resume(window);
         (self.begin, self.used) = (plain, 0);
-        if self.next()? == Event::Block { Ok(()) } else { Err(GzipError::BadEdit.into()) }
+        if self.next()? == Event::Block {
+            Ok(())
+        } else {
+            Err(GzipError::BadEdit.into())
+        }
     }
 
     /// The last checkpoint up to a place in the plaintext, if it is ahead.
     fn ahead(&self, to: u64) -> Option<&Checkpoint> {
         let behind = self.begin + self.inflate.piece().len() as u64;
-        self.checkpoints.iter().rev().find(|c| c.plain <= to).filter(|c| c.plain > behind)
+        self.checkpoints
+            .iter()
+            .rev()
+            .find(|c| c.plain <= to)
+            .filter(|c| c.plain > behind)
     }
 
     /// The decoder stands at a block's begin. Copies all blocks that end at or before
     /// `to`, and encodes what the next one has before it.
     fn copy_to(&mut self, to: u64) -> io::Result<()> {
         if let Some(Checkpoint { bit, plain, window }) = self.ahead(to).cloned() {
-            let low = self.inflate.input.forward(bit, |bytes| self.out.copy(bytes))?;
+            let low = self
+                .inflate
+                .input
+                .forward(bit, |bytes| self.out.copy(bytes))?;
             self.out.copy_end(low, bit);
             self.resume(plain, &window)?;
         }
@@ -198,7 +215,8 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
         let whole = usize::try_from(end / 8 - start / 8).unwrap_or(usize::MAX);
         let marked = self.inflate.input.marked();
         self.out.copy(marked.get(..whole).unwrap_or_default())?;
-        self.out.copy_end(marked.get(whole).copied().unwrap_or(0), end);
+        self.out
+            .copy_end(marked.get(whole).copied().unwrap_or(0), end);
         Ok(())
     }
 
@@ -255,6 +273,8 @@ enum Held {
 
 /// The bytes of a piece that begins at `begin` which lie before `to`.
 fn up_to(piece: &[u8], begin: u64, to: u64) -> &[u8] {
-    let len = usize::try_from(to.saturating_sub(begin)).unwrap_or(usize::MAX).min(piece.len());
+    let len = usize::try_from(to.saturating_sub(begin))
+        .unwrap_or(usize::MAX)
+        .min(piece.len());
     piece.get(..len).unwrap_or_default()
 }

@@ -59,25 +59,52 @@ pub struct Part {
 }
 
 /// The folders that Home Assistant knows, as their archives are called.
-const FOLDERS: [(&str, &str); 4] = [("share", "share"), ("media", "media"), ("ssl", "ssl"), ("addons_local", "addons/local")];
+const FOLDERS: [(&str, &str); 4] = [
+    ("share", "share"),
+    ("media", "media"),
+    ("ssl", "ssl"),
+    ("addons_local", "addons/local"),
+];
 
 impl Part {
     pub(super) fn recognise(backup: &Backup, at: usize, member: &Member) -> Result<Self> {
-        let name = member.header.name.strip_prefix(b"./").unwrap_or(&member.header.name);
+        let name = member
+            .header
+            .name
+            .strip_prefix(b"./")
+            .unwrap_or(&member.header.name);
         let (stem, suffix) = stem_and_compression(name);
         let (id, kind, listed) = component(backup, stem, &member.header.name);
-        let mut part =
-            Self { id, kind, member: at, layer: None, fault: None, compressed: suffix == Some(true), suffix, listed, closed: false };
+        let mut part = Self {
+            id,
+            kind,
+            member: at,
+            layer: None,
+            fault: None,
+            compressed: suffix == Some(true),
+            suffix,
+            listed,
+            closed: false,
+        };
         let Some(named) = suffix else { return Ok(part) };
-        let found = head(&backup.input, member).map(|head| (sniffed(&head, named), head.len() as u64));
-        let (found, read) = found.map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
+        let found =
+            head(&backup.input, member).map(|head| (sniffed(&head, named), head.len() as u64));
+        let (found, read) =
+            found.map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
         match found {
             // Bytes without any mark are only taken for SecureTar v1 where an archive must be, and
             // where the backup says that it is encrypted: they look like damage.
-            Ok((Layer::Secure(SecureHeader::V1 { .. }), _)) | Err(_) if kind == ComponentKind::Unknown => {}
-            Ok((Layer::Secure(SecureHeader::V1 { .. }), _)) if !backup.manifest.claims_encryption() => part.is_no_archive(member.size),
+            Ok((Layer::Secure(SecureHeader::V1 { .. }), _)) | Err(_)
+                if kind == ComponentKind::Unknown => {}
+            Ok((Layer::Secure(SecureHeader::V1 { .. }), _))
+                if !backup.manifest.claims_encryption() =>
+            {
+                part.is_no_archive(member.size)
+            }
             Ok((layer, compressed)) => (part.layer, part.compressed) = (Some(layer), compressed),
-            Err(HeaderError::Unrecognised { found }) if found == read => part.is_no_archive(member.size),
+            Err(HeaderError::Unrecognised { found }) if found == read => {
+                part.is_no_archive(member.size)
+            }
             Err(error) => part.fault = Some(error),
         }
         Ok(part)
@@ -112,7 +139,11 @@ impl Part {
     /// Whether it is the file that macOS puts beside another one on disks of other systems
     /// (AppleSingle/AppleDouble formats, 1990): its name begins with `._`.
     pub fn is_apple_double(&self) -> bool {
-        self.kind == ComponentKind::Unknown && self.id.strip_prefix("unknown:").is_some_and(|name| plain(name).starts_with("._"))
+        self.kind == ComponentKind::Unknown
+            && self
+                .id
+                .strip_prefix("unknown:")
+                .is_some_and(|name| plain(name).starts_with("._"))
     }
 
     /// The SecureTar header, `None` when it is not encrypted.
@@ -143,20 +174,33 @@ fn stem_and_compression(name: &[u8]) -> (&[u8], Option<bool>) {
 
 fn component(backup: &Backup, stem: &[u8], member: &[u8]) -> (String, ComponentKind, bool) {
     let manifest = &backup.manifest;
-    let unknown = || (format!("unknown:{}", escape(member)), ComponentKind::Unknown, false);
-    let Ok(stem) = std::str::from_utf8(stem) else { return unknown() };
+    let unknown = || {
+        (
+            format!("unknown:{}", escape(member)),
+            ComponentKind::Unknown,
+            false,
+        )
+    };
+    let Ok(stem) = std::str::from_utf8(stem) else {
+        return unknown();
+    };
     if stem.len() == member.strip_prefix(b"./").unwrap_or(member).len() {
         return unknown();
     }
     if stem == "homeassistant" {
-        let listed = manifest.homeassistant_version().is_some() || manifest.folders().any(|f| f == stem);
+        let listed =
+            manifest.homeassistant_version().is_some() || manifest.folders().any(|f| f == stem);
         return (stem.into(), ComponentKind::HomeAssistant, listed);
     }
     if stem == "supervisor" {
         return (stem.into(), ComponentKind::Supervisor, false);
     }
     if let Some((_, id)) = FOLDERS.iter().find(|(file, _)| *file == stem) {
-        return ((*id).into(), ComponentKind::Folder, manifest.folders().any(|f| f == *id));
+        return (
+            (*id).into(),
+            ComponentKind::Folder,
+            manifest.folders().any(|f| f == *id),
+        );
     }
     if manifest.addons().any(|slug| slug == stem) {
         return (format!("addon:{stem}"), ComponentKind::Addon, true);
@@ -175,7 +219,8 @@ fn plain(name: &str) -> &str {
 
 /// The first bytes of a member.
 fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
-    let mut head = vec![0u8; secure::SNIFF_LEN.min(usize::try_from(member.size).unwrap_or(usize::MAX))];
+    let mut head =
+        vec![0u8; secure::SNIFF_LEN.min(usize::try_from(member.size).unwrap_or(usize::MAX))];
     input.read_exact_at(member.data_at(), &mut head)?;
     Ok(head)
 }
@@ -187,8 +232,14 @@ fn sniffed(head: &[u8], named: bool) -> std::result::Result<(Layer, bool), Heade
     let found = secure::sniff(head, named);
     match found {
         Ok(Layer::Plain) => Ok((Layer::Plain, named)),
-        Ok(Layer::Secure(SecureHeader::V1 { .. })) | Err(_) if !zeros && secure::looks_plain(head, !named) => Ok((Layer::Plain, !named)),
-        Ok(Layer::Secure(SecureHeader::V1 { .. })) if zeros => Err(HeaderError::Unrecognised { found: head.len() as u64 }),
+        Ok(Layer::Secure(SecureHeader::V1 { .. })) | Err(_)
+            if !zeros && secure::looks_plain(head, !named) =>
+        {
+            Ok((Layer::Plain, !named))
+        }
+        Ok(Layer::Secure(SecureHeader::V1 { .. })) if zeros => Err(HeaderError::Unrecognised {
+            found: head.len() as u64,
+        }),
         other => other.map(|layer| (layer, named)),
     }
 }
@@ -197,7 +248,12 @@ fn sniffed(head: &[u8], named: bool) -> std::result::Result<(Layer, bool), Heade
 ///
 /// # Errors
 /// The inner one for bytes that are no header; the outer one when they cannot be read.
-pub(crate) fn layer_at(input: &Input, at: u64, size: u64, compressed: bool) -> Result<std::result::Result<Layer, HeaderError>> {
+pub(crate) fn layer_at(
+    input: &Input,
+    at: u64,
+    size: u64,
+    compressed: bool,
+) -> Result<std::result::Result<Layer, HeaderError>> {
     let mut head = [0u8; secure::SNIFF_LEN];
     let want = usize::try_from(size).unwrap_or(usize::MAX).min(head.len());
     let head = head.get_mut(..want).unwrap_or_default();

@@ -8,7 +8,8 @@ use crate::error::{Error, Result, escape};
 use crate::finding::{Finding, Unfit};
 use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
 
-/// One archive as Home Assistant's own checks see it: of a backup that is there, or of a copy that is planned.
+/// One archive as Home Assistant's own checks see it: of a backup that is there, or of a copy that
+/// is planned.
 #[derive(Debug, Clone)]
 pub struct Archive<'a> {
     /// The member's name.
@@ -40,7 +41,8 @@ pub enum State {
     },
 }
 
-/// The suffix by which Supervisor looks for archives (supervisor `backups/backup.py`, `validate_backup`).
+/// The suffix by which Supervisor looks for archives (supervisor `backups/backup.py`,
+/// `validate_backup`).
 fn suffix(compressed: bool) -> &'static [u8] {
     if compressed { b".tar.gz" } else { b".tar" }
 }
@@ -48,8 +50,14 @@ fn suffix(compressed: bool) -> &'static [u8] {
 /// Supervisor's password check, which comes before every restore: it opens the first member
 /// with the suffix that `compressed` calls for, listed or not, with the key if the backup is
 /// called protected. Returns that archive's index, and why it does not open; `None` where it does.
-pub fn first_archive(archives: &[Archive<'_>], compressed: bool, protected: bool) -> Option<(usize, Unfit)> {
-    let at = archives.iter().position(|archive| archive.name.ends_with(suffix(compressed)))?;
+pub fn first_archive(
+    archives: &[Archive<'_>],
+    compressed: bool,
+    protected: bool,
+) -> Option<(usize, Unfit)> {
+    let at = archives
+        .iter()
+        .position(|archive| archive.name.ends_with(suffix(compressed)))?;
     unfit(archives.get(at)?.state, compressed, protected).map(|why| (at, why))
 }
 
@@ -66,7 +74,8 @@ pub fn unfit(state: State, compressed: bool, protected: bool) -> Option<Unfit> {
 }
 
 /// Whether one key and one root salt open all encrypted archives: Core's decryption of a whole
-/// backup and securetar's `SecureTarRootKeyContext` take version and salt from the first that they meet.
+/// backup and securetar's `SecureTarRootKeyContext` take version and salt from the first that they
+/// meet.
 pub fn one_context(archives: &[Archive<'_>]) -> Option<Finding> {
     let mut ways = archives.iter().filter_map(|archive| match archive.state {
         State::Encrypted { version, salts } => Some((version, salts)),
@@ -88,7 +97,11 @@ pub fn one_context(archives: &[Archive<'_>]) -> Option<Finding> {
 /// Whether some archives are encrypted and some are not, with their ids.
 pub fn mixed(archives: &[Archive<'_>]) -> Option<Finding> {
     let ids = |of: fn(&State) -> bool| -> Vec<String> {
-        archives.iter().filter(|archive| of(&archive.state)).map(|archive| archive.id.to_owned()).collect()
+        archives
+            .iter()
+            .filter(|archive| of(&archive.state))
+            .map(|archive| archive.id.to_owned())
+            .collect()
     };
     let encrypted = ids(|state| matches!(state, State::Encrypted { .. }));
     let plain = ids(|state| matches!(state, State::Plain { .. }));
@@ -99,8 +112,13 @@ impl Part {
     /// What it holds, for Home Assistant's checks.
     pub fn state(&self, size: u64) -> State {
         match &self.layer {
-            Some(Layer::Plain) => State::Plain { compressed: self.compressed },
-            Some(Layer::Secure(header)) => State::Encrypted { version: header.version(), salts: header.v3_salts().copied() },
+            Some(Layer::Plain) => State::Plain {
+                compressed: self.compressed,
+            },
+            Some(Layer::Secure(header)) => State::Encrypted {
+                version: header.version(),
+                salts: header.v3_salts().copied(),
+            },
             None if size == 0 => State::Empty,
             None => State::NoArchive,
         }
@@ -117,18 +135,32 @@ impl Backup {
     /// One of them.
     pub(crate) fn archive<'a>(&'a self, part: &'a Part) -> Archive<'a> {
         let member = self.member(part);
-        Archive { name: &member.header.name, id: &part.id, state: part.state(member.size) }
+        Archive {
+            name: &member.header.name,
+            id: &part.id,
+            state: part.state(member.size),
+        }
     }
 
     /// Whether the archives of a copy are compressed: what `backup.json` says, unless the names
     /// of all parts say otherwise.
     pub fn right_compression(&self) -> bool {
         let stated = self.manifest.compressed();
-        let mut named = self.parts.iter().filter(|part| part.listed).filter_map(|part| part.suffix).peekable();
-        if named.peek().is_some() && named.all(|suffix| suffix != stated) { !stated } else { stated }
+        let mut named = self
+            .parts
+            .iter()
+            .filter(|part| part.listed)
+            .filter_map(|part| part.suffix)
+            .peekable();
+        if named.peek().is_some() && named.all(|suffix| suffix != stated) {
+            !stated
+        } else {
+            stated
+        }
     }
 
-    /// Whether Home Assistant looks for this part under a name, and in a form, that depends on `compressed`.
+    /// Whether Home Assistant looks for this part under a name, and in a form, that depends on
+    /// `compressed`.
     pub(crate) fn is_looked_for(&self, part: &Part) -> bool {
         part.listed || part.kind == ComponentKind::Supervisor
     }
@@ -139,12 +171,25 @@ impl Backup {
         if self.manifest.has_byte_order_mark() {
             found.push(Finding::ByteOrderMark);
         }
-        found.extend(self.manifest.faults().iter().cloned().map(Finding::Metadata));
+        found.extend(
+            self.manifest
+                .faults()
+                .iter()
+                .cloned()
+                .map(Finding::Metadata),
+        );
         found.extend(self.absent());
-        found.extend(self.parts.iter().filter_map(|part| self.beside_the_list(part)));
+        found.extend(
+            self.parts
+                .iter()
+                .filter_map(|part| self.beside_the_list(part)),
+        );
         found.extend(self.parts.iter().filter_map(|part| {
             let error = part.fault.clone()?;
-            Some(Finding::NoArchive { id: part.id.clone(), error })
+            Some(Finding::NoArchive {
+                id: part.id.clone(),
+                error,
+            })
         }));
         let archives = self.archives();
         found.extend(mixed(&archives).or_else(|| self.flag_against_all()));
@@ -152,7 +197,11 @@ impl Backup {
         found.extend(self.compression());
         found.extend(self.first_archive(&archives));
         found.extend(self.stale_sizes());
-        found.extend(self.parts.iter().flat_map(|part| self.odd_header(part).into_iter().chain(self.impossible_length(part))));
+        found.extend(self.parts.iter().flat_map(|part| {
+            self.odd_header(part)
+                .into_iter()
+                .chain(self.impossible_length(part))
+        }));
         found
     }
 
@@ -160,9 +209,22 @@ impl Backup {
     fn absent(&self) -> Vec<Finding> {
         let present: HashSet<&str> = self.parts.iter().map(|part| part.id.as_str()).collect();
         let addons = self.manifest.addons().map(|slug| format!("addon:{slug}"));
-        let homeassistant = self.manifest.homeassistant_version().map(|_| "homeassistant".to_owned());
-        let listed = self.manifest.folders().map(str::to_owned).chain(addons).chain(homeassistant);
-        listed.filter(|id| !present.contains(id.as_str())).map(|id| Finding::Absent { id: escape(id.as_bytes()) }).collect()
+        let homeassistant = self
+            .manifest
+            .homeassistant_version()
+            .map(|_| "homeassistant".to_owned());
+        let listed = self
+            .manifest
+            .folders()
+            .map(str::to_owned)
+            .chain(addons)
+            .chain(homeassistant);
+        listed
+            .filter(|id| !present.contains(id.as_str()))
+            .map(|id| Finding::Absent {
+                id: escape(id.as_bytes()),
+            })
+            .collect()
     }
 
     /// A part that `backup.json` does not list.
@@ -172,7 +234,10 @@ impl Backup {
             () if self.is_looked_for(part) => None,
             () if part.is_apple_double() => Some(Finding::AppleDouble { id }),
             () if self.is_empty_archive(part) => Some(Finding::EmptyArchive { id }),
-            () => Some(Finding::Unlisted { id, can_be_listed: self.can_be_listed(part) }),
+            () => Some(Finding::Unlisted {
+                id,
+                can_be_listed: self.can_be_listed(part),
+            }),
         }
     }
 
@@ -181,9 +246,12 @@ impl Backup {
         !self.is_looked_for(part) && part.is_archive() && self.member(part).size == 0
     }
 
-    /// Whether a list of folders needs to say no more than this one's name, and finds it under that.
+    /// Whether a list of folders needs to say no more than this one's name, and finds it under
+    /// that.
     pub(crate) fn can_be_listed(&self, part: &Part) -> bool {
-        part.kind == ComponentKind::Folder && part.layer.is_some() && part.suffix == Some(self.right_compression())
+        part.kind == ComponentKind::Folder
+            && part.layer.is_some()
+            && part.suffix == Some(self.right_compression())
     }
 
     /// Where the parts are of one kind, and `protected` says the other.
@@ -195,8 +263,15 @@ impl Backup {
     fn compression(&self) -> Vec<Finding> {
         let (stated, wanted) = (self.manifest.compressed(), self.right_compression());
         let flag = (stated != wanted).then_some(Finding::CompressedFlag { compressed: wanted });
-        let odd = self.parts.iter().filter(|part| self.is_looked_for(part) && !self.is_as_named(part, wanted));
-        let odd = odd.map(|part| Finding::OtherCompression { id: part.id.clone(), compressed: part.compressed, wanted });
+        let odd = self
+            .parts
+            .iter()
+            .filter(|part| self.is_looked_for(part) && !self.is_as_named(part, wanted));
+        let odd = odd.map(|part| Finding::OtherCompression {
+            id: part.id.clone(),
+            compressed: part.compressed,
+            wanted,
+        });
         flag.into_iter().chain(odd).collect()
     }
 
@@ -208,12 +283,20 @@ impl Backup {
     pub fn check_compression(&self) -> Result<()> {
         let stated = self.manifest.compressed();
         let wrong = self.right_compression() != stated;
-        let Some(part) = self.parts.iter().find(|part| wrong && part.listed && part.suffix != Some(stated)) else { return Ok(()) };
+        let Some(part) = self
+            .parts
+            .iter()
+            .find(|part| wrong && part.listed && part.suffix != Some(stated))
+        else {
+            return Ok(());
+        };
         let stated = crate::finding::compression(stated);
-        Err(Error::damaged(format!("backup.json says that the backup is {stated}, but this member's name says otherwise"))
-            .in_part(part.id.clone())
-            .at(self.member(part).header_at)
-            .advice("`haslim repair` writes a copy in which backup.json says what the names say."))
+        Err(Error::damaged(format!(
+            "backup.json says that the backup is {stated}, but this member's name says otherwise"
+        ))
+        .in_part(part.id.clone())
+        .at(self.member(part).header_at)
+        .advice("`haslim repair` writes a copy in which backup.json says what the names say."))
     }
 
     /// Whether a part's name and bytes are what `compressed` makes Home Assistant look for.
@@ -229,7 +312,10 @@ impl Backup {
         if all_against && matches!(why, Unfit::Plain | Unfit::Encrypted) {
             return None;
         }
-        Some(Finding::FirstArchive { member: escape(archives.get(at)?.name), why })
+        Some(Finding::FirstArchive {
+            member: escape(archives.get(at)?.name),
+            why,
+        })
     }
 
     fn stale_sizes(&self) -> Vec<Finding> {
@@ -245,12 +331,17 @@ impl Backup {
     /// What is odd about a part's SecureTar header and gone when the part is encrypted anew.
     pub(crate) fn odd_header(&self, part: &Part) -> Vec<Finding> {
         let mut odd = Vec::new();
-        let Some(header) = part.secure() else { return odd };
+        let Some(header) = part.secure() else {
+            return odd;
+        };
         let id = || part.id.clone();
         if header.reserved_set() {
             odd.push(Finding::ReservedBytes { id: id() });
         }
-        let count = header.member_len().and_then(|expected| self.member(part).size.checked_sub(expected)).unwrap_or(0);
+        let count = header
+            .member_len()
+            .and_then(|expected| self.member(part).size.checked_sub(expected))
+            .unwrap_or(0);
         if count > 0 && header.version() == Version::V3 {
             odd.push(Finding::BytesBehindCiphertext { id: id(), count });
         }
@@ -260,7 +351,13 @@ impl Backup {
     /// A part whose length and SecureTar header cannot both be right.
     fn impossible_length(&self, part: &Part) -> Option<Finding> {
         let (size, header): (u64, &SecureHeader) = (self.member(part).size, part.secure()?);
-        let expected = header.member_len().filter(|&expected| size < expected || size > expected && header.version() == Version::V2)?;
-        Some(Finding::Length { id: part.id.clone(), size, expected })
+        let expected = header.member_len().filter(|&expected| {
+            size < expected || size > expected && header.version() == Version::V2
+        })?;
+        Some(Finding::Length {
+            id: part.id.clone(),
+            size,
+            expected,
+        })
     }
 }

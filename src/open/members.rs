@@ -25,14 +25,26 @@ pub(super) fn all(input: &Arc<Input>, control: &Control) -> Result<Outer> {
 
 /// Whether there is no `backup.json`, or one that lists what is not in the file.
 fn lacks_something(input: &Arc<Input>, outer: &Outer) -> bool {
-    let Ok(at) = find_manifest(&outer.members) else { return true };
+    let Ok(at) = find_manifest(&outer.members) else {
+        return true;
+    };
     // Whatever is wrong with it is told later.
     let manifest = read_manifest(input, &outer.members, at).and_then(Manifest::parse);
     let Ok(manifest) = manifest else { return false };
-    let names: HashSet<&[u8]> = outer.members.iter().map(|m| path::plain(&m.header.name)).collect();
+    let names: HashSet<&[u8]> = outer
+        .members
+        .iter()
+        .map(|m| path::plain(&m.header.name))
+        .collect();
     let homeassistant = manifest.homeassistant_version().map(|_| "homeassistant");
-    manifest.folders().chain(manifest.addons()).chain(homeassistant).any(|id| {
-        let stem = id.replace('/', "_");
-        [".tar.gz", ".tar"].iter().all(|suffix| !names.contains(format!("{stem}{suffix}").as_bytes()))
-    })
+    manifest
+        .folders()
+        .chain(manifest.addons())
+        .chain(homeassistant)
+        .any(|id| {
+            let stem = id.replace('/', "_");
+            [".tar.gz", ".tar"]
+                .iter()
+                .all(|suffix| !names.contains(format!("{stem}{suffix}").as_bytes()))
+        })
 }

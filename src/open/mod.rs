@@ -61,9 +61,22 @@ impl Backup {
         let outer = members::all(&input, control)?;
         let manifest_member = find_manifest(&outer.members)?;
         let text = read_manifest(&input, &outer.members, manifest_member)?;
-        let manifest = Manifest::parse(text).map_err(|e| place(e, &outer.members, manifest_member))?;
-        let mut backup = Self { input, members: outer.members, manifest, manifest_member, parts: Vec::new(), findings: outer.findings };
-        for (at, member) in backup.members.iter().enumerate().filter(|&(at, m)| at != manifest_member && m.header.kind == EntryKind::File) {
+        let manifest =
+            Manifest::parse(text).map_err(|e| place(e, &outer.members, manifest_member))?;
+        let mut backup = Self {
+            input,
+            members: outer.members,
+            manifest,
+            manifest_member,
+            parts: Vec::new(),
+            findings: outer.findings,
+        };
+        for (at, member) in backup
+            .members
+            .iter()
+            .enumerate()
+            .filter(|&(at, m)| at != manifest_member && m.header.kind == EntryKind::File)
+        {
             let part = Part::recognise(&backup, at, member)?;
             backup.parts.push(part);
         }
@@ -80,13 +93,19 @@ impl Backup {
     }
 
     /// The part with this number, which must come from this backup.
-    #[expect(clippy::indexing_slicing, reason = "numbers of parts are only ever taken from this list, never from a file")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "numbers of parts are only ever taken from this list, never from a file"
+    )]
     pub fn part(&self, at: usize) -> &Part {
         &self.parts[at]
     }
 
     /// The member of a part.
-    #[expect(clippy::indexing_slicing, reason = "parts are made from the members of the same backup")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "parts are made from the members of the same backup"
+    )]
     pub fn member(&self, part: &Part) -> &Member {
         &self.members[part.member]
     }
@@ -94,7 +113,9 @@ impl Backup {
     /// The index of the part that a member holds; `None` for one that is no part.
     pub fn part_of(&self, member: usize) -> Option<usize> {
         // Parts are in file order.
-        self.parts.binary_search_by_key(&member, |part| part.member).ok()
+        self.parts
+            .binary_search_by_key(&member, |part| part.member)
+            .ok()
     }
 
     /// Bytes that a part takes in the file: header, data and padding.
@@ -105,7 +126,9 @@ impl Backup {
     /// Bytes of the file that no member accounts for: what follows the end of the outer tar.
     pub fn unaccounted(&self) -> u64 {
         let members = self.members.last().map_or(0, Member::end);
-        let end = members.saturating_add(2 * BLOCK as u64).next_multiple_of(RECORD);
+        let end = members
+            .saturating_add(2 * BLOCK as u64)
+            .next_multiple_of(RECORD);
         self.input.len().saturating_sub(end)
     }
 
@@ -124,14 +147,25 @@ impl Backup {
     fn settle_names(&mut self) {
         let mut first: HashMap<String, usize> = HashMap::new();
         for at in 0..self.parts.len() {
-            let Some(other) = self.parts.get(at).and_then(|part| first.insert(part.id.clone(), at)) else { continue };
+            let Some(other) = self
+                .parts
+                .get(at)
+                .and_then(|part| first.insert(part.id.clone(), at))
+            else {
+                continue;
+            };
             let compressed = self.manifest.compressed();
-            let is_right = self.parts.get(at).is_some_and(|part| part.suffix == Some(compressed));
+            let is_right = self
+                .parts
+                .get(at)
+                .is_some_and(|part| part.suffix == Some(compressed));
             let extra = if is_right { other } else { at };
             if let Some(part) = self.parts.get_mut(extra) {
                 first.insert(part.id.clone(), if is_right { at } else { other });
                 let member = self.members.get(part.member);
-                member.into_iter().for_each(|member| part.becomes_unknown(member));
+                member
+                    .into_iter()
+                    .for_each(|member| part.becomes_unknown(member));
             }
         }
     }
@@ -139,18 +173,36 @@ impl Backup {
     /// Version 1 has no mark. No writer mixes it with versions that have one, so that beside those
     /// bytes without a mark are damaged.
     fn settle_marks(&mut self) {
-        if self.parts.iter().all(|part| matches!(part.version(), None | Some(Version::V1))) {
+        if self
+            .parts
+            .iter()
+            .all(|part| matches!(part.version(), None | Some(Version::V1)))
+        {
             return;
         }
-        for part in self.parts.iter_mut().filter(|part| part.version() == Some(Version::V1)) {
-            let size = self.members.get(part.member).map_or(0, |member| member.size);
+        for part in self
+            .parts
+            .iter_mut()
+            .filter(|part| part.version() == Some(Version::V1))
+        {
+            let size = self
+                .members
+                .get(part.member)
+                .map_or(0, |member| member.size);
             part.is_no_archive(size);
         }
     }
 }
 
 fn find_manifest(members: &[Member]) -> Result<usize> {
-    let named = |name: &[u8]| members.iter().enumerate().filter(|(_, m)| m.header.name == name).map(|(at, _)| at).collect::<Vec<_>>();
+    let named = |name: &[u8]| {
+        members
+            .iter()
+            .enumerate()
+            .filter(|(_, m)| m.header.name == name)
+            .map(|(at, _)| at)
+            .collect::<Vec<_>>()
+    };
     let mut found = named(manifest::MEMBER);
     if found.is_empty() {
         found = named(manifest::OLD_MEMBER);
@@ -158,24 +210,34 @@ fn find_manifest(members: &[Member]) -> Result<usize> {
     // No two members have the same name.
     match found.first() {
         Some(one) => Ok(*one),
-        None if members.iter().any(|m| m.header.name == b"backup.json") => {
-            Err(Error::damaged("the metadata is called backup.json here; Home Assistant looks for ./backup.json and finds nothing"))
-        }
-        None => Err(Error::damaged("there is no ./backup.json in this file; it is not a Home Assistant backup, or not all of one")),
+        None if members.iter().any(|m| m.header.name == b"backup.json") => Err(Error::damaged(
+            "the metadata is called backup.json here; Home Assistant looks for ./backup.json and finds nothing",
+        )),
+        None => Err(Error::damaged(
+            "there is no ./backup.json in this file; it is not a Home Assistant backup, or not all of one",
+        )),
     }
 }
 
 fn read_manifest(input: &Arc<Input>, members: &[Member], at: usize) -> Result<Vec<u8>> {
-    let Some(member) = members.get(at) else { return Ok(Vec::new()) };
+    let Some(member) = members.get(at) else {
+        return Ok(Vec::new());
+    };
     if member.size > manifest::MAX_BYTES {
         return Err(place(
-            Error::refused(format!("backup.json has {} bytes; more than 16 MiB is not plausible", member.size)),
+            Error::refused(format!(
+                "backup.json has {} bytes; more than 16 MiB is not plausible",
+                member.size
+            )),
             members,
             at,
         ));
     }
     let mut text = Vec::with_capacity(usize::try_from(member.size).unwrap_or(0));
-    input.window(member.data_at(), member.size).read_to_end(&mut text).map_err(Error::from_read)?;
+    input
+        .window(member.data_at(), member.size)
+        .read_to_end(&mut text)
+        .map_err(Error::from_read)?;
     Ok(text)
 }
 

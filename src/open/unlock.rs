@@ -30,11 +30,16 @@ pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
             None => {}
         }
     }
-    let Some(first) = failed.first() else { return Ok(()) };
+    let Some(first) = failed.first() else {
+        return Ok(());
+    };
     // v1 and v2 know a key only by what comes of it.
     let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
-    let message =
-        if alone { "the password is wrong, or the first bytes of the one encrypted part are damaged" } else { "the password is wrong" };
+    let message = if alone {
+        "the password is wrong, or the first bytes of the one encrypted part are damaged"
+    } else {
+        "the password is wrong"
+    };
     Err(Error::new(Kind::Password, message).advice(wrong_key(backup)))
 }
 
@@ -73,12 +78,26 @@ pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
         Some(SecureHeader::V3 { .. }) => "they have another password",
         _ => "they have another password, or their first bytes are damaged",
     };
-    let (closed, opened): (Vec<&Part>, Vec<&Part>) = backup.parts.iter().filter(|p| p.secure().is_some()).partition(|p| p.closed);
+    let (closed, opened): (Vec<&Part>, Vec<&Part>) = backup
+        .parts
+        .iter()
+        .filter(|p| p.secure().is_some())
+        .partition(|p| p.closed);
     let names: Vec<&str> = closed.iter().map(|p| p.id.as_str()).collect();
-    Error::new(Kind::Password, format!("the password opens {} parts, but not {}: {why}", opened.len(), names.join(", ")))
-        .in_part(part.id.clone())
-        .at(backup.member(part).data_at())
-        .advice(format!("Leave it out with --drop {}. Parts that are kept or dropped whole need no password.", part.id))
+    Error::new(
+        Kind::Password,
+        format!(
+            "the password opens {} parts, but not {}: {why}",
+            opened.len(),
+            names.join(", ")
+        ),
+    )
+    .in_part(part.id.clone())
+    .at(backup.member(part).data_at())
+    .advice(format!(
+        "Leave it out with --drop {}. Parts that are kept or dropped whole need no password.",
+        part.id
+    ))
 }
 
 /// Makes sure that a part begins as an archive does, where something has to be read of it.
@@ -88,13 +107,17 @@ pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
 pub fn check_head(backup: &Backup, part: &Part) -> Result<()> {
     match &part.fault {
         None => Ok(()),
-        Some(fault) => Err(Error::from(fault.clone()).in_part(part.id.clone()).at(backup.member(part).data_at())),
+        Some(fault) => Err(Error::from(fault.clone())
+            .in_part(part.id.clone())
+            .at(backup.member(part).data_at())),
     }
 }
 
 /// What to do about a key that opens nothing.
 fn wrong_key(backup: &Backup) -> String {
-    let made = day(backup.manifest.date()).map(|day| format!(", on {day}")).unwrap_or_default();
+    let made = day(backup.manifest.date())
+        .map(|day| format!(", on {day}"))
+        .unwrap_or_default();
     format!(
         "It may have been changed since this backup was made{made}: then an emergency kit from before holds the right one. \
         Home Assistant shows the present one under Settings > System > Backups > Encryption key."
@@ -104,7 +127,13 @@ fn wrong_key(backup: &Backup) -> String {
 /// The day in a date that begins as ISO 8601 has it.
 fn day(date: &str) -> Option<&str> {
     let day = date.get(..10)?;
-    let fits = day.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
+    let fits = day.bytes().enumerate().all(|(at, b)| {
+        if at == 4 || at == 7 {
+            b == b'-'
+        } else {
+            b.is_ascii_digit()
+        }
+    });
     fits.then_some(day)
 }
 
@@ -113,7 +142,9 @@ fn day(date: &str) -> Option<&str> {
 fn refuse_many_salts(backup: &Backup) -> Result<()> {
     let mut salts = HashSet::new();
     for part in &backup.parts {
-        let Some(own) = part.secure().and_then(SecureHeader::v3_salts) else { continue };
+        let Some(own) = part.secure().and_then(SecureHeader::v3_salts) else {
+            continue;
+        };
         salts.insert(own.root_salt);
         if salts.len() > MAX_ROOT_SALTS {
             return Err(Error::from(CryptError::TooManySalts { limit: MAX_ROOT_SALTS })
@@ -141,24 +172,46 @@ fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
 ///
 /// # Errors
 /// `Password` when the part is encrypted and there is no key, or not the right one.
-pub fn source(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Box<dyn Read + Send>> {
+pub fn source(
+    backup: &Backup,
+    part: &Part,
+    keys: Option<&KeyRing>,
+) -> Result<Box<dyn Read + Send>> {
     let member = backup.member(part);
     if part.closed {
         return Err(other_key(backup, part));
     }
-    stream(backup.input.window(member.data_at(), member.size), part.secure(), part, keys)
+    stream(
+        backup.input.window(member.data_at(), member.size),
+        part.secure(),
+        part,
+        keys,
+    )
 }
 
 /// The archive in a member's data, which begin with a SecureTar header where there is one.
 ///
 /// # Errors
 /// As [`source`].
-pub(crate) fn stream(mut data: Window, header: Option<&SecureHeader>, part: &Part, keys: Option<&KeyRing>) -> Result<Box<dyn Read + Send>> {
-    let Some(header) = header else { return Ok(Box::new(data)) };
+pub(crate) fn stream(
+    mut data: Window,
+    header: Option<&SecureHeader>,
+    part: &Part,
+    keys: Option<&KeyRing>,
+) -> Result<Box<dyn Read + Send>> {
+    let Some(header) = header else {
+        return Ok(Box::new(data));
+    };
     let keys = keys.ok_or_else(|| missing_password(&part.id))?;
     data.skip(header.len() as u64);
     let length = data.left();
-    Ok(Box::new(Decrypter::new(data, header, length, keys, part.compressed)?))
+    Ok(Box::new(Decrypter::new(
+        data,
+        header,
+        length,
+        keys,
+        part.compressed,
+    )?))
 }
 
 /// The error for an encrypted part that has to be opened without a key.

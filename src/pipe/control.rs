@@ -38,7 +38,10 @@ pub struct Control {
 
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Control").field("threads", &self.threads).field("max_expanded", &self.max_expanded).finish_non_exhaustive()
+        f.debug_struct("Control")
+            .field("threads", &self.threads)
+            .field("max_expanded", &self.max_expanded)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,7 +55,13 @@ impl Control {
     /// `stop` holds zero, or the number of the signal that asked to stop;
     /// `threads` is at least one.
     pub fn new(progress: Arc<dyn Progress>, stop: Arc<AtomicUsize>, threads: usize) -> Self {
-        Self { progress, stop, abandoned: Arc::default(), threads: threads.max(1), max_expanded: u64::MAX }
+        Self {
+            progress,
+            stop,
+            abandoned: Arc::default(),
+            threads: threads.max(1),
+            max_expanded: u64::MAX,
+        }
     }
 
     /// Refuses parts whose contents are larger than so many bytes.
@@ -66,7 +75,11 @@ impl Control {
     /// abandoned alone with [`Control::abandon`].
     #[must_use]
     pub fn beside(&self) -> Self {
-        Self { progress: Arc::new(Silent), abandoned: Arc::default(), ..self.clone() }
+        Self {
+            progress: Arc::new(Silent),
+            abandoned: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// Nobody wants the outcome any more of what has this control or a clone of it.
@@ -113,7 +126,9 @@ impl Control {
             return Err(Error::new(Kind::Interrupted(15), "stopped at this look"));
         }
         match self.stop.load(Ordering::Relaxed) {
-            0 if self.abandoned.load(Ordering::Relaxed) => Err(Error::new(Kind::Interrupted(0), "abandoned")),
+            0 if self.abandoned.load(Ordering::Relaxed) => {
+                Err(Error::new(Kind::Interrupted(0), "abandoned"))
+            }
             0 => Ok(()),
             signal => {
                 let signal = i32::try_from(signal).unwrap_or_default();
@@ -126,7 +141,10 @@ impl Control {
 impl Control {
     /// For loops over many small things, of which each is too short to ask for the wish to stop.
     pub fn pace(&self) -> Pace<'_> {
-        Pace { control: self, done: 0 }
+        Pace {
+            control: self,
+            done: 0,
+        }
     }
 }
 
@@ -187,7 +205,10 @@ mod tests {
             let mut pace = control.pace();
             (1..).find(|_| pace.step(bytes).is_err()).unwrap()
         };
-        assert_eq!([1 << 20, 100_000, 0].map(steps_until_heard), [1, 3, WORK / STEP]);
+        assert_eq!(
+            [1 << 20, 100_000, 0].map(steps_until_heard),
+            [1, 3, WORK / STEP]
+        );
     }
 
     #[test]

@@ -12,7 +12,10 @@ pub(crate) fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result
 }
 
 /// As [`read_full`], for those who want what came before an error, too. An interruption is none.
-pub(crate) fn read_until_error(reader: &mut impl Read, buffer: &mut [u8]) -> (usize, io::Result<()>) {
+pub(crate) fn read_until_error(
+    reader: &mut impl Read,
+    buffer: &mut [u8],
+) -> (usize, io::Result<()>) {
     let mut got = 0;
     while let Some(rest) = buffer.get_mut(got..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {
@@ -29,7 +32,8 @@ pub(crate) fn read_until_error(reader: &mut impl Read, buffer: &mut [u8]) -> (us
 mod tests {
     use super::*;
 
-    /// Gives a byte at a time, an interruption before each, and after the last one an error or the end.
+    /// Gives a byte at a time, an interruption before each, and after the last one an error or the
+    /// end.
     struct Dribble {
         left: u8,
         turn: bool,
@@ -53,7 +57,11 @@ mod tests {
     }
 
     fn dribble(left: u8, fails: bool) -> Dribble {
-        Dribble { left, turn: false, fails }
+        Dribble {
+            left,
+            turn: false,
+            fails,
+        }
     }
 
     #[test]
@@ -61,20 +69,29 @@ mod tests {
         let (mut reader, mut buffer) = (dribble(7, true), [0; 5]);
         assert!(matches!(read_full(&mut reader, &mut buffer), Ok(5)));
         assert_eq!((buffer, reader.left), ([7, 6, 5, 4, 3], 2));
-        assert!(matches!(read_full(&mut reader, &mut []), Ok(0)), "no room is no read");
+        assert!(
+            matches!(read_full(&mut reader, &mut []), Ok(0)),
+            "no room is no read"
+        );
     }
 
     #[test]
     fn the_end_leaves_it_short() {
         let mut buffer = [0; 5];
-        assert!(matches!(read_full(&mut dribble(3, false), &mut buffer), Ok(3)));
+        assert!(matches!(
+            read_full(&mut dribble(3, false), &mut buffer),
+            Ok(3)
+        ));
         assert_eq!(buffer, [3, 2, 1, 0, 0]);
     }
 
     #[test]
     fn what_came_before_an_error_is_told_to_who_asks() {
         let mut buffer = [0; 5];
-        assert!(matches!(read_until_error(&mut dribble(3, true), &mut buffer), (3, Err(_))));
+        assert!(matches!(
+            read_until_error(&mut dribble(3, true), &mut buffer),
+            (3, Err(_))
+        ));
         assert_eq!(buffer, [3, 2, 1, 0, 0]);
         assert!(read_full(&mut dribble(3, true), &mut buffer).is_err());
     }

@@ -31,7 +31,12 @@ struct Stamp {
 
 impl Stamp {
     fn of(meta: &std::fs::Metadata) -> Self {
-        Self { device: meta.dev(), inode: meta.ino(), size: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) }
+        Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        }
     }
 }
 
@@ -39,18 +44,28 @@ impl Input {
     /// Opens a regular file.
     ///
     /// # Errors
-    /// [`Kind::InputIo`] when it cannot be opened, [`Kind::Refused`] when it is a folder or no regular file.
+    /// [`Kind::InputIo`] when it cannot be opened, [`Kind::Refused`] when it is a folder or no
+    /// regular file.
     pub fn open(path: &Path) -> Result<Arc<Self>> {
-        let fail = |e: io::Error| Error::input(e, &format!("cannot open {}", path.display())).advice("Check the path and the permissions.");
+        let fail = |e: io::Error| {
+            Error::input(e, &format!("cannot open {}", path.display()))
+                .advice("Check the path and the permissions.")
+        };
         // Looked at before it is opened: opening a FIFO would wait for a writer.
         let meta = std::fs::metadata(path).map_err(fail)?;
         if meta.is_dir() {
-            return Err(Error::refused(format!("{} is a folder, not a backup", path.display()))
-                .advice("Give one of the backups in it; `haslim info` with the folder lists them."));
+            return Err(
+                Error::refused(format!("{} is a folder, not a backup", path.display())).advice(
+                    "Give one of the backups in it; `haslim info` with the folder lists them.",
+                ),
+            );
         }
         if !meta.is_file() {
-            return Err(Error::refused(format!("{} is not a regular file", path.display()))
-                .advice("haslim reads a backup at many places at once; save it to a file first."));
+            return Err(
+                Error::refused(format!("{} is not a regular file", path.display())).advice(
+                    "haslim reads a backup at many places at once; save it to a file first.",
+                ),
+            );
         }
         let file = File::open(path).map_err(fail)?;
         Self::take(file, path, Error::input)
@@ -74,8 +89,15 @@ impl Input {
     }
 
     fn take(file: File, path: &Path, failed: fn(io::Error, &str) -> Error) -> Result<Arc<Self>> {
-        let meta = file.metadata().map_err(|e| failed(e, &format!("cannot look at {}", path.display())))?;
-        Ok(Arc::new(Self { stamp: Stamp::of(&meta), file, path: path.to_owned(), failed }))
+        let meta = file
+            .metadata()
+            .map_err(|e| failed(e, &format!("cannot look at {}", path.display())))?;
+        Ok(Arc::new(Self {
+            stamp: Stamp::of(&meta),
+            file,
+            path: path.to_owned(),
+            failed,
+        }))
     }
 
     /// A stand-in that claims to have `len` bytes, for tests that never read it.
@@ -86,8 +108,18 @@ impl Input {
     pub(crate) fn stand_in(len: u64) -> Result<Arc<Self>> {
         let nothing = Path::new("/dev/null");
         let file = File::open(nothing).map_err(|e| Error::input(e, "cannot open the stand-in"))?;
-        let meta = file.metadata().map_err(|e| Error::input(e, "cannot look at the stand-in"))?;
-        Ok(Arc::new(Self { stamp: Stamp { size: len, ..Stamp::of(&meta) }, file, path: nothing.to_owned(), failed: Error::input }))
+        let meta = file
+            .metadata()
+            .map_err(|e| Error::input(e, "cannot look at the stand-in"))?;
+        Ok(Arc::new(Self {
+            stamp: Stamp {
+                size: len,
+                ..Stamp::of(&meta)
+            },
+            file,
+            path: nothing.to_owned(),
+            failed: Error::input,
+        }))
     }
 
     /// Where it was opened.
@@ -129,7 +161,13 @@ impl Input {
                     offset += n as u64;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err((self.failed)(e, &format!("reading {} failed", self.path.display())).at(offset)),
+                Err(e) => {
+                    return Err((self.failed)(
+                        e,
+                        &format!("reading {} failed", self.path.display()),
+                    )
+                    .at(offset));
+                }
             }
         }
         Ok(filled)
@@ -142,7 +180,12 @@ impl Input {
     pub fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         let got = self.read_at(offset, buf)?;
         if got < buf.len() {
-            return Err(Error::damaged(format!("the file ends after {} of {} bytes that should be here", got, buf.len())).at(offset));
+            return Err(Error::damaged(format!(
+                "the file ends after {} of {} bytes that should be here",
+                got,
+                buf.len()
+            ))
+            .at(offset));
         }
         Ok(())
     }
@@ -161,12 +204,19 @@ impl Input {
 
     /// A reader over `len` bytes from `start`.
     pub fn window(self: &Arc<Self>, start: u64, len: u64) -> Window {
-        Window { input: Arc::clone(self), at: start, end: start.saturating_add(len) }
+        Window {
+            input: Arc::clone(self),
+            at: start,
+            end: start.saturating_add(len),
+        }
     }
 
     /// The change of the file where that explains the error, otherwise the error itself.
     pub fn explain(&self, error: Error) -> Error {
-        let about_contents = matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::VerifyFailed | Kind::Password);
+        let about_contents = matches!(
+            error.kind(),
+            Kind::Damaged | Kind::Refused | Kind::VerifyFailed | Kind::Password
+        );
         match self.check_unchanged() {
             Err(changed) if about_contents => changed.caused_by(error),
             _ => error,
@@ -178,11 +228,17 @@ impl Input {
     /// # Errors
     /// [`Kind::InputIo`] when it grew, shrank, was written to, or its path now names another file.
     pub fn check_unchanged(&self) -> Result<()> {
-        let now = self.file.metadata().map_err(|e| Error::input(e, "cannot look at the backup again"))?;
-        let named = std::fs::metadata(&self.path).map_err(|e| Error::input(e, "the backup is gone from its place"))?;
+        let now = self
+            .file
+            .metadata()
+            .map_err(|e| Error::input(e, "cannot look at the backup again"))?;
+        let named = std::fs::metadata(&self.path)
+            .map_err(|e| Error::input(e, "the backup is gone from its place"))?;
         if Stamp::of(&now) != self.stamp || Stamp::of(&named) != self.stamp {
-            return Err(Error::new(Kind::InputIo, "the backup changed while it was being read")
-                .advice("Wait until Home Assistant has finished writing it, then try again."));
+            return Err(
+                Error::new(Kind::InputIo, "the backup changed while it was being read")
+                    .advice("Wait until Home Assistant has finished writing it, then try again."),
+            );
         }
         Ok(())
     }
@@ -218,11 +274,17 @@ impl Read for Window {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
         let want = left.min(buf.len());
-        let Some(buf) = buf.get_mut(..want).filter(|buf| !buf.is_empty()) else { return Ok(0) };
+        let Some(buf) = buf.get_mut(..want).filter(|buf| !buf.is_empty()) else {
+            return Ok(0);
+        };
         let got = self.input.read_at(self.at, buf).map_err(Error::into_io)?;
         if got == 0 {
             let missing = self.left();
-            return Err(Error::damaged(format!("the file ends {missing} bytes too early")).at(self.at).into_io());
+            return Err(
+                Error::damaged(format!("the file ends {missing} bytes too early"))
+                    .at(self.at)
+                    .into_io(),
+            );
         }
         self.at += got as u64;
         Ok(got)

@@ -16,12 +16,17 @@ pub fn each<R: Send>(threads: usize, order: &[usize], work: impl Fn(usize) -> R 
     let share = || {
         while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let result = work(at);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((at, result));
         }
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.min(order.len()) {
-            if std::thread::Builder::new().spawn_scoped(scope, share).is_err() {
+            if std::thread::Builder::new()
+                .spawn_scoped(scope, share)
+                .is_err()
+            {
                 break;
             }
         }

@@ -36,9 +36,9 @@ impl Buffer {
 
 /// A reader whose bytes come from another thread, in order.
 ///
-/// Memory: four buffers, of 1 MiB unless told otherwise, go round. When all are full the reading thread
-/// waits; when all are empty the consumer does. An error is delivered after the
-/// bytes that came before it. Dropping it ends the thread after at most one more read.
+/// Memory: four buffers, of 1 MiB unless told otherwise, go round. When all are full the reading
+/// thread waits; when all are empty the consumer does. An error is delivered after the bytes that
+/// came before it. Dropping it ends the thread after at most one more read.
 pub struct ReadAhead<R> {
     full: Option<Receiver<io::Result<Buffer>>>,
     empty: Sender<Buffer>,
@@ -68,8 +68,16 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
             // The channel has room for all of them.
             let _ = empty.send(Buffer::default());
         }
-        let thread = std::thread::Builder::new().name("read".into()).spawn(move || fill(reader, bytes, &take_empty, &give_full))?;
-        Ok(Self { full: Some(full), empty, current: Buffer::default(), taken: 0, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("read".into())
+            .spawn(move || fill(reader, bytes, &take_empty, &give_full))?;
+        Ok(Self {
+            full: Some(full),
+            empty,
+            current: Buffer::default(),
+            taken: 0,
+            thread: Some(thread),
+        })
     }
 
     /// Ends the thread and gives the reader back, for questions about how it
@@ -80,7 +88,12 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
     }
 }
 
-fn fill<R: Read>(mut reader: R, bytes: usize, empty: &Receiver<Buffer>, full: &Sender<io::Result<Buffer>>) -> R {
+fn fill<R: Read>(
+    mut reader: R,
+    bytes: usize,
+    empty: &Receiver<Buffer>,
+    full: &Sender<io::Result<Buffer>>,
+) -> R {
     while let Ok(mut buffer) = empty.recv() {
         let outcome = buffer.fill(&mut reader, bytes);
         let done = buffer.len == 0 || outcome.is_err();
@@ -103,7 +116,12 @@ impl<R> Read for ReadAhead<R> {
         if self.taken == self.current.len && !self.next_buffer()? {
             return Ok(0);
         }
-        let n = self.current.bytes().get(self.taken..).unwrap_or_default().read(out)?;
+        let n = self
+            .current
+            .bytes()
+            .get(self.taken..)
+            .unwrap_or_default()
+            .read(out)?;
         self.taken += n;
         Ok(n)
     }
@@ -111,7 +129,9 @@ impl<R> Read for ReadAhead<R> {
 
 impl<R> ReadAhead<R> {
     fn next_buffer(&mut self) -> io::Result<bool> {
-        let Some(Ok(next)) = self.full.as_ref().map(Receiver::recv) else { return Ok(false) };
+        let Some(Ok(next)) = self.full.as_ref().map(Receiver::recv) else {
+            return Ok(false);
+        };
         let used = std::mem::replace(&mut self.current, next?);
         self.taken = 0;
         // The thread may have ended; then nobody needs the buffer.
@@ -141,7 +161,8 @@ mod tests {
     fn bytes_arrive_in_order_and_the_reader_comes_back() {
         let data: Vec<u8> = (0..3 * BUFFER + 17).map(|i| (i % 251) as u8).collect();
         for bytes in [0, 999, BUFFER, usize::MAX] {
-            let mut ahead = ReadAhead::with_buffers_of(bytes, io::Cursor::new(data.clone())).unwrap();
+            let mut ahead =
+                ReadAhead::with_buffers_of(bytes, io::Cursor::new(data.clone())).unwrap();
             let mut got = Vec::new();
             ahead.read_to_end(&mut got).unwrap();
             assert!(got == data, "bytes were lost or reordered");

@@ -19,7 +19,10 @@ const BUFFERS: usize = 4;
 /// # Errors
 /// The writer's error if it had one, for then that of `body` only says that nobody reads
 /// any more; else that of `body`. What was not written then is lost.
-pub fn write_behind<W: Write + Send, T>(writer: W, body: impl FnOnce(&mut WriteBehind) -> io::Result<T>) -> io::Result<(W, T)> {
+pub fn write_behind<W: Write + Send, T>(
+    writer: W,
+    body: impl FnOnce(&mut WriteBehind) -> io::Result<T>,
+) -> io::Result<(W, T)> {
     let (full, take_full) = bounded(BUFFERS);
     let (give_empty, empty) = bounded(BUFFERS);
     for _ in 0..BUFFERS {
@@ -27,17 +30,28 @@ pub fn write_behind<W: Write + Send, T>(writer: W, body: impl FnOnce(&mut WriteB
         let _ = give_empty.send(Vec::with_capacity(BUFFER));
     }
     std::thread::scope(|scope| {
-        let thread =
-            std::thread::Builder::new().name("write".into()).spawn_scoped(scope, move || drain(writer, &take_full, &give_empty))?;
-        let mut behind = WriteBehind { full, empty, current: Vec::new() };
+        let thread = std::thread::Builder::new()
+            .name("write".into())
+            .spawn_scoped(scope, move || drain(writer, &take_full, &give_empty))?;
+        let mut behind = WriteBehind {
+            full,
+            empty,
+            current: Vec::new(),
+        };
         let outcome = body(&mut behind).and_then(|value| behind.hand_over().map(|()| value));
         drop(behind);
-        let writer = thread.join().map_err(|_| io::Error::other("the writing thread was lost"))??;
+        let writer = thread
+            .join()
+            .map_err(|_| io::Error::other("the writing thread was lost"))??;
         Ok((writer, outcome?))
     })
 }
 
-fn drain<W: Write>(mut writer: W, full: &Receiver<Vec<u8>>, empty: &Sender<Vec<u8>>) -> io::Result<W> {
+fn drain<W: Write>(
+    mut writer: W,
+    full: &Receiver<Vec<u8>>,
+    empty: &Sender<Vec<u8>>,
+) -> io::Result<W> {
     while let Ok(mut buffer) = full.recv() {
         writer.write_all(&buffer)?;
         buffer.clear();
@@ -60,7 +74,9 @@ impl WriteBehind {
             return Ok(());
         }
         let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.full.send(std::mem::take(&mut self.current)).map_err(gone)
+        self.full
+            .send(std::mem::take(&mut self.current))
+            .map_err(gone)
     }
 }
 
@@ -70,7 +86,10 @@ impl Write for WriteBehind {
             self.hand_over()?;
         }
         if self.current.capacity() == 0 {
-            self.current = self.empty.recv().map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            self.current = self
+                .empty
+                .recv()
+                .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         }
         let now = bytes.get(..BUFFER - self.current.len()).unwrap_or(bytes);
         self.current.extend_from_slice(now);
@@ -91,8 +110,13 @@ mod tests {
     fn bytes_arrive_in_order_and_the_writer_comes_back() {
         let data: Vec<u8> = (0..5 * BUFFER + 17).map(|i| (i % 251) as u8).collect();
         for step in [999, BUFFER, 3 * BUFFER] {
-            let written = write_behind(Vec::new(), |out| data.chunks(step).try_for_each(|piece| out.write_all(piece)));
-            assert!(written.unwrap().0 == data, "bytes were lost or reordered, in steps of {step}");
+            let written = write_behind(Vec::new(), |out| {
+                data.chunks(step).try_for_each(|piece| out.write_all(piece))
+            });
+            assert!(
+                written.unwrap().0 == data,
+                "bytes were lost or reordered, in steps of {step}"
+            );
         }
     }
 
@@ -101,7 +125,10 @@ mod tests {
         struct Full(usize);
         impl Write for Full {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+                self.0 = self
+                    .0
+                    .checked_sub(bytes.len())
+                    .ok_or(io::ErrorKind::StorageFull)?;
                 Ok(bytes.len())
             }
             fn flush(&mut self) -> io::Result<()> {
@@ -109,13 +136,20 @@ mod tests {
             }
         }
         // More than all buffers: the near end learns of it as well.
-        let outcome = write_behind(Full(BUFFER), |out| (0..20).try_for_each(|_| out.write_all(&[1; BUFFER])));
-        assert_eq!(outcome.map(drop).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let outcome = write_behind(Full(BUFFER), |out| {
+            (0..20).try_for_each(|_| out.write_all(&[1; BUFFER]))
+        });
+        assert_eq!(
+            outcome.map(drop).unwrap_err().kind(),
+            io::ErrorKind::StorageFull
+        );
     }
 
     #[test]
     fn an_error_before_the_writer_is_told_as_it_is() {
-        let outcome = write_behind(Vec::new(), |_| Err::<(), _>(io::Error::from(io::ErrorKind::InvalidData)));
+        let outcome = write_behind(Vec::new(), |_| {
+            Err::<(), _>(io::Error::from(io::ErrorKind::InvalidData))
+        });
         assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

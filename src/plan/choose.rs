@@ -37,18 +37,26 @@ pub struct Choice {
 /// fewest units. What a higher tier then makes needless in a lower one stays: no
 /// unit can be taken back without missing the need. A larger need never saves fewer bytes.
 pub fn choose(items: &[Item], need: u64) -> Choice {
-    let all: Vec<usize> = (0..items.len()).filter(|&at| items.get(at).is_some_and(|i| i.size > 0)).collect();
+    let all: Vec<usize> = (0..items.len())
+        .filter(|&at| items.get(at).is_some_and(|i| i.size > 0))
+        .collect();
     let mut picks = among(items, &all, need);
     let saved = saved(items, &picks);
     picks.sort_unstable();
-    Choice { missing: need.saturating_sub(saved), picks }
+    Choice {
+        missing: need.saturating_sub(saved),
+        picks,
+    }
 }
 
 /// Bytes saved by a set; what lies inside a whole part counts once.
 pub fn saved(items: &[Item], picks: &[usize]) -> u64 {
     let picked = || picks.iter().filter_map(|&at| items.get(at));
     let whole: HashSet<usize> = picked().filter(|i| i.whole).map(|i| i.part).collect();
-    picked().filter(|i| i.whole || !whole.contains(&i.part)).map(|i| i.size).sum()
+    picked()
+        .filter(|i| i.whole || !whole.contains(&i.part))
+        .map(|i| i.size)
+        .sum()
 }
 
 fn among(items: &[Item], candidates: &[usize], need: u64) -> Vec<usize> {
@@ -60,15 +68,36 @@ fn among(items: &[Item], candidates: &[usize], need: u64) -> Vec<usize> {
     tiers.sort_unstable();
     tiers.dedup();
     for tier in tiers {
-        let below: Vec<usize> = candidates.iter().copied().filter(|at| item(at).is_some_and(|i| i.tier < tier)).collect();
-        let here: Vec<usize> = candidates.iter().copied().filter(|at| item(at).is_some_and(|i| i.tier == tier)).collect();
+        let below: Vec<usize> = candidates
+            .iter()
+            .copied()
+            .filter(|at| item(at).is_some_and(|i| i.tier < tier))
+            .collect();
+        let here: Vec<usize> = candidates
+            .iter()
+            .copied()
+            .filter(|at| item(at).is_some_and(|i| i.tier == tier))
+            .collect();
         let have = saved(items, &below);
         let sizes = marginals(items, &below, &here);
-        let Some(cover) = least_cover(&sizes, need.saturating_sub(have)) else { continue };
-        let mut picks: Vec<usize> = cover.into_iter().filter_map(|at| here.get(at).copied()).collect();
+        let Some(cover) = least_cover(&sizes, need.saturating_sub(have)) else {
+            continue;
+        };
+        let mut picks: Vec<usize> = cover
+            .into_iter()
+            .filter_map(|at| here.get(at).copied())
+            .collect();
         // Units inside a part that goes as a whole go with it.
-        let gone: HashSet<usize> = picks.iter().filter_map(item).filter(|i| i.whole).map(|i| i.part).collect();
-        let rest: Vec<usize> = below.into_iter().filter(|at| item(at).is_some_and(|i| !gone.contains(&i.part))).collect();
+        let gone: HashSet<usize> = picks
+            .iter()
+            .filter_map(item)
+            .filter(|i| i.whole)
+            .map(|i| i.part)
+            .collect();
+        let rest: Vec<usize> = below
+            .into_iter()
+            .filter(|at| item(at).is_some_and(|i| !gone.contains(&i.part)))
+            .collect();
         let left = need.saturating_sub(saved(items, &picks));
         picks.extend(among(items, &rest, left));
         return picks;
@@ -82,9 +111,18 @@ fn marginals(items: &[Item], below: &[usize], here: &[usize]) -> Vec<u64> {
     for item in below.iter().filter_map(|&at| items.get(at)) {
         *inside.entry(item.part).or_default() += item.size;
     }
-    let marginal =
-        |item: &Item| if item.whole { item.size.saturating_sub(inside.get(&item.part).copied().unwrap_or(0)) } else { item.size };
-    here.iter().filter_map(|&at| items.get(at)).map(marginal).collect()
+    let marginal = |item: &Item| {
+        if item.whole {
+            item.size
+                .saturating_sub(inside.get(&item.part).copied().unwrap_or(0))
+        } else {
+            item.size
+        }
+    };
+    here.iter()
+        .filter_map(|&at| items.get(at))
+        .map(marginal)
+        .collect()
 }
 
 /// The subset with the smallest sum that is at least `need`, and of those one with
@@ -105,9 +143,19 @@ fn least_cover(sizes: &[u64], need: u64) -> Option<Vec<usize>> {
     if all < need {
         return None;
     }
-    let mut search = Search { sizes: &sorted, tails: &tails, need, best: (all, sorted.len(), (0..sorted.len()).collect()) };
+    let mut search = Search {
+        sizes: &sorted,
+        tails: &tails,
+        need,
+        best: (all, sorted.len(), (0..sorted.len()).collect()),
+    };
     search.run();
-    let mut picked: Vec<usize> = search.best.2.iter().filter_map(|&at| order.get(at).copied()).collect();
+    let mut picked: Vec<usize> = search
+        .best
+        .2
+        .iter()
+        .filter_map(|&at| order.get(at).copied())
+        .collect();
     picked.sort_unstable();
     Some(picked)
 }
@@ -162,7 +210,16 @@ mod tests {
 
     /// Units of one part each.
     fn items(units: &[(u64, u8)]) -> Vec<Item> {
-        units.iter().enumerate().map(|(part, &(size, tier))| Item { size, tier, part, whole: false }).collect()
+        units
+            .iter()
+            .enumerate()
+            .map(|(part, &(size, tier))| Item {
+                size,
+                tier,
+                part,
+                whole: false,
+            })
+            .collect()
     }
 
     fn picks(units: &[(u64, u8)], need: u64) -> (Vec<usize>, u64) {
@@ -184,7 +241,11 @@ mod tests {
     fn within_a_tier_the_fewest_bytes_too_many_go() {
         assert_eq!(picks(&[(50, 0), (30, 0), (22, 0)], 45), (vec![0], 0));
         assert_eq!(picks(&[(50, 0), (30, 0), (18, 0)], 45), (vec![1, 2], 0));
-        assert_eq!(picks(&[(48, 0), (30, 0), (18, 0)], 45), (vec![0], 0), "one unit is better than two of the same size");
+        assert_eq!(
+            picks(&[(48, 0), (30, 0), (18, 0)], 45),
+            (vec![0], 0),
+            "one unit is better than two of the same size"
+        );
     }
 
     #[test]
@@ -200,33 +261,89 @@ mod tests {
 
     #[test]
     fn a_whole_part_takes_its_units_with_it() {
-        let unit = Item { size: 40, tier: 0, part: 7, whole: false };
-        let whole = Item { size: 60, tier: 2, part: 7, whole: true };
-        assert_eq!(choose(&[unit, whole], 50), Choice { picks: vec![1], missing: 0 });
-        assert_eq!(choose(&[unit, whole], 30), Choice { picks: vec![0], missing: 0 });
-        assert_eq!(choose(&[unit, whole], 70), Choice { picks: vec![0, 1], missing: 10 });
+        let unit = Item {
+            size: 40,
+            tier: 0,
+            part: 7,
+            whole: false,
+        };
+        let whole = Item {
+            size: 60,
+            tier: 2,
+            part: 7,
+            whole: true,
+        };
+        assert_eq!(
+            choose(&[unit, whole], 50),
+            Choice {
+                picks: vec![1],
+                missing: 0
+            }
+        );
+        assert_eq!(
+            choose(&[unit, whole], 30),
+            Choice {
+                picks: vec![0],
+                missing: 0
+            }
+        );
+        assert_eq!(
+            choose(&[unit, whole], 70),
+            Choice {
+                picks: vec![0, 1],
+                missing: 10
+            }
+        );
     }
 
     #[test]
     fn a_hundred_thousand_units_end_in_time_and_without_a_deep_stack() {
-        let units: Vec<(u64, u8)> = (0..100_000u64).map(|n| (n % 977 + 1, (n % 3) as u8)).collect();
+        let units: Vec<(u64, u8)> = (0..100_000u64)
+            .map(|n| (n % 977 + 1, (n % 3) as u8))
+            .collect();
         let need = 20_000_000;
         let choice = choose(&items(&units), need);
         let sum: u64 = choice.picks.iter().map(|&at| units[at].0).sum();
-        assert!(choice.missing == 0 && sum >= need && sum < need + 977, "{sum}");
+        assert!(
+            choice.missing == 0 && sum >= need && sum < need + 977,
+            "{sum}"
+        );
     }
 
     fn any_items() -> impl Strategy<Value = Vec<Item>> {
-        let unit = (0u64..60, 0u8..4, 0usize..4).prop_map(|(size, tier, part)| Item { size, tier, part, whole: false });
-        (prop::collection::vec(unit, 0..9), prop::collection::hash_set(0usize..4, 0..3)).prop_map(|(mut units, wholes)| {
-            for part in wholes {
-                let inside: u64 = units.iter().filter(|u| u.part == part).map(|u| u.size).sum();
-                // Above all other units of the part, which may be any tier.
-                let tier = units.iter().filter(|u| u.part == part).map(|u| u.tier + 1).max().unwrap_or(1);
-                units.push(Item { size: inside + 7, tier, part, whole: true });
-            }
-            units
-        })
+        let unit = (0u64..60, 0u8..4, 0usize..4).prop_map(|(size, tier, part)| Item {
+            size,
+            tier,
+            part,
+            whole: false,
+        });
+        (
+            prop::collection::vec(unit, 0..9),
+            prop::collection::hash_set(0usize..4, 0..3),
+        )
+            .prop_map(|(mut units, wholes)| {
+                for part in wholes {
+                    let inside: u64 = units
+                        .iter()
+                        .filter(|u| u.part == part)
+                        .map(|u| u.size)
+                        .sum();
+                    // Above all other units of the part, which may be any tier.
+                    let tier = units
+                        .iter()
+                        .filter(|u| u.part == part)
+                        .map(|u| u.tier + 1)
+                        .max()
+                        .unwrap_or(1);
+                    units.push(Item {
+                        size: inside + 7,
+                        tier,
+                        part,
+                        whole: true,
+                    });
+                }
+                units
+            })
     }
 
     /// A need that can be met.

@@ -54,10 +54,15 @@ impl Cut {
     /// The names under which the kept entries appear in the copy, in order, with
     /// the index of the entry that each one's bytes come from.
     pub fn kept<'a>(&'a self, survey: &'a PartSurvey) -> impl Iterator<Item = (usize, &'a [u8])> {
-        survey.entries.iter().enumerate().filter(|(at, _)| !self.removes(*at)).map(|(at, entry)| {
-            let name = self.promoted.get(&at).map_or(&*entry.name, |name| &**name);
-            (at, name)
-        })
+        survey
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !self.removes(*at))
+            .map(|(at, entry)| {
+                let name = self.promoted.get(&at).map_or(&*entry.name, |name| &**name);
+                (at, name)
+            })
     }
 
     /// True when no file of the component itself is left.
@@ -65,7 +70,9 @@ impl Cut {
         let version = backup.manifest.version();
         let mut had_some = false;
         for (at, entry) in survey.entries.iter().enumerate() {
-            if entry.kind == EntryKind::Directory || config_path(part.kind, version, &entry.name).is_none() {
+            if entry.kind == EntryKind::Directory
+                || config_path(part.kind, version, &entry.name).is_none()
+            {
                 continue;
             }
             had_some = true;
@@ -99,8 +106,16 @@ impl Judges<'_> {
 }
 
 /// The paths of a part's entries, as selectors and rules see them.
-pub(super) fn paths<'a>(backup: &Backup, part: &Part, survey: &'a PartSurvey) -> Vec<Option<&'a [u8]>> {
-    survey.entries.iter().map(|e| config_path(part.kind, backup.manifest.version(), &e.name)).collect()
+pub(super) fn paths<'a>(
+    backup: &Backup,
+    part: &Part,
+    survey: &'a PartSurvey,
+) -> Vec<Option<&'a [u8]>> {
+    survey
+        .entries
+        .iter()
+        .map(|e| config_path(part.kind, backup.manifest.version(), &e.name))
+        .collect()
 }
 
 /// Decides about every entry of a part. Files that only make sense together go together.
@@ -108,10 +123,22 @@ pub(super) fn paths<'a>(backup: &Backup, part: &Part, survey: &'a PartSurvey) ->
 /// # Errors
 /// `Refused`, when hard links in what stays would get other contents than in the original;
 /// `Interrupted`.
-pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Judges<'_>) -> Result<Cut> {
+pub(super) fn cut(
+    backup: &Backup,
+    part: &Part,
+    survey: &PartSurvey,
+    judges: &Judges<'_>,
+) -> Result<Cut> {
     let paths = paths(backup, part, survey);
-    let verdicts = paths.iter().enumerate().map(|(at, path)| judges.verdict((*path)?, at)).collect();
-    let mut cut = Cut { verdicts, ..Cut::default() };
+    let verdicts = paths
+        .iter()
+        .enumerate()
+        .map(|(at, path)| judges.verdict((*path)?, at))
+        .collect();
+    let mut cut = Cut {
+        verdicts,
+        ..Cut::default()
+    };
     // Of nothing that goes nothing has to follow.
     if !cut.is_empty() {
         let keeps = |at: usize| judges.scan.is_some_and(|scan| scan.keeps(at));
@@ -120,7 +147,13 @@ pub(super) fn cut(backup: &Backup, part: &Part, survey: &PartSurvey, judges: &Ju
     let control = &judges.request.control;
     keep_directories_of_kept(survey, &paths, &mut cut.verdicts, &mut control.pace())?;
     let promoted = super::links::promote(survey, &mut cut, &mut control.pace());
-    promoted.map_err(|e| if e.kind() == Kind::Refused { e.in_part(part.id.clone()).at(backup.member(part).data_at()) } else { e })?;
+    promoted.map_err(|e| {
+        if e.kind() == Kind::Refused {
+            e.in_part(part.id.clone()).at(backup.member(part).data_at())
+        } else {
+            e
+        }
+    })?;
     Ok(cut)
 }
 
@@ -145,13 +178,27 @@ fn keep_directories_of_kept(
         return Ok(());
     }
     let (mut needed, mut folder) = (Vec::new(), &b""[..]);
-    for path in paths.iter().zip(verdicts.iter()).filter(|(_, verdict)| verdict.is_none()).filter_map(|(path, _)| *path) {
-        let above = path.iter().rposition(|&b| b == b'/').and_then(|slash| path.get(..slash)).unwrap_or_default();
+    for path in paths
+        .iter()
+        .zip(verdicts.iter())
+        .filter(|(_, verdict)| verdict.is_none())
+        .filter_map(|(path, _)| *path)
+    {
+        let above = path
+            .iter()
+            .rposition(|&b| b == b'/')
+            .and_then(|slash| path.get(..slash))
+            .unwrap_or_default();
         // Neighbours mostly lie in the same folder.
         pace.step(above.len())?;
         if above != folder {
             folder = above;
-            needed.extend(hasher.prefixes(above).filter_map(|(hash, _)| gone.remove(&hash)).flatten());
+            needed.extend(
+                hasher
+                    .prefixes(above)
+                    .filter_map(|(hash, _)| gone.remove(&hash))
+                    .flatten(),
+            );
         }
     }
     for at in needed {
@@ -167,6 +214,8 @@ pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &C
     let is_database = |path: &[u8]| is_recorder_file(path) && path.ends_with(b".db");
     part.id == "homeassistant"
         && survey.entries.iter().enumerate().any(|(at, entry)| {
-            cut.drops_name(at) && config_path(part.kind, backup.manifest.version(), &entry.name).is_some_and(is_database)
+            cut.drops_name(at)
+                && config_path(part.kind, backup.manifest.version(), &entry.name)
+                    .is_some_and(is_database)
         })
 }

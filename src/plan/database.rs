@@ -65,14 +65,20 @@ impl Target {
 
 /// Where the database is; `None` as long as nobody looked into the configuration.
 pub(super) fn target(backup: &Backup, surveys: &[PartSurvey]) -> Option<Target> {
-    let survey = surveys.iter().find(|s| backup.parts.get(s.part).is_some_and(|part| part.id == "homeassistant"))?;
+    let survey = surveys.iter().find(|s| {
+        backup
+            .parts
+            .get(s.part)
+            .is_some_and(|part| part.id == "homeassistant")
+    })?;
     Some(match &survey.recorder {
         Recorder::Usual => Target::Usual,
         Recorder::File(places) => file(backup, surveys, places),
         Recorder::Server(host) => server(backup, host),
-        Recorder::Elsewhere(path) => {
-            nowhere(format!("`db_url` puts the recorder's database into {}, which is in no part of this backup.", escape(path.as_bytes())))
-        }
+        Recorder::Elsewhere(path) => nowhere(format!(
+            "`db_url` puts the recorder's database into {}, which is in no part of this backup.",
+            escape(path.as_bytes())
+        )),
         Recorder::Unknown(why) => nowhere(format!(
             "It cannot be told where the recorder's database is: {why}. Name the file itself, for example homeassistant:home-assistant_v2.db."
         )),
@@ -85,12 +91,22 @@ fn nowhere(why: String) -> Target {
 
 /// Of the places that `db_url` can mean the first that is there, or could be.
 fn file(backup: &Backup, surveys: &[PartSurvey], places: &[Place]) -> Target {
-    let part = |place: &Place| backup.parts.iter().position(|part| part.id == place.component);
+    let part = |place: &Place| {
+        backup
+            .parts
+            .iter()
+            .position(|part| part.id == place.component)
+    };
     let is_there = |place: &&Place| {
         let Some(at) = part(place) else { return false };
-        let Some(survey) = surveys.iter().find(|s| s.part == at) else { return true };
+        let Some(survey) = surveys.iter().find(|s| s.part == at) else {
+            return true;
+        };
         let kind = backup.part(at).kind;
-        let paths = survey.entries.iter().filter_map(|e| config_path(kind, backup.manifest.version(), &e.name));
+        let paths = survey
+            .entries
+            .iter()
+            .filter_map(|e| config_path(kind, backup.manifest.version(), &e.name));
         paths.into_iter().any(|path| path == place.path.as_bytes())
     };
     match (places.iter().find(is_there), places.first()) {
@@ -121,14 +137,24 @@ fn server(backup: &Backup, host: &str) -> Target {
 }
 
 /// The request with `database` in its place.
-pub(super) fn located<'a>(backup: &Backup, surveys: &[PartSurvey], request: &'a Request) -> Cow<'a, Request> {
-    let Some(target) = target(backup, surveys) else { return Cow::Borrowed(request) };
+pub(super) fn located<'a>(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &'a Request,
+) -> Cow<'a, Request> {
+    let Some(target) = target(backup, surveys) else {
+        return Cow::Borrowed(request);
+    };
     let mut request = request.clone();
     for selector in request.drops.iter_mut() {
         *selector = selector.located(&target);
     }
     // Where nobody knows which file it is, the usual one is kept.
-    let to_keep = if matches!(target, Target::Nowhere { .. }) { &Target::Usual } else { &target };
+    let to_keep = if matches!(target, Target::Nowhere { .. }) {
+        &Target::Usual
+    } else {
+        &target
+    };
     for selector in request.keeps.iter_mut() {
         *selector = selector.located(to_keep);
     }
@@ -148,7 +174,9 @@ pub(super) fn notes(request: &Request) -> Vec<String> {
             escape(place.path.as_bytes())
         )],
         Some(Target::MariaDb(component)) => {
-            vec![format!("The recorder's database is in MariaDB (`db_url`), so all databases in {component} are left out.")]
+            vec![format!(
+                "The recorder's database is in MariaDB (`db_url`), so all databases in {component} are left out."
+            )]
         }
         _ => Vec::new(),
     }

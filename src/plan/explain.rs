@@ -23,18 +23,32 @@ use crate::survey::{Entry, PartSurvey, config_path};
 ///
 /// # Errors
 /// `Usage` when there is no such component or path in what was surveyed.
-pub fn why(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Plan, place: &str) -> Result<Vec<String>> {
+pub fn why(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    plan: &Plan,
+    place: &str,
+) -> Result<Vec<String>> {
     let unknown = || {
-        Error::new(Kind::Usage, format!("there is no '{}' in this backup", escape(place.as_bytes()))).advice("`haslim ls` shows the paths.")
+        Error::new(
+            Kind::Usage,
+            format!("there is no '{}' in this backup", escape(place.as_bytes())),
+        )
+        .advice("`haslim ls` shows the paths.")
     };
     let request = &*database::located(backup, surveys, request);
     let (at, path) = split(backup, place).ok_or_else(unknown)?;
     let part = backup.part(at);
-    let Some(survey) = surveys.iter().find(|s| s.part == at) else { return unseen(backup, request, plan, at, path).map(|s| vec![s]) };
+    let Some(survey) = surveys.iter().find(|s| s.part == at) else {
+        return unseen(backup, request, plan, at, path).map(|s| vec![s]);
+    };
     let teller = Teller::new(backup, request, plan, survey)?;
     let (mut own, mut below, mut pace) = (Vec::new(), Vec::new(), request.control.pace());
     for (index, entry) in survey.entries.iter().enumerate() {
-        let Some(found) = config_path(part.kind, backup.manifest.version(), &entry.name) else { continue };
+        let Some(found) = config_path(part.kind, backup.manifest.version(), &entry.name) else {
+            continue;
+        };
         pace.step(found.len())?;
         match lies(found, path) {
             Some(Lies::There) => own.push((found, index, entry)),
@@ -46,16 +60,40 @@ pub fn why(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Pl
         below.append(&mut own);
         return teller.folder(path, &below);
     }
-    let said = own.into_iter().map(|(found, index, entry)| format!("{}:{} {}", part.id, escape(found), teller.tell(found, index, entry)));
+    let said = own.into_iter().map(|(found, index, entry)| {
+        format!(
+            "{}:{} {}",
+            part.id,
+            escape(found),
+            teller.tell(found, index, entry)
+        )
+    });
     let said: Vec<String> = said.collect();
-    if said.is_empty() { Err(unknown()) } else { Ok(said) }
+    if said.is_empty() {
+        Err(unknown())
+    } else {
+        Ok(said)
+    }
 }
 
 /// The part that a place names, and the path in it. An add-on's id has a colon of its own.
 fn split<'a>(backup: &Backup, place: &'a str) -> Option<(usize, &'a str)> {
-    let rest = |id: &str| place.strip_prefix(id).filter(|rest| rest.is_empty() || rest.starts_with(':'));
-    let (at, rest) = backup.parts.iter().enumerate().find_map(|(at, part)| Some((at, rest(&part.id)?)))?;
-    Some((at, rest.trim_start_matches(':').trim_start_matches("./").trim_matches('/')))
+    let rest = |id: &str| {
+        place
+            .strip_prefix(id)
+            .filter(|rest| rest.is_empty() || rest.starts_with(':'))
+    };
+    let (at, rest) = backup
+        .parts
+        .iter()
+        .enumerate()
+        .find_map(|(at, part)| Some((at, rest(&part.id)?)))?;
+    Some((
+        at,
+        rest.trim_start_matches(':')
+            .trim_start_matches("./")
+            .trim_matches('/'),
+    ))
 }
 
 /// Where a path lies, seen from the one that was asked about.
@@ -74,29 +112,62 @@ fn lies(found: &[u8], asked: &str) -> Option<Lies> {
         _ => None,
     };
     // Only a path with a backslash looks different when it is shown.
-    lies(found).or_else(|| asked.contains('\\').then(|| lies(escape(found).as_bytes())).flatten())
+    lies(found).or_else(|| {
+        asked
+            .contains('\\')
+            .then(|| lies(escape(found).as_bytes()))
+            .flatten()
+    })
 }
 
 /// About a part that nobody looked into.
-fn unseen(backup: &Backup, request: &Request, plan: &Plan, at: usize, path: &str) -> Result<String> {
+fn unseen(
+    backup: &Backup,
+    request: &Request,
+    plan: &Plan,
+    at: usize,
+    path: &str,
+) -> Result<String> {
     let part = backup.part(at);
-    let all = format!("All of {} ({})", part.id, size::decimal(backup.stored(part)));
+    let all = format!(
+        "All of {} ({})",
+        part.id,
+        size::decimal(backup.stored(part))
+    );
     let locked = !part.is_readable(request.has_key) && part.version().is_some();
-    let advice = if locked { "Give the key with --password-file or --emergency-kit, so that haslim can look inside." } else { "" };
+    let advice = if locked {
+        "Give the key with --password-file or --emergency-kit, so that haslim can look inside."
+    } else {
+        ""
+    };
     match plan.parts.get(at).map(|p| &p.action) {
-        Some(Action::Drop) => {
-            Ok(format!("{all} would be left out: {}. {}", of_whole(request, plan, part, at), effect(backup, part, true, None).sentence()))
-        }
+        Some(Action::Drop) => Ok(format!(
+            "{all} would be left out: {}. {}",
+            of_whole(request, plan, part, at),
+            effect(backup, part, true, None).sentence()
+        )),
         _ if request.keeps_component(&part.id) => Ok(format!("{all} stays: --keep names it.")),
-        _ if path.is_empty() => Ok(format!("{all} stays: it was not looked into. {advice}").trim_end().to_owned()),
-        _ => Err(Error::new(Kind::Usage, format!("{} was not looked into", part.id)).advice(advice)),
+        _ if path.is_empty() => Ok(format!("{all} stays: it was not looked into. {advice}")
+            .trim_end()
+            .to_owned()),
+        _ => {
+            Err(Error::new(Kind::Usage, format!("{} was not looked into", part.id)).advice(advice))
+        }
     }
 }
 
 /// Why a part goes as a whole, for people who know no rule's id.
 fn of_whole(request: &Request, plan: &Plan, part: &Part, at: usize) -> String {
-    let takes = |s: &&super::Selector| s.looks_into(&part.id) || s.takes_component(&part.id) && !request.spares_component(s, &part.id);
-    let named: Vec<String> = request.drops.iter().filter(takes).map(|s| format!("--drop {}", escape(s.text().as_bytes()))).collect();
+    let takes = |s: &&super::Selector| {
+        s.looks_into(&part.id)
+            || s.takes_component(&part.id) && !request.spares_component(s, &part.id)
+    };
+    let named: Vec<String> = request
+        .drops
+        .iter()
+        .filter(takes)
+        .map(|s| format!("--drop {}", escape(s.text().as_bytes())))
+        .collect();
     let here = || plan.units.iter().filter(|u| u.part == at);
     if here().any(|u| u.rule.is_none()) {
         return "the limit demands it, and whole folders and add-ons may go (--allow user, or your answer)".into();
@@ -104,7 +175,13 @@ fn of_whole(request: &Request, plan: &Plan, part: &Part, at: usize) -> String {
     if here().next().is_none() {
         return format!("{} names it", named.join(", "));
     }
-    format!("{}all that is in it may go", named.iter().map(|n| format!("{n} names some of it, and ")).collect::<String>())
+    format!(
+        "{}all that is in it may go",
+        named
+            .iter()
+            .map(|n| format!("{n} names some of it, and "))
+            .collect::<String>()
+    )
 }
 
 /// What is said about one entry, or about all of which the same can be said.
@@ -118,16 +195,30 @@ struct Told {
 
 impl Told {
     fn stays(why: impl Into<String>) -> Self {
-        Self { stays: true, why: why.into(), restore: "" }
+        Self {
+            stays: true,
+            why: why.into(),
+            restore: "",
+        }
     }
 
     fn goes(why: impl Into<String>, restore: &'static str) -> Self {
-        Self { stays: false, why: why.into(), restore }
+        Self {
+            stays: false,
+            why: why.into(),
+            restore,
+        }
     }
 
     fn sentence(&self) -> String {
-        let verb = if self.stays { "stays" } else { "would be left out" };
-        format!("{verb}: {} {}", self.why, self.restore).trim_end().to_owned()
+        let verb = if self.stays {
+            "stays"
+        } else {
+            "would be left out"
+        };
+        format!("{verb}: {} {}", self.why, self.restore)
+            .trim_end()
+            .to_owned()
     }
 }
 
@@ -161,18 +252,49 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    fn new(backup: &'a Backup, request: &'a Request, plan: &'a Plan, survey: &'a PartSurvey) -> Result<Self> {
+    fn new(
+        backup: &'a Backup,
+        request: &'a Request,
+        plan: &'a Plan,
+        survey: &'a PartSurvey,
+    ) -> Result<Self> {
         let part = backup.part(survey.part);
         let guard = Guard::new(backup, part, request)?;
-        let matcher = Matcher::new(&request.catalogue, &part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
-        let dropped = matches!(plan.parts.get(survey.part).map(|p| &p.action), Some(Action::Drop));
-        let finds = plan.units.iter().filter(|u| dropped && u.part == survey.part).flat_map(|u| u.finds());
+        let matcher = Matcher::new(&request.catalogue, &part.id)
+            .map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        let dropped = matches!(
+            plan.parts.get(survey.part).map(|p| &p.action),
+            Some(Action::Drop)
+        );
+        let finds = plan
+            .units
+            .iter()
+            .filter(|u| dropped && u.part == survey.part)
+            .flat_map(|u| u.finds());
         let entries = finds.filter_map(|find| Some((find.rule.as_ref()?, &find.entries)));
-        let finds = entries.flat_map(|(rule, entries)| entries.iter().map(move |&at| (at, rule))).collect();
-        let (keeps, drops) = (Selectors::new(&request.keeps, &part.id)?, Selectors::new(&request.drops, &part.id)?);
+        let finds = entries
+            .flat_map(|(rule, entries)| entries.iter().map(move |&at| (at, rule)))
+            .collect();
+        let (keeps, drops) = (
+            Selectors::new(&request.keeps, &part.id)?,
+            Selectors::new(&request.drops, &part.id)?,
+        );
         let paths = paths(backup, part, survey);
         let groups = Groups::new(&part.id, survey, &paths);
-        Ok(Self { backup, request, plan, part, survey, guard, paths, groups, keeps, drops, matcher, finds })
+        Ok(Self {
+            backup,
+            request,
+            plan,
+            part,
+            survey,
+            guard,
+            paths,
+            groups,
+            keeps,
+            drops,
+            matcher,
+            finds,
+        })
     }
 
     fn action(&self) -> Option<&Action> {
@@ -193,8 +315,15 @@ impl<'a> Teller<'a> {
         if matches!(self.action(), Some(Action::Drop)) {
             let whole = of_whole(self.request, self.plan, self.part, self.survey.part);
             let id = &self.part.id;
-            let rule = if told.why.is_empty() { format!("{whole}.") } else { told.why };
-            return format!("would be left out, with all of {id}: {rule} {}", told.restore);
+            let rule = if told.why.is_empty() {
+                format!("{whole}.")
+            } else {
+                told.why
+            };
+            return format!(
+                "would be left out, with all of {id}: {rule} {}",
+                told.restore
+            );
         }
         told.sentence()
     }
@@ -202,7 +331,10 @@ impl<'a> Teller<'a> {
     fn told(&self, path: &[u8], index: usize, entry: &Entry) -> Told {
         match self.action() {
             Some(Action::Drop) => {
-                let rule = self.finds.get(&index).map_or(String::new(), |rule| named(rule));
+                let rule = self
+                    .finds
+                    .get(&index)
+                    .map_or(String::new(), |rule| named(rule));
                 return Told::goes(rule, effect(self.backup, self.part, true, None).sentence());
             }
             Some(Action::Cut(cut)) => {
@@ -221,17 +353,28 @@ impl<'a> Teller<'a> {
 
     fn goes(&self, reason: usize, path: &[u8], index: usize) -> Told {
         let Some(past) = reason.checked_sub(self.request.drops.len()) else {
-            let Some(selector) = self.request.drops.get(reason) else { return Told::goes("it was named.", "") };
+            let Some(selector) = self.request.drops.get(reason) else {
+                return Told::goes("it was named.", "");
+            };
             let text = escape(selector.text().as_bytes());
-            let what = match self.groups.main(index).and_then(|main| self.paths.get(main).copied().flatten()) {
+            let what = match self
+                .groups
+                .main(index)
+                .and_then(|main| self.paths.get(main).copied().flatten())
+            {
                 _ if selector.takes_path(&self.part.id, path) => "it".to_owned(),
                 Some(main) => format!("{}, which it belongs to", escape(main)),
                 None => "what it belongs to".to_owned(),
             };
             return Told::goes(format!("--drop {text} names {what}."), "");
         };
-        let Some(rule) = self.plan.units.get(past).and_then(|u| u.rule.as_ref()) else { return Told::goes("the limit demands it.", "") };
-        Told::goes(named(rule), effect(self.backup, self.part, false, Some(rule)).sentence())
+        let Some(rule) = self.plan.units.get(past).and_then(|u| u.rule.as_ref()) else {
+            return Told::goes("the limit demands it.", "");
+        };
+        Told::goes(
+            named(rule),
+            effect(self.backup, self.part, false, Some(rule)).sentence(),
+        )
     }
 
     fn stays(&self, path: &[u8], index: usize, entry: &Entry) -> Told {
@@ -245,14 +388,22 @@ impl<'a> Teller<'a> {
             let why = match self.guard.held_back(selector, path, entry.kind) {
                 Some(reason) => format!("patterns leave it alone. {reason}"),
                 None if entry.kind == EntryKind::Directory => "something in it stays.".into(),
-                None => self
-                    .groups
-                    .held(index, &self.paths)
-                    .map_or_else(|| "it belongs to a file that stays.".into(), |reason| format!("cannot take it alone. {reason}")),
+                None => self.groups.held(index, &self.paths).map_or_else(
+                    || "it belongs to a file that stays.".into(),
+                    |reason| format!("cannot take it alone. {reason}"),
+                ),
             };
-            return Told::stays(format!("--drop {} matches it, but {why}", escape(selector.text().as_bytes())));
+            return Told::stays(format!(
+                "--drop {} matches it, but {why}",
+                escape(selector.text().as_bytes())
+            ));
         }
-        if let Some(reason) = self.matcher.never().reason(path).filter(|_| entry.kind != EntryKind::Symlink) {
+        if let Some(reason) = self
+            .matcher
+            .never()
+            .reason(path)
+            .filter(|_| entry.kind != EntryKind::Symlink)
+        {
             return Told::stays(format!("no rule ever drops it. {reason}"));
         }
         Told::stays(self.of_rules(path, entry))
@@ -260,11 +411,18 @@ impl<'a> Teller<'a> {
 
     /// What the rules say about a path that stays.
     fn of_rules(&self, path: &[u8], entry: &Entry) -> String {
-        let conditions = Conditions { backup: self.backup, part: self.part, request: self.request, survey: self.survey };
+        let conditions = Conditions {
+            backup: self.backup,
+            part: self.part,
+            request: self.request,
+            survey: self.survey,
+        };
         let mut unmet = None;
         let is_dir = entry.kind == EntryKind::Directory;
         let found = self.matcher.rule_where(path, is_dir, |index| {
-            let Some(rule) = self.request.catalogue.rule(index) else { return false };
+            let Some(rule) = self.request.catalogue.rule(index) else {
+                return false;
+            };
             let why = conditions.unmet(rule, path, entry);
             let applies = why.is_none();
             // Whether a file is a backup is asked of every file; that most are none is no news.
@@ -275,7 +433,12 @@ impl<'a> Teller<'a> {
         });
         match found.and_then(|index| self.request.catalogue.rule(index)) {
             Some(rule) if !self.consented(rule) => {
-                format!("{} only with your consent (--allow {}). Lost then: {}", goes_as(rule), rule.class.name(), rule.lost)
+                format!(
+                    "{} only with your consent (--allow {}). Lost then: {}",
+                    goes_as(rule),
+                    rule.class.name(),
+                    rule.lost
+                )
             }
             Some(rule) => format!("{}, but the limit does not demand it.", goes_as(rule)),
             None => unmet.unwrap_or_else(|| "no rule takes it.".into()),
@@ -293,7 +456,11 @@ impl<'a> Teller<'a> {
     /// `Interrupted`.
     fn folder(&self, path: &str, entries: &[(&[u8], usize, &Entry)]) -> Result<Vec<String>> {
         let (id, whole) = (&self.part.id, path.is_empty());
-        let place = if whole { id.clone() } else { format!("{id}:{}", escape(path.as_bytes())) };
+        let place = if whole {
+            id.clone()
+        } else {
+            format!("{id}:{}", escape(path.as_bytes()))
+        };
         let mut groups: BTreeMap<Told, Group<'_>> = BTreeMap::new();
         let (mut gone, mut total, mut files) = (0, 0, 0);
         let mut pace = self.request.control.pace();
@@ -309,7 +476,11 @@ impl<'a> Teller<'a> {
             if is_file || removed {
                 let told = self.told(found, index, entry);
                 // The contents of a hard link that goes may stay.
-                let stored = if told.stays || removed { entry.stored } else { 0 };
+                let stored = if told.stays || removed {
+                    entry.stored
+                } else {
+                    0
+                };
                 groups.entry(told).or_default().add(found, stored, is_file);
             }
         }
@@ -324,7 +495,11 @@ impl<'a> Teller<'a> {
         }
         if let (1, Some((told, group))) = (groups.len(), groups.iter().next()) {
             // Folders that stay behind empty are not worth a word.
-            let size = if told.stays { size } else { format!("{}, {}", size::decimal(gone), words::files(group.files)) };
+            let size = if told.stays {
+                size
+            } else {
+                format!("{}, {}", size::decimal(gone), words::files(group.files))
+            };
             return Ok(vec![format!("{place} ({size}) {}", told.sentence())]);
         }
         let gone = size::decimal(gone);
@@ -334,15 +509,22 @@ impl<'a> Teller<'a> {
             Some(first) if first.stays => format!("All of {place} ({size}) stays."),
             Some(_) => format!("Of {place} ({size}) {gone} would be left out; the rest stays."),
         };
-        Ok(std::iter::once(head).chain(lines(&groups).map(|(told, size)| format!("{size} {}", told.sentence()))).collect())
+        Ok(std::iter::once(head)
+            .chain(lines(&groups).map(|(told, size)| format!("{size} {}", told.sentence())))
+            .collect())
     }
 
     /// A folder in a part that goes as a whole: why, and what the rules know of it.
     fn dropped(&self, place: &str, groups: &BTreeMap<Told, Group<'_>>) -> Vec<String> {
         let whole = of_whole(self.request, self.plan, self.part, self.survey.part);
         let restore = effect(self.backup, self.part, true, None).sentence();
-        let head = format!("{place} would be left out, with all of {}: {whole}. {restore}", self.part.id);
-        let known = lines(groups).filter(|(told, _)| !told.why.is_empty()).map(|(told, size)| format!("{size}: {}", told.why));
+        let head = format!(
+            "{place} would be left out, with all of {}: {whole}. {restore}",
+            self.part.id
+        );
+        let known = lines(groups)
+            .filter(|(told, _)| !told.why.is_empty())
+            .map(|(told, size)| format!("{size}: {}", told.why));
         std::iter::once(head).chain(known).collect()
     }
 }
@@ -380,5 +562,10 @@ fn goes_as(rule: &Rule) -> String {
 }
 
 fn named(rule: &Rule) -> String {
-    format!("it belongs to {}, class {}. Lost: {}", titled(rule), rule.class.name(), rule.lost)
+    format!(
+        "it belongs to {}, class {}. Lost: {}",
+        titled(rule),
+        rule.class.name(),
+        rule.lost
+    )
 }

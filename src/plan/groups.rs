@@ -17,7 +17,14 @@ const SIDES: [(&[u8], bool); 3] = [(b"-wal", true), (b"-journal", true), (b"-shm
 
 /// What the names of databases end in. Beside anything else a file whose name ends in
 /// `-journal` may be anybody's.
-const DATABASES: [&[u8]; 6] = [b".db", b".db3", b".sqlite", b".sqlite3", b".sqlitedb", b".s3db"];
+const DATABASES: [&[u8]; 6] = [
+    b".db",
+    b".db3",
+    b".sqlite",
+    b".sqlite3",
+    b".sqlitedb",
+    b".s3db",
+];
 
 /// A file beside a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +48,29 @@ pub(super) struct Groups {
 impl Groups {
     /// Finds the groups of a part. `paths` are those of the entries.
     pub fn new(id: &str, survey: &PartSurvey, paths: &[Option<&[u8]>]) -> Self {
-        let mut groups = Self { sides: sides(survey, paths), ..Self::default() };
+        let mut groups = Self {
+            sides: sides(survey, paths),
+            ..Self::default()
+        };
         if id == "addon:core_mariadb" {
             let inside = |path: &Option<&[u8]>| path.is_some_and(is_mariadb_file);
-            groups.folder = paths.iter().enumerate().filter(|(_, path)| inside(path)).map(|(at, _)| at).collect();
+            groups.folder = paths
+                .iter()
+                .enumerate()
+                .filter(|(_, path)| inside(path))
+                .map(|(at, _)| at)
+                .collect();
             let needed = |at: &usize| {
-                let is_file = survey.entries.get(*at).is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::HardLink));
-                is_file && paths.get(*at).copied().flatten().is_some_and(|path| !is_made_again(path))
+                let is_file = survey
+                    .entries
+                    .get(*at)
+                    .is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::HardLink));
+                is_file
+                    && paths
+                        .get(*at)
+                        .copied()
+                        .flatten()
+                        .is_some_and(|path| !is_made_again(path))
             };
             groups.needed = groups.folder.iter().copied().filter(needed).collect();
         }
@@ -56,7 +79,10 @@ impl Groups {
 
     /// The entry that decides about this one: its database, if that cannot do without it.
     pub fn leader(&self, entry: usize) -> usize {
-        self.sides.get(&entry).filter(|side| side.needed).map_or(entry, |side| side.main)
+        self.sides
+            .get(&entry)
+            .filter(|side| side.needed)
+            .map_or(entry, |side| side.main)
     }
 
     /// The database that an entry lies beside.
@@ -93,7 +119,12 @@ impl Groups {
             }
         }
         let whole = self.takes_folder(verdicts) && !self.folder.iter().any(|&at| kept(at));
-        let Some(reason) = self.needed.first().and_then(|&at| verdict(verdicts, at)).filter(|_| whole) else {
+        let Some(reason) = self
+            .needed
+            .first()
+            .and_then(|&at| verdict(verdicts, at))
+            .filter(|_| whole)
+        else {
             self.needed.iter().for_each(|&at| set(verdicts, at, None));
             return;
         };
@@ -105,12 +136,18 @@ impl Groups {
 
     /// The entries that cannot go alone.
     pub fn dependent(&self) -> impl Iterator<Item = usize> {
-        let sides = self.sides.iter().filter(|(_, side)| side.needed).map(|(at, _)| *at);
+        let sides = self
+            .sides
+            .iter()
+            .filter(|(_, side)| side.needed)
+            .map(|(at, _)| *at);
         sides.chain(self.needed.iter().copied())
     }
 
     fn takes_folder(&self, verdicts: &[Option<Reason>]) -> bool {
-        self.needed.iter().all(|&at| verdicts.get(at).copied().flatten().is_some())
+        self.needed
+            .iter()
+            .all(|&at| verdicts.get(at).copied().flatten().is_some())
     }
 
     /// Why an entry stays though something matches it: `None` for one that may go alone.
@@ -118,7 +155,9 @@ impl Groups {
         let side = self.sides.get(&entry).filter(|side| side.needed);
         if let Some(path) = side.and_then(|side| paths.get(side.main).copied().flatten()) {
             let path = escape(path);
-            return Some(format!("The database {path} needs this file and would be damaged without it; it goes when {path} is named."));
+            return Some(format!(
+                "The database {path} needs this file and would be damaged without it; it goes when {path} is named."
+            ));
         }
         self.needed
             .binary_search(&entry)
@@ -129,12 +168,21 @@ impl Groups {
 
 /// Finds the files that lie beside a database.
 fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
-    let is_file = |at: usize| survey.entries.get(at).is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::HardLink));
+    let is_file = |at: usize| {
+        survey
+            .entries
+            .get(at)
+            .is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::HardLink))
+    };
     let mut wanted: HashMap<&[u8], Vec<(usize, bool)>> = HashMap::new();
     for (at, path) in paths.iter().enumerate() {
         let Some(path) = path else { continue };
-        let side = SIDES.iter().find_map(|(side, needed)| Some((path.strip_suffix(*side)?, *needed, *side)));
-        let Some((main, needed, side)) = side.filter(|_| is_file(at)) else { continue };
+        let side = SIDES
+            .iter()
+            .find_map(|(side, needed)| Some((path.strip_suffix(*side)?, *needed, *side)));
+        let Some((main, needed, side)) = side.filter(|_| is_file(at)) else {
+            continue;
+        };
         if side != b"-journal" || DATABASES.iter().any(|end| main.ends_with(end)) {
             wanted.entry(main).or_default().push((at, needed));
         }
@@ -152,15 +200,28 @@ fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
 
 /// MariaDB's databases: they go or stay together, with their directory.
 pub(super) fn is_mariadb_file(path: &[u8]) -> bool {
-    path.strip_prefix(b"data/databases").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    path.strip_prefix(b"data/databases")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// What MariaDB writes into its folder and does not need to start: its error log, the log of
 /// slow statements, its process id, its temporary tables, and the list of pages that were in
 /// memory (mariadb.com/kb, "Server Logs", "InnoDB System Variables").
 fn is_made_again(path: &[u8]) -> bool {
-    let Some(name) = path.strip_prefix(b"data/databases/").filter(|name| !name.contains(&b'/')) else { return false };
+    let Some(name) = path
+        .strip_prefix(b"data/databases/")
+        .filter(|name| !name.contains(&b'/'))
+    else {
+        return false;
+    };
     const ENDS: [&[u8]; 5] = [b".err", b".pid", b".sock", b"-slow.log", b"-general.log"];
-    const NAMES: [&[u8]; 6] = [b"ib_buffer_pool", b"ibtmp1", b"error.log", b"mysql.log", b"mysqld.log", b"mariadb.log"];
+    const NAMES: [&[u8]; 6] = [
+        b"ib_buffer_pool",
+        b"ibtmp1",
+        b"error.log",
+        b"mysql.log",
+        b"mysqld.log",
+        b"mariadb.log",
+    ];
     ENDS.iter().any(|end| name.ends_with(end)) || NAMES.contains(&name)
 }

@@ -16,7 +16,8 @@ use crate::survey::{PartSurvey, config_path};
 const REASONS: usize = 6;
 
 /// How what a pattern leaves alone is left out all the same.
-const PATTERN: &str = " Patterns leave such files alone: name the folder or the file in full to leave it out.";
+const PATTERN: &str =
+    " Patterns leave such files alone: name the folder or the file in full to leave it out.";
 
 /// What is held back from globs in one part.
 pub(super) struct Guard<'a> {
@@ -32,13 +33,21 @@ impl<'a> Guard<'a> {
     /// # Errors
     /// `Usage`, when the globs of the never-drop list cannot be compiled.
     pub fn new(backup: &Backup, part: &'a Part, request: &'a Request) -> Result<Self> {
-        let asked = request
-            .drops
-            .iter()
-            .any(|s| !s.is_typed_in_full() && !s.names_a_folder() && (s.looks_into(&part.id) || s.takes_component(&part.id)));
-        let never = asked.then(|| NeverList::new(&request.catalogue, &part.id)).transpose();
+        let asked = request.drops.iter().any(|s| {
+            !s.is_typed_in_full()
+                && !s.names_a_folder()
+                && (s.looks_into(&part.id) || s.takes_component(&part.id))
+        });
+        let never = asked
+            .then(|| NeverList::new(&request.catalogue, &part.id))
+            .transpose();
         let never = never.map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
-        Ok(Self { request, id: &part.id, image_stays: never.is_some() && image_must_stay(backup, part, request), never })
+        Ok(Self {
+            request,
+            id: &part.id,
+            image_stays: never.is_some() && image_must_stay(backup, part, request),
+            never,
+        })
     }
 
     /// Why a selector does not take a path that it matches. A symbolic link is nothing that
@@ -50,34 +59,84 @@ impl<'a> Guard<'a> {
         if self.image_stays && path == IMAGE {
             return Some("Nothing could build this add-on's image again.");
         }
-        let listed = || selector.held_back(self.never.as_ref()?, path).filter(|_| kind != EntryKind::Symlink);
-        self.request.spared_component(selector, self.id).or_else(listed)
+        let listed = || {
+            selector
+                .held_back(self.never.as_ref()?, path)
+                .filter(|_| kind != EntryKind::Symlink)
+        };
+        self.request
+            .spared_component(selector, self.id)
+            .or_else(listed)
     }
 }
 
 /// Says what the user's globs would have taken but for this, by selector.
-pub(super) fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, plans: &[PartPlan]) -> Vec<(usize, String)> {
+pub(super) fn notes(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    scans: &Scans,
+    plans: &[PartPlan],
+) -> Vec<(usize, String)> {
     let mut notes = Vec::new();
     for part in &backup.parts {
         for (at, selector) in request.drops.iter().enumerate() {
             if let Some(reason) = request.spared_component(selector, &part.id) {
                 let text = escape(selector.text().as_bytes());
-                notes.push((at, format!("--drop {text} keeps {}. {reason} Name it in full to leave it out.", part.id)));
+                notes.push((
+                    at,
+                    format!(
+                        "--drop {text} keeps {}. {reason} Name it in full to leave it out.",
+                        part.id
+                    ),
+                ));
             }
         }
     }
     for survey in surveys {
         let part = backup.part(survey.part);
-        let Some(scan) = scans.of(survey.part) else { continue };
+        let Some(scan) = scans.of(survey.part) else {
+            continue;
+        };
         let note = |selector: &Selector, path: &[u8], more: u64, reason: &str, how: &str| {
             let (text, first) = (escape(selector.text().as_bytes()), escape(path));
-            let others = if more == 0 { String::new() } else { format!(" and {more} more") };
-            format!("--drop {text} keeps {first}{others} in {}. {reason}{how}", part.id)
+            let others = if more == 0 {
+                String::new()
+            } else {
+                format!(" and {more} more")
+            };
+            format!(
+                "--drop {text} keeps {first}{others} in {}. {reason}{how}",
+                part.id
+            )
         };
-        for (at, selector) in request.drops.iter().enumerate().filter(|(_, s)| s.looks_into(&part.id)) {
-            for held in scan.drops.get(at).map(|hits| &hits.held).into_iter().flatten() {
-                let path = survey.entries.get(held.first).and_then(|e| config_path(part.kind, backup.manifest.version(), &e.name));
-                notes.push((at, note(selector, path.unwrap_or_default(), held.count - 1, &held.reason, PATTERN)));
+        for (at, selector) in request
+            .drops
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.looks_into(&part.id))
+        {
+            for held in scan
+                .drops
+                .get(at)
+                .map(|hits| &hits.held)
+                .into_iter()
+                .flatten()
+            {
+                let path = survey
+                    .entries
+                    .get(held.first)
+                    .and_then(|e| config_path(part.kind, backup.manifest.version(), &e.name));
+                notes.push((
+                    at,
+                    note(
+                        selector,
+                        path.unwrap_or_default(),
+                        held.count - 1,
+                        &held.reason,
+                        PATTERN,
+                    ),
+                ));
             }
         }
         let stays = |entry: usize| match plans.get(survey.part).map(|plan| &plan.action) {
@@ -85,9 +144,18 @@ pub(super) fn notes(backup: &Backup, surveys: &[PartSurvey], request: &Request, 
             Some(Action::Cut(cut)) => !cut.drops_name(entry),
             _ => true,
         };
-        notes.extend(grouped(backup, survey, request, scan, &stays).into_iter().map(|(at, path, more, reason)| {
-            (at, request.drops.get(at).map_or(String::new(), |selector| note(selector, &path, more, &reason, "")))
-        }));
+        notes.extend(
+            grouped(backup, survey, request, scan, &stays)
+                .into_iter()
+                .map(|(at, path, more, reason)| {
+                    (
+                        at,
+                        request.drops.get(at).map_or(String::new(), |selector| {
+                            note(selector, &path, more, &reason, "")
+                        }),
+                    )
+                }),
+        );
     }
     notes
 }
@@ -110,9 +178,22 @@ fn grouped(
     let mut dependent: Vec<usize> = groups.dependent().collect();
     dependent.sort_unstable();
     for index in dependent.into_iter().filter(|at| stays(*at)) {
-        let (Some(at), Some(path)) = (scan.drops(index).map(usize::from), paths.get(index).copied().flatten()) else { continue };
-        let Some(reason) = groups.held(index, &paths).filter(|_| at < request.drops.len()) else { continue };
-        match held.iter().position(|(of, _, _, known)| *of == at && *known == reason) {
+        let (Some(at), Some(path)) = (
+            scan.drops(index).map(usize::from),
+            paths.get(index).copied().flatten(),
+        ) else {
+            continue;
+        };
+        let Some(reason) = groups
+            .held(index, &paths)
+            .filter(|_| at < request.drops.len())
+        else {
+            continue;
+        };
+        match held
+            .iter()
+            .position(|(of, _, _, known)| *of == at && *known == reason)
+        {
             Some(known) => held.get_mut(known).into_iter().for_each(|held| held.2 += 1),
             None if held.len() < REASONS => held.push((at, path.to_vec(), 0, reason)),
             None => {}

@@ -42,7 +42,11 @@ impl<'e> Taken<'e> {
 
     /// The stored bytes that go.
     pub fn stored(&self) -> u64 {
-        if self.heir.is_some() { 0 } else { self.entry.stored }
+        if self.heir.is_some() {
+            0
+        } else {
+            self.entry.stored
+        }
     }
 }
 
@@ -89,18 +93,43 @@ const STORAGE: [(&str, &str); 17] = [
 fn precious(path: &[u8]) -> Option<&'static str> {
     let name = path.strip_prefix(b".storage/")?;
     let is = |stem: &str| match name.strip_prefix(stem.as_bytes()) {
-        Some(rest) => rest.is_empty() || stem.ends_with('_') || matches!(rest.first(), Some(b'.' | b'_')) && !stem.starts_with("core."),
+        Some(rest) => {
+            rest.is_empty()
+                || stem.ends_with('_')
+                || matches!(rest.first(), Some(b'.' | b'_')) && !stem.starts_with("core.")
+        }
         None => false,
     };
-    STORAGE.iter().find(|(stem, _)| is(stem)).map(|(_, what)| *what)
+    STORAGE
+        .iter()
+        .find(|(stem, _)| is(stem))
+        .map(|(_, what)| *what)
 }
 
 impl<'a> Known<'a> {
-    pub fn new(backup: &'a Backup, part: &'a Part, request: &'a Request, survey: Option<&'a PartSurvey>) -> Self {
-        let conditions = survey.map(|survey| Conditions { backup, part, request, survey });
+    pub fn new(
+        backup: &'a Backup,
+        part: &'a Part,
+        request: &'a Request,
+        survey: Option<&'a PartSurvey>,
+    ) -> Self {
+        let conditions = survey.map(|survey| Conditions {
+            backup,
+            part,
+            request,
+            survey,
+        });
         // A catalogue that cannot be compiled was refused before.
-        let matcher = conditions.as_ref().and_then(|_| Matcher::new(&request.catalogue, &part.id).ok());
-        Self { backup, part, request, conditions, matcher }
+        let matcher = conditions
+            .as_ref()
+            .and_then(|_| Matcher::new(&request.catalogue, &part.id).ok());
+        Self {
+            backup,
+            part,
+            request,
+            conditions,
+            matcher,
+        }
     }
 
     /// Sorts what is taken by what a restore does about it, the largest first.
@@ -114,7 +143,10 @@ impl<'a> Known<'a> {
                 continue;
             }
             let (effect, rule) = self.of(taken.entry);
-            let at = groups.iter().position(|kin| kin.effect == effect).unwrap_or(groups.len());
+            let at = groups
+                .iter()
+                .position(|kin| kin.effect == effect)
+                .unwrap_or(groups.len());
             if at == groups.len() {
                 groups.push(Kin::new(effect));
             }
@@ -124,7 +156,10 @@ impl<'a> Known<'a> {
             }
         }
         if groups.is_empty() && folders.is_some() {
-            groups.push(Kin { strange: true, ..Kin::new(effect(self.backup, self.part, false, None)) });
+            groups.push(Kin {
+                strange: true,
+                ..Kin::new(effect(self.backup, self.part, false, None))
+            });
         }
         groups.sort_by_key(|kin| std::cmp::Reverse(kin.stored));
         if let Some(first) = groups.first_mut() {
@@ -135,25 +170,44 @@ impl<'a> Known<'a> {
 
     /// Notes what the never-drop list says about a file that goes all the same.
     fn guard(&self, kin: &mut Kin<'a, '_>, entry: &Entry) {
-        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name).unwrap_or_default();
+        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
+            .unwrap_or_default();
         // Strictly read, so that it speaks of single files of a folder too.
-        let reason = self.matcher.as_ref().and_then(|matcher| matcher.never().reason_when(path, Taking::Folder));
-        let Some(reason) = reason.filter(|_| entry.kind != EntryKind::Symlink) else { return };
+        let reason = self
+            .matcher
+            .as_ref()
+            .and_then(|matcher| matcher.never().reason_when(path, Taking::Folder));
+        let Some(reason) = reason.filter(|_| entry.kind != EntryKind::Symlink) else {
+            return;
+        };
         match kin.guarded.iter_mut().find(|(known, _)| known == reason) {
             Some((_, count)) => *count += 1,
             None => kin.guarded.push((reason.to_owned(), 1)),
         }
-        kin.precious.extend(precious(path).filter(|_| self.part.kind == ComponentKind::HomeAssistant));
+        kin.precious
+            .extend(precious(path).filter(|_| self.part.kind == ComponentKind::HomeAssistant));
     }
 
     /// What a restore makes of a file that is missing, and the rule that knows it.
     fn of(&self, entry: &Entry) -> (Effect, Option<&'a Rule>) {
-        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name).unwrap_or_default();
-        let moved = || self.request.database.target().filter(|target| matches!(target, Target::File(_)));
+        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
+            .unwrap_or_default();
+        let moved = || {
+            self.request
+                .database
+                .target()
+                .filter(|target| matches!(target, Target::File(_)))
+        };
         let id = match self.part.kind {
-            _ if moved().is_some_and(|target| target.takes(&self.part.id, path)) => "ha-recorder-moved",
+            _ if moved().is_some_and(|target| target.takes(&self.part.id, path)) => {
+                "ha-recorder-moved"
+            }
             ComponentKind::HomeAssistant if is_recorder_file(path) => "ha-recorder",
-            ComponentKind::Addon if self.part.id == "addon:core_mariadb" && is_mariadb_file(path) => "mariadb",
+            ComponentKind::Addon
+                if self.part.id == "addon:core_mariadb" && is_mariadb_file(path) =>
+            {
+                "mariadb"
+            }
             ComponentKind::Addon if path == IMAGE => "image-tar",
             _ => {
                 let rule = self.rule(path, entry);
@@ -162,12 +216,23 @@ impl<'a> Known<'a> {
         };
         let rule = self.request.catalogue.by_id(id);
         let lost = id == "image-tar" && image_tar(self.backup, self.part, self.request).is_err();
-        (if lost { Effect::ImageLost } else { effect(self.backup, self.part, false, rule) }, rule)
+        (
+            if lost {
+                Effect::ImageLost
+            } else {
+                effect(self.backup, self.part, false, rule)
+            },
+            rule,
+        )
     }
 
     fn rule(&self, path: &[u8], entry: &Entry) -> Option<&'a Rule> {
         let (catalogue, conditions) = (&self.request.catalogue, self.conditions.as_ref()?);
-        let applies = |index| catalogue.rule(index).is_some_and(|rule| conditions.met(rule, path, entry));
+        let applies = |index| {
+            catalogue
+                .rule(index)
+                .is_some_and(|rule| conditions.met(rule, path, entry))
+        };
         catalogue.rule(self.matcher.as_ref()?.rule_where(path, false, applies)?)
     }
 }
@@ -201,12 +266,20 @@ impl<'a, 'e> Kin<'a, 'e> {
 
     /// The rules, when they know all of the files and are few.
     fn rules(&self) -> &[&'a Rule] {
-        if self.strange || self.rules.len() > MANY { &[] } else { &self.rules }
+        if self.strange || self.rules.len() > MANY {
+            &[]
+        } else {
+            &self.rules
+        }
     }
 
     /// What they take, in plain words.
     pub fn titles(&self) -> Option<String> {
-        let titles: Vec<&str> = self.rules().iter().map(|rule| rule.title.as_str()).collect();
+        let titles: Vec<&str> = self
+            .rules()
+            .iter()
+            .map(|rule| rule.title.as_str())
+            .collect();
         (!titles.is_empty()).then(|| titles.join(", "))
     }
 
@@ -215,7 +288,13 @@ impl<'a, 'e> Kin<'a, 'e> {
         match self.rules() {
             [] => None,
             [rule] => Some(rule.lost.clone()),
-            rules => Some(rules.iter().map(|rule| format!("{}: {}", rule.title, rule.lost)).collect::<Vec<_>>().join(" ")),
+            rules => Some(
+                rules
+                    .iter()
+                    .map(|rule| format!("{}: {}", rule.title, rule.lost))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            ),
         }
     }
 
@@ -225,14 +304,30 @@ impl<'a, 'e> Kin<'a, 'e> {
             return None;
         }
         let named: Vec<&str> = self.precious.iter().copied().collect();
-        let holds = if named.is_empty() { String::new() } else { format!(" They hold: {}.", named.join(", ")) };
-        let reasons: Vec<String> = self.guarded.iter().map(|(reason, count)| format!("{}: {reason}", words::files(*count))).collect();
-        Some(format!("No rule would take these. {}{holds}", reasons.join(" ")))
+        let holds = if named.is_empty() {
+            String::new()
+        } else {
+            format!(" They hold: {}.", named.join(", "))
+        };
+        let reasons: Vec<String> = self
+            .guarded
+            .iter()
+            .map(|(reason, count)| format!("{}: {reason}", words::files(*count)))
+            .collect();
+        Some(format!(
+            "No rule would take these. {}{holds}",
+            reasons.join(" ")
+        ))
     }
 
     /// How to stop it from growing next time.
     pub fn advice(&self) -> Option<String> {
-        let mut advice: Vec<&str> = self.rules().iter().map(|rule| rule.prevent.as_str()).filter(|text| !text.is_empty()).collect();
+        let mut advice: Vec<&str> = self
+            .rules()
+            .iter()
+            .map(|rule| rule.prevent.as_str())
+            .filter(|text| !text.is_empty())
+            .collect();
         advice.dedup();
         (!advice.is_empty()).then(|| advice.join(" "))
     }

@@ -33,11 +33,17 @@ pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut, pace: &mut Pace<'_>) -
     for (at, entry) in survey.entries.iter().enumerate() {
         pace.step(entry.name.len())?;
         let kept = cut.verdicts.get(at).copied().flatten().is_none();
-        if let (EntryKind::HardLink, Some(link), Some(root), true) = (entry.kind, &entry.link, files.contents(at), kept) {
+        if let (EntryKind::HardLink, Some(link), Some(root), true) =
+            (entry.kind, &entry.link, files.contents(at), kept)
+        {
             keep_link(survey, cut, &mut names, at, root, link);
         }
     }
-    if files.rewritten { check(survey, cut) } else { Ok(()) }
+    if files.rewritten {
+        check(survey, cut)
+    } else {
+        Ok(())
+    }
 }
 
 /// Which entries share a file, if all of them are restored in their order.
@@ -52,7 +58,11 @@ struct Files {
 
 impl Files {
     fn new(survey: &PartSurvey, pace: &mut Pace<'_>) -> Result<Self> {
-        let mut files = Self { of: Vec::with_capacity(survey.entries.len()), last: Vec::new(), rewritten: false };
+        let mut files = Self {
+            of: Vec::with_capacity(survey.entries.len()),
+            last: Vec::new(),
+            rewritten: false,
+        };
         let mut named: HashMap<&[u8], usize> = HashMap::new();
         for (at, entry) in survey.entries.iter().enumerate() {
             pace.step(entry.name.len())?;
@@ -90,11 +100,27 @@ impl Files {
 type Names = HashMap<usize, Arc<[u8]>>;
 
 /// One kept link to the data at `root`.
-fn keep_link(survey: &PartSurvey, cut: &mut Cut, names: &mut Names, at: usize, root: usize, link: &[u8]) {
-    let Some(entry) = survey.entries.get(at) else { return };
+fn keep_link(
+    survey: &PartSurvey,
+    cut: &mut Cut,
+    names: &mut Names,
+    at: usize,
+    root: usize,
+    link: &[u8],
+) {
+    let Some(entry) = survey.entries.get(at) else {
+        return;
+    };
     let root_dropped = cut.verdicts.get(root).copied().flatten().is_some();
-    let Some(first) = survey.entries.get(root) else { return };
-    let mut relink = |name: &[u8]| cut.relinked.insert(at, Arc::clone(names.entry(root).or_insert_with(|| name.into())));
+    let Some(first) = survey.entries.get(root) else {
+        return;
+    };
+    let mut relink = |name: &[u8]| {
+        cut.relinked.insert(
+            at,
+            Arc::clone(names.entry(root).or_insert_with(|| name.into())),
+        )
+    };
     match cut.promoted.get(&root) {
         Some(name) => {
             relink(name);
@@ -119,18 +145,31 @@ fn keep_link(survey: &PartSurvey, cut: &mut Cut, names: &mut Names, at: usize, r
 /// under it from the original.
 fn check(survey: &PartSurvey, cut: &Cut) -> Result<()> {
     let entries = || survey.entries.iter().enumerate();
-    let all = entries().map(|(at, entry)| (at, entry.kind, plain(&entry.name), entry.link.as_deref().map(plain)));
+    let all = entries().map(|(at, entry)| {
+        (
+            at,
+            entry.kind,
+            plain(&entry.name),
+            entry.link.as_deref().map(plain),
+        )
+    });
     let (before, lost_before) = restored(all);
     let kept = cut.kept(survey).filter_map(|(at, name)| {
         let entry = survey.entries.get(at)?;
-        let link = cut.relinked.get(&at).map(|link| plain(link)).or(entry.link.as_deref().map(plain));
+        let link = cut
+            .relinked
+            .get(&at)
+            .map(|link| plain(link))
+            .or(entry.link.as_deref().map(plain));
         Some((at, entry.kind, plain(name), link))
     });
     let (after, lost_after) = restored(kept);
     let stays = |at: usize| !cut.drops_name(at);
     let lost = lost_after.filter(|_| lost_before.is_none());
-    let differs =
-        entries().filter(|(at, _)| stays(*at)).map(|(_, entry)| plain(&entry.name)).find(|name| before.get(name) != after.get(name));
+    let differs = entries()
+        .filter(|(at, _)| stays(*at))
+        .map(|(_, entry)| plain(&entry.name))
+        .find(|name| before.get(name) != after.get(name));
     match lost.or(differs) {
         None => Ok(()),
         Some(name) => Err(Error::refused(format!(
@@ -144,7 +183,9 @@ fn check(survey: &PartSurvey, cut: &Cut) -> Result<()> {
 type Restored<'a> = HashMap<&'a [u8], Option<usize>>;
 
 /// What a restore leaves, and the first link that leads nowhere.
-fn restored<'a>(entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Option<&'a [u8]>)>) -> (Restored<'a>, Option<&'a [u8]>) {
+fn restored<'a>(
+    entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Option<&'a [u8]>)>,
+) -> (Restored<'a>, Option<&'a [u8]>) {
     let mut files: Vec<usize> = Vec::new();
     let mut named: Restored<'a> = HashMap::new();
     let mut lost = None;
@@ -169,7 +210,9 @@ fn restored<'a>(entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Optio
         }
         named.insert(name, file);
     }
-    let restored = named.into_iter().map(|(name, file)| (name, file.and_then(|file| files.get(file).copied())));
+    let restored = named
+        .into_iter()
+        .map(|(name, file)| (name, file.and_then(|file| files.get(file).copied())));
     (restored.collect(), lost)
 }
 
@@ -181,7 +224,11 @@ mod tests {
     use crate::survey::{Entry, PartSurvey};
 
     fn entry(name: &str, link: Option<&str>) -> Entry {
-        let kind = if link.is_some() { EntryKind::HardLink } else { EntryKind::File };
+        let kind = if link.is_some() {
+            EntryKind::HardLink
+        } else {
+            EntryKind::File
+        };
         Entry {
             name: name.as_bytes().into(),
             link: link.map(|l| l.as_bytes().into()),
@@ -200,7 +247,10 @@ mod tests {
         let survey = PartSurvey {
             findings: Vec::new(),
             part: 0,
-            entries: entries.iter().map(|(name, link, _)| entry(name, *link)).collect(),
+            entries: entries
+                .iter()
+                .map(|(name, link, _)| entry(name, *link))
+                .collect(),
             end: Default::default(),
             plaintext_bytes: 0,
             entries_crc: 0,
@@ -212,17 +262,33 @@ mod tests {
             hazards: Vec::new(),
             warnings: vec![],
         };
-        let verdicts = entries.iter().map(|(_, _, dropped)| dropped.then_some(0)).collect();
-        (survey, Cut { verdicts, ..Cut::default() })
+        let verdicts = entries
+            .iter()
+            .map(|(_, _, dropped)| dropped.then_some(0))
+            .collect();
+        (
+            survey,
+            Cut {
+                verdicts,
+                ..Cut::default()
+            },
+        )
     }
 
     fn names(survey: &PartSurvey, cut: &Cut) -> Vec<String> {
-        cut.kept(survey).map(|(at, name)| format!("{}={}", at, String::from_utf8_lossy(name))).collect()
+        cut.kept(survey)
+            .map(|(at, name)| format!("{}={}", at, String::from_utf8_lossy(name)))
+            .collect()
     }
 
     #[test]
     fn the_first_kept_link_takes_the_data_over_and_the_others_follow() {
-        let (survey, mut cut) = cut(&[("a", None, true), ("b", Some("a"), true), ("c", Some("./a"), false), ("d", Some("a"), false)]);
+        let (survey, mut cut) = cut(&[
+            ("a", None, true),
+            ("b", Some("a"), true),
+            ("c", Some("./a"), false),
+            ("d", Some("a"), false),
+        ]);
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=c", "3=d"]);
         assert_eq!(cut.relinked.get(&3).map(|n| &**n), Some(&b"c"[..]));
@@ -230,7 +296,11 @@ mod tests {
 
     #[test]
     fn links_of_a_kept_file_are_left_alone() {
-        let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), false), ("c", None, true)]);
+        let (survey, mut cut) = cut(&[
+            ("a", None, false),
+            ("b", Some("a"), false),
+            ("c", None, true),
+        ]);
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=a", "1=b"]);
         assert!(cut.relinked.is_empty());
@@ -238,7 +308,11 @@ mod tests {
 
     #[test]
     fn a_link_to_a_dropped_link_leads_to_the_file_itself() {
-        let (survey, mut cut) = cut(&[("a", None, false), ("b", Some("a"), true), ("c", Some("b"), false)]);
+        let (survey, mut cut) = cut(&[
+            ("a", None, false),
+            ("b", Some("a"), true),
+            ("c", Some("b"), false),
+        ]);
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(cut.relinked.get(&2).map(|n| &**n), Some(&b"a"[..]));
     }
@@ -248,15 +322,23 @@ mod tests {
         // Report 11, point 9.
         let names: Vec<String> = (0..100).map(|n| format!("link{n}")).collect();
         let links = names.iter().map(|name| (name.as_str(), Some("a"), false));
-        let (survey, mut cut) = cut(&std::iter::once(("a", None, true)).chain(links).collect::<Vec<_>>());
+        let (survey, mut cut) = cut(&std::iter::once(("a", None, true))
+            .chain(links)
+            .collect::<Vec<_>>());
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         let first = &cut.relinked[&2];
-        assert!(cut.relinked.len() == 99 && cut.relinked.values().all(|name| Arc::ptr_eq(name, first)));
+        assert!(
+            cut.relinked.len() == 99 && cut.relinked.values().all(|name| Arc::ptr_eq(name, first))
+        );
     }
 
     #[test]
     fn a_link_before_its_target_is_left_alone() {
-        let (survey, mut cut) = cut(&[("b", Some("a"), false), ("a", None, true), ("c", None, true)]);
+        let (survey, mut cut) = cut(&[
+            ("b", Some("a"), false),
+            ("a", None, true),
+            ("c", None, true),
+        ]);
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=b"]);
     }
@@ -266,14 +348,24 @@ mod tests {
         let (survey, mut cut) = cut(entries);
         promote(&survey, &mut cut, &mut Control::default().pace())?;
         let kept = cut.kept(&survey).map(|(at, name)| {
-            let link = cut.relinked.get(&at).map(|l| &**l).or(survey.entries[at].link.as_deref());
+            let link = cut
+                .relinked
+                .get(&at)
+                .map(|l| &**l)
+                .or(survey.entries[at].link.as_deref());
             (at, survey.entries[at].kind, name, link)
         });
         let (left, lost) = restored(kept);
         assert_eq!(lost, None);
         let mut left: Vec<String> = left
             .into_iter()
-            .map(|(name, at)| format!("{}={}", String::from_utf8_lossy(name), at.map_or("?".into(), |at| at.to_string())))
+            .map(|(name, at)| {
+                format!(
+                    "{}={}",
+                    String::from_utf8_lossy(name),
+                    at.map_or("?".into(), |at| at.to_string())
+                )
+            })
             .collect();
         left.sort();
         Ok(left)
@@ -284,28 +376,94 @@ mod tests {
         // Report 11, RELIABILITY 117.
         let of = |names: &[(&str, Option<&str>, bool)]| left(names).map_err(|e| e.kind());
         let ok = |names: &[&str]| Ok(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
-        assert_eq!(of(&[("a", None, true), ("b", Some("a"), false), ("a", None, true)]), ok(&["b=2"]));
-        assert_eq!(of(&[("a", None, true), ("a", None, true), ("b", Some("a"), false), ("c", Some("b"), false)]), ok(&["b=1", "c=1"]));
+        assert_eq!(
+            of(&[
+                ("a", None, true),
+                ("b", Some("a"), false),
+                ("a", None, true)
+            ]),
+            ok(&["b=2"])
+        );
+        assert_eq!(
+            of(&[
+                ("a", None, true),
+                ("a", None, true),
+                ("b", Some("a"), false),
+                ("c", Some("b"), false)
+            ]),
+            ok(&["b=1", "c=1"])
+        );
         // A chain, and the same name three times.
-        assert_eq!(of(&[("a", None, true), ("b", Some("a"), true), ("c", Some("b"), false), ("a", None, true)]), ok(&["c=3"]));
-        assert_eq!(of(&[("a", None, true), ("a", None, true), ("a", None, true), ("b", Some("a"), false)]), ok(&["b=2"]));
+        assert_eq!(
+            of(&[
+                ("a", None, true),
+                ("b", Some("a"), true),
+                ("c", Some("b"), false),
+                ("a", None, true)
+            ]),
+            ok(&["c=3"])
+        );
+        assert_eq!(
+            of(&[
+                ("a", None, true),
+                ("a", None, true),
+                ("a", None, true),
+                ("b", Some("a"), false)
+            ]),
+            ok(&["b=2"])
+        );
         // The other name is left out.
-        assert_eq!(of(&[("a", None, false), ("b", Some("a"), true), ("a", None, false)]), ok(&["a=2"]));
+        assert_eq!(
+            of(&[
+                ("a", None, false),
+                ("b", Some("a"), true),
+                ("a", None, false)
+            ]),
+            ok(&["a=2"])
+        );
         // Nothing of it goes.
-        assert_eq!(of(&[("a", None, false), ("b", Some("a"), false), ("a", None, false), ("x", None, true)]), ok(&["a=2", "b=2"]));
+        assert_eq!(
+            of(&[
+                ("a", None, false),
+                ("b", Some("a"), false),
+                ("a", None, false),
+                ("x", None, true)
+            ]),
+            ok(&["a=2", "b=2"])
+        );
         // The data is written through the link that stays.
-        assert_eq!(of(&[("a", None, true), ("b", Some("a"), false), ("b", None, false)]), ok(&["b=2"]));
+        assert_eq!(
+            of(&[
+                ("a", None, true),
+                ("b", Some("a"), false),
+                ("b", None, false)
+            ]),
+            ok(&["b=2"])
+        );
     }
 
     #[test]
     fn links_that_would_hold_something_else_are_refused() {
         for names in [
             // Both links come before the data.
-            &[("a", None, true), ("b", Some("a"), false), ("c", Some("a"), false), ("a", None, true)][..],
+            &[
+                ("a", None, true),
+                ("b", Some("a"), false),
+                ("c", Some("a"), false),
+                ("a", None, true),
+            ][..],
             // What is left out has written into what stays.
-            &[("a", None, false), ("b", Some("a"), true), ("b", None, true)],
+            &[
+                ("a", None, false),
+                ("b", Some("a"), true),
+                ("b", None, true),
+            ],
         ] {
-            assert_eq!(left(names).unwrap_err().kind(), crate::Kind::Refused, "{names:?}");
+            assert_eq!(
+                left(names).unwrap_err().kind(),
+                crate::Kind::Refused,
+                "{names:?}"
+            );
         }
     }
 }

@@ -105,14 +105,16 @@ pub struct Plan {
     pub parts: Vec<PartPlan>,
     /// What is left out, with what that means.
     pub drops: Vec<DropRow>,
-    /// The units that the planner chose; in a [`Cut`] their reasons follow those of the user's selectors.
+    /// The units that the planner chose; in a [`Cut`] their reasons follow those of the user's
+    /// selectors.
     pub units: Vec<Unit>,
     /// What the copy's `backup.json` says differently; the slug is a stand-in of
     /// the right length until the copy is written.
     pub changes: Changes,
     /// How rewritten parts are encrypted.
     pub target: Target,
-    /// The members of the original in the order in which the copy has them, also those that are left out.
+    /// The members of the original in the order in which the copy has them, also those that are
+    /// left out.
     pub order: Vec<usize>,
     /// The limit that it was made for.
     pub limit: u64,
@@ -136,7 +138,12 @@ impl Plan {
             Action::Copy => part.version(),
             Action::Cut(_) | Action::Rewrap => self.target.version(),
         };
-        backup.parts.iter().zip(&self.parts).filter_map(version).min()
+        backup
+            .parts
+            .iter()
+            .zip(&self.parts)
+            .filter_map(version)
+            .min()
     }
 }
 
@@ -146,7 +153,11 @@ impl Plan {
 /// Where `database` is named, the configuration is among them: it says where that is.
 /// [`to_survey_then`] has the rest.
 pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
-    let locates = request.drops.iter().chain(&request.keeps).any(Selector::is_database);
+    let locates = request
+        .drops
+        .iter()
+        .chain(&request.keeps)
+        .any(Selector::is_database);
     let wanted = |at: &usize| {
         let part = backup.part(*at);
         if locates && part.id == "homeassistant" && !request.drops_component(&part.id) {
@@ -155,7 +166,10 @@ pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
         let dropped_whole = request.drops_component(&part.id);
         let out_of = dropped_whole && request.keeps_within(&part.id);
         let into = request.drops_within(&part.id) && !dropped_whole;
-        part.layer.is_some() && !part.closed && !request.keeps_component(&part.id) && (out_of || into)
+        part.layer.is_some()
+            && !part.closed
+            && !request.keeps_component(&part.id)
+            && (out_of || into)
     };
     (0..backup.parts.len()).filter(wanted).collect()
 }
@@ -186,7 +200,13 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
     let mut plan = if fits && !request.thorough {
         named
     } else {
-        reach::enough(backup, surveys, request, &scans, &units::allowed(backup, request, &units))?
+        reach::enough(
+            backup,
+            surveys,
+            request,
+            &scans,
+            &units::allowed(backup, request, &units),
+        )?
     };
     if plan.outcome == Outcome::CannotFit {
         plan.ways_out = ways::out(backup, surveys, request, &scans, &units)?;
@@ -206,10 +226,22 @@ pub fn candidates(backup: &Backup, surveys: &[PartSurvey], request: &Request) ->
     let scans = Scans::new(backup, surveys, request)?;
     let named = decide::plan(backup, surveys, request, &scans, &[])?;
     let units = units::find(backup, surveys, request, &scans, &named)?;
-    let inside = |part: usize| -> u64 { units.iter().filter(|u| u.part == part && u.rule.is_some()).map(|u| u.stored).sum() };
+    let inside = |part: usize| -> u64 {
+        units
+            .iter()
+            .filter(|u| u.part == part && u.rule.is_some())
+            .map(|u| u.stored)
+            .sum()
+    };
     let mut ranked: Vec<(u64, Unit)> = units
         .iter()
-        .map(|unit| if unit.rule.is_some() { unit.stored } else { unit.stored.saturating_sub(inside(unit.part)) })
+        .map(|unit| {
+            if unit.rule.is_some() {
+                unit.stored
+            } else {
+                unit.stored.saturating_sub(inside(unit.part))
+            }
+        })
         .zip(units.iter().cloned())
         .collect();
     ranked.sort_by_key(|(gain, _)| std::cmp::Reverse(*gain));

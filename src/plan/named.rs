@@ -27,12 +27,25 @@ pub(super) enum Match {
 
 /// Looks for what a selector names. `hits` tells whether it takes a path of a part that was
 /// looked into.
-pub(super) fn find(selector: &Selector, backup: &Backup, hits: impl Fn(usize) -> Option<bool>) -> Match {
-    if backup.parts.iter().any(|part| selector.takes_component(&part.id)) {
+pub(super) fn find(
+    selector: &Selector,
+    backup: &Backup,
+    hits: impl Fn(usize) -> Option<bool>,
+) -> Match {
+    if backup
+        .parts
+        .iter()
+        .any(|part| selector.takes_component(&part.id))
+    {
         return Match::Found;
     }
     let mut outcome = Match::Nowhere;
-    for (at, _) in backup.parts.iter().enumerate().filter(|(_, part)| selector.looks_into(&part.id)) {
+    for (at, _) in backup
+        .parts
+        .iter()
+        .enumerate()
+        .filter(|(_, part)| selector.looks_into(&part.id))
+    {
         match hits(at) {
             Some(true) => return Match::Found,
             Some(false) => {}
@@ -43,29 +56,48 @@ pub(super) fn find(selector: &Selector, backup: &Backup, hits: impl Fn(usize) ->
 }
 
 /// Looks for what selectors name, in one pass over the paths.
-fn find_all(selectors: &[Selector], backup: &Backup, surveys: &[PartSurvey], control: &Control) -> Result<Vec<Match>> {
+fn find_all(
+    selectors: &[Selector],
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    control: &Control,
+) -> Result<Vec<Match>> {
     let mut hits: Vec<Vec<usize>> = selectors.iter().map(|_| Vec::new()).collect();
     let (mut pace, mut taking) = (control.pace(), Vec::new());
     for survey in surveys {
         let part = backup.part(survey.part);
         let together = Selectors::new(selectors, &part.id)?;
-        for path in paths(backup, part, survey).filter(|path| !together.is_empty() && !path.is_empty()) {
+        for path in
+            paths(backup, part, survey).filter(|path| !together.is_empty() && !path.is_empty())
+        {
             pace.step(path.len())?;
             together.taking(path, &mut taking);
             for &at in &taking {
-                let hits = hits.get_mut(at).filter(|hits| hits.last() != Some(&survey.part));
+                let hits = hits
+                    .get_mut(at)
+                    .filter(|hits| hits.last() != Some(&survey.part));
                 hits.into_iter().for_each(|hits| hits.push(survey.part));
             }
         }
     }
     let looked: HashSet<usize> = surveys.iter().map(|survey| survey.part).collect();
-    let find =
-        |(selector, hits): (&Selector, &Vec<usize>)| find(selector, backup, |part| looked.contains(&part).then(|| hits.contains(&part)));
+    let find = |(selector, hits): (&Selector, &Vec<usize>)| {
+        find(selector, backup, |part| {
+            looked.contains(&part).then(|| hits.contains(&part))
+        })
+    };
     Ok(selectors.iter().zip(&hits).map(find).collect())
 }
 
-fn paths<'a>(backup: &'a Backup, part: &'a Part, survey: &'a PartSurvey) -> impl Iterator<Item = &'a [u8]> {
-    survey.entries.iter().filter_map(|e| config_path(part.kind, backup.manifest.version(), &e.name))
+fn paths<'a>(
+    backup: &'a Backup,
+    part: &'a Part,
+    survey: &'a PartSurvey,
+) -> impl Iterator<Item = &'a [u8]> {
+    survey
+        .entries
+        .iter()
+        .filter_map(|e| config_path(part.kind, backup.manifest.version(), &e.name))
 }
 
 /// Reads a selector; the error says what in this backup has a similar name.
@@ -76,7 +108,9 @@ pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
     Selector::parse(text).map_err(|error| {
         let (component, path) = split(text.trim());
         let forms = error.next_step().unwrap_or_default().to_owned();
-        let close = close(component, path, backup).into_iter().filter(|guess| Selector::parse(guess).is_ok());
+        let close = close(component, path, backup)
+            .into_iter()
+            .filter(|guess| Selector::parse(guess).is_ok());
         match guessed(&close.collect::<Vec<_>>()) {
             Some(guess) => error.advice(format!("{guess} {forms}")),
             None => error,
@@ -94,33 +128,71 @@ pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -
     if request.drops.is_empty() || found()?.iter().any(|found| *found != Match::Nowhere) {
         return Ok(());
     }
-    let named: Vec<String> = request.drops.iter().map(|s| format!("--drop {}", escape(s.text().as_bytes()))).collect();
+    let named: Vec<String> = request
+        .drops
+        .iter()
+        .map(|s| format!("--drop {}", escape(s.text().as_bytes())))
+        .collect();
     if let Some(why) = request.drops.iter().find_map(Selector::nowhere) {
-        return Err(Error::new(Kind::Usage, format!("nothing in this backup matches {}", named.join(" or "))).advice(why));
+        return Err(Error::new(
+            Kind::Usage,
+            format!("nothing in this backup matches {}", named.join(" or ")),
+        )
+        .advice(why));
     }
-    let guesses = guesses(&request.drops.iter().collect::<Vec<_>>(), backup, surveys, &request.control)?;
+    let guesses = guesses(
+        &request.drops.iter().collect::<Vec<_>>(),
+        backup,
+        surveys,
+        &request.control,
+    )?;
     let guesses: BTreeSet<String> = guesses.into_iter().flatten().collect();
     let guess = guessed(&guesses.into_iter().take(GUESSES).collect::<Vec<_>>());
     let lists = "`haslim info` lists the components, `haslim ls` the paths in them.".to_owned();
-    Err(Error::new(Kind::Usage, format!("nothing in this backup matches {}", named.join(" or "))).advice(guess.unwrap_or(lists)))
+    Err(Error::new(
+        Kind::Usage,
+        format!("nothing in this backup matches {}", named.join(" or ")),
+    )
+    .advice(guess.unwrap_or(lists)))
 }
 
 /// A warning for each `--drop` and `--keep` that names nothing.
 ///
 /// # Errors
 /// `Interrupted`.
-pub(super) fn warnings(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans) -> Result<Vec<String>> {
-    let drops =
-        request.drops.iter().enumerate().map(|(at, s)| ("--drop", s, find(s, backup, |part| Some(scans.of(part)?.drops.get(at)?.any))));
-    let keeps =
-        request.keeps.iter().enumerate().map(|(at, s)| ("--keep", s, find(s, backup, |part| Some(scans.of(part)?.keeps.get(at)?.any))));
-    let void: Vec<(&str, &Selector)> =
-        drops.chain(keeps).filter(|(_, _, found)| *found == Match::Nowhere).map(|(option, selector, _)| (option, selector)).collect();
+pub(super) fn warnings(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    scans: &Scans,
+) -> Result<Vec<String>> {
+    let drops = request.drops.iter().enumerate().map(|(at, s)| {
+        (
+            "--drop",
+            s,
+            find(s, backup, |part| Some(scans.of(part)?.drops.get(at)?.any)),
+        )
+    });
+    let keeps = request.keeps.iter().enumerate().map(|(at, s)| {
+        (
+            "--keep",
+            s,
+            find(s, backup, |part| Some(scans.of(part)?.keeps.get(at)?.any)),
+        )
+    });
+    let void: Vec<(&str, &Selector)> = drops
+        .chain(keeps)
+        .filter(|(_, _, found)| *found == Match::Nowhere)
+        .map(|(option, selector, _)| (option, selector))
+        .collect();
     let selectors: Vec<&Selector> = void.iter().map(|(_, selector)| *selector).collect();
     let guesses = guesses(&selectors, backup, surveys, &request.control)?;
     let warn = |((option, selector), guesses): (&(&str, &Selector), &Vec<String>)| {
         let text = escape(selector.text().as_bytes());
-        let why = selector.nowhere().map(str::to_owned).or_else(|| guessed(guesses));
+        let why = selector
+            .nowhere()
+            .map(str::to_owned)
+            .or_else(|| guessed(guesses));
         let guess = why.map_or(String::new(), |guess| format!(" {guess}"));
         format!("Nothing in this backup matches {option} {text}.{guess}")
     };
@@ -128,20 +200,37 @@ pub(super) fn warnings(backup: &Backup, surveys: &[PartSurvey], request: &Reques
 }
 
 fn guessed(guesses: &[String]) -> Option<String> {
-    let guesses: Vec<String> = guesses.iter().map(|guess| escape(guess.as_bytes())).collect();
+    let guesses: Vec<String> = guesses
+        .iter()
+        .map(|guess| escape(guess.as_bytes()))
+        .collect();
     (!guesses.is_empty()).then(|| format!("Did you mean {}?", guesses.join(" or ")))
 }
 
 /// For each selector what may have been meant by it, as selectors that do match. Looks at the
 /// paths twice, for however many.
-fn guesses(void: &[&Selector], backup: &Backup, surveys: &[PartSurvey], control: &Control) -> Result<Vec<Vec<String>>> {
+fn guesses(
+    void: &[&Selector],
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    control: &Control,
+) -> Result<Vec<Vec<String>>> {
     let mut guesses: Vec<Vec<String>> = void.iter().map(|_| Vec::new()).collect();
     let mut inside: Vec<(usize, &str, &str)> = Vec::new();
     for ((at, selector), guesses) in void.iter().enumerate().zip(&mut guesses) {
         let (component, path) = split(selector.text());
         match path {
-            Some(path) if backup.parts.iter().any(|part| selector.looks_into(&part.id)) => {
-                inside.push((at, component, path.trim_start_matches("./").trim_matches('/')));
+            Some(path)
+                if backup
+                    .parts
+                    .iter()
+                    .any(|part| selector.looks_into(&part.id)) =>
+            {
+                inside.push((
+                    at,
+                    component,
+                    path.trim_start_matches("./").trim_matches('/'),
+                ));
             }
             _ => *guesses = close(component, path, backup),
         }
@@ -149,30 +238,74 @@ fn guesses(void: &[&Selector], backup: &Backup, surveys: &[PartSurvey], control:
     let mut likely: BTreeSet<(usize, String)> = BTreeSet::new();
     for survey in surveys.iter().filter(|_| !inside.is_empty()) {
         let part = backup.part(survey.part);
-        let here = inside.iter().filter(|(at, ..)| void.get(*at).is_some_and(|selector| selector.looks_into(&part.id)));
-        let moved: Vec<(usize, &str, String)> =
-            here.flat_map(|&(at, component, path)| moved(part, path).map(move |path| (at, component, path))).collect();
-        let spellings = spellings(moved.iter().map(|(.., path)| first(path).to_lowercase()), backup, survey, control)?;
+        let here = inside.iter().filter(|(at, ..)| {
+            void.get(*at)
+                .is_some_and(|selector| selector.looks_into(&part.id))
+        });
+        let moved: Vec<(usize, &str, String)> = here
+            .flat_map(|&(at, component, path)| {
+                moved(part, path).map(move |path| (at, component, path))
+            })
+            .collect();
+        let spellings = spellings(
+            moved.iter().map(|(.., path)| first(path).to_lowercase()),
+            backup,
+            survey,
+            control,
+        )?;
         for (at, component, path) in &moved {
-            let names = spellings.get(&first(path).to_lowercase()).into_iter().flatten();
-            let spelled = names.map(|name| format!("{name}{}", path.get(first(path).len()..).unwrap_or_default()));
-            likely.extend(spelled.chain([path.clone()]).map(|path| (*at, format!("{component}:{path}"))));
+            let names = spellings
+                .get(&first(path).to_lowercase())
+                .into_iter()
+                .flatten();
+            let spelled = names.map(|name| {
+                format!(
+                    "{name}{}",
+                    path.get(first(path).len()..).unwrap_or_default()
+                )
+            });
+            likely.extend(
+                spelled
+                    .chain([path.clone()])
+                    .map(|path| (*at, format!("{component}:{path}"))),
+            );
         }
     }
-    let (texts, selectors): (Vec<_>, Vec<_>) =
-        likely.into_iter().filter_map(|(at, text)| Selector::parse(&text).ok().map(|selector| ((at, text), selector))).unzip();
+    let (texts, selectors): (Vec<_>, Vec<_>) = likely
+        .into_iter()
+        .filter_map(|(at, text)| {
+            Selector::parse(&text)
+                .ok()
+                .map(|selector| ((at, text), selector))
+        })
+        .unzip();
     let found = find_all(&selectors, backup, surveys, control)?;
-    for ((at, text), _) in texts.into_iter().zip(found).filter(|(_, found)| *found == Match::Found) {
-        guesses.get_mut(at).filter(|guesses| guesses.len() < GUESSES).into_iter().for_each(|guesses| guesses.push(text.clone()));
+    for ((at, text), _) in texts
+        .into_iter()
+        .zip(found)
+        .filter(|(_, found)| *found == Match::Found)
+    {
+        guesses
+            .get_mut(at)
+            .filter(|guesses| guesses.len() < GUESSES)
+            .into_iter()
+            .for_each(|guesses| guesses.push(text.clone()));
     }
     Ok(guesses)
 }
 
 /// The component that a selector's text names, and the path behind it.
 fn split(text: &str) -> (&str, Option<&str>) {
-    let from = if text.starts_with("addon:") { "addon:".len() } else { 0 };
+    let from = if text.starts_with("addon:") {
+        "addon:".len()
+    } else {
+        0
+    };
     match text.get(from..).and_then(|rest| rest.find(':')) {
-        Some(at) if !text.starts_with("unknown:") => (text.get(..from + at).unwrap_or(text), text.get(from + at + 1..)),
+        Some(at) if !text.starts_with("unknown:") => (
+            text.get(..from + at).unwrap_or(text),
+            text.get(from + at + 1..),
+        ),
         _ => (text, None),
     }
 }
@@ -199,12 +332,15 @@ fn spellings<'a>(
     survey: &'a PartSurvey,
     control: &Control,
 ) -> Result<HashMap<String, BTreeSet<&'a str>>> {
-    let mut spellings: HashMap<String, BTreeSet<&str>> = wanted.map(|name| (name, BTreeSet::new())).collect();
+    let mut spellings: HashMap<String, BTreeSet<&str>> =
+        wanted.map(|name| (name, BTreeSet::new())).collect();
     let (mut pace, mut last) = (control.pace(), "");
     for path in paths(backup, backup.part(survey.part), survey) {
         let name = path.split(|&b| b == b'/').next().unwrap_or_default();
         pace.step(name.len())?;
-        let Ok(name) = std::str::from_utf8(name) else { continue };
+        let Ok(name) = std::str::from_utf8(name) else {
+            continue;
+        };
         // Neighbours mostly lie in the same folder.
         if name != last {
             if let Some(names) = spellings.get_mut(&name.to_lowercase()) {
@@ -219,18 +355,38 @@ fn spellings<'a>(
 /// The components whose names are closest to a text, if any is close.
 fn close(component: &str, path: Option<&str>, backup: &Backup) -> Vec<String> {
     let wanted = bare(component.strip_prefix("addon:").unwrap_or(component));
-    let ids = backup.parts.iter().map(|part| (part.id.as_str(), distance(&wanted, backup, part)));
-    let database = ("database", if path.is_none() { apart(&wanted, "database") } else { None });
-    let mut near: Vec<(usize, &str)> = ids.chain([database]).filter_map(|(id, distance)| Some((distance?, id))).collect();
+    let ids = backup
+        .parts
+        .iter()
+        .map(|part| (part.id.as_str(), distance(&wanted, backup, part)));
+    let database = (
+        "database",
+        if path.is_none() {
+            apart(&wanted, "database")
+        } else {
+            None
+        },
+    );
+    let mut near: Vec<(usize, &str)> = ids
+        .chain([database])
+        .filter_map(|(id, distance)| Some((distance?, id)))
+        .collect();
     near.sort_unstable();
     let best = near.first().map(|(distance, _)| *distance);
     let with_path = |id: &str| path.map_or_else(|| id.to_owned(), |path| format!("{id}:{path}"));
-    near.into_iter().filter(|(distance, _)| Some(*distance) == best).map(|(_, id)| with_path(id)).take(GUESSES).collect()
+    near.into_iter()
+        .filter(|(distance, _)| Some(*distance) == best)
+        .map(|(_, id)| with_path(id))
+        .take(GUESSES)
+        .collect()
 }
 
 /// Only what names are told apart by: no case, no signs.
 fn bare(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// How far a part's names are from what was wanted; `None` when they are not alike.
@@ -243,7 +399,9 @@ fn distance(wanted: &str, backup: &Backup, part: &Part) -> Option<usize> {
         names.extend(backup.manifest.addon_name(slug).map(bare));
     }
     let apart = names.iter().filter_map(|name| apart(wanted, name)).min();
-    let inside = wanted.len() >= 3 && part.kind == ComponentKind::Addon && names.iter().any(|name| name.contains(wanted));
+    let inside = wanted.len() >= 3
+        && part.kind == ComponentKind::Addon
+        && names.iter().any(|name| name.contains(wanted));
     apart.or(inside.then_some(usize::MAX))
 }
 
@@ -256,7 +414,9 @@ fn apart(one: &str, other: &str) -> Option<usize> {
     };
     // Names are short; what is far longer than one is none.
     let comparable = one.len().abs_diff(other.len()) <= 2 * 4;
-    comparable.then(|| edits(one, other)).filter(|edits| *edits <= most)
+    comparable
+        .then(|| edits(one, other))
+        .filter(|edits| *edits <= most)
 }
 
 /// Levenshtein's distance: letters to add, to leave out and to replace.
@@ -268,7 +428,9 @@ fn edits(one: &str, other: &str) -> usize {
         let mut left = at + 1;
         let mut next = vec![left];
         for (&theirs, &above) in other.iter().zip(row.iter().skip(1)) {
-            left = (diagonal + usize::from(theirs != letter)).min(left + 1).min(above + 1);
+            left = (diagonal + usize::from(theirs != letter))
+                .min(left + 1)
+                .min(above + 1);
             diagonal = above;
             next.push(left);
         }
@@ -283,9 +445,14 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        for (one, other, count) in
-            [("", "", 0), ("a", "", 1), ("", "ab", 2), ("media", "medai", 2), ("share", "shared", 1), ("kitten", "sitting", 3)]
-        {
+        for (one, other, count) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("", "ab", 2),
+            ("media", "medai", 2),
+            ("share", "shared", 1),
+            ("kitten", "sitting", 3),
+        ] {
             assert_eq!(edits(one, other), count, "{one} {other}");
             assert_eq!(edits(other, one), count, "{other} {one}");
         }

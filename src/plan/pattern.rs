@@ -41,16 +41,27 @@ impl Pattern {
     }
 
     fn compiled(text: &str, rest: &str) -> Result<Self, String> {
-        let glob = GlobBuilder::new(&escaped(text)).literal_separator(true).backslash_escape(true).build();
+        let glob = GlobBuilder::new(&escaped(text))
+            .literal_separator(true)
+            .backslash_escape(true)
+            .build();
         let glob = glob.map_err(|e| e.kind().to_string())?;
         let body = glob.regex();
         let body = body.strip_prefix("(?-u)").unwrap_or(body);
         let body = body.strip_prefix('^').unwrap_or(body);
         let body = body.strip_suffix('$').unwrap_or(body);
         let pattern = format!("^(?:{body}){rest}$");
-        let built = RegexBuilder::new(&pattern).unicode(false).dot_matches_new_line(true).size_limit(COMPILED).build();
+        let built = RegexBuilder::new(&pattern)
+            .unicode(false)
+            .dot_matches_new_line(true)
+            .size_limit(COMPILED)
+            .build();
         let regex = built.map_err(|_| "the pattern is too large".to_owned())?;
-        Ok(Self { literal: is_literal(text), text: text.to_owned(), regex })
+        Ok(Self {
+            literal: is_literal(text),
+            text: text.to_owned(),
+            regex,
+        })
     }
 
     /// The glob that matches a name and nothing else.
@@ -71,7 +82,9 @@ impl Pattern {
 
     /// True for `X/**`, `X/**/*` and `X/*`, where the name of the folder X is typed out.
     pub fn is_all_of_a_folder(&self) -> bool {
-        let folder = ["/**/*", "/**", "/*"].iter().find_map(|all| self.text.strip_suffix(all));
+        let folder = ["/**/*", "/**", "/*"]
+            .iter()
+            .find_map(|all| self.text.strip_suffix(all));
         folder.is_some_and(|folder| !folder.is_empty() && is_literal(folder))
     }
 
@@ -103,7 +116,9 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         let behind = rest.get(first.len_utf8()..).unwrap_or_default();
         let next = behind.chars().next();
         let (piece, used) = match (first, next) {
-            ('\\', Some(sign)) if SPECIAL.contains(&sign) => (Piece::Escape(sign), 1 + sign.len_utf8()),
+            ('\\', Some(sign)) if SPECIAL.contains(&sign) => {
+                (Piece::Escape(sign), 1 + sign.len_utf8())
+            }
             ('[', _) => {
                 let class = rest.get(..class_end(rest)).unwrap_or(rest);
                 (Piece::Class(class), class.len())
@@ -156,7 +171,12 @@ fn is_literal(text: &str) -> bool {
         Piece::Plain('*' | '?') => false,
         Piece::Plain(',') => !braces,
         Piece::Plain(_) | Piece::Escape(_) => true,
-        Piece::Class(class) => class.chars().count() == 3 && class.ends_with(']') && !class.starts_with("[!") && !class.starts_with("[^"),
+        Piece::Class(class) => {
+            class.chars().count() == 3
+                && class.ends_with(']')
+                && !class.starts_with("[!")
+                && !class.starts_with("[^")
+        }
     })
 }
 
@@ -173,19 +193,37 @@ mod tests {
     fn a_backslash_in_a_name_is_no_separator() {
         // Report 11, `backslash_names`.
         let name = b"samba\\deep\\precious.bin";
-        for takes in ["samba\\deep\\precious.bin", "samba\\\\deep\\\\precious.bin", "samba*", "*.bin", "samba[\\]deep*"] {
+        for takes in [
+            "samba\\deep\\precious.bin",
+            "samba\\\\deep\\\\precious.bin",
+            "samba*",
+            "*.bin",
+            "samba[\\]deep*",
+        ] {
             assert!(pattern(takes).is_match(name), "{takes}");
         }
-        for spares in ["samba/**", "samba", "samba/*", "samba/deep/precious.bin", "sambadeepprecious.bin", "samba\\**\\x"] {
+        for spares in [
+            "samba/**",
+            "samba",
+            "samba/*",
+            "samba/deep/precious.bin",
+            "sambadeepprecious.bin",
+            "samba\\**\\x",
+        ] {
             assert!(!pattern(spares).is_match(name), "{spares}");
         }
     }
 
     #[test]
     fn a_backslash_takes_the_meaning_from_what_has_one() {
-        for (text, name) in
-            [("a\\*b", "a*b"), ("a\\?b", "a?b"), ("\\[a]", "[a]"), ("a\\{b,c\\}", "a{b,c}"), ("a\\", "a\\"), ("a\\\\", "a\\")]
-        {
+        for (text, name) in [
+            ("a\\*b", "a*b"),
+            ("a\\?b", "a?b"),
+            ("\\[a]", "[a]"),
+            ("a\\{b,c\\}", "a{b,c}"),
+            ("a\\", "a\\"),
+            ("a\\\\", "a\\"),
+        ] {
             assert!(pattern(text).is_match(name.as_bytes()), "{text} {name}");
         }
         assert!(!pattern("a\\*b").is_match(b"a\\xb"));
@@ -204,7 +242,11 @@ mod tests {
             ("a", "a\n/b", false),
             ("a?", "a\n/b", true),
         ] {
-            assert_eq!(pattern(text).is_match(path.as_bytes()), takes, "{text} {path}");
+            assert_eq!(
+                pattern(text).is_match(path.as_bytes()),
+                takes,
+                "{text} {path}"
+            );
         }
     }
 
@@ -213,7 +255,15 @@ mod tests {
         for text in ["a/b.txt", "a\\b", "a[[]1[]]", "a\\*", "a{ }", "a[ ]"] {
             assert!(pattern(text).is_literal(), "{text}");
         }
-        for text in ["a*", "a?", "a[bc]", "a[!b]", "{a,b}", "[a-c]", "[[:digit:]]"] {
+        for text in [
+            "a*",
+            "a?",
+            "a[bc]",
+            "a[!b]",
+            "{a,b}",
+            "[a-c]",
+            "[[:digit:]]",
+        ] {
             assert!(!pattern(text).is_literal(), "{text}");
         }
     }
@@ -223,7 +273,17 @@ mod tests {
         for text in ["www/**", "www/*", "www/**/*", "a/b/**", "a\\*/**"] {
             assert!(pattern(text).is_all_of_a_folder(), "{text}");
         }
-        for text in ["**", "*", "**/*", "www*/**", "*/www/**", "www/*.yaml", "www/**/*.js", "www", "{a,b}/**"] {
+        for text in [
+            "**",
+            "*",
+            "**/*",
+            "www*/**",
+            "*/www/**",
+            "www/*.yaml",
+            "www/**/*.js",
+            "www",
+            "{a,b}/**",
+        ] {
             assert!(!pattern(text).is_all_of_a_folder(), "{text}");
         }
     }

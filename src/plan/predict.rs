@@ -17,10 +17,18 @@ const END: u64 = 1024;
 pub(super) fn parts(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Vec<u64> {
     let survey = |at: usize| surveys.iter().find(|s| s.part == at);
     let each = settled.actions.iter().zip(&settled.forms).enumerate();
-    each.map(|(at, (action, form))| part(backup, at, action, form, survey(at), &settled.target)).collect()
+    each.map(|(at, (action, form))| part(backup, at, action, form, survey(at), &settled.target))
+        .collect()
 }
 
-fn part(backup: &Backup, at: usize, action: &Action, form: &Form, survey: Option<&PartSurvey>, target: &Target) -> u64 {
+fn part(
+    backup: &Backup,
+    at: usize,
+    action: &Action,
+    form: &Form,
+    survey: Option<&PartSurvey>,
+    target: &Target,
+) -> u64 {
     let part = backup.part(at);
     let member = backup.member(part);
     match action {
@@ -50,7 +58,8 @@ fn stream_size(part: &Part, member: &Member) -> u64 {
         None => member.size,
         Some(header) => header.plaintext_size().unwrap_or_else(|| {
             let ciphertext = member.size.saturating_sub(header.len() as u64);
-            secure::plaintext_len_from_ciphertext(SecureHeader::version(header), ciphertext).map_or(ciphertext, |range| *range.end())
+            secure::plaintext_len_from_ciphertext(SecureHeader::version(header), ciphertext)
+                .map_or(ciphertext, |range| *range.end())
         }),
     }
 }
@@ -58,17 +67,29 @@ fn stream_size(part: &Part, member: &Member) -> u64 {
 /// Bytes of the stream once the cut entries are gone.
 fn cut_stream(part: &Part, survey: &PartSurvey, cut: &Cut) -> u64 {
     let entries = || survey.entries.iter().enumerate();
-    let gone: u64 = entries().filter(|(at, _)| cut.removes(*at)).map(|(_, e)| e.stored).sum();
+    let gone: u64 = entries()
+        .filter(|(at, _)| cut.removes(*at))
+        .map(|(_, e)| e.stored)
+        .sum();
     if part.compressed {
         return survey.end.stream_bytes.saturating_sub(gone);
     }
-    let kept: u64 = entries().filter(|(at, _)| !cut.removes(*at)).map(|(_, e)| e.stored).sum();
+    let kept: u64 = entries()
+        .filter(|(at, _)| !cut.removes(*at))
+        .map(|(_, e)| e.stored)
+        .sum();
     (kept + END).next_multiple_of(RECORD)
 }
 
 /// Bytes of the bare tar once the cut entries are gone.
 fn inflated(survey: &PartSurvey, cut: &Cut) -> u64 {
-    let kept: u64 = survey.entries.iter().enumerate().filter(|(at, _)| !cut.removes(*at)).map(|(_, e)| e.span()).sum();
+    let kept: u64 = survey
+        .entries
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !cut.removes(*at))
+        .map(|(_, e)| e.span())
+        .sum();
     (kept + survey.global_bytes + END).next_multiple_of(RECORD)
 }
 
@@ -86,7 +107,10 @@ pub(super) fn unpadded(limit: u64) -> u64 {
 /// Bytes of the whole copy before its last record is filled up.
 pub(super) fn exact(backup: &Backup, parts: &[u64], changes: &Changes) -> Result<u64> {
     let text = backup.manifest.changed_len(changes)?;
-    let manifest = backup.members.get(backup.manifest_member).map_or(0, |m| member_with(m, text));
+    let manifest = backup
+        .members
+        .get(backup.manifest_member)
+        .map_or(0, |m| member_with(m, text));
     let others: u64 = (0..backup.members.len())
         .filter(|&at| at != backup.manifest_member && backup.part_of(at).is_none())
         .filter_map(|at| backup.members.get(at))

@@ -13,7 +13,9 @@ pub fn smallest_cover(sizes: &[u64], need: u64) -> Option<Vec<usize>> {
     if need == 0 {
         return Some(Vec::new());
     }
-    let mut order: Vec<usize> = (0..sizes.len()).filter(|&at| sizes.get(at).is_some_and(|&s| s > 0)).collect();
+    let mut order: Vec<usize> = (0..sizes.len())
+        .filter(|&at| sizes.get(at).is_some_and(|&s| s > 0))
+        .collect();
     let size = |at: usize| sizes.get(at).copied().unwrap_or(0);
     order.sort_by_key(|&at| std::cmp::Reverse(size(at)));
     let sorted: Vec<u64> = order.iter().map(|&at| size(at)).collect();
@@ -23,11 +25,22 @@ pub fn smallest_cover(sizes: &[u64], need: u64) -> Option<Vec<usize>> {
         sum = sum.saturating_add(*sorted.get(count)?);
         count += 1;
     }
-    let mut search = Search { sizes: &sorted, need, best: (sum, (0..count).collect()), chosen: Vec::new(), budget: BUDGET };
+    let mut search = Search {
+        sizes: &sorted,
+        need,
+        best: (sum, (0..count).collect()),
+        chosen: Vec::new(),
+        budget: BUDGET,
+    };
     if count <= SEARCHED {
         search.go(0, 0, count);
     }
-    let mut picked: Vec<usize> = search.best.1.iter().filter_map(|&at| order.get(at).copied()).collect();
+    let mut picked: Vec<usize> = search
+        .best
+        .1
+        .iter()
+        .filter_map(|&at| order.get(at).copied())
+        .collect();
     picked.sort_unstable();
     Some(picked)
 }
@@ -55,7 +68,8 @@ impl Search<'_> {
         }
         for at in from..self.sizes.len() {
             let most: u64 = self.sizes.iter().skip(at).take(left).sum();
-            if self.budget == 0 || self.best.0 == self.need || sum.saturating_add(most) < self.need {
+            if self.budget == 0 || self.best.0 == self.need || sum.saturating_add(most) < self.need
+            {
                 return;
             }
             self.budget -= 1;
@@ -83,7 +97,10 @@ mod tests {
     #[test]
     fn a_hundred_thousand_parts_end_in_time_and_without_a_deep_stack() {
         let sizes = vec![3u64; 100_000];
-        assert_eq!(smallest_cover(&sizes, 299_999).map(|set| set.len()), Some(100_000));
+        assert_eq!(
+            smallest_cover(&sizes, 299_999).map(|set| set.len()),
+            Some(100_000)
+        );
         assert_eq!(smallest_cover(&sizes, 31).map(|set| set.len()), Some(11));
     }
 

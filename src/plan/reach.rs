@@ -14,10 +14,22 @@ const STEPS: usize = 24;
 const LEAPS: usize = 8;
 
 /// The plan with the fewest losses that fits, or the one with all of these units.
-pub(super) fn enough(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, units: &[Unit]) -> Result<Plan> {
-    let reach = Reach { backup, surveys, request, scans };
+pub(super) fn enough(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    scans: &Scans,
+    units: &[Unit],
+) -> Result<Plan> {
+    let reach = Reach {
+        backup,
+        surveys,
+        request,
+        scans,
+    };
     if request.thorough {
-        let (known, whole): (Vec<Unit>, Vec<Unit>) = units.iter().cloned().partition(|u| u.rule.is_some());
+        let (known, whole): (Vec<Unit>, Vec<Unit>) =
+            units.iter().cloned().partition(|u| u.rule.is_some());
         return reach.beyond(&known, &whole);
     }
     reach.beyond(&[], units)
@@ -70,15 +82,28 @@ impl Reach<'_> {
         if base.is_empty() {
             return Ok(units.iter().map(Unit::item).collect());
         }
-        let left = decide::draft(self.backup, self.surveys, self.request, self.scans, base)?.predicted;
-        Ok(units.iter().map(|u| Item { size: left.get(u.part).copied().unwrap_or(0), ..u.item() }).collect())
+        let left =
+            decide::draft(self.backup, self.surveys, self.request, self.scans, base)?.predicted;
+        Ok(units
+            .iter()
+            .map(|u| Item {
+                size: left.get(u.part).copied().unwrap_or(0),
+                ..u.item()
+            })
+            .collect())
     }
 
     /// The base and the picked units; what lies inside a whole part goes with that.
     fn with(&self, base: &[Unit], units: &[Unit], picks: &[usize]) -> Vec<Unit> {
         let picked: Vec<&Unit> = picks.iter().filter_map(|&at| units.get(at)).collect();
-        let inside = |unit: &Unit| !unit.is_whole() && picked.iter().any(|p| p.is_whole() && p.part == unit.part);
-        base.iter().chain(picked.iter().copied()).filter(|u| !inside(u)).cloned().collect()
+        let inside = |unit: &Unit| {
+            !unit.is_whole() && picked.iter().any(|p| p.is_whole() && p.part == unit.part)
+        };
+        base.iter()
+            .chain(picked.iter().copied())
+            .filter(|u| !inside(u))
+            .cloned()
+            .collect()
     }
 
     fn weigh(&self, units: &[Unit]) -> Result<u64> {

@@ -29,12 +29,31 @@ pub struct Repair {
 /// into it can prove what its name says; `Refused` when a part has to be written anew and holds
 /// what a restore could not cope with.
 pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<Repair> {
-    let mut findings: Vec<Finding> = backup.findings.iter().filter(|finding| finding.is_mended()).cloned().collect();
-    findings.extend(surveys.iter().flat_map(|survey| &survey.findings).filter(|finding| finding.is_mended()).cloned());
-    let actions = (0..backup.parts.len()).map(|at| action(backup, surveys, at)).collect::<Result<Vec<Action>>>()?;
+    let mut findings: Vec<Finding> = backup
+        .findings
+        .iter()
+        .filter(|finding| finding.is_mended())
+        .cloned()
+        .collect();
+    findings.extend(
+        surveys
+            .iter()
+            .flat_map(|survey| &survey.findings)
+            .filter(|finding| finding.is_mended())
+            .cloned(),
+    );
+    let actions = (0..backup.parts.len())
+        .map(|at| action(backup, surveys, at))
+        .collect::<Result<Vec<Action>>>()?;
     // Version 1 is not written anew for its own sake.
-    let opens = actions.iter().any(|action| matches!(action, Action::Cut(_)));
-    let extent = if opens || findings.iter().any(Finding::is_about_kinds) { Extent::All } else { Extent::Names };
+    let opens = actions
+        .iter()
+        .any(|action| matches!(action, Action::Cut(_)));
+    let extent = if opens || findings.iter().any(Finding::is_about_kinds) {
+        Extent::All
+    } else {
+        Extent::Names
+    };
     let settled = settle(backup, actions, Wrapping::AsIs, has_key, extent)?;
     let changes = changes(backup, &settled);
     if changes.compressed.is_some() {
@@ -46,13 +65,26 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     let predicted = predict::parts(backup, surveys, &settled);
     let predicted_size = predict::padded(predict::exact(backup, &predicted, &changes)?);
     let notes = hazards_kept(backup, surveys, |at| settled.actions.get(at));
-    let parts = settled.actions.into_iter().zip(settled.forms).zip(predicted);
-    let parts = parts.map(|((action, form), predicted)| PartPlan { why: why(&action).into(), action, form, predicted });
+    let parts = settled
+        .actions
+        .into_iter()
+        .zip(settled.forms)
+        .zip(predicted);
+    let parts = parts.map(|((action, form), predicted)| PartPlan {
+        why: why(&action).into(),
+        action,
+        form,
+        predicted,
+    });
     let plan = Plan {
         parts: parts.collect(),
         drops: Vec::new(),
         units: Vec::new(),
-        outcome: if findings.is_empty() { Outcome::AlreadyFits } else { Outcome::Fits },
+        outcome: if findings.is_empty() {
+            Outcome::AlreadyFits
+        } else {
+            Outcome::Fits
+        },
         changes,
         target: settled.target,
         order: settled.order,
@@ -62,7 +94,10 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
         warnings: Vec::new(),
         notes,
     };
-    Ok(Repair { plan, findings: findings.iter().map(Finding::text).collect() })
+    Ok(Repair {
+        plan,
+        findings: findings.iter().map(Finding::text).collect(),
+    })
 }
 
 fn why(action: &Action) -> &'static str {
@@ -80,7 +115,10 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> 
         return Ok(Action::Drop);
     }
     match surveys.iter().find(|s| s.part == at) {
-        Some(survey) if survey.findings.iter().any(Finding::is_mended) || !backup.odd_header(part).is_empty() => {
+        Some(survey)
+            if survey.findings.iter().any(Finding::is_mended)
+                || !backup.odd_header(part).is_empty() =>
+        {
             let all = Cut::default();
             check_hazards(backup, survey, &all).map_err(|e| {
                 let id = &part.id;
@@ -98,7 +136,12 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> 
 /// part are what its name says. Of those that were surveyed they are.
 fn check_proven(backup: &Backup, surveys: &[PartSurvey]) -> Result<()> {
     let is_proven = |at: usize| surveys.iter().any(|s| s.part == at);
-    match backup.parts.iter().enumerate().find(|&(at, part)| part.listed && !is_proven(at)) {
+    match backup
+        .parts
+        .iter()
+        .enumerate()
+        .find(|&(at, part)| part.listed && !is_proven(at))
+    {
         Some((_, part)) => Err(missing_password(&part.id)),
         None => Ok(()),
     }
@@ -109,9 +152,18 @@ fn changes(backup: &Backup, settled: &Settled) -> Changes {
     let manifest = &backup.manifest;
     let present: HashSet<&str> = backup.parts.iter().map(Part::list_name).collect();
     let homeassistant = manifest.homeassistant_version().map(|_| "homeassistant");
-    let listed = manifest.folders().chain(manifest.addons()).chain(homeassistant);
-    let without: Vec<String> = listed.filter(|id| !present.contains(id)).map(str::to_owned).collect();
-    let unlisted = backup.parts.iter().filter(|part| !part.listed && backup.can_be_listed(part));
+    let listed = manifest
+        .folders()
+        .chain(manifest.addons())
+        .chain(homeassistant);
+    let without: Vec<String> = listed
+        .filter(|id| !present.contains(id))
+        .map(str::to_owned)
+        .collect();
+    let unlisted = backup
+        .parts
+        .iter()
+        .filter(|part| !part.listed && backup.can_be_listed(part));
     Changes {
         slug: "00000000".into(),
         // A full restore would uninstall what is listed no longer.

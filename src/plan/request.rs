@@ -33,7 +33,8 @@ pub struct Request {
     pub declined: Vec<(String, Option<String>)>,
     /// Leave out all that may go, even if less would be enough.
     pub thorough: bool,
-    /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by them.
+    /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by
+    /// them.
     pub margin: u64,
     /// Where planning hears that somebody wants it to stop.
     pub control: Control,
@@ -67,12 +68,15 @@ impl Request {
     /// Whether the user leaves a component out as a whole. A glob does not take what
     /// cannot be replaced: that has to be named.
     pub fn drops_component(&self, id: &str) -> bool {
-        self.drops.iter().any(|s| s.takes_component(id) && !self.spares_component(s, id))
+        self.drops
+            .iter()
+            .any(|s| s.takes_component(id) && !self.spares_component(s, id))
     }
 
     /// Why a selector that takes a component by a glob does not take this one.
     pub(super) fn spared_component(&self, selector: &Selector, id: &str) -> Option<&str> {
-        (selector.takes_component(id) && !selector.is_typed_in_full()).then(|| self.catalogue.irreplaceable(id))?
+        (selector.takes_component(id) && !selector.is_typed_in_full())
+            .then(|| self.catalogue.irreplaceable(id))?
     }
 
     pub(super) fn spares_component(&self, selector: &Selector, id: &str) -> bool {

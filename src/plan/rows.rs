@@ -57,17 +57,34 @@ impl DropRow {
 ///
 /// # Errors
 /// `Interrupted`.
-pub(super) fn rows(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Plan) -> Result<Vec<DropRow>> {
+pub(super) fn rows(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    plan: &Plan,
+) -> Result<Vec<DropRow>> {
     let mut rows = Vec::new();
     for (at, (planned, part)) in plan.parts.iter().zip(&backup.parts).enumerate() {
-        let here: Vec<(usize, &Unit)> = plan.units.iter().enumerate().filter(|(_, u)| u.part == at).collect();
+        let here: Vec<(usize, &Unit)> = plan
+            .units
+            .iter()
+            .enumerate()
+            .filter(|(_, u)| u.part == at)
+            .collect();
         let survey = surveys.iter().find(|s| s.part == at);
-        let teller = Teller { backup, part, request, survey, known: OnceCell::new() };
+        let teller = Teller {
+            backup,
+            part,
+            request,
+            survey,
+            known: OnceCell::new(),
+        };
         match (&planned.action, survey) {
             (Action::Drop, _) => rows.extend(teller.whole(&here)?),
             (Action::Cut(cut), Some(survey)) => {
                 let taken = by_reason(survey, cut);
-                let taken = |reason: usize| taken.get(&reason).map(Vec::as_slice).unwrap_or_default();
+                let taken =
+                    |reason: usize| taken.get(&reason).map(Vec::as_slice).unwrap_or_default();
                 for (at, selector) in request.drops.iter().enumerate() {
                     rows.extend(teller.named(selector, taken(at))?);
                 }
@@ -90,14 +107,20 @@ fn by_reason<'a>(survey: &'a PartSurvey, cut: &'a Cut) -> HashMap<usize, Vec<Tak
     for (at, (entry, verdict)) in survey.entries.iter().zip(&cut.verdicts).enumerate() {
         if let Some(reason) = verdict {
             let heir = cut.promoted.get(&at).map(|name| &**name);
-            taken.entry(usize::from(*reason)).or_default().push(Taken { entry, heir });
+            taken
+                .entry(usize::from(*reason))
+                .or_default()
+                .push(Taken { entry, heir });
         }
     }
     taken
 }
 
 fn files(taken: &[Taken<'_>]) -> u64 {
-    taken.iter().filter(|taken| taken.entry.kind != EntryKind::Directory).count() as u64
+    taken
+        .iter()
+        .filter(|taken| taken.entry.kind != EntryKind::Directory)
+        .count() as u64
 }
 
 /// Bytes after the end of the outer tar, which no copy takes along.
@@ -176,7 +199,9 @@ impl<'a> Teller<'a> {
         let effect = effect(self.backup, self.part, true, None);
         if !is_named && !finds.is_empty() && units.iter().all(|(_, u)| u.rule.is_some()) {
             let inside: u64 = finds.iter().map(|u| u.stored).sum();
-            let rows = finds.iter().filter_map(|find| self.find(find, find.stored, find.files, effect).transpose());
+            let rows = finds
+                .iter()
+                .filter_map(|find| self.find(find, find.stored, find.files, effect).transpose());
             let mut rows: Vec<DropRow> = rows.collect::<Result<_>>()?;
             // The archive around them goes with the largest.
             if let Some(row) = rows.iter_mut().max_by_key(|row| row.stored_bytes) {
@@ -195,16 +220,28 @@ impl<'a> Teller<'a> {
 
     /// What is lost with a folder of which the catalogue knows every file, if somebody looked.
     fn known_through(&self) -> Result<Option<String>> {
-        let Some(survey) = self.survey.filter(|_| self.part.kind == ComponentKind::Folder) else { return Ok(None) };
-        Ok(match self.kin(survey.entries.iter().map(Taken::whole))?.as_slice() {
-            [kin] => kin.lost(),
-            _ => None,
-        })
+        let Some(survey) = self
+            .survey
+            .filter(|_| self.part.kind == ComponentKind::Folder)
+        else {
+            return Ok(None);
+        };
+        Ok(
+            match self
+                .kin(survey.entries.iter().map(Taken::whole))?
+                .as_slice()
+            {
+                [kin] => kin.lost(),
+                _ => None,
+            },
+        )
     }
 
     /// See [`Known::kin`].
     fn kin<'e>(&self, taken: impl Iterator<Item = Taken<'e>>) -> Result<Vec<Kin<'a, 'e>>> {
-        let known = self.known.get_or_init(|| Known::new(self.backup, self.part, self.request, self.survey));
+        let known = self
+            .known
+            .get_or_init(|| Known::new(self.backup, self.part, self.request, self.survey));
         let mut pace = self.request.control.pace();
         let kin = known.kin(taken.take_while(|taken| pace.step(taken.entry.name.len()).is_ok()));
         self.request.control.check()?;
@@ -214,7 +251,10 @@ impl<'a> Teller<'a> {
     fn all_of_it(&self) -> String {
         match self.part.kind {
             ComponentKind::Folder => format!("Everything in {}.", self.part.id),
-            ComponentKind::Addon => format!("The add-on {} with its settings and data.", self.part.list_name()),
+            ComponentKind::Addon => format!(
+                "The add-on {} with its settings and data.",
+                self.part.list_name()
+            ),
             ComponentKind::HomeAssistant => "The whole configuration, with the history.".into(),
             ComponentKind::Supervisor => "The Supervisor's own settings.".into(),
             ComponentKind::Unknown => "A part that haslim does not know.".into(),
@@ -244,7 +284,10 @@ impl<'a> Teller<'a> {
         let kin = self.kin(taken.iter().copied())?;
         let alone = kin.len() == 1;
         let row = |kin: &Kin<'_, '_>| {
-            let title = kin.titles().filter(|_| !alone).map_or_else(|| text.clone(), |titles| format!("{text} ({titles})"));
+            let title = kin
+                .titles()
+                .filter(|_| !alone)
+                .map_or_else(|| text.clone(), |titles| format!("{text} ({titles})"));
             DropRow {
                 target: text.clone(),
                 stored_bytes: kin.stored,
@@ -259,7 +302,8 @@ impl<'a> Teller<'a> {
 
     fn lost(&self, kin: &Kin<'_, '_>) -> String {
         let lost = kin.lost().unwrap_or_else(|| self.some_files(kin.files));
-        kin.guarded().map_or_else(|| lost.clone(), |guarded| format!("{lost} {guarded}"))
+        kin.guarded()
+            .map_or_else(|| lost.clone(), |guarded| format!("{lost} {guarded}"))
     }
 
     fn some_files(&self, files: u64) -> String {
@@ -274,13 +318,24 @@ impl<'a> Teller<'a> {
     /// What is lost with so many `files`, where the contents of some, the `heirs`, stay under
     /// another name; `lost` is said of the others.
     fn with_heirs(&self, heirs: &[Taken<'_>], files: u64, lost: String) -> String {
-        let Some((name, heir)) = heirs.iter().find_map(|taken| Some((&taken.entry.name, taken.heir?))) else { return lost };
+        let Some((name, heir)) = heirs
+            .iter()
+            .find_map(|taken| Some((&taken.entry.name, taken.heir?)))
+        else {
+            return lost;
+        };
         let (count, name, heir) = (heirs.len() as u64, self.shown(name), self.shown(heir));
         match (count, count == files) {
             (1, true) => format!("Only the name {name}: its contents stay as {heir}."),
             (1, false) => format!("{lost} Of {name} only the name: its contents stay as {heir}."),
-            (_, true) => format!("Only the names of {}: their contents stay, those of {name} as {heir}.", words::files(count)),
-            (_, false) => format!("{lost} Of {} only the names: their contents stay, those of {name} as {heir}.", words::files(count)),
+            (_, true) => format!(
+                "Only the names of {}: their contents stay, those of {name} as {heir}.",
+                words::files(count)
+            ),
+            (_, false) => format!(
+                "{lost} Of {} only the names: their contents stay, those of {name} as {heir}.",
+                words::files(count)
+            ),
         }
     }
 
@@ -293,41 +348,97 @@ impl<'a> Teller<'a> {
     fn found(&self, unit: &Unit, taken: &[Taken<'_>]) -> Result<Option<DropRow>> {
         let stored = taken.iter().map(Taken::stored).sum();
         let effect = effect(self.backup, self.part, false, unit.rule.as_ref());
-        let Some(row) = self.find(unit, stored, files(taken), effect)?.filter(|_| !taken.is_empty()) else { return Ok(None) };
-        let heirs: Vec<Taken<'_>> = taken.iter().copied().filter(|taken| taken.heir.is_some()).collect();
-        Ok(Some(DropRow { lost: self.with_heirs(&heirs, files(taken), row.lost), ..row }))
+        let Some(row) = self
+            .find(unit, stored, files(taken), effect)?
+            .filter(|_| !taken.is_empty())
+        else {
+            return Ok(None);
+        };
+        let heirs: Vec<Taken<'_>> = taken
+            .iter()
+            .copied()
+            .filter(|taken| taken.heir.is_some())
+            .collect();
+        Ok(Some(DropRow {
+            lost: self.with_heirs(&heirs, files(taken), row.lost),
+            ..row
+        }))
     }
 
-    fn find(&self, unit: &Unit, stored_bytes: u64, files: u64, effect: Effect) -> Result<Option<DropRow>> {
-        let Some(rule) = &unit.rule else { return Ok(None) };
+    fn find(
+        &self,
+        unit: &Unit,
+        stored_bytes: u64,
+        files: u64,
+        effect: Effect,
+    ) -> Result<Option<DropRow>> {
+        let Some(rule) = &unit.rule else {
+            return Ok(None);
+        };
         // A backup inside the backup is named by its path, everything else by its globs.
-        let first = unit.entries.first().and_then(|&at| self.survey?.entries.get(at));
+        let first = unit
+            .entries
+            .first()
+            .and_then(|&at| self.survey?.entries.get(at));
         let single = first.filter(|e| unit.files == 1 && e.contents.is_backup());
-        let paths = single.map_or_else(|| self.globs_of(unit, rule), |e| Ok(vec![escape(&e.name)]))?;
-        let targets: Vec<String> = paths.iter().map(|path| format!("{}:{path}", self.part.id)).collect();
+        let paths =
+            single.map_or_else(|| self.globs_of(unit, rule), |e| Ok(vec![escape(&e.name)]))?;
+        let targets: Vec<String> = paths
+            .iter()
+            .map(|path| format!("{}:{path}", self.part.id))
+            .collect();
         let row = self.row(rule.title.clone(), effect, true);
-        Ok(Some(with_rule(DropRow { target: targets.join(" "), stored_bytes, files: Some(files), ..row }, rule)))
+        Ok(Some(with_rule(
+            DropRow {
+                target: targets.join(" "),
+                stored_bytes,
+                files: Some(files),
+                ..row
+            },
+            rule,
+        )))
     }
 
     /// Those of a rule's globs that found something here.
     fn globs_of(&self, unit: &Unit, rule: &Rule) -> Result<Vec<String>> {
-        let (globs, compiled): (Vec<&String>, Vec<Glob>) = rule.globs.iter().filter_map(|glob| Some((glob, compile(glob).ok()?))).unzip();
+        let (globs, compiled): (Vec<&String>, Vec<Glob>) = rule
+            .globs
+            .iter()
+            .filter_map(|glob| Some((glob, compile(glob).ok()?)))
+            .unzip();
         // What was compiled for its part's matcher can be compiled again.
-        let Ok(set) = GlobSet::new(compiled) else { return Ok(rule.globs.clone()) };
+        let Ok(set) = GlobSet::new(compiled) else {
+            return Ok(rule.globs.clone());
+        };
         let mut found = vec![false; globs.len()];
-        let (mut left, mut matched, mut pace) = (globs.len(), Vec::new(), self.request.control.pace());
-        let entries = unit.entries.iter().filter_map(|&at| self.survey?.entries.get(at));
+        let (mut left, mut matched, mut pace) =
+            (globs.len(), Vec::new(), self.request.control.pace());
+        let entries = unit
+            .entries
+            .iter()
+            .filter_map(|&at| self.survey?.entries.get(at));
         for entry in entries.filter(|e| e.kind != EntryKind::Directory) {
             pace.step(entry.name.len())?;
-            let Some(path) = config_path(self.part.kind, self.backup.manifest.version(), &entry.name) else { continue };
+            let Some(path) =
+                config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
+            else {
+                continue;
+            };
             set.matches_candidate_into(&Candidate::from_bytes(path), &mut matched);
             for &at in &matched {
-                left -= found.get_mut(at).map_or(0, |found| usize::from(!std::mem::replace(found, true)));
+                left -= found
+                    .get_mut(at)
+                    .map_or(0, |found| usize::from(!std::mem::replace(found, true)));
             }
             if left == 0 {
                 break;
             }
         }
-        Ok(globs.into_iter().zip(found).filter(|(_, found)| *found).map(|(glob, _)| glob.clone()).collect())
+        Ok(globs
+            .into_iter()
+            .zip(found)
+            .filter(|(_, found)| *found)
+            .map(|(glob, _)| glob.clone())
+            .collect())
     }
 }

@@ -56,7 +56,13 @@ impl<'a> Selectors<'a> {
         for together in patterns.chunks(TOGETHER) {
             compile(together, &mut sets)?;
         }
-        Ok(Self { selectors, id, sets, always, words })
+        Ok(Self {
+            selectors,
+            id,
+            sets,
+            always,
+            words,
+        })
     }
 
     /// True when none of them could take a path.
@@ -70,9 +76,18 @@ impl<'a> Selectors<'a> {
         tests::count(path.len());
         taking.clear();
         taking.extend(&self.always);
-        taking.extend(self.words.iter().filter(|&&at| self.selectors.get(at).is_some_and(|s| s.takes_path(self.id, path))));
+        taking.extend(self.words.iter().filter(|&&at| {
+            self.selectors
+                .get(at)
+                .is_some_and(|s| s.takes_path(self.id, path))
+        }));
         for set in self.sets.iter().filter(|set| set.patterns.is_match(path)) {
-            taking.extend(set.patterns.matches(path).iter().filter_map(|at| set.of.get(at)));
+            taking.extend(
+                set.patterns
+                    .matches(path)
+                    .iter()
+                    .filter_map(|at| set.of.get(at)),
+            );
         }
         taking.sort_unstable();
     }
@@ -81,9 +96,17 @@ impl<'a> Selectors<'a> {
 /// Compiles patterns into one set, or into several when they are too large for one.
 fn compile(patterns: &[(usize, String)], sets: &mut Vec<Set>) -> Result<()> {
     let texts = patterns.iter().map(|(_, text)| text);
-    let built = RegexSetBuilder::new(texts).unicode(false).dot_matches_new_line(true).size_limit(COMPILED).dfa_size_limit(COMPILED).build();
+    let built = RegexSetBuilder::new(texts)
+        .unicode(false)
+        .dot_matches_new_line(true)
+        .size_limit(COMPILED)
+        .dfa_size_limit(COMPILED)
+        .build();
     match built {
-        Ok(set) => sets.push(Set { patterns: set, of: patterns.iter().map(|(at, _)| *at).collect() }),
+        Ok(set) => sets.push(Set {
+            patterns: set,
+            of: patterns.iter().map(|(at, _)| *at).collect(),
+        }),
         Err(_) if patterns.len() > 1 => {
             let (first, second) = patterns.split_at(patterns.len() / 2);
             compile(first, sets)?;
@@ -118,7 +141,11 @@ impl Hits {
     fn hold(&mut self, at: usize, reason: &str) {
         match self.held.iter_mut().find(|held| held.reason == reason) {
             Some(held) => held.count += 1,
-            None => self.held.push(Held { reason: reason.to_owned(), first: at, count: 1 }),
+            None => self.held.push(Held {
+                reason: reason.to_owned(),
+                first: at,
+                count: 1,
+            }),
         }
     }
 }
@@ -142,11 +169,21 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    fn new(backup: &Backup, part: &Part, survey: &PartSurvey, request: &Request, pace: &mut Pace<'_>) -> Result<Self> {
+    fn new(
+        backup: &Backup,
+        part: &Part,
+        survey: &PartSurvey,
+        request: &Request,
+        pace: &mut Pace<'_>,
+    ) -> Result<Self> {
         let drops = Selectors::new(&request.drops, &part.id)?;
         let keeps = Selectors::new(&request.keeps, &part.id)?;
         let hits = |selectors: &[Selector]| vec![Hits::default(); selectors.len()];
-        let mut scan = Self { drops: hits(&request.drops), keeps: hits(&request.keeps), said: Vec::new() };
+        let mut scan = Self {
+            drops: hits(&request.drops),
+            keeps: hits(&request.keeps),
+            said: Vec::new(),
+        };
         if drops.is_empty() && keeps.is_empty() {
             return Ok(scan);
         }
@@ -165,19 +202,29 @@ impl Scan {
             drops.taking(path, &mut taking);
             let mut said = Said::Nothing;
             for &drop in &taking {
-                let (Some(selector), Some(hits)) = (request.drops.get(drop), scan.drops.get_mut(drop)) else { continue };
+                let (Some(selector), Some(hits)) =
+                    (request.drops.get(drop), scan.drops.get_mut(drop))
+                else {
+                    continue;
+                };
                 hits.any = true;
                 match guard.held_back(selector, path, entry.kind) {
                     Some(reason) => hits.hold(at, reason),
-                    None if said == Said::Nothing => said = Reason::try_from(drop).map_or(Said::Nothing, Said::Drop),
+                    None if said == Said::Nothing => {
+                        said = Reason::try_from(drop).map_or(Said::Nothing, Said::Drop)
+                    }
                     None => {}
                 }
             }
             keeps.taking(path, &mut taking);
             for &keep in &taking {
-                scan.keeps.get_mut(keep).into_iter().for_each(|hits| hits.any = true);
+                scan.keeps
+                    .get_mut(keep)
+                    .into_iter()
+                    .for_each(|hits| hits.any = true);
             }
-            scan.said.push(if taking.is_empty() { said } else { Said::Keep });
+            scan.said
+                .push(if taking.is_empty() { said } else { Said::Keep });
         }
         Ok(scan)
     }
@@ -206,7 +253,10 @@ impl Scans {
         let mut scans: Vec<Option<Scan>> = backup.parts.iter().map(|_| None).collect();
         let mut pace = request.control.pace();
         for survey in surveys {
-            if let Some((slot, part)) = scans.get_mut(survey.part).zip(backup.parts.get(survey.part)) {
+            if let Some((slot, part)) = scans
+                .get_mut(survey.part)
+                .zip(backup.parts.get(survey.part))
+            {
                 *slot = Some(Scan::new(backup, part, survey, request, &mut pace)?);
             }
         }
@@ -259,7 +309,9 @@ pub(super) mod tests {
     }
 
     fn drops(count: usize) -> Vec<Selector> {
-        (0..count).map(|n| Selector::parse(&format!("media:cam{n}/**/*.jpg")).unwrap()).collect()
+        (0..count)
+            .map(|n| Selector::parse(&format!("media:cam{n}/**/*.jpg")).unwrap())
+            .collect()
     }
 
     // Report 11, point 9, as all tests here.
@@ -267,7 +319,15 @@ pub(super) mod tests {
     fn each_path_is_matched_a_fixed_number_of_times_for_any_number_of_selectors() {
         let (backup, surveys) = Sketch::new("share: x 1").part("media", files(1000)).build();
         let work = |selectors: usize, limit: u64| {
-            matched(&backup, &surveys, &Request { drops: drops(selectors), ..Wish::new("").0.clone() }.limited(limit))
+            matched(
+                &backup,
+                &surveys,
+                &Request {
+                    drops: drops(selectors),
+                    ..Wish::new("").0.clone()
+                }
+                .limited(limit),
+            )
         };
         assert_eq!(work(0, u64::MAX).0, 0);
         // To keep and to drop, and of what goes once more, which of them had an effect.
@@ -287,8 +347,14 @@ pub(super) mod tests {
     #[test]
     fn a_path_of_many_levels_is_matched_as_one_path() {
         let deep = |levels: usize| {
-            let (backup, surveys) = Sketch::new("share: x 1").part("media", [(format!("{}f", "a/".repeat(levels)), 1000)]).build();
-            matched(&backup, &surveys, &Wish::new("drop=media:**/f drop=media:b/** keep=media:c").0)
+            let (backup, surveys) = Sketch::new("share: x 1")
+                .part("media", [(format!("{}f", "a/".repeat(levels)), 1000)])
+                .build();
+            matched(
+                &backup,
+                &surveys,
+                &Wish::new("drop=media:**/f drop=media:b/** keep=media:c").0,
+            )
         };
         let (once, twice) = (deep(20_000), deep(40_000));
         assert_eq!(once.0, twice.0);
@@ -298,10 +364,18 @@ pub(super) mod tests {
     #[test]
     fn a_folder_that_is_named_takes_what_is_far_below_it() {
         let path = format!("a/{}f", "b/".repeat(300_000));
-        for (text, takes) in [("media:a", true), ("media:a/b", true), ("media:*/b/b", true), ("media:b", false), ("media:**/c", false)] {
+        for (text, takes) in [
+            ("media:a", true),
+            ("media:a/b", true),
+            ("media:*/b/b", true),
+            ("media:b", false),
+            ("media:**/c", false),
+        ] {
             let list = [Selector::parse(text).unwrap()];
             let mut taking = Vec::new();
-            Selectors::new(&list, "media").unwrap().taking(path.as_bytes(), &mut taking);
+            Selectors::new(&list, "media")
+                .unwrap()
+                .taking(path.as_bytes(), &mut taking);
             assert_eq!(!taking.is_empty(), takes, "{text}");
         }
     }
@@ -328,7 +402,10 @@ pub(super) mod tests {
         let selectors = Selectors::new(&list, "media").unwrap();
         assert!(selectors.sets.len() > 1);
         let mut taking = Vec::new();
-        selectors.taking(format!("7{}/below", "x".repeat(4000)).as_bytes(), &mut taking);
+        selectors.taking(
+            format!("7{}/below", "x".repeat(4000)).as_bytes(),
+            &mut taking,
+        );
         assert_eq!(taking, [7]);
     }
 
@@ -336,7 +413,9 @@ pub(super) mod tests {
     fn planning_and_reporting_look_for_the_wish_to_stop_all_along() {
         // 300 paths of 4 kB: more than four times what may lie between two looks.
         let paths = |n: usize| format!("{}{n}", format!("d{}/", n % 3).repeat(1300));
-        let (backup, surveys) = Sketch::new("share: x 1").part("media", (0..300).map(|n| (paths(n), 1000))).build();
+        let (backup, surveys) = Sketch::new("share: x 1")
+            .part("media", (0..300).map(|n| (paths(n), 1000)))
+            .build();
         let request = Wish::new("drop=media:d1/** keep=media:d2/**/*7").0;
         let plan = make(&backup, &surveys, &request).unwrap();
         let looks = |work: &dyn Fn() -> crate::Result<()>| {
@@ -358,24 +437,41 @@ pub(super) mod tests {
             looks(&|| largest(&backup, &surveys, &plan, 10, &control).map(drop)),
             looks(&|| hazards::among(&surveys[1].entries, &control).map(drop)),
         ];
-        // To scan, to find units, to cut, to tell of what goes; to find and to tell; to fill and to search.
-        assert!(counts[0] >= 4 * 4 && counts[1] >= 2 * 4 && counts[2] >= 3 && counts[3] >= 2 * 4, "{counts:?}");
+        // To scan, to find units, to cut, to tell of what goes; to find and to tell; to fill and to
+        // search.
+        assert!(
+            counts[0] >= 4 * 4 && counts[1] >= 2 * 4 && counts[2] >= 3 && counts[3] >= 2 * 4,
+            "{counts:?}"
+        );
     }
 
     #[test]
     fn every_step_of_planning_hears_the_wish_to_stop() {
-        let (backup, surveys) = Sketch::new("share: x 1").part("media", files(30_000)).build();
+        let (backup, surveys) = Sketch::new("share: x 1")
+            .part("media", files(30_000))
+            .build();
         let request = Wish::new("drop=media:cam1/** keep=media:cam2").0;
         let plan = make(&backup, &surveys, &request).unwrap();
         assert_ne!(plan.outcome, Outcome::CannotFit);
         let stopped = Control::new(Arc::new(Silent), Arc::new(AtomicUsize::new(15)), 1);
-        let stopping = Request { control: stopped.clone(), ..request };
+        let stopping = Request {
+            control: stopped.clone(),
+            ..request
+        };
         let kinds = [
             make(&backup, &surveys, &stopping).unwrap_err().kind(),
-            crate::plan::candidates(&backup, &surveys, &stopping).unwrap_err().kind(),
-            crate::plan::check_named(&backup, &surveys, &stopping).unwrap_err().kind(),
-            explain::why(&backup, &surveys, &stopping, &plan, "media").unwrap_err().kind(),
-            largest(&backup, &surveys, &plan, 10, &stopped).unwrap_err().kind(),
+            crate::plan::candidates(&backup, &surveys, &stopping)
+                .unwrap_err()
+                .kind(),
+            crate::plan::check_named(&backup, &surveys, &stopping)
+                .unwrap_err()
+                .kind(),
+            explain::why(&backup, &surveys, &stopping, &plan, "media")
+                .unwrap_err()
+                .kind(),
+            largest(&backup, &surveys, &plan, 10, &stopped)
+                .unwrap_err()
+                .kind(),
         ];
         assert_eq!(kinds, [Kind::Interrupted(15); 5]);
     }

@@ -6,7 +6,14 @@ use crate::error::{Error, Kind, Result};
 use crate::rules::{NeverList, Taking};
 
 /// The components that can be named without a prefix.
-const PLAIN: [&str; 6] = ["homeassistant", "media", "share", "ssl", "addons/local", "supervisor"];
+const PLAIN: [&str; 6] = [
+    "homeassistant",
+    "media",
+    "share",
+    "ssl",
+    "addons/local",
+    "supervisor",
+];
 
 /// One thing named with `--drop` or `--keep`.
 #[derive(Debug, Clone)]
@@ -37,7 +44,10 @@ impl Selector {
             "database" => What::Database(None),
             _ => parse_component(text)?,
         };
-        Ok(Self { text: text.to_owned(), what })
+        Ok(Self {
+            text: text.to_owned(),
+            what,
+        })
     }
 
     /// The selector that takes one component as a whole.
@@ -45,20 +55,29 @@ impl Selector {
     /// # Errors
     /// None, for the id of a part.
     pub(super) fn component(id: &str) -> Result<Self> {
-        Ok(Self { text: id.to_owned(), what: What::Component(exact(id)?) })
+        Ok(Self {
+            text: id.to_owned(),
+            what: What::Component(exact(id)?),
+        })
     }
 
     /// The text that selects exactly one path of a component, with all that is in it when
     /// it is a folder; `None` for the root of a component and for a path that no text can name.
     pub fn text_of(id: &str, path: &[u8]) -> Option<String> {
-        let path = std::str::from_utf8(path).ok().filter(|path| !path.is_empty())?;
+        let path = std::str::from_utf8(path)
+            .ok()
+            .filter(|path| !path.is_empty())?;
         // A member that is not known goes as a whole or not at all.
         if id.starts_with("unknown:") {
             return None;
         }
         let mut text = Pattern::literal_text(path);
         // Spaces at the end would be taken for those around the selector.
-        if let Some((at, space)) = text.char_indices().next_back().filter(|(_, c)| c.is_whitespace()) {
+        if let Some((at, space)) = text
+            .char_indices()
+            .next_back()
+            .filter(|(_, c)| c.is_whitespace())
+        {
             text.truncate(at);
             text.extend(['{', space, '}']);
         }
@@ -98,7 +117,10 @@ impl Selector {
     pub fn takes_path(&self, id: &str, path: &[u8]) -> bool {
         match &self.what {
             What::Component(component) => component.is_match(id.as_bytes()),
-            What::Path { component, path: glob } => component.is_match(id.as_bytes()) && glob.is_match(path),
+            What::Path {
+                component,
+                path: glob,
+            } => component.is_match(id.as_bytes()) && glob.is_match(path),
             What::Database(None) => Target::Usual.takes(id, path),
             What::Database(Some(target)) => target.takes(id, path),
         }
@@ -111,8 +133,15 @@ impl Selector {
 
     /// The same selector, when it is known where the database is.
     pub(super) fn located(&self, target: &Target) -> Self {
-        let what = if self.is_database() { What::Database(Some(target.clone())) } else { self.what.clone() };
-        Self { text: self.text.clone(), what }
+        let what = if self.is_database() {
+            What::Database(Some(target.clone()))
+        } else {
+            self.what.clone()
+        };
+        Self {
+            text: self.text.clone(),
+            what,
+        }
     }
 
     /// Why the database that it names is not in the backup.
@@ -130,26 +159,35 @@ fn parse_component(text: &str) -> Result<What> {
     }
     let (component, path) = match text.strip_prefix("addon:") {
         Some(rest) => {
-            let (slug, path) = rest.split_once(':').map_or((rest, None), |(slug, path)| (slug, Some(path)));
+            let (slug, path) = rest
+                .split_once(':')
+                .map_or((rest, None), |(slug, path)| (slug, Some(path)));
             if slug.is_empty() {
                 return Err(usage(text, "the add-on's slug is missing"));
             }
             (glob(&format!("addon:{slug}"), text)?, path)
         }
         None => {
-            let (name, path) = text.split_once(':').map_or((text, None), |(name, path)| (name, Some(path)));
+            let (name, path) = text
+                .split_once(':')
+                .map_or((text, None), |(name, path)| (name, Some(path)));
             if !PLAIN.contains(&name) {
                 return Err(usage(text, "no component has this name"));
             }
             (exact(name)?, path)
         }
     };
-    let Some(path) = path else { return Ok(What::Component(component)) };
+    let Some(path) = path else {
+        return Ok(What::Component(component));
+    };
     let path = path.trim_start_matches("./").trim_matches('/');
     if path.is_empty() {
         return Err(usage(text, "the path after the colon is empty"));
     }
-    Ok(What::Path { component, path: Pattern::of_paths(path).map_err(|why| usage(text, &why))? })
+    Ok(What::Path {
+        component,
+        path: Pattern::of_paths(path).map_err(|why| usage(text, &why))?,
+    })
 }
 
 fn glob(pattern: &str, text: &str) -> Result<Pattern> {
@@ -190,15 +228,23 @@ impl Selector {
             What::Component(_) | What::Database(_) => Taking::Folder,
         };
         let typed = self.is_typed_in_full() || self.names_a_folder();
-        if typed { None } else { never.reason_when(path, taking) }
+        if typed {
+            None
+        } else {
+            never.reason_when(path, taking)
+        }
     }
 }
 
 /// The recorder's files in the config directory: `home-assistant_v2.db`, its
 /// write-ahead log, its shared memory, its journal.
 pub fn is_recorder_file(path: &[u8]) -> bool {
-    let Some(rest) = path.strip_prefix(b"home-assistant_v") else { return false };
-    let Some((version, rest)) = rest.split_first() else { return false };
+    let Some(rest) = path.strip_prefix(b"home-assistant_v") else {
+        return false;
+    };
+    let Some((version, rest)) = rest.split_first() else {
+        return false;
+    };
     version.is_ascii_digit() && matches!(rest, b".db" | b".db-wal" | b".db-shm" | b".db-journal")
 }
 
@@ -208,23 +254,41 @@ mod tests {
     use super::*;
 
     fn takes(selector: &str, id: &str, path: &str) -> bool {
-        Selector::parse(selector).unwrap().takes_path(id, path.as_bytes())
+        Selector::parse(selector)
+            .unwrap()
+            .takes_path(id, path.as_bytes())
     }
 
     #[test]
     fn components_are_taken_by_name_and_addons_by_glob() {
         assert!(Selector::parse("media").unwrap().takes_component("media"));
-        assert!(Selector::parse("addons/local").unwrap().takes_component("addons/local"));
+        assert!(
+            Selector::parse("addons/local")
+                .unwrap()
+                .takes_component("addons/local")
+        );
         let influx = Selector::parse("addon:*_influxdb").unwrap();
         assert!(influx.takes_component("addon:a0d7b954_influxdb"));
         assert!(!influx.takes_component("addon:a0d7b954_influxdb_two"));
-        assert!(Selector::parse("unknown:odd[1].bin").unwrap().takes_component("unknown:odd[1].bin"));
+        assert!(
+            Selector::parse("unknown:odd[1].bin")
+                .unwrap()
+                .takes_component("unknown:odd[1].bin")
+        );
     }
 
     #[test]
     fn a_star_stays_inside_a_directory_and_two_stars_do_not() {
-        assert!(takes("homeassistant:nest/event_media/**", "homeassistant", "nest/event_media/a/b.mp4"));
-        assert!(!takes("homeassistant:nest/event_media/**", "homeassistant", "nest/event_media"));
+        assert!(takes(
+            "homeassistant:nest/event_media/**",
+            "homeassistant",
+            "nest/event_media/a/b.mp4"
+        ));
+        assert!(!takes(
+            "homeassistant:nest/event_media/**",
+            "homeassistant",
+            "nest/event_media"
+        ));
         assert!(takes("media:*.mp4", "media", "a.mp4"));
         assert!(!takes("media:*.mp4", "media", "b/a.mp4"));
         assert!(!takes("media:*.mp4", "share", "a.mp4"));
@@ -233,33 +297,64 @@ mod tests {
     #[test]
     fn a_directory_named_takes_everything_in_it() {
         assert!(takes("homeassistant:nest", "homeassistant", "nest"));
-        assert!(takes("homeassistant:/nest/", "homeassistant", "nest/event_media/a"));
+        assert!(takes(
+            "homeassistant:/nest/",
+            "homeassistant",
+            "nest/event_media/a"
+        ));
         assert!(!takes("homeassistant:nest", "homeassistant", "nesting/a"));
     }
 
     #[test]
     fn the_database_is_its_three_files_at_the_root() {
-        for file in ["home-assistant_v2.db", "home-assistant_v2.db-wal", "home-assistant_v2.db-shm"] {
+        for file in [
+            "home-assistant_v2.db",
+            "home-assistant_v2.db-wal",
+            "home-assistant_v2.db-shm",
+        ] {
             assert!(takes("database", "homeassistant", file));
         }
-        for file in ["home-assistant_v2.db.corrupt.1", "sub/home-assistant_v2.db", "zigbee.db"] {
-            assert!(!takes("database", "homeassistant", file), "{file} was taken for the recorder");
+        for file in [
+            "home-assistant_v2.db.corrupt.1",
+            "sub/home-assistant_v2.db",
+            "zigbee.db",
+        ] {
+            assert!(
+                !takes("database", "homeassistant", file),
+                "{file} was taken for the recorder"
+            );
         }
     }
 
     #[test]
     fn only_a_selector_without_any_glob_is_typed_in_full() {
-        for text in ["media", "addon:core_x", "homeassistant:.storage/auth", "addon:core_x:data/options.json", "database"] {
+        for text in [
+            "media",
+            "addon:core_x",
+            "homeassistant:.storage/auth",
+            "addon:core_x:data/options.json",
+            "database",
+        ] {
             assert!(Selector::parse(text).unwrap().is_typed_in_full(), "{text}");
         }
-        for text in ["addon:*", "addon:core_?:data", "addon:*:data/options.json", "homeassistant:*.yaml", "addon:{a,b}"] {
+        for text in [
+            "addon:*",
+            "addon:core_?:data",
+            "addon:*:data/options.json",
+            "homeassistant:*.yaml",
+            "addon:{a,b}",
+        ] {
             assert!(!Selector::parse(text).unwrap().is_typed_in_full(), "{text}");
         }
     }
 
     #[test]
     fn an_unknown_member_is_named_as_it_is_shown() {
-        for id in ["unknown:odd\\x80.tar", "unknown:a\\nb", "unknown:a[1]{2}*.bin"] {
+        for id in [
+            "unknown:odd\\x80.tar",
+            "unknown:a\\nb",
+            "unknown:a[1]{2}*.bin",
+        ] {
             assert!(Selector::parse(id).unwrap().takes_component(id), "{id}");
         }
     }
@@ -282,7 +377,11 @@ mod tests {
 
     #[test]
     fn what_no_text_can_name_has_none() {
-        for (id, path) in [("media", &b""[..]), ("media", b"a\xff"), ("unknown:x.tar", b"a")] {
+        for (id, path) in [
+            ("media", &b""[..]),
+            ("media", b"a\xff"),
+            ("unknown:x.tar", b"a"),
+        ] {
             assert_eq!(Selector::text_of(id, path), None, "{id} {path:?}");
         }
     }
@@ -290,7 +389,11 @@ mod tests {
     #[test]
     fn what_names_nothing_is_a_usage_error() {
         for text in ["medai", "addon:", "media:", "media:[", "foo:bar", ""] {
-            assert_eq!(Selector::parse(text).unwrap_err().kind(), Kind::Usage, "{text}");
+            assert_eq!(
+                Selector::parse(text).unwrap_err().kind(),
+                Kind::Usage,
+                "{text}"
+            );
         }
     }
 }

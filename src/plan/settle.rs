@@ -26,7 +26,9 @@ impl Form {
     pub fn header(&self, member: &Member, size: u64) -> Result<Vec<u8>> {
         match &self.name {
             None => member.header_with_size(size),
-            Some(name) => member.renamed(name, size).ok_or_else(|| Error::new(Kind::Internal, "a name that does not fit its header")),
+            Some(name) => member
+                .renamed(name, size)
+                .ok_or_else(|| Error::new(Kind::Internal, "a name that does not fit its header")),
         }
     }
 }
@@ -36,7 +38,8 @@ pub(super) struct Settled {
     pub actions: Vec<Action>,
     pub forms: Vec<Form>,
     pub target: Target,
-    /// The members of the original in the order in which the copy has them; those that are left out too.
+    /// The members of the original in the order in which the copy has them; those that are left out
+    /// too.
     pub order: Vec<usize>,
     /// What `compressed` has to say, where `backup.json` says something else or says it as text.
     pub compressed: Option<bool>,
@@ -60,10 +63,23 @@ pub(super) enum Extent {
 /// # Errors
 /// `Password` when that takes a key that is not there, with the names of the parts; `Damaged` when
 /// Home Assistant would refuse the copy all the same.
-pub(super) fn settle(backup: &Backup, mut actions: Vec<Action>, wrapping: Wrapping, has_key: bool, extent: Extent) -> Result<Settled> {
+pub(super) fn settle(
+    backup: &Backup,
+    mut actions: Vec<Action>,
+    wrapping: Wrapping,
+    has_key: bool,
+    extent: Extent,
+) -> Result<Settled> {
     let target = wrapping::target(backup, &actions, wrapping, has_key)?;
     let compressed = backup.right_compression();
-    let mut forms: Vec<Form> = backup.parts.iter().map(|part| Form { compressed: part.compressed, name: None }).collect();
+    let mut forms: Vec<Form> = backup
+        .parts
+        .iter()
+        .map(|part| Form {
+            compressed: part.compressed,
+            name: None,
+        })
+        .collect();
     if extent != Extent::None {
         for ((part, action), form) in backup.parts.iter().zip(&mut actions).zip(&mut forms) {
             if *action != Action::Drop {
@@ -73,17 +89,33 @@ pub(super) fn settle(backup: &Backup, mut actions: Vec<Action>, wrapping: Wrappi
         }
     }
     let protected = protects(backup, &actions, &target);
-    let order = if extent != Extent::None { order(backup, &actions, &forms, &target, compressed, protected)? } else { as_it_is(backup) };
+    let order = if extent != Extent::None {
+        order(backup, &actions, &forms, &target, compressed, protected)?
+    } else {
+        as_it_is(backup)
+    };
     let wrong = compressed != backup.manifest.compressed() || has_type_fault(backup);
-    Ok(Settled { actions, forms, target, order, compressed: wrong.then_some(compressed), protected })
+    Ok(Settled {
+        actions,
+        forms,
+        target,
+        order,
+        compressed: wrong.then_some(compressed),
+        protected,
+    })
 }
 
 /// Whether `compressed` is there as text: Core takes any text for yes.
 fn has_type_fault(backup: &Backup) -> bool {
-    backup.manifest.faults().iter().any(|fault| matches!(fault, MetadataFault::Type { key: "compressed" }))
+    backup
+        .manifest
+        .faults()
+        .iter()
+        .any(|fault| matches!(fault, MetadataFault::Type { key: "compressed" }))
 }
 
-/// What the copy would still be refused for in its metadata; `without` names what it no longer lists.
+/// What the copy would still be refused for in its metadata; `without` names what it no longer
+/// lists.
 ///
 /// # Errors
 /// `Damaged`.
@@ -95,31 +127,64 @@ pub(super) fn check_metadata(backup: &Backup, without: &[String]) -> Result<()> 
     };
     match backup.manifest.faults().iter().find(stays) {
         None => Ok(()),
-        Some(fault) => Err(Error::damaged(Finding::Metadata(fault.clone()).text().trim_end_matches('.')).in_part("./backup.json")),
+        Some(fault) => Err(Error::damaged(
+            Finding::Metadata(fault.clone())
+                .text()
+                .trim_end_matches('.'),
+        )
+        .in_part("./backup.json")),
     }
 }
 
 /// The name and the form that a part has to have.
 fn form_of(backup: &Backup, part: &Part, compressed: bool) -> Result<Form> {
-    let as_it_is = Form { compressed: part.compressed, name: None };
+    let as_it_is = Form {
+        compressed: part.compressed,
+        name: None,
+    };
     if !backup.is_looked_for(part) || part.layer.is_none() || backup.is_as_named(part, compressed) {
         return Ok(as_it_is);
     }
     let name = &backup.member(part).header.name;
     let stem = name.strip_suffix(b".gz").unwrap_or(name);
-    let new = if compressed { [stem, b".gz"].concat() } else { stem.to_vec() };
+    let new = if compressed {
+        [stem, b".gz"].concat()
+    } else {
+        stem.to_vec()
+    };
     if new == *name {
-        return Ok(Form { compressed, name: None });
+        return Ok(Form {
+            compressed,
+            name: None,
+        });
     }
-    if backup.members.iter().any(|member| member.header.name == new) || backup.member(part).renamed(&new, 0).is_none() {
+    if backup
+        .members
+        .iter()
+        .any(|member| member.header.name == new)
+        || backup.member(part).renamed(&new, 0).is_none()
+    {
         let what = "it has another name than Home Assistant looks for, and cannot be renamed";
-        return Err(Error::damaged(what).in_part(part.id.clone()).at(backup.member(part).header_at));
+        return Err(Error::damaged(what)
+            .in_part(part.id.clone())
+            .at(backup.member(part).header_at));
     }
-    Ok(Form { compressed, name: Some(new) })
+    Ok(Form {
+        compressed,
+        name: Some(new),
+    })
 }
 
 /// Makes one part what all are to be.
-fn rewrap(backup: &Backup, part: &Part, target: &Target, form: &Form, action: &mut Action, has_key: bool, extent: Extent) -> Result<()> {
+fn rewrap(
+    backup: &Backup,
+    part: &Part,
+    target: &Target,
+    form: &Form,
+    action: &mut Action,
+    has_key: bool,
+    extent: Extent,
+) -> Result<()> {
     let fits = extent == Extent::Names || target.fits(part);
     let recoded = form.compressed != part.compressed;
     // Without the key parts of version 1 stay as they are.
@@ -128,26 +193,37 @@ fn rewrap(backup: &Backup, part: &Part, target: &Target, form: &Form, action: &m
         return Err(open::other_key(backup, part));
     }
     if recoded && !able {
-        return Err(Error::new(Kind::Password, "it has to be opened, since it is not compressed as backup.json says")
-            .in_part(part.id.clone())
-            .advice(wrapping::GIVE_KEY));
+        return Err(Error::new(
+            Kind::Password,
+            "it has to be opened, since it is not compressed as backup.json says",
+        )
+        .in_part(part.id.clone())
+        .advice(wrapping::GIVE_KEY));
     }
     if matches!(action, Action::Cut(_)) || (fits || !able) && !recoded {
         return Ok(());
     }
     // The trailer of v1's gzip streams is not one that others read.
     let broken = part.version() == Some(Version::V1) && part.compressed;
-    *action = if broken || recoded { Action::Cut(Cut::default()) } else { Action::Rewrap };
+    *action = if broken || recoded {
+        Action::Cut(Cut::default())
+    } else {
+        Action::Rewrap
+    };
     Ok(())
 }
 
 /// Whether some part of the copy is encrypted.
 fn protects(backup: &Backup, actions: &[Action], target: &Target) -> bool {
-    backup.parts.iter().zip(actions).any(|(part, action)| match action {
-        Action::Drop => false,
-        Action::Copy => part.version().is_some(),
-        Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
-    })
+    backup
+        .parts
+        .iter()
+        .zip(actions)
+        .any(|(part, action)| match action {
+            Action::Drop => false,
+            Action::Copy => part.version().is_some(),
+            Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
+        })
 }
 
 fn as_it_is(backup: &Backup) -> Vec<usize> {
@@ -158,10 +234,18 @@ fn as_it_is(backup: &Backup) -> Vec<usize> {
 fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Target) -> State {
     match (action, target) {
         (Action::Copy | Action::Drop, _) => part.state(backup.member(part).size),
-        (_, Target::Plain) => State::Plain { compressed: form.compressed },
-        (_, Target::V2) => State::Encrypted { version: Version::V2, salts: None },
+        (_, Target::Plain) => State::Plain {
+            compressed: form.compressed,
+        },
+        (_, Target::V2) => State::Encrypted {
+            version: Version::V2,
+            salts: None,
+        },
         // Without salts of its own the archive gets new ones, the same for all.
-        (_, Target::V3(salts)) => State::Encrypted { version: Version::V3, salts: *salts },
+        (_, Target::V3(salts)) => State::Encrypted {
+            version: Version::V3,
+            salts: *salts,
+        },
     }
 }
 
@@ -170,31 +254,57 @@ fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Ta
 ///
 /// # Errors
 /// `Damaged`, when none of the parts that stay passes it.
-fn order(backup: &Backup, actions: &[Action], forms: &[Form], target: &Target, compressed: bool, protected: bool) -> Result<Vec<usize>> {
+fn order(
+    backup: &Backup,
+    actions: &[Action],
+    forms: &[Form],
+    target: &Target,
+    compressed: bool,
+    protected: bool,
+) -> Result<Vec<usize>> {
     let parts = backup.parts.iter().zip(actions).zip(forms);
     let staying: Vec<(&Part, Archive<'_>)> = parts
         .filter(|((part, action), _)| part.is_archive() && **action != Action::Drop)
         .map(|((part, action), form)| {
             let archive = backup.archive(part);
             let name = form.name.as_deref().unwrap_or(archive.name);
-            (part, Archive { name, state: state(backup, part, action, form, target), ..archive })
+            (
+                part,
+                Archive {
+                    name,
+                    state: state(backup, part, action, form, target),
+                    ..archive
+                },
+            )
         })
         .collect();
-    let is_fit = |archive: &Archive<'_>| open::unfit(archive.state, compressed, protected).is_none();
-    let first = |part: &Part, archive: &Archive<'_>| backup.is_looked_for(part) && part.suffix.is_some() && is_fit(archive);
+    let is_fit =
+        |archive: &Archive<'_>| open::unfit(archive.state, compressed, protected).is_none();
+    let first = |part: &Part, archive: &Archive<'_>| {
+        backup.is_looked_for(part) && part.suffix.is_some() && is_fit(archive)
+    };
     let archives: Vec<Archive<'_>> = staying.iter().map(|(_, archive)| archive.clone()).collect();
     let mut order = as_it_is(backup);
     let Some(fit) = staying.iter().find(|(part, archive)| first(part, archive)) else {
         return match open::first_archive(&archives, compressed, protected) {
             None => Ok(order),
             Some((at, why)) => {
-                staying.get(at).map_or(Ok(()), |(part, _)| open::check_head(backup, part))?;
-                Err(refused_first(archives.get(at).map_or("", |archive| archive.id), why))
+                staying
+                    .get(at)
+                    .map_or(Ok(()), |(part, _)| open::check_head(backup, part))?;
+                Err(refused_first(
+                    archives.get(at).map_or("", |archive| archive.id),
+                    why,
+                ))
             }
         };
     };
-    // Core tries the key on the first archive too, whatever its suffix (`validate_password_stream`).
-    let unfit = staying.iter().find(|(_, archive)| !is_fit(archive)).map(|(part, _)| part.member);
+    // Core tries the key on the first archive too, whatever its suffix
+    // (`validate_password_stream`).
+    let unfit = staying
+        .iter()
+        .find(|(_, archive)| !is_fit(archive))
+        .map(|(part, _)| part.member);
     if let Some(unfit) = unfit.filter(|&unfit| unfit < fit.0.member) {
         order.remove(fit.0.member);
         order.insert(unfit, fit.0.member);
@@ -203,7 +313,10 @@ fn order(backup: &Backup, actions: &[Action], forms: &[Form], target: &Target, c
 }
 
 fn refused_first(id: &str, why: Unfit) -> Error {
-    let finding = Finding::FirstArchive { member: id.to_owned(), why };
+    let finding = Finding::FirstArchive {
+        member: id.to_owned(),
+        why,
+    };
     Error::damaged(finding.text().trim_end_matches('.').replace("the backup", "the copy"))
         .in_part(id)
         .advice("No part that stays would pass that check. Keep another part, or leave this one out as well.")

@@ -43,7 +43,14 @@ pub struct Unit {
 impl Unit {
     fn whole(backup: &Backup, part: usize) -> Self {
         let stored = backup.parts.get(part).map_or(0, |p| backup.stored(p));
-        Self { part, rule: None, entries: Arc::default(), stored, files: 0, pieces: Vec::new() }
+        Self {
+            part,
+            rule: None,
+            entries: Arc::default(),
+            stored,
+            files: 0,
+            pieces: Vec::new(),
+        }
     }
 
     /// True for a part as a whole.
@@ -58,7 +65,10 @@ impl Unit {
 
     /// What consent to it is kept under: the component, and the rule unless it is the whole part.
     pub fn key(&self, backup: &Backup) -> (String, Option<String>) {
-        let component = backup.parts.get(self.part).map_or_else(String::new, |p| p.id.clone());
+        let component = backup
+            .parts
+            .get(self.part)
+            .map_or_else(String::new, |p| p.id.clone());
         (component, self.rule.as_ref().map(|r| r.id.clone()))
     }
 
@@ -71,7 +81,12 @@ impl Unit {
     /// As the planner sees it.
     pub(super) fn item(&self) -> Item {
         let tier = self.rule.as_ref().map_or(WHOLE, |rule| rule.class as u8);
-        Item { size: self.stored, tier, part: self.part, whole: self.is_whole() }
+        Item {
+            size: self.stored,
+            tier,
+            part: self.part,
+            whole: self.is_whole(),
+        }
     }
 }
 
@@ -79,13 +94,35 @@ impl Unit {
 ///
 /// # Errors
 /// `Usage` when the catalogue's globs cannot be compiled.
-pub(super) fn find(backup: &Backup, surveys: &[PartSurvey], request: &Request, scans: &Scans, named: &Plan) -> Result<Vec<Unit>> {
+pub(super) fn find(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    scans: &Scans,
+    named: &Plan,
+) -> Result<Vec<Unit>> {
     let (mut units, mut matchers) = (Vec::new(), Matchers::default());
     let actions = || named.parts.iter().map(|p| &p.action);
     for (at, (part, action)) in backup.parts.iter().zip(actions()).enumerate() {
-        if let (Some(survey), Action::Copy | Action::Rewrap | Action::Cut(_)) = (surveys.iter().find(|s| s.part == at), action) {
-            let cut = if let Action::Cut(cut) = action { Some(cut) } else { None };
-            let finder = Finder { conditions: Conditions { backup, part, request, survey }, at, cut, scan: scans.of(at) };
+        if let (Some(survey), Action::Copy | Action::Rewrap | Action::Cut(_)) =
+            (surveys.iter().find(|s| s.part == at), action)
+        {
+            let cut = if let Action::Cut(cut) = action {
+                Some(cut)
+            } else {
+                None
+            };
+            let finder = Finder {
+                conditions: Conditions {
+                    backup,
+                    part,
+                    request,
+                    survey,
+                },
+                at,
+                cut,
+                scan: scans.of(at),
+            };
             units.extend(finder.find(&mut matchers)?);
         }
     }
@@ -102,38 +139,69 @@ pub(super) fn find(backup: &Backup, surveys: &[PartSurvey], request: &Request, s
 /// holds, it need not be given up as a folder.
 pub(super) fn allowed(backup: &Backup, request: &Request, units: &[Unit]) -> Vec<Unit> {
     let may = |unit: &&Unit| request.may_go(backup, unit);
-    let known: HashSet<usize> = units.iter().filter(may).filter(|u| !u.pieces.is_empty()).map(|u| u.part).collect();
-    units.iter().filter(may).filter(|u| u.rule.is_some() || !known.contains(&u.part)).cloned().collect()
+    let known: HashSet<usize> = units
+        .iter()
+        .filter(may)
+        .filter(|u| !u.pieces.is_empty())
+        .map(|u| u.part)
+        .collect();
+    units
+        .iter()
+        .filter(may)
+        .filter(|u| u.rule.is_some() || !known.contains(&u.part))
+        .cloned()
+        .collect()
 }
 
 /// The source of local add-ons must stay whole where an image is to be built from it.
 fn spare_local_source(backup: &Backup, named: &Plan, units: &mut Vec<Unit>) {
     let part = |unit: &Unit| backup.parts.get(unit.part).map_or("", |p| p.id.as_str());
-    let planned = units.iter().any(|u| is_image(u) && part(u).starts_with("addon:local_"));
+    let planned = units
+        .iter()
+        .any(|u| is_image(u) && part(u).starts_with("addon:local_"));
     if planned || builds_local_image(backup, named) {
         units.retain(|unit| part(unit) != "addons/local");
     }
 }
 
 fn is_image(unit: &Unit) -> bool {
-    unit.rule.as_ref().is_some_and(|rule| rule.condition == Condition::ImageTar)
+    unit.rule
+        .as_ref()
+        .is_some_and(|rule| rule.condition == Condition::ImageTar)
 }
 
 /// Whether the user drops the image of a local add-on.
 fn builds_local_image(backup: &Backup, named: &Plan) -> bool {
-    let images = named.drops.iter().filter(|row| row.component.starts_with("addon:local_"));
-    images.into_iter().any(|row| row.effect == crate::rules::Effect::ImageTar) && backup.parts.iter().any(|p| p.id == "addons/local")
+    let images = named
+        .drops
+        .iter()
+        .filter(|row| row.component.starts_with("addon:local_"));
+    images
+        .into_iter()
+        .any(|row| row.effect == crate::rules::Effect::ImageTar)
+        && backup.parts.iter().any(|p| p.id == "addons/local")
 }
 
 /// The parts that can go as a whole: folders whose contents rules know through and
 /// through, and all others of which something could be spared.
-fn wholes(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Plan, units: &[Unit]) -> Vec<Unit> {
-    let image_of_local =
-        units.iter().any(|u| is_image(u) && backup.part(u.part).id.starts_with("addon:local_")) || builds_local_image(backup, named);
+fn wholes(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    named: &Plan,
+    units: &[Unit],
+) -> Vec<Unit> {
+    let image_of_local = units
+        .iter()
+        .any(|u| is_image(u) && backup.part(u.part).id.starts_with("addon:local_"))
+        || builds_local_image(backup, named);
     let mut wholes = Vec::new();
     for (at, part) in backup.parts.iter().enumerate() {
         let needed = image_of_local && part.id == "addons/local";
-        let untouched = matches!(named.parts.get(at).map(|p| &p.action), Some(Action::Copy | Action::Rewrap));
+        let untouched = matches!(
+            named.parts.get(at).map(|p| &p.action),
+            Some(Action::Copy | Action::Rewrap)
+        );
         if !untouched || needed || !may_go_whole(part, request) {
             continue;
         }
@@ -152,14 +220,29 @@ fn wholes(backup: &Backup, surveys: &[PartSurvey], request: &Request, named: &Pl
 /// A restore leaves the live folder alone when it is missing as a whole, but empties it
 /// first when a part is missing: so the whole is better, and loses nothing that counts.
 fn known_through(part: &Part, survey: &PartSurvey, units: &[Unit], whole: &Unit) -> Option<Unit> {
-    let mut pieces: Vec<Unit> = units.iter().filter(|u| u.part == whole.part).cloned().collect();
+    let mut pieces: Vec<Unit> = units
+        .iter()
+        .filter(|u| u.part == whole.part)
+        .cloned()
+        .collect();
     pieces.sort_by_key(|u| std::cmp::Reverse(u.class()));
     let (first, rest) = pieces.split_first()?;
-    let free = rest.iter().all(|u| u.class().is_free() && u.class() < first.class());
-    let files = survey.entries.iter().filter(|e| e.kind != EntryKind::Directory).count() as u64;
+    let free = rest
+        .iter()
+        .all(|u| u.class().is_free() && u.class() < first.class());
+    let files = survey
+        .entries
+        .iter()
+        .filter(|e| e.kind != EntryKind::Directory)
+        .count() as u64;
     let all = pieces.iter().map(|u| u.files).sum::<u64>() == files;
     let rule = first.rule.clone();
-    (part.kind == ComponentKind::Folder && free && all).then(|| Unit { rule, files, pieces, ..whole.clone() })
+    (part.kind == ComponentKind::Folder && free && all).then(|| Unit {
+        rule,
+        files,
+        pieces,
+        ..whole.clone()
+    })
 }
 
 /// Never the configuration, the certificates, what the system needs, what cannot
@@ -191,8 +274,15 @@ struct Find {
 
 impl Finder<'_> {
     fn find(&self, matchers: &mut Matchers) -> Result<Vec<Unit>> {
-        let Conditions { backup, part, request, survey } = self.conditions;
-        let matcher = matchers.of(&request.catalogue, &part.id).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        let Conditions {
+            backup,
+            part,
+            request,
+            survey,
+        } = self.conditions;
+        let matcher = matchers
+            .of(&request.catalogue, &part.id)
+            .map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
         if matcher.is_empty() {
             return Ok(Vec::new());
         }
@@ -200,8 +290,16 @@ impl Finder<'_> {
         let paths = paths(backup, part, survey);
         let groups = Groups::new(&part.id, survey, &paths);
         let rule_of = |index: usize| {
-            let (path, entry) = (paths.get(index).copied().flatten()?, survey.entries.get(index)?);
-            let accept = |rule| request.catalogue.rule(rule).is_some_and(|rule| self.conditions.met(rule, path, entry));
+            let (path, entry) = (
+                paths.get(index).copied().flatten()?,
+                survey.entries.get(index)?,
+            );
+            let accept = |rule| {
+                request
+                    .catalogue
+                    .rule(rule)
+                    .is_some_and(|rule| self.conditions.met(rule, path, entry))
+            };
             matcher.rule_where(path, entry.kind == EntryKind::Directory, accept)
         };
         let mut finds: BTreeMap<Key, Find> = BTreeMap::new();
@@ -214,12 +312,18 @@ impl Finder<'_> {
             // What a database cannot do without goes as the database does.
             let found = rule_of(groups.leader(index)).or_else(|| rule_of(groups.main(index)?));
             let Some(found) = found else { continue };
-            let Some(rule) = request.catalogue.rule(found) else { continue };
+            let Some(rule) = request.catalogue.rule(found) else {
+                continue;
+            };
             if self.scan.is_some_and(|scan| scan.keeps(index)) {
                 wanted.insert(found);
                 continue;
             }
-            let own = if rule.condition.wants_backup() && apart.contains(&index) { index } else { usize::MAX };
+            let own = if rule.condition.wants_backup() && apart.contains(&index) {
+                index
+            } else {
+                usize::MAX
+            };
             let find = finds.entry((found, own)).or_default();
             find.entries.push(index);
             find.stored += entry.stored;
@@ -227,7 +331,9 @@ impl Finder<'_> {
         }
         Ok(finds
             .into_iter()
-            .filter_map(|((rule, _), find)| self.unit(rule, self.together(&groups, find), wanted.contains(&rule)))
+            .filter_map(|((rule, _), find)| {
+                self.unit(rule, self.together(&groups, find), wanted.contains(&rule))
+            })
             .collect())
     }
 
@@ -240,24 +346,50 @@ impl Finder<'_> {
         }
         let of = |at: &usize| self.conditions.survey.entries.get(*at);
         let stored = entries.iter().filter_map(of).map(|e| e.stored).sum();
-        let files = entries.iter().filter_map(of).filter(|e| e.kind != EntryKind::Directory).count() as u64;
-        Find { entries, stored, files }
+        let files = entries
+            .iter()
+            .filter_map(of)
+            .filter(|e| e.kind != EntryKind::Directory)
+            .count() as u64;
+        Find {
+            entries,
+            stored,
+            files,
+        }
     }
 
     fn unit(&self, rule: RuleIndex, find: Find, wanted: bool) -> Option<Unit> {
         let rule = self.conditions.request.catalogue.rule(rule)?;
-        let Find { entries, stored, files } = find;
+        let Find {
+            entries,
+            stored,
+            files,
+        } = find;
         // Empty folders are not worth a word.
         let worth = files > 0 && !(rule.all_or_nothing && wanted);
-        worth.then(|| Unit { part: self.at, rule: Some(rule.clone()), entries: entries.into(), stored, files, pieces: Vec::new() })
+        worth.then(|| Unit {
+            part: self.at,
+            rule: Some(rule.clone()),
+            entries: entries.into(),
+            stored,
+            files,
+            pieces: Vec::new(),
+        })
     }
 
     /// The largest backups inside the part.
     fn apart(&self) -> HashSet<usize> {
         let entries = self.conditions.survey.entries.iter().enumerate();
-        let mut nested: Vec<(usize, u64)> = entries.filter(|(_, e)| e.contents.is_backup()).map(|(at, e)| (at, e.stored)).collect();
+        let mut nested: Vec<(usize, u64)> = entries
+            .filter(|(_, e)| e.contents.is_backup())
+            .map(|(at, e)| (at, e.stored))
+            .collect();
         nested.sort_by_key(|&(_, stored)| std::cmp::Reverse(stored));
-        nested.into_iter().take(NESTED_APART).map(|(at, _)| at).collect()
+        nested
+            .into_iter()
+            .take(NESTED_APART)
+            .map(|(at, _)| at)
+            .collect()
     }
 }
 
@@ -266,5 +398,7 @@ impl Finder<'_> {
 /// # Errors
 /// `Internal`, which the tests of the catalogue rule out.
 pub fn builtin_catalogue() -> Result<Catalogue> {
-    Catalogue::builtin().cloned().map_err(|e| Error::new(Kind::Internal, e.to_string()))
+    Catalogue::builtin()
+        .cloned()
+        .map_err(|e| Error::new(Kind::Internal, e.to_string()))
 }

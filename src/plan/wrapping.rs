@@ -44,7 +44,9 @@ impl Target {
     pub fn member_size(&self, stream: u64) -> u64 {
         match self.version() {
             None => stream,
-            Some(version) => secure::ciphertext_len(version, stream).saturating_add(version.header_len() as u64),
+            Some(version) => {
+                secure::ciphertext_len(version, stream).saturating_add(version.header_len() as u64)
+            }
         }
     }
 
@@ -52,22 +54,28 @@ impl Target {
     pub fn fits(&self, part: &Part) -> bool {
         match (self, &part.layer) {
             (_, None) => true,
-            (Self::V3(Some(salts)), _) => matches!(part.secure(), Some(SecureHeader::V3 { salts: own, .. }) if own == salts),
+            (Self::V3(Some(salts)), _) => {
+                matches!(part.secure(), Some(SecureHeader::V3 { salts: own, .. }) if own == salts)
+            }
             _ => part.version() == self.version() && !matches!(self, Self::V3(None)),
         }
     }
 }
 
 /// What to do when a key is missing.
-pub(super) const GIVE_KEY: &str =
-    "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD, or leave out more whole parts with --drop.";
+pub(super) const GIVE_KEY: &str = "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD, or leave out more whole parts with --drop.";
 
 /// Decides for the whole archive: readers take the version and the root salt from
 /// the first member they meet and refuse others under the same key.
 ///
 /// # Errors
 /// `Password` when a part that stays has to be opened or encrypted and there is no key.
-pub(super) fn target(backup: &Backup, actions: &[Action], wrapping: Wrapping, has_key: bool) -> Result<Target> {
+pub(super) fn target(
+    backup: &Backup,
+    actions: &[Action],
+    wrapping: Wrapping,
+    has_key: bool,
+) -> Result<Target> {
     let staying = Staying { backup, actions };
     let target = match (wrapping, staying.newest()) {
         (Wrapping::Plain, _) => Target::Plain,
@@ -93,7 +101,11 @@ struct Staying<'a> {
 
 impl<'a> Staying<'a> {
     fn parts(&self) -> impl Iterator<Item = (&'a Part, &'a Action)> + use<'a> {
-        self.backup.parts.iter().zip(self.actions).filter(|(part, action)| **action != Action::Drop && part.layer.is_some())
+        self.backup
+            .parts
+            .iter()
+            .zip(self.actions)
+            .filter(|(part, action)| **action != Action::Drop && part.layer.is_some())
     }
 
     fn newest(&self) -> Option<Version> {
@@ -103,7 +115,10 @@ impl<'a> Staying<'a> {
     /// Makes sure that nothing has to be opened or encrypted.
     fn check_without_key(&self, wrapping: Wrapping, target: &Target) -> Result<()> {
         let missing = |what: String| Err(Error::new(Kind::Password, what).advice(GIVE_KEY));
-        let archives: Vec<_> = self.parts().map(|(part, _)| self.backup.archive(part)).collect();
+        let archives: Vec<_> = self
+            .parts()
+            .map(|(part, _)| self.backup.archive(part))
+            .collect();
         if wrapping == Wrapping::AsIs {
             if let Some(Finding::Mixed { encrypted, plain }) = open::mixed(&archives) {
                 let (encrypted, plain) = (encrypted.join(", "), plain.join(", "));
@@ -112,13 +127,21 @@ impl<'a> Staying<'a> {
                 ));
             }
             if let Some(finding) = open::one_context(&archives) {
-                return missing(format!("{} A copy has to have them alike, which takes the key", finding.text()));
+                return missing(format!(
+                    "{} A copy has to have them alike, which takes the key",
+                    finding.text()
+                ));
             }
         } else if *target != Target::Plain || self.backup.is_protected() {
             return missing("this needs the password: parts have to be opened or encrypted".into());
         }
-        match self.parts().find(|(part, action)| matches!(action, Action::Cut(_)) && part.version().is_some()) {
-            Some(_) => missing("this needs the password: parts have to be opened or encrypted".into()),
+        match self
+            .parts()
+            .find(|(part, action)| matches!(action, Action::Cut(_)) && part.version().is_some())
+        {
+            Some(_) => {
+                missing("this needs the password: parts have to be opened or encrypted".into())
+            }
             None => Ok(()),
         }
     }
@@ -126,7 +149,11 @@ impl<'a> Staying<'a> {
 
 /// As the parts that are left out were encrypted.
 fn as_before(backup: &Backup) -> Target {
-    if newest(backup) == Some(Version::V3) { v3(backup) } else { Target::V2 }
+    if newest(backup) == Some(Version::V3) {
+        v3(backup)
+    } else {
+        Target::V2
+    }
 }
 
 fn newest(backup: &Backup) -> Option<Version> {
@@ -135,13 +162,27 @@ fn newest(backup: &Backup) -> Option<Version> {
 
 /// v3 under the salts that the archive has already.
 fn v3(backup: &Backup) -> Target {
-    Target::V3(backup.parts.iter().find_map(|p| p.secure()?.v3_salts().cloned()))
+    Target::V3(
+        backup
+            .parts
+            .iter()
+            .find_map(|p| p.secure()?.v3_salts().cloned()),
+    )
 }
 
 /// The newest version that the Home Assistant which made the backup can read: v3
 /// came with Core 2026.3.
 fn for_the_host(backup: &Backup) -> Target {
-    let mut numbers = backup.manifest.homeassistant_version().unwrap_or_default().split('.').map(|n| n.parse::<u32>().unwrap_or(0));
+    let mut numbers = backup
+        .manifest
+        .homeassistant_version()
+        .unwrap_or_default()
+        .split('.')
+        .map(|n| n.parse::<u32>().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version >= (2026, 3) { Target::V3(None) } else { Target::V2 }
+    if version >= (2026, 3) {
+        Target::V3(None)
+    } else {
+        Target::V2
+    }
 }

@@ -24,19 +24,41 @@ pub fn question(backup: &Backup, unit: &Unit, whole: Option<&Unit>) -> Question 
     let effect = plan::effect(backup, part, unit.is_whole(), unit.rule.as_ref());
     let (gain, place) = (size::decimal(unit.stored), place(backup, part));
     let Some(rule) = &unit.rule else {
-        return Question { text: format!("{gain}: all of {place}. Leave it out?"), details: vec![effect.sentence().into()], whole: None };
+        return Question {
+            text: format!("{gain}: all of {place}. Leave it out?"),
+            details: vec![effect.sentence().into()],
+            whole: None,
+        };
     };
-    let mut details = vec![format!("Lost with it: {}", rule.lost), effect.sentence().to_owned()];
+    let mut details = vec![
+        format!("Lost with it: {}", rule.lost),
+        effect.sentence().to_owned(),
+    ];
     // A folder that is nothing but this goes as a folder; all else in it is named.
-    for other in unit.pieces.iter().skip(1).filter_map(|piece| piece.rule.as_ref()) {
-        details.push(format!("{} in the same folder would go, too: {}", other.title, other.lost));
+    for other in unit
+        .pieces
+        .iter()
+        .skip(1)
+        .filter_map(|piece| piece.rule.as_ref())
+    {
+        details.push(format!(
+            "{} in the same folder would go, too: {}",
+            other.title, other.lost
+        ));
     }
     let better = whole.filter(|_| effect == Effect::PartOfFolder);
     Question {
-        text: format!("{gain} of {} ({}) in {place}. Leave them out?", rule.title, words::files(unit.files)),
+        text: format!(
+            "{gain} of {} ({}) in {place}. Leave them out?",
+            rule.title,
+            words::files(unit.files)
+        ),
         details,
         whole: better.map(|whole| {
-            format!("Or leave out all of {place}, {}: then a restore leaves the live folder alone.", size::decimal(whole.stored))
+            format!(
+                "Or leave out all of {place}, {}: then a restore leaves the live folder alone.",
+                size::decimal(whole.stored)
+            )
         }),
     }
 }
@@ -48,7 +70,11 @@ pub fn place(backup: &Backup, part: &Part) -> String {
         (_, "addons/local") => "the folder of local add-ons".into(),
         (ComponentKind::Folder, id) => format!("the {id} folder"),
         (ComponentKind::Addon, _) => match backup.manifest.addon_name(part.list_name()) {
-            Some(name) => format!("the add-on {} ({})", escape(name.as_bytes()), part.list_name()),
+            Some(name) => format!(
+                "the add-on {} ({})",
+                escape(name.as_bytes()),
+                part.list_name()
+            ),
             None => format!("the add-on {}", part.list_name()),
         },
         (_, id) => id.to_owned(),
@@ -65,28 +91,66 @@ mod tests {
     /// The questions about everything that needs one, in the order in which they are asked.
     fn questions(inside: &str) -> Vec<Question> {
         let (backup, surveys) = Sketch::new(inside).build();
-        let units = candidates(&backup, &surveys, &Request { has_key: true, ..Request::new(1).unwrap() }).unwrap();
-        let whole = |unit: &Unit| units.iter().find(|u| u.part == unit.part && u.rule.is_none());
-        units.iter().filter(|u| !u.class().is_free()).map(|u| question(&backup, u, whole(u))).collect()
+        let units = candidates(
+            &backup,
+            &surveys,
+            &Request {
+                has_key: true,
+                ..Request::new(1).unwrap()
+            },
+        )
+        .unwrap();
+        let whole = |unit: &Unit| {
+            units
+                .iter()
+                .find(|u| u.part == unit.part && u.rule.is_none())
+        };
+        units
+            .iter()
+            .filter(|u| !u.class().is_free())
+            .map(|u| question(&backup, u, whole(u)))
+            .collect()
     }
 
     #[test]
     fn recordings_that_are_all_of_a_folder_stay_on_the_system() {
-        let questions = questions("media: frigate/recordings/a.mp4 300, frigate/recordings/b.mp4 300");
-        assert_eq!(questions[0].text, "6.15 MB of Frigate recordings (2 files) in the media folder. Leave them out?");
-        assert_eq!(questions[0].details[0], "Lost with it: The recorded footage of your cameras.");
-        assert!(questions[0].details[1].starts_with("What is on your system stays there"), "{questions:?}");
+        let questions =
+            questions("media: frigate/recordings/a.mp4 300, frigate/recordings/b.mp4 300");
+        assert_eq!(
+            questions[0].text,
+            "6.15 MB of Frigate recordings (2 files) in the media folder. Leave them out?"
+        );
+        assert_eq!(
+            questions[0].details[0],
+            "Lost with it: The recorded footage of your cameras."
+        );
+        assert!(
+            questions[0].details[1].starts_with("What is on your system stays there"),
+            "{questions:?}"
+        );
         assert_eq!(questions[0].whole, None);
     }
 
     #[test]
     fn recordings_that_are_part_of_a_folder_would_be_deleted_and_the_whole_folder_is_offered() {
         let questions = questions("media: frigate/recordings/a.mp4 300, film.txt 200");
-        assert!(questions[0].details[1].contains("deleted there too"), "{questions:?}");
+        assert!(
+            questions[0].details[1].contains("deleted there too"),
+            "{questions:?}"
+        );
         let whole = questions[0].whole.as_deref().unwrap();
-        assert_eq!(whole, "Or leave out all of the media folder, 5.12 MB: then a restore leaves the live folder alone.");
-        assert_eq!(questions[1].text, "5.12 MB: all of the media folder. Leave it out?");
-        assert!(questions[1].details[0].starts_with("What is on your system stays there"), "{questions:?}");
+        assert_eq!(
+            whole,
+            "Or leave out all of the media folder, 5.12 MB: then a restore leaves the live folder alone."
+        );
+        assert_eq!(
+            questions[1].text,
+            "5.12 MB: all of the media folder. Leave it out?"
+        );
+        assert!(
+            questions[1].details[0].starts_with("What is on your system stays there"),
+            "{questions:?}"
+        );
     }
 
     #[test]
@@ -94,7 +158,10 @@ mod tests {
         let inside = "media: frigate/recordings/a.mp4 300, film.txt 20; addon:core_x: data/y 100; \
             homeassistant: home-assistant_v2.db 50, x 1; share: notes 400";
         let texts: Vec<String> = questions(inside).into_iter().map(|q| q.text).collect();
-        let begins: Vec<&str> = texts.iter().map(|text| text.split_once(". ").unwrap().0).collect();
+        let begins: Vec<&str> = texts
+            .iter()
+            .map(|text| text.split_once(". ").unwrap().0)
+            .collect();
         assert_eq!(
             begins,
             [
@@ -112,7 +179,9 @@ mod tests {
         let questions = questions("media: frigate/recordings/a.mp4 300, old.tar! 9");
         assert_eq!(questions[0].details.len(), 3);
         assert!(
-            questions[0].details[2].starts_with("Older backup of this Home Assistant in the same folder would go, too: "),
+            questions[0].details[2].starts_with(
+                "Older backup of this Home Assistant in the same folder would go, too: "
+            ),
             "{questions:?}"
         );
     }

@@ -40,16 +40,23 @@ struct Spelled<W>(W);
 
 impl<W: io::Write> io::Write for Spelled<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Ok(text) = std::str::from_utf8(bytes) else { return Err(io::ErrorKind::InvalidData.into()) };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
         let mut plain = 0;
-        for (at, c) in text.char_indices().filter(|&(_, c)| c != '\n' && is_unsafe(c)) {
-            self.0.write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
+        for (at, c) in text
+            .char_indices()
+            .filter(|&(_, c)| c != '\n' && is_unsafe(c))
+        {
+            self.0
+                .write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(self.0, "\\u{unit:04x}")?;
             }
             plain = at + c.len_utf8();
         }
-        self.0.write_all(text.get(plain..).unwrap_or_default().as_bytes())?;
+        self.0
+            .write_all(text.get(plain..).unwrap_or_default().as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -60,7 +67,10 @@ impl<W: io::Write> io::Write for Spelled<W> {
 
 /// The path of a file, as it can be opened. One that is not UTF-8 is escaped, as in texts.
 pub fn path(path: &std::path::Path) -> String {
-    path.to_str().map_or_else(|| escape(path.as_os_str().as_encoded_bytes()), str::to_owned)
+    path.to_str().map_or_else(
+        || escape(path.as_os_str().as_encoded_bytes()),
+        str::to_owned,
+    )
 }
 
 /// `info`: one backup and its parts.
@@ -106,7 +116,8 @@ pub const LARGEST: usize = 10;
 
 /// `plan`: all of `info` and what is to be done.
 ///
-/// `damaged` holds the parts that a copy would keep although they are damaged, as far as somebody looked.
+/// `damaged` holds the parts that a copy would keep although they are damaged, as far as somebody
+/// looked.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -140,7 +151,14 @@ pub fn plan(
         .into_iter()
         .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files, "dropped_bytes": large.dropped}))
         .collect();
-    all.insert("warnings".into(), backup.warnings().into_iter().chain(plan.warnings.iter().cloned()).collect());
+    all.insert(
+        "warnings".into(),
+        backup
+            .warnings()
+            .into_iter()
+            .chain(plan.warnings.iter().cloned())
+            .collect(),
+    );
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
         "predicted_fits": plan.predicted_size <= plan.limit,
@@ -201,7 +219,8 @@ pub fn refused(mut all: Map<String, Value>, error: &Error) -> Map<String, Value>
 
 /// `shrink`: all of `plan` and what was done.
 ///
-/// `all` is what [`plan`] gave; `unseen` names the parts that could not be looked at for damage, mostly for want of the key.
+/// `all` is what [`plan`] gave; `unseen` names the parts that could not be looked at for damage,
+/// mostly for want of the key.
 pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>, unseen: &[&str]) -> Map<String, Value> {
     all.extend(copy.object());
     all.insert("unchecked".into(), unseen.to_vec().into());
@@ -219,7 +238,11 @@ pub fn bench(report: &Report, earlier: Option<&Report>) -> Value {
     let mut all = json!(report);
     let Some(earlier) = earlier else { return all };
     for (key, measures) in [("stages", &report.stages), ("whole", &report.whole)] {
-        let rows = all.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten();
+        let rows = all
+            .get_mut(key)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten();
         for (row, measure) in rows.zip(measures) {
             if let Some(row) = row.as_object_mut() {
                 row.insert("gain".into(), json!(Report::gain(measure, earlier)));
@@ -233,7 +256,13 @@ pub fn bench(report: &Report, earlier: Option<&Report>) -> Value {
 }
 
 /// `repair`: what was wrong and is right in the copy.
-pub fn repair(backup: &Backup, plan: &Plan, limit: u64, findings: &[String], copy: &Copy<'_>) -> Map<String, Value> {
+pub fn repair(
+    backup: &Backup,
+    plan: &Plan,
+    limit: u64,
+    findings: &[String],
+    copy: &Copy<'_>,
+) -> Map<String, Value> {
     let mut all = info(backup, limit);
     all.extend(object(json!({"repaired": findings, "notes": plan.notes})));
     all.extend(copy.object());
@@ -273,7 +302,9 @@ pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<Strin
 
 /// `rules`: the catalogue, rules that are switched off included.
 pub fn rules(catalogue: &Catalogue) -> Map<String, Value> {
-    object(json!({"schema": SCHEMA, "version": catalogue.version, "rules": catalogue.rules(), "never": catalogue.never()}))
+    object(
+        json!({"schema": SCHEMA, "version": catalogue.version, "rules": catalogue.rules(), "never": catalogue.never()}),
+    )
 }
 
 /// Any error.
@@ -281,7 +312,8 @@ pub fn error(error: &Error) -> Value {
     json!({"schema": SCHEMA, "error": error_body(error)})
 }
 
-/// The error of a `shrink` that has nothing to write, with the notes and the ways out that [`plan`] names.
+/// The error of a `shrink` that has nothing to write, with the notes and the ways out that [`plan`]
+/// names.
 pub fn nothing_written(error: &Error, plan: &Plan) -> Value {
     json!({"schema": SCHEMA, "error": error_body(error), "ways_out": ways_out(plan), "notes": plan.notes})
 }

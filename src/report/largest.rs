@@ -29,17 +29,36 @@ pub struct Large {
 ///
 /// # Errors
 /// `Interrupted`.
-pub fn largest(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, count: usize, control: &Control) -> Result<Vec<Large>> {
-    let trees = surveys.iter().map(|survey| tree(backup, survey, plan, control)).collect::<Result<Vec<_>>>()?;
+pub fn largest(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    plan: &Plan,
+    count: usize,
+    control: &Control,
+) -> Result<Vec<Large>> {
+    let trees = surveys
+        .iter()
+        .map(|survey| tree(backup, survey, plan, control))
+        .collect::<Result<Vec<_>>>()?;
     let mut heap: BinaryHeap<(Node, usize)> = BinaryHeap::new();
     for (part, (_, tree)) in trees.iter().enumerate() {
-        heap.extend(tree.children(&tree.root())?.into_iter().map(|node| (node, part)));
+        heap.extend(
+            tree.children(&tree.root())?
+                .into_iter()
+                .map(|node| (node, part)),
+        );
     }
     let mut found = Vec::new();
     while let (Some((node, part)), true) = (heap.pop(), found.len() < count) {
-        let Some((id, tree)) = trees.get(part) else { continue };
+        let Some((id, tree)) = trees.get(part) else {
+            continue;
+        };
         // A folder in which there is only one other is no more than that.
-        let node = if node.stored > 0 { tree.narrowed(&node) } else { node };
+        let node = if node.stored > 0 {
+            tree.narrowed(&node)
+        } else {
+            node
+        };
         let children = tree.children(&node)?;
         let most = children.iter().map(|child| child.stored).max().unwrap_or(0);
         if most > 0 && most >= node.stored / 2 {
@@ -52,7 +71,12 @@ pub fn largest(backup: &Backup, surveys: &[PartSurvey], plan: &Plan, count: usiz
 }
 
 /// The paths of one part that a selector can take, with the part's id.
-fn tree<'a>(backup: &'a Backup, survey: &'a PartSurvey, plan: &'a Plan, control: &'a Control) -> Result<(&'a str, Tree<'a>)> {
+fn tree<'a>(
+    backup: &'a Backup,
+    survey: &'a PartSurvey,
+    plan: &'a Plan,
+    control: &'a Control,
+) -> Result<(&'a str, Tree<'a>)> {
     let part = backup.parts.get(survey.part);
     let action = plan.parts.get(survey.part).map(|planned| &planned.action);
     let is_dropped = |index: usize| match action {
@@ -62,7 +86,8 @@ fn tree<'a>(backup: &'a Backup, survey: &'a PartSurvey, plan: &'a Plan, control:
     };
     let row = |(index, entry): (usize, &'a Entry)| {
         // What lies beside the config directory is no path that a selector could take.
-        let path = config_path(part?.kind, backup.manifest.version(), &entry.name).filter(|path| !path.is_empty())?;
+        let path = config_path(part?.kind, backup.manifest.version(), &entry.name)
+            .filter(|path| !path.is_empty())?;
         Some((path, entry, is_dropped(index)))
     };
     let tree = Tree::new(survey.entries.iter().enumerate().filter_map(row), control)?;
@@ -71,7 +96,12 @@ fn tree<'a>(backup: &'a Backup, survey: &'a PartSurvey, plan: &'a Plan, control:
 
 fn show(id: &str, tree: &Tree<'_>, node: &Node) -> Large {
     let slash = if node.folder { "/" } else { "" };
-    Large { place: format!("{id}:{}{slash}", escape(tree.path(node))), stored: node.stored, files: node.files, dropped: tree.dropped(node) }
+    Large {
+        place: format!("{id}:{}{slash}", escape(tree.path(node))),
+        stored: node.stored,
+        files: node.files,
+        dropped: tree.dropped(node),
+    }
 }
 
 #[cfg(test)]
@@ -82,24 +112,59 @@ mod tests {
     use crate::plan::{Request, Selector, make};
 
     /// What a plan with these selectors shows.
-    fn with_drops(backup: &Backup, surveys: &[PartSurvey], drops: &[&str], count: usize) -> Vec<Large> {
-        let drops = drops.iter().map(|text| Selector::parse(text).unwrap()).collect();
-        let request = Request { drops, has_key: true, ..Request::new(u64::MAX).unwrap() };
-        largest(backup, surveys, &make(backup, surveys, &request).unwrap(), count, &Control::default()).unwrap()
+    fn with_drops(
+        backup: &Backup,
+        surveys: &[PartSurvey],
+        drops: &[&str],
+        count: usize,
+    ) -> Vec<Large> {
+        let drops = drops
+            .iter()
+            .map(|text| Selector::parse(text).unwrap())
+            .collect();
+        let request = Request {
+            drops,
+            has_key: true,
+            ..Request::new(u64::MAX).unwrap()
+        };
+        largest(
+            backup,
+            surveys,
+            &make(backup, surveys, &request).unwrap(),
+            count,
+            &Control::default(),
+        )
+        .unwrap()
     }
 
     fn shown(inside: &str, count: usize) -> Vec<String> {
         let (backup, surveys) = Sketch::new(inside).build();
-        let show = |large: Large| format!("{} {} {}", large.place, large.stored / RECORD, large.files);
-        with_drops(&backup, &surveys, &[], count).into_iter().map(show).collect()
+        let show =
+            |large: Large| format!("{} {} {}", large.place, large.stored / RECORD, large.files);
+        with_drops(&backup, &surveys, &[], count)
+            .into_iter()
+            .map(show)
+            .collect()
     }
 
     #[test]
     fn what_is_dropped_of_each_is_known() {
-        let (backup, surveys) = Sketch::new("media: a/x 30, a/y 30, a/z 30, b 20; share: c 10; ssl: d 5").build();
+        let (backup, surveys) =
+            Sketch::new("media: a/x 30, a/y 30, a/z 30, b 20; share: c 10; ssl: d 5").build();
         let rows = with_drops(&backup, &surveys, &["media:a/x", "media:b", "share"], 10);
-        let dropped: Vec<(&str, u64)> = rows.iter().map(|large| (large.place.as_str(), large.dropped / RECORD)).collect();
-        assert_eq!(dropped, [("media:a/", 30), ("media:b", 20), ("share:c", 10), ("ssl:d", 0)]);
+        let dropped: Vec<(&str, u64)> = rows
+            .iter()
+            .map(|large| (large.place.as_str(), large.dropped / RECORD))
+            .collect();
+        assert_eq!(
+            dropped,
+            [
+                ("media:a/", 30),
+                ("media:b", 20),
+                ("share:c", 10),
+                ("ssl:d", 0)
+            ]
+        );
     }
 
     #[test]
@@ -108,7 +173,12 @@ mod tests {
             frigate/recordings/3/d 50, frigate/exports/x 20; share: old.tar 70, a/b/c 9";
         assert_eq!(
             shown(inside, 10),
-            ["media:frigate/recordings/ 160 4", "share:old.tar 70 1", "media:frigate/exports/x 20 1", "share:a/b/c 9 1"]
+            [
+                "media:frigate/recordings/ 160 4",
+                "share:old.tar 70 1",
+                "media:frigate/exports/x 20 1",
+                "share:a/b/c 9 1"
+            ]
         );
         assert_eq!(shown(inside, 2).len(), 2);
     }
@@ -137,7 +207,10 @@ mod tests {
         let files = (0..100_000u64).map(|n| (format!("frigate/clips/{n}.jpg"), 1000 + n % 7));
         let (backup, surveys) = Sketch::new("share: x 1").part("media", files).build();
         let rows = with_drops(&backup, &surveys, &[], 10);
-        assert_eq!((rows[0].place.as_str(), rows[0].files), ("media:frigate/clips/", 100_000));
+        assert_eq!(
+            (rows[0].place.as_str(), rows[0].files),
+            ("media:frigate/clips/", 100_000)
+        );
         assert_eq!(rows.len(), 2);
     }
 }

@@ -53,8 +53,18 @@ impl<'a> Tree<'a> {
     ///
     /// # Errors
     /// `Interrupted`.
-    pub fn new(paths: impl Iterator<Item = (&'a [u8], &'a Entry, bool)>, control: &'a Control) -> Result<Self> {
-        let rows: Vec<Row<'a>> = paths.map(|(path, entry, dropped)| Row { path, entry, shared: 0, dropped }).collect();
+    pub fn new(
+        paths: impl Iterator<Item = (&'a [u8], &'a Entry, bool)>,
+        control: &'a Control,
+    ) -> Result<Self> {
+        let rows: Vec<Row<'a>> = paths
+            .map(|(path, entry, dropped)| Row {
+                path,
+                entry,
+                shared: 0,
+                dropped,
+            })
+            .collect();
         let mut rows = sorted(rows, control)?;
         let mut before: &[u8] = b"";
         for step in rows.chunks_mut(STEP_ROWS) {
@@ -69,7 +79,16 @@ impl<'a> Tree<'a> {
 
     /// All of it.
     pub fn root(&self) -> Node {
-        let mut root = Node { stored: 0, from: 0, to: 0, end: 0, next: 0, raw: 0, files: 0, folder: false };
+        let mut root = Node {
+            stored: 0,
+            from: 0,
+            to: 0,
+            end: 0,
+            next: 0,
+            raw: 0,
+            files: 0,
+            folder: false,
+        };
         self.rows.iter().for_each(|row| root.add(row));
         root
     }
@@ -79,10 +98,29 @@ impl<'a> Tree<'a> {
         if path.is_empty() {
             return Some(self.root());
         }
-        let from = self.rows.partition_point(|row| order(row.path, path).is_lt());
-        let mut node = Node { stored: 0, from, to: from, end: path.len(), next: path.len() + 1, raw: 0, files: 0, folder: false };
-        let below = |row: &&Row<'_>| row.path.strip_prefix(path).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')));
-        self.rows.iter().skip(from).take_while(below).for_each(|row| node.add(row));
+        let from = self
+            .rows
+            .partition_point(|row| order(row.path, path).is_lt());
+        let mut node = Node {
+            stored: 0,
+            from,
+            to: from,
+            end: path.len(),
+            next: path.len() + 1,
+            raw: 0,
+            files: 0,
+            folder: false,
+        };
+        let below = |row: &&Row<'_>| {
+            row.path
+                .strip_prefix(path)
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+        };
+        self.rows
+            .iter()
+            .skip(from)
+            .take_while(below)
+            .for_each(|row| node.add(row));
         (node.to > from).then_some(node)
     }
 
@@ -100,8 +138,18 @@ impl<'a> Tree<'a> {
                 None if row.path.is_empty() || row.path.len() < node.next => {}
                 None => {
                     let name = row.path.get(node.next..).unwrap_or_default();
-                    let end = node.next + name.iter().position(|&b| b == b'/').unwrap_or(name.len());
-                    let mut child = Node { stored: 0, from: at, to: at, end, next: end + 1, raw: 0, files: 0, folder: false };
+                    let end =
+                        node.next + name.iter().position(|&b| b == b'/').unwrap_or(name.len());
+                    let mut child = Node {
+                        stored: 0,
+                        from: at,
+                        to: at,
+                        end,
+                        next: end + 1,
+                        raw: 0,
+                        files: 0,
+                        folder: false,
+                    };
                     child.add(row);
                     children.push(child);
                 }
@@ -115,32 +163,54 @@ impl<'a> Tree<'a> {
         let rows = self.rows.get(node.from..node.to).unwrap_or_default();
         let below = |row: &Row<'a>| row.path.get(node.next..);
         // Where the folder's own entry is there, it sorts first, and nothing deeper holds all.
-        let Some((first, last)) = rows.first().and_then(below).zip(rows.last().and_then(below)) else { return node.clone() };
+        let Some((first, last)) = rows
+            .first()
+            .and_then(below)
+            .zip(rows.last().and_then(below))
+        else {
+            return node.clone();
+        };
         let common = first.get(..shared(first, last)).unwrap_or_default();
         let ends = |rest: &[u8]| matches!(rest.get(common.len()), None | Some(b'/'));
-        let names = if ends(first) && ends(last) { Some(common.len()) } else { common.iter().rposition(|&b| b == b'/') };
+        let names = if ends(first) && ends(last) {
+            Some(common.len())
+        } else {
+            common.iter().rposition(|&b| b == b'/')
+        };
         match names {
-            Some(len) => {
-                Node { end: node.next + len, next: node.next + len + 1, folder: first.len() > len || last.len() > len, ..node.clone() }
-            }
+            Some(len) => Node {
+                end: node.next + len,
+                next: node.next + len + 1,
+                folder: first.len() > len || last.len() > len,
+                ..node.clone()
+            },
             None => node.clone(),
         }
     }
 
     /// The path of a node.
     pub fn path(&self, node: &Node) -> &'a [u8] {
-        self.rows.get(node.from).and_then(|row| row.path.get(..node.end)).unwrap_or_default()
+        self.rows
+            .get(node.from)
+            .and_then(|row| row.path.get(..node.end))
+            .unwrap_or_default()
     }
 
     /// The last name of a node's path.
     pub fn name(&self, node: &Node) -> &'a [u8] {
-        self.path(node).rsplit(|&b| b == b'/').next().unwrap_or_default()
+        self.path(node)
+            .rsplit(|&b| b == b'/')
+            .next()
+            .unwrap_or_default()
     }
 
     /// Stored bytes of a node that are marked as dropped.
     pub fn dropped(&self, node: &Node) -> u64 {
         let rows = self.rows.get(node.from..node.to).unwrap_or_default();
-        rows.iter().filter(|row| row.dropped).map(|row| row.entry.stored).sum()
+        rows.iter()
+            .filter(|row| row.dropped)
+            .map(|row| row.entry.stored)
+            .sum()
     }
 }
 
@@ -163,7 +233,10 @@ impl Node {
 /// Compares paths name by name: a folder's contents follow it at once.
 fn order(a: &[u8], b: &[u8]) -> Ordering {
     let at = shared(a, b);
-    let rank = |path: &[u8]| path.get(at).map(|&byte| if byte == b'/' { 0 } else { u16::from(byte) + 1 });
+    let rank = |path: &[u8]| {
+        path.get(at)
+            .map(|&byte| if byte == b'/' { 0 } else { u16::from(byte) + 1 })
+    };
     rank(a).cmp(&rank(b))
 }
 
@@ -171,8 +244,16 @@ fn order(a: &[u8], b: &[u8]) -> Ordering {
 fn shared(a: &[u8], b: &[u8]) -> usize {
     const WORD: usize = 32;
     let (words_a, words_b) = (a.as_chunks::<WORD>().0, b.as_chunks::<WORD>().0);
-    let alike = words_a.iter().zip(words_b).take_while(|(a, b)| a == b).count() * WORD;
-    let (a, b) = (a.get(alike..).unwrap_or_default(), b.get(alike..).unwrap_or_default());
+    let alike = words_a
+        .iter()
+        .zip(words_b)
+        .take_while(|(a, b)| a == b)
+        .count()
+        * WORD;
+    let (a, b) = (
+        a.get(alike..).unwrap_or_default(),
+        b.get(alike..).unwrap_or_default(),
+    );
     alike + a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
@@ -184,7 +265,9 @@ fn sorted<'a>(mut rows: Vec<Row<'a>>, control: &Control) -> Result<Vec<Row<'a>>>
         bytes += rows.get(at).map_or(0, |row| row.path.len());
         if at + 1 - from >= STEP_ROWS || bytes >= STEP_BYTES || at + 1 == rows.len() {
             control.check()?;
-            rows.get_mut(from..=at).unwrap_or_default().sort_by(|a, b| order(a.path, b.path));
+            rows.get_mut(from..=at)
+                .unwrap_or_default()
+                .sort_by(|a, b| order(a.path, b.path));
             ends.push(at + 1);
             (from, bytes) = (at + 1, 0);
         }
@@ -195,7 +278,10 @@ fn sorted<'a>(mut rows: Vec<Row<'a>>, control: &Control) -> Result<Vec<Row<'a>>>
         for pair in ends.chunks(2) {
             let end = pair.last().copied().unwrap_or(begin);
             let middle = pair.first().copied().unwrap_or(end);
-            let (left, right) = (rows.get(begin..middle).unwrap_or_default(), rows.get(middle..end).unwrap_or_default());
+            let (left, right) = (
+                rows.get(begin..middle).unwrap_or_default(),
+                rows.get(middle..end).unwrap_or_default(),
+            );
             merge(left, right, &mut other, control)?;
             merged.push(end);
             begin = end;
@@ -208,7 +294,12 @@ fn sorted<'a>(mut rows: Vec<Row<'a>>, control: &Control) -> Result<Vec<Row<'a>>>
 }
 
 /// Merges two sorted runs behind what is there.
-fn merge<'a>(mut left: &[Row<'a>], mut right: &[Row<'a>], out: &mut Vec<Row<'a>>, control: &Control) -> Result<()> {
+fn merge<'a>(
+    mut left: &[Row<'a>],
+    mut right: &[Row<'a>],
+    out: &mut Vec<Row<'a>>,
+    control: &Control,
+) -> Result<()> {
     let mut pace = control.pace();
     while let (Some((a, after_a)), Some((b, after_b))) = (left.split_first(), right.split_first()) {
         pace.step(a.path.len())?;
@@ -237,16 +328,25 @@ mod tests {
     fn all(tree: &Tree<'_>) -> Vec<(String, u64)> {
         let (mut all, mut work) = (Vec::new(), vec![tree.root()]);
         while let Some(node) = work.pop() {
-            all.push((String::from_utf8_lossy(tree.path(&node)).into_owned(), node.files));
+            all.push((
+                String::from_utf8_lossy(tree.path(&node)).into_owned(),
+                node.files,
+            ));
             work.extend(tree.children(&node).unwrap().into_iter().rev());
         }
         all
     }
 
     fn with<T>(paths: &[String], look: impl FnOnce(Tree<'_>) -> T) -> T {
-        let (_, surveys) = Sketch::new("").part("media", paths.iter().map(|path| (path.clone(), 10))).build();
+        let (_, surveys) = Sketch::new("")
+            .part("media", paths.iter().map(|path| (path.clone(), 10)))
+            .build();
         let control = Control::default();
-        let rows = surveys[0].entries.iter().skip(1).map(|entry| (&*entry.name, entry, false));
+        let rows = surveys[0]
+            .entries
+            .iter()
+            .skip(1)
+            .map(|entry| (&*entry.name, entry, false));
         look(Tree::new(rows, &control).unwrap())
     }
 
@@ -284,7 +384,9 @@ mod tests {
     #[test]
     fn runs_that_were_sorted_apart_come_together() {
         let count = 2 * STEP_ROWS + 5;
-        let paths: Vec<String> = (0..count).map(|n| format!("{}/{}", n * 7919 % 10, n * 7919 % count)).collect();
+        let paths: Vec<String> = (0..count)
+            .map(|n| format!("{}/{}", n * 7919 % 10, n * 7919 % count))
+            .collect();
         with(&paths, |tree| {
             let shown: Vec<&[u8]> = tree.rows.iter().map(|row| row.path).collect();
             assert!(shown.len() == count && shown.is_sorted_by(|a, b| order(a, b).is_le()));
@@ -295,10 +397,16 @@ mod tests {
     // Report 11, point 9: a path of 300,000 levels.
     #[test]
     fn a_chain_of_many_folders_is_one_step() {
-        let paths = [format!("{}f", "a/".repeat(300_000)), format!("{}g", "a/".repeat(300_000))];
+        let paths = [
+            format!("{}f", "a/".repeat(300_000)),
+            format!("{}g", "a/".repeat(300_000)),
+        ];
         with(&paths, |tree| {
             let node = tree.narrowed(&tree.children(&tree.root()).unwrap()[0]);
-            assert_eq!((tree.path(&node).len(), tree.children(&node).unwrap().len()), (599_999, 2));
+            assert_eq!(
+                (tree.path(&node).len(), tree.children(&node).unwrap().len()),
+                (599_999, 2)
+            );
         });
     }
 }

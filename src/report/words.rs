@@ -26,20 +26,35 @@ pub fn error(error: &Error) -> String {
 
 /// How a size stands to the limit: `6.50 GB (6.05 GiB), 1.50 GB over the limit of 5.00 GB`.
 pub fn against_limit(bytes: u64, limit: u64) -> String {
-    let stand =
-        if bytes > limit { format!("{} over", size::decimal(bytes - limit)) } else { format!("{} under", size::decimal(limit - bytes)) };
-    format!("{}, {stand} the limit of {}", size::both(bytes), size::both(limit))
+    let stand = if bytes > limit {
+        format!("{} over", size::decimal(bytes - limit))
+    } else {
+        format!("{} under", size::decimal(limit - bytes))
+    };
+    format!(
+        "{}, {stand} the limit of {}",
+        size::both(bytes),
+        size::both(limit)
+    )
 }
 
 /// A share of the limit in percent.
 pub fn share(bytes: u64, limit: u64) -> String {
     let percent = bytes as f64 * 100.0 / limit.max(1) as f64;
-    if bytes > 0 && percent < 0.1 { "<0.1 %".into() } else { format!("{percent:.1} %") }
+    if bytes > 0 && percent < 0.1 {
+        "<0.1 %".into()
+    } else {
+        format!("{percent:.1} %")
+    }
 }
 
 /// A number of files: `1 file`, `12 files`.
 pub fn files(count: u64) -> String {
-    if count == 1 { "1 file".into() } else { format!("{count} files") }
+    if count == 1 {
+        "1 file".into()
+    } else {
+        format!("{count} files")
+    }
 }
 
 /// What happens to a part, in one or two words; what is rewritten gets the wrapping of `target`.
@@ -61,14 +76,24 @@ pub fn action(part: &Part, planned: &PartPlan, target: &Target) -> &'static str 
 
 /// The `--drop` options for parts, ready to be pasted.
 pub fn drop_options(backup: &Backup, parts: &[usize]) -> String {
-    let options: Vec<String> = parts.iter().map(|&at| format!("--drop {}", shell(&backup.part(at).id))).collect();
+    let options: Vec<String> = parts
+        .iter()
+        .map(|&at| format!("--drop {}", shell(&backup.part(at).id)))
+        .collect();
     options.join(" ")
 }
 
 /// Quotes a word for a POSIX shell when it needs that.
 pub fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '@' | '%' | '+' | ',');
-    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '@' | '%' | '+' | ',')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// By how many bytes a plan misses its limit.
@@ -89,16 +114,28 @@ mod tests {
 
     #[test]
     fn both_sides_of_the_limit_are_named() {
-        assert!(against_limit(6_500_000_000, 5_000_000_000).contains("1.50 GB over the limit of 5.00 GB (4.66 GiB)"));
+        assert!(
+            against_limit(6_500_000_000, 5_000_000_000)
+                .contains("1.50 GB over the limit of 5.00 GB (4.66 GiB)")
+        );
         assert!(against_limit(5_000_000_000, 5_000_000_000).contains("0 B under"));
     }
 
     #[test]
     fn errors_end_with_the_state_of_the_original() {
         let text = error(&Error::damaged("cut short").in_part("media").at(512));
-        assert!(text.starts_with("media: cut short (at byte 512). "), "{text}");
+        assert!(
+            text.starts_with("media: cut short (at byte 512). "),
+            "{text}"
+        );
         assert!(text.ends_with(UNCHANGED), "{text}");
-        let text = error(&Error::input(std::io::Error::other("no"), "cannot open a\u{1b}[2J.tar"));
-        assert!(text.starts_with("cannot open a\\u{1b}[2J.tar: no. "), "{text}");
+        let text = error(&Error::input(
+            std::io::Error::other("no"),
+            "cannot open a\u{1b}[2J.tar",
+        ));
+        assert!(
+            text.starts_with("cannot open a\\u{1b}[2J.tar: no. "),
+            "{text}"
+        );
     }
 }

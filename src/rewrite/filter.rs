@@ -38,8 +38,21 @@ struct Judge<'a> {
 impl<'a> CutFilter<'a> {
     /// `survey` is the part's, `None` only for a cut that keeps everything.
     pub fn new(cut: &'a Cut, survey: Option<&'a PartSurvey>, control: &'a Control) -> Self {
-        let judge = Judge { cut, survey, next: 0, edits: Vec::new(), kept: 0, decided: 0, tail: false, problem: None };
-        Self { walker: Walker::default(), judge, control }
+        let judge = Judge {
+            cut,
+            survey,
+            next: 0,
+            edits: Vec::new(),
+            kept: 0,
+            decided: 0,
+            tail: false,
+            problem: None,
+        };
+        Self {
+            walker: Walker::default(),
+            judge,
+            control,
+        }
     }
 }
 
@@ -48,7 +61,10 @@ impl Filter for CutFilter<'_> {
         self.control.check().map_err(Error::into_io)?;
         // A part that was not surveyed has not been measured yet.
         if self.walker.position() > self.control.max_expanded() {
-            return Err(GzipError::TooLarge { limit: self.control.max_expanded() }.into());
+            return Err(GzipError::TooLarge {
+                limit: self.control.max_expanded(),
+            }
+            .into());
         }
         let outcome = self.walker.feed(plaintext, &mut self.judge);
         if let Some(problem) = self.judge.problem.take() {
@@ -64,12 +80,20 @@ impl Filter for CutFilter<'_> {
         let walker = std::mem::take(&mut self.walker);
         let end = walker.finish().map_err(|e| Error::from(e).into_io())?;
         self.judge.drop_tail(end.bytes);
-        if self.judge.survey.is_some_and(|s| s.entries.len() != self.judge.next) {
+        if self
+            .judge
+            .survey
+            .is_some_and(|s| s.entries.len() != self.judge.next)
+        {
             return Err(changed().into_io());
         }
         edits.append(&mut self.judge.edits);
         let total = (self.judge.kept + 2 * BLOCK as u64).next_multiple_of(RECORD);
-        edits.push(Edit::Insert(vec![0; usize::try_from(total - self.judge.kept).unwrap_or_default()]));
+        edits.push(Edit::Insert(vec![
+            0;
+            usize::try_from(total - self.judge.kept)
+                .unwrap_or_default()
+        ]));
         Ok(())
     }
 }
@@ -104,7 +128,10 @@ impl Judge<'_> {
         if let Some(survey) = self.survey {
             // The same bytes were surveyed a moment ago; anything else means that
             // the input changed, and verdicts by index would hit the wrong files.
-            let same = survey.entries.get(at).is_some_and(|e| *e.name == *header.name && e.size == header.size);
+            let same = survey
+                .entries
+                .get(at)
+                .is_some_and(|e| *e.name == *header.name && e.size == header.size);
             if !same {
                 return Err(changed());
             }

@@ -40,19 +40,36 @@ pub fn relinked(header: &Header, link: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn without(header: &Header, key: &[u8]) -> Vec<pax::Record> {
-    header.pax.iter().filter(|(k, _)| k != key).cloned().collect()
+    header
+        .pax
+        .iter()
+        .filter(|(k, _)| k != key)
+        .cloned()
+        .collect()
 }
 
 fn main_block(header: &Header) -> Result<[u8; BLOCK]> {
-    header.raw.last_chunk::<BLOCK>().copied().ok_or_else(|| Error::new(Kind::Internal, "a header without blocks"))
+    header
+        .raw
+        .last_chunk::<BLOCK>()
+        .copied()
+        .ok_or_else(|| Error::new(Kind::Internal, "a header without blocks"))
 }
 
 /// Puts a name into its field, and into a PAX record when the field cannot hold it
 /// (POSIX pax: names longer than the field, or not in the portable character set).
-fn put(main: &mut [u8; BLOCK], field: std::ops::Range<usize>, name: &[u8], key: &[u8], records: &mut Vec<pax::Record>) {
+fn put(
+    main: &mut [u8; BLOCK],
+    field: std::ops::Range<usize>,
+    name: &[u8],
+    key: &[u8],
+    records: &mut Vec<pax::Record>,
+) {
     let slot = main.get_mut(field).unwrap_or_default();
     slot.fill(0);
-    slot.iter_mut().zip(name).for_each(|(to, from)| *to = if from.is_ascii() { *from } else { b'?' });
+    slot.iter_mut()
+        .zip(name)
+        .for_each(|(to, from)| *to = if from.is_ascii() { *from } else { b'?' });
     if name.len() > slot.len() || !name.is_ascii() {
         records.push((key.to_vec(), name.to_vec()));
     }
@@ -60,20 +77,30 @@ fn put(main: &mut [u8; BLOCK], field: std::ops::Range<usize>, name: &[u8], key: 
 
 /// A GNU long link of the old header becomes a record of the new one.
 fn restate_link(header: &Header, records: &mut Vec<pax::Record>) {
-    if !header.link.is_empty() && !records.iter().any(|(key, _)| key == b"linkpath") && header.link.len() > LINK.len() {
+    if !header.link.is_empty()
+        && !records.iter().any(|(key, _)| key == b"linkpath")
+        && header.link.len() > LINK.len()
+    {
         records.push((b"linkpath".to_vec(), header.link.clone()));
     }
 }
 
 fn long_gnu(header: &Header) -> bool {
-    header.raw.as_chunks::<BLOCK>().0.iter().any(|block| block[156] == b'L')
+    header
+        .raw
+        .as_chunks::<BLOCK>()
+        .0
+        .iter()
+        .any(|block| block[156] == b'L')
 }
 
 fn build(header: &Header, mut main: [u8; BLOCK], records: &[pax::Record]) -> Vec<u8> {
     let mut out = Vec::new();
     if !records.is_empty() {
         let mut data = Vec::new();
-        records.iter().for_each(|(key, value)| pax::write(key, value, &mut data));
+        records
+            .iter()
+            .for_each(|(key, value)| pax::write(key, value, &mut data));
         let mut head = [0u8; BLOCK];
         // The mark, the owner and the mode of the entry serve the extension as well.
         head.copy_from_slice(&main);
@@ -81,7 +108,9 @@ fn build(header: &Header, mut main: [u8; BLOCK], records: &[pax::Record]) -> Vec
         head.get_mut(LINK).unwrap_or_default().fill(0);
         head.get_mut(PREFIX).unwrap_or_default().fill(0);
         let label = b"././@PaxHeader";
-        head.iter_mut().zip(label).for_each(|(to, from)| *to = *from);
+        head.iter_mut()
+            .zip(label)
+            .for_each(|(to, from)| *to = *from);
         head[156] = b'x';
         set_size(&mut head, data.len() as u64);
         out.extend_from_slice(&head);
@@ -116,13 +145,19 @@ mod tests {
     }
 
     fn sample(long: bool) -> Header {
-        let name = if long { "n".repeat(300) } else { "data/first".into() };
+        let name = if long {
+            "n".repeat(300)
+        } else {
+            "data/first".into()
+        };
         let mut builder = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_gnu();
         header.set_size(700);
         header.set_mode(0o640);
         header.set_mtime(1_700_000_000);
-        builder.append_data(&mut header, name, &[1u8; 700][..]).unwrap();
+        builder
+            .append_data(&mut header, name, &[1u8; 700][..])
+            .unwrap();
         let bytes = builder.into_inner().unwrap();
         read(&bytes[..bytes.len() - 1024 - 1024])
     }
@@ -133,8 +168,13 @@ mod tests {
             for name in ["b".to_owned(), "x".repeat(250), "www/ünï".to_owned()] {
                 let old = sample(long);
                 let new = read(&renamed(&old, name.as_bytes()).unwrap());
-                assert_eq!((new.name.as_slice(), new.size, new.kind), (name.as_bytes(), old.size, old.kind));
-                let mode = |h: &Header| crate::format::block::HeaderBlock(h.raw.last_chunk().unwrap()).mode();
+                assert_eq!(
+                    (new.name.as_slice(), new.size, new.kind),
+                    (name.as_bytes(), old.size, old.kind)
+                );
+                let mode = |h: &Header| {
+                    crate::format::block::HeaderBlock(h.raw.last_chunk().unwrap()).mode()
+                };
                 assert_eq!(mode(&new), mode(&old));
             }
         }
@@ -147,11 +187,16 @@ mod tests {
             let mut header = tar::Header::new_gnu();
             header.set_entry_type(tar::EntryType::Link);
             header.set_size(0);
-            builder.append_link(&mut header, "l".repeat(150), "old").unwrap();
+            builder
+                .append_link(&mut header, "l".repeat(150), "old")
+                .unwrap();
             let bytes = builder.into_inner().unwrap();
             let old = read(&bytes[..bytes.len() - 1024]);
             let new = read(&relinked(&old, target.as_bytes()).unwrap());
-            assert_eq!((new.name, new.link.as_slice()), (old.name, target.as_bytes()));
+            assert_eq!(
+                (new.name, new.link.as_slice()),
+                (old.name, target.as_bytes())
+            );
         }
     }
 }

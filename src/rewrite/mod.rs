@@ -65,7 +65,9 @@ pub fn rewrite(
     let target = settle(&plan.target, keys)?;
     control.begin("write", work(backup, plan));
     for &at in &plan.order {
-        let Some(member) = backup.members.get(at) else { continue };
+        let Some(member) = backup.members.get(at) else {
+            continue;
+        };
         let index = backup.part_of(at);
         if at == backup.manifest_member {
             let text = backup.manifest.changed(&changes)?;
@@ -73,14 +75,29 @@ pub fn rewrite(
             continue;
         }
         let Some(index) = index else {
-            output.copy(&backup.input, member.header_at, member.header.raw.len() as u64 + member.size, control)?;
+            output.copy(
+                &backup.input,
+                member.header_at,
+                member.header.raw.len() as u64 + member.size,
+                control,
+            )?;
             // The padding of a last member may be missing in the input.
             output.zeros(padding(member.size))?;
             continue;
         };
-        let planned = plan.parts.get(index).ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
+        let planned = plan
+            .parts
+            .get(index)
+            .ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
         let survey = surveys.iter().find(|s| s.part == index);
-        let job = part::Job { backup, index, keys, target: &target, form: &planned.form, survey };
+        let job = part::Job {
+            backup,
+            index,
+            keys,
+            target: &target,
+            form: &planned.form,
+            survey,
+        };
         match &planned.action {
             Action::Drop => {}
             Action::Copy => job.copy(output, control)?,
@@ -94,8 +111,14 @@ pub fn rewrite(
     control.end();
     let size = output.position();
     if size > plan.limit {
-        return Err(Error::new(Kind::CannotFit, format!("the result has {size} bytes, {} more than the limit", size - plan.limit))
-            .advice("Name more to leave out with --drop, or raise --limit."));
+        return Err(Error::new(
+            Kind::CannotFit,
+            format!(
+                "the result has {size} bytes, {} more than the limit",
+                size - plan.limit
+            ),
+        )
+        .advice("Name more to leave out with --drop, or raise --limit."));
     }
     Ok(Written { size, changes })
 }
@@ -103,7 +126,10 @@ pub fn rewrite(
 /// Bytes of the input that the plan moves, for the progress.
 fn work(backup: &Backup, plan: &Plan) -> u64 {
     let parts = backup.parts.iter().zip(&plan.parts);
-    parts.filter(|(_, p)| p.action != Action::Drop).map(|(part, _)| backup.stored(part)).sum()
+    parts
+        .filter(|(_, p)| p.action != Action::Drop)
+        .map(|(part, _)| backup.stored(part))
+        .sum()
 }
 
 fn write_small(output: &mut Output, header: &[u8], data: &[u8]) -> Result<()> {
@@ -125,7 +151,8 @@ fn settle(target: &Target, keys: Option<&KeyRing>) -> Result<Target> {
 fn new_slug(old: &str) -> Result<String> {
     loop {
         let mut bytes = [0u8; 4];
-        getrandom::fill(&mut bytes).map_err(|_| Error::new(Kind::Internal, "the system gave no random numbers"))?;
+        getrandom::fill(&mut bytes)
+            .map_err(|_| Error::new(Kind::Internal, "the system gave no random numbers"))?;
         let slug = format!("{:08x}", u32::from_be_bytes(bytes));
         if slug != old {
             return Ok(slug);

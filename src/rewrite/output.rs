@@ -65,9 +65,22 @@ impl Target {
 
     fn check_by(system: System, path: &Path, force: bool, input: Option<&Input>) -> Result<Self> {
         let (folder, name) = place::open(&system, path)?;
-        let target = Self { path: path.to_owned(), folder, name, force, input: input.map(Input::identity), needed: None, system };
+        let target = Self {
+            path: path.to_owned(),
+            folder,
+            name,
+            force,
+            input: input.map(Input::identity),
+            needed: None,
+            system,
+        };
         target.check_existing()?;
-        let cannot = |e: Errno| Error::output(e.into(), &format!("cannot write into {}", place::parent(path).display()));
+        let cannot = |e: Errno| {
+            Error::output(
+                e.into(),
+                &format!("cannot write into {}", place::parent(path).display()),
+            )
+        };
         target.system.may_write(&target.folder).map_err(cannot)?;
         Ok(target)
     }
@@ -78,22 +91,30 @@ impl Target {
         if let Ok(stat) = self.system.look_through(&self.folder, &self.name)
             && Some((stat.st_dev, stat.st_ino)) == self.input
         {
-            return Err(Error::refused(format!("{shown} is the backup itself")).advice("Choose another output with -o."));
+            return Err(Error::refused(format!("{shown} is the backup itself"))
+                .advice("Choose another output with -o."));
         }
         let stat = match self.system.look_at(&self.folder, &self.name) {
             Err(Errno::NOENT) => return Ok(()),
-            other => other.map_err(|e| Error::output(e.into(), &format!("cannot look at {shown}")))?,
+            other => {
+                other.map_err(|e| Error::output(e.into(), &format!("cannot look at {shown}")))?
+            }
         };
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind == FileType::Directory {
             return Err(place::is_folder(&self.path));
         }
         if kind != FileType::RegularFile {
-            return Err(Error::refused(format!("{shown} exists and is not a regular file")).advice("Choose another output with -o."));
+            return Err(
+                Error::refused(format!("{shown} exists and is not a regular file"))
+                    .advice("Choose another output with -o."),
+            );
         }
         if !self.force {
-            return Err(Error::new(Kind::OutputIo, format!("{shown} exists already"))
-                .advice("Choose another output with -o, or replace it with --force."));
+            return Err(
+                Error::new(Kind::OutputIo, format!("{shown} exists already"))
+                    .advice("Choose another output with -o, or replace it with --force."),
+            );
         }
         Ok(())
     }
@@ -110,7 +131,12 @@ impl Target {
     /// system (FAT) or a limit that the process was started with (`RLIMIT_FSIZE`).
     pub fn check_space(&mut self, bytes: u64) -> Result<()> {
         self.needed = Some(bytes);
-        room::check(&self.system, &self.folder, &self.path.display().to_string(), bytes)
+        room::check(
+            &self.system,
+            &self.folder,
+            &self.path.display().to_string(),
+            bytes,
+        )
     }
 
     /// Removes what runs that were killed left in the folder. Only a file system
@@ -132,12 +158,22 @@ impl Target {
             }
             // Not every file system can; NFS, FAT and some network shares cannot.
             Err(_) => {
-                let (file, name) = leftovers::create(&self.system, &self.folder)
-                    .map_err(|e| Error::output(e, &format!("cannot create a file beside {}", self.path.display())))?;
+                let (file, name) = leftovers::create(&self.system, &self.folder).map_err(|e| {
+                    Error::output(
+                        e,
+                        &format!("cannot create a file beside {}", self.path.display()),
+                    )
+                })?;
                 (file, Some(name))
             }
         };
-        Ok(Output { file, at: 0, on_its_way: 0, hidden, target: self })
+        Ok(Output {
+            file,
+            at: 0,
+            on_its_way: 0,
+            hidden,
+            target: self,
+        })
     }
 }
 
@@ -159,7 +195,13 @@ impl Output {
     /// # Errors
     /// As [`Target::check`] and [`Target::create`].
     pub fn scratch(folder: &Path) -> Result<Self> {
-        Target::check_alone(&folder.join(leftovers::name().map_err(|e| Error::output(e, "cannot make a scratch file"))?), false)?.create()
+        Target::check_alone(
+            &folder.join(
+                leftovers::name().map_err(|e| Error::output(e, "cannot make a scratch file"))?,
+            ),
+            false,
+        )?
+        .create()
     }
 
     /// Bytes written up to now.
@@ -183,7 +225,9 @@ impl Output {
         self.at += bytes;
         let waiting = self.at - self.on_its_way;
         if waiting >= WRITE_BACK {
-            self.target.system.begin_write_back(&self.file, self.on_its_way, waiting);
+            self.target
+                .system
+                .begin_write_back(&self.file, self.on_its_way, waiting);
             self.on_its_way = self.at;
         }
     }
@@ -197,7 +241,11 @@ impl Output {
         let mut left = count;
         while left > 0 {
             let now = left.min(zeros.len() as u64);
-            self.append(zeros.get(..usize::try_from(now).unwrap_or_default()).unwrap_or_default())?;
+            self.append(
+                zeros
+                    .get(..usize::try_from(now).unwrap_or_default())
+                    .unwrap_or_default(),
+            )?;
             left -= now;
         }
         Ok(())
@@ -208,12 +256,28 @@ impl Output {
     /// # Errors
     /// `OutputIo`.
     pub fn patch(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.target.system.write_all_at(&self.file, bytes, offset).map_err(|e| self.failed(e))
+        self.target
+            .system
+            .write_all_at(&self.file, bytes, offset)
+            .map_err(|e| self.failed(e))
     }
 
     fn failed(&self, error: io::Error) -> Error {
-        let Target { system, folder, path, needed, .. } = &self.target;
-        room::failed(system, folder, &path.display().to_string(), self.at, *needed, error)
+        let Target {
+            system,
+            folder,
+            path,
+            needed,
+            ..
+        } = &self.target;
+        room::failed(
+            system,
+            folder,
+            &path.display().to_string(),
+            self.at,
+            *needed,
+            error,
+        )
     }
 
     /// Appends `len` bytes of the input from `offset` on, inside the kernel where it can.
@@ -224,13 +288,21 @@ impl Output {
         let (mut from, mut left) = (offset, len);
         while left > 0 {
             let step = usize::try_from(left.min(COPY_STEP)).unwrap_or_default();
-            let copied = match self.target.system.copy_range(input.file(), from, &self.file, self.at, step) {
-                Ok(copied) if (1..=step).contains(&copied) => copied as u64,
-                Err(Errno::INTR) => 0,
-                Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(self.failed(e.into())),
-                // Another file system, an old kernel, or the end of the input: the plain way knows which.
-                _ => return self.copy_through_memory(input, from, left, control),
-            };
+            let copied =
+                match self
+                    .target
+                    .system
+                    .copy_range(input.file(), from, &self.file, self.at, step)
+                {
+                    Ok(copied) if (1..=step).contains(&copied) => copied as u64,
+                    Err(Errno::INTR) => 0,
+                    Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
+                        return Err(self.failed(e.into()));
+                    }
+                    // Another file system, an old kernel, or the end of the input: the plain way
+                    // knows which.
+                    _ => return self.copy_through_memory(input, from, left, control),
+                };
             (from, left) = (from + copied, left - copied);
             self.advance(copied);
             control.advance(copied)?;
@@ -238,10 +310,18 @@ impl Output {
         Ok(())
     }
 
-    fn copy_through_memory(&mut self, input: &Input, mut from: u64, mut left: u64, control: &Control) -> Result<()> {
+    fn copy_through_memory(
+        &mut self,
+        input: &Input,
+        mut from: u64,
+        mut left: u64,
+        control: &Control,
+    ) -> Result<()> {
         let mut buffer = vec![0u8; 1 << 20];
         while left > 0 {
-            let now = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            let now = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
             let bytes = buffer.get_mut(..now).unwrap_or_default();
             input.read_exact_at(from, bytes)?;
             self.append(bytes)?;
@@ -256,7 +336,10 @@ impl Output {
     /// # Errors
     /// `OutputIo`.
     pub fn sync(&self) -> Result<()> {
-        self.target.system.sync(&self.file).map_err(|e| self.failed(e))
+        self.target
+            .system
+            .sync(&self.file)
+            .map_err(|e| self.failed(e))
     }
 
     /// The file as an input, for reading it back.
@@ -274,7 +357,13 @@ impl Output {
     /// `OutputIo`, with nothing left at the output path that was not there before.
     pub fn publish(mut self) -> Result<PathBuf> {
         self.give_name().map_err(|e| self.unnamed(e))?;
-        let Target { folder, name, path, system, .. } = &self.target;
+        let Target {
+            folder,
+            name,
+            path,
+            system,
+            ..
+        } = &self.target;
         match system.sync_folder(folder) {
             // The folders of some file systems cannot be synced; nothing better can be done there.
             Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(path.clone()),
@@ -287,7 +376,13 @@ impl Output {
     }
 
     fn give_name(&mut self) -> rustix::io::Result<()> {
-        let Target { folder, name, force, system, .. } = &self.target;
+        let Target {
+            folder,
+            name,
+            force,
+            system,
+            ..
+        } = &self.target;
         if self.hidden.is_none() {
             match system.link(&self.file, folder, name) {
                 Err(Errno::EXIST) if *force => {}
@@ -299,7 +394,11 @@ impl Output {
             self.hidden = Some(hidden);
         }
         if let Some(hidden) = &self.hidden {
-            if *force { system.replace(folder, hidden, name)? } else { system.rename(folder, hidden, name)? }
+            if *force {
+                system.replace(folder, hidden, name)?
+            } else {
+                system.rename(folder, hidden, name)?
+            }
         }
         // From here on it is the output.
         self.hidden = None;
@@ -307,7 +406,13 @@ impl Output {
     }
 
     fn unnamed(&self, error: Errno) -> Error {
-        Error::output(error.into(), &format!("cannot give the finished file its name {}", self.target.path.display()))
+        Error::output(
+            error.into(),
+            &format!(
+                "cannot give the finished file its name {}",
+                self.target.path.display()
+            ),
+        )
     }
 }
 

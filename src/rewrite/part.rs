@@ -30,14 +30,20 @@ impl Job<'_> {
         self.backup.part(self.index)
     }
 
-    /// Copies the member as it is, header included; only a stale size and a wrong name are put right.
+    /// Copies the member as it is, header included; only a stale size and a wrong name are put
+    /// right.
     pub fn copy(&self, output: &mut Output, control: &Control) -> Result<()> {
         let member = self.backup.member(self.part());
         let input = &self.backup.input;
         if member.stale || self.form.name.is_some() {
             output.append(&self.form.header(member, member.size)?)?;
         } else {
-            output.copy(input, member.header_at, member.header.raw.len() as u64, control)?;
+            output.copy(
+                input,
+                member.header_at,
+                member.header.raw.len() as u64,
+                control,
+            )?;
         }
         output.copy(input, member.data_at(), member.size, control)?;
         // The padding of a last member may be missing in the input.
@@ -50,7 +56,9 @@ impl Job<'_> {
             let mut buffer = vec![0; read_ahead::BUFFER];
             loop {
                 let got = reader.read(&mut buffer)?;
-                let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else { return Ok(()) };
+                let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else {
+                    return Ok(());
+                };
                 writer.write_all(bytes)?;
                 control.advance(got as u64).map_err(Error::into_io)?;
             }
@@ -65,17 +73,38 @@ impl Job<'_> {
         // As Home Assistant compresses: hard where it encrypts, in a hurry where not.
         let level = if part.version().is_some() { 9 } else { 6 };
         let recoded = part.compressed != self.form.compressed;
-        let splicing = self.survey.filter(|_| !recoded).and_then(|survey| Some((survey, splicing::cuts(cut, survey)?)));
+        let splicing = self
+            .survey
+            .filter(|_| !recoded)
+            .and_then(|survey| Some((survey, splicing::cuts(cut, survey)?)));
         self.framed(output, |reader, writer| {
             let reader = Counting { reader, control };
             if let Some((survey, cuts)) = &splicing {
-                return gzip::splice(reader, &survey.checkpoints, cuts, writer, level, control.threads()).map(drop);
+                return gzip::splice(
+                    reader,
+                    &survey.checkpoints,
+                    cuts,
+                    writer,
+                    level,
+                    control.threads(),
+                )
+                .map(drop);
             }
             let mut filter = CutFilter::new(cut, self.survey, control);
             match (part.compressed, self.form.compressed) {
-                (true, true) => gzip::rewrite(reader, trailer, writer, &mut filter, level, control.threads()).map(drop),
+                (true, true) => gzip::rewrite(
+                    reader,
+                    trailer,
+                    writer,
+                    &mut filter,
+                    level,
+                    control.threads(),
+                )
+                .map(drop),
                 (true, false) => gzip::inflate(reader, trailer, writer, &mut filter).map(drop),
-                (false, true) => gzip::compress(reader, writer, &mut filter, level, control.threads()).map(drop),
+                (false, true) => {
+                    gzip::compress(reader, writer, &mut filter, level, control.threads()).map(drop)
+                }
                 (false, false) => gzip::copy_plain(reader, writer, &mut filter).map(drop),
             }
         })
@@ -89,16 +118,22 @@ impl Job<'_> {
         F: FnOnce(Source, &mut WriteBehind) -> io::Result<()>,
     {
         let (part, member) = (self.part(), self.backup.member(self.part()));
-        let reader = source(self.backup, part, self.keys).and_then(|r| ReadAhead::new(r).map_err(no_thread))?;
+        let reader = source(self.backup, part, self.keys)
+            .and_then(|r| ReadAhead::new(r).map_err(no_thread))?;
         let header_at = output.position();
         let header_len = self.form.header(member, 0)?.len() as u64;
         output.zeros(header_len)?;
         let data_at = output.position();
-        self.wrap(output, data_at, |sink| body(reader, sink)).map_err(|e| locate(self.backup, part, e))?;
+        self.wrap(output, data_at, |sink| body(reader, sink))
+            .map_err(|e| locate(self.backup, part, e))?;
         let size = output.position() - data_at;
         output.patch(header_at, &self.form.header(member, size)?)?;
         output.zeros(padding(size))?;
-        Ok(Place { part: self.index, data_at, size })
+        Ok(Place {
+            part: self.index,
+            data_at,
+            size,
+        })
     }
 
     fn wrap<F>(&self, output: &mut Output, data_at: u64, body: F) -> Result<()>
@@ -106,13 +141,20 @@ impl Job<'_> {
         F: FnOnce(&mut WriteBehind) -> io::Result<()>,
     {
         let Some(version) = self.target.version() else {
-            return write_behind(output, body).map(drop).map_err(Error::from_write);
+            return write_behind(output, body)
+                .map(drop)
+                .map_err(Error::from_write);
         };
         output.zeros(version.header_len() as u64)?;
         let encrypter = match (self.target, self.keys) {
             (Target::V2, Some(keys)) => Encrypter::new_v2(output, keys)?,
             (Target::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(output, keys, salts)?,
-            _ => return Err(Error::new(Kind::Internal, "a part is to be encrypted, but there is no key")),
+            _ => {
+                return Err(Error::new(
+                    Kind::Internal,
+                    "a part is to be encrypted, but there is no key",
+                ));
+            }
         };
         let (encrypter, ()) = write_behind(encrypter, body).map_err(Error::from_write)?;
         let header = encrypter.header(encrypter.plaintext_len());

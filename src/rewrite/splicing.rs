@@ -14,7 +14,11 @@ use crate::survey::PartSurvey;
 /// `None` when the cut cannot be made by leaving bytes out: when links have to be
 /// rewritten, when there are global headers, and when the survey has no checkpoints.
 pub(super) fn cuts(cut: &Cut, survey: &PartSurvey) -> Option<Cuts> {
-    if !cut.promoted.is_empty() || !cut.relinked.is_empty() || survey.global_bytes > 0 || survey.checkpoints.is_empty() {
+    if !cut.promoted.is_empty()
+        || !cut.relinked.is_empty()
+        || survey.global_bytes > 0
+        || survey.checkpoints.is_empty()
+    {
         return None;
     }
     let mut ranges = Ranges::default();
@@ -39,7 +43,11 @@ impl Ranges {
     fn entry(&mut self, span: u64, before_crc: u32, removed: bool) {
         if removed {
             self.end_run(before_crc);
-            match self.drops.last_mut().filter(|last| last.end == self.position) {
+            match self
+                .drops
+                .last_mut()
+                .filter(|last| last.end == self.position)
+            {
                 Some(last) => last.end += span,
                 None => self.drops.push(self.position..self.position + span),
             }
@@ -51,14 +59,17 @@ impl Ranges {
 
     /// Adds the checksum of the kept run that ends here.
     fn end_run(&mut self, crc_here: u32) {
-        let Some((begin, crc_before)) = self.kept.take() else { return };
+        let Some((begin, crc_before)) = self.kept.take() else {
+            return;
+        };
         let len = self.position - begin;
-        // crc(a ++ b) = shift(crc(a), len(b)) ^ crc(b), where shifting is what combining
-        // with a checksum of zero does (zlib's crc32_combine): so crc(b) can be had from the others.
+        // crc(a ++ b) = shift(crc(a), len(b)) ^ crc(b), where shifting is what combining with a
+        // checksum of zero does (zlib's crc32_combine): so crc(b) can be had from the others.
         let mut shifted = crc32fast::Hasher::new_with_initial(crc_before);
         shifted.combine(&crc32fast::Hasher::new_with_initial_len(0, len));
         let run = shifted.finalize() ^ crc_here;
-        self.crc.combine(&crc32fast::Hasher::new_with_initial_len(run, len));
+        self.crc
+            .combine(&crc32fast::Hasher::new_with_initial_len(run, len));
         self.size += len;
     }
 
@@ -72,7 +83,13 @@ impl Ranges {
         let total = (self.size + 2 * BLOCK as u64).next_multiple_of(RECORD);
         let tail = vec![0; usize::try_from(total - self.size).unwrap_or_default()];
         self.crc.update(&tail);
-        Cuts { drops: self.drops, end, crc: self.crc.finalize(), size: total, tail }
+        Cuts {
+            drops: self.drops,
+            end,
+            crc: self.crc.finalize(),
+            size: total,
+            tail,
+        }
     }
 }
 

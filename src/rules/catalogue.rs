@@ -50,7 +50,10 @@ impl Catalogue {
     /// Only if the program was built with a broken catalogue, which its tests prevent.
     pub fn builtin() -> Result<&'static Self, RulesError> {
         static BUILTIN: OnceLock<Result<Catalogue, RulesError>> = OnceLock::new();
-        BUILTIN.get_or_init(|| Self::parse(include_str!("catalogue.toml"))).as_ref().map_err(Clone::clone)
+        BUILTIN
+            .get_or_init(|| Self::parse(include_str!("catalogue.toml")))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     fn parse(text: &str) -> Result<Self, RulesError> {
@@ -60,7 +63,11 @@ impl Catalogue {
             let problem = globs_problem(&never.component, &never.globs, &never.except);
             refuse(text, &never.id, 0, problem)?;
         }
-        Ok(Self { version: file.version, rules, never: file.never })
+        Ok(Self {
+            version: file.version,
+            rules,
+            never: file.never,
+        })
     }
 
     /// The built-in catalogue with a user's file on top.
@@ -81,9 +88,17 @@ impl Catalogue {
         for id in &file.disable {
             let rule = rules.iter_mut().find(|rule| rule.id == *id.get_ref());
             let line = || line_of(text, id.span().start);
-            rule.ok_or_else(|| RulesError::UnknownRule { line: line(), id: id.get_ref().clone() })?.enabled = false;
+            rule.ok_or_else(|| RulesError::UnknownRule {
+                line: line(),
+                id: id.get_ref().clone(),
+            })?
+            .enabled = false;
         }
-        Ok(Self { version: builtin.version, rules, never: builtin.never.clone() })
+        Ok(Self {
+            version: builtin.version,
+            rules,
+            never: builtin.never.clone(),
+        })
     }
 
     /// All rules in order of precedence, those switched off included.
@@ -109,15 +124,24 @@ impl Catalogue {
     /// Why a component must not be given up as a whole without being named: the
     /// never-drop list names it, and not just every component of its kind.
     pub fn irreplaceable(&self, component: &str) -> Option<&str> {
-        let names =
-            |never: &&Never| never.component != "addon:*" && !never.id.starts_with("local") && component_fits(&never.component, component);
-        self.never.iter().find(names).map(|never| never.reason.as_str())
+        let names = |never: &&Never| {
+            never.component != "addon:*"
+                && !never.id.starts_with("local")
+                && component_fits(&never.component, component)
+        };
+        self.never
+            .iter()
+            .find(names)
+            .map(|never| never.reason.as_str())
     }
 
     /// The rules that are on and whose component is `component`, with their indices.
     pub(super) fn rules_for(&self, component: &str) -> impl Iterator<Item = (RuleIndex, &Rule)> {
         // `checked` allows no more than 65,536 rules.
-        (0..=u16::MAX).map(RuleIndex).zip(&self.rules).filter(move |(_, rule)| rule.enabled && component_fits(&rule.component, component))
+        (0..=u16::MAX)
+            .map(RuleIndex)
+            .zip(&self.rules)
+            .filter(move |(_, rule)| rule.enabled && component_fits(&rule.component, component))
     }
 }
 
@@ -130,7 +154,9 @@ pub(super) fn component_fits(glob: &str, component: &str) -> bool {
     match glob.split_once('*') {
         // And almost all others are a name with one star, which stands for no slash.
         Some((begin, end)) if typed_in_full(begin) && typed_in_full(end) => {
-            let star = component.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+            let star = component
+                .strip_prefix(begin)
+                .and_then(|rest| rest.strip_suffix(end));
             star.is_some_and(|star| !star.contains('/'))
         }
         _ => compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(component)),
@@ -159,7 +185,10 @@ fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, R
         let unsaid = builtin && raw.remade_by.is_none();
         let rule = raw.into_rule(!builtin);
         if !seen.insert(rule.id.clone()) {
-            return Err(RulesError::Duplicate { line: line_of(text, at), id: rule.id });
+            return Err(RulesError::Duplicate {
+                line: line_of(text, at),
+                id: rule.id,
+            });
         }
         let full = known.len() + rules.len() >= usize::from(u16::MAX);
         let problem = match () {
@@ -175,7 +204,11 @@ fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, R
 
 fn refuse(text: &str, id: &str, at: usize, problem: Option<String>) -> Result<(), RulesError> {
     match problem {
-        Some(problem) => Err(RulesError::Invalid { line: line_of(text, at), id: id.into(), problem }),
+        Some(problem) => Err(RulesError::Invalid {
+            line: line_of(text, at),
+            id: id.into(),
+            problem,
+        }),
         None => Ok(()),
     }
 }
@@ -189,7 +222,8 @@ fn rule_problem(rule: &Rule) -> Option<String> {
         return Some("`whole_directory` needs a glob that ends in /**".into());
     }
     if rule.condition == Condition::OuterGarbage {
-        return (rule.component != "backup").then(|| "`outer_garbage` is about the component backup".into());
+        return (rule.component != "backup")
+            .then(|| "`outer_garbage` is about the component backup".into());
     }
     globs_problem(&rule.component, &rule.globs, &rule.except)
 }
@@ -225,15 +259,29 @@ fn globs_problem(component: &str, globs: &[String], except: &[String]) -> Option
     if let Some(problem) = component_problem(component) {
         return Some(problem);
     }
-    globs.iter().chain(except).find_map(|glob| glob_problem(glob))
+    globs
+        .iter()
+        .chain(except)
+        .find_map(|glob| glob_problem(glob))
 }
 
 fn component_problem(component: &str) -> Option<String> {
-    const KNOWN: [&str; 6] = ["homeassistant", "supervisor", "media", "share", "ssl", "addons/local"];
+    const KNOWN: [&str; 6] = [
+        "homeassistant",
+        "supervisor",
+        "media",
+        "share",
+        "ssl",
+        "addons/local",
+    ];
     if let Err(error) = compile(component) {
-        return Some(format!("the component '{component}' is no glob: {}", error.kind()));
+        return Some(format!(
+            "the component '{component}' is no glob: {}",
+            error.kind()
+        ));
     }
-    let known = KNOWN.contains(&component) || component.starts_with("addon:") || !typed_in_full(component);
+    let known =
+        KNOWN.contains(&component) || component.starts_with("addon:") || !typed_in_full(component);
     (!known).then(|| {
         format!("there is no component '{component}'; write homeassistant, media, share, ssl, addons/local, supervisor or addon:SLUG")
     })
@@ -241,7 +289,11 @@ fn component_problem(component: &str) -> Option<String> {
 
 fn glob_problem(glob: &str) -> Option<String> {
     if glob.is_empty() || glob.starts_with('/') || glob.starts_with("./") || glob.ends_with('/') {
-        return Some(format!("the glob '{glob}' must be relative, without ./ in front and without / at the end; X/** means all below X"));
+        return Some(format!(
+            "the glob '{glob}' must be relative, without ./ in front and without / at the end; X/** means all below X"
+        ));
     }
-    compile(glob).err().map(|error| format!("'{glob}' is no glob: {}", error.kind()))
+    compile(glob)
+        .err()
+        .map(|error| format!("'{glob}' is no glob: {}", error.kind()))
 }

@@ -9,7 +9,9 @@ pub enum ImageTarStays {
     )]
     LocalSourceMissing,
     /// Nobody knows whether the store could build it.
-    #[error("the backup does not list the repository that this add-on comes from: nothing could build the image again")]
+    #[error(
+        "the backup does not list the repository that this add-on comes from: nothing could build the image again"
+    )]
     RepositoryGone,
 }
 
@@ -22,12 +24,24 @@ pub enum ImageTarStays {
 ///
 /// # Errors
 /// Why it has to stay.
-pub fn image_tar_allowed(slug: &str, repository_listed: bool, addons_local_kept: bool) -> Result<(), ImageTarStays> {
+pub fn image_tar_allowed(
+    slug: &str,
+    repository_listed: bool,
+    addons_local_kept: bool,
+) -> Result<(), ImageTarStays> {
     if slug.starts_with("local_") {
-        return if addons_local_kept { Ok(()) } else { Err(ImageTarStays::LocalSourceMissing) };
+        return if addons_local_kept {
+            Ok(())
+        } else {
+            Err(ImageTarStays::LocalSourceMissing)
+        };
     }
     // The official repository is part of every Supervisor.
-    if slug.starts_with("core_") || repository_listed { Ok(()) } else { Err(ImageTarStays::RepositoryGone) }
+    if slug.starts_with("core_") || repository_listed {
+        Ok(())
+    } else {
+        Err(ImageTarStays::RepositoryGone)
+    }
 }
 
 /// The value of the recorder's `db_url` in a `configuration.yaml`.
@@ -38,13 +52,17 @@ pub fn image_tar_allowed(slug: &str, repository_listed: bool, addons_local_kept:
 pub fn recorder_url(configuration: &[u8]) -> Option<&str> {
     let mut inside = false;
     for line in configuration.split(|&b| b == b'\n') {
-        let Ok(line) = std::str::from_utf8(line) else { continue };
+        let Ok(line) = std::str::from_utf8(line) else {
+            continue;
+        };
         let text = line.trim();
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
         if !line.starts_with([' ', '\t']) {
-            inside = text.strip_prefix("recorder:").is_some_and(|rest| rest.is_empty() || rest.starts_with(" #"));
+            inside = text
+                .strip_prefix("recorder:")
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(" #"));
         } else if let Some(value) = text.strip_prefix("db_url:").filter(|_| inside) {
             return plain_scalar(value.trim());
         }
@@ -78,8 +96,14 @@ mod tests {
     #[test]
     fn an_image_goes_only_when_something_can_build_it_again() {
         assert_eq!(image_tar_allowed("a0d7b954_ssh", true, false), Ok(()));
-        assert_eq!(image_tar_allowed("a0d7b954_ssh", false, true), Err(ImageTarStays::RepositoryGone));
-        assert_eq!(image_tar_allowed("local_mine", true, false), Err(ImageTarStays::LocalSourceMissing));
+        assert_eq!(
+            image_tar_allowed("a0d7b954_ssh", false, true),
+            Err(ImageTarStays::RepositoryGone)
+        );
+        assert_eq!(
+            image_tar_allowed("local_mine", true, false),
+            Err(ImageTarStays::LocalSourceMissing)
+        );
         assert_eq!(image_tar_allowed("local_mine", false, true), Ok(()));
         assert_eq!(image_tar_allowed("core_ssh", false, false), Ok(()));
     }
@@ -107,11 +131,19 @@ mod tests {
 
     #[test]
     fn side_files_belong_to_their_database_and_to_no_other() {
-        for side in ["db/ha.db", "db/ha.db-wal", "db/ha.db-shm", "db/ha.db-journal"] {
+        for side in [
+            "db/ha.db",
+            "db/ha.db-wal",
+            "db/ha.db-shm",
+            "db/ha.db-journal",
+        ] {
             assert!(belongs_to_database(side.as_bytes(), "db/ha.db"), "{side}");
         }
         for other in ["ha.db", "db/ha.db.bak", "db/ha.db-walrus", "zigbee.db"] {
-            assert!(!belongs_to_database(other.as_bytes(), "db/ha.db"), "{other}");
+            assert!(
+                !belongs_to_database(other.as_bytes(), "db/ha.db"),
+                "{other}"
+            );
         }
     }
 }

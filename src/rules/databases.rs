@@ -4,7 +4,14 @@ use super::catalogue::{compile, component_fits};
 use super::rule::Rule;
 
 /// How the names of SQLite databases end, in lower case.
-const ENDINGS: [&[u8]; 6] = [b".db", b".db3", b".sqlite", b".sqlite3", b".sqlitedb", b".vscdb"];
+const ENDINGS: [&[u8]; 6] = [
+    b".db",
+    b".db3",
+    b".sqlite",
+    b".sqlite3",
+    b".sqlitedb",
+    b".vscdb",
+];
 
 /// What SQLite puts behind the name of a database for its side files (sqlite.org,
 /// "Temporary Files Used By SQLite").
@@ -19,7 +26,10 @@ pub fn is_database_name(path: &[u8]) -> bool {
     let main = SIDES.iter().find_map(|side| path.strip_suffix(*side));
     let path = main.unwrap_or(path);
     let ends_in = |ending: &[u8]| {
-        path.len().checked_sub(ending.len()).and_then(|at| path.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+        path.len()
+            .checked_sub(ending.len())
+            .and_then(|at| path.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(ending))
     };
     ENDINGS.into_iter().any(ends_in)
 }
@@ -27,27 +37,50 @@ pub fn is_database_name(path: &[u8]) -> bool {
 /// The glob of a rule by which it would take a database, if there is one: by its name, or
 /// because the built-in catalogue knows a database there.
 pub(super) fn claimed<'a>(rule: &'a Rule, known: &[Rule]) -> Option<&'a str> {
-    let by_name = rule.globs.iter().find(|glob| choices(glob).iter().any(|glob| names_database(glob)));
-    by_name.or_else(|| rule.globs.iter().find(|glob| takes_known(rule, glob, known))).map(String::as_str)
+    let by_name = rule
+        .globs
+        .iter()
+        .find(|glob| choices(glob).iter().any(|glob| names_database(glob)));
+    by_name
+        .or_else(|| {
+            rule.globs
+                .iter()
+                .find(|glob| takes_known(rule, glob, known))
+        })
+        .map(String::as_str)
 }
 
 /// Whether the last name of a glob is that of a database, as far as it is written out.
 fn names_database(glob: &str) -> bool {
     let name = glob.rsplit('/').next().unwrap_or(glob);
-    is_database_name(name.as_bytes()) || is_database_name(name.trim_end_matches(['*', '?', '-']).as_bytes())
+    is_database_name(name.as_bytes())
+        || is_database_name(name.trim_end_matches(['*', '?', '-']).as_bytes())
 }
 
 /// Whether a glob takes an example of a database that the catalogue knows.
 fn takes_known(rule: &Rule, glob: &str, known: &[Rule]) -> bool {
-    let Ok(matcher) = compile(glob).map(|glob| glob.compile_matcher()) else { return false };
-    let except: Vec<_> = rule.except.iter().filter_map(|glob| Some(compile(glob).ok()?.compile_matcher())).collect();
-    let taken = |path: &str| matcher.is_match(path) && !except.iter().any(|glob| glob.is_match(path));
-    known.iter().filter(|k| k.database && share_component(&rule.component, &k.component)).any(|k| k.matches.iter().any(|path| taken(path)))
+    let Ok(matcher) = compile(glob).map(|glob| glob.compile_matcher()) else {
+        return false;
+    };
+    let except: Vec<_> = rule
+        .except
+        .iter()
+        .filter_map(|glob| Some(compile(glob).ok()?.compile_matcher()))
+        .collect();
+    let taken =
+        |path: &str| matcher.is_match(path) && !except.iter().any(|glob| glob.is_match(path));
+    known
+        .iter()
+        .filter(|k| k.database && share_component(&rule.component, &k.component))
+        .any(|k| k.matches.iter().any(|path| taken(path)))
 }
 
 /// Whether two component globs mean a component together.
 fn share_component(one: &str, other: &str) -> bool {
-    component_fits(other, one) || choices(other).iter().any(|id| component_fits(one, &id.replace('*', "x")))
+    component_fits(other, one)
+        || choices(other)
+            .iter()
+            .any(|id| component_fits(one, &id.replace('*', "x")))
 }
 
 /// A glob with its braces written out; itself when there are none, or too many.
@@ -55,12 +88,18 @@ fn choices(glob: &str) -> Vec<String> {
     let mut open = vec![glob.to_owned()];
     let mut done = Vec::new();
     while let Some(glob) = open.pop() {
-        let braces = glob.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+        let braces = glob
+            .split_once('{')
+            .and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
         let Some((before, (inside, after))) = braces else {
             done.push(glob);
             continue;
         };
-        open.extend(inside.split(',').map(|choice| format!("{before}{choice}{after}")));
+        open.extend(
+            inside
+                .split(',')
+                .map(|choice| format!("{before}{choice}{after}")),
+        );
         if open.len() + done.len() > CHOICES {
             return vec![glob];
         }
@@ -74,10 +113,26 @@ mod tests {
 
     #[test]
     fn databases_and_their_side_files_are_known_by_their_names() {
-        for name in ["a.db", "x/home-assistant_v2.db-wal", "y.sqlite3-shm", "Z.DB", "q.sqlite-journal", ".db", "state.vscdb"] {
+        for name in [
+            "a.db",
+            "x/home-assistant_v2.db-wal",
+            "y.sqlite3-shm",
+            "Z.DB",
+            "q.sqlite-journal",
+            ".db",
+            "state.vscdb",
+        ] {
             assert!(is_database_name(name.as_bytes()), "{name}");
         }
-        for name in ["a.db.bak", "db", "a.dbx", "notes-wal", "a.db/readme.txt", "thumbs", ""] {
+        for name in [
+            "a.db.bak",
+            "db",
+            "a.dbx",
+            "notes-wal",
+            "a.db/readme.txt",
+            "thumbs",
+            "",
+        ] {
             assert!(!is_database_name(name.as_bytes()), "{name}");
         }
     }
@@ -88,6 +143,10 @@ mod tests {
         all.sort();
         assert_eq!(all, ["a/b.db", "a/b.log", "a/c.db", "a/c.log"]);
         assert_eq!(choices("plain"), ["plain"]);
-        assert_eq!(choices(&"{a,b}".repeat(40)).len(), 1, "too many are left as they are");
+        assert_eq!(
+            choices(&"{a,b}".repeat(40)).len(),
+            1,
+            "too many are left as they are"
+        );
     }
 }

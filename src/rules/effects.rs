@@ -118,14 +118,20 @@ impl Effect {
             Self::ImageTar => {
                 "A restore builds the add-on's image again: that needs internet access, and the add-on's repository must still be installed."
             }
-            Self::ImageLost => "A restore cannot set this add-on up: its image is missing, and there is nothing to build it from.",
+            Self::ImageLost => {
+                "A restore cannot set this add-on up: its image is missing, and there is nothing to build it from."
+            }
             // Core, homeassistant/backup_restore.py: KEEP_BACKUPS.
             Self::ConfigBackups => {
                 "A restore empties the config directory first: these backups are deleted there too, if they still exist. Only Home Assistant Container leaves its folder `backups` alone."
             }
             Self::OuterGarbage => "Nothing: no restore reads these bytes.",
-            Self::Supervisor => "A restore has no Supervisor settings to put back; on a new system they have to be made again.",
-            Self::Unknown => "This version of haslim does not know this part; a restore puts nothing back from what was left out.",
+            Self::Supervisor => {
+                "A restore has no Supervisor settings to put back; on a new system they have to be made again."
+            }
+            Self::Unknown => {
+                "This version of haslim does not know this part; a restore puts nothing back from what was left out."
+            }
         }
     }
 
@@ -183,29 +189,80 @@ mod tests {
         let cases = [
             ("media", true, None, Effect::WholeFolder),
             ("addons/local", false, None, Effect::PartOfFolder),
-            ("homeassistant", true, rule("ha-recorder"), Effect::WholeConfig),
-            ("homeassistant", false, rule("ha-recorder"), Effect::RecorderDatabase),
-            ("homeassistant", false, rule("ha-recorder-moved"), Effect::MovedDatabase),
-            ("homeassistant", false, rule("ha-nested"), Effect::ConfigBackups),
-            ("homeassistant", false, rule("ha-db-leftover"), Effect::PartOfConfig),
+            (
+                "homeassistant",
+                true,
+                rule("ha-recorder"),
+                Effect::WholeConfig,
+            ),
+            (
+                "homeassistant",
+                false,
+                rule("ha-recorder"),
+                Effect::RecorderDatabase,
+            ),
+            (
+                "homeassistant",
+                false,
+                rule("ha-recorder-moved"),
+                Effect::MovedDatabase,
+            ),
+            (
+                "homeassistant",
+                false,
+                rule("ha-nested"),
+                Effect::ConfigBackups,
+            ),
+            (
+                "homeassistant",
+                false,
+                rule("ha-db-leftover"),
+                Effect::PartOfConfig,
+            ),
             ("homeassistant", false, None, Effect::PartOfConfig),
             ("addon:core_mariadb", true, None, Effect::WholeAddon),
-            ("addon:core_mariadb", false, rule("mariadb"), Effect::MariaDb),
-            ("addon:core_mariadb", false, rule("image-tar"), Effect::ImageTar),
+            (
+                "addon:core_mariadb",
+                false,
+                rule("mariadb"),
+                Effect::MariaDb,
+            ),
+            (
+                "addon:core_mariadb",
+                false,
+                rule("image-tar"),
+                Effect::ImageTar,
+            ),
             ("addon:core_mariadb", false, None, Effect::PartOfAddon),
             ("supervisor", true, None, Effect::Supervisor),
             ("unknown:x.tar", true, None, Effect::Unknown),
         ];
         for (component, whole, rule, expected) in cases {
-            assert_eq!(Effect::of(component, whole, rule), expected, "{component}, whole: {whole}");
+            assert_eq!(
+                Effect::of(component, whole, rule),
+                expected,
+                "{component}, whole: {whole}"
+            );
         }
     }
 
     #[test]
     fn a_part_of_a_folder_warns_that_live_files_go_too() {
-        for effect in [Effect::PartOfFolder, Effect::PartOfConfig, Effect::ConfigBackups, Effect::PartOfAddon] {
-            assert!(effect.sentence().contains("deleted there too"), "{effect:?}");
+        for effect in [
+            Effect::PartOfFolder,
+            Effect::PartOfConfig,
+            Effect::ConfigBackups,
+            Effect::PartOfAddon,
+        ] {
+            assert!(
+                effect.sentence().contains("deleted there too"),
+                "{effect:?}"
+            );
         }
-        assert!(Effect::WholeFolder.sentence().contains("a restore leaves the live folder as it is"));
+        assert!(
+            Effect::WholeFolder
+                .sentence()
+                .contains("a restore leaves the live folder as it is")
+        );
     }
 }

@@ -14,7 +14,9 @@ pub enum RulesError {
         message: String,
     },
     /// Two rules of the same id.
-    #[error("line {line}: there is a rule '{id}' already; give yours another id, and put '{id}' into `disable` if yours replaces it")]
+    #[error(
+        "line {line}: there is a rule '{id}' already; give yours another id, and put '{id}' into `disable` if yours replaces it"
+    )]
     Duplicate {
         /// Where the second one is.
         line: usize,
@@ -50,14 +52,20 @@ pub enum RulesError {
 }
 
 fn in_rule(id: &Option<String>) -> String {
-    id.as_ref().map(|id| format!(", rule '{id}'")).unwrap_or_default()
+    id.as_ref()
+        .map(|id| format!(", rule '{id}'"))
+        .unwrap_or_default()
 }
 
 impl RulesError {
     /// Turns what the TOML reader says into a line and a rule's id.
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
         let at = error.span().map_or(0, |span| span.start);
-        Self::Syntax { line: line_of(text, at), id: enclosing_id(text, at), message: error.message().trim().replace('\n', "; ") }
+        Self::Syntax {
+            line: line_of(text, at),
+            id: enclosing_id(text, at),
+            message: error.message().trim().replace('\n', "; "),
+        }
     }
 }
 
@@ -86,7 +94,15 @@ fn enclosing_id(text: &str, at: usize) -> Option<String> {
 }
 
 fn id_line(line: &str) -> Option<String> {
-    let value = line.trim().strip_prefix("id")?.trim_start().strip_prefix('=')?.trim_start();
+    let value = line
+        .trim()
+        .strip_prefix("id")?
+        .trim_start()
+        .strip_prefix('=')?
+        .trim_start();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    value.get(1..)?.split_once(quote).map(|(id, _)| id.to_owned())
+    value
+        .get(1..)?
+        .split_once(quote)
+        .map(|(id, _)| id.to_owned())
 }

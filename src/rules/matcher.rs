@@ -52,7 +52,10 @@ impl Matcher {
     /// # Errors
     /// `Compile`, when the glob compiler refuses.
     pub fn new(catalogue: &Catalogue, component: &str) -> Result<Self, RulesError> {
-        let refused = |e: globset::Error| RulesError::Compile { component: component.into(), message: e.to_string() };
+        let refused = |e: globset::Error| RulesError::Compile {
+            component: component.into(),
+            message: e.to_string(),
+        };
         let (mut globs, mut slots) = (Vec::new(), Vec::new());
         for (index, rule) in catalogue.rules_for(component) {
             for (glob, role) in roles(rule) {
@@ -60,7 +63,11 @@ impl Matcher {
                 slots.push(Slot { rule: index, role });
             }
         }
-        Ok(Self { set: GlobSet::new(globs).map_err(refused)?, slots, never: NeverList::new(catalogue, component)? })
+        Ok(Self {
+            set: GlobSet::new(globs).map_err(refused)?,
+            slots,
+            never: NeverList::new(catalogue, component)?,
+        })
     }
 
     /// The first rule that takes `path`, whatever its condition.
@@ -76,23 +83,39 @@ impl Matcher {
     /// The first rule that takes `path` and that `accept` agrees to: the way to
     /// check [`super::Condition`]s and to leave classes out without losing the
     /// rules that come later.
-    pub fn rule_where(&self, path: &[u8], is_dir: bool, accept: impl FnMut(RuleIndex) -> bool) -> Option<RuleIndex> {
+    pub fn rule_where(
+        &self,
+        path: &[u8],
+        is_dir: bool,
+        accept: impl FnMut(RuleIndex) -> bool,
+    ) -> Option<RuleIndex> {
         if path.is_empty() {
             return None;
         }
         // Taken out for the while: `accept` may match paths itself.
         let mut matched = MATCHED.take();
-        self.set.matches_candidate_into(&Candidate::from_bytes(path), &mut matched);
+        self.set
+            .matches_candidate_into(&Candidate::from_bytes(path), &mut matched);
         let found = self.choose(&matched, path, is_dir, accept);
         MATCHED.set(matched);
         found
     }
 
-    fn choose(&self, matched: &[usize], path: &[u8], is_dir: bool, mut accept: impl FnMut(RuleIndex) -> bool) -> Option<RuleIndex> {
+    fn choose(
+        &self,
+        matched: &[usize],
+        path: &[u8],
+        is_dir: bool,
+        mut accept: impl FnMut(RuleIndex) -> bool,
+    ) -> Option<RuleIndex> {
         let rule = |at: &usize| self.slots.get(*at).map(|slot| slot.rule);
         let mut held: [Option<bool>; 2] = [None; 2];
         let mut is_held = |taking: Taking| {
-            let known = if taking == Taking::File { &mut held[0] } else { &mut held[1] };
+            let known = if taking == Taking::File {
+                &mut held[0]
+            } else {
+                &mut held[1]
+            };
             *known.get_or_insert_with(|| self.never.reason_when(path, taking).is_some())
         };
         // What one rule has to say stands together.
@@ -105,7 +128,11 @@ impl Matcher {
                 _ => None,
             };
             let spared = slots().any(|slot| slot.role == Role::Except);
-            let Some(rule) = said.first().and_then(rule).filter(|_| !spared && slots().any(|slot| taking(slot).is_some())) else {
+            let Some(rule) = said
+                .first()
+                .and_then(rule)
+                .filter(|_| !spared && slots().any(|slot| taking(slot).is_some()))
+            else {
                 continue;
             };
             // Asked first: what holds a path back whatever rule takes it is the dearest question.
@@ -137,20 +164,42 @@ impl Matchers {
     ///
     /// # Errors
     /// As [`Matcher::new`].
-    pub fn of(&mut self, catalogue: &Catalogue, component: &str) -> Result<Rc<Matcher>, RulesError> {
-        let rules = catalogue.rules_for(component).map(|(index, _)| index).collect();
-        let never = catalogue.never().iter().enumerate().filter(|(_, never)| component_fits(&never.component, component));
+    pub fn of(
+        &mut self,
+        catalogue: &Catalogue,
+        component: &str,
+    ) -> Result<Rc<Matcher>, RulesError> {
+        let rules = catalogue
+            .rules_for(component)
+            .map(|(index, _)| index)
+            .collect();
+        let never = catalogue
+            .never()
+            .iter()
+            .enumerate()
+            .filter(|(_, never)| component_fits(&never.component, component));
         match self.0.entry((rules, never.map(|(at, _)| at).collect())) {
             Entry::Occupied(same) => Ok(Rc::clone(same.get())),
-            Entry::Vacant(slot) => Ok(Rc::clone(slot.insert(Rc::new(Matcher::new(catalogue, component)?)))),
+            Entry::Vacant(slot) => Ok(Rc::clone(
+                slot.insert(Rc::new(Matcher::new(catalogue, component)?)),
+            )),
         }
     }
 }
 
 /// The globs of a rule with their roles; the exceptions come last.
 fn roles(rule: &Rule) -> impl Iterator<Item = (&str, Role)> {
-    let takes = rule.globs.iter().map(|glob| (glob.as_str(), Role::Take(Taking::by_glob(glob))));
-    let folders = rule.globs.iter().filter(|_| rule.whole_directory).filter_map(|glob| glob.strip_suffix("/**"));
+    let takes = rule
+        .globs
+        .iter()
+        .map(|glob| (glob.as_str(), Role::Take(Taking::by_glob(glob))));
+    let folders = rule
+        .globs
+        .iter()
+        .filter(|_| rule.whole_directory)
+        .filter_map(|glob| glob.strip_suffix("/**"));
     let entries = folders.map(|glob| (glob, Role::Entry));
-    takes.chain(entries).chain(rule.except.iter().map(|glob| (glob.as_str(), Role::Except)))
+    takes
+        .chain(entries)
+        .chain(rule.except.iter().map(|glob| (glob.as_str(), Role::Except)))
 }

@@ -20,7 +20,11 @@ pub enum Taking {
 impl Taking {
     /// How a glob takes what it matches.
     pub fn by_glob(glob: &str) -> Self {
-        if glob.ends_with("/**") { Self::Folder } else { Self::File }
+        if glob.ends_with("/**") {
+            Self::Folder
+        } else {
+            Self::File
+        }
     }
 }
 
@@ -56,10 +60,18 @@ impl NeverList {
     /// # Errors
     /// `Compile`, when the glob compiler refuses.
     pub fn new(catalogue: &Catalogue, component: &str) -> Result<Self, RulesError> {
-        let listed = catalogue.never().iter().filter(|never| component_fits(&never.component, component));
+        let listed = catalogue
+            .never()
+            .iter()
+            .filter(|never| component_fits(&never.component, component));
         let guards: Result<_, globset::Error> = listed.map(Guard::new).collect();
-        let refused = |e: globset::Error| RulesError::Compile { component: component.into(), message: e.to_string() };
-        Ok(Self { guards: guards.map_err(refused)? })
+        let refused = |e: globset::Error| RulesError::Compile {
+            component: component.into(),
+            message: e.to_string(),
+        };
+        Ok(Self {
+            guards: guards.map_err(refused)?,
+        })
     }
 
     /// Why `path` stays whatever a rule or a glob says; `None` when it may go.
@@ -72,7 +84,10 @@ impl NeverList {
     /// Why `path` stays when it would be taken in this way.
     pub fn reason_when(&self, path: &[u8], taking: Taking) -> Option<&str> {
         let path = Candidate::from_bytes(path);
-        let guard = self.guards.iter().find(|guard| guard.holds(&path, taking))?;
+        let guard = self
+            .guards
+            .iter()
+            .find(|guard| guard.holds(&path, taking))?;
         Some(&guard.reason)
     }
 
@@ -88,14 +103,23 @@ impl NeverList {
 
 impl Guard {
     fn new(never: &Never) -> Result<Self, globset::Error> {
-        let folders: Vec<String> = never.except.iter().filter(|glob| glob.ends_with("/**")).cloned().collect();
+        let folders: Vec<String> = never
+            .except
+            .iter()
+            .filter(|glob| glob.ends_with("/**"))
+            .cloned()
+            .collect();
         Ok(Self {
             reason: never.reason.clone(),
             unless_whole_folder: never.unless_whole_folder,
             include: set(&never.globs)?,
             except: set(&never.except)?,
             except_folders: set(&folders)?,
-            shapes: never.globs.iter().map(|glob| shape(glob)).collect::<Result<_, _>>()?,
+            shapes: never
+                .globs
+                .iter()
+                .map(|glob| shape(glob))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -112,7 +136,10 @@ impl Guard {
         // Whatever matches X/** by one child matches it by every child: NUL is
         // no byte of a file name, so no narrower glob can match this one.
         let child = [prefix, b"/\0"].concat();
-        !self.except_folders.is_match_candidate(&Candidate::from_bytes(&child)) && self.shapes.iter().any(|shape| reaches(shape, prefix))
+        !self
+            .except_folders
+            .is_match_candidate(&Candidate::from_bytes(&child))
+            && self.shapes.iter().any(|shape| reaches(shape, prefix))
     }
 }
 
@@ -131,12 +158,23 @@ fn reaches(shape: &[Step], prefix: &[u8]) -> bool {
 
 /// A glob, name by name. The list's globs have no slash inside braces.
 fn shape(glob: &str) -> Result<Vec<Step>, globset::Error> {
-    let step = |name: &str| Ok(if name == "**" { Step::AnyDepth } else { Step::Name(compile(name)?.compile_matcher()) });
+    let step = |name: &str| {
+        Ok(if name == "**" {
+            Step::AnyDepth
+        } else {
+            Step::Name(compile(name)?.compile_matcher())
+        })
+    };
     glob.split('/').map(step).collect()
 }
 
 pub(super) fn set(globs: &[String]) -> Result<GlobSet, globset::Error> {
-    GlobSet::new(globs.iter().map(|glob| compile(glob)).collect::<Result<Vec<_>, _>>()?)
+    GlobSet::new(
+        globs
+            .iter()
+            .map(|glob| compile(glob))
+            .collect::<Result<Vec<_>, _>>()?,
+    )
 }
 
 #[cfg(test)]
@@ -151,19 +189,48 @@ mod tests {
     #[test]
     fn a_database_log_in_an_addon_stays_unless_its_folder_goes() {
         let list = list("addon:09e60fb6_scrypted");
-        assert!(list.reason(b"data/scrypted.db/000123.log").is_some_and(|why| why.contains("database")));
-        assert_eq!(list.reason_when(b"data/logs/000123.log", Taking::Folder), None);
-        assert!(!list.guards_dir(b"data/logs"), "a folder that goes as a whole leaves no half database");
+        assert!(
+            list.reason(b"data/scrypted.db/000123.log")
+                .is_some_and(|why| why.contains("database"))
+        );
+        assert_eq!(
+            list.reason_when(b"data/logs/000123.log", Taking::Folder),
+            None
+        );
+        assert!(
+            !list.guards_dir(b"data/logs"),
+            "a folder that goes as a whole leaves no half database"
+        );
     }
 
     #[test]
     fn folders_that_hold_protected_paths_are_told_from_those_that_cannot() {
         let config = list("homeassistant");
-        for dir in [&b""[..], b".storage", b".storage/auth", b"zigbee2mqtt", b"custom_components/hacs", b"backups"] {
-            assert!(config.guards_dir(dir), "{} may hold protected paths", dir.escape_ascii());
+        for dir in [
+            &b""[..],
+            b".storage",
+            b".storage/auth",
+            b"zigbee2mqtt",
+            b"custom_components/hacs",
+            b"backups",
+        ] {
+            assert!(
+                config.guards_dir(dir),
+                "{} may hold protected paths",
+                dir.escape_ascii()
+            );
         }
-        for dir in [&b".git"[..], b".git/objects", b"custom_components/x/__pycache__", b"esphome/.esphome/build/x"] {
-            assert!(!config.guards_dir(dir), "{} holds nothing protected", dir.escape_ascii());
+        for dir in [
+            &b".git"[..],
+            b".git/objects",
+            b"custom_components/x/__pycache__",
+            b"esphome/.esphome/build/x",
+        ] {
+            assert!(
+                !config.guards_dir(dir),
+                "{} holds nothing protected",
+                dir.escape_ascii()
+            );
         }
         assert!(!list("media").guards_dir(b"frigate"));
         assert!(list("addon:core_mosquitto").guards_dir(b"data"));

@@ -24,16 +24,34 @@ impl NpmModules {
         self.folders.insert(folder.into(), named(text));
     }
 
-    /// Whether a path of the add-on belongs to a module that is named: `config/node_modules/NAME/…`.
+    /// Whether a path of the add-on belongs to a module that is named:
+    /// `config/node_modules/NAME/…`.
     pub fn names(&self, path: &[u8]) -> bool {
-        let Some(at) = path.iter().position(|&b| b == b'/') else { return false };
-        let (folder, rest) = (path.get(..at).unwrap_or_default(), path.get(at..).unwrap_or_default());
-        let (Some(modules), Some(inside)) = (self.folders.get(folder), rest.strip_prefix(b"/node_modules/")) else { return false };
+        let Some(at) = path.iter().position(|&b| b == b'/') else {
+            return false;
+        };
+        let (folder, rest) = (
+            path.get(..at).unwrap_or_default(),
+            path.get(at..).unwrap_or_default(),
+        );
+        let (Some(modules), Some(inside)) = (
+            self.folders.get(folder),
+            rest.strip_prefix(b"/node_modules/"),
+        ) else {
+            return false;
+        };
         // The name of a module has one slash when it belongs to somebody: @scope/name.
         let slashes = if inside.starts_with(b"@") { 2 } else { 1 };
-        let mut ends = inside.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
+        let mut ends = inside
+            .iter()
+            .enumerate()
+            .filter(|(_, b)| **b == b'/')
+            .map(|(at, _)| at);
         let end = ends.nth(slashes - 1).unwrap_or(inside.len());
-        inside.get(..end).and_then(|name| std::str::from_utf8(name).ok()).is_some_and(|name| modules.contains(name))
+        inside
+            .get(..end)
+            .and_then(|name| std::str::from_utf8(name).ok())
+            .is_some_and(|name| modules.contains(name))
     }
 }
 
@@ -47,9 +65,13 @@ struct PackageJson {
 }
 
 fn named(text: &[u8]) -> BTreeSet<String> {
-    let Ok(package) = serde_json::from_slice::<PackageJson>(text) else { return BTreeSet::new() };
+    let Ok(package) = serde_json::from_slice::<PackageJson>(text) else {
+        return BTreeSet::new();
+    };
     let all = package.dependencies.into_iter().chain(package.optional);
-    all.filter(|(_, range)| range.as_str().is_some_and(from_registry)).map(|(name, _)| name).collect()
+    all.filter(|(_, range)| range.as_str().is_some_and(from_registry))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// Whether a version comes from npm's registry: a folder (`file:`), a link or a repository
@@ -72,7 +94,10 @@ impl PackageReader {
     /// A new entry begins.
     pub fn begin(&mut self, path: &[u8]) {
         let beside = |folder: &&'static [u8]| path.strip_prefix(*folder) == Some(b"/package.json");
-        self.passing = FOLDERS.into_iter().find(beside).map(|folder| (folder, Vec::new()));
+        self.passing = FOLDERS
+            .into_iter()
+            .find(beside)
+            .map(|folder| (folder, Vec::new()));
     }
 
     /// The next piece of its data.
@@ -115,20 +140,54 @@ mod tests {
     #[test]
     fn what_npm_fetches_again_is_named_and_nothing_else() {
         let modules = modules();
-        for path in ["lodash/index.js", "lodash", "@me/node/a/b.js", "serialport/x", "lodash/node_modules/deep/a.js"] {
-            assert!(modules.names(format!("config/node_modules/{path}").as_bytes()), "{path}");
+        for path in [
+            "lodash/index.js",
+            "lodash",
+            "@me/node/a/b.js",
+            "serialport/x",
+            "lodash/node_modules/deep/a.js",
+        ] {
+            assert!(
+                modules.names(format!("config/node_modules/{path}").as_bytes()),
+                "{path}"
+            );
         }
-        for path in ["mine/a.js", "fork/a.js", "git/a.js", "mocha/a.js", "lodash2/a.js", "@me/other/a.js", "@me", ".bin/x", ""] {
-            assert!(!modules.names(format!("config/node_modules/{path}").as_bytes()), "{path}");
+        for path in [
+            "mine/a.js",
+            "fork/a.js",
+            "git/a.js",
+            "mocha/a.js",
+            "lodash2/a.js",
+            "@me/other/a.js",
+            "@me",
+            ".bin/x",
+            "",
+        ] {
+            assert!(
+                !modules.names(format!("config/node_modules/{path}").as_bytes()),
+                "{path}"
+            );
         }
-        for path in ["data/node_modules/lodash/a.js", "config/lodash/a.js", "node_modules/lodash/a.js", "config", ""] {
+        for path in [
+            "data/node_modules/lodash/a.js",
+            "config/lodash/a.js",
+            "node_modules/lodash/a.js",
+            "config",
+            "",
+        ] {
             assert!(!modules.names(path.as_bytes()), "{path}");
         }
     }
 
     #[test]
     fn a_list_that_cannot_be_read_names_nothing() {
-        for text in ["", "{", "[]", r#"{"dependencies":["a"]}"#, r#"{"dependencies":{"a":1}}"#] {
+        for text in [
+            "",
+            "{",
+            "[]",
+            r#"{"dependencies":["a"]}"#,
+            r#"{"dependencies":{"a":1}}"#,
+        ] {
             let mut modules = NpmModules::default();
             modules.read(b"data", text.as_bytes());
             assert!(!modules.names(b"data/node_modules/a/b"), "{text}");
@@ -139,9 +198,15 @@ mod tests {
     fn the_lists_are_read_as_they_pass_in_pieces_of_any_size() {
         for piece in [1, 7, 4096] {
             let mut reader = PackageReader::default();
-            for (path, text) in [("data/other.json", "{}"), ("config/package.json", TEXT), ("config/node_modules/a/package.json", "{}")] {
+            for (path, text) in [
+                ("data/other.json", "{}"),
+                ("config/package.json", TEXT),
+                ("config/node_modules/a/package.json", "{}"),
+            ] {
                 reader.begin(path.as_bytes());
-                text.as_bytes().chunks(piece).for_each(|piece| reader.feed(piece));
+                text.as_bytes()
+                    .chunks(piece)
+                    .for_each(|piece| reader.feed(piece));
                 reader.end();
             }
             assert_eq!(reader.finish(), modules());

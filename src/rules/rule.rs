@@ -131,7 +131,10 @@ pub enum Condition {
 impl Condition {
     /// True for the conditions that only a backup inside the backup can meet.
     pub fn wants_backup(self) -> bool {
-        matches!(self, Self::NestedBackup | Self::OwnBackup | Self::LocalBackup | Self::UnknownBackup)
+        matches!(
+            self,
+            Self::NestedBackup | Self::OwnBackup | Self::LocalBackup | Self::UnknownBackup
+        )
     }
 }
 
@@ -215,8 +218,14 @@ impl RawRule {
     /// Fills in what a user's rule may leave out.
     pub(super) fn into_rule(self, added: bool) -> Rule {
         let id = self.id.into_inner();
-        let remade_by = self.remade_by.unwrap_or(if self.class.is_free() { RemadeBy::Itself } else { RemadeBy::Nobody });
-        let mut lost = self.lost.unwrap_or_else(|| "The files that this rule of your own names.".into());
+        let remade_by = self.remade_by.unwrap_or(if self.class.is_free() {
+            RemadeBy::Itself
+        } else {
+            RemadeBy::Nobody
+        });
+        let mut lost = self
+            .lost
+            .unwrap_or_else(|| "The files that this rule of your own names.".into());
         // Where it takes the internet to have them back, every text that asks says so.
         if remade_by == RemadeBy::Network && !lost.contains("internet") {
             lost += " They are fetched again from the internet.";

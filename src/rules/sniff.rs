@@ -68,7 +68,9 @@ impl Sniffer {
         match () {
             () if is_core_dump(head) => Contents::CoreDump,
             () if is_database(head) => Contents::Database,
-            () => self.nested.finish().map_or(Contents::Other, |instance| Contents::Backup(origin(instance.as_deref(), own))),
+            () => self.nested.finish().map_or(Contents::Other, |instance| {
+                Contents::Backup(origin(instance.as_deref(), own))
+            }),
         }
     }
 }
@@ -76,15 +78,42 @@ impl Sniffer {
 /// Whether a file begins as an ELF file of the type ET_CORE does (System V gABI, "ELF
 /// Header": magic, class, byte order, and the type at byte 16).
 fn is_core_dump(head: &[u8]) -> bool {
-    let [0x7f, b'E', b'L', b'F', 1 | 2, order, _, _, _, _, _, _, _, _, _, _, a, b, ..] = *head else { return false };
+    let [
+        0x7f,
+        b'E',
+        b'L',
+        b'F',
+        1 | 2,
+        order,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        a,
+        b,
+        ..,
+    ] = *head
+    else {
+        return false;
+    };
     matches!((order, a, b), (1, 4, 0) | (2, 0, 4))
 }
 
 /// Whether a file begins as SQLite's files do (sqlite.org, "Database File Format": 1.3 the
 /// database, 3 the rollback journal, 4.1 the write-ahead log in both byte orders).
 fn is_database(head: &[u8]) -> bool {
-    let marks: [&[u8]; 4] =
-        [b"SQLite format 3\0", &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7], &[0x37, 0x7f, 0x06, 0x82], &[0x37, 0x7f, 0x06, 0x83]];
+    let marks: [&[u8]; 4] = [
+        b"SQLite format 3\0",
+        &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7],
+        &[0x37, 0x7f, 0x06, 0x82],
+        &[0x37, 0x7f, 0x06, 0x83],
+    ];
     marks.iter().any(|mark| head.starts_with(mark))
 }
 
@@ -105,7 +134,11 @@ struct Extra {
 
 impl Extra {
     fn instance_id(&self) -> Option<String> {
-        self.extra.get("instance_id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned)
+        self.extra
+            .get("instance_id")?
+            .as_str()
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned)
     }
 }
 
@@ -125,8 +158,17 @@ impl Metadata {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let metadata: Self = serde_json::from_slice(text).ok()?;
         let day = metadata.date.as_bytes().get(..10)?;
-        let dated = day.iter().enumerate().all(|(at, b)| if matches!(at, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() });
-        (!metadata.slug.is_empty() && dated && matches!(metadata.r#type.as_str(), "full" | "partial")).then_some(metadata)
+        let dated = day.iter().enumerate().all(|(at, b)| {
+            if matches!(at, 4 | 7) {
+                *b == b'-'
+            } else {
+                b.is_ascii_digit()
+            }
+        });
+        (!metadata.slug.is_empty()
+            && dated
+            && matches!(metadata.r#type.as_str(), "full" | "partial"))
+        .then_some(metadata)
     }
 }
 
@@ -181,7 +223,15 @@ enum State {
 
 impl Default for NestedBackup {
     fn default() -> Self {
-        Self { block: [0; BLOCK], filled: 0, state: State::Header, pax_size: None, text: Vec::new(), metadata: None, parts: false }
+        Self {
+            block: [0; BLOCK],
+            filled: 0,
+            state: State::Header,
+            pax_size: None,
+            text: Vec::new(),
+            metadata: None,
+            parts: false,
+        }
     }
 }
 
@@ -219,13 +269,18 @@ impl NestedBackup {
     fn skip(&mut self, left: u64, available: usize) -> usize {
         let used = usize::try_from(left).unwrap_or(usize::MAX).min(available);
         let left = left - used as u64;
-        self.state = if left == 0 { State::Header } else { State::Skip(left) };
+        self.state = if left == 0 {
+            State::Header
+        } else {
+            State::Skip(left)
+        };
         used
     }
 
     fn read(&mut self, left: u64, padding: u64, bytes: &[u8]) -> usize {
         let used = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        self.text.extend_from_slice(bytes.get(..used).unwrap_or_default());
+        self.text
+            .extend_from_slice(bytes.get(..used).unwrap_or_default());
         self.state = match (left - used as u64, padding) {
             (0, padding) => self.judge(padding),
             (left, padding) => State::Text(left, padding),
@@ -235,9 +290,15 @@ impl NestedBackup {
 
     /// All of the metadata is there.
     fn judge(&mut self, padding: u64) -> State {
-        let Some(metadata) = Metadata::read(&std::mem::take(&mut self.text)) else { return State::Decided(Verdict::Other) };
+        let Some(metadata) = Metadata::read(&std::mem::take(&mut self.text)) else {
+            return State::Decided(Verdict::Other);
+        };
         self.metadata = Some(metadata.rest.instance_id());
-        if padding == 0 { State::Header } else { State::Skip(padding) }
+        if padding == 0 {
+            State::Header
+        } else {
+            State::Skip(padding)
+        }
     }
 
     fn fill(&mut self, bytes: &[u8]) -> usize {
@@ -262,9 +323,15 @@ impl NestedBackup {
         if header.is_zero() {
             // Readers stop at the first block of zeros.
             let whole = self.metadata.is_some() && self.parts;
-            return State::Decided(if whole { Verdict::Backup } else { Verdict::Other });
+            return State::Decided(if whole {
+                Verdict::Backup
+            } else {
+                Verdict::Other
+            });
         }
-        let (true, Ok(size)) = (header.checksum_fits(), header.size()) else { return State::Decided(Verdict::Other) };
+        let (true, Ok(size)) = (header.checksum_fits(), header.size()) else {
+            return State::Decided(Verdict::Other);
+        };
         match header.flag() {
             b'x' if size > 0 => State::Pax(size),
             // Global records, GNU's long names and links: nothing to learn from them.
@@ -277,7 +344,9 @@ impl NestedBackup {
     }
 
     fn file(&mut self, size: u64) -> State {
-        let Ok(name) = HeaderBlock(&self.block).name() else { return State::Decided(Verdict::Other) };
+        let Ok(name) = HeaderBlock(&self.block).name() else {
+            return State::Decided(Verdict::Other);
+        };
         let size = self.pax_size.take().unwrap_or(size);
         // Readers look for exactly these names.
         let metadata = matches!(name.as_slice(), b"./backup.json" | b"./snapshot.json");
@@ -286,7 +355,9 @@ impl NestedBackup {
         self.parts |= part;
         match () {
             // Of two a reader would have to choose.
-            () if metadata && self.metadata.is_none() && (1..=LONGEST).contains(&size) => State::Text(size, padding(size)),
+            () if metadata && self.metadata.is_none() && (1..=LONGEST).contains(&size) => {
+                State::Text(size, padding(size))
+            }
             () if part => skipping(size),
             () => State::Decided(Verdict::Other),
         }
@@ -300,7 +371,11 @@ impl NestedBackup {
         let records = self.block.get(..length.min(BLOCK)).unwrap_or(&self.block);
         self.pax_size = records.split(|&b| b == b'\n').find_map(size_record);
         let (stored, read) = (size.saturating_add(padding(size)), BLOCK as u64);
-        if stored > read { State::Skip(stored - read) } else { State::Header }
+        if stored > read {
+            State::Skip(stored - read)
+        } else {
+            State::Header
+        }
     }
 }
 
@@ -315,7 +390,9 @@ fn skipping(size: u64) -> State {
 /// The value of a record `LENGTH size=VALUE`.
 fn size_record(record: &[u8]) -> Option<u64> {
     let (_, rest) = record.split_at_checked(record.iter().position(|&b| b == b' ')?)?;
-    let digits = rest.strip_prefix(b" size=").filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let digits = rest
+        .strip_prefix(b" size=")
+        .filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
@@ -359,7 +436,8 @@ mod tests {
         })[0]
     }
 
-    const ABOUT: &[u8] = br#"{"slug":"0a1b2c3d","date":"2025-01-01T00:00:00+00:00","type":"partial"}"#;
+    const ABOUT: &[u8] =
+        br#"{"slug":"0a1b2c3d","date":"2025-01-01T00:00:00+00:00","type":"partial"}"#;
 
     fn backup() -> Vec<u8> {
         ended(&[
@@ -373,15 +451,25 @@ mod tests {
     #[test]
     fn a_backup_is_recognised_in_pieces_of_any_size() {
         for piece in [1, 7, 511, 512, 513, 4096, 1 << 20] {
-            assert_eq!(sniff(&backup(), piece), Verdict::Backup, "pieces of {piece} bytes");
+            assert_eq!(
+                sniff(&backup(), piece),
+                Verdict::Backup,
+                "pieces of {piece} bytes"
+            );
         }
     }
 
     #[test]
     fn metadata_first_and_the_old_name_count_too() {
-        let core = [member("./backup.json", b'0', ABOUT), member("homeassistant.tar.gz", b'0', b"x")];
+        let core = [
+            member("./backup.json", b'0', ABOUT),
+            member("homeassistant.tar.gz", b'0', b"x"),
+        ];
         assert_eq!(sniff(&ended(&core), 512), Verdict::Backup);
-        let old = [member("./snapshot.json", b'0', ABOUT), member("./ssl.tar", b'0', b"x")];
+        let old = [
+            member("./snapshot.json", b'0', ABOUT),
+            member("./ssl.tar", b'0', b"x"),
+        ];
         assert_eq!(sniff(&ended(&old), 512), Verdict::Backup);
     }
 
@@ -392,10 +480,22 @@ mod tests {
         let cases = [
             ("no part", vec![json()]),
             ("no metadata", vec![part()]),
-            ("another file", vec![json(), part(), member("./photo.jpg", b'0', b"x")]),
-            ("a part in a folder", vec![json(), member("old/share.tar.gz", b'0', b"x")]),
-            ("metadata without ./", vec![member("backup.json", b'0', b"{}"), part()]),
-            ("a folder", vec![json(), part(), member("photos", b'5', b"")]),
+            (
+                "another file",
+                vec![json(), part(), member("./photo.jpg", b'0', b"x")],
+            ),
+            (
+                "a part in a folder",
+                vec![json(), member("old/share.tar.gz", b'0', b"x")],
+            ),
+            (
+                "metadata without ./",
+                vec![member("backup.json", b'0', b"{}"), part()],
+            ),
+            (
+                "a folder",
+                vec![json(), part(), member("photos", b'5', b"")],
+            ),
             ("nothing", vec![]),
         ];
         for (what, members) in cases {
@@ -409,9 +509,17 @@ mod tests {
     #[test]
     fn a_backup_that_is_cut_short_anywhere_stays() {
         let whole = backup();
-        let ends_at = whole.iter().rposition(|&b| b != 0).map_or(0, |at| at + 1).next_multiple_of(BLOCK);
+        let ends_at = whole
+            .iter()
+            .rposition(|&b| b != 0)
+            .map_or(0, |at| at + 1)
+            .next_multiple_of(BLOCK);
         for length in (0..ends_at + BLOCK).step_by(97) {
-            assert_eq!(sniff(&whole[..length], 512), Verdict::Other, "cut at {length}");
+            assert_eq!(
+                sniff(&whole[..length], 512),
+                Verdict::Other,
+                "cut at {length}"
+            );
         }
     }
 
@@ -420,7 +528,11 @@ mod tests {
         // The field says zero, as Python leaves it, and the record says 1500.
         let mut large = member("share.tar.gz", b'0', &[]);
         large.extend_from_slice(&[9; 1536]);
-        let pax = member("././@PaxHeader", b'x', b"13 size=1500\n27 mtime=1732449123.123456\n");
+        let pax = member(
+            "././@PaxHeader",
+            b'x',
+            b"13 size=1500\n27 mtime=1732449123.123456\n",
+        );
         let tar = ended(&[pax, large, member("./backup.json", b'0', ABOUT)]);
         assert_eq!(sniff(&tar, 300), Verdict::Backup);
     }
@@ -435,7 +547,11 @@ mod tests {
         assert_eq!(sniffer.feed(&head), None);
         let zeros = vec![0u8; 1 << 20];
         for _ in 0..64 {
-            assert_eq!(sniffer.feed(&zeros), None, "the data of a member is no header");
+            assert_eq!(
+                sniffer.feed(&zeros),
+                None,
+                "the data of a member is no header"
+            );
         }
     }
 
@@ -443,7 +559,11 @@ mod tests {
     fn records_longer_than_a_block_are_passed_over() {
         let comment = format!("1010 comment={}\n", "c".repeat(996));
         let pax = member("././@PaxHeader", b'x', comment.as_bytes());
-        let tar = ended(&[pax, member("share.tar.gz", b'0', b"x"), member("./backup.json", b'0', ABOUT)]);
+        let tar = ended(&[
+            pax,
+            member("share.tar.gz", b'0', b"x"),
+            member("./backup.json", b'0', ABOUT),
+        ]);
         assert_eq!(sniff(&tar, 512), Verdict::Backup);
     }
 
@@ -461,27 +581,67 @@ mod tests {
             "slug date type",
             "",
         ] {
-            let tar = ended(&[member("photos.tar", b'0', b"x"), member("./backup.json", b'0', text.as_bytes())]);
+            let tar = ended(&[
+                member("photos.tar", b'0', b"x"),
+                member("./backup.json", b'0', text.as_bytes()),
+            ]);
             assert_eq!(sniff(&tar, 100), Verdict::Other, "{text}");
         }
         let marked = [&b"\xef\xbb\xbf"[..], ABOUT].concat();
-        assert_eq!(sniff(&ended(&[member("./backup.json", b'0', &marked), member("share.tar", b'0', b"x")]), 100), Verdict::Backup);
-        let twice = ended(&[member("./backup.json", b'0', ABOUT), member("share.tar", b'0', b"x"), member("./backup.json", b'0', ABOUT)]);
-        assert_eq!(sniff(&twice, 512), Verdict::Other, "nobody knows which one counts");
+        assert_eq!(
+            sniff(
+                &ended(&[
+                    member("./backup.json", b'0', &marked),
+                    member("share.tar", b'0', b"x")
+                ]),
+                100
+            ),
+            Verdict::Backup
+        );
+        let twice = ended(&[
+            member("./backup.json", b'0', ABOUT),
+            member("share.tar", b'0', b"x"),
+            member("./backup.json", b'0', ABOUT),
+        ]);
+        assert_eq!(
+            sniff(&twice, 512),
+            Verdict::Other,
+            "nobody knows which one counts"
+        );
     }
 
     #[test]
     fn the_home_assistant_that_made_a_backup_is_told_by_its_metadata() {
         let made_by = |extra: &str| {
-            let text = format!(r#"{{"slug":"a","date":"2025-01-01","type":"full","extra":{extra}}}"#);
-            contents(&ended(&[member("homeassistant.tar.gz", b'0', b"x"), member("./backup.json", b'0', text.as_bytes())]))
+            let text =
+                format!(r#"{{"slug":"a","date":"2025-01-01","type":"full","extra":{extra}}}"#);
+            contents(&ended(&[
+                member("homeassistant.tar.gz", b'0', b"x"),
+                member("./backup.json", b'0', text.as_bytes()),
+            ]))
         };
-        assert_eq!(made_by(r#"{"instance_id":"us"}"#), Contents::Backup(Origin::Same));
-        assert_eq!(made_by(r#"{"instance_id":"them"}"#), Contents::Backup(Origin::Other));
-        for extra in ["{}", "null", "[]", r#"{"instance_id":""}"#, r#"{"instance_id":5}"#] {
+        assert_eq!(
+            made_by(r#"{"instance_id":"us"}"#),
+            Contents::Backup(Origin::Same)
+        );
+        assert_eq!(
+            made_by(r#"{"instance_id":"them"}"#),
+            Contents::Backup(Origin::Other)
+        );
+        for extra in [
+            "{}",
+            "null",
+            "[]",
+            r#"{"instance_id":""}"#,
+            r#"{"instance_id":5}"#,
+        ] {
             assert_eq!(made_by(extra), Contents::Backup(Origin::Unknown), "{extra}");
         }
-        assert_eq!(contents(&backup()), Contents::Backup(Origin::Unknown), "older ones have no `extra` at all");
+        assert_eq!(
+            contents(&backup()),
+            Contents::Backup(Origin::Unknown),
+            "older ones have no `extra` at all"
+        );
     }
 
     /// An ELF header of this type (gABI), and something behind it.
@@ -498,10 +658,26 @@ mod tests {
         assert_eq!(contents(&elf(1, [4, 0])), Contents::CoreDump);
         assert_eq!(contents(&elf(2, [0, 4])), Contents::CoreDump);
         // A program, a library, an object; the wrong byte order; a drawing; cut short.
-        for (order, kind) in [(1, [2, 0]), (1, [3, 0]), (1, [1, 0]), (1, [0, 4]), (2, [4, 0]), (3, [4, 0])] {
-            assert_eq!(contents(&elf(order, kind)), Contents::Other, "{order} {kind:?}");
+        for (order, kind) in [
+            (1, [2, 0]),
+            (1, [3, 0]),
+            (1, [1, 0]),
+            (1, [0, 4]),
+            (2, [4, 0]),
+            (3, [4, 0]),
+        ] {
+            assert_eq!(
+                contents(&elf(order, kind)),
+                Contents::Other,
+                "{order} {kind:?}"
+            );
         }
-        for file in [&b"<svg>core 2024</svg>"[..], b"", b"\x7fELF", &elf(1, [4, 0])[..17]] {
+        for file in [
+            &b"<svg>core 2024</svg>"[..],
+            b"",
+            b"\x7fELF",
+            &elf(1, [4, 0])[..17],
+        ] {
             assert_eq!(contents(file), Contents::Other);
         }
     }
@@ -511,9 +687,18 @@ mod tests {
         let mut page = b"SQLite format 3\0".to_vec();
         page.resize(4096, 0);
         assert_eq!(contents(&page), Contents::Database);
-        assert_eq!(contents(b"\x37\x7f\x06\x82rest of a log"), Contents::Database);
-        assert_eq!(contents(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"), Contents::Database);
-        assert_eq!(contents(b"SQLite format 3 is a good format"), Contents::Other);
+        assert_eq!(
+            contents(b"\x37\x7f\x06\x82rest of a log"),
+            Contents::Database
+        );
+        assert_eq!(
+            contents(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"),
+            Contents::Database
+        );
+        assert_eq!(
+            contents(b"SQLite format 3 is a good format"),
+            Contents::Other
+        );
     }
 
     #[test]

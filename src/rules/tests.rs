@@ -13,18 +13,26 @@ fn builtin() -> &'static Catalogue {
 
 /// Every component that a component glob stands for, with `*` read as `x`.
 fn components(glob: &str) -> Vec<String> {
-    let Some((before, rest)) = glob.split_once('{') else { return vec![glob.replace('*', "x")] };
+    let Some((before, rest)) = glob.split_once('{') else {
+        return vec![glob.replace('*', "x")];
+    };
     let (inside, after) = rest.split_once('}').unwrap();
-    inside.split(',').flat_map(|choice| components(&format!("{before}{choice}{after}"))).collect()
+    inside
+        .split(',')
+        .flat_map(|choice| components(&format!("{before}{choice}{after}")))
+        .collect()
 }
 
 /// A path of the catalogue: a slash at its end says directory.
 fn example(text: &str) -> (&[u8], bool) {
-    text.strip_suffix('/').map_or((text.as_bytes(), false), |dir| (dir.as_bytes(), true))
+    text.strip_suffix('/')
+        .map_or((text.as_bytes(), false), |dir| (dir.as_bytes(), true))
 }
 
 fn id_of(catalogue: &Catalogue, index: Option<RuleIndex>) -> Option<&str> {
-    index.and_then(|index| catalogue.rule(index)).map(|rule| rule.id.as_str())
+    index
+        .and_then(|index| catalogue.rule(index))
+        .map(|rule| rule.id.as_str())
 }
 
 fn matcher(component: &str) -> Matcher {
@@ -33,11 +41,16 @@ fn matcher(component: &str) -> Matcher {
 
 /// True for a rule that a path alone is enough for.
 fn unconditional(catalogue: &Catalogue, index: RuleIndex) -> bool {
-    catalogue.rule(index).is_some_and(|rule| rule.condition == Condition::None)
+    catalogue
+        .rule(index)
+        .is_some_and(|rule| rule.condition == Condition::None)
 }
 
 fn rule_for(component: &str, path: &[u8]) -> Option<&'static str> {
-    id_of(builtin(), matcher(component).rule_where(path, false, |index| unconditional(builtin(), index)))
+    id_of(
+        builtin(),
+        matcher(component).rule_where(path, false, |index| unconditional(builtin(), index)),
+    )
 }
 
 #[test]
@@ -55,13 +68,15 @@ fn every_rule_takes_what_it_says_and_spares_what_it_says() {
             for text in &rule.matches {
                 let (path, is_dir) = example(text);
                 // As if no other condition held.
-                let accept = |index| unconditional(builtin(), index) || builtin().rule(index) == Some(rule);
+                let accept =
+                    |index| unconditional(builtin(), index) || builtin().rule(index) == Some(rule);
                 let found = id_of(builtin(), matcher.rule_where(path, is_dir, accept));
                 assert_eq!(found, Some(rule.id.as_str()), "{component}: {text}");
             }
             for text in &rule.spares {
                 let (path, is_dir) = example(text);
-                let found = matcher.rule_where(path, is_dir, |index| builtin().rule(index) == Some(rule));
+                let found =
+                    matcher.rule_where(path, is_dir, |index| builtin().rule(index) == Some(rule));
                 assert_eq!(found, None, "{component}: {} takes {text}", rule.id);
             }
         }
@@ -72,14 +87,28 @@ fn every_rule_takes_what_it_says_and_spares_what_it_says() {
 fn every_rule_is_complete() {
     for rule in builtin().rules() {
         let id = &rule.id;
-        assert!(!rule.matches.is_empty() && !rule.spares.is_empty(), "{id} has no examples");
+        assert!(
+            !rule.matches.is_empty() && !rule.spares.is_empty(),
+            "{id} has no examples"
+        );
         assert!(rule.title != *id && !rule.added && rule.enabled, "{id}");
-        assert!(!rule.source.is_empty() && !rule.source.contains("your rules"), "{id} has no source");
+        assert!(
+            !rule.source.is_empty() && !rule.source.contains("your rules"),
+            "{id} has no source"
+        );
         for sentence in [&rule.lost, &rule.prevent] {
-            assert!(sentence.ends_with('.') && sentence.starts_with(char::is_uppercase), "{id}: {sentence}");
+            assert!(
+                sentence.ends_with('.') && sentence.starts_with(char::is_uppercase),
+                "{id}: {sentence}"
+            );
         }
         for glob in &rule.globs {
-            let used = rule.matches.iter().any(|text| compile(glob).unwrap().compile_matcher().is_match(text.trim_end_matches('/')));
+            let used = rule.matches.iter().any(|text| {
+                compile(glob)
+                    .unwrap()
+                    .compile_matcher()
+                    .is_match(text.trim_end_matches('/'))
+            });
             assert!(used, "{id}: no example shows {glob}");
         }
     }
@@ -89,12 +118,20 @@ fn every_rule_is_complete() {
 fn a_glob_that_takes_a_folder_says_so_at_its_end() {
     for rule in builtin().rules() {
         for glob in rule.globs.iter().chain(&rule.except) {
-            assert!(!glob.contains("/**,") && !glob.contains("/**}"), "{}: write {glob} as several globs", rule.id);
+            assert!(
+                !glob.contains("/**,") && !glob.contains("/**}"),
+                "{}: write {glob} as several globs",
+                rule.id
+            );
         }
     }
     for never in builtin().never() {
         for glob in &never.globs {
-            let inside = glob.split('{').skip(1).filter_map(|rest| rest.split_once('}')).any(|(inside, _)| inside.contains('/'));
+            let inside = glob
+                .split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split_once('}'))
+                .any(|(inside, _)| inside.contains('/'));
             assert!(!inside, "{}: a slash inside braces of {glob}", never.id);
         }
     }
@@ -107,14 +144,25 @@ fn the_never_drop_list_holds_what_it_says_and_no_more() {
         for component in components(&never.component) {
             let list = NeverList::new(builtin(), &component).unwrap();
             for path in &never.matches {
-                assert_eq!(list.reason(path.as_bytes()), Some(never.reason.as_str()), "{component}: {path}");
+                assert_eq!(
+                    list.reason(path.as_bytes()),
+                    Some(never.reason.as_str()),
+                    "{component}: {path}"
+                );
                 let dirs = path.match_indices('/').map(|(at, _)| &path[..at]);
                 for dir in dirs.filter(|_| !never.unless_whole_folder) {
-                    assert!(list.guards_dir(dir.as_bytes()), "{component}: {dir} holds {path}");
+                    assert!(
+                        list.guards_dir(dir.as_bytes()),
+                        "{component}: {dir} holds {path}"
+                    );
                 }
             }
             for path in &never.spares {
-                assert_ne!(list.reason(path.as_bytes()), Some(never.reason.as_str()), "{component}: {path}");
+                assert_ne!(
+                    list.reason(path.as_bytes()),
+                    Some(never.reason.as_str()),
+                    "{component}: {path}"
+                );
             }
         }
     }
@@ -125,7 +173,9 @@ fn greedy() -> Catalogue {
     let mut text = String::new();
     for (at, component) in ["*", "addon:*", "addons/local"].iter().enumerate() {
         for (kind, glob) in ["**", "**/*", "**/*.*", "**/*.log"].iter().enumerate() {
-            text += &format!("[[rule]]\nid = \"all-{at}-{kind}\"\ncomponent = \"{component}\"\nglobs = [\"{glob}\"]\nclass = \"user\"\n");
+            text += &format!(
+                "[[rule]]\nid = \"all-{at}-{kind}\"\ncomponent = \"{component}\"\nglobs = [\"{glob}\"]\nclass = \"user\"\n"
+            );
         }
     }
     Catalogue::with_user_file(&text).unwrap()
@@ -146,7 +196,11 @@ fn the_never_drop_list_beats_every_rule() {
         }
     }
     let media = Matcher::new(&greedy, "media").unwrap();
-    assert_eq!(id_of(&greedy, media.rule_for(b"a/b.c", false)), Some("all-0-0"), "the greedy rules work where nothing is protected");
+    assert_eq!(
+        id_of(&greedy, media.rule_for(b"a/b.c", false)),
+        Some("all-0-0"),
+        "the greedy rules work where nothing is protected"
+    );
 }
 
 #[test]
@@ -158,10 +212,19 @@ fn the_greedy_rules_take_no_protected_example_of_any_other_rule() {
             let matcher = Matcher::new(&greedy, &component).unwrap();
             for text in rule.matches.iter().chain(&rule.spares) {
                 let (path, is_dir) = example(text);
-                let found = matcher.rule_for(path, is_dir).and_then(|index| greedy.rule(index));
-                let folder = found.is_some_and(|rule| rule.globs.iter().any(|glob| Taking::by_glob(glob) == Taking::Folder));
+                let found = matcher
+                    .rule_for(path, is_dir)
+                    .and_then(|index| greedy.rule(index));
+                let folder = found.is_some_and(|rule| {
+                    rule.globs
+                        .iter()
+                        .any(|glob| Taking::by_glob(glob) == Taking::Folder)
+                });
                 let taking = if folder { Taking::Folder } else { Taking::File };
-                assert!(found.is_none() || matcher.never().reason_when(path, taking).is_none(), "{component}: {text}");
+                assert!(
+                    found.is_none() || matcher.never().reason_when(path, taking).is_none(),
+                    "{component}: {text}"
+                );
             }
         }
     }
@@ -169,18 +232,46 @@ fn the_greedy_rules_take_no_protected_example_of_any_other_rule() {
 
 #[test]
 fn special_rules_win_over_broad_ones() {
-    assert_eq!(rule_for("homeassistant", b".git/logs/x.log"), Some("git-history"));
-    assert_eq!(rule_for("homeassistant", b"home-assistant.log.1"), Some("sub-logs"));
-    assert_eq!(rule_for("addon:a0d7b954_plex", b"data/Plex Media Server/Metadata/a/Uploads/b.jpg"), Some("plex-uploads"));
-    assert_eq!(rule_for("media", b"frigate/clips/faces/Anna/1.webp"), Some("frigate-faces"));
-    assert_eq!(rule_for("addon:a0d7b954_influxdb", b"data/influxdb/data/_internal/x"), Some("influx-internal"));
-    assert_eq!(rule_for("media", b"frigate/recordings/a.mp4"), Some("frigate-rec"));
-    assert_eq!(rule_for("media", b"llmvision/snapshots/a.mp4"), Some("llmvision-media"));
+    assert_eq!(
+        rule_for("homeassistant", b".git/logs/x.log"),
+        Some("git-history")
+    );
+    assert_eq!(
+        rule_for("homeassistant", b"home-assistant.log.1"),
+        Some("sub-logs")
+    );
+    assert_eq!(
+        rule_for(
+            "addon:a0d7b954_plex",
+            b"data/Plex Media Server/Metadata/a/Uploads/b.jpg"
+        ),
+        Some("plex-uploads")
+    );
+    assert_eq!(
+        rule_for("media", b"frigate/clips/faces/Anna/1.webp"),
+        Some("frigate-faces")
+    );
+    assert_eq!(
+        rule_for("addon:a0d7b954_influxdb", b"data/influxdb/data/_internal/x"),
+        Some("influx-internal")
+    );
+    assert_eq!(
+        rule_for("media", b"frigate/recordings/a.mp4"),
+        Some("frigate-rec")
+    );
+    assert_eq!(
+        rule_for("media", b"llmvision/snapshots/a.mp4"),
+        Some("llmvision-media")
+    );
 }
 
 #[test]
 fn logs_inside_addons_have_no_broad_rule() {
-    for path in [&b"data/x.log"[..], b"data/scrypted.db/000003.log", b"config/app.log"] {
+    for path in [
+        &b"data/x.log"[..],
+        b"data/scrypted.db/000003.log",
+        b"config/app.log",
+    ] {
         assert_eq!(rule_for("addon:09e60fb6_scrypted", path), None);
     }
 }
@@ -189,33 +280,73 @@ fn logs_inside_addons_have_no_broad_rule() {
 fn a_condition_that_does_not_hold_lets_later_rules_speak() {
     let matcher = matcher("share");
     let path = b"downloads/old.tar";
-    assert_eq!(id_of(builtin(), matcher.rule_for(path, false)), Some("nested-ha-bak"));
+    assert_eq!(
+        id_of(builtin(), matcher.rule_for(path, false)),
+        Some("nested-ha-bak")
+    );
     assert_eq!(rule_for("share", path), Some("downloads"));
 }
 
 #[test]
 fn paths_are_bytes() {
-    assert_eq!(rule_for("media", b"frigate/recordings/\xff\xfe\n\x1b[2J.mp4"), Some("frigate-rec"));
+    assert_eq!(
+        rule_for("media", b"frigate/recordings/\xff\xfe\n\x1b[2J.mp4"),
+        Some("frigate-rec")
+    );
     assert_eq!(rule_for("media", b"\xff\nx/\xe4.mp4"), Some("media-video"));
     assert_eq!(rule_for("media", b""), None);
-    assert_eq!(rule_for("media", b"frigate/RECORDINGS/a"), None, "case counts");
+    assert_eq!(
+        rule_for("media", b"frigate/RECORDINGS/a"),
+        None,
+        "case counts"
+    );
 }
 
 #[test]
 fn all_or_nothing_rules_and_whole_directories_are_those_that_need_it() {
-    let ids = |of: fn(&Rule) -> bool| builtin().rules().iter().filter(|r| of(r)).map(|r| r.id.as_str()).collect::<Vec<_>>();
+    let ids = |of: fn(&Rule) -> bool| {
+        builtin()
+            .rules()
+            .iter()
+            .filter(|r| of(r))
+            .map(|r| r.id.as_str())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(
         ids(|r| r.all_or_nothing),
-        ["git-history", "ha-recorder", "ha-recorder-moved", "local-git", "mariadb", "influx", "timescale", "ma-queues"]
+        [
+            "git-history",
+            "ha-recorder",
+            "ha-recorder-moved",
+            "local-git",
+            "mariadb",
+            "influx",
+            "timescale",
+            "ma-queues"
+        ]
     );
-    assert_eq!(ids(|r| r.whole_directory), ["git-history", "pycache", "local-git", "mariadb", "timescale"]);
+    assert_eq!(
+        ids(|r| r.whole_directory),
+        [
+            "git-history",
+            "pycache",
+            "local-git",
+            "mariadb",
+            "timescale"
+        ]
+    );
 }
 
 #[test]
 fn only_these_rules_take_what_somebody_may_miss() {
     // What goes without being asked about is decided by class: a change here is one of promises.
     let of = |class: Class| {
-        let mut ids: Vec<&str> = builtin().rules().iter().filter(|r| r.class == class).map(|r| r.id.as_str()).collect();
+        let mut ids: Vec<&str> = builtin()
+            .rules()
+            .iter()
+            .filter(|r| r.class == class)
+            .map(|r| r.id.as_str())
+            .collect();
         ids.sort_unstable();
         ids.join(" ")
     };
@@ -231,7 +362,10 @@ fn only_these_rules_take_what_somebody_may_miss() {
         "downloads foreign-backup frigate-export frigate-faces frigate-own-models ha-db-copies media-video other-backups photo-libs \
          plex-uploads www-camera"
     );
-    assert_eq!(of(Class::Nested), "arr-backups ha-nested nested-ha-bak onedrive-tmp");
+    assert_eq!(
+        of(Class::Nested),
+        "arr-backups ha-nested nested-ha-bak onedrive-tmp"
+    );
 }
 
 /// Issue 11, point 7: what goes without being asked about makes itself again.
@@ -241,23 +375,48 @@ fn what_needs_no_consent_is_made_again_and_says_where_that_takes_the_internet() 
     for rule in builtin().rules().iter().filter(files) {
         let id = &rule.id;
         if rule.class.is_free() {
-            assert_ne!(rule.remade_by, RemadeBy::Nobody, "{id} goes unasked, and nobody makes it again");
-            assert_ne!(rule.confidence, Confidence::Inferred, "{id} goes unasked, and its paths are only inferred");
+            assert_ne!(
+                rule.remade_by,
+                RemadeBy::Nobody,
+                "{id} goes unasked, and nobody makes it again"
+            );
+            assert_ne!(
+                rule.confidence,
+                Confidence::Inferred,
+                "{id} goes unasked, and its paths are only inferred"
+            );
             assert!(!rule.database, "{id} takes a database unasked");
             for words in ["are gone", "is gone", "by hand", "installed again"] {
-                assert!(!rule.lost.contains(words), "{id} goes unasked, and says: {}", rule.lost);
+                assert!(
+                    !rule.lost.contains(words),
+                    "{id} goes unasked, and says: {}",
+                    rule.lost
+                );
             }
         }
         if rule.remade_by == RemadeBy::Network {
-            assert!(rule.lost.contains("internet"), "{id} does not say that it takes the internet: {}", rule.lost);
+            assert!(
+                rule.lost.contains("internet"),
+                "{id} does not say that it takes the internet: {}",
+                rule.lost
+            );
         }
-        assert!(!rule.database || rule.all_or_nothing, "{id}: a database goes as a whole or not at all");
+        assert!(
+            !rule.database || rule.all_or_nothing,
+            "{id}: a database goes as a whole or not at all"
+        );
     }
 }
 
 #[test]
 fn classes_are_ordered_from_expendable_to_precious() {
-    let all = [Class::Cache, Class::Log, Class::Nested, Class::History, Class::User];
+    let all = [
+        Class::Cache,
+        Class::Log,
+        Class::Nested,
+        Class::History,
+        Class::User,
+    ];
     assert!(all.is_sorted());
     assert_eq!(all.map(Class::is_free), [true, true, true, false, false]);
 }
@@ -266,7 +425,10 @@ fn classes_are_ordered_from_expendable_to_precious() {
 fn a_component_without_rules_has_an_empty_matcher() {
     assert!(matcher("ssl").is_empty());
     assert!(matcher("supervisor").is_empty());
-    assert!(!matcher("addon:anything").is_empty(), "image.tar may be in any add-on");
+    assert!(
+        !matcher("addon:anything").is_empty(),
+        "image.tar may be in any add-on"
+    );
 }
 
 #[test]
@@ -287,19 +449,45 @@ fn a_million_paths_are_matched_right() {
         let id = id_of(builtin(), rule).unwrap_or("kept");
         *found.entry(id).or_default() += 1;
     }
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), [("git-history", 100_000), ("kept", 800_000), ("pycache", 100_000)]);
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        [
+            ("git-history", 100_000),
+            ("kept", 800_000),
+            ("pycache", 100_000)
+        ]
+    );
 }
 
 #[test]
 fn the_catalogue_goes_to_json_with_the_words_of_the_file() {
     let json = serde_json::to_value(builtin()).unwrap();
-    let rule = json["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "image-tar").unwrap();
-    assert_eq!((&rule["class"], &rule["condition"], &rule["confidence"]), (&"history".into(), &"image_tar".into(), &"high".into()));
+    let rule = json["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|rule| rule["id"] == "image-tar")
+        .unwrap();
+    assert_eq!(
+        (&rule["class"], &rule["condition"], &rule["confidence"]),
+        (&"history".into(), &"image_tar".into(), &"high".into())
+    );
     assert_eq!(&rule["remade_by"], "network");
-    for remade_by in [RemadeBy::Itself, RemadeBy::Scan, RemadeBy::Network, RemadeBy::Nobody] {
+    for remade_by in [
+        RemadeBy::Itself,
+        RemadeBy::Scan,
+        RemadeBy::Network,
+        RemadeBy::Nobody,
+    ] {
         assert_eq!(serde_json::to_value(remade_by).unwrap(), remade_by.name());
     }
-    for class in [Class::Cache, Class::Log, Class::Nested, Class::History, Class::User] {
+    for class in [
+        Class::Cache,
+        Class::Log,
+        Class::Nested,
+        Class::History,
+        Class::User,
+    ] {
         assert_eq!(serde_json::to_value(class).unwrap(), class.name());
     }
 }
@@ -330,15 +518,35 @@ class = "user"
         assert_eq!(catalogue.version, builtin().version);
         assert_eq!(catalogue.rules().len(), builtin().rules().len() + 1);
         let media = Matcher::new(&catalogue, "media").unwrap();
-        assert_eq!(id_of(&catalogue, media.rule_for(b"frigate/recordings/timelapse/a.mp4", false)), Some("my-timelapse"));
-        let other = media.rule_where(b"frigate/recordings/a.mp4", false, |index| unconditional(&catalogue, index));
+        assert_eq!(
+            id_of(
+                &catalogue,
+                media.rule_for(b"frigate/recordings/timelapse/a.mp4", false)
+            ),
+            Some("my-timelapse")
+        );
+        let other = media.rule_where(b"frigate/recordings/a.mp4", false, |index| {
+            unconditional(&catalogue, index)
+        });
         assert_eq!(id_of(&catalogue, other), Some("frigate-rec"));
         let config = Matcher::new(&catalogue, "homeassistant").unwrap();
         for path in [&b"__pycache__/a.pyc"[..], b"tts/a_b_c_d.mp3"] {
-            assert_eq!(config.rule_where(path, false, |index| unconditional(&catalogue, index)), None);
+            assert_eq!(
+                config.rule_where(path, false, |index| unconditional(&catalogue, index)),
+                None
+            );
         }
-        assert!(catalogue.by_id("my-timelapse").is_some_and(|rule| rule.added && rule.enabled));
-        assert!(catalogue.by_id("tts").is_some_and(|rule| !rule.added && !rule.enabled), "it is still listed");
+        assert!(
+            catalogue
+                .by_id("my-timelapse")
+                .is_some_and(|rule| rule.added && rule.enabled)
+        );
+        assert!(
+            catalogue
+                .by_id("tts")
+                .is_some_and(|rule| !rule.added && !rule.enabled),
+            "it is still listed"
+        );
     }
 
     #[test]
@@ -357,8 +565,13 @@ class = "user"
 
     #[test]
     fn an_unknown_key_is_told_with_its_line_and_rule() {
-        let message = refused("disable = []\n[[rule]]\nid = \"mine\"\ncomponent = \"media\"\nglob = [\"x\"]\nclass = \"user\"\n");
-        assert!(message.starts_with("line 5, rule 'mine': unknown field `glob`"), "{message}");
+        let message = refused(
+            "disable = []\n[[rule]]\nid = \"mine\"\ncomponent = \"media\"\nglob = [\"x\"]\nclass = \"user\"\n",
+        );
+        assert!(
+            message.starts_with("line 5, rule 'mine': unknown field `glob`"),
+            "{message}"
+        );
         assert!(refused("disabled = [\"tts\"]\n").starts_with("line 1: unknown field `disabled`"));
         assert!(refused("\n[[never]]\nid = \"x\"\n").contains("unknown field `never`"));
     }
@@ -366,29 +579,49 @@ class = "user"
     #[test]
     fn a_missing_key_and_a_wrong_value_are_told_with_their_rule() {
         let missing = refused("[[rule]]\nid = \"mine\"\ncomponent = \"media\"\nglobs = [\"x\"]\n");
-        assert!(missing.starts_with("line 1, rule 'mine': missing field `class`"), "{missing}");
-        let wrong =
-            refused("[[rule]]\nid = \"mine\"\ncomponent = \"media\"\nglobs = [\"x\"]\nclass = \"junk\"\n[[rule]]\nid = \"other\"\n");
-        assert!(wrong.starts_with("line 5, rule 'mine': unknown variant `junk`"), "{wrong}");
+        assert!(
+            missing.starts_with("line 1, rule 'mine': missing field `class`"),
+            "{missing}"
+        );
+        let wrong = refused(
+            "[[rule]]\nid = \"mine\"\ncomponent = \"media\"\nglobs = [\"x\"]\nclass = \"junk\"\n[[rule]]\nid = \"other\"\n",
+        );
+        assert!(
+            wrong.starts_with("line 5, rule 'mine': unknown variant `junk`"),
+            "{wrong}"
+        );
     }
 
     #[test]
     fn a_second_rule_of_the_same_id_is_told_with_its_line() {
         let text = MINE.replace("my-timelapse", "frigate-rec");
-        assert!(refused(&text).starts_with("line 5: there is a rule 'frigate-rec' already"), "{}", refused(&text));
+        assert!(
+            refused(&text).starts_with("line 5: there is a rule 'frigate-rec' already"),
+            "{}",
+            refused(&text)
+        );
         let twice = format!("{MINE}{}", MINE.split_once("\n\n").unwrap().1);
-        assert!(refused(&twice).starts_with("line 10: there is a rule 'my-timelapse' already"), "{}", refused(&twice));
+        assert!(
+            refused(&twice).starts_with("line 10: there is a rule 'my-timelapse' already"),
+            "{}",
+            refused(&twice)
+        );
     }
 
     #[test]
     fn switching_off_what_does_not_exist_is_told() {
-        assert!(refused("disable = [\n  \"tts\",\n  \"no-such\",\n]\n").starts_with("line 3: there is no rule 'no-such'"));
+        assert!(
+            refused("disable = [\n  \"tts\",\n  \"no-such\",\n]\n")
+                .starts_with("line 3: there is no rule 'no-such'")
+        );
     }
 
     #[test]
     fn rules_that_could_never_work_are_told() {
         let rule = |component: &str, glob: &str| {
-            refused(&format!("[[rule]]\nid = \"x\"\ncomponent = \"{component}\"\nglobs = [{glob}]\nclass = \"user\"\n"))
+            refused(&format!(
+                "[[rule]]\nid = \"x\"\ncomponent = \"{component}\"\nglobs = [{glob}]\nclass = \"user\"\n"
+            ))
         };
         for (component, glob, part) in [
             ("folder", "\"a\"", "no component 'folder'"),
@@ -400,7 +633,10 @@ class = "user"
             ("addon:{a", "\"a\"", "is no glob"),
         ] {
             let message = rule(component, glob);
-            assert!(message.starts_with("line 2, rule 'x': ") && message.contains(part), "{message}");
+            assert!(
+                message.starts_with("line 2, rule 'x': ") && message.contains(part),
+                "{message}"
+            );
         }
     }
 
@@ -422,17 +658,32 @@ class = "user"
             ("addon:core_mariadb", "\"data/databases/homeassistant/**\""),
             ("addon:*", "\"data/**\""),
             ("addon:*_influxdb", "\"data/influxdb/**\""),
-            ("addon:a0d7b954_influxdb", "\"data/influxdb/data/homeassistant/**\""),
+            (
+                "addon:a0d7b954_influxdb",
+                "\"data/influxdb/data/homeassistant/**\"",
+            ),
             ("addon:77b2833f_timescaledb", "\"data/postgres/base/**\""),
             ("addon:d5369777_music_assistant", "\"data/cache.db\""),
             ("media", "\"photos/index.DB\""),
         ] {
             for class in ["cache", "log", "nested"] {
                 let message = refused(&rule(component, globs, &format!("class = \"{class}\"")));
-                assert!(message.contains("takes files of a database") && message.contains("write history or user"), "{globs}: {message}");
+                assert!(
+                    message.contains("takes files of a database")
+                        && message.contains("write history or user"),
+                    "{globs}: {message}"
+                );
             }
             for class in ["history", "user"] {
-                assert!(Catalogue::with_user_file(&rule(component, globs, &format!("class = \"{class}\""))).is_ok(), "{globs} as {class}");
+                assert!(
+                    Catalogue::with_user_file(&rule(
+                        component,
+                        globs,
+                        &format!("class = \"{class}\"")
+                    ))
+                    .is_ok(),
+                    "{globs} as {class}"
+                );
             }
         }
         for (component, globs, rest) in [
@@ -443,10 +694,17 @@ class = "user"
                 "\"home-assistant_v2.*\"",
                 "class = \"log\"\nexcept = [\"home-assistant_v2.db\", \"home-assistant_v2.db-*\"]",
             ),
-            ("addon:a0d7b954_influxdb", "\"data/influxdb/data/_internal/**\"", "class = \"log\""),
+            (
+                "addon:a0d7b954_influxdb",
+                "\"data/influxdb/data/_internal/**\"",
+                "class = \"log\"",
+            ),
             ("media", "\"timelapse/**\", \"dbz/**\"", "class = \"cache\""),
         ] {
-            assert!(Catalogue::with_user_file(&rule(component, globs, rest)).is_ok(), "{globs}");
+            assert!(
+                Catalogue::with_user_file(&rule(component, globs, rest)).is_ok(),
+                "{globs}"
+            );
         }
     }
 
@@ -456,13 +714,31 @@ class = "user"
         let made_by = |rest: &str| load(rest).unwrap().by_id("x").unwrap().remade_by;
         assert_eq!(made_by("class = \"cache\""), RemadeBy::Itself);
         assert_eq!(made_by("class = \"user\""), RemadeBy::Nobody);
-        assert_eq!(made_by("class = \"history\"\nremade_by = \"scan\""), RemadeBy::Scan);
-        let nobody = refused(&rule("media", "\"a\"", "class = \"log\"\nremade_by = \"nobody\""));
-        assert!(nobody.contains("what nobody makes again is not of the class log"), "{nobody}");
-        let inferred = refused(&rule("media", "\"a\"", "class = \"cache\"\nconfidence = \"inferred\""));
+        assert_eq!(
+            made_by("class = \"history\"\nremade_by = \"scan\""),
+            RemadeBy::Scan
+        );
+        let nobody = refused(&rule(
+            "media",
+            "\"a\"",
+            "class = \"log\"\nremade_by = \"nobody\"",
+        ));
+        assert!(
+            nobody.contains("what nobody makes again is not of the class log"),
+            "{nobody}"
+        );
+        let inferred = refused(&rule(
+            "media",
+            "\"a\"",
+            "class = \"cache\"\nconfidence = \"inferred\"",
+        ));
         assert!(inferred.contains("only inferred"), "{inferred}");
-        let network = load("class = \"cache\"\nremade_by = \"network\"\nlost = \"Pictures.\"").unwrap();
-        assert_eq!(network.by_id("x").unwrap().lost, "Pictures. They are fetched again from the internet.");
+        let network =
+            load("class = \"cache\"\nremade_by = \"network\"\nlost = \"Pictures.\"").unwrap();
+        assert_eq!(
+            network.by_id("x").unwrap().lost,
+            "Pictures. They are fetched again from the internet."
+        );
     }
 
     #[test]

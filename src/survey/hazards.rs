@@ -62,11 +62,19 @@ pub trait Viewed {
 pub fn of_header(entry: usize, header: &Header) -> Option<Hazard> {
     let kind = match (path::fault(&header.name), header.kind) {
         (Some(fault), _) => HazardKind::Name(fault),
-        (None, kind) if kind != EntryKind::Directory && plain(&header.name).is_empty() => HazardKind::Root,
-        (None, EntryKind::Symlink) if header.link.is_empty() || header.link.contains(&0) => HazardKind::NoTarget,
+        (None, kind) if kind != EntryKind::Directory && plain(&header.name).is_empty() => {
+            HazardKind::Root
+        }
+        (None, EntryKind::Symlink) if header.link.is_empty() || header.link.contains(&0) => {
+            HazardKind::NoTarget
+        }
         _ => return None,
     };
-    Some(Hazard { entry, with: None, kind })
+    Some(Hazard {
+        entry,
+        with: None,
+        kind,
+    })
 }
 
 /// What the entries tell together, in the order of the entries.
@@ -78,7 +86,11 @@ pub fn of_header(entry: usize, header: &Header) -> Option<Hazard> {
 /// `Interrupted`.
 pub fn among<T: Viewed>(entries: &[T], control: &Control) -> Result<Vec<Hazard>> {
     let mut found = Vec::new();
-    let mut places = Places { entries, hasher: PathHasher::default(), first: HashMap::new() };
+    let mut places = Places {
+        entries,
+        hasher: PathHasher::default(),
+        first: HashMap::new(),
+    };
     places.fill(&mut found, &mut control.pace())?;
     places.search(&mut found, &mut control.pace())?;
     found.sort_by_key(|hazard| hazard.entry);
@@ -100,7 +112,11 @@ impl<'a, T: Viewed> Places<'a, T> {
 
     /// The entries whose names are paths.
     fn sound(&self) -> impl Iterator<Item = (usize, View<'a>)> + use<'a, T> {
-        self.entries.iter().map(T::view).enumerate().filter(|(_, entry)| path::fault(entry.name).is_none())
+        self.entries
+            .iter()
+            .map(T::view)
+            .enumerate()
+            .filter(|(_, entry)| path::fault(entry.name).is_none())
     }
 
     /// The first entry with this path that is no directory.
@@ -113,7 +129,9 @@ impl<'a, T: Viewed> Places<'a, T> {
     fn fill(&mut self, found: &mut Vec<Hazard>, pace: &mut Pace<'_>) -> Result<()> {
         let mut first = HashMap::new();
         // One that takes the place of the whole folder is a hazard by itself.
-        let files = self.sound().filter(|(_, e)| e.kind != EntryKind::Directory && !plain(e.name).is_empty());
+        let files = self
+            .sound()
+            .filter(|(_, e)| e.kind != EntryKind::Directory && !plain(e.name).is_empty());
         for (at, entry) in files {
             pace.step(entry.name.len())?;
             match first.entry(self.hasher.hash(plain(entry.name))) {
@@ -121,8 +139,14 @@ impl<'a, T: Viewed> Places<'a, T> {
                     slot.insert(at);
                 }
                 hash_map::Entry::Occupied(slot) => {
-                    let other = self.get(*slot.get()).filter(|other| class(other.kind) != class(entry.kind));
-                    found.extend(other.map(|_| Hazard { entry: at, with: Some(*slot.get()), kind: HazardKind::TwoKinds }));
+                    let other = self
+                        .get(*slot.get())
+                        .filter(|other| class(other.kind) != class(entry.kind));
+                    found.extend(other.map(|_| Hazard {
+                        entry: at,
+                        with: Some(*slot.get()),
+                        kind: HazardKind::TwoKinds,
+                    }));
                 }
             }
         }
@@ -136,12 +160,24 @@ impl<'a, T: Viewed> Places<'a, T> {
         for (at, entry) in self.sound() {
             pace.step(entry.name.len() + entry.link.len())?;
             let path = plain(entry.name);
-            let above = path.iter().rposition(|&b| b == b'/').and_then(|slash| path.get(..slash)).unwrap_or_default();
+            let above = path
+                .iter()
+                .rposition(|&b| b == b'/')
+                .and_then(|slash| path.get(..slash))
+                .unwrap_or_default();
             if above != folder {
                 folder = above;
-                in_the_way = self.hasher.prefixes(above).find_map(|(hash, prefix)| self.find(hash, prefix)).map(|(other, _)| other);
+                in_the_way = self
+                    .hasher
+                    .prefixes(above)
+                    .find_map(|(hash, prefix)| self.find(hash, prefix))
+                    .map(|(other, _)| other);
             }
-            let with_other = |other, kind| Hazard { entry: at, with: Some(other), kind };
+            let with_other = |other, kind| Hazard {
+                entry: at,
+                with: Some(other),
+                kind,
+            };
             found.extend(in_the_way.map(|other| with_other(other, HazardKind::NoDirectory)));
             match entry.kind {
                 EntryKind::Directory => {
@@ -149,7 +185,11 @@ impl<'a, T: Viewed> Places<'a, T> {
                     found.extend(other.map(|(other, _)| with_other(other, HazardKind::TwoKinds)));
                 }
                 EntryKind::HardLink if !self.leads_back(at, entry.link) => {
-                    found.push(Hazard { entry: at, with: None, kind: HazardKind::LostLink });
+                    found.push(Hazard {
+                        entry: at,
+                        with: None,
+                        kind: HazardKind::LostLink,
+                    });
                 }
                 _ => {}
             }
@@ -161,31 +201,49 @@ impl<'a, T: Viewed> Places<'a, T> {
     fn leads_back(&self, at: usize, link: &[u8]) -> bool {
         let target = plain(link);
         let sound = path::fault(link).is_none() && !target.is_empty();
-        let before = self.find(self.hasher.hash(target), target).filter(|(other, _)| sound && *other < at);
+        let before = self
+            .find(self.hasher.hash(target), target)
+            .filter(|(other, _)| sound && *other < at);
         before.is_some_and(|(_, entry)| class(entry.kind) == class(EntryKind::File))
     }
 }
 
 /// A hard link is a file.
 fn class(kind: EntryKind) -> EntryKind {
-    if kind == EntryKind::HardLink { EntryKind::File } else { kind }
+    if kind == EntryKind::HardLink {
+        EntryKind::File
+    } else {
+        kind
+    }
 }
 
 impl Hazard {
     /// What is wrong, in one sentence without a full stop.
     pub fn text<'a>(&self, view: impl Fn(usize) -> Option<View<'a>>) -> String {
-        let (Some(entry), other) = (view(self.entry), self.with.and_then(&view)) else { return String::new() };
+        let (Some(entry), other) = (view(self.entry), self.with.and_then(&view)) else {
+            return String::new();
+        };
         let name = escape(entry.name);
         match (self.kind, other) {
             (HazardKind::Name(Fault::Empty), _) => "an entry has no name".into(),
             (HazardKind::Name(fault), _) => format!("the name {name} {}", fault.text()),
-            (HazardKind::Root, _) => format!("a {} takes the place of the whole folder", entry.kind.name()),
+            (HazardKind::Root, _) => format!(
+                "a {} takes the place of the whole folder",
+                entry.kind.name()
+            ),
             (HazardKind::NoTarget, _) => format!("the symbolic link {name} leads nowhere"),
             (HazardKind::LostLink, _) => {
-                format!("the hard link {name} points to {}, which is no file that comes before it", escape(entry.link))
+                format!(
+                    "the hard link {name} points to {}, which is no file that comes before it",
+                    escape(entry.link)
+                )
             }
             (HazardKind::NoDirectory, Some(other)) => {
-                format!("{name} lies below {}, which is a {}", escape(other.name), other.kind.name())
+                format!(
+                    "{name} lies below {}, which is a {}",
+                    escape(other.name),
+                    other.kind.name()
+                )
             }
             (_, other) => {
                 let kind = other.map_or("something else", |other| other.kind.name());
@@ -210,7 +268,8 @@ impl LongPaths {
     pub fn see(&mut self, name: &[u8]) {
         if path::is_too_long(plain(name)) {
             self.count += 1;
-            self.first.get_or_insert_with(|| format!("{}…", escape(name.get(..SHOWN).unwrap_or(name))));
+            self.first
+                .get_or_insert_with(|| format!("{}…", escape(name.get(..SHOWN).unwrap_or(name))));
         }
     }
 

@@ -33,16 +33,46 @@ use crate::pipe::{Control, parallel};
 ///
 /// # Errors
 /// The first error in the order of `parts`, whichever thread met it.
-pub fn survey(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, control: &Control) -> Result<Vec<PartSurvey>> {
-    survey_each(backup, parts, keys, control).into_iter().collect()
+pub fn survey(
+    backup: &Backup,
+    parts: &[usize],
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<Vec<PartSurvey>> {
+    survey_each(backup, parts, keys, control)
+        .into_iter()
+        .collect()
 }
 
 /// As [`survey`], with a result for each part: for a caller who can do without some.
-pub fn survey_each(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, control: &Control) -> Vec<Result<PartSurvey>> {
-    control.begin("survey", parts.iter().filter_map(|&p| backup.parts.get(p)).map(|p| backup.member(p).size).sum());
+pub fn survey_each(
+    backup: &Backup,
+    parts: &[usize],
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Vec<Result<PartSurvey>> {
+    control.begin(
+        "survey",
+        parts
+            .iter()
+            .filter_map(|&p| backup.parts.get(p))
+            .map(|p| backup.member(p).size)
+            .sum(),
+    );
     let mut order: Vec<usize> = (0..parts.len()).collect();
-    order.sort_by_key(|&at| std::cmp::Reverse(parts.get(at).and_then(|&p| backup.parts.get(p)).map(|p| backup.stored(p))));
-    let done = parallel::each(control.threads(), &order, |at| parts.get(at).map(|&part| part::survey_part(backup, part, keys, control)));
+    order.sort_by_key(|&at| {
+        std::cmp::Reverse(
+            parts
+                .get(at)
+                .and_then(|&p| backup.parts.get(p))
+                .map(|p| backup.stored(p)),
+        )
+    });
+    let done = parallel::each(control.threads(), &order, |at| {
+        parts
+            .get(at)
+            .map(|&part| part::survey_part(backup, part, keys, control))
+    });
     control.end();
     done.into_iter().flatten().collect()
 }

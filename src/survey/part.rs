@@ -84,7 +84,11 @@ pub struct PartSurvey {
 
 impl Viewed for Entry {
     fn view(&self) -> View<'_> {
-        View { name: &self.name, kind: self.kind, link: self.link.as_deref().unwrap_or_default() }
+        View {
+            name: &self.name,
+            kind: self.kind,
+            link: self.link.as_deref().unwrap_or_default(),
+        }
     }
 }
 
@@ -118,7 +122,12 @@ pub fn config_path(kind: ComponentKind, manifest_version: u64, name: &[u8]) -> O
     }
 }
 
-pub(crate) fn survey_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
+pub(crate) fn survey_part(
+    backup: &Backup,
+    at: usize,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<PartSurvey> {
     let part = backup.part(at);
     walk(backup, part, at, keys, control).map_err(|e| locate(backup, part, e))
 }
@@ -130,20 +139,39 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
         return error;
     }
     let source = std::error::Error::source(&error);
-    let crypt = source.and_then(|s| s.downcast_ref::<CryptError>()).and_then(CryptError::offset);
-    let gzip = source.and_then(|s| s.downcast_ref::<GzipError>()).and_then(GzipError::offset);
+    let crypt = source
+        .and_then(|s| s.downcast_ref::<CryptError>())
+        .and_then(CryptError::offset);
+    let gzip = source
+        .and_then(|s| s.downcast_ref::<GzipError>())
+        .and_then(GzipError::offset);
     let inside = match (crypt, gzip, part.secure()) {
         (Some(offset), _, _) => offset,
-        (None, Some(offset), Some(header)) => secure::ciphertext_position(header.version(), offset) + header.len() as u64,
+        (None, Some(offset), Some(header)) => {
+            secure::ciphertext_position(header.version(), offset) + header.len() as u64
+        }
         (None, offset, _) => offset.unwrap_or(0),
     };
     let begin = backup.member(part).data_at();
-    error.in_part(part.id.clone()).at(begin.saturating_add(inside))
+    error
+        .in_part(part.id.clone())
+        .at(begin.saturating_add(inside))
 }
 
-fn walk(backup: &Backup, part: &Part, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartSurvey> {
-    let mut pieces = Pieces::new(backup, part, keys)?.with_checkpoints().with_limit(control.max_expanded());
-    let (mut walker, mut recorder) = (Walker::default(), Recorder::new(part.kind, backup.manifest.version()));
+fn walk(
+    backup: &Backup,
+    part: &Part,
+    at: usize,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<PartSurvey> {
+    let mut pieces = Pieces::new(backup, part, keys)?
+        .with_checkpoints()
+        .with_limit(control.max_expanded());
+    let (mut walker, mut recorder) = (
+        Walker::default(),
+        Recorder::new(part.kind, backup.manifest.version()),
+    );
     recorder.instance = backup.manifest.instance_id().map(str::to_owned);
     while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {
         let step = recorder.begin_piece(walker.position(), piece.len(), stored_end);
@@ -256,16 +284,21 @@ impl Visitor for Recorder {
         self.crc = crc32fast::Hasher::new();
         self.sniffer = Sniffer::default();
         if self.kind == ComponentKind::Addon {
-            self.packages.begin(config_path(self.kind, self.manifest_version, &header.name).unwrap_or_default());
+            self.packages.begin(
+                config_path(self.kind, self.manifest_version, &header.name).unwrap_or_default(),
+            );
         }
         let configuration = self.kind == ComponentKind::HomeAssistant;
-        let path = config_path(self.kind, self.manifest_version, &header.name).filter(|_| configuration);
+        let path =
+            config_path(self.kind, self.manifest_version, &header.name).filter(|_| configuration);
         self.configuration.begin(path, header.kind);
-        self.hazards.extend(hazards::of_header(self.entries.len(), header));
+        self.hazards
+            .extend(hazards::of_header(self.entries.len(), header));
         self.long_paths.see(&header.name);
         self.entries.push(Entry {
             name: header.name.as_slice().into(),
-            link: matches!(header.kind, EntryKind::HardLink | EntryKind::Symlink).then(|| header.link.as_slice().into()),
+            link: matches!(header.kind, EntryKind::HardLink | EntryKind::Symlink)
+                .then(|| header.link.as_slice().into()),
             kind: header.kind,
             size: header.size,
             stored: 0,
@@ -326,8 +359,14 @@ mod tests {
         assert_eq!(path(b"./data"), Some(&b""[..]));
         assert_eq!(path(b"./homeassistant.json"), None);
         assert_eq!(path(b"database"), None);
-        assert_eq!(config_path(ComponentKind::HomeAssistant, 1, b"./www/a"), Some(&b"www/a"[..]));
-        assert_eq!(config_path(ComponentKind::Addon, 2, b"./data/x"), Some(&b"data/x"[..]));
+        assert_eq!(
+            config_path(ComponentKind::HomeAssistant, 1, b"./www/a"),
+            Some(&b"www/a"[..])
+        );
+        assert_eq!(
+            config_path(ComponentKind::Addon, 2, b"./data/x"),
+            Some(&b"data/x"[..])
+        );
         assert_eq!(config_path(ComponentKind::Folder, 2, b"."), Some(&b""[..]));
     }
 
@@ -335,8 +374,17 @@ mod tests {
     fn stored_positions_inside_a_piece_add_up_to_the_piece() {
         let mut recorder = Recorder::new(ComponentKind::Folder, 2);
         recorder.begin_piece(0, 1000, 101);
-        assert_eq!((recorder.stored_position(0), recorder.stored_position(1000)), (0, 101));
+        assert_eq!(
+            (recorder.stored_position(0), recorder.stored_position(1000)),
+            (0, 101)
+        );
         recorder.begin_piece(1000, 10, 102);
-        assert_eq!((recorder.stored_position(1000), recorder.stored_position(1010)), (101, 102));
+        assert_eq!(
+            (
+                recorder.stored_position(1000),
+                recorder.stored_position(1010)
+            ),
+            (101, 102)
+        );
     }
 }

@@ -22,7 +22,11 @@ pub struct Pieces {
 
 enum Source {
     Gzip(Box<Gunzip<Ahead>>),
-    Plain { reader: Ahead, buffer: Vec<u8>, position: u64 },
+    Plain {
+        reader: Ahead,
+        buffer: Vec<u8>,
+        position: u64,
+    },
 }
 
 /// How a part's stream ended.
@@ -36,7 +40,11 @@ pub struct StreamEnd {
 
 /// The kind of gzip trailer that a part may have.
 pub(crate) fn trailer(part: &Part) -> Trailer {
-    if part.version() == Some(Version::V1) { Trailer::SecureTarV1 } else { Trailer::Strict }
+    if part.version() == Some(Version::V1) {
+        Trailer::SecureTarV1
+    } else {
+        Trailer::Strict
+    }
 }
 
 impl Pieces {
@@ -47,13 +55,22 @@ impl Pieces {
     pub fn new(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Self> {
         let reader = open::source(backup, part, keys)?;
         // A v3 chunk is one hand-over; what has no chunks stays in the processor's cache.
-        let bytes = if part.version() == Some(Version::V3) { read_ahead::BUFFER } else { NEAR };
+        let bytes = if part.version() == Some(Version::V3) {
+            read_ahead::BUFFER
+        } else {
+            NEAR
+        };
         let reader = ReadAhead::with_buffers_of(bytes, reader);
-        let reader = reader.map_err(|e| Error::new(crate::Kind::Internal, "no further thread").caused_by(e))?;
+        let reader = reader
+            .map_err(|e| Error::new(crate::Kind::Internal, "no further thread").caused_by(e))?;
         let source = if part.compressed {
             Source::Gzip(Box::new(Gunzip::new(reader, trailer(part))))
         } else {
-            Source::Plain { reader, buffer: vec![0; read_ahead::BUFFER], position: 0 }
+            Source::Plain {
+                reader,
+                buffer: vec![0; read_ahead::BUFFER],
+                position: 0,
+            }
         };
         Ok(Self { source })
     }
@@ -76,13 +93,21 @@ impl Pieces {
         match &mut self.source {
             Source::Gzip(gunzip) => {
                 // Asked for twice, because the piece borrows the decoder.
-                if gunzip.next_piece_up_to(want).map_err(Error::from_read)?.is_none() {
+                if gunzip
+                    .next_piece_up_to(want)
+                    .map_err(Error::from_read)?
+                    .is_none()
+                {
                     return Ok(None);
                 }
                 let position = gunzip.compressed_position();
                 Ok(Some((gunzip.piece(), position)))
             }
-            Source::Plain { reader, buffer, position } => {
+            Source::Plain {
+                reader,
+                buffer,
+                position,
+            } => {
                 let got = reader.read(buffer).map_err(Error::from_read)?;
                 *position += got as u64;
                 let piece = buffer.get(..got).unwrap_or_default();
@@ -125,9 +150,15 @@ impl Pieces {
         match &self.source {
             Source::Gzip(gunzip) => {
                 let summary = gunzip.summary();
-                StreamEnd { stream_bytes: summary.compressed_bytes, gzip: Some(summary) }
+                StreamEnd {
+                    stream_bytes: summary.compressed_bytes,
+                    gzip: Some(summary),
+                }
             }
-            Source::Plain { position, .. } => StreamEnd { stream_bytes: *position, gzip: None },
+            Source::Plain { position, .. } => StreamEnd {
+                stream_bytes: *position,
+                gzip: None,
+            },
         }
     }
 }

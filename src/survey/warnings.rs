@@ -14,10 +14,17 @@ pub(crate) fn of_stream(part: &Part, end: &StreamEnd, has_end: bool) -> Vec<Find
     }
     let Some(gzip) = &end.gzip else { return found };
     if gzip.members > 1 {
-        found.push(Finding::GzipMembers { id: id(), count: gzip.members });
+        found.push(Finding::GzipMembers {
+            id: id(),
+            count: gzip.members,
+        });
     }
     if gzip.trailing_bytes > 0 {
-        found.push(Finding::BytesBehindGzip { id: id(), count: gzip.trailing_bytes, zeros: gzip.trailing_nonzero == 0 });
+        found.push(Finding::BytesBehindGzip {
+            id: id(),
+            count: gzip.trailing_bytes,
+            zeros: gzip.trailing_nonzero == 0,
+        });
     }
     if !gzip.checksum_checked {
         found.push(Finding::Unchecked { id: id() });
@@ -33,7 +40,9 @@ const SMALL: u64 = 1 << 20;
 
 /// The note for a part that would be restored slowly.
 pub(crate) fn slow_restore(part: &Part, end: &StreamEnd) -> Option<String> {
-    let gzip = end.gzip.filter(|gzip| gzip.plaintext_bytes > SMALL && gzip.plaintext_bytes / RATIO > gzip.compressed_bytes)?;
+    let gzip = end.gzip.filter(|gzip| {
+        gzip.plaintext_bytes > SMALL && gzip.plaintext_bytes / RATIO > gzip.compressed_bytes
+    })?;
     let ratio = gzip.plaintext_bytes / gzip.compressed_bytes.max(1);
     Some(format!(
         "{}: its contents are {ratio} times as large as what is stored; Home Assistant restores such a part slowly when it is encrypted (supervisor#7247).",

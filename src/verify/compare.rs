@@ -53,18 +53,32 @@ impl Verification<'_> {
     ///
     /// # Errors
     /// As [`output()`].
-    pub fn finish(&self, written: &Written, copy: Arc<Input>, control: &Control) -> Result<Verified> {
+    pub fn finish(
+        &self,
+        written: &Written,
+        copy: Arc<Input>,
+        control: &Control,
+    ) -> Result<Verified> {
         self.end_early();
-        self.check(written, copy, control).map_err(|error| match error.kind() {
-            Kind::Interrupted(_) | Kind::InputIo | Kind::OutputIo | Kind::Internal | Kind::VerifyFailed => error,
-            _ => failed(error.to_string()).caused_by(error),
-        })
+        self.check(written, copy, control)
+            .map_err(|error| match error.kind() {
+                Kind::Interrupted(_)
+                | Kind::InputIo
+                | Kind::OutputIo
+                | Kind::Internal
+                | Kind::VerifyFailed => error,
+                _ => failed(error.to_string()).caused_by(error),
+            })
     }
 
     fn check(&self, written: &Written, copy: Arc<Input>, control: &Control) -> Result<Verified> {
         let (original, plan) = (self.original, self.plan);
         if copy.len() != written.size {
-            return Err(failed(format!("it has {} bytes instead of {}", copy.len(), written.size)));
+            return Err(failed(format!(
+                "it has {} bytes instead of {}",
+                copy.len(),
+                written.size
+            )));
         }
         let copy = Backup::read(copy, control)?;
         second::outer(&copy)?;
@@ -74,7 +88,11 @@ impl Verification<'_> {
         control.begin("verify", pairs.iter().map(|pair| pair.new.stored()).sum());
         let mut order: Vec<usize> = (0..pairs.len()).collect();
         order.sort_by_key(|&at| std::cmp::Reverse(pairs.get(at).map(|pair| pair.new.size)));
-        let checker = Checker { verification: self, copy: &copy, control };
+        let checker = Checker {
+            verification: self,
+            copy: &copy,
+            control,
+        };
         let results = parallel::each(control.threads(), &order, |at| match pairs.get(at) {
             Some(pair) => checker.pair(pair),
             None => Err(Error::new(Kind::Internal, "a member was not compared")),
@@ -106,7 +124,10 @@ fn check_gaps(copy: &Backup) -> Result<()> {
     }
     let expected = (end + 2 * BLOCK as u64).next_multiple_of(RECORD);
     if copy.input.len() != expected {
-        return Err(failed(format!("it has {} bytes and not the {expected} that its members take", copy.input.len())));
+        return Err(failed(format!(
+            "it has {} bytes and not the {expected} that its members take",
+            copy.input.len()
+        )));
     }
     only_zeros(&copy.input, end, expected)
 }
@@ -114,7 +135,9 @@ fn check_gaps(copy: &Backup) -> Result<()> {
 fn only_zeros(input: &Input, from: u64, to: u64) -> Result<()> {
     let mut gap = [0u8; RECORD as usize + BLOCK];
     let len = usize::try_from(to - from).unwrap_or(usize::MAX);
-    let gap = gap.get_mut(..len).ok_or_else(|| failed("there is too much between its members").at(from))?;
+    let gap = gap
+        .get_mut(..len)
+        .ok_or_else(|| failed("there is too much between its members").at(from))?;
     input.read_exact_at(from, gap)?;
     match gap.iter().position(|&b| b != 0) {
         Some(at) => Err(failed("there is something between its members").at(from + at as u64)),
@@ -123,22 +146,41 @@ fn only_zeros(input: &Input, from: u64, to: u64) -> Result<()> {
 }
 
 fn check_manifest(original: &Backup, plan: &Plan, written: &Written, copy: &Backup) -> Result<()> {
-    let members = original.members.get(original.manifest_member).zip(copy.members.get(copy.manifest_member));
+    let members = original
+        .members
+        .get(original.manifest_member)
+        .zip(copy.members.get(copy.manifest_member));
     let (old, new) = members.ok_or_else(|| failed("its backup.json is gone"))?;
     if new.header.raw != old.header_with_size(new.size)? {
-        return Err(failed("the header of its backup.json differs by more than the size"));
+        return Err(failed(
+            "the header of its backup.json differs by more than the size",
+        ));
     }
-    if !original.manifest.changes_to(&written.changes, &copy.manifest)? {
+    if !original
+        .manifest
+        .changes_to(&written.changes, &copy.manifest)?
+    {
         return Err(failed("its backup.json reads back differently"));
     }
     if copy.manifest.slug() == original.manifest.slug() {
         return Err(failed("it has the slug of its original"));
     }
-    if let Some(finding) = copy.findings.iter().find(|finding| is_unacceptable(finding)) {
-        return Err(failed(format!("Home Assistant would not accept it. {}", finding.text())));
+    if let Some(finding) = copy
+        .findings
+        .iter()
+        .find(|finding| is_unacceptable(finding))
+    {
+        return Err(failed(format!(
+            "Home Assistant would not accept it. {}",
+            finding.text()
+        )));
     }
-    let lists_dropped =
-        plan.changes.without.iter().any(|gone| copy.manifest.folders().chain(copy.manifest.addons()).any(|listed| listed == gone));
+    let lists_dropped = plan.changes.without.iter().any(|gone| {
+        copy.manifest
+            .folders()
+            .chain(copy.manifest.addons())
+            .any(|listed| listed == gone)
+    });
     if lists_dropped {
         return Err(failed("its backup.json lists a part that was left out"));
     }
@@ -148,8 +190,13 @@ fn check_manifest(original: &Backup, plan: &Plan, written: &Written, copy: &Back
 /// What keeps a copy from being published: Home Assistant's own checks would refuse it, or its
 /// parts are not of one kind.
 fn is_unacceptable(finding: &Finding) -> bool {
-    let mixed = matches!(finding, Finding::Mixed { .. } | Finding::Versions | Finding::RootSalts | Finding::Protection { .. });
-    finding.is_refused() || mixed || matches!(finding, Finding::StaleSize { .. } | Finding::ByteOrderMark)
+    let mixed = matches!(
+        finding,
+        Finding::Mixed { .. } | Finding::Versions | Finding::RootSalts | Finding::Protection { .. }
+    );
+    finding.is_refused()
+        || mixed
+        || matches!(finding, Finding::StaleSize { .. } | Finding::ByteOrderMark)
 }
 
 /// A member of the copy and where it comes from.
@@ -164,31 +211,53 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn is_renamed(&self) -> bool {
-        self.planned.is_some_and(|(planned, _)| planned.form.name.is_some())
+        self.planned
+            .is_some_and(|(planned, _)| planned.form.name.is_some())
     }
 
     /// The header that the plan gives to the member, with so many bytes of data.
     fn header(&self, size: u64) -> Result<Vec<u8>> {
-        self.planned.map_or_else(|| self.old.header_with_size(size), |(planned, _)| planned.form.header(self.old, size))
+        self.planned.map_or_else(
+            || self.old.header_with_size(size),
+            |(planned, _)| planned.form.header(self.old, size),
+        )
     }
 }
 
-fn pair_members<'a>(original: &'a Backup, plan: &'a Plan, copy: &'a Backup) -> Result<Vec<Pair<'a>>> {
+fn pair_members<'a>(
+    original: &'a Backup,
+    plan: &'a Plan,
+    copy: &'a Backup,
+) -> Result<Vec<Pair<'a>>> {
     let mut pairs = Vec::new();
     let mut new = 0;
     for &old in &plan.order {
-        let Some(member) = original.members.get(old) else { continue };
-        let planned = original.part_of(old).and_then(|at| plan.parts.get(at).map(|planned| (planned, at)));
+        let Some(member) = original.members.get(old) else {
+            continue;
+        };
+        let planned = original
+            .part_of(old)
+            .and_then(|at| plan.parts.get(at).map(|planned| (planned, at)));
         if planned.is_some_and(|(planned, _)| planned.action == Action::Drop) {
             continue;
         }
-        let name = planned.and_then(|(planned, _)| planned.form.name.as_ref()).unwrap_or(&member.header.name);
+        let name = planned
+            .and_then(|(planned, _)| planned.form.name.as_ref())
+            .unwrap_or(&member.header.name);
         let same = |m: &&Member| m.header.name == *name && m.header.kind == member.header.kind;
         let Some(found) = copy.members.get(new).filter(same) else {
-            return Err(failed(format!("{} is not where it should be", member.display_name())));
+            return Err(failed(format!(
+                "{} is not where it should be",
+                member.display_name()
+            )));
         };
         if old != original.manifest_member {
-            pairs.push(Pair { old: member, new: found, at: new, planned });
+            pairs.push(Pair {
+                old: member,
+                new: found,
+                at: new,
+                planned,
+            });
         }
         new += 1;
     }
@@ -208,14 +277,22 @@ impl Checker<'_> {
     fn pair(&self, pair: &Pair<'_>) -> Result<Verified> {
         let outcome = match pair.planned.map(|(planned, at)| (&planned.action, at)) {
             None | Some((Action::Copy | Action::Drop, _)) => self.same_bytes(pair),
-            Some((Action::Rewrap, at)) => self.right_headers(pair).and_then(|()| self.same_stream(pair, at)),
-            Some((Action::Cut(cut), at)) => self.right_headers(pair).and_then(|()| self.same_entries(pair, at, cut)),
+            Some((Action::Rewrap, at)) => self
+                .right_headers(pair)
+                .and_then(|()| self.same_stream(pair, at)),
+            Some((Action::Cut(cut), at)) => self
+                .right_headers(pair)
+                .and_then(|()| self.same_entries(pair, at, cut)),
         };
         outcome.map_err(|e| e.in_part(pair.new.display_name()))
     }
 
     fn new_part(&self, pair: &Pair<'_>) -> Result<&Part> {
-        self.copy.parts.iter().find(|p| p.member == pair.at).ok_or_else(|| failed("a part is no longer one"))
+        self.copy
+            .parts
+            .iter()
+            .find(|p| p.member == pair.at)
+            .ok_or_else(|| failed("a part is no longer one"))
     }
 
     /// A rewritten part has its old header with the new size, and no more in front of its
@@ -226,8 +303,12 @@ impl Checker<'_> {
             return Err(failed("its header differs by more than planned"));
         }
         match self.new_part(pair)?.secure() {
-            Some(SecureHeader::V2 { reserved, .. } | SecureHeader::V3 { reserved, .. }) if *reserved != [0; 8] => {
-                Err(failed("its SecureTar header has something in the reserved bytes"))
+            Some(SecureHeader::V2 { reserved, .. } | SecureHeader::V3 { reserved, .. })
+                if *reserved != [0; 8] =>
+            {
+                Err(failed(
+                    "its SecureTar header has something in the reserved bytes",
+                ))
             }
             _ => Ok(()),
         }
@@ -236,20 +317,32 @@ impl Checker<'_> {
     fn same_bytes(&self, pair: &Pair<'_>) -> Result<Verified> {
         let (old, new) = (pair.old, pair.new);
         // A stale size and a wrong name are all that a copy puts right there.
-        let expected = if old.stale || pair.is_renamed() { pair.header(old.size)? } else { old.header.raw.clone() };
+        let expected = if old.stale || pair.is_renamed() {
+            pair.header(old.size)?
+        } else {
+            old.header.raw.clone()
+        };
         if new.header.raw != expected {
             return Err(failed("its header differs"));
         }
         if old.size != new.size {
             return Err(failed("its size differs"));
         }
-        let ours = self.verification.original.input.window(old.data_at(), old.size);
+        let ours = self
+            .verification
+            .original
+            .input
+            .window(old.data_at(), old.size);
         let theirs = self.copy.input.window(new.data_at(), new.size);
         self.same(ours, theirs)
     }
 
     fn same_stream(&self, pair: &Pair<'_>, at: usize) -> Result<Verified> {
-        let ours = source(self.verification.original, self.verification.original.part(at), self.verification.keys)?;
+        let ours = source(
+            self.verification.original,
+            self.verification.original.part(at),
+            self.verification.keys,
+        )?;
         let theirs = source(self.copy, self.new_part(pair)?, self.verification.keys)?;
         self.same(ours, theirs)
     }
@@ -264,7 +357,10 @@ impl Checker<'_> {
                 return Err(failed("its contents differ").at(bytes_compared));
             }
             if first == 0 {
-                return Ok(Verified { bytes_compared, entries_compared: 0 });
+                return Ok(Verified {
+                    bytes_compared,
+                    entries_compared: 0,
+                });
             }
             bytes_compared += first as u64;
             self.control.advance(first as u64)?;
@@ -274,10 +370,22 @@ impl Checker<'_> {
     /// Compares a part that was cut, unless that was done while the rest was being written.
     fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &Cut) -> Result<Verified> {
         let part = self.new_part(pair)?;
-        let place = Place { part: at, data_at: pair.new.data_at(), size: pair.new.size };
-        match self.verification.known(place, &self.copy.input, self.control)? {
+        let place = Place {
+            part: at,
+            data_at: pair.new.data_at(),
+            size: pair.new.size,
+        };
+        match self
+            .verification
+            .known(place, &self.copy.input, self.control)?
+        {
             Some(verified) => verified,
-            None => self.verification.same_entries(at, cut, source(self.copy, part, self.verification.keys)?, self.control),
+            None => self.verification.same_entries(
+                at,
+                cut,
+                source(self.copy, part, self.verification.keys)?,
+                self.control,
+            ),
         }
     }
 }
@@ -285,14 +393,38 @@ impl Checker<'_> {
 impl Verification<'_> {
     /// Reads the part's archive in the copy as Home Assistant does, one gzip member to its end,
     /// and compares it entry by entry.
-    pub(super) fn same_entries(&self, part: usize, cut: &Cut, copy: impl Read + Send + 'static, control: &Control) -> Result<Verified> {
+    pub(super) fn same_entries(
+        &self,
+        part: usize,
+        cut: &Cut,
+        copy: impl Read + Send + 'static,
+        control: &Control,
+    ) -> Result<Verified> {
         let known = self.surveys.iter().find(|s| s.part == part);
         // A part that is written anew for its wrapping alone was never looked into.
-        let own = if known.is_none() { Some(survey::survey_part(self.original, part, self.keys, control)?) } else { None };
-        let survey = known.or(own.as_ref()).ok_or_else(|| Error::new(Kind::Internal, "a part without a survey"))?;
+        let own = if known.is_none() {
+            Some(survey::survey_part(
+                self.original,
+                part,
+                self.keys,
+                control,
+            )?)
+        } else {
+            None
+        };
+        let survey = known
+            .or(own.as_ref())
+            .ok_or_else(|| Error::new(Kind::Internal, "a part without a survey"))?;
         let mut expected = Expected::new(cut, survey);
-        let stream = Advancing { reader: ahead(copy)?, control: control.clone() };
-        let compressed = self.plan.parts.get(part).is_some_and(|planned| planned.form.compressed);
+        let stream = Advancing {
+            reader: ahead(copy)?,
+            control: control.clone(),
+        };
+        let compressed = self
+            .plan
+            .parts
+            .get(part)
+            .is_some_and(|planned| planned.form.compressed);
         let read = if compressed {
             // Decrypting, inflating and walking run side by side.
             second::inner(ahead(OneMember::new(stream))?, &mut expected)?
@@ -303,7 +435,10 @@ impl Verification<'_> {
             return Err(failed("its archive has no end"));
         }
         expected.finish()?;
-        Ok(Verified { bytes_compared: 0, entries_compared: read.entries })
+        Ok(Verified {
+            bytes_compared: 0,
+            entries_compared: read.entries,
+        })
     }
 }
 
@@ -340,7 +475,13 @@ struct Expected<'a> {
 
 impl<'a> Expected<'a> {
     fn new(cut: &'a Cut, survey: &'a PartSurvey) -> Self {
-        Self { cut, survey, kept: Box::new(cut.kept(survey)), data: crc32fast::Hasher::new(), data_crc: None }
+        Self {
+            cut,
+            survey,
+            kept: Box::new(cut.kept(survey)),
+            data: crc32fast::Hasher::new(),
+            data_crc: None,
+        }
     }
 
     fn finish(mut self) -> Result<()> {
@@ -354,8 +495,12 @@ impl<'a> Expected<'a> {
 impl Visitor for Expected<'_> {
     fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
         let wrong = |why: &str| Err(TarError::Damaged(format!("{} {why}", escape(&header.name))));
-        let Some((at, name)) = self.kept.next() else { return wrong("should not be there") };
-        let Some(entry) = self.survey.entries.get(at) else { return wrong("has no original") };
+        let Some((at, name)) = self.kept.next() else {
+            return wrong("should not be there");
+        };
+        let Some(entry) = self.survey.entries.get(at) else {
+            return wrong("has no original");
+        };
         if *name != *header.name || entry.size != header.size || entry.kind != header.kind {
             return wrong("stands in another entry's place");
         }
@@ -381,9 +526,9 @@ impl Visitor for Expected<'_> {
     fn entry_end(&mut self, at: u64) -> Result<(), TarError> {
         let found = std::mem::take(&mut self.data).finalize();
         match self.data_crc.take() {
-            Some(expected) if expected != found => {
-                Err(TarError::Damaged(format!("the entry that ends at byte {at} has other contents than in the original")))
-            }
+            Some(expected) if expected != found => Err(TarError::Damaged(format!(
+                "the entry that ends at byte {at} has other contents than in the original"
+            ))),
             _ => Ok(()),
         }
     }

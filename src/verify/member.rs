@@ -39,7 +39,15 @@ fn wrong(what: &str) -> io::Error {
 impl<R: Read> OneMember<R> {
     pub fn new(reader: R) -> Self {
         let inflate = Decompress::new(false);
-        Self { reader, inflate, buffer: vec![0; STEP], from: 0, to: 0, crc: crc32fast::Hasher::new(), state: State::Header }
+        Self {
+            reader,
+            inflate,
+            buffer: vec![0; STEP],
+            from: 0,
+            to: 0,
+            crc: crc32fast::Hasher::new(),
+            state: State::Header,
+        }
     }
 
     /// Reads more when everything was used; false at the end.
@@ -76,11 +84,15 @@ impl<R: Read> OneMember<R> {
         let crc = std::mem::take(&mut self.crc).finalize();
         // The size counts modulo 2^32.
         let size = self.inflate.total_out() & u64::from(u32::MAX);
-        if u32::from_le_bytes([a, b, c, d]) != crc || u64::from(u32::from_le_bytes([e, f, g, h])) != size {
+        if u32::from_le_bytes([a, b, c, d]) != crc
+            || u64::from(u32::from_le_bytes([e, f, g, h])) != size
+        {
             return Err(wrong("its contents do not match their checksum"));
         }
         if self.fill()? {
-            return Err(wrong("bytes follow its gzip member, which Home Assistant would not read"));
+            return Err(wrong(
+                "bytes follow its gzip member, which Home Assistant would not read",
+            ));
         }
         self.state = State::Done;
         Ok(())
@@ -98,7 +110,10 @@ impl<R: Read> Read for OneMember<R> {
             }
             let there = self.buffer.get(self.from..self.to).unwrap_or_default();
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self.inflate.decompress(there, out, FlushDecompress::None).map_err(|_| wrong("its deflate data are damaged"))?;
+            let status = self
+                .inflate
+                .decompress(there, out, FlushDecompress::None)
+                .map_err(|_| wrong("its deflate data are damaged"))?;
             // Both fit: they are parts of the buffers given.
             self.from += (self.inflate.total_in() - read) as usize;
             let got = (self.inflate.total_out() - written) as usize;
@@ -146,7 +161,10 @@ mod tests {
                 let mut flipped = whole.clone();
                 flipped[at] ^= 1 << bit;
                 // The last byte of deflate data has bits that mean nothing.
-                assert!(read(&flipped).map_or(true, |plain| plain == [7u8; 100_000]), "bit {bit} of byte {at}");
+                assert!(
+                    read(&flipped).map_or(true, |plain| plain == [7u8; 100_000]),
+                    "bit {bit} of byte {at}"
+                );
             }
         }
     }
@@ -154,9 +172,17 @@ mod tests {
     #[test]
     fn what_home_assistant_would_not_read_is_told() {
         let whole = member();
-        assert!(read(&[whole.as_slice(), &whole].concat()).is_err(), "a second member");
-        assert!(read(&[whole.as_slice(), &[0]].concat()).is_err(), "a zero behind");
-        let mut named = flate2::GzBuilder::new().filename("x").read(&[7u8; 10][..], flate2::Compression::new(6));
+        assert!(
+            read(&[whole.as_slice(), &whole].concat()).is_err(),
+            "a second member"
+        );
+        assert!(
+            read(&[whole.as_slice(), &[0]].concat()).is_err(),
+            "a zero behind"
+        );
+        let mut named = flate2::GzBuilder::new()
+            .filename("x")
+            .read(&[7u8; 10][..], flate2::Compression::new(6));
         let mut out = Vec::new();
         named.read_to_end(&mut out).unwrap();
         assert!(read(&out).is_err(), "a name in the header");

@@ -68,23 +68,39 @@ impl Evidence {
 /// # Errors
 /// One entry per part: its own error does not hide the others'. The outer error is
 /// for the outer tar.
-pub fn backup(backup: &Backup, keys: Option<&KeyRing>, control: &Control) -> Result<Vec<Result<PartCheck>>> {
+pub fn backup(
+    backup: &Backup,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<Vec<Result<PartCheck>>> {
     second::outer(backup)?;
     let all: Vec<usize> = (0..backup.parts.len()).collect();
-    Ok(each_part(backup, &all, control, |at| check_part(backup, at, keys, control)))
+    Ok(each_part(backup, &all, control, |at| {
+        check_part(backup, at, keys, control)
+    }))
 }
 
 /// Reads the parts with these indices for signs of damage, no further than that takes: up
 /// to the authenticated chunks (v3), else up to the gzip checksum. What lies in their tars
 /// is not looked at. Gives the results in that order.
-pub fn integrity(backup: &Backup, parts: &[usize], keys: Option<&KeyRing>, control: &Control) -> Vec<Result<()>> {
-    each_part(backup, parts, control, |at| intact(backup, backup.part(at), keys, control))
+pub fn integrity(
+    backup: &Backup,
+    parts: &[usize],
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Vec<Result<()>> {
+    each_part(backup, parts, control, |at| {
+        intact(backup, backup.part(at), keys, control)
+    })
 }
 
 fn intact(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Control) -> Result<()> {
     open::check_head(backup, part)?;
     if part.version() != Some(Version::V3) {
-        let (mut pieces, mut before) = (Pieces::new(backup, part, keys)?.with_limit(control.max_expanded()), 0);
+        let (mut pieces, mut before) = (
+            Pieces::new(backup, part, keys)?.with_limit(control.max_expanded()),
+            0,
+        );
         while let Some((_, stored)) = pieces.next_piece()? {
             control.advance(stored - before)?;
             before = stored;
@@ -102,33 +118,63 @@ fn intact(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Contro
 }
 
 /// Does the same with several parts, the largest first, and gives the results in their order.
-fn each_part<T: Send>(backup: &Backup, parts: &[usize], control: &Control, check: impl Fn(usize) -> Result<T> + Sync) -> Vec<Result<T>> {
+fn each_part<T: Send>(
+    backup: &Backup,
+    parts: &[usize],
+    control: &Control,
+    check: impl Fn(usize) -> Result<T> + Sync,
+) -> Vec<Result<T>> {
     let size = |&at: &usize| backup.parts.get(at).map_or(0, |part| backup.stored(part));
     control.begin("verify", parts.iter().map(size).sum());
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(parts.get(at).map(size)));
     let checks = parallel::each(control.threads(), &order, |at| {
-        parts.get(at).map(|&at| check(at).map_err(|e| survey::locate(backup, backup.part(at), e)))
+        parts
+            .get(at)
+            .map(|&at| check(at).map_err(|e| survey::locate(backup, backup.part(at), e)))
     });
     control.end();
     checks.into_iter().flatten().collect()
 }
 
-fn check_part(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<PartCheck> {
+fn check_part(
+    backup: &Backup,
+    at: usize,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<PartCheck> {
     let part = backup.part(at);
     open::check_head(backup, part)?;
     if part.layer.is_none() {
-        let warnings = vec![format!("{}: not an archive that haslim knows; its bytes were not checked.", part.id)];
-        return Ok(PartCheck { part: at, entries: None, plaintext_bytes: 0, evidence: Evidence::Nothing, warnings });
+        let warnings = vec![format!(
+            "{}: not an archive that haslim knows; its bytes were not checked.",
+            part.id
+        )];
+        return Ok(PartCheck {
+            part: at,
+            entries: None,
+            plaintext_bytes: 0,
+            evidence: Evidence::Nothing,
+            warnings,
+        });
     }
     let mut pieces = Pieces::new(backup, part, keys)?.with_limit(control.max_expanded());
     let mut watch = watch::Watch::default();
     let read = second::inner(second::PieceReader::new(&mut pieces, control), &mut watch)?;
     let end = pieces.end();
-    let mut warnings: Vec<String> = survey::warnings::of_stream(part, &end, read.ended).iter().map(Finding::text).collect();
+    let mut warnings: Vec<String> = survey::warnings::of_stream(part, &end, read.ended)
+        .iter()
+        .map(Finding::text)
+        .collect();
     warnings.extend(survey::warnings::slow_restore(part, &end));
     warnings.extend(watch.finish(backup, part, control)?);
-    Ok(PartCheck { part: at, entries: Some(read.entries), plaintext_bytes: read.bytes, evidence: evidence(part, &end), warnings })
+    Ok(PartCheck {
+        part: at,
+        entries: Some(read.entries),
+        plaintext_bytes: read.bytes,
+        evidence: evidence(part, &end),
+        warnings,
+    })
 }
 
 fn evidence(part: &Part, end: &StreamEnd) -> Evidence {
@@ -141,6 +187,7 @@ fn evidence(part: &Part, end: &StreamEnd) -> Evidence {
 
 /// Two readers saw two different archives.
 fn disagree(what: impl std::fmt::Display) -> Error {
-    Error::refused(format!("two tar readers disagree: {what}"))
-        .advice("Home Assistant may restore something else than what is shown here; make a new backup.")
+    Error::refused(format!("two tar readers disagree: {what}")).advice(
+        "Home Assistant may restore something else than what is shown here; make a new backup.",
+    )
 }

@@ -17,24 +17,36 @@ use crate::survey::Pieces;
 
 /// Reads the outer tar with the `tar` crate and compares the members.
 pub(super) fn outer(backup: &Backup) -> Result<()> {
-    let mut archive = tar::Archive::new(Positioned { input: Arc::clone(&backup.input), at: 0 });
+    let mut archive = tar::Archive::new(Positioned {
+        input: Arc::clone(&backup.input),
+        at: 0,
+    });
     let mut members = backup.members.iter();
     for entry in archive.entries_with_seek().map_err(Error::from_read)? {
         let entry = entry.map_err(|e| own_or_disagree(e).unwrap_or_else(|own| own))?;
-        let Some(member) = members.next() else { return Err(disagree("one sees more members than the other")) };
+        let Some(member) = members.next() else {
+            return Err(disagree("one sees more members than the other"));
+        };
         // A stale size is one that the other reader cannot know better.
         if member.stale {
             return Ok(());
         }
-        let same_name = entry.path_bytes().strip_suffix(b"/").unwrap_or(&entry.path_bytes()) == member.header.name.as_slice();
-        let same =
-            (same_name || name_is_ours(&member.header)) && entry.size() == member.size && entry.raw_file_position() == member.data_at();
+        let same_name = entry
+            .path_bytes()
+            .strip_suffix(b"/")
+            .unwrap_or(&entry.path_bytes())
+            == member.header.name.as_slice();
+        let same = (same_name || name_is_ours(&member.header))
+            && entry.size() == member.size
+            && entry.raw_file_position() == member.data_at();
         if !same {
             return Err(disagree(member.display_name()).at(member.header_at));
         }
     }
     match members.next() {
-        Some(member) => Err(disagree(format!("one does not see {}", member.display_name())).at(member.header_at)),
+        Some(member) => Err(
+            disagree(format!("one does not see {}", member.display_name())).at(member.header_at),
+        ),
         None => Ok(()),
     }
 }
@@ -93,7 +105,15 @@ type Ahead = Rc<RefCell<VecDeque<Seen>>>;
 /// `visitor` hears what our own one sees. Where both stumble, our own words count.
 pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<SecondReading> {
     let ahead = Ahead::default();
-    let tee = Tee { reader, walker: Walker::default(), notes: Notes { visitor, ahead: Rc::clone(&ahead), compares: true } };
+    let tee = Tee {
+        reader,
+        walker: Walker::default(),
+        notes: Notes {
+            visitor,
+            ahead: Rc::clone(&ahead),
+            compares: true,
+        },
+    };
     let mut archive = tar::Archive::new(tee);
     let compared = compare(&mut archive, &ahead)?;
     let mut tee = archive.into_inner();
@@ -102,9 +122,16 @@ pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Sec
     let walked = tee.walker.finish()?;
     let entries = compared?;
     if let Some(missed) = ahead.borrow().front() {
-        return Err(disagree(format!("one does not see {}", escape(&missed.name))));
+        return Err(disagree(format!(
+            "one does not see {}",
+            escape(&missed.name)
+        )));
     }
-    Ok(SecondReading { entries, bytes: walked.bytes, ended: walked.ended })
+    Ok(SecondReading {
+        entries,
+        bytes: walked.bytes,
+        ended: walked.ended,
+    })
 }
 
 /// Counts the entries that both readers see. The inner error is a disagreement, the outer one
@@ -130,9 +157,16 @@ fn compare<R: Read>(archive: &mut tar::Archive<R>, ahead: &Ahead) -> Result<Resu
 
 /// Whether both saw the same entry.
 fn agree(ours: Option<&Seen>, theirs: Option<Seen>) -> bool {
-    let Some((ours, mut theirs)) = ours.zip(theirs) else { return false };
+    let Some((ours, mut theirs)) = ours.zip(theirs) else {
+        return false;
+    };
     if ours.name_is_ours {
-        theirs = Seen { name: ours.name.clone(), link: ours.link.clone(), name_is_ours: true, ..theirs };
+        theirs = Seen {
+            name: ours.name.clone(),
+            link: ours.link.clone(),
+            name_is_ours: true,
+            ..theirs
+        };
     }
     *ours == theirs
 }
@@ -168,8 +202,19 @@ fn theirs<R: Read>(entry: &tar::Entry<'_, R>) -> Option<Seen> {
         name.pop();
     }
     let is_link = matches!(kind, EntryKind::HardLink | EntryKind::Symlink);
-    let link = entry.link_name_bytes().filter(|_| is_link).unwrap_or_default().into_owned();
-    Some(Seen { name, link, kind, size: entry.size(), data_at: entry.raw_file_position(), name_is_ours: false })
+    let link = entry
+        .link_name_bytes()
+        .filter(|_| is_link)
+        .unwrap_or_default()
+        .into_owned();
+    Some(Seen {
+        name,
+        link,
+        kind,
+        size: entry.size(),
+        data_at: entry.raw_file_position(),
+        name_is_ours: false,
+    })
 }
 
 /// Shows every byte that the crate reads to our own walker first.
@@ -190,7 +235,9 @@ impl<R: Read> Read for Tee<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.reader.read(buf)?;
         let bytes = buf.get(..got).unwrap_or_default();
-        self.walker.feed(bytes, &mut self.notes).map_err(|e| Error::from(e).into_io())?;
+        self.walker
+            .feed(bytes, &mut self.notes)
+            .map_err(|e| Error::from(e).into_io())?;
         Ok(got)
     }
 }
@@ -240,11 +287,19 @@ pub(super) struct PieceReader<'a> {
 
 impl<'a> PieceReader<'a> {
     pub fn new(pieces: &'a mut Pieces, control: &'a Control) -> Self {
-        Self { pieces, current: Vec::new(), taken: 0, stored: 0, control }
+        Self {
+            pieces,
+            current: Vec::new(),
+            taken: 0,
+            stored: 0,
+            control,
+        }
     }
 
     fn refill(&mut self) -> Result<bool> {
-        let Some((piece, stored)) = self.pieces.next_piece()? else { return Ok(false) };
+        let Some((piece, stored)) = self.pieces.next_piece()? else {
+            return Ok(false);
+        };
         self.current.clear();
         self.current.extend_from_slice(piece);
         self.taken = 0;
@@ -260,7 +315,11 @@ impl Read for PieceReader<'_> {
         if self.taken == self.current.len() && !self.refill().map_err(Error::into_io)? {
             return Ok(0);
         }
-        let got = self.current.get(self.taken..).unwrap_or_default().read(buf)?;
+        let got = self
+            .current
+            .get(self.taken..)
+            .unwrap_or_default()
+            .read(buf)?;
         self.taken += got;
         Ok(got)
     }

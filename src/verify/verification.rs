@@ -60,21 +60,43 @@ struct Outcome {
 
 impl<'a> Verification<'a> {
     /// Prepares; nothing is compared yet.
-    pub fn new(original: &'a Backup, surveys: &'a [PartSurvey], plan: &'a Plan, keys: Option<&'a KeyRing>) -> Self {
-        Self { original, surveys, plan, keys, early: Mutex::default(), done: Condvar::new() }
+    pub fn new(
+        original: &'a Backup,
+        surveys: &'a [PartSurvey],
+        plan: &'a Plan,
+        keys: Option<&'a KeyRing>,
+    ) -> Self {
+        Self {
+            original,
+            surveys,
+            plan,
+            keys,
+            early: Mutex::default(),
+            done: Condvar::new(),
+        }
     }
 
     /// Compares the part that was cut and is complete at this place of the copy, and returns
     /// when that is done; at once when it was begun elsewhere, or when [`Verification::finish`]
     /// has been called. That one tells what came of it.
     pub fn compare_early(&self, place: Place, copy: &Arc<Input>, control: &Control) {
-        let Some(read) = self.claim(place.part) else { return };
-        let claim = Claim { verification: self, part: place.part };
+        let Some(read) = self.claim(place.part) else {
+            return;
+        };
+        let claim = Claim {
+            verification: self,
+            part: place.part,
+        };
         let outcome = match checksum(copy, place, control) {
             Ok(sum) => settled(Some(sum), place, self.compare(place, copy, &read, control)),
             Err(error) => settled(None, place, Err(error)),
         };
-        if let Some(begun) = self.early().parts.iter_mut().find(|begun| begun.part == place.part) {
+        if let Some(begun) = self
+            .early()
+            .parts
+            .iter_mut()
+            .find(|begun| begun.part == place.part)
+        {
             begun.outcome = outcome;
         }
         drop(claim);
@@ -90,7 +112,12 @@ impl<'a> Verification<'a> {
     ///
     /// # Errors
     /// `Interrupted`; `OutputIo` when the copy cannot be read.
-    pub(super) fn known(&self, place: Place, copy: &Input, control: &Control) -> Result<Option<Result<Verified>>> {
+    pub(super) fn known(
+        &self,
+        place: Place,
+        copy: &Input,
+        control: &Control,
+    ) -> Result<Option<Result<Verified>>> {
         let mut told = 0;
         let Some(outcome) = self.wait(place.part, |read| {
             let new = read - std::mem::replace(&mut told, read);
@@ -99,23 +126,34 @@ impl<'a> Verification<'a> {
         else {
             return Ok(None);
         };
-        let Some(sum) = outcome.sum else { return Ok(Some(outcome.verified)) };
+        let Some(sum) = outcome.sum else {
+            return Ok(Some(outcome.verified));
+        };
         let same = outcome.place == place && sum == checksum(copy, place, control)?;
         Ok(same.then_some(outcome.verified))
     }
 
     /// Waits for the outcome of a part, and tells now and then how much of it was read.
-    fn wait(&self, part: usize, mut tell: impl FnMut(u64) -> Result<()>) -> Result<Option<Outcome>> {
+    fn wait(
+        &self,
+        part: usize,
+        mut tell: impl FnMut(u64) -> Result<()>,
+    ) -> Result<Option<Outcome>> {
         let mut early = self.early();
         loop {
-            let Some(at) = early.parts.iter().position(|begun| begun.part == part) else { return Ok(None) };
+            let Some(at) = early.parts.iter().position(|begun| begun.part == part) else {
+                return Ok(None);
+            };
             if let Some(begun) = early.parts.get(at) {
                 tell(begun.read.load(Ordering::Relaxed))?;
                 if begun.outcome.is_some() {
                     return Ok(early.parts.swap_remove(at).outcome);
                 }
             }
-            (early, _) = self.done.wait_timeout(early, GLANCE).unwrap_or_else(PoisonError::into_inner);
+            (early, _) = self
+                .done
+                .wait_timeout(early, GLANCE)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -126,7 +164,11 @@ impl<'a> Verification<'a> {
             return None;
         }
         let read = Arc::new(AtomicU64::new(0));
-        early.parts.push(Begun { part, read: Arc::clone(&read), outcome: None });
+        early.parts.push(Begun {
+            part,
+            read: Arc::clone(&read),
+            outcome: None,
+        });
         Some(read)
     }
 
@@ -134,19 +176,49 @@ impl<'a> Verification<'a> {
         self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn compare(&self, place: Place, copy: &Arc<Input>, read: &Arc<AtomicU64>, control: &Control) -> Result<Verified> {
+    fn compare(
+        &self,
+        place: Place,
+        copy: &Arc<Input>,
+        read: &Arc<AtomicU64>,
+        control: &Control,
+    ) -> Result<Verified> {
         let planned = self.plan.parts.get(place.part);
-        let Some(PartPlan { action: Action::Cut(cut), form, .. }) = planned else {
-            return Err(Error::new(Kind::Internal, "only a part that was cut is compared early"));
+        let Some(PartPlan {
+            action: Action::Cut(cut),
+            form,
+            ..
+        }) = planned
+        else {
+            return Err(Error::new(
+                Kind::Internal,
+                "only a part that was cut is compared early",
+            ));
         };
         let part = self.original.part(place.part);
         let header = match open::layer_at(copy, place.data_at, place.size, form.compressed)?? {
             Layer::Secure(header) => Some(header),
             Layer::Plain => None,
         };
-        let part = Part { compressed: form.compressed, ..part.clone() };
-        let stream = open::stream(copy.window(place.data_at, place.size), header.as_ref(), &part, self.keys)?;
-        self.same_entries(place.part, cut, Counted { stream, read: Arc::clone(read) }, control)
+        let part = Part {
+            compressed: form.compressed,
+            ..part.clone()
+        };
+        let stream = open::stream(
+            copy.window(place.data_at, place.size),
+            header.as_ref(),
+            &part,
+            self.keys,
+        )?;
+        self.same_entries(
+            place.part,
+            cut,
+            Counted {
+                stream,
+                read: Arc::clone(read),
+            },
+            control,
+        )
     }
 }
 
@@ -155,8 +227,16 @@ impl<'a> Verification<'a> {
 fn settled(sum: Option<u32>, place: Place, verified: Result<Verified>) -> Option<Outcome> {
     match verified.as_ref().map_err(Error::kind) {
         Err(Kind::Internal | Kind::Interrupted(_)) => None,
-        Err(Kind::InputIo | Kind::OutputIo) => Some(Outcome { place, sum: None, verified }),
-        _ => Some(Outcome { place, sum, verified }),
+        Err(Kind::InputIo | Kind::OutputIo) => Some(Outcome {
+            place,
+            sum: None,
+            verified,
+        }),
+        _ => Some(Outcome {
+            place,
+            sum,
+            verified,
+        }),
     }
 }
 
@@ -166,7 +246,9 @@ fn checksum(copy: &Input, place: Place, control: &Control) -> Result<u32> {
     let mut sum = crc32fast::Hasher::new();
     let (mut at, end) = (place.data_at, place.data_at.saturating_add(place.size));
     while at < end {
-        let now = usize::try_from(end - at).unwrap_or(usize::MAX).min(buffer.len());
+        let now = usize::try_from(end - at)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let bytes = buffer.get_mut(..now).unwrap_or_default();
         copy.read_exact_at(at, bytes)?;
         sum.update(bytes);
@@ -185,7 +267,10 @@ struct Claim<'a> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.verification.early().parts.retain(|begun| begun.part != self.part || begun.outcome.is_some());
+        self.verification
+            .early()
+            .parts
+            .retain(|begun| begun.part != self.part || begun.outcome.is_some());
         self.verification.done.notify_all();
     }
 }

@@ -27,15 +27,25 @@ struct Line {
 
 impl Viewed for Line {
     fn view(&self) -> View<'_> {
-        View { name: &self.name, kind: self.kind, link: &self.link }
+        View {
+            name: &self.name,
+            kind: self.kind,
+            link: &self.link,
+        }
     }
 }
 
 impl Visitor for Watch {
     fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
-        self.first = self.first.or_else(|| hazards::of_header(self.lines.len(), header));
+        self.first = self
+            .first
+            .or_else(|| hazards::of_header(self.lines.len(), header));
         self.long_paths.see(&header.name);
-        self.lines.push(Line { name: header.name.as_slice().into(), link: header.link.as_slice().into(), kind: header.kind });
+        self.lines.push(Line {
+            name: header.name.as_slice().into(),
+            link: header.link.as_slice().into(),
+            kind: header.kind,
+        });
         Ok(())
     }
 }
@@ -46,7 +56,8 @@ impl Watch {
     /// # Errors
     /// `Refused` for what a restore could not cope with; `Interrupted`.
     pub fn finish(self, backup: &Backup, part: &Part, control: &Control) -> Result<Vec<String>> {
-        let among = || hazards::among(&self.lines, control).map(|hazards| hazards.into_iter().next());
+        let among =
+            || hazards::among(&self.lines, control).map(|hazards| hazards.into_iter().next());
         let hazard = self.first.map_or_else(among, |first| Ok(Some(first)))?;
         match hazard {
             None => {

@@ -47,7 +47,10 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// The metadata of a plain backup that holds these folders and add-ons.
 pub fn metadata(name: &str, folders: &[&str], addons: &[&str]) -> serde_json::Value {
-    let addons: Vec<_> = addons.iter().map(|slug| serde_json::json!({"slug": slug, "name": name, "version": name})).collect();
+    let addons: Vec<_> = addons
+        .iter()
+        .map(|slug| serde_json::json!({"slug": slug, "name": name, "version": name}))
+        .collect();
     serde_json::json!({
         "slug": name, "version": 2, "name": name, "date": name, "type": "full", "compressed": true, "protected": false,
         "homeassistant": {"version": name, "exclude_database": false}, "folders": folders, "addons": addons, "repositories": [name],
@@ -57,7 +60,10 @@ pub fn metadata(name: &str, folders: &[&str], addons: &[&str]) -> serde_json::Va
 /// A plain backup: members in this order, the metadata last.
 pub fn backup(path: &Path, members: &[(&str, Vec<u8>)], metadata: &serde_json::Value) {
     let text = metadata.to_string();
-    let mut entries: Vec<Entry<'_>> = members.iter().map(|(name, bytes)| (*name, Content::Bytes(bytes))).collect();
+    let mut entries: Vec<Entry<'_>> = members
+        .iter()
+        .map(|(name, bytes)| (*name, Content::Bytes(bytes)))
+        .collect();
     entries.push(("./backup.json", Content::Bytes(text.as_bytes())));
     std::fs::write(path, tar(&entries)).unwrap();
 }

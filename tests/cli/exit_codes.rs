@@ -52,18 +52,48 @@ fn every_cause_has_its_code_and_leaves_nothing_behind() {
         (2, Fixture("v3.tar"), "--threads 0", right),
         (2, Fixture("v3.tar"), "--no-such-option", right),
         (2, Fixture("v3.tar"), "-q -v", right),
-        (2, Fixture("v3.tar"), "--password-file a --emergency-kit b", right),
+        (
+            2,
+            Fixture("v3.tar"),
+            "--password-file a --emergency-kit b",
+            right,
+        ),
         (3, Fixture("v3.tar"), "", None),
         (3, Fixture("v3.tar"), "", right),
         (4, Fixture("v3.tar"), "--limit 1kB", None),
-        (4, Fixture("v3.tar"), "--limit 1kB --drop media:music", right),
+        (
+            4,
+            Fixture("v3.tar"),
+            "--limit 1kB --drop media:music",
+            right,
+        ),
         (5, Bytes(Vec::new()), "--drop media", right),
         (5, Bytes(vec![0; 10_240]), "--drop media", right),
         (5, Bytes(cut_short("v3.tar")), "--drop media", right),
-        (5, Bytes(damaged("v3.tar", "media")), "--drop media:music", right),
-        (7, Fixture("v3.tar"), "--drop media -o missing/folder/out.tar", right),
-        (10, Fixture("v3.tar"), "--drop media --force -o in-place", right),
-        (10, Bytes(b"\x1f\x8b\x08\0\0\0\0\0\0\x03".repeat(60)), "--drop media", right),
+        (
+            5,
+            Bytes(damaged("v3.tar", "media")),
+            "--drop media:music",
+            right,
+        ),
+        (
+            7,
+            Fixture("v3.tar"),
+            "--drop media -o missing/folder/out.tar",
+            right,
+        ),
+        (
+            10,
+            Fixture("v3.tar"),
+            "--drop media --force -o in-place",
+            right,
+        ),
+        (
+            10,
+            Bytes(b"\x1f\x8b\x08\0\0\0\0\0\0\x03".repeat(60)),
+            "--drop media",
+            right,
+        ),
         (11, Missing, "--drop media", right),
         (12, Fixture("v3.tar"), "--drop media:music", None),
         (12, Fixture("v3.tar"), "--drop media:music", Some("wrong")),
@@ -77,15 +107,31 @@ fn every_cause_has_its_code_and_leaves_nothing_behind() {
         let before = (scratch.listing(), std::fs::read(&input).ok());
         let run = run(line("shrink", &input, &format!("{rest} --yes")), password);
         let name = format!("{rest} with {password:?}");
-        assert_eq!(run.code, code, "{name}\nstdout:\n{}\nstderr:\n{}", run.out, run.err);
+        assert_eq!(
+            run.code, code,
+            "{name}\nstdout:\n{}\nstderr:\n{}",
+            run.out, run.err
+        );
         if code == 0 {
             continue;
         }
-        let label = if code == 3 { "Nothing to do: " } else { "error: " };
+        let label = if code == 3 {
+            "Nothing to do: "
+        } else {
+            "error: "
+        };
         assert!(run.err.starts_with(label), "{name}: {}", run.err);
         let by_the_parser = run.err.contains("--help");
-        assert!(by_the_parser || run.err.trim_end().ends_with(UNCHANGED), "{name}: {}", run.err);
-        assert_eq!((scratch.listing(), std::fs::read(&input).ok()), before, "{name}");
+        assert!(
+            by_the_parser || run.err.trim_end().ends_with(UNCHANGED),
+            "{name}: {}",
+            run.err
+        );
+        assert_eq!(
+            (scratch.listing(), std::fs::read(&input).ok()),
+            before,
+            "{name}"
+        );
     }
 }
 
@@ -103,8 +149,15 @@ fn an_existing_output_is_7_without_force() {
 fn help_lists_every_code() {
     let help = keyless(["--help"]).code(0).out;
     let (_, codes) = help.split_once("Exit codes:").unwrap();
-    for code in ["0", "1", "2", "3", "4", "5", "6", "7", "10", "11", "12", "129", "130", "143"] {
-        assert!(codes.split(|c: char| !c.is_ascii_digit()).any(|word| word == code), "{code} is not in --help");
+    for code in [
+        "0", "1", "2", "3", "4", "5", "6", "7", "10", "11", "12", "129", "130", "143",
+    ] {
+        assert!(
+            codes
+                .split(|c: char| !c.is_ascii_digit())
+                .any(|word| word == code),
+            "{code} is not in --help"
+        );
     }
 }
 
@@ -137,7 +190,14 @@ fn plan_ends_with_the_code_of_shrink() {
         "--drop no-such-thing",
     ];
     let scratch = Scratch::new();
-    for name in ["v1.tar", "v2.tar", "v3.tar", "v3-uncompressed.tar", "plain.tar", "core-v3.tar"] {
+    for name in [
+        "v1.tar",
+        "v2.tar",
+        "v3.tar",
+        "v3-uncompressed.tar",
+        "plain.tar",
+        "core-v3.tar",
+    ] {
         let input = fixture(name);
         for rest in options {
             for password in [None, Some(PASSWORD), Some("wrong")] {
@@ -151,9 +211,19 @@ fn plan_ends_with_the_code_of_shrink() {
 #[test]
 fn plan_ends_with_the_code_of_shrink_when_a_part_is_damaged() {
     let scratch = Scratch::new();
-    for (name, part) in [("v3.tar", "share"), ("plain.tar", "share"), ("v2.tar", "share")] {
+    for (name, part) in [
+        ("v3.tar", "share"),
+        ("plain.tar", "share"),
+        ("v2.tar", "share"),
+    ] {
         let input = scratch.file("in.tar", &damaged(name, part));
-        for rest in ["--drop media", "--drop share", "--drop media:music", "--drop share:**", "--limit 50kB"] {
+        for rest in [
+            "--drop media",
+            "--drop share",
+            "--drop media:music",
+            "--drop share:**",
+            "--limit 50kB",
+        ] {
             let (plan, shrink) = both_codes(&scratch, &input, rest, Some(PASSWORD));
             assert_eq!(plan, shrink, "{name} {rest}");
         }

@@ -19,7 +19,10 @@ fn demo() -> (Scratch, PathBuf) {
 #[track_caller]
 fn nothing_written(scratch: &Scratch) {
     assert_eq!(scratch.listing(), ["demo.tar"]);
-    assert_eq!(std::fs::read(scratch.path("demo.tar")).unwrap(), std::fs::read(fixture("demo.tar")).unwrap());
+    assert_eq!(
+        std::fs::read(scratch.path("demo.tar")).unwrap(),
+        std::fs::read(fixture("demo.tar")).unwrap()
+    );
 }
 
 fn components(path: &std::path::Path) -> Vec<String> {
@@ -31,26 +34,57 @@ fn one_yes_to_the_biggest_gain_is_enough() {
     let (scratch, input) = demo();
     let mut terminal = Terminal::shrink(&input, "--limit 1MB");
     let before = terminal.expect(ASKED);
-    assert!(before.contains("1.24 MB over the limit of 1.00 MB"), "{before}");
-    assert!(before.contains("Without caches, logs and old backups inside it, it would have 2.05 MB"), "{before}");
-    assert!(before.contains(&format!("1. 1.32 MB {FRIGATE}")), "{before}");
-    assert!(before.contains("Lost with it: The recorded footage of your cameras."), "{before}");
+    assert!(
+        before.contains("1.24 MB over the limit of 1.00 MB"),
+        "{before}"
+    );
+    assert!(
+        before.contains("Without caches, logs and old backups inside it, it would have 2.05 MB"),
+        "{before}"
+    );
+    assert!(
+        before.contains(&format!("1. 1.32 MB {FRIGATE}")),
+        "{before}"
+    );
+    assert!(
+        before.contains("Lost with it: The recorded footage of your cameras."),
+        "{before}"
+    );
     // There is more in the folder, so it would be emptied; the whole folder is offered.
-    assert!(before.contains("files that were left out are deleted there too"), "{before}");
+    assert!(
+        before.contains("files that were left out are deleted there too"),
+        "{before}"
+    );
     assert!(before.contains("Or leave out all of the media folder, 1.46 MB: then a restore leaves the live folder alone."), "{before}");
     terminal.say("y\n");
     let after = terminal.expect(LAST);
-    assert!(after.contains("The copy would have 921.60 kB (900.00 KiB), 78.40 kB under the limit"), "{after}");
-    assert!(after.contains("History and recordings: 1.32 MB will be left out"), "{after}");
-    assert!(!after.contains("2. "), "more was asked than needed:\n{after}");
-    assert_eq!(scratch.listing(), ["demo.tar"], "something was written before the last yes");
+    assert!(
+        after.contains("The copy would have 921.60 kB (900.00 KiB), 78.40 kB under the limit"),
+        "{after}"
+    );
+    assert!(
+        after.contains("History and recordings: 1.32 MB will be left out"),
+        "{after}"
+    );
+    assert!(
+        !after.contains("2. "),
+        "more was asked than needed:\n{after}"
+    );
+    assert_eq!(
+        scratch.listing(),
+        ["demo.tar"],
+        "something was written before the last yes"
+    );
     terminal.say("yes\n");
     let (code, screen) = terminal.end();
     assert_eq!(code, 0, "{screen}");
     let output = scratch.path("demo.slim.tar");
     assert!(std::fs::metadata(&output).unwrap().len() <= 1_000_000);
     let left = entries(&output, "media");
-    assert!(!left.is_empty() && !left.iter().any(|e| e.name.ends_with(b".mp4")), "{left:?}");
+    assert!(
+        !left.is_empty() && !left.iter().any(|e| e.name.ends_with(b".mp4")),
+        "{left:?}"
+    );
 }
 
 #[test]
@@ -60,7 +94,12 @@ fn an_existing_output_is_told_before_the_first_question() {
     // Where no question would be asked, because no answer could help, it decides nothing.
     for (limit, code) in [("1MB", 7), ("1kB", 4)] {
         let (ended, screen) = Terminal::shrink(&input, &format!("--limit {limit}")).end();
-        assert!(ended == code && screen.contains("exists already") == (code == 7) && !screen.contains(ASKED), "{screen}");
+        assert!(
+            ended == code
+                && screen.contains("exists already") == (code == 7)
+                && !screen.contains(ASKED),
+            "{screen}"
+        );
     }
     assert_eq!(std::fs::read(output).unwrap(), b"old");
 }
@@ -72,7 +111,10 @@ fn the_whole_folder_can_be_chosen_instead() {
     terminal.expect("[y]es, [n]o, [w]hole folder, [q]uit: ");
     terminal.say("w\n");
     let after = terminal.expect(LAST);
-    assert!(after.contains("What is on your system stays there"), "{after}");
+    assert!(
+        after.contains("What is on your system stays there"),
+        "{after}"
+    );
     terminal.say("y\n");
     assert_eq!(terminal.end().0, 0);
     let names = components(&scratch.path("demo.slim.tar"));
@@ -91,12 +133,21 @@ fn no_to_everything_ends_after_a_handful_of_questions_with_the_ways_out() {
     }
     let (code, screen) = terminal.end();
     assert_eq!((code, questions), (4, 6), "{screen}");
-    let after =
-        screen.split_once("Nothing more is asked after 6 questions; the ways that are left are named at the end.").expect(&screen).1;
+    let after = screen
+        .split_once(
+            "Nothing more is asked after 6 questions; the ways that are left are named at the end.",
+        )
+        .expect(&screen)
+        .1;
     assert!(after.contains("--allow history"), "{screen}");
-    assert!(screen.contains("--limit 2040kB --allow history"), "{screen}");
+    assert!(
+        screen.contains("--limit 2040kB --allow history"),
+        "{screen}"
+    );
     assert!(screen.trim_end().ends_with(UNCHANGED), "{screen}");
-    let order: Vec<usize> = (1..=6).map(|n| screen.find(&format!("\n{n}. ")).unwrap()).collect();
+    let order: Vec<usize> = (1..=6)
+        .map(|n| screen.find(&format!("\n{n}. ")).unwrap())
+        .collect();
     assert!(order.is_sorted(), "{screen}");
     nothing_written(&scratch);
 }
@@ -109,9 +160,18 @@ fn nothing_more_is_asked_when_no_yes_could_help_any_more() {
     terminal.say("n\n");
     let (code, screen) = terminal.end();
     assert_eq!(code, 4, "{screen}");
-    let after = screen.split_once("Nothing more is asked: what is left could not bring the copy below the limit.").unwrap().1;
-    assert!(after.contains("1.32 MB declined, 112.78 kB of history only with consent"), "{screen}");
-    assert!(after.contains("--limit 1MB --allow history") && !after.contains("2. "), "{screen}");
+    let after = screen
+        .split_once("Nothing more is asked: what is left could not bring the copy below the limit.")
+        .unwrap()
+        .1;
+    assert!(
+        after.contains("1.32 MB declined, 112.78 kB of history only with consent"),
+        "{screen}"
+    );
+    assert!(
+        after.contains("--limit 1MB --allow history") && !after.contains("2. "),
+        "{screen}"
+    );
     assert!(screen.trim_end().ends_with(UNCHANGED), "{screen}");
     nothing_written(&scratch);
 }
@@ -119,9 +179,17 @@ fn nothing_more_is_asked_when_no_yes_could_help_any_more() {
 #[test]
 fn quitting_at_any_question_writes_nothing() {
     // What is answered before, and how it is quit; the end of the input counts.
-    for (answers, quit) in
-        [("", "q\n"), ("", "quit\n"), ("", "\u{4}"), ("n", "q\n"), ("nn", "\u{4}"), ("y", "n\n"), ("y", "\n"), ("y", "q\n"), ("y", "\u{4}")]
-    {
+    for (answers, quit) in [
+        ("", "q\n"),
+        ("", "quit\n"),
+        ("", "\u{4}"),
+        ("n", "q\n"),
+        ("nn", "\u{4}"),
+        ("y", "n\n"),
+        ("y", "\n"),
+        ("y", "q\n"),
+        ("y", "\u{4}"),
+    ] {
         let (scratch, input) = demo();
         let mut terminal = Terminal::shrink(&input, "--limit 2MB");
         for answer in answers.chars() {
@@ -132,7 +200,10 @@ fn quitting_at_any_question_writes_nothing() {
         terminal.say(quit);
         let (code, screen) = terminal.end();
         assert_eq!(code, 130, "{answers} {quit:?}\n{screen}");
-        assert!(screen.trim_end().ends_with(UNCHANGED), "{answers} {quit:?}\n{screen}");
+        assert!(
+            screen.trim_end().ends_with(UNCHANGED),
+            "{answers} {quit:?}\n{screen}"
+        );
         nothing_written(&scratch);
     }
 }
@@ -203,7 +274,10 @@ fn nothing_is_asked_when_no_answer_could_help() {
     let (scratch, input) = demo();
     let (code, screen) = Terminal::shrink(&input, "--limit 10kB").end();
     assert_eq!(code, 4, "{screen}");
-    assert!(!screen.contains(ASKED) && screen.trim_end().ends_with(UNCHANGED), "{screen}");
+    assert!(
+        !screen.contains(ASKED) && screen.trim_end().ends_with(UNCHANGED),
+        "{screen}"
+    );
     nothing_written(&scratch);
 }
 
@@ -212,7 +286,10 @@ fn a_backup_that_fits_is_left_alone_without_a_question() {
     let (scratch, input) = demo();
     let (code, screen) = Terminal::shrink(&input, "").end();
     assert_eq!(code, 3, "{screen}");
-    assert!(screen.contains("Nothing to do: the backup fits") && !screen.contains("]es"), "{screen}");
+    assert!(
+        screen.contains("Nothing to do: the backup fits") && !screen.contains("]es"),
+        "{screen}"
+    );
     nothing_written(&scratch);
 }
 
@@ -254,9 +331,16 @@ fn the_key_can_be_typed_three_times() {
             terminal.expect(left);
         }
         terminal.expect("Encryption key of the backup: ");
-        terminal.say(&if right { format!("{}\n", PASSWORD.to_lowercase()) } else { "\n".into() });
+        terminal.say(&if right {
+            format!("{}\n", PASSWORD.to_lowercase())
+        } else {
+            "\n".into()
+        });
         let (code, screen) = terminal.end();
         assert_eq!(code, if right { 0 } else { 12 }, "{screen}");
-        assert!(!screen.to_uppercase().contains(PASSWORD) && !screen.contains("wrong\n"), "{screen}");
+        assert!(
+            !screen.to_uppercase().contains(PASSWORD) && !screen.contains("wrong\n"),
+            "{screen}"
+        );
     }
 }

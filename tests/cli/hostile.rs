@@ -7,15 +7,29 @@ use crate::line;
 use crate::support::*;
 
 // The second half: report 115.
-const TRICK: &str = "a\u{1b}[2J\u{7}\n\u{202e}b\u{61c}\u{ad}\u{180e}\u{e0041}\u{fe0f}\u{3164}\u{f8ff}c";
+const TRICK: &str =
+    "a\u{1b}[2J\u{7}\n\u{202e}b\u{61c}\u{ad}\u{180e}\u{e0041}\u{fe0f}\u{3164}\u{f8ff}c";
 
 /// What a terminal would obey, and what nobody would see.
-const HIDDEN: [char; 8] = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{2060}', '\u{3164}', '\u{f8ff}', '\u{fe0f}', '\u{e0041}'];
+const HIDDEN: [char; 8] = [
+    '\u{ad}',
+    '\u{61c}',
+    '\u{180e}',
+    '\u{2060}',
+    '\u{3164}',
+    '\u{f8ff}',
+    '\u{fe0f}',
+    '\u{e0041}',
+];
 
 /// A tar whose files all have the trick in their names.
 fn inner(names: &[&str]) -> Vec<u8> {
     let data: Vec<Vec<u8>> = (0..names.len()).map(|at| vec![b'x'; 3000 + at]).collect();
-    let entries: Vec<craft::Entry<'_>> = names.iter().zip(&data).map(|(name, data)| (*name, Content::Bytes(data))).collect();
+    let entries: Vec<craft::Entry<'_>> = names
+        .iter()
+        .zip(&data)
+        .map(|(name, data)| (*name, Content::Bytes(data)))
+        .collect();
     craft::gzip(&craft::tar(&entries))
 }
 
@@ -24,13 +38,23 @@ fn backup(path: &Path) {
     let in_folder = format!("frigate/recordings/{TRICK}");
     let unknown = format!("./{TRICK}.bin");
     let members = [
-        ("homeassistant.tar.gz", inner(&[&format!("data/www/{TRICK}"), &format!("data/tts/{TRICK}")])),
+        (
+            "homeassistant.tar.gz",
+            inner(&[&format!("data/www/{TRICK}"), &format!("data/tts/{TRICK}")]),
+        ),
         ("media.tar.gz", inner(&[&in_folder, TRICK])),
         ("share.tar.gz", inner(&[TRICK])),
-        ("core_x.tar.gz", inner(&["addon.json", &format!("data/{TRICK}")])),
+        (
+            "core_x.tar.gz",
+            inner(&["addon.json", &format!("data/{TRICK}")]),
+        ),
         (unknown.as_str(), b"unknown".to_vec()),
     ];
-    craft::backup(path, &members, &craft::metadata(TRICK, &["media", "share", TRICK], &["core_x"]));
+    craft::backup(
+        path,
+        &members,
+        &craft::metadata(TRICK, &["media", "share", TRICK], &["core_x"]),
+    );
 }
 
 #[test]
@@ -52,7 +76,10 @@ fn no_command_prints_a_control_character_out_of_a_name() {
         ("plan", "--limit 15kB"),
         ("plan", "--limit 15kB --allow history,user"),
         ("plan", "--drop media --drop share:**"),
-        ("plan", "--drop homeassistant:*.yaml --drop homeassistant:www --drop addon:*:data/**"),
+        (
+            "plan",
+            "--drop homeassistant:*.yaml --drop homeassistant:www --drop addon:*:data/**",
+        ),
         ("plan", "--thorough"),
         ("verify", ""),
         ("shrink", "--drop media --yes"),
@@ -68,24 +95,63 @@ fn no_command_prints_a_control_character_out_of_a_name() {
             shown += usize::from(run.out.contains("\\u{1b}[2J"));
         }
     }
-    for place in [&format!("media:{TRICK}"), TRICK, "media:frigate/recordings/a\\u{1b}[2J\\u{7}\\n\\u{202e}b", "\u{1b}[2J"] {
-        let run = haslim(["plan".as_ref(), input.as_os_str(), "--why".as_ref(), place.as_ref()]);
+    for place in [
+        &format!("media:{TRICK}"),
+        TRICK,
+        "media:frigate/recordings/a\\u{1b}[2J\\u{7}\\n\\u{202e}b",
+        "\u{1b}[2J",
+    ] {
+        let run = haslim([
+            "plan".as_ref(),
+            input.as_os_str(),
+            "--why".as_ref(),
+            place.as_ref(),
+        ]);
         check(place, &run);
     }
-    for input in [folder.join("broken\u{1b}[2J.tar"), folder.join("folder\u{1b}[2J.tar"), folder.join("missing\u{1b}[2J.tar")] {
+    for input in [
+        folder.join("broken\u{1b}[2J.tar"),
+        folder.join("folder\u{1b}[2J.tar"),
+        folder.join("missing\u{1b}[2J.tar"),
+    ] {
         check("info", &haslim(line("info", &input, "")));
-        check("shrink", &haslim(line("shrink", &input, "--drop media --yes")));
+        check(
+            "shrink",
+            &haslim(line("shrink", &input, "--drop media --yes")),
+        );
     }
-    check("info on the folder", &haslim(["info".as_ref(), folder.as_os_str()]));
-    check("info on the folder", &haslim(["info".as_ref(), folder.as_os_str(), "--json".as_ref()]));
-    check("selectors", &haslim(["plan".as_ref(), input.as_os_str(), "--drop".as_ref(), "media:\u{1b}[2J".as_ref()]));
-    assert!(codes.contains(&0) && codes.contains(&4) && shown > 10, "{codes:?}, {shown}\n{}", haslim(line("info", &input, "")).err);
+    check(
+        "info on the folder",
+        &haslim(["info".as_ref(), folder.as_os_str()]),
+    );
+    check(
+        "info on the folder",
+        &haslim(["info".as_ref(), folder.as_os_str(), "--json".as_ref()]),
+    );
+    check(
+        "selectors",
+        &haslim([
+            "plan".as_ref(),
+            input.as_os_str(),
+            "--drop".as_ref(),
+            "media:\u{1b}[2J".as_ref(),
+        ]),
+    );
+    assert!(
+        codes.contains(&0) && codes.contains(&4) && shown > 10,
+        "{codes:?}, {shown}\n{}",
+        haslim(line("info", &input, "")).err
+    );
 }
 
 #[track_caller]
 fn check(what: &str, run: &Run) {
     for text in [&run.out, &run.err] {
-        let odd = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c) || HIDDEN.contains(c));
+        let odd = text.chars().find(|c| {
+            (c.is_control() && *c != '\n')
+                || ('\u{202a}'..='\u{202e}').contains(c)
+                || HIDDEN.contains(c)
+        });
         assert_eq!(odd, None, "{what}:\n{}", text.escape_debug());
     }
 }

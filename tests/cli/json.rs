@@ -29,8 +29,15 @@ const INFO: Keys = &[
     ("components", "a"),
     ("warnings", "a"),
 ];
-const COMPONENT: Keys =
-    &[("id", "s"), ("kind", "s"), ("member", "s"), ("stored_bytes", "n"), ("securetar", "?n"), ("listed", "b"), ("fault", "?s")];
+const COMPONENT: Keys = &[
+    ("id", "s"),
+    ("kind", "s"),
+    ("member", "s"),
+    ("stored_bytes", "n"),
+    ("securetar", "?n"),
+    ("listed", "b"),
+    ("fault", "?s"),
+];
 const PLAN: Keys = &[
     ("predicted_size", "n"),
     ("predicted_fits", "b"),
@@ -53,7 +60,12 @@ const DROP: Keys = &[
     ("title", "s"),
     ("advice", "?s"),
 ];
-const LARGE: Keys = &[("path", "s"), ("stored_bytes", "n"), ("files", "n"), ("dropped_bytes", "n")];
+const LARGE: Keys = &[
+    ("path", "s"),
+    ("stored_bytes", "n"),
+    ("files", "n"),
+    ("dropped_bytes", "n"),
+];
 const WAY: Keys = &[("options", "s"), ("lost", "a"), ("predicted_size", "n")];
 const COPY: Keys = &[
     ("output", "s"),
@@ -67,11 +79,20 @@ const COPY: Keys = &[
     ("seconds", "n"),
 ];
 const UNSEEN: Keys = &[("unchecked", "a")];
-const ERROR: Keys = &[("code", "n"), ("kind", "s"), ("message", "s"), ("part", "?s"), ("offset", "?n"), ("advice", "?s")];
+const ERROR: Keys = &[
+    ("code", "n"),
+    ("kind", "s"),
+    ("message", "s"),
+    ("part", "?s"),
+    ("offset", "?n"),
+    ("advice", "?s"),
+];
 
 #[track_caller]
 fn check(value: &Value, keys: &[Keys]) {
-    let object = value.as_object().unwrap_or_else(|| panic!("no object: {value}"));
+    let object = value
+        .as_object()
+        .unwrap_or_else(|| panic!("no object: {value}"));
     let expected: Vec<_> = keys.iter().copied().flatten().collect();
     let names: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();
     assert_eq!(object.keys().map(String::as_str).collect::<Vec<_>>(), names);
@@ -104,19 +125,40 @@ fn alone(run: &Run) -> Value {
 
 #[test]
 fn info_has_exactly_its_keys() {
-    for name in ["v1.tar", "v2.tar", "v3.tar", "plain.tar", "demo.tar", "core-plain.tar"] {
+    for name in [
+        "v1.tar",
+        "v2.tar",
+        "v3.tar",
+        "plain.tar",
+        "demo.tar",
+        "core-plain.tar",
+    ] {
         let value = alone(&keyless(line("info", &fixture(name), "--json")).code(0));
         check(&value, &[INFO]);
         assert!(!rows(&value, "components").is_empty());
-        rows(&value, "components").iter().for_each(|c| check(c, &[COMPONENT]));
-        assert_eq!(value["size"], std::fs::metadata(fixture(name)).unwrap().len());
+        rows(&value, "components")
+            .iter()
+            .for_each(|c| check(c, &[COMPONENT]));
+        assert_eq!(
+            value["size"],
+            std::fs::metadata(fixture(name)).unwrap().len()
+        );
     }
 }
 
 #[test]
 fn plan_has_exactly_its_keys() {
-    for rest in ["--drop media", "--limit 1MB", "--limit 1MB --allow history,user", "--drop homeassistant:nest/**"] {
-        let run = haslim(line("plan", &fixture("demo.tar"), &format!("{rest} --json")));
+    for rest in [
+        "--drop media",
+        "--limit 1MB",
+        "--limit 1MB --allow history,user",
+        "--drop homeassistant:nest/**",
+    ] {
+        let run = haslim(line(
+            "plan",
+            &fixture("demo.tar"),
+            &format!("{rest} --json"),
+        ));
         let value = alone(&run);
         if run.code == 0 {
             check(&value, &[INFO, PLAN]);
@@ -125,49 +167,114 @@ fn plan_has_exactly_its_keys() {
             check(&value["error"], &[ERROR]);
             assert_eq!(value["error"]["code"], run.code);
         }
-        rows(&value, "drops").iter().for_each(|row| check(row, &[DROP]));
-        rows(&value, "ways_out").iter().for_each(|way| check(way, &[WAY]));
-        rows(&value, "largest").iter().for_each(|large| check(large, &[LARGE]));
+        rows(&value, "drops")
+            .iter()
+            .for_each(|row| check(row, &[DROP]));
+        rows(&value, "ways_out")
+            .iter()
+            .for_each(|way| check(way, &[WAY]));
+        rows(&value, "largest")
+            .iter()
+            .for_each(|large| check(large, &[LARGE]));
         assert_eq!(rows(&value, "largest").len(), 10);
     }
 }
 
 #[test]
 fn every_drop_that_a_rule_chose_says_all_that_the_rule_knows() {
-    let run = haslim(line("plan", &fixture("demo.tar"), "--thorough --allow history --json")).code(0);
+    let run = haslim(line(
+        "plan",
+        &fixture("demo.tar"),
+        "--thorough --allow history --json",
+    ))
+    .code(0);
     let value = run.json();
-    let rules: Vec<&str> = rows(&value, "drops").iter().map(|row| row["rule"].as_str().unwrap()).collect();
-    assert!(rules.contains(&"frigate-rec") && rules.contains(&"nested-ha-bak"), "{rules:?}");
+    let rules: Vec<&str> = rows(&value, "drops")
+        .iter()
+        .map(|row| row["rule"].as_str().unwrap())
+        .collect();
+    assert!(
+        rules.contains(&"frigate-rec") && rules.contains(&"nested-ha-bak"),
+        "{rules:?}"
+    );
     for row in rows(&value, "drops") {
         for key in ["rule", "class", "lost", "on_restore", "advice"] {
-            assert!(row[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {row}");
+            assert!(
+                row[key].as_str().is_some_and(|text| !text.is_empty()),
+                "{key} of {row}"
+            );
         }
     }
 }
 
 #[test]
 fn why_is_json_too() {
-    let value = alone(&haslim(line("plan", &fixture("demo.tar"), "--why homeassistant:secrets.yaml --json")).code(0));
+    let value = alone(
+        &haslim(line(
+            "plan",
+            &fixture("demo.tar"),
+            "--why homeassistant:secrets.yaml --json",
+        ))
+        .code(0),
+    );
     check(&value, &[&[("schema", "n"), ("path", "s"), ("why", "a")]]);
-    assert!(rows(&value, "why")[0].as_str().unwrap().starts_with("homeassistant:secrets.yaml stays: no rule ever drops it."));
+    assert!(
+        rows(&value, "why")[0]
+            .as_str()
+            .unwrap()
+            .starts_with("homeassistant:secrets.yaml stays: no rule ever drops it.")
+    );
 }
 
 #[test]
 fn the_rules_carry_all_that_a_program_needs() {
     let value = alone(&keyless(["rules", "--json"]).code(0));
-    check(&value, &[&[("schema", "n"), ("version", "n"), ("rules", "a"), ("never", "a")]]);
+    check(
+        &value,
+        &[&[
+            ("schema", "n"),
+            ("version", "n"),
+            ("rules", "a"),
+            ("never", "a"),
+        ]],
+    );
     for rule in rows(&value, "rules") {
-        for key in ["id", "title", "component", "class", "lost", "prevent", "confidence", "source"] {
-            assert!(rule[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {rule}");
+        for key in [
+            "id",
+            "title",
+            "component",
+            "class",
+            "lost",
+            "prevent",
+            "confidence",
+            "source",
+        ] {
+            assert!(
+                rule[key].as_str().is_some_and(|text| !text.is_empty()),
+                "{key} of {rule}"
+            );
         }
-        assert!(!rows(rule, "globs").is_empty() && !rows(rule, "matches").is_empty() && !rows(rule, "spares").is_empty());
+        assert!(
+            !rows(rule, "globs").is_empty()
+                && !rows(rule, "matches").is_empty()
+                && !rows(rule, "spares").is_empty()
+        );
     }
 }
 
 #[test]
 fn outcomes_have_their_codes() {
-    for (rest, outcome, code) in [("--drop media", "fits", 0), ("", "already_fits", 3), ("--limit 1kB", "cannot_fit", 4)] {
-        let run = haslim(line("plan", &fixture("demo.tar"), &format!("{rest} --json"))).code(code);
+    for (rest, outcome, code) in [
+        ("--drop media", "fits", 0),
+        ("", "already_fits", 3),
+        ("--limit 1kB", "cannot_fit", 4),
+    ] {
+        let run = haslim(line(
+            "plan",
+            &fixture("demo.tar"),
+            &format!("{rest} --json"),
+        ))
+        .code(code);
         assert_eq!(run.json()["outcome"], outcome, "{rest}");
     }
 }
@@ -176,45 +283,92 @@ fn outcomes_have_their_codes() {
 fn shrink_has_exactly_its_keys_and_tells_the_truth() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");
-    let value = alone(&haslim(line("shrink", &input, "--drop media --drop share:** --yes --json")).code(0));
+    let value = alone(
+        &haslim(line(
+            "shrink",
+            &input,
+            "--drop media --drop share:** --yes --json",
+        ))
+        .code(0),
+    );
     check(&value, &[INFO, PLAN, COPY, UNSEEN]);
     let output = scratch.path("v3.slim.tar");
     assert_eq!(value["output"], output.to_str().unwrap());
-    assert_eq!(value["output_size"], std::fs::metadata(&output).unwrap().len());
+    assert_eq!(
+        value["output_size"],
+        std::fs::metadata(&output).unwrap().len()
+    );
     assert_eq!(value["verified"], true);
     let copy = manifest(&output);
-    assert_eq!((&value["output_slug"], &value["output_name"]), (&copy["slug"], &copy["name"]));
-    assert_ne!(value["slug"], value["output_slug"], "the original keeps its own");
-    let targets: Vec<&str> = rows(&value, "drops").iter().map(|row| row["target"].as_str().unwrap()).collect();
-    assert!(targets.contains(&"media") && targets.contains(&"share"), "a part that is left empty goes: {targets:?}");
+    assert_eq!(
+        (&value["output_slug"], &value["output_name"]),
+        (&copy["slug"], &copy["name"])
+    );
+    assert_ne!(
+        value["slug"], value["output_slug"],
+        "the original keeps its own"
+    );
+    let targets: Vec<&str> = rows(&value, "drops")
+        .iter()
+        .map(|row| row["target"].as_str().unwrap())
+        .collect();
+    assert!(
+        targets.contains(&"media") && targets.contains(&"share"),
+        "a part that is left empty goes: {targets:?}"
+    );
 }
 
 #[test]
 fn the_original_and_the_copy_each_say_whether_they_fit() {
     let scratch = Scratch::new();
     let input = scratch.copy("demo.tar");
-    let fits = |value: &Value, key: &str| (value["fits"].as_bool().unwrap(), value[key].as_bool().unwrap());
+    let fits = |value: &Value, key: &str| {
+        (
+            value["fits"].as_bool().unwrap(),
+            value[key].as_bool().unwrap(),
+        )
+    };
     let plan = |rest: &str| haslim(line("plan", &input, &format!("{rest} --json"))).json();
-    assert_eq!(fits(&plan("--limit 1MB --drop media"), "predicted_fits"), (false, true));
+    assert_eq!(
+        fits(&plan("--limit 1MB --drop media"), "predicted_fits"),
+        (false, true)
+    );
     assert_eq!(fits(&plan("--limit 1MB"), "predicted_fits"), (false, false));
-    let value = haslim(line("shrink", &input, "--limit 1MB --drop media --yes --json")).code(0).json();
+    let value = haslim(line(
+        "shrink",
+        &input,
+        "--limit 1MB --drop media --yes --json",
+    ))
+    .code(0)
+    .json();
     assert_eq!(fits(&value, "output_fits"), (false, true));
 }
 
 #[test]
 fn repair_tells_about_its_copy_as_shrink_does() {
     let scratch = Scratch::new();
-    let input = scratch.file("odd.tar", &[std::fs::read(fixture("plain.tar")).unwrap(), vec![7; 600]].concat());
-    let value = keyless(line("repair", &input, "--yes --json")).code(0).json();
+    let input = scratch.file(
+        "odd.tar",
+        &[std::fs::read(fixture("plain.tar")).unwrap(), vec![7; 600]].concat(),
+    );
+    let value = keyless(line("repair", &input, "--yes --json"))
+        .code(0)
+        .json();
     check(&value, &[INFO, &[("repaired", "a"), ("notes", "a")], COPY]);
     let copy = manifest(&scratch.path("odd.repaired.tar"));
-    assert_eq!((&value["output_slug"], &value["output_name"]), (&copy["slug"], &copy["name"]));
+    assert_eq!(
+        (&value["output_slug"], &value["output_name"]),
+        (&copy["slug"], &copy["name"])
+    );
 }
 
 #[test]
 fn errors_are_json_too_and_stand_alone() {
     let scratch = Scratch::new();
-    let (broken, sound) = (scratch.file("broken.tar", b"no backup"), scratch.copy("v3.tar"));
+    let (broken, sound) = (
+        scratch.file("broken.tar", b"no backup"),
+        scratch.copy("v3.tar"),
+    );
     let cases = [
         ("info", broken.clone(), "", 5, "damaged"),
         ("info", scratch.path("missing.tar"), "", 11, "input_io"),
@@ -224,15 +378,29 @@ fn errors_are_json_too_and_stand_alone() {
         ("shrink", sound.clone(), "", 2, "usage"),
         ("shrink", sound.clone(), "--yes", 3, "already_fits"),
         ("repair", sound.clone(), "--yes", 3, "nothing_to_repair"),
-        ("shrink", sound, "--yes --drop media -o no/such/folder", 7, "output_io"),
+        (
+            "shrink",
+            sound,
+            "--yes --drop media -o no/such/folder",
+            7,
+            "output_io",
+        ),
     ];
     for (command, input, rest, code, kind) in cases {
         let run = haslim(line(command, &input, &format!("{rest} --json"))).code(code);
         let value = alone(&run);
-        let planned: Keys = if kind == "already_fits" { &[("ways_out", "a"), ("notes", "a")] } else { &[] };
+        let planned: Keys = if kind == "already_fits" {
+            &[("ways_out", "a"), ("notes", "a")]
+        } else {
+            &[]
+        };
         check(&value, &[&[("schema", "n"), ("error", "o")], planned]);
         check(&value["error"], &[ERROR]);
-        assert_eq!((&value["error"]["code"], &value["error"]["kind"]), (&code.into(), &kind.into()), "{command} {rest}");
+        assert_eq!(
+            (&value["error"]["code"], &value["error"]["kind"]),
+            (&code.into(), &kind.into()),
+            "{command} {rest}"
+        );
     }
     let run = keyless(line("verify", &fixture("v3.tar"), "--json")).code(12);
     assert_eq!(alone(&run)["error"]["kind"], "password");
@@ -243,10 +411,25 @@ fn a_shrink_that_cannot_fit_names_the_ways_out_as_plan_does() {
     let scratch = Scratch::new();
     let input = scratch.copy("demo.tar");
     for limit in ["1MB", "1kB"] {
-        let run = |command: &str| haslim(line(command, &input, &format!("--limit {limit} --json"))).code(4);
-        let shrink = haslim(line("shrink", &input, &format!("--limit {limit} --yes --json"))).code(4);
+        let run = |command: &str| {
+            haslim(line(command, &input, &format!("--limit {limit} --json"))).code(4)
+        };
+        let shrink = haslim(line(
+            "shrink",
+            &input,
+            &format!("--limit {limit} --yes --json"),
+        ))
+        .code(4);
         let value = alone(&shrink);
-        check(&value, &[&[("schema", "n"), ("error", "o"), ("ways_out", "a"), ("notes", "a")]]);
+        check(
+            &value,
+            &[&[
+                ("schema", "n"),
+                ("error", "o"),
+                ("ways_out", "a"),
+                ("notes", "a"),
+            ]],
+        );
         check(&value["error"], &[ERROR]);
         assert_eq!(value["error"]["kind"], "cannot_fit");
         assert_eq!(value["ways_out"], run("plan").json()["ways_out"]);
@@ -257,10 +440,22 @@ fn a_shrink_that_cannot_fit_names_the_ways_out_as_plan_does() {
 #[test]
 fn wrong_usage_is_json_when_json_is_asked_for() {
     let cases = [
-        ("plan x.tar --no-such-option --json", "unexpected argument '--no-such-option' found"),
-        ("--json plan", "the following required arguments were not provided: <BACKUP>"),
-        ("plan x.tar --json --limit potatoes", "'potatoes' is not a size"),
-        ("no-such-command --json", "unrecognized subcommand 'no-such-command'"),
+        (
+            "plan x.tar --no-such-option --json",
+            "unexpected argument '--no-such-option' found",
+        ),
+        (
+            "--json plan",
+            "the following required arguments were not provided: <BACKUP>",
+        ),
+        (
+            "plan x.tar --json --limit potatoes",
+            "'potatoes' is not a size",
+        ),
+        (
+            "no-such-command --json",
+            "unrecognized subcommand 'no-such-command'",
+        ),
         ("ls x.tar -q -v --json", "cannot be used with"),
         ("--json", "requires a subcommand but one was not provided"),
     ];
@@ -270,7 +465,10 @@ fn wrong_usage_is_json_when_json_is_asked_for() {
         check(&value, &[&[("schema", "n"), ("error", "o")]]);
         check(&value["error"], &[ERROR]);
         let message = value["error"]["message"].as_str().unwrap();
-        assert!(message.contains(says) && !message.contains('\n') && !message.contains("Usage"), "{args}: {message}");
+        assert!(
+            message.contains(says) && !message.contains('\n') && !message.contains("Usage"),
+            "{args}: {message}"
+        );
     }
     // Behind `--` it is a name.
     let run = keyless("plan --no-such-option -- --json".split(' ')).code(2);
@@ -306,8 +504,17 @@ fn a_folder_gives_one_document_with_a_row_for_each_file() {
     scratch.copy("plain.tar");
     scratch.file("broken.tar", b"no backup");
     scratch.file("notes.txt", b"not looked at");
-    let value = alone(&keyless(["info".as_ref(), scratch.0.path().as_os_str(), "--json".as_ref()]).code(0));
-    let [broken, plain, v3] = rows(&value, "backups") else { panic!("{value}") };
+    let value = alone(
+        &keyless([
+            "info".as_ref(),
+            scratch.0.path().as_os_str(),
+            "--json".as_ref(),
+        ])
+        .code(0),
+    );
+    let [broken, plain, v3] = rows(&value, "backups") else {
+        panic!("{value}")
+    };
     check(&broken["error"], &[ERROR]);
     assert!(broken["file"].as_str().unwrap().ends_with("broken.tar"));
     check(plain, &[INFO]);
@@ -323,23 +530,50 @@ fn quiet_does_not_silence_json() {
 fn what_ls_gives_as_selector_is_what_drop_takes() {
     let scratch = Scratch::new();
     let input = scratch.path("odd.tar");
-    let names = ["data/plain.txt", "data/sub/a[1]*?.txt", "data/{a,b}\\ c ", "data/sub/ümlaut:x", "homeassistant.json"];
-    let entries: Vec<craft::Entry<'_>> = names.iter().map(|name| (*name, Content::Bytes(b"contents"))).collect();
+    let names = [
+        "data/plain.txt",
+        "data/sub/a[1]*?.txt",
+        "data/{a,b}\\ c ",
+        "data/sub/ümlaut:x",
+        "homeassistant.json",
+    ];
+    let entries: Vec<craft::Entry<'_>> = names
+        .iter()
+        .map(|name| (*name, Content::Bytes(b"contents")))
+        .collect();
     let members = [
         ("homeassistant.tar.gz", craft::gzip(&craft::tar(&entries))),
-        ("media.tar.gz", craft::gzip(&craft::tar(&[("film", Content::Bytes(b"x"))]))),
+        (
+            "media.tar.gz",
+            craft::gzip(&craft::tar(&[("film", Content::Bytes(b"x"))])),
+        ),
     ];
     craft::backup(&input, &members, &craft::metadata("odd", &["media"], &[]));
     let listed = alone(&keyless(line("ls", &input, "homeassistant --json")).code(0));
     let listed = rows(&rows(&listed, "components")[0], "entries");
     assert_eq!(listed.len(), names.len());
     for entry in listed {
-        check(entry, &[&[("path", "s"), ("kind", "s"), ("size", "n"), ("stored_bytes", "n"), ("selector", "?s")]]);
+        check(
+            entry,
+            &[&[
+                ("path", "s"),
+                ("kind", "s"),
+                ("size", "n"),
+                ("stored_bytes", "n"),
+                ("selector", "?s"),
+            ]],
+        );
         let Some(selector) = entry["selector"].as_str() else {
             assert_eq!(entry["path"], "homeassistant.json", "{entry}");
             continue;
         };
-        let plan = ["plan", input.to_str().unwrap(), "--json", "--drop", selector];
+        let plan = [
+            "plan",
+            input.to_str().unwrap(),
+            "--json",
+            "--drop",
+            selector,
+        ];
         let plan = keyless(plan).code(0).json();
         assert_eq!(plan["drops"][0]["files"], 1, "{entry}: {plan}");
         assert_eq!(plan["warnings"], serde_json::json!([]), "{entry}");
@@ -350,16 +584,40 @@ fn what_ls_gives_as_selector_is_what_drop_takes() {
 fn a_dropped_name_whose_contents_stay_is_among_the_drops() {
     let scratch = Scratch::new();
     let input = scratch.copy("v2.tar");
-    let mut links = entries(&input, "homeassistant").into_iter().filter(|e| !e.link.is_empty() && e.kind == tar::EntryType::Link);
+    let mut links = entries(&input, "homeassistant")
+        .into_iter()
+        .filter(|e| !e.link.is_empty() && e.kind == tar::EntryType::Link);
     let link = links.next().unwrap();
-    let text = |name: &[u8]| String::from_utf8_lossy(name).trim_start_matches("./").trim_start_matches("data/").to_owned();
+    let text = |name: &[u8]| {
+        String::from_utf8_lossy(name)
+            .trim_start_matches("./")
+            .trim_start_matches("data/")
+            .to_owned()
+    };
     let (name, heir) = (text(&link.link), text(&link.name));
-    let value = haslim(line("shrink", &input, &format!("--drop homeassistant:{name} --yes --json"))).code(0).json();
-    let [row] = rows(&value, "drops") else { panic!("{value}") };
-    assert_eq!((&row["files"], &row["stored_bytes"]), (&1.into(), &0.into()));
-    assert_eq!(row["lost"], format!("Only the name {name}: its contents stay as {heir}."));
+    let value = haslim(line(
+        "shrink",
+        &input,
+        &format!("--drop homeassistant:{name} --yes --json"),
+    ))
+    .code(0)
+    .json();
+    let [row] = rows(&value, "drops") else {
+        panic!("{value}")
+    };
+    assert_eq!(
+        (&row["files"], &row["stored_bytes"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(
+        row["lost"],
+        format!("Only the name {name}: its contents stay as {heir}.")
+    );
     assert_eq!(value["notes"], serde_json::json!([]));
-    let names: Vec<String> = entries(&scratch.path("v2.slim.tar"), "homeassistant").iter().map(|e| text(&e.name)).collect();
+    let names: Vec<String> = entries(&scratch.path("v2.slim.tar"), "homeassistant")
+        .iter()
+        .map(|e| text(&e.name))
+        .collect();
     assert!(names.contains(&heir) && !names.contains(&name), "{names:?}");
 }
 
@@ -369,14 +627,29 @@ fn damage_that_is_kept_by_request_is_told_to_programs() {
     let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
     let found = |value: &Value| {
         let damaged = rows(value, "damaged").iter();
-        damaged.map(|one| (one["id"].as_str().unwrap().to_owned(), one["error"]["kind"].as_str().unwrap().to_owned())).collect::<Vec<_>>()
+        damaged
+            .map(|one| {
+                (
+                    one["id"].as_str().unwrap().to_owned(),
+                    one["error"]["kind"].as_str().unwrap().to_owned(),
+                )
+            })
+            .collect::<Vec<_>>()
     };
     let expected = [("media".to_owned(), "damaged".to_owned())];
     // With and without a look inside other parts, which is when it is found.
     for rest in ["--drop ssl", "--drop share:**", "--drop ssl --threads 1"] {
-        let run = haslim(line("shrink", &input, &format!("{rest} --keep media --yes --force --json -q"))).code(0);
+        let run = haslim(line(
+            "shrink",
+            &input,
+            &format!("{rest} --keep media --yes --force --json -q"),
+        ))
+        .code(0);
         assert_eq!(found(&alone(&run)), expected, "{rest}");
-        check(&rows(&run.json(), "damaged")[0], &[&[("id", "s"), ("error", "o")]]);
+        check(
+            &rows(&run.json(), "damaged")[0],
+            &[&[("id", "s"), ("error", "o")]],
+        );
         check(&rows(&run.json(), "damaged")[0]["error"], &[ERROR]);
     }
     // It fits as it is, and there is still something to say.
@@ -392,9 +665,14 @@ fn damage_always_comes_with_the_way_out() {
     let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
     for rest in ["--drop ssl", "--limit 50kB", "--drop media:music"] {
         for (command, yes) in [("plan", ""), ("shrink", "--yes")] {
-            let value = haslim(line(command, &input, &format!("{rest} {yes} --json"))).code(5).json();
+            let value = haslim(line(command, &input, &format!("{rest} {yes} --json")))
+                .code(5)
+                .json();
             let advice = value["error"]["advice"].as_str().unwrap();
-            assert!(advice.contains("--drop media") && advice.contains("--keep media"), "{command} {rest}: {advice}");
+            assert!(
+                advice.contains("--drop media") && advice.contains("--keep media"),
+                "{command} {rest}: {advice}"
+            );
         }
     }
 }
@@ -405,20 +683,40 @@ fn a_verify_that_fails_has_its_error_at_the_top_too() {
     let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
     let value = alone(&haslim(line("verify", &input, "--json")).code(5));
     check(&value["error"], &[ERROR]);
-    assert_eq!((&value["error"]["code"], &value["error"]["part"]), (&5.into(), &"media".into()));
-    assert_eq!(haslim(line("verify", &fixture("v3.tar"), "--json")).code(0).json().get("error"), None);
+    assert_eq!(
+        (&value["error"]["code"], &value["error"]["part"]),
+        (&5.into(), &"media".into())
+    );
+    assert_eq!(
+        haslim(line("verify", &fixture("v3.tar"), "--json"))
+            .code(0)
+            .json()
+            .get("error"),
+        None
+    );
 }
 
 #[test]
 fn what_was_held_back_is_told_beside_the_error() {
     let held = "--drop homeassistant:.storage/au* --json";
-    let plan = haslim(line("plan", &fixture("v3.tar"), held)).code(3).json();
-    let shrink = haslim(line("shrink", &Scratch::new().copy("v3.tar"), &format!("{held} --yes"))).code(3).json();
+    let plan = haslim(line("plan", &fixture("v3.tar"), held))
+        .code(3)
+        .json();
+    let shrink = haslim(line(
+        "shrink",
+        &Scratch::new().copy("v3.tar"),
+        &format!("{held} --yes"),
+    ))
+    .code(3)
+    .json();
     assert_eq!(plan["notes"], shrink["notes"]);
     assert_eq!(plan["error"], shrink["error"]);
     assert_eq!(rows(&shrink, "notes").len(), 1, "{shrink}");
     let advice = shrink["error"]["advice"].as_str().unwrap();
-    assert!(advice.contains("--why") && !advice.contains("Name something"), "{advice}");
+    assert!(
+        advice.contains("--why") && !advice.contains("Name something"),
+        "{advice}"
+    );
 }
 
 #[test]
@@ -432,27 +730,58 @@ fn a_copy_says_how_it_is_encrypted() {
         ("plain.tar", "", true, 3.into()),
     ];
     for (name, rest, protected, securetar) in cases {
-        let value = haslim(line("shrink", &scratch.copy(name), &format!("{rest} --yes --force --json"))).code(0).json();
-        assert_eq!((&value["output_protected"], &value["output_securetar"]), (&protected.into(), &securetar), "{name} {rest}");
-        let copy = keyless(["info", value["output"].as_str().unwrap(), "--json"]).code(0).json();
-        assert_eq!((&copy["protected"], &copy["securetar"]), (&protected.into(), &securetar), "{name} {rest}");
+        let value = haslim(line(
+            "shrink",
+            &scratch.copy(name),
+            &format!("{rest} --yes --force --json"),
+        ))
+        .code(0)
+        .json();
+        assert_eq!(
+            (&value["output_protected"], &value["output_securetar"]),
+            (&protected.into(), &securetar),
+            "{name} {rest}"
+        );
+        let copy = keyless(["info", value["output"].as_str().unwrap(), "--json"])
+            .code(0)
+            .json();
+        assert_eq!(
+            (&copy["protected"], &copy["securetar"]),
+            (&protected.into(), &securetar),
+            "{name} {rest}"
+        );
     }
 }
 
 #[test]
 fn paths_of_files_can_be_opened_as_they_are_printed() {
     let scratch = Scratch::new();
-    for name in ["back\\slash.tar", "new\nline.tar", "esc\u{1b}[2J.tar", "bidi\u{202e}rat.tar", "ümlaut.tar"] {
+    for name in [
+        "back\\slash.tar",
+        "new\nline.tar",
+        "esc\u{1b}[2J.tar",
+        "bidi\u{202e}rat.tar",
+        "ümlaut.tar",
+    ] {
         let input = scratch.path(name);
         std::fs::copy(fixture("v3.tar"), &input).unwrap();
         let path = input.to_str().unwrap();
         let run = haslim(["shrink", path, "--drop", "media", "--yes", "--json"]).code(0);
-        assert!(!run.out.contains(['\u{1b}', '\u{202e}']), "a terminal would obey");
+        assert!(
+            !run.out.contains(['\u{1b}', '\u{202e}']),
+            "a terminal would obey"
+        );
         assert_eq!(run.json()["file"], path);
         let output = run.json()["output"].as_str().unwrap().to_owned();
-        assert!(std::path::Path::new(&output).exists() && output.ends_with(".slim.tar"), "{output}");
+        assert!(
+            std::path::Path::new(&output).exists() && output.ends_with(".slim.tar"),
+            "{output}"
+        );
         for command in ["info", "ls", "verify"] {
-            assert_eq!(haslim([command, path, "--json"]).code(0).json()["file"], path);
+            assert_eq!(
+                haslim([command, path, "--json"]).code(0).json()["file"],
+                path
+            );
         }
     }
 }

@@ -9,7 +9,10 @@ use crate::support::*;
 /// Looks inside a part with the key out of this option.
 fn with_option(option: &str, path: &Path, password: Option<&str>) -> Run {
     let rest = format!("{option} {}", path.display());
-    run(line("ls", &fixture("v3.tar"), &format!("media {rest}")), password)
+    run(
+        line("ls", &fixture("v3.tar"), &format!("media {rest}")),
+        password,
+    )
 }
 
 #[test]
@@ -24,7 +27,11 @@ fn the_first_line_of_a_file_is_the_key_however_it_ends() {
         ("blanks", format!("{PASSWORD} \t\r\n")),
         ("before", format!("  {PASSWORD}\n")),
     ] {
-        let run = with_option("--password-file", &scratch.file(name, text.as_bytes()), None);
+        let run = with_option(
+            "--password-file",
+            &scratch.file(name, text.as_bytes()),
+            None,
+        );
         assert_eq!(run.code, 0, "{name}: {}", run.err);
     }
 }
@@ -34,8 +41,17 @@ fn only_the_first_line_of_a_file_has_to_be_text() {
     let scratch = Scratch::new();
     let bytes = [PASSWORD.as_bytes(), b"\nSchl\xfcssel\n"].concat();
     with_option("--password-file", &scratch.file("latin", &bytes), None).code(0);
-    let run = with_option("--password-file", &scratch.file("first", b"Schl\xfcssel\n"), None).code(12);
-    assert!(run.err.contains("the first line of ") && run.err.contains("is not valid UTF-8"), "{}", run.err);
+    let run = with_option(
+        "--password-file",
+        &scratch.file("first", b"Schl\xfcssel\n"),
+        None,
+    )
+    .code(12);
+    assert!(
+        run.err.contains("the first line of ") && run.err.contains("is not valid UTF-8"),
+        "{}",
+        run.err
+    );
     let kit = [b"Schl\xfcssel:\n".as_slice(), PASSWORD.as_bytes(), b"\n"].concat();
     with_option("--emergency-kit", &scratch.file("kit", &kit), None).code(0);
 }
@@ -44,7 +60,12 @@ fn only_the_first_line_of_a_file_has_to_be_text() {
 #[test]
 fn a_file_in_utf_16_is_read() {
     let scratch = Scratch::new();
-    let wide = |bytes: fn(u16) -> [u8; 2], mark: &str| format!("{mark}{PASSWORD}\r\n").encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let wide = |bytes: fn(u16) -> [u8; 2], mark: &str| {
+        format!("{mark}{PASSWORD}\r\n")
+            .encode_utf16()
+            .flat_map(bytes)
+            .collect::<Vec<u8>>()
+    };
     for (name, bytes) in [
         ("little", wide(u16::to_le_bytes, "\u{feff}")),
         ("big", wide(u16::to_be_bytes, "\u{feff}")),
@@ -71,11 +92,24 @@ fn a_key_opens_the_backup_however_it_was_typed() {
     ] {
         let by_variable = run(line("ls", &fixture("v3.tar"), "media"), Some(&key));
         assert_eq!(by_variable.code, 0, "{key}: {}", by_variable.err);
-        with_option("--password-file", &scratch.file("key", key.as_bytes()), None).code(0);
-        with_option("--emergency-kit", &scratch.file("kit", format!("Kit\n\nKey: {key}\n").as_bytes()), None);
+        with_option(
+            "--password-file",
+            &scratch.file("key", key.as_bytes()),
+            None,
+        )
+        .code(0);
+        with_option(
+            "--emergency-kit",
+            &scratch.file("kit", format!("Kit\n\nKey: {key}\n").as_bytes()),
+            None,
+        );
     }
     // One letter less is another key.
-    run(line("ls", &fixture("v3.tar"), "media"), Some(&PASSWORD[..PASSWORD.len() - 1])).code(12);
+    run(
+        line("ls", &fixture("v3.tar"), "media"),
+        Some(&PASSWORD[..PASSWORD.len() - 1]),
+    )
+    .code(12);
 }
 
 /// Report 118.
@@ -85,11 +119,19 @@ fn an_emergency_kit_given_as_a_password_file_is_recognised() {
     with_option("--password-file", &fixture("emergency-kit.txt"), None).code(0);
     // What begins with a key of its own is no kit.
     let other = format!("ZZZZ-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG\n{PASSWORD}\n");
-    with_option("--password-file", &scratch.file("second", other.as_bytes()), None).code(0);
+    with_option(
+        "--password-file",
+        &scratch.file("second", other.as_bytes()),
+        None,
+    )
+    .code(0);
     // And the heading never becomes the key of a copy.
     let output = scratch.path("out.tar");
-    let rest =
-        format!("--drop media --securetar 3 --yes -o {} --password-file {}", output.display(), fixture("emergency-kit.txt").display());
+    let rest = format!(
+        "--drop media --securetar 3 --yes -o {} --password-file {}",
+        output.display(),
+        fixture("emergency-kit.txt").display()
+    );
     keyless(line("shrink", &fixture("plain.tar"), &rest)).code(0);
     haslim(line("verify", &output, "")).code(0);
 }
@@ -106,9 +148,20 @@ fn a_key_file_that_is_too_large_is_refused_before_it_is_read() {
         }
     }
     for file in [huge.as_path(), Path::new("/dev/zero")] {
-        let run = keyless(line("plan", &fixture("plain.tar"), &format!("--rules {}", file.display()))).code(2);
+        let run = keyless(line(
+            "plan",
+            &fixture("plain.tar"),
+            &format!("--rules {}", file.display()),
+        ))
+        .code(2);
         assert!(run.err.contains("holds more than 1.00 MiB"), "{}", run.err);
-        let run = keyless(["bench".as_ref(), fixture("plain.tar").as_os_str(), "--compare".as_ref(), file.as_os_str()]).code(2);
+        let run = keyless([
+            "bench".as_ref(),
+            fixture("plain.tar").as_os_str(),
+            "--compare".as_ref(),
+            file.as_os_str(),
+        ])
+        .code(2);
         assert!(run.err.contains("holds more than 1.00 MiB"), "{}", run.err);
     }
 }
@@ -117,9 +170,17 @@ fn a_key_file_that_is_too_large_is_refused_before_it_is_read() {
 fn a_key_comes_out_of_a_pipe_of_the_shell() {
     let mut command = Command::new("bash");
     let script = "\"$0\" ls \"$1\" media --password-file <(printf %s \"$2\")";
-    command.args(["-c", script, crate::PROGRAM]).arg(fixture("v3.tar")).arg(PASSWORD).env_remove("HASLIM_PASSWORD");
+    command
+        .args(["-c", script, crate::PROGRAM])
+        .arg(fixture("v3.tar"))
+        .arg(PASSWORD)
+        .env_remove("HASLIM_PASSWORD");
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Report 118.
@@ -128,14 +189,23 @@ fn a_wrong_key_may_have_been_changed_since_the_day_of_the_backup() {
     for name in ["v2.tar", "v3.tar"] {
         let date = manifest(&fixture(name))["date"].as_str().unwrap()[..10].to_owned();
         let run = run(line("ls", &fixture(name), "media"), Some("wrong")).code(12);
-        assert!(run.err.contains(&format!("changed since this backup was made, on {date}")), "{}", run.err);
+        assert!(
+            run.err
+                .contains(&format!("changed since this backup was made, on {date}")),
+            "{}",
+            run.err
+        );
     }
 }
 
 #[test]
 fn a_line_end_in_the_variable_is_no_part_of_the_key() {
     for end in ["\n", "\r", "\r\n", " "] {
-        run(line("ls", &fixture("v3.tar"), "media"), Some(&format!("{PASSWORD}{end}"))).code(0);
+        run(
+            line("ls", &fixture("v3.tar"), "media"),
+            Some(&format!("{PASSWORD}{end}")),
+        )
+        .code(0);
     }
     run(line("ls", &fixture("v3.tar"), "media"), Some("\n")).code(12);
 }
@@ -153,18 +223,42 @@ fn the_emergency_kit_holds_the_key() {
     let scratch = Scratch::new();
     with_option("--emergency-kit", &fixture("emergency-kit.txt"), None).code(0);
     let text = std::fs::read_to_string(fixture("emergency-kit.txt")).unwrap();
-    with_option("--emergency-kit", &scratch.file("crlf", text.replace('\n', "\r\n").as_bytes()), None).code(0);
-    let none = with_option("--emergency-kit", &scratch.file("none", text.replace(PASSWORD, "").as_bytes()), None).code(12);
+    with_option(
+        "--emergency-kit",
+        &scratch.file("crlf", text.replace('\n', "\r\n").as_bytes()),
+        None,
+    )
+    .code(0);
+    let none = with_option(
+        "--emergency-kit",
+        &scratch.file("none", text.replace(PASSWORD, "").as_bytes()),
+        None,
+    )
+    .code(12);
     assert!(none.err.contains("no encryption key"), "{}", none.err);
     // Report 118: twice the same is one, and of several the right one is found.
-    with_option("--emergency-kit", &scratch.file("twice", format!("{text}\n{PASSWORD}\n").as_bytes()), None).code(0);
+    with_option(
+        "--emergency-kit",
+        &scratch.file("twice", format!("{text}\n{PASSWORD}\n").as_bytes()),
+        None,
+    )
+    .code(0);
     let other = "ZZZZ-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG";
     let two = scratch.file("two", format!("{other}\n{text}").as_bytes());
     with_option("--emergency-kit", &two, None).code(0);
-    let rest = format!("--drop media --securetar 3 --yes -o {} --emergency-kit {}", scratch.path("out.tar").display(), two.display());
+    let rest = format!(
+        "--drop media --securetar 3 --yes -o {} --emergency-kit {}",
+        scratch.path("out.tar").display(),
+        two.display()
+    );
     let unclear = keyless(line("shrink", &fixture("plain.tar"), &rest)).code(12);
     assert!(unclear.err.contains("more than one"), "{}", unclear.err);
-    with_option("--emergency-kit", &scratch.file("bom", format!("\u{feff}{PASSWORD}\r\n").as_bytes()), None).code(0);
+    with_option(
+        "--emergency-kit",
+        &scratch.file("bom", format!("\u{feff}{PASSWORD}\r\n").as_bytes()),
+        None,
+    )
+    .code(0);
 }
 
 #[test]
@@ -172,13 +266,23 @@ fn an_option_wins_over_the_environment() {
     let scratch = Scratch::new();
     let right = scratch.file("right", PASSWORD.as_bytes());
     with_option("--password-file", &right, Some("wrong")).code(0);
-    with_option("--password-file", &scratch.file("wrong", b"wrong"), Some(PASSWORD)).code(12);
+    with_option(
+        "--password-file",
+        &scratch.file("wrong", b"wrong"),
+        Some(PASSWORD),
+    )
+    .code(12);
 }
 
 #[test]
 fn a_key_that_is_empty_missing_unreadable_or_wrong_is_12() {
     let scratch = Scratch::new();
-    for (name, bytes) in [("empty", b"".as_slice()), ("blank", b"\n"), ("binary", b"\xff\xfe\0"), ("wrong", b"wrong")] {
+    for (name, bytes) in [
+        ("empty", b"".as_slice()),
+        ("blank", b"\n"),
+        ("binary", b"\xff\xfe\0"),
+        ("wrong", b"wrong"),
+    ] {
         let run = with_option("--password-file", &scratch.file(name, bytes), None);
         assert_eq!(run.code, 12, "{name}: {}", run.err);
     }
@@ -203,7 +307,10 @@ fn run_with_bytes(value: &[u8]) {
 /// Encrypts the plain fixture with this key.
 fn encrypted(scratch: &Scratch, key: &str) -> PathBuf {
     let output = scratch.path("encrypted.tar");
-    let rest = format!("--drop media --securetar 3 --yes --force -o {}", output.display());
+    let rest = format!(
+        "--drop media --securetar 3 --yes --force -o {}",
+        output.display()
+    );
     run(line("shrink", &fixture("plain.tar"), &rest), Some(key)).code(0);
     output
 }
@@ -227,7 +334,10 @@ fn a_key_for_a_backup_without_encryption_is_noted() {
 #[test]
 fn no_option_takes_the_key_itself() {
     let help = keyless(["shrink", "--help"]).code(0).out;
-    assert!(!help.contains("--password ") && !help.contains("--key"), "{help}");
+    assert!(
+        !help.contains("--password ") && !help.contains("--key"),
+        "{help}"
+    );
 }
 
 #[test]
@@ -244,7 +354,13 @@ fn neither_the_right_nor_a_wrong_key_is_ever_printed() {
     let mut all = String::new();
     for key in [PASSWORD, WRONG] {
         let file = scratch.file("key", key.as_bytes());
-        for input in [fixture("v3.tar"), fixture("v2.tar"), fixture("v1.tar"), fixture("plain.tar"), broken.clone()] {
+        for input in [
+            fixture("v3.tar"),
+            fixture("v2.tar"),
+            fixture("v1.tar"),
+            fixture("plain.tar"),
+            broken.clone(),
+        ] {
             for (command, rest) in [
                 ("info", ""),
                 ("info", "--json"),
@@ -258,9 +374,17 @@ fn neither_the_right_nor_a_wrong_key_is_ever_printed() {
                 ("shrink", "--drop media:music --yes --force --json"),
                 ("shrink", "--drop media --limit 1kB --yes --force"),
             ] {
-                let rest = if command == "shrink" { format!("{rest} -o {}", out.display()) } else { rest.into() };
+                let rest = if command == "shrink" {
+                    format!("{rest} -o {}", out.display())
+                } else {
+                    rest.into()
+                };
                 let by_variable = run(line(command, &input, &rest), Some(key));
-                let by_file = keyless(line(command, &input, &format!("{rest} --password-file {}", file.display())));
+                let by_file = keyless(line(
+                    command,
+                    &input,
+                    &format!("{rest} --password-file {}", file.display()),
+                ));
                 for run in [by_variable, by_file] {
                     all.push_str(&run.out);
                     all.push_str(&run.err);

@@ -1,6 +1,11 @@
 //! The command line as its users meet it: codes, texts, JSON, options, keys,
 //! signals and a terminal.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 mod advice;
 mod bench;
@@ -37,11 +42,28 @@ pub fn line(command: &str, backup: &Path, rest: &str) -> Vec<String> {
 }
 
 /// The exit code of `plan`, and of the `shrink` that is run after it.
-pub fn both_codes(scratch: &Scratch, input: &Path, rest: &str, password: Option<&str>) -> (i32, i32) {
+pub fn both_codes(
+    scratch: &Scratch,
+    input: &Path,
+    rest: &str,
+    password: Option<&str>,
+) -> (i32, i32) {
     let plan = run(line("plan", input, rest), password);
     let output = scratch.path("both.tar");
-    let shrink = run(line("shrink", input, &format!("{rest} --yes -o {}", output.display())), password);
-    assert_eq!(output.exists(), shrink.code == 0, "{rest}: a file exactly when the code is 0\n{}", shrink.err);
+    let shrink = run(
+        line(
+            "shrink",
+            input,
+            &format!("{rest} --yes -o {}", output.display()),
+        ),
+        password,
+    );
+    assert_eq!(
+        output.exists(),
+        shrink.code == 0,
+        "{rest}: a file exactly when the code is 0\n{}",
+        shrink.err
+    );
     let _ = std::fs::remove_file(output);
     (plan.code, shrink.code)
 }

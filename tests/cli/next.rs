@@ -16,25 +16,43 @@ fn awkward(scratch: &Scratch) -> PathBuf {
 /// The command behind a line that announces one.
 #[track_caller]
 fn command(out: &str, announced: &str) -> String {
-    let (_, rest) = out.split_once(&format!("\n{announced}\n  ")).unwrap_or_else(|| panic!("no '{announced}' in\n{out}"));
+    let (_, rest) = out
+        .split_once(&format!("\n{announced}\n  "))
+        .unwrap_or_else(|| panic!("no '{announced}' in\n{out}"));
     rest.lines().next().unwrap().to_owned()
 }
 
 /// Runs a pasted command in a shell; gives its exit code and what it printed.
 fn pasted(command: &str, folder: &Path) -> (i32, String) {
     let program = format!("haslim() {{ '{PROGRAM}' \"$@\"; }}\n{command}");
-    let output = Command::new("sh").args(["-c", &program]).current_dir(folder).env("HASLIM_PASSWORD", PASSWORD).output().unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    let output = Command::new("sh")
+        .args(["-c", &program])
+        .current_dir(folder)
+        .env("HASLIM_PASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
 }
 
 #[test]
 fn info_on_what_does_not_fit_leads_to_plan() {
     let scratch = Scratch::new();
-    let out = keyless(line("info", &fixture("demo.tar"), "--limit 1MB")).code(0).out;
-    assert!(command(&out, "To see what could be left out:").ends_with("fixtures/demo.tar --limit 1MB"), "{out}");
+    let out = keyless(line("info", &fixture("demo.tar"), "--limit 1MB"))
+        .code(0)
+        .out;
+    assert!(
+        command(&out, "To see what could be left out:").ends_with("fixtures/demo.tar --limit 1MB"),
+        "{out}"
+    );
     let input = awkward(&scratch).display().to_string();
     let out = keyless(["info", &input, "--limit", "2.1MB"]).code(0).out;
-    let (code, planned) = pasted(&command(&out, "To see what could be left out:"), scratch.0.path());
+    let (code, planned) = pasted(
+        &command(&out, "To see what could be left out:"),
+        scratch.0.path(),
+    );
     assert_eq!(code, 0, "{planned}");
     assert!(planned.contains("under the limit of 2.10 MB"), "{planned}");
 }
@@ -42,13 +60,22 @@ fn info_on_what_does_not_fit_leads_to_plan() {
 #[test]
 fn info_on_what_the_cloud_takes_has_nothing_to_add() {
     let out = keyless(line("info", &fixture("v3.tar"), "")).code(0).out;
-    assert!(out.trim_end().lines().last().unwrap().starts_with("It fits: "), "{out}");
+    assert!(
+        out.trim_end()
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("It fits: "),
+        "{out}"
+    );
 }
 
 #[test]
 fn info_on_what_fits_but_is_not_encrypted_leads_to_an_encrypted_copy() {
     let scratch = Scratch::new();
-    let out = keyless(line("info", &scratch.copy("plain.tar"), "")).code(0).out;
+    let out = keyless(line("info", &scratch.copy("plain.tar"), ""))
+        .code(0)
+        .out;
     let shrink = command(&out, "To write a copy that is encrypted:");
     let (code, out) = pasted(&format!("{shrink} --yes"), scratch.0.path());
     assert_eq!(code, 0, "{out}");
@@ -60,16 +87,45 @@ fn a_plan_that_fits_ends_with_the_command_that_does_it() {
     let scratch = Scratch::new();
     let input = awkward(&scratch);
     let key = scratch.file("my key", PASSWORD.as_bytes());
-    let options = ["--limit", "1.5MB", "--drop", "media:frigate/recordings/**", "--keep", "homeassistant", "--allow", "history"];
-    let more = ["--securetar", "2", "--max-expanded", "1GB", "--password-file", key.to_str().unwrap()];
-    let words = |command| [command, input.to_str().unwrap()].into_iter().chain(options).chain(more);
+    let options = [
+        "--limit",
+        "1.5MB",
+        "--drop",
+        "media:frigate/recordings/**",
+        "--keep",
+        "homeassistant",
+        "--allow",
+        "history",
+    ];
+    let more = [
+        "--securetar",
+        "2",
+        "--max-expanded",
+        "1GB",
+        "--password-file",
+        key.to_str().unwrap(),
+    ];
+    let words = |command| {
+        [command, input.to_str().unwrap()]
+            .into_iter()
+            .chain(options)
+            .chain(more)
+    };
     let run = keyless(words("plan")).code(0);
-    let expected = keyless(words("plan").chain(["--json"])).code(0).json()["predicted_size"].as_u64().unwrap();
+    let expected = keyless(words("plan").chain(["--json"])).code(0).json()["predicted_size"]
+        .as_u64()
+        .unwrap();
     let shrink = command(&run.out, "To write it:");
-    assert_eq!(run.out.trim_end().lines().last().unwrap().trim(), shrink, "it is the last thing said");
+    assert_eq!(
+        run.out.trim_end().lines().last().unwrap().trim(),
+        shrink,
+        "it is the last thing said"
+    );
     let (code, out) = pasted(&format!("{shrink} --yes"), scratch.0.path());
     assert_eq!(code, 0, "{out}");
-    let size = std::fs::metadata(scratch.path("Anna's backup $HOME.slim.tar")).unwrap().len();
+    let size = std::fs::metadata(scratch.path("Anna's backup $HOME.slim.tar"))
+        .unwrap()
+        .len();
     assert_eq!(size, expected, "{shrink}");
 }
 
@@ -77,8 +133,21 @@ fn a_plan_that_fits_ends_with_the_command_that_does_it() {
 fn a_dry_run_keeps_where_the_copy_was_to_go() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v3.tar"), scratch.path("out put.tar"));
-    let run = keyless(["shrink", input.to_str().unwrap(), "--drop", "media", "-n", "--force", "-o", output.to_str().unwrap()]).code(0);
-    let (code, out) = pasted(&format!("{} --yes", command(&run.out, "To write it:")), scratch.0.path());
+    let run = keyless([
+        "shrink",
+        input.to_str().unwrap(),
+        "--drop",
+        "media",
+        "-n",
+        "--force",
+        "-o",
+        output.to_str().unwrap(),
+    ])
+    .code(0);
+    let (code, out) = pasted(
+        &format!("{} --yes", command(&run.out, "To write it:")),
+        scratch.0.path(),
+    );
     assert_eq!(code, 0, "{out}");
     assert_eq!(scratch.listing(), ["out put.tar", "v3.tar"]);
 }
@@ -91,7 +160,10 @@ fn a_name_like_an_option_is_pasted_as_a_path() {
     assert_eq!(code, 0, "{out}");
     let (code, out) = pasted("haslim plan --drop media -- -x.tar", scratch.0.path());
     assert_eq!(code, 0, "{out}");
-    let (code, out) = pasted(&format!("{} --yes", command(&out, "To write it:")), scratch.0.path());
+    let (code, out) = pasted(
+        &format!("{} --yes", command(&out, "To write it:")),
+        scratch.0.path(),
+    );
     assert_eq!(code, 0, "{out}");
 }
 
@@ -106,25 +178,56 @@ fn a_plan_that_does_not_fit_names_no_command_that_would_fail() {
 #[test]
 fn a_finished_copy_says_its_name_and_where_to_upload_it() {
     let scratch = Scratch::new();
-    let odd = scratch.file("odd.tar", &[std::fs::read(fixture("plain.tar")).unwrap(), vec![7; 600]].concat());
+    let odd = scratch.file(
+        "odd.tar",
+        &[std::fs::read(fixture("plain.tar")).unwrap(), vec![7; 600]].concat(),
+    );
     for (run, output) in [
-        (keyless(line("shrink", &scratch.copy("v3.tar"), "--drop media --yes")), "v3.slim.tar"),
+        (
+            keyless(line(
+                "shrink",
+                &scratch.copy("v3.tar"),
+                "--drop media --yes",
+            )),
+            "v3.slim.tar",
+        ),
         (keyless(line("repair", &odd, "--yes")), "odd.repaired.tar"),
     ] {
-        let mark = if output.contains("slim") { "slim" } else { "repaired" };
+        let mark = if output.contains("slim") {
+            "slim"
+        } else {
+            "repaired"
+        };
         let run = run.code(0);
         let copy = manifest(&scratch.path(output));
-        let (name, slug) = (copy["name"].as_str().unwrap(), copy["slug"].as_str().unwrap());
+        let (name, slug) = (
+            copy["name"].as_str().unwrap(),
+            copy["slug"].as_str().unwrap(),
+        );
         assert!(name.ends_with(&format!(" ({mark} {slug})")), "{name}");
         let listed = format!("Home Assistant will list it as \"{name}\", with the slug {slug}.");
         assert!(run.out.contains(&listed), "no '{listed}' in\n{}", run.out);
-        assert!(run.out.contains("Settings → System → Backups → ⋮ → Upload backup"), "{}", run.out);
+        assert!(
+            run.out
+                .contains("Settings → System → Backups → ⋮ → Upload backup"),
+            "{}",
+            run.out
+        );
     }
 }
 
 #[test]
 fn a_copy_of_the_size_that_was_expected_says_so() {
     let scratch = Scratch::new();
-    let run = keyless(line("shrink", &scratch.copy("v3.tar"), "--drop media --yes")).code(0);
-    assert!(run.out.contains("\n          exactly as expected\n") && !run.out.contains("+0 bytes"), "{}", run.out);
+    let run = keyless(line(
+        "shrink",
+        &scratch.copy("v3.tar"),
+        "--drop media --yes",
+    ))
+    .code(0);
+    assert!(
+        run.out.contains("\n          exactly as expected\n") && !run.out.contains("+0 bytes"),
+        "{}",
+        run.out
+    );
 }

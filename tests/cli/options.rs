@@ -11,7 +11,11 @@ use crate::{PROGRAM, line};
 #[test]
 fn the_output_stands_beside_the_input_under_its_name() {
     let scratch = Scratch::new();
-    for (given, made) in [("my backup.tar", "my backup.slim.tar"), ("a.b.tar", "a.b.slim.tar"), ("noext", "noext.slim.tar")] {
+    for (given, made) in [
+        ("my backup.tar", "my backup.slim.tar"),
+        ("a.b.tar", "a.b.slim.tar"),
+        ("noext", "noext.slim.tar"),
+    ] {
         let input = scratch.path(given);
         std::fs::copy(fixture("v3.tar"), &input).unwrap();
         keyless(line("shrink", &input, "--drop media --yes")).code(0);
@@ -33,7 +37,12 @@ fn force_replaces_the_output_and_nothing_else() {
 fn force_keeps_the_old_output_when_the_run_fails() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v3.tar"), scratch.file("v3.slim.tar", b"old"));
-    keyless(line("shrink", &input, "--drop media --yes --force --limit 1kB")).code(4);
+    keyless(line(
+        "shrink",
+        &input,
+        "--drop media --yes --force --limit 1kB",
+    ))
+    .code(4);
     assert_eq!(std::fs::read(output).unwrap(), b"old");
 }
 
@@ -61,14 +70,37 @@ fn a_copy_that_was_not_verified_says_so_loudly() {
     for quiet in ["", "-q"] {
         let scratch = Scratch::new();
         let input = scratch.copy("v3.tar");
-        let run = haslim(line("shrink", &input, &format!("--drop media:music --yes --no-verify {quiet}"))).code(0);
-        assert!(run.err.starts_with("WARNING: ") && run.err.contains("NOT read back"), "{}", run.err);
-        assert!(!run.out.contains("compared with the original"), "{}", run.out);
-        assert_eq!(run.out.contains("NOT VERIFIED"), quiet.is_empty(), "{}", run.out);
+        let run = haslim(line(
+            "shrink",
+            &input,
+            &format!("--drop media:music --yes --no-verify {quiet}"),
+        ))
+        .code(0);
+        assert!(
+            run.err.starts_with("WARNING: ") && run.err.contains("NOT read back"),
+            "{}",
+            run.err
+        );
+        assert!(
+            !run.out.contains("compared with the original"),
+            "{}",
+            run.out
+        );
+        assert_eq!(
+            run.out.contains("NOT VERIFIED"),
+            quiet.is_empty(),
+            "{}",
+            run.out
+        );
         haslim(line("verify", &scratch.path("v3.slim.tar"), "")).code(0);
     }
     let scratch = Scratch::new();
-    let run = haslim(line("shrink", &scratch.copy("v3.tar"), "--drop media:music --yes --no-verify --json")).code(0);
+    let run = haslim(line(
+        "shrink",
+        &scratch.copy("v3.tar"),
+        "--drop media:music --yes --no-verify --json",
+    ))
+    .code(0);
     assert_eq!(run.json()["verified"], false);
     assert!(run.err.starts_with("WARNING: "), "{}", run.err);
 }
@@ -76,14 +108,25 @@ fn a_copy_that_was_not_verified_says_so_loudly() {
 #[test]
 fn not_verifying_is_no_option_for_everyday() {
     assert!(!keyless(["shrink", "-h"]).code(0).out.contains("no-verify"));
-    assert!(keyless(["shrink", "--help"]).code(0).out.contains("no-verify"));
+    assert!(
+        keyless(["shrink", "--help"])
+            .code(0)
+            .out
+            .contains("no-verify")
+    );
 }
 
 #[test]
 fn quiet_prints_nothing_but_errors() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");
-    for (command, rest) in [("info", ""), ("ls", ""), ("plan", "--drop media"), ("verify", ""), ("shrink", "--drop media:music --yes")] {
+    for (command, rest) in [
+        ("info", ""),
+        ("ls", ""),
+        ("plan", "--drop media"),
+        ("verify", ""),
+        ("shrink", "--drop media:music --yes"),
+    ] {
         let run = haslim(line(command, &input, &format!("{rest} -q"))).code(0);
         assert_eq!((run.out.as_str(), run.err.as_str()), ("", ""), "{command}");
     }
@@ -99,9 +142,25 @@ fn nothing_to_do_is_told_by_the_code_alone_when_quiet() {
     for rest in ["plan", "shrink --yes", "shrink -n", "repair --yes"] {
         let (command, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         let quiet = haslim(line(command, &input, &format!("{rest} -q"))).code(3);
-        assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("", ""), "{command} {rest}");
-        assert!(haslim(line(command, &input, rest)).code(3).err.starts_with("Nothing to do: "), "{command} {rest}");
-        assert!(haslim(line(command, &input, &format!("{rest} -q --json"))).code(3).json().is_object(), "{command} {rest}");
+        assert_eq!(
+            (quiet.out.as_str(), quiet.err.as_str()),
+            ("", ""),
+            "{command} {rest}"
+        );
+        assert!(
+            haslim(line(command, &input, rest))
+                .code(3)
+                .err
+                .starts_with("Nothing to do: "),
+            "{command} {rest}"
+        );
+        assert!(
+            haslim(line(command, &input, &format!("{rest} -q --json")))
+                .code(3)
+                .json()
+                .is_object(),
+            "{command} {rest}"
+        );
     }
     assert_eq!(scratch.listing(), ["v3.tar"]);
 }
@@ -110,8 +169,18 @@ fn nothing_to_do_is_told_by_the_code_alone_when_quiet() {
 fn a_dry_run_looks_at_the_place_where_the_copy_would_go() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");
-    haslim(line("shrink", &input, "--drop media -n -o no/such/folder.tar")).code(7);
-    haslim(line("shrink", &input, &format!("--drop media -n -o {}", input.display()))).code(10);
+    haslim(line(
+        "shrink",
+        &input,
+        "--drop media -n -o no/such/folder.tar",
+    ))
+    .code(7);
+    haslim(line(
+        "shrink",
+        &input,
+        &format!("--drop media -n -o {}", input.display()),
+    ))
+    .code(10);
     // It does not know where.
     haslim(line("plan", &input, "--drop media")).code(0);
 }
@@ -120,13 +189,35 @@ fn a_dry_run_looks_at_the_place_where_the_copy_would_go() {
 fn a_dry_run_over_an_existing_output_ends_as_the_plan_does_and_says_what_is_in_the_way() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v3.tar"), scratch.file("v3.slim.tar", b"old"));
-    let told = format!("{} exists already: a copy would not replace it without --force.", output.display());
+    let told = format!(
+        "{} exists already: a copy would not replace it without --force.",
+        output.display()
+    );
     let run = haslim(line("shrink", &input, "--drop media -n")).code(0);
-    assert!(run.err.contains(&told) && run.out.contains("To write it, add --force to this, or another place with -o:"), "{}", run.out);
-    let json = haslim(line("shrink", &input, "--drop media -n --json")).code(0).json();
-    assert!(json["notes"].as_array().unwrap().contains(&told.as_str().into()), "{json}");
+    assert!(
+        run.err.contains(&told)
+            && run
+                .out
+                .contains("To write it, add --force to this, or another place with -o:"),
+        "{}",
+        run.out
+    );
+    let json = haslim(line("shrink", &input, "--drop media -n --json"))
+        .code(0)
+        .json();
+    assert!(
+        json["notes"]
+            .as_array()
+            .unwrap()
+            .contains(&told.as_str().into()),
+        "{json}"
+    );
     let run = haslim(line("shrink", &input, "--drop media -n --force")).code(0);
-    assert!(run.err.is_empty() && run.out.contains("To write it:"), "{}", run.err);
+    assert!(
+        run.err.is_empty() && run.out.contains("To write it:"),
+        "{}",
+        run.err
+    );
     for (rest, code) in [("", 3), ("--limit 1kB", 4), ("--drop nonsense", 2)] {
         haslim(line("shrink", &input, &format!("{rest} -n"))).code(code);
     }
@@ -137,11 +228,26 @@ fn a_dry_run_over_an_existing_output_ends_as_the_plan_does_and_says_what_is_in_t
 fn where_nothing_would_be_written_an_existing_output_does_not_decide_the_code() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v3.tar"), scratch.file("v3.slim.tar", b"old"));
-    let cases = [("", 3), ("--limit 1kB", 4), ("--drop nonsense", 2), ("--drop media", 7), ("--drop media:music", 7)];
+    let cases = [
+        ("", 3),
+        ("--limit 1kB", 4),
+        ("--drop nonsense", 2),
+        ("--drop media", 7),
+        ("--drop media:music", 7),
+    ];
     for (rest, code) in cases {
         let run = haslim(line("shrink", &input, &format!("{rest} --yes"))).code(code);
-        assert_eq!(run.err.contains("exists already"), code == 7, "{rest}: {}", run.err);
-        assert_eq!(haslim(line("shrink", &input, &format!("{rest} --yes --json"))).code, code, "{rest}");
+        assert_eq!(
+            run.err.contains("exists already"),
+            code == 7,
+            "{rest}: {}",
+            run.err
+        );
+        assert_eq!(
+            haslim(line("shrink", &input, &format!("{rest} --yes --json"))).code,
+            code,
+            "{rest}"
+        );
     }
     keyless(line("shrink", &input, "--drop media:music --yes")).code(12);
     haslim(line("shrink", &input, "--drop media")).code(2);
@@ -150,9 +256,16 @@ fn where_nothing_would_be_written_an_existing_output_does_not_decide_the_code() 
     scratch.file("v3.tar", &damaged("v3.tar", "media"));
     haslim(line("shrink", &input, "--drop media:music --yes")).code(5);
     haslim(line("repair", &input, "--yes")).code(5);
-    scratch.file("v3.tar", &[std::fs::read(fixture("v3.tar")).unwrap(), vec![7; 600]].concat());
+    scratch.file(
+        "v3.tar",
+        &[std::fs::read(fixture("v3.tar")).unwrap(), vec![7; 600]].concat(),
+    );
     let run = haslim(line("repair", &input, "--yes")).code(7);
-    assert!(run.err.contains("v3.repaired.tar exists already"), "{}", run.err);
+    assert!(
+        run.err.contains("v3.repaired.tar exists already"),
+        "{}",
+        run.err
+    );
     for output in [output, scratch.path("v3.repaired.tar")] {
         assert_eq!(std::fs::read(output).unwrap(), b"old");
     }
@@ -164,7 +277,12 @@ fn progress_is_silent_in_a_pipe_unless_asked() {
     let input = scratch.copy("v3.tar");
     let run = haslim(line("shrink", &input, "--drop media:music --yes")).code(0);
     assert_eq!(run.err, "");
-    let run = haslim(line("shrink", &input, "--drop media:music --yes --force -v")).code(0);
+    let run = haslim(line(
+        "shrink",
+        &input,
+        "--drop media:music --yes --force -v",
+    ))
+    .code(0);
     for stage in ["survey: ", "write: ", "verify: "] {
         assert!(run.err.lines().any(|l| l.starts_with(stage)), "{}", run.err);
     }
@@ -172,7 +290,10 @@ fn progress_is_silent_in_a_pipe_unless_asked() {
 
 fn is_coloured(args: &str, no_color: Option<&str>) -> bool {
     let mut command = Command::new(PROGRAM);
-    command.env_remove("HASLIM_PASSWORD").env_remove("NO_COLOR").args(line("info", &fixture("v3.tar"), args));
+    command
+        .env_remove("HASLIM_PASSWORD")
+        .env_remove("NO_COLOR")
+        .args(line("info", &fixture("v3.tar"), args));
     if let Some(value) = no_color {
         command.env("NO_COLOR", value);
     }
@@ -198,9 +319,16 @@ fn only_its_owner_may_read_the_output_whatever_the_umask() {
         let input = scratch.copy("v3.tar");
         let script = "umask 000; exec \"$@\"";
         let rest = format!("--drop media --yes -q {force}");
-        let status = Command::new("sh").args(["-c", script, "sh", PROGRAM]).args(line("shrink", &input, &rest)).status().unwrap();
+        let status = Command::new("sh")
+            .args(["-c", script, "sh", PROGRAM])
+            .args(line("shrink", &input, &rest))
+            .status()
+            .unwrap();
         assert!(status.success());
-        let mode = std::fs::metadata(scratch.path("v3.slim.tar")).unwrap().permissions().mode();
+        let mode = std::fs::metadata(scratch.path("v3.slim.tar"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o7777, 0o600);
     }
 }
@@ -212,8 +340,19 @@ fn the_input_is_left_as_it_was() {
     std::fs::set_permissions(&input, std::fs::Permissions::from_mode(0o400)).unwrap();
     let state = || {
         let meta = std::fs::metadata(&input).unwrap();
-        let times = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
-        (std::fs::read(&input).unwrap(), meta.ino(), meta.mode(), meta.nlink(), times)
+        let times = (
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.ctime(),
+            meta.ctime_nsec(),
+        );
+        (
+            std::fs::read(&input).unwrap(),
+            meta.ino(),
+            meta.mode(),
+            meta.nlink(),
+            times,
+        )
     };
     let before = state();
     for (command, rest) in [
@@ -243,9 +382,18 @@ fn a_reader_that_goes_away_is_no_error() {
             .unwrap();
         drop(child.stdout.take());
         let mut err = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
         let status = child.wait().unwrap();
-        assert_eq!((status.code(), err.as_str()), (Some(0), ""), "{command} {rest}");
+        assert_eq!(
+            (status.code(), err.as_str()),
+            (Some(0), ""),
+            "{command} {rest}"
+        );
     }
 }
 
@@ -257,7 +405,15 @@ fn any_number_of_threads_writes_the_same_contents() {
         .iter()
         .map(|n| {
             let output = scratch.path(&format!("{n}.tar"));
-            haslim(line("shrink", &input, &format!("--drop media:music --threads {n} --yes -o {}", output.display()))).code(0);
+            haslim(line(
+                "shrink",
+                &input,
+                &format!(
+                    "--drop media:music --threads {n} --yes -o {}",
+                    output.display()
+                ),
+            ))
+            .code(0);
             entries(&output, "media")
         })
         .collect();
@@ -266,8 +422,12 @@ fn any_number_of_threads_writes_the_same_contents() {
 
 #[test]
 fn json_with_ls_keeps_to_the_scope() {
-    let all = haslim(line("ls", &fixture("demo.tar"), "--json")).code(0).json();
-    let one = haslim(line("ls", &fixture("demo.tar"), "media --json")).code(0).json();
+    let all = haslim(line("ls", &fixture("demo.tar"), "--json"))
+        .code(0)
+        .json();
+    let one = haslim(line("ls", &fixture("demo.tar"), "media --json"))
+        .code(0)
+        .json();
     assert!(all["components"].as_array().unwrap().len() > 1);
     assert_eq!(one["components"].as_array().unwrap().len(), 1);
 }
@@ -279,24 +439,57 @@ fn what_is_named_and_not_there_is_warned_of_even_when_quiet() {
     let warning = "WARNING: Nothing in this backup matches --drop homeassistant:data/no/such.\n";
     for rest in ["plan", "plan -q", "shrink --yes", "shrink --yes -q --force"] {
         let (command, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-        let run = haslim(line(command, &input, &format!("--drop media:music --drop homeassistant:data/no/such {rest}"))).code(0);
+        let run = haslim(line(
+            command,
+            &input,
+            &format!("--drop media:music --drop homeassistant:data/no/such {rest}"),
+        ))
+        .code(0);
         assert!(run.err.contains(warning), "{command} {rest}: {}", run.err);
     }
-    let run = haslim(line("plan", &input, "--drop media:music --keep media:Music --json")).code(0);
+    let run = haslim(line(
+        "plan",
+        &input,
+        "--drop media:music --keep media:Music --json",
+    ))
+    .code(0);
     assert_eq!(run.err, "");
-    assert_eq!(run.json()["warnings"], serde_json::json!(["Nothing in this backup matches --keep media:Music. Did you mean media:music?"]));
+    assert_eq!(
+        run.json()["warnings"],
+        serde_json::json!([
+            "Nothing in this backup matches --keep media:Music. Did you mean media:music?"
+        ])
+    );
 }
 
 #[test]
 fn a_command_whose_every_drop_names_nothing_takes_nothing_else() {
     let scratch = Scratch::new();
     let input = scratch.copy("demo.tar");
-    for (command, rest) in [("plan", ""), ("plan", "--json"), ("shrink", "--yes -q"), ("shrink", "--yes --json")] {
+    for (command, rest) in [
+        ("plan", ""),
+        ("plan", "--json"),
+        ("shrink", "--yes -q"),
+        ("shrink", "--yes --json"),
+    ] {
         // Of a component that can be told without the key.
-        let run = keyless(line(command, &input, &format!("--limit 1MB --drop addon:Nothing_Like_It --allow history {rest}"))).code(2);
+        let run = keyless(line(
+            command,
+            &input,
+            &format!("--limit 1MB --drop addon:Nothing_Like_It --allow history {rest}"),
+        ))
+        .code(2);
         let said = format!("{}{}", run.out, run.err);
-        assert!(said.contains("nothing in this backup matches --drop addon:Nothing_Like_It"), "{said}");
-        let run = haslim(line(command, &input, &format!("--limit 1MB --drop media:Frigate --allow history {rest}"))).code(2);
+        assert!(
+            said.contains("nothing in this backup matches --drop addon:Nothing_Like_It"),
+            "{said}"
+        );
+        let run = haslim(line(
+            command,
+            &input,
+            &format!("--limit 1MB --drop media:Frigate --allow history {rest}"),
+        ))
+        .code(2);
         let said = format!("{}{}", run.out, run.err);
         assert!(said.contains("Did you mean media:frigate?"), "{said}");
     }
@@ -307,7 +500,12 @@ fn a_command_whose_every_drop_names_nothing_takes_nothing_else() {
 fn an_error_in_json_says_what_was_named_and_is_not_there() {
     let scratch = Scratch::new();
     let input = scratch.copy("demo.tar");
-    let run = haslim(line("shrink", &input, "--limit 1kB --drop ssl --drop addon:Influxdb --yes --json")).code(4);
+    let run = haslim(line(
+        "shrink",
+        &input,
+        "--limit 1kB --drop ssl --drop addon:Influxdb --yes --json",
+    ))
+    .code(4);
     let advice = run.json()["error"]["advice"].as_str().unwrap().to_owned();
     let slip = "Nothing in this backup matches --drop addon:Influxdb. Did you mean addon:a0d7b954_influxdb? `haslim ls`";
     assert!(run.err.is_empty() && advice.starts_with(slip), "{advice}");
@@ -318,11 +516,33 @@ fn a_copy_in_the_clear_is_called_that() {
     let scratch = Scratch::new();
     let input = scratch.copy("demo.tar");
     let run = haslim(line("shrink", &input, "--securetar none --yes")).code(0);
-    assert!(run.out.contains("decrypted") && !run.out.contains("encrypted anew") && !run.out.contains("re-encrypted"), "{}", run.out);
-    assert!(run.out.contains("Home Assistant Cloud would refuse it") && !run.out.contains("send it on to"), "{}", run.out);
-    assert!(run.err.contains("Without --securetar none it would be encrypted") && !run.err.contains("--emergency-kit"), "{}", run.err);
+    assert!(
+        run.out.contains("decrypted")
+            && !run.out.contains("encrypted anew")
+            && !run.out.contains("re-encrypted"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains("Home Assistant Cloud would refuse it")
+            && !run.out.contains("send it on to"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.err
+            .contains("Without --securetar none it would be encrypted")
+            && !run.err.contains("--emergency-kit"),
+        "{}",
+        run.err
+    );
     let run = haslim(line("shrink", &input, "--securetar none --yes --force -q")).code(0);
-    assert!(run.out.is_empty() && run.err.contains("NOT encrypted"), "{}{}", run.out, run.err);
+    assert!(
+        run.out.is_empty() && run.err.contains("NOT encrypted"),
+        "{}{}",
+        run.out,
+        run.err
+    );
     let run = haslim(line("shrink", &input, "--drop media --yes --force -q")).code(0);
     assert_eq!(run.err, "");
 }

@@ -27,7 +27,11 @@ const CUTS: [&str; 9] = [
 /// where nothing of that kind is in the backup.
 #[track_caller]
 fn compare(input: &Path, output: &Path, rest: &str) -> Option<i64> {
-    let run = haslim(line("shrink", input, &format!("{rest} --yes --force --json -o {}", output.display())));
+    let run = haslim(line(
+        "shrink",
+        input,
+        &format!("{rest} --yes --force --json -o {}", output.display()),
+    ));
     if run.code == 3 || run.code == 2 && run.out.contains("nothing in this backup matches") {
         return None;
     }
@@ -36,16 +40,27 @@ fn compare(input: &Path, output: &Path, rest: &str) -> Option<i64> {
     let size = std::fs::metadata(output).unwrap().len();
     assert_eq!(value["output_size"], size);
     let bound = RECORD.max(size / 1000);
-    assert!(size.abs_diff(predicted) <= bound, "{} {rest}: {predicted} predicted, {size} written", input.display());
+    assert!(
+        size.abs_diff(predicted) <= bound,
+        "{} {rest}: {predicted} predicted, {size} written",
+        input.display()
+    );
     Some(i64::try_from(size).unwrap() - i64::try_from(predicted).unwrap())
 }
 
 fn every_cut(names: &[&str], options: &str) -> Vec<i64> {
     let scratch = Scratch::new();
     let output = scratch.path("out.tar");
-    let all = names.iter().flat_map(|name| CUTS.map(|rest| (fixture(name), rest)));
-    let off: Vec<i64> = all.filter_map(|(input, rest)| compare(&input, &output, &format!("{rest} {options}"))).collect();
-    assert!(off.len() >= names.len() * (CUTS.len() - 3), "hardly anything was compared: {off:?}");
+    let all = names
+        .iter()
+        .flat_map(|name| CUTS.map(|rest| (fixture(name), rest)));
+    let off: Vec<i64> = all
+        .filter_map(|(input, rest)| compare(&input, &output, &format!("{rest} {options}")))
+        .collect();
+    assert!(
+        off.len() >= names.len() * (CUTS.len() - 3),
+        "hardly anything was compared: {off:?}"
+    );
     off
 }
 
@@ -76,7 +91,14 @@ fn the_demo_has_the_predicted_size() {
 
 #[test]
 fn uncompressed_backups_have_exactly_the_predicted_size() {
-    let off = every_cut(&["v2-uncompressed.tar", "v3-uncompressed.tar", "plain-uncompressed.tar"], "");
+    let off = every_cut(
+        &[
+            "v2-uncompressed.tar",
+            "v3-uncompressed.tar",
+            "plain-uncompressed.tar",
+        ],
+        "",
+    );
     assert!(off.iter().all(|off| *off == 0), "{off:?}");
 }
 
@@ -84,8 +106,15 @@ fn uncompressed_backups_have_exactly_the_predicted_size() {
 fn backups_of_core_have_the_predicted_size() {
     let scratch = Scratch::new();
     for name in ["core-v2.tar", "core-v3.tar", "core-plain.tar"] {
-        for rest in ["--drop database", "--thorough --allow history,user", "--drop homeassistant:www/**"] {
-            assert!(compare(&fixture(name), &scratch.path("out.tar"), rest).is_some(), "{name} {rest}");
+        for rest in [
+            "--drop database",
+            "--thorough --allow history,user",
+            "--drop homeassistant:www/**",
+        ] {
+            assert!(
+                compare(&fixture(name), &scratch.path("out.tar"), rest).is_some(),
+                "{name} {rest}"
+            );
         }
     }
 }
@@ -93,11 +122,18 @@ fn backups_of_core_have_the_predicted_size() {
 #[test]
 fn a_change_of_version_has_the_predicted_size() {
     let scratch = Scratch::new();
-    for (name, options) in
-        [("v2.tar", "--securetar 3"), ("v3.tar", "--securetar 2"), ("v3.tar", "--securetar none"), ("plain.tar", "--securetar 3")]
-    {
+    for (name, options) in [
+        ("v2.tar", "--securetar 3"),
+        ("v3.tar", "--securetar 2"),
+        ("v3.tar", "--securetar none"),
+        ("plain.tar", "--securetar 3"),
+    ] {
         for rest in ["--drop media", "--drop share:**"] {
-            let compared = compare(&fixture(name), &scratch.path("out.tar"), &format!("{rest} {options}"));
+            let compared = compare(
+                &fixture(name),
+                &scratch.path("out.tar"),
+                &format!("{rest} {options}"),
+            );
             assert!(compared.is_some(), "{name} {rest} {options}");
         }
     }
@@ -110,8 +146,12 @@ fn text(words: usize) -> Vec<u8> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         state >> 16
     };
-    let vocabulary: Vec<String> = (0..800).map(|n| format!("{}{n:x}", ["light", "switch", "sensor", "state"][n % 4])).collect();
-    let text: Vec<&str> = (0..words).map(|_| vocabulary[(next() % 800) as usize & (next() % 800) as usize].as_str()).collect();
+    let vocabulary: Vec<String> = (0..800)
+        .map(|n| format!("{}{n:x}", ["light", "switch", "sensor", "state"][n % 4]))
+        .collect();
+    let text: Vec<&str> = (0..words)
+        .map(|_| vocabulary[(next() % 800) as usize & (next() % 800) as usize].as_str())
+        .collect();
     text.join(" ").into_bytes()
 }
 
@@ -132,9 +172,15 @@ fn noise(len: usize) -> Vec<u8> {
 fn optimistic(scratch: &Scratch, cache: usize) -> PathBuf {
     let (text, clip, cache) = (text(200_000), noise(20_000), noise(cache));
     let entries = [
-        ("data/configuration.yaml", Content::Bytes(b"default_config:\n")),
+        (
+            "data/configuration.yaml",
+            Content::Bytes(b"default_config:\n"),
+        ),
         ("data/nest/event_media/a.mp4", Content::Bytes(&clip)),
-        ("data/www/door.mp4", Content::LinkTo("data/nest/event_media/a.mp4")),
+        (
+            "data/www/door.mp4",
+            Content::LinkTo("data/nest/event_media/a.mp4"),
+        ),
         ("data/blueprints/notes.txt", Content::Bytes(&text)),
         ("data/__pycache__/a.pyc", Content::Bytes(&cache)),
     ];
@@ -151,18 +197,42 @@ fn a_copy_that_comes_out_too_large_is_planned_anew_and_never_kept() {
         let scratch = Scratch::new();
         let input = optimistic(&scratch, cache);
         let output = scratch.path("out.tar");
-        let plan = keyless(line("plan", &input, &format!("{CLIPS} --json"))).code(0).json();
+        let plan = keyless(line("plan", &input, &format!("{CLIPS} --json")))
+            .code(0)
+            .json();
         let predicted = plan["predicted_size"].as_u64().unwrap();
-        let once = keyless(line("shrink", &input, &format!("{CLIPS} --yes --json -o {}", output.display()))).code(0).json();
+        let once = keyless(line(
+            "shrink",
+            &input,
+            &format!("{CLIPS} --yes --json -o {}", output.display()),
+        ))
+        .code(0)
+        .json();
         let size = once["output_size"].as_u64().unwrap();
-        assert!(size > predicted + RECORD, "this backup is meant to be predicted too low: {predicted}, {size}");
+        assert!(
+            size > predicted + RECORD,
+            "this backup is meant to be predicted too low: {predicted}, {size}"
+        );
         // The plan would just fit.
-        let run = keyless(line("shrink", &input, &format!("{CLIPS} --yes --force --limit {predicted} -o {}", output.display())));
+        let run = keyless(line(
+            "shrink",
+            &input,
+            &format!(
+                "{CLIPS} --yes --force --limit {predicted} -o {}",
+                output.display()
+            ),
+        ));
         assert!(codes.contains(&run.code), "{}\n{}", run.out, run.err);
         if run.code == 0 {
             assert!(std::fs::metadata(&output).unwrap().len() <= predicted);
-            let names: Vec<Vec<u8>> = entries(&output, "homeassistant").into_iter().map(|e| e.name).collect();
-            assert!(!names.contains(&b"data/__pycache__/a.pyc".to_vec()) && names.contains(&b"data/www/door.mp4".to_vec()));
+            let names: Vec<Vec<u8>> = entries(&output, "homeassistant")
+                .into_iter()
+                .map(|e| e.name)
+                .collect();
+            assert!(
+                !names.contains(&b"data/__pycache__/a.pyc".to_vec())
+                    && names.contains(&b"data/www/door.mp4".to_vec())
+            );
         } else {
             // With --force the older copy stays as it was.
             assert_eq!(std::fs::metadata(&output).unwrap().len(), size);

@@ -30,10 +30,17 @@ impl Terminal {
     }
 
     /// The same on a terminal with so many columns.
-    pub fn sized(columns: u16, command: &str, backup: &Path, rest: &str, password: Option<&str>) -> Self {
+    pub fn sized(
+        columns: u16,
+        command: &str,
+        backup: &Path,
+        rest: &str,
+        password: Option<&str>,
+    ) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(50, columns)).unwrap();
-        let mut program = pty_process::blocking::Command::new(PROGRAM).args(line(command, backup, rest));
+        let mut program =
+            pty_process::blocking::Command::new(PROGRAM).args(line(command, backup, rest));
         program = program.env("NO_COLOR", "1").env("TERM", "xterm");
         for variable in ["HASLIM_PASSWORD", "LC_ALL", "LC_CTYPE", "LANG"] {
             program = program.env_remove(variable);
@@ -42,7 +49,8 @@ impl Terminal {
             program = program.env("HASLIM_PASSWORD", password);
         }
         let child = program.spawn(pts).unwrap();
-        let mut output = std::fs::File::from(std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap());
+        let mut output =
+            std::fs::File::from(std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap());
         let (sender, pieces) = channel();
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -53,7 +61,13 @@ impl Terminal {
                 }
             }
         });
-        Self { child, input: pty, pieces, seen: Vec::new(), passed: 0 }
+        Self {
+            child,
+            input: pty,
+            pieces,
+            seen: Vec::new(),
+            passed: 0,
+        }
     }
 
     /// Starts `shrink` on it, with the key of the fixtures.

@@ -1,4 +1,5 @@
-//! What a part is, its own bytes say; what Home Assistant would refuse is told, mended, or not published.
+//! What a part is, its own bytes say; what Home Assistant would refuse is told, mended, or not
+//! published.
 
 use std::path::{Path, PathBuf};
 
@@ -12,27 +13,51 @@ fn photos() -> Vec<Vec<u8>> {
 
 /// A configuration and a folder, both in this way.
 fn system(wrap: Wrap) -> Draft {
-    Draft::new(wrap).config(&[file("data/www/a.bin", &noise(3000))]).folder("media", &photos())
+    Draft::new(wrap)
+        .config(&[file("data/www/a.bin", &noise(3000))])
+        .folder("media", &photos())
 }
 
-fn shrink(scratch: &Scratch, backup: &Path, options: &str, password: Option<&str>) -> (PathBuf, Run) {
+fn shrink(
+    scratch: &Scratch,
+    backup: &Path,
+    options: &str,
+    password: Option<&str>,
+) -> (PathBuf, Run) {
     let out = scratch.path("out.tar");
-    let mut args: Vec<String> =
-        ["shrink", &backup.display().to_string(), "-o", &out.display().to_string(), "--yes"].map(str::to_owned).into();
+    let mut args: Vec<String> = [
+        "shrink",
+        &backup.display().to_string(),
+        "-o",
+        &out.display().to_string(),
+        "--yes",
+    ]
+    .map(str::to_owned)
+    .into();
     args.extend(options.split_whitespace().map(str::to_owned));
     (out, run(args, password))
 }
 
 fn repair(scratch: &Scratch, backup: &Path) -> (PathBuf, Run) {
     let out = scratch.path("repaired.tar");
-    let run = haslim([Path::new("repair"), backup, Path::new("-o"), &out, Path::new("--yes")]);
+    let run = haslim([
+        Path::new("repair"),
+        backup,
+        Path::new("-o"),
+        &out,
+        Path::new("--yes"),
+    ]);
     (out, run)
 }
 
 /// The first bytes of each archive, by name.
 fn marks(backup: &Path) -> Vec<(String, Vec<u8>)> {
-    let archives = members(backup).into_iter().filter(|m| m.name.contains(".tar"));
-    archives.map(|m| (m.name, m.data.into_iter().take(2).collect())).collect()
+    let archives = members(backup)
+        .into_iter()
+        .filter(|m| m.name.contains(".tar"));
+    archives
+        .map(|m| (m.name, m.data.into_iter().take(2).collect()))
+        .collect()
 }
 
 fn is_encrypted((_, mark): &(String, Vec<u8>)) -> bool {
@@ -46,11 +71,22 @@ const KEY: Option<&str> = Some(crate::support::PASSWORD);
 fn an_archive_that_nobody_lists_is_encrypted_like_the_rest() {
     let scratch = Scratch::new();
     for wrap in [Wrap::Plain, Wrap::V2, Wrap::V3] {
-        let draft = system(wrap).plain_from_here().unlisted("core_x", &[file("secret.txt", b"token")]);
+        let draft = system(wrap)
+            .plain_from_here()
+            .unlisted("core_x", &[file("secret.txt", b"token")]);
         let backup = draft.write(&scratch, "in.tar");
-        let (out, run) = shrink(&scratch, &backup, "--securetar 3 --drop homeassistant:www/** --force", KEY);
+        let (out, run) = shrink(
+            &scratch,
+            &backup,
+            "--securetar 3 --drop homeassistant:www/** --force",
+            KEY,
+        );
         run.code(0);
-        assert!(marks(&out).len() == 3 && marks(&out).iter().all(is_encrypted), "{:?}", marks(&out));
+        assert!(
+            marks(&out).len() == 3 && marks(&out).iter().all(is_encrypted),
+            "{:?}",
+            marks(&out)
+        );
     }
 }
 
@@ -59,17 +95,35 @@ fn an_archive_that_nobody_lists_is_encrypted_like_the_rest() {
 fn without_the_key_no_copy_has_parts_of_two_kinds() {
     let scratch = Scratch::new();
     for first in [Wrap::Plain, Wrap::V3] {
-        let second = if first == Wrap::Plain { Wrap::V3 } else { Wrap::Plain };
-        let draft = system(first).wrapped_from_here(second).unlisted("supervisor", &[file("mounts.json", b"{}")]);
+        let second = if first == Wrap::Plain {
+            Wrap::V3
+        } else {
+            Wrap::Plain
+        };
+        let draft = system(first)
+            .wrapped_from_here(second)
+            .unlisted("supervisor", &[file("mounts.json", b"{}")]);
         let backup = draft.write(&scratch, "in.tar");
         let (out, run) = shrink(&scratch, &backup, "--drop media", None);
         let run = run.code(12);
-        assert!(run.err.contains("supervisor") && run.err.contains("homeassistant") && run.err.contains(UNCHANGED), "{}", run.err);
+        assert!(
+            run.err.contains("supervisor")
+                && run.err.contains("homeassistant")
+                && run.err.contains(UNCHANGED),
+            "{}",
+            run.err
+        );
         assert!(!out.exists(), "{}", out.display());
         // What is left is of one kind: nothing has to be opened.
         let (out, run) = shrink(&scratch, &backup, "--drop supervisor --force", None);
         run.code(0);
-        assert!(marks(&out).iter().all(|mark| is_encrypted(mark) == (first == Wrap::V3)), "{:?}", marks(&out));
+        assert!(
+            marks(&out)
+                .iter()
+                .all(|mark| is_encrypted(mark) == (first == Wrap::V3)),
+            "{:?}",
+            marks(&out)
+        );
         haslim([Path::new("verify"), &out]).code(0);
         // With the key all of them are encrypted.
         let (out, run) = shrink(&scratch, &backup, "--drop media --force", KEY);
@@ -82,15 +136,25 @@ fn without_the_key_no_copy_has_parts_of_two_kinds() {
 #[test]
 fn a_backup_of_two_kinds_is_never_simply_called_encrypted() {
     let scratch = Scratch::new();
-    let draft = system(Wrap::V3).plain_from_here().unlisted("supervisor", &[file("mounts.json", b"{}")]);
+    let draft = system(Wrap::V3)
+        .plain_from_here()
+        .unlisted("supervisor", &[file("mounts.json", b"{}")]);
     let backup = draft.write(&scratch, "in.tar");
     for command in ["info", "verify"] {
         let run = haslim([Path::new(command), &backup]).code(0);
         let said = run.out + &run.err;
-        assert!(said.contains("Not encrypted: supervisor") && !said.contains("Everything"), "{said}");
+        assert!(
+            said.contains("Not encrypted: supervisor") && !said.contains("Everything"),
+            "{said}"
+        );
     }
-    let info = keyless([Path::new("info"), &backup, Path::new("--json")]).code(0).json();
-    assert_eq!((&info["mixed"], &info["protected"]), (&true.into(), &true.into()));
+    let info = keyless([Path::new("info"), &backup, Path::new("--json")])
+        .code(0)
+        .json();
+    assert_eq!(
+        (&info["mixed"], &info["protected"]),
+        (&true.into(), &true.into())
+    );
     let (out, run) = repair(&scratch, &backup);
     run.code(0);
     assert!(marks(&out).iter().all(is_encrypted), "{:?}", marks(&out));
@@ -107,11 +171,23 @@ fn the_first_archive_of_a_copy_is_one_that_opens() {
         ("core_x.tar.gz", &[0; 5000]),
     ];
     for (name, bytes) in odd {
-        let draft = Draft::v3().member(name, bytes).config(&[]).folder("media", &photos());
+        let draft = Draft::v3()
+            .member(name, bytes)
+            .config(&[])
+            .folder("media", &photos());
         let backup = draft.write(&scratch, "in.tar");
         let run = haslim([Path::new("verify"), &backup]).code(5);
-        assert!(run.err.contains("Invalid password") && run.err.contains("haslim repair"), "{}", run.err);
-        assert!(keyless([Path::new("info"), &backup]).code(0).err.contains("Invalid password"));
+        assert!(
+            run.err.contains("Invalid password") && run.err.contains("haslim repair"),
+            "{}",
+            run.err
+        );
+        assert!(
+            keyless([Path::new("info"), &backup])
+                .code(0)
+                .err
+                .contains("Invalid password")
+        );
         let (out, run) = shrink(&scratch, &backup, "--drop media --force", None);
         run.code(0);
         assert_eq!(marks(&out)[0].0, "homeassistant.tar.gz", "{name}");
@@ -127,10 +203,17 @@ fn the_first_archive_of_a_copy_is_one_that_opens() {
 #[test]
 fn a_repair_leaves_out_files_with_nothing_in_them() {
     let scratch = Scratch::new();
-    let backup = system(Wrap::V3).member("core_x.tar.gz", b"").member("._media.tar.gz", b"\0\x05\x16\x07").write(&scratch, "in.tar");
+    let backup = system(Wrap::V3)
+        .member("core_x.tar.gz", b"")
+        .member("._media.tar.gz", b"\0\x05\x16\x07")
+        .write(&scratch, "in.tar");
     let (out, run) = repair(&scratch, &backup);
     let run = run.code(0);
-    assert!(run.out.contains("core_x.tar.gz is empty") && run.out.contains("macOS"), "{}", run.out);
+    assert!(
+        run.out.contains("core_x.tar.gz is empty") && run.out.contains("macOS"),
+        "{}",
+        run.out
+    );
     assert_eq!(marks(&out).len(), 2);
 }
 
@@ -140,29 +223,54 @@ fn damage_at_the_head_of_a_part_concerns_that_part() {
     let scratch = Scratch::new();
     for wrap in [Wrap::Plain, Wrap::V2, Wrap::V3] {
         for bytes in [&b""[..], &[0; 5000], b"short", &noise(5008)] {
-            let draft = system(wrap).listed_addon("core_x").member("core_x.tar.gz", bytes);
+            let draft = system(wrap)
+                .listed_addon("core_x")
+                .member("core_x.tar.gz", bytes);
             let backup = draft.write(&scratch, "in.tar");
             let info = haslim([Path::new("info"), &backup]).code(0);
             assert!(info.out.contains("addon:core_x"), "{}", info.out);
             let list = haslim([Path::new("ls"), &backup]).code(5);
-            assert!(list.out.contains("www") && list.out.contains("a.jpg"), "{}{}", list.out, list.err);
+            assert!(
+                list.out.contains("www") && list.out.contains("a.jpg"),
+                "{}{}",
+                list.out,
+                list.err
+            );
             haslim([Path::new("verify"), &backup]).code(5);
             let (_, run) = shrink(&scratch, &backup, "--drop media", KEY);
             let run = run.code(5);
             assert!(
-                run.err.contains("addon:core_x") && run.err.contains("--drop addon:core_x") && run.err.contains(UNCHANGED),
+                run.err.contains("addon:core_x")
+                    && run.err.contains("--drop addon:core_x")
+                    && run.err.contains(UNCHANGED),
                 "{}",
                 run.err
             );
-            for (options, key) in [("--drop addon:core_x", None), ("--drop addon:core_x --drop homeassistant:www/**", KEY)] {
+            for (options, key) in [
+                ("--drop addon:core_x", None),
+                ("--drop addon:core_x --drop homeassistant:www/**", KEY),
+            ] {
                 let (out, run) = shrink(&scratch, &backup, &format!("{options} --force"), key);
                 run.code(0);
                 assert_eq!(marks(&out).len(), 2);
                 std::fs::remove_file(out).unwrap();
             }
-            let (out, run) = shrink(&scratch, &backup, "--drop media --keep addon:core_x --force", KEY);
+            let (out, run) = shrink(
+                &scratch,
+                &backup,
+                "--drop media --keep addon:core_x --force",
+                KEY,
+            );
             run.code(0);
-            assert_eq!(members(&out).into_iter().find(|m| m.name == "core_x.tar.gz").unwrap().data.len(), bytes.len());
+            assert_eq!(
+                members(&out)
+                    .into_iter()
+                    .find(|m| m.name == "core_x.tar.gz")
+                    .unwrap()
+                    .data
+                    .len(),
+                bytes.len()
+            );
             std::fs::remove_file(out).unwrap();
         }
     }
@@ -174,20 +282,44 @@ fn a_part_that_is_compressed_unlike_the_others_is_read_and_put_right() {
     let scratch = Scratch::new();
     for wrap in [Wrap::Plain, Wrap::V2, Wrap::V3] {
         let stream = gzip(&tar(&photos()));
-        let draft = Draft::new(wrap).uncompressed().config(&[file("data/www/a.bin", &noise(3000))]).folder("media", &photos());
-        let share = if wrap == Wrap::Plain { stream } else { wrap.seal(&stream) };
+        let draft = Draft::new(wrap)
+            .uncompressed()
+            .config(&[file("data/www/a.bin", &noise(3000))])
+            .folder("media", &photos());
+        let share = if wrap == Wrap::Plain {
+            stream
+        } else {
+            wrap.seal(&stream)
+        };
         let backup = draft
             .metadata(|m| m["folders"] = ["media", "share"].as_slice().into())
             .member("share.tar.gz", &share)
             .write(&scratch, "in.tar");
         keyless([Path::new("info"), &backup]).code(0);
-        assert!(haslim([Path::new("ls"), &backup]).code(0).out.contains("share"));
+        assert!(
+            haslim([Path::new("ls"), &backup])
+                .code(0)
+                .out
+                .contains("share")
+        );
         haslim([Path::new("verify"), &backup]).code(5);
-        let (out, run) = shrink(&scratch, &backup, "--drop media --force", KEY.filter(|_| wrap != Wrap::Plain));
+        let (out, run) = shrink(
+            &scratch,
+            &backup,
+            "--drop media --force",
+            KEY.filter(|_| wrap != Wrap::Plain),
+        );
         run.code(0);
         let names: Vec<String> = marks(&out).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["homeassistant.tar", "share.tar"], "{wrap:?}");
-        let listed = haslim([Path::new("ls"), &out, Path::new("share"), Path::new("--json")]).code(0).json();
+        let listed = haslim([
+            Path::new("ls"),
+            &out,
+            Path::new("share"),
+            Path::new("--json"),
+        ])
+        .code(0)
+        .json();
         assert!(listed.to_string().contains("a.jpg"), "{listed}");
         haslim([Path::new("verify"), &out]).code(0);
     }
@@ -198,18 +330,32 @@ fn a_part_that_is_compressed_unlike_the_others_is_read_and_put_right() {
 fn old_spellings_in_the_metadata_are_read() {
     let scratch = Scratch::new();
     let base = || system(Wrap::V2);
-    let cases =
-        [base().set("protected", "8"), base().set("version", "2"), base().set("compressed", "yes"), base().addon("local_My Gerät", &[])];
+    let cases = [
+        base().set("protected", "8"),
+        base().set("version", "2"),
+        base().set("compressed", "yes"),
+        base().addon("local_My Gerät", &[]),
+    ];
     for draft in cases {
         let backup = draft.write(&scratch, "in.tar");
         let info = keyless([Path::new("info"), &backup]).code(0);
-        assert!(!info.err.contains("says unprotected") && !info.err.contains("writes no such"), "{}", info.err);
+        assert!(
+            !info.err.contains("says unprotected") && !info.err.contains("writes no such"),
+            "{}",
+            info.err
+        );
         let (out, run) = shrink(&scratch, &backup, "--drop media --force", None);
         run.code(0);
         let copy = crate::support::manifest(&out);
-        assert!(copy["protected"] == true && copy["compressed"] == true, "{copy}");
+        assert!(
+            copy["protected"] == true && copy["compressed"] == true,
+            "{copy}"
+        );
     }
-    let marked = scratch.file("in.tar", &base().bytes_with(format!("\u{feff}{}", marked_metadata())));
+    let marked = scratch.file(
+        "in.tar",
+        &base().bytes_with(format!("\u{feff}{}", marked_metadata())),
+    );
     keyless([Path::new("info"), &marked]).code(0);
 }
 
@@ -226,7 +372,10 @@ fn what_home_assistant_would_not_accept_is_not_published() {
     let (out, run) = shrink(&scratch, &backup, "--drop media", None);
     assert!(run.code(5).err.contains("no date") && !out.exists());
     // What a copy sets itself may be missing.
-    let backup = system(Wrap::V3).unset("name").unset("type").write(&scratch, "in.tar");
+    let backup = system(Wrap::V3)
+        .unset("name")
+        .unset("type")
+        .write(&scratch, "in.tar");
     let (_, run) = shrink(&scratch, &backup, "--drop media", None);
     run.code(0);
 }
@@ -236,15 +385,30 @@ fn a_part_under_another_key_can_be_left_out_and_does_not_hide_the_others() {
     let scratch = Scratch::new();
     for wrap in [Wrap::V2, Wrap::V3] {
         let stream = gzip(&tar(&photos()));
-        let other =
-            if wrap == Wrap::V2 { crate::support::seal::v2_of("other", &stream) } else { crate::support::seal::v3_of("other", &stream) };
-        let draft = system(wrap).metadata(|m| m["folders"] = ["media", "share"].as_slice().into()).member("share.tar.gz", &other);
+        let other = if wrap == Wrap::V2 {
+            crate::support::seal::v2_of("other", &stream)
+        } else {
+            crate::support::seal::v3_of("other", &stream)
+        };
+        let draft = system(wrap)
+            .metadata(|m| m["folders"] = ["media", "share"].as_slice().into())
+            .member("share.tar.gz", &other);
         let backup = draft.write(&scratch, "in.tar");
         let list = haslim([Path::new("ls"), &backup]).code(12);
-        assert!(list.out.contains("www") && list.err.contains("share"), "{}{}", list.out, list.err);
+        assert!(
+            list.out.contains("www") && list.err.contains("share"),
+            "{}{}",
+            list.out,
+            list.err
+        );
         let (_, run) = shrink(&scratch, &backup, "--drop homeassistant:www/**", KEY);
         assert!(run.code(12).err.contains("--drop share"));
-        let (out, run) = shrink(&scratch, &backup, "--drop homeassistant:www/** --drop share --force", KEY);
+        let (out, run) = shrink(
+            &scratch,
+            &backup,
+            "--drop homeassistant:www/** --drop share --force",
+            KEY,
+        );
         run.code(0);
         haslim([Path::new("verify"), &out]).code(0);
     }

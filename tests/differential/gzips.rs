@@ -28,7 +28,14 @@ pub fn case(rng: &mut Rng) -> Case {
     match rng.below(24) {
         0 => {
             oddities.push("garbage at the end");
-            bytes.extend(rng.pick(&[&b"x"[..], b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08", b"garbage", b"\0\0\x1f\x8b\x08"]));
+            bytes.extend(rng.pick(&[
+                &b"x"[..],
+                b"\x1f",
+                b"\x1f\x8b",
+                b"\x1f\x8b\x08",
+                b"garbage",
+                b"\0\0\x1f\x8b\x08",
+            ]));
         }
         1 => {
             oddities.push("cut");
@@ -68,12 +75,29 @@ fn member(rng: &mut Rng, oddities: &mut Vec<&'static str>) -> Vec<u8> {
         }
         _ => {}
     }
-    [header(rng, oddities), data, crc.to_le_bytes().to_vec(), size.to_le_bytes().to_vec()].concat()
+    [
+        header(rng, oddities),
+        data,
+        crc.to_le_bytes().to_vec(),
+        size.to_le_bytes().to_vec(),
+    ]
+    .concat()
 }
 
 /// Optional fields, all flags, and now and then other bytes altogether.
 fn header(rng: &mut Rng, oddities: &mut Vec<&'static str>) -> Vec<u8> {
-    let mut out = vec![0x1f, 0x8b, 8, 0, rng.byte(), 0, 0, 0, rng.pick(&[0, 2, 4]), rng.pick(&[3, 255])];
+    let mut out = vec![
+        0x1f,
+        0x8b,
+        8,
+        0,
+        rng.byte(),
+        0,
+        0,
+        0,
+        rng.pick(&[0, 2, 4]),
+        rng.pick(&[3, 255]),
+    ];
     if rng.one_in(3) {
         oddities.push("header fields");
         out[3] = rng.pick(&[1, 2, 4, 8, 16, 8, 8 | 16, 2 | 4 | 8 | 16, 4 | 8]);
@@ -88,7 +112,11 @@ fn header(rng: &mut Rng, oddities: &mut Vec<&'static str>) -> Vec<u8> {
             }
         }
         if out[3] & 2 != 0 {
-            let check = if rng.one_in(2) { crc32fast::hash(&out) as u16 } else { rng.next() as u16 };
+            let check = if rng.one_in(2) {
+                crc32fast::hash(&out) as u16
+            } else {
+                rng.next() as u16
+            };
             out.extend(check.to_le_bytes());
         }
     }
@@ -133,19 +161,35 @@ fn deflated(rng: &mut Rng, plaintext: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(plaintext.len() + plaintext.len() / 8 + 4096);
     let flush_at = rng.below(plaintext.len() + 1);
     if rng.one_in(3) {
-        let flush = rng.pick(&[FlushCompress::Sync, FlushCompress::Full, FlushCompress::Partial]);
-        compress.compress_vec(&plaintext[..flush_at], &mut out, flush).unwrap();
+        let flush = rng.pick(&[
+            FlushCompress::Sync,
+            FlushCompress::Full,
+            FlushCompress::Partial,
+        ]);
+        compress
+            .compress_vec(&plaintext[..flush_at], &mut out, flush)
+            .unwrap();
     }
     let begin = compress.total_in() as usize;
-    let status = compress.compress_vec(&plaintext[begin..], &mut out, FlushCompress::Finish).unwrap();
-    assert_eq!(status, Status::StreamEnd, "the room for the compressed data is too small");
+    let status = compress
+        .compress_vec(&plaintext[begin..], &mut out, FlushCompress::Finish)
+        .unwrap();
+    assert_eq!(
+        status,
+        Status::StreamEnd,
+        "the room for the compressed data is too small"
+    );
     out
 }
 
 /// Bits flipped, mostly at the begin, where the codes stand; bytes gone or put in.
 fn damage(rng: &mut Rng, data: &mut Vec<u8>) {
     for _ in 0..rng.pick(&[1, 1, 2, 4]) {
-        let near = if rng.one_in(3) { data.len() } else { data.len().min(80) };
+        let near = if rng.one_in(3) {
+            data.len()
+        } else {
+            data.len().min(80)
+        };
         let at = rng.below(near.max(1));
         match rng.below(8) {
             _ if data.is_empty() => {}
@@ -157,19 +201,27 @@ fn damage(rng: &mut Rng, data: &mut Vec<u8>) {
     }
 }
 
-/// The plaintext, and nothing else behind it; `None` for what zlib refuses or what grows beyond a MiB.
+/// The plaintext, and nothing else behind it; `None` for what zlib refuses or what grows beyond a
+/// MiB.
 fn inflated(data: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(1 << 20);
     let mut inflate = Decompress::new(false);
-    let status = inflate.decompress_vec(data, &mut out, FlushDecompress::Finish).ok()?;
+    let status = inflate
+        .decompress_vec(data, &mut out, FlushDecompress::Finish)
+        .ok()?;
     (status == Status::StreamEnd).then_some(out)
 }
 
-/// Two readers judge: `r|gz`, for encrypted parts, sees the first member; GzipFile, for plain ones, sees all.
+/// Two readers judge: `r|gz`, for encrypted parts, sees the first member; GzipFile, for plain ones,
+/// sees all.
 pub fn compare(bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
     let (stream, file) = (Plaintext::decode(answer), Plaintext::decode(answer));
     let (ours, summary) = match ours::gunzip(bytes, Trailer::Strict) {
-        Err(_) => return Outcome::Refused { both: stream.0.is_err() || file.0.is_err() },
+        Err(_) => {
+            return Outcome::Refused {
+                both: stream.0.is_err() || file.0.is_err(),
+            };
+        }
         Ok(ours) => ours,
     };
     // Python before 3.14 stumbles over an extra field; haslim reads it, and writes none.
@@ -180,5 +232,10 @@ pub fn compare(bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
         return Outcome::Same;
     }
     let crc = crc32fast::hash(&ours);
-    Outcome::Different(format!("ours: {} bytes {crc} {summary:?}\nr|gz: {:?}\nGzipFile: {:?}", ours.len(), stream.0, file.0))
+    Outcome::Different(format!(
+        "ours: {} bytes {crc} {summary:?}\nr|gz: {:?}\nGzipFile: {:?}",
+        ours.len(),
+        stream.0,
+        file.0
+    ))
 }

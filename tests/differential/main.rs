@@ -2,9 +2,14 @@
 //!
 //!     differential COUNT SEED [SUITE]
 //!
-//! For each archive haslim must see what Python sees, or refuse it. To see less or more than a restore would is the
-//! one thing that must not happen. Started by tests/differential/run.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+//! For each archive haslim must see what Python sees, or refuse it. To see less or more than a
+//! restore would is the one thing that must not happen. Started by tests/differential/run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 mod gzips;
 mod ours;
@@ -56,8 +61,20 @@ struct Tools {
 }
 
 const SUITES: [Suite; 4] = [
-    Suite { name: "inner", kind: b'i', share: 40, make: |_, rng| tars::inner(rng), compare: inner },
-    Suite { name: "outer", kind: b'o', share: 40, make: |_, rng| tars::outer(rng), compare: outer },
+    Suite {
+        name: "inner",
+        kind: b'i',
+        share: 40,
+        make: |_, rng| tars::inner(rng),
+        compare: inner,
+    },
+    Suite {
+        name: "outer",
+        kind: b'o',
+        share: 40,
+        make: |_, rng| tars::outer(rng),
+        compare: outer,
+    },
     Suite {
         name: "gzip",
         kind: b'g',
@@ -75,19 +92,33 @@ const SUITES: [Suite; 4] = [
 ];
 
 fn inner(_: &Tools, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
-    compare(ours::inner(bytes), Judgement::decode(answer), &[Rest::Empty])
+    compare(
+        ours::inner(bytes),
+        Judgement::decode(answer),
+        &[Rest::Empty],
+    )
 }
 
 /// Bytes after both zero blocks are said in a warning, and left out of a copy.
 fn outer(tools: &Tools, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
-    compare(tools.outer.read(bytes), Judgement::decode(answer), &[Rest::Empty, Rest::AfterTheEnd])
+    compare(
+        tools.outer.read(bytes),
+        Judgement::decode(answer),
+        &[Rest::Empty, Rest::AfterTheEnd],
+    )
 }
 
 fn compare(ours: Result<Vec<Entry>, String>, theirs: Judgement, allowed: &[Rest]) -> Outcome {
     match (ours, theirs) {
         (Err(_), Judgement::Raised(_)) => Outcome::Refused { both: true },
-        (Err(_), Judgement::Read { rest, .. }) => Outcome::Refused { both: !allowed.contains(&rest) },
-        (Ok(ours), Judgement::Read { entries, rest }) if ours == entries && allowed.contains(&rest) => Outcome::Same,
+        (Err(_), Judgement::Read { rest, .. }) => Outcome::Refused {
+            both: !allowed.contains(&rest),
+        },
+        (Ok(ours), Judgement::Read { entries, rest })
+            if ours == entries && allowed.contains(&rest) =>
+        {
+            Outcome::Same
+        }
         (Ok(ours), theirs) => Outcome::Different(format!("ours: {ours:#?}\nPython: {theirs:#?}")),
     }
 }
@@ -96,17 +127,29 @@ fn run(suite: &Suite, seed: u64, count: u64, worker: &mut Worker, tools: &Tools)
     let mut report = Report::default();
     for begin in (0..count).step_by(BATCH as usize) {
         let numbers = begin..count.min(begin + BATCH);
-        let cases: Vec<Case> = numbers.clone().map(|case| (suite.make)(tools, &mut Rng::of(seed, case))).collect();
+        let cases: Vec<Case> = numbers
+            .clone()
+            .map(|case| (suite.make)(tools, &mut Rng::of(seed, case)))
+            .collect();
         let requests: Vec<&[u8]> = cases.iter().map(|case| case.bytes.as_slice()).collect();
         let answers = worker.ask(suite.kind, &requests);
         for ((number, case), answer) in numbers.zip(&cases).zip(&answers) {
-            let compared = std::panic::catch_unwind(AssertUnwindSafe(|| (suite.compare)(tools, &case.bytes, &mut Fields(answer))));
+            let compared = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                (suite.compare)(tools, &case.bytes, &mut Fields(answer))
+            }));
             let outcome = match compared {
                 Err(_) => Outcome::Different("we panicked".into()),
-                Ok(Outcome::Refused { .. }) if case.oddities == [SOUND] => Outcome::Different("we refuse a sound one".into()),
+                Ok(Outcome::Refused { .. }) if case.oddities == [SOUND] => {
+                    Outcome::Different("we refuse a sound one".into())
+                }
                 Ok(outcome) => outcome,
             };
-            report.add(&format!("{}-{seed}-{number}", suite.name), &case.oddities, &case.bytes, &outcome);
+            report.add(
+                &format!("{}-{seed}-{number}", suite.name),
+                &case.oddities,
+                &case.bytes,
+                &outcome,
+            );
         }
     }
     report
@@ -114,22 +157,50 @@ fn run(suite: &Suite, seed: u64, count: u64, worker: &mut Worker, tools: &Tools)
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [count, seed, only @ ..] = words.as_slice() else { panic!("differential COUNT SEED [SUITE]") };
-    let (count, seed): (u64, u64) = (count.parse().expect("a count"), seed.parse().expect("a seed"));
+    let [count, seed, only @ ..] = words.as_slice() else {
+        panic!("differential COUNT SEED [SUITE]")
+    };
+    let (count, seed): (u64, u64) = (
+        count.parse().expect("a count"),
+        seed.parse().expect("a seed"),
+    );
     let mut worker = Worker::start();
     let is_wanted = |suite: &&Suite| only.is_empty() || only.iter().any(|name| name == suite.name);
-    let streams =
-        if SUITES.iter().filter(is_wanted).any(|suite| suite.name == "secure") { secures::streams(&mut worker, seed) } else { Vec::new() };
-    let tools = Tools { outer: ours::OuterReader::new(), secure: ours::SecureReader::new(), streams };
+    let streams = if SUITES
+        .iter()
+        .filter(is_wanted)
+        .any(|suite| suite.name == "secure")
+    {
+        secures::streams(&mut worker, seed)
+    } else {
+        Vec::new()
+    };
+    let tools = Tools {
+        outer: ours::OuterReader::new(),
+        secure: ours::SecureReader::new(),
+        streams,
+    };
     let (mut passed, mut failed) = (0, 0);
     for suite in SUITES.iter().filter(is_wanted) {
-        let count = if only.is_empty() { count * suite.share / 100 } else { count };
+        let count = if only.is_empty() {
+            count * suite.share / 100
+        } else {
+            count
+        };
         let report = run(suite, seed, count, &mut worker, &tools);
         println!("{}", report.table(suite.name));
-        assert!(report.is_telling(), "{}: too few cases to tell anything", suite.name);
+        assert!(
+            report.is_telling(),
+            "{}: too few cases to tell anything",
+            suite.name
+        );
         passed += report.passed();
         failed += report.failed();
     }
     println!("{passed} passed, {failed} failed");
-    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 && passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -57,7 +57,9 @@ fn entry(header: &Header, at: u64) -> Entry {
     };
     Entry {
         kind,
-        mode: HeaderBlock(header.raw.last_chunk().unwrap()).mode().unwrap_or(u64::MAX),
+        mode: HeaderBlock(header.raw.last_chunk().unwrap())
+            .mode()
+            .unwrap_or(u64::MAX),
         size: header.size,
         data_at: at + header.raw.len() as u64,
         data_crc: 0,
@@ -84,16 +86,29 @@ impl OuterReader {
     pub fn read(&self, bytes: &[u8]) -> Result<Vec<Entry>, String> {
         let input = self.input(bytes);
         let found = outer::scan(&input, &Control::default()).map_err(|e| e.to_string())?;
-        found.members.iter().map(|member| self::member(&input, member)).collect()
+        found
+            .members
+            .iter()
+            .map(|member| self::member(&input, member))
+            .collect()
     }
 }
 
 fn member(input: &Arc<Input>, member: &outer::Member) -> Result<Entry, String> {
-    assert!(!member.stale, "the archives hold no SecureTar header from which a size could be recovered");
+    assert!(
+        !member.stale,
+        "the archives hold no SecureTar header from which a size could be recovered"
+    );
     let mut data = Vec::new();
-    input.window(member.data_at(), member.size).read_to_end(&mut data).map_err(|e| e.to_string())?;
+    input
+        .window(member.data_at(), member.size)
+        .read_to_end(&mut data)
+        .map_err(|e| e.to_string())?;
     let data_crc = crc32fast::hash(&data);
-    Ok(Entry { data_crc, ..entry(&member.header, member.header_at) })
+    Ok(Entry {
+        data_crc,
+        ..entry(&member.header, member.header_at)
+    })
 }
 
 /// The plaintext of a gzip stream.
@@ -131,21 +146,45 @@ impl SecureReader {
 
     pub fn read(&self, bytes: &[u8], compressed: bool) -> Result<Decrypted, String> {
         let first = &bytes[..bytes.len().min(SNIFF_LEN)];
-        let Layer::Secure(header) = sniff(first, compressed).map_err(|e| e.to_string())? else { return Err("not encrypted".into()) };
-        let known = header.v3_salts().is_none_or(|salts| salts.root_salt == *ROOT_SALT);
+        let Layer::Secure(header) = sniff(first, compressed).map_err(|e| e.to_string())? else {
+            return Err("not encrypted".into());
+        };
+        let known = header
+            .v3_salts()
+            .is_none_or(|salts| salts.root_salt == *ROOT_SALT);
         let keys = if known { &self.0 } else { &keys() };
         let ciphertext = &bytes[header.len()..];
-        let decrypter = Decrypter::new(ciphertext, &header, ciphertext.len() as u64, keys, compressed);
+        let decrypter = Decrypter::new(
+            ciphertext,
+            &header,
+            ciphertext.len() as u64,
+            keys,
+            compressed,
+        );
         let mut decrypter = decrypter.map_err(|e| e.to_string())?;
         if !decrypter.starts_plain().map_err(|e| e.to_string())? {
             return Err("the password is wrong".into());
         }
         let mut plaintext = Vec::new();
-        decrypter.read_to_end(&mut plaintext).map_err(|e| e.to_string())?;
+        decrypter
+            .read_to_end(&mut plaintext)
+            .map_err(|e| e.to_string())?;
         decrypter.finish().map_err(|e| e.to_string())?;
         let version = header.version();
-        let trailer = if version == Version::V1 { Trailer::SecureTarV1 } else { Trailer::Strict };
-        let tar = if compressed { &gunzip(&plaintext, trailer)?.0 } else { &plaintext };
-        Ok(Decrypted { version, entries: inner(tar)?, plaintext })
+        let trailer = if version == Version::V1 {
+            Trailer::SecureTarV1
+        } else {
+            Trailer::Strict
+        };
+        let tar = if compressed {
+            &gunzip(&plaintext, trailer)?.0
+        } else {
+            &plaintext
+        };
+        Ok(Decrypted {
+            version,
+            entries: inner(tar)?,
+            plaintext,
+        })
     }
 }

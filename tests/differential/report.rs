@@ -66,10 +66,29 @@ impl Report {
     pub fn table(&self, suite: &str) -> String {
         let mut out = String::new();
         let heads = ["same", "refused by both", "by us alone", "different"];
-        writeln!(out, "{suite:<32}{:>12}{:>18}{:>14}{:>12}", heads[0], heads[1], heads[2], heads[3]).unwrap();
-        for (name, counts) in self.by_oddity.iter().map(|(name, counts)| (*name, counts)).chain([("all", &self.all)]) {
-            let Counts { same, refused_by_both, refused_by_us, different } = counts;
-            writeln!(out, "  {name:<30}{same:>12}{refused_by_both:>18}{refused_by_us:>14}{different:>12}").unwrap();
+        writeln!(
+            out,
+            "{suite:<32}{:>12}{:>18}{:>14}{:>12}",
+            heads[0], heads[1], heads[2], heads[3]
+        )
+        .unwrap();
+        for (name, counts) in self
+            .by_oddity
+            .iter()
+            .map(|(name, counts)| (*name, counts))
+            .chain([("all", &self.all)])
+        {
+            let Counts {
+                same,
+                refused_by_both,
+                refused_by_us,
+                different,
+            } = counts;
+            writeln!(
+                out,
+                "  {name:<30}{same:>12}{refused_by_both:>18}{refused_by_us:>14}{different:>12}"
+            )
+            .unwrap();
         }
         out
     }

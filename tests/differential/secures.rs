@@ -26,7 +26,10 @@ pub fn streams(worker: &mut Worker, seed: u64) -> Vec<Stream> {
     let mut wanted = Vec::new();
     for version in 1..=3 {
         // Of a version 1 that is not compressed securetar itself loses the last record.
-        for compressed in [false, true].into_iter().filter(|&compressed| compressed || version > 1) {
+        for compressed in [false, true]
+            .into_iter()
+            .filter(|&compressed| compressed || version > 1)
+        {
             wanted.extend((0..8).map(|at| (version, compressed, 0, vec![at * 11, 700, 3])));
             let odd = [0, 6, 7][usize::from(version) - 1];
             wanted.extend((1..odd).map(|odd| (version, compressed, odd, SMALL.to_vec())));
@@ -34,9 +37,21 @@ pub fn streams(worker: &mut Worker, seed: u64) -> Vec<Stream> {
         }
         wanted.push((version, version == 1, 0, LARGE.to_vec()));
     }
-    let requests: Vec<Vec<u8>> = wanted.iter().enumerate().map(|(at, wanted)| request(wanted, seed as u32 ^ at as u32)).collect();
-    let made = worker.ask(b'm', &requests.iter().map(Vec::as_slice).collect::<Vec<_>>());
-    let stream = |((version, compressed, odd, _), bytes)| Stream { bytes, version, compressed, odd: odd > 0 };
+    let requests: Vec<Vec<u8>> = wanted
+        .iter()
+        .enumerate()
+        .map(|(at, wanted)| request(wanted, seed as u32 ^ at as u32))
+        .collect();
+    let made = worker.ask(
+        b'm',
+        &requests.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+    );
+    let stream = |((version, compressed, odd, _), bytes)| Stream {
+        bytes,
+        version,
+        compressed,
+        odd: odd > 0,
+    };
     wanted.into_iter().zip(made).map(stream).collect()
 }
 
@@ -90,7 +105,13 @@ const DAMAGE: &[Damage] = &[
     ("stated size", |rng, bytes| {
         let stated = u64::from_be_bytes(bytes[16..24].try_into().unwrap());
         let by = rng.pick(&[1, 15, 16, 17, 100, 1 << 20, (1 << 20) + 17, 1 << 40]);
-        let other = rng.pick(&[stated.wrapping_add(by), stated.wrapping_sub(by), 0, u64::MAX, stated]);
+        let other = rng.pick(&[
+            stated.wrapping_add(by),
+            stated.wrapping_sub(by),
+            0,
+            u64::MAX,
+            stated,
+        ]);
         bytes[16..24].copy_from_slice(&other.to_be_bytes());
     }),
     ("reserved bytes", |rng, bytes| bytes[24 + rng.below(8)] = 1),
@@ -98,7 +119,9 @@ const DAMAGE: &[Damage] = &[
         let by = rng.pick(&[1, 15, 16, 17, 32, 33, 48, 500, 512]);
         bytes.truncate(bytes.len().saturating_sub(by));
     }),
-    ("cut anywhere", |rng, bytes| bytes.truncate(rng.below(bytes.len() + 1))),
+    ("cut anywhere", |rng, bytes| {
+        bytes.truncate(rng.below(bytes.len() + 1))
+    }),
     ("bytes behind", |rng, bytes| {
         let by = rng.pick(&[1, 15, 16, 17, 32, 512]);
         bytes.extend(rng.bytes(by));
@@ -124,7 +147,8 @@ const DAMAGE: &[Damage] = &[
     }),
 ];
 
-/// Of version 1, which says nothing of its length, securetar gives out less than there is; there the files must be the same.
+/// Of version 1, which says nothing of its length, securetar gives out less than there is; there
+/// the files must be the same.
 pub fn compare(reader: &ours::SecureReader, case: &[u8], answer: &mut Fields<'_>) -> Outcome {
     let (plaintext, listing) = (Plaintext::decode(answer), Judgement::decode(answer));
     let Judgement::Read { entries, .. } = &listing else {
@@ -134,12 +158,21 @@ pub fn compare(reader: &ours::SecureReader, case: &[u8], answer: &mut Fields<'_>
         };
     };
     let ours = match reader.read(&case[1..], case[0] != 0) {
-        Err(_) => return Outcome::Refused { both: plaintext.0.is_err() },
+        Err(_) => {
+            return Outcome::Refused {
+                both: plaintext.0.is_err(),
+            };
+        }
         Ok(ours) => ours,
     };
-    if ours.entries == *entries && (ours.version == Version::V1 || plaintext.fits(&ours.plaintext, true)) {
+    if ours.entries == *entries
+        && (ours.version == Version::V1 || plaintext.fits(&ours.plaintext, true))
+    {
         return Outcome::Same;
     }
     let (len, entries) = (ours.plaintext.len(), ours.entries);
-    Outcome::Different(format!("ours: {:?}, {len} bytes, {entries:?}\nPython: {:?}, {listing:?}", ours.version, plaintext.0))
+    Outcome::Different(format!(
+        "ours: {:?}, {len} bytes, {entries:?}\nPython: {:?}, {listing:?}",
+        ours.version, plaintext.0
+    ))
 }

@@ -5,7 +5,8 @@ use std::fmt;
 /// One entry as a reader saw it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// `f` file, `h` hard link, `s` symbolic link, `d` directory, `x` device or FIFO, `?` anything else.
+    /// `f` file, `h` hard link, `s` symbolic link, `d` directory, `x` device or FIFO, `?` anything
+    /// else.
     pub kind: u8,
     pub mode: u64,
     pub size: u64,
@@ -19,7 +20,15 @@ pub struct Entry {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, link) = (self.name.escape_ascii(), self.link.escape_ascii());
-        write!(f, "{} {:o} {}@{} {:08x} '{name}' '{link}'", char::from(self.kind), self.mode, self.size, self.data_at, self.data_crc)
+        write!(
+            f,
+            "{} {:o} {}@{} {:08x} '{name}' '{link}'",
+            char::from(self.kind),
+            self.mode,
+            self.size,
+            self.data_at,
+            self.data_crc
+        )
     }
 }
 
@@ -114,7 +123,11 @@ impl Plaintext {
     /// Whether it is the begin of this, or all of it.
     pub fn fits(&self, ours: &[u8], whole: bool) -> bool {
         let Ok((len, crc)) = self.0 else { return false };
-        let same_len = if whole { len == ours.len() as u64 } else { len <= ours.len() as u64 };
+        let same_len = if whole {
+            len == ours.len() as u64
+        } else {
+            len <= ours.len() as u64
+        };
         same_len && crc32fast::hash(&ours[..len as usize]) == crc
     }
 }

@@ -13,8 +13,9 @@ pub struct Worker {
 impl Worker {
     /// Starts it with the Python that `HASLIM_DIFFERENTIAL_PYTHON` names, words between spaces.
     pub fn start() -> Self {
-        let command = std::env::var("HASLIM_DIFFERENTIAL_PYTHON")
-            .expect("HASLIM_DIFFERENTIAL_PYTHON names no Python; start with tests/differential/run");
+        let command = std::env::var("HASLIM_DIFFERENTIAL_PYTHON").expect(
+            "HASLIM_DIFFERENTIAL_PYTHON names no Python; start with tests/differential/run",
+        );
         let mut words = command.split_whitespace();
         let mut child = Command::new(words.next().expect("a command"))
             .args(words)
@@ -23,8 +24,15 @@ impl Worker {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {command}: {e}"));
-        let (requests, answers) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, requests, answers }
+        let (requests, answers) = (
+            child.stdin.take().unwrap(),
+            BufReader::new(child.stdout.take().unwrap()),
+        );
+        Self {
+            child,
+            requests,
+            answers,
+        }
     }
 
     /// Asks all at once; the answers come in the same order.
@@ -35,15 +43,21 @@ impl Worker {
             all.extend((request.len() as u32).to_le_bytes());
             all.extend_from_slice(request);
         }
-        self.requests.write_all(&all).expect("the worker takes requests");
+        self.requests
+            .write_all(&all)
+            .expect("the worker takes requests");
         requests.iter().map(|_| self.answer()).collect()
     }
 
     fn answer(&mut self) -> Vec<u8> {
         let mut len = [0; 4];
-        self.answers.read_exact(&mut len).expect("the worker answers");
+        self.answers
+            .read_exact(&mut len)
+            .expect("the worker answers");
         let mut answer = vec![0; u32::from_le_bytes(len) as usize];
-        self.answers.read_exact(&mut answer).expect("the worker answers in full");
+        self.answers
+            .read_exact(&mut answer)
+            .expect("the worker answers in full");
         answer
     }
 }

@@ -11,7 +11,10 @@ fn comparable(path: &Path) -> Vec<OuterMember> {
     let slug = manifest(path)["slug"].as_str().unwrap().to_owned();
     let mut members = members(path);
     for member in members.iter_mut().filter(|m| m.name == "./backup.json") {
-        member.data = String::from_utf8(member.data.clone()).unwrap().replace(&slug, "SLUG").into_bytes();
+        member.data = String::from_utf8(member.data.clone())
+            .unwrap()
+            .replace(&slug, "SLUG")
+            .into_bytes();
     }
     members
 }
@@ -27,9 +30,16 @@ fn a_backup_from_1970_1905_or_2100_gives_the_same_copy() {
     ];
     let copies = times.map(|time| {
         let place = Place::new("v3.tar");
-        File::open(&place.input).unwrap().set_modified(time).unwrap();
+        File::open(&place.input)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
         keyless(shrink(&place.input, &place.output(), "--drop media")).code(0);
-        assert_eq!(std::fs::metadata(&place.input).unwrap().modified().unwrap(), time, "the file system keeps no such time");
+        assert_eq!(
+            std::fs::metadata(&place.input).unwrap().modified().unwrap(),
+            time,
+            "the file system keeps no such time"
+        );
         comparable(&place.output())
     });
     assert!(copies[0].len() > 5);

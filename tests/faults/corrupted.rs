@@ -10,11 +10,25 @@ use crate::job::{Job, contents, keys};
 use crate::*;
 
 /// The formats, each with parts that are cut, copied and dropped.
-const FIXTURES: [&str; 7] =
-    ["v3.tar", "v3-uncompressed.tar", "v2.tar", "v2-uncompressed.tar", "v1.tar", "plain.tar", "plain-uncompressed.tar"];
+const FIXTURES: [&str; 7] = [
+    "v3.tar",
+    "v3-uncompressed.tar",
+    "v2.tar",
+    "v2-uncompressed.tar",
+    "v1.tar",
+    "plain.tar",
+    "plain-uncompressed.tar",
+];
 
 /// Leaves little, so that every byte of it can have its turn.
-const DROPS: [&str; 6] = ["homeassistant", "addon:*", "media:music", "share:notes.txt", "addons/local", "supervisor"];
+const DROPS: [&str; 6] = [
+    "homeassistant",
+    "addon:*",
+    "media:music",
+    "share:notes.txt",
+    "addons/local",
+    "supervisor",
+];
 
 fn verify(job: &Job<'_>, output: &Output, written: &Written) -> Result<()> {
     job.verify(output, written, &Control::default()).map(drop)
@@ -34,26 +48,47 @@ fn no_byte_of_a_finished_copy_can_change_unseen() {
         // A changed root salt counts against what one ring derives.
         let keys = keys();
         let (scratch, job) = (Scratch::new(), Job::of_fixture(name, &keys, &DROPS));
-        let (mut output, written) = job.write(&scratch.path("out.tar"), &Control::default()).unwrap();
-        let read = |output: &Output| contents(&Backup::read(output.read_back().unwrap(), &Control::default())?, &keys);
+        let (mut output, written) = job
+            .write(&scratch.path("out.tar"), &Control::default())
+            .unwrap();
+        let read = |output: &Output| {
+            contents(
+                &Backup::read(output.read_back().unwrap(), &Control::default())?,
+                &keys,
+            )
+        };
         verify(&job, &output, &written).unwrap();
         let (before, mut unseen) = (read(&output).unwrap(), 0);
         for at in (0..written.size).step_by(step) {
             let mut byte = [0];
-            output.read_back().unwrap().read_exact_at(at, &mut byte).unwrap();
+            output
+                .read_back()
+                .unwrap()
+                .read_exact_at(at, &mut byte)
+                .unwrap();
             output.patch(at, &[byte[0] ^ 1 << (at % 8)]).unwrap();
             match verify(&job, &output, &written) {
                 Ok(()) => {
                     // The bits before a stored block mean nothing (RFC 1951 §3.2.4).
-                    assert!(read(&output).unwrap() == before, "{name}: the change of byte {at} was not seen");
+                    assert!(
+                        read(&output).unwrap() == before,
+                        "{name}: the change of byte {at} was not seen"
+                    );
                     unseen += 1;
                 }
-                Err(error) => assert_eq!(error.kind(), Kind::VerifyFailed, "{name}, byte {at}: {error}"),
+                Err(error) => assert_eq!(
+                    error.kind(),
+                    Kind::VerifyFailed,
+                    "{name}, byte {at}: {error}"
+                ),
             }
             output.patch(at, &byte).unwrap();
         }
         // Only a stream without encryption has such bits, a few for each block.
-        assert!(unseen == 0 || name == "plain.tar" && unseen < 10, "{name}: {unseen} changes were not seen");
+        assert!(
+            unseen == 0 || name == "plain.tar" && unseen < 10,
+            "{name}: {unseen} changes were not seen"
+        );
         verify(&job, &output, &written).unwrap();
         assert_eq!(scratch.listing(), [""; 0], "{name}");
     }
@@ -64,11 +99,16 @@ fn a_copy_that_is_longer_than_its_members_is_refused() {
     let keys = keys();
     for extra in [1, 512, 10_240] {
         let (scratch, job) = (Scratch::new(), Job::of_fixture("v3.tar", &keys, &DROPS));
-        let (mut output, mut written) = job.write(&scratch.path("out.tar"), &Control::default()).unwrap();
+        let (mut output, mut written) = job
+            .write(&scratch.path("out.tar"), &Control::default())
+            .unwrap();
         output.zeros(extra).unwrap();
         fails(verify(&job, &output, &written), "the writer counted less");
         written.size += extra;
-        fails(verify(&job, &output, &written), "the writer counted all of it");
+        fails(
+            verify(&job, &output, &written),
+            "the writer counted all of it",
+        );
     }
 }
 
@@ -82,7 +122,9 @@ fn a_mistake_of_the_survey_never_gets_through() {
         ("the checksum of the header", |e| e.header_crc ^= 1),
         ("the name", |e| e.name = b"data/another".as_slice().into()),
         ("the size", |e| e.size += 1),
-        ("the kind", |e| e.kind = haslim::format::block::EntryKind::Symlink),
+        ("the kind", |e| {
+            e.kind = haslim::format::block::EntryKind::Symlink
+        }),
     ];
     let keys = keys();
     for name in FIXTURES {
@@ -90,7 +132,12 @@ fn a_mistake_of_the_survey_never_gets_through() {
             let scratch = Scratch::new();
             let mut job = Job::of_fixture(name, &keys, &["share:notes.txt"]);
             let entries = &mut job.surveys.first_mut().unwrap().entries;
-            mistake(entries.iter_mut().find(|e| e.name.ends_with(b"old_backup_2025.tar")).unwrap());
+            mistake(
+                entries
+                    .iter_mut()
+                    .find(|e| e.name.ends_with(b"old_backup_2025.tar"))
+                    .unwrap(),
+            );
             let outcome = job.write(&scratch.path("out.tar"), &Control::default());
             if let Ok((output, written)) = outcome {
                 fails(verify(&job, &output, &written), &format!("{name}: {what}"));
@@ -114,8 +161,13 @@ fn a_copy_of_another_plan_is_refused() {
         for drops in plans {
             for meant in plans.iter().filter(|meant| **meant != drops) {
                 let (scratch, made) = (Scratch::new(), Job::of_fixture(name, &keys, drops));
-                let (output, written) = made.write(&scratch.path("out.tar"), &Control::default()).unwrap();
-                fails(verify(&Job::of_fixture(name, &keys, meant), &output, &written), &format!("{name}: {drops:?} for {meant:?}"));
+                let (output, written) = made
+                    .write(&scratch.path("out.tar"), &Control::default())
+                    .unwrap();
+                fails(
+                    verify(&Job::of_fixture(name, &keys, meant), &output, &written),
+                    &format!("{name}: {drops:?} for {meant:?}"),
+                );
             }
         }
     }
@@ -126,7 +178,9 @@ fn other_metadata_than_was_written_are_refused() {
     let keys = keys();
     for name in FIXTURES {
         let (scratch, job) = (Scratch::new(), Job::of_fixture(name, &keys, &DROPS));
-        let (output, mut written) = job.write(&scratch.path("out.tar"), &Control::default()).unwrap();
+        let (output, mut written) = job
+            .write(&scratch.path("out.tar"), &Control::default())
+            .unwrap();
         written.changes.slug = job.backup.manifest.slug().into();
         fails(verify(&job, &output, &written), name);
     }
@@ -134,10 +188,15 @@ fn other_metadata_than_was_written_are_refused() {
 
 #[test]
 fn a_copy_that_the_key_does_not_open_is_refused() {
-    let (right, wrong) = (keys(), haslim::crypt::KeyRing::new(haslim::crypt::Password::new("wrong".into())));
+    let (right, wrong) = (
+        keys(),
+        haslim::crypt::KeyRing::new(haslim::crypt::Password::new("wrong".into())),
+    );
     for name in ["v3.tar", "v2.tar", "v2-uncompressed.tar"] {
         let (scratch, mut job) = (Scratch::new(), Job::of_fixture(name, &right, &DROPS));
-        let (output, written) = job.write(&scratch.path("out.tar"), &Control::default()).unwrap();
+        let (output, written) = job
+            .write(&scratch.path("out.tar"), &Control::default())
+            .unwrap();
         job.keys = &wrong;
         fails(verify(&job, &output, &written), name);
     }

@@ -18,10 +18,22 @@ const DROPS: [&str; 3] = ["homeassistant:www", "media:music", "share:notes.txt"]
 
 /// Writes a copy; gives the places of the parts that were cut.
 fn write(job: &Job<'_>, path: &Path) -> (Output, Written, Vec<Place>) {
-    let mut output = OutputPath::check(path, false, &job.backup.input).unwrap().create().unwrap();
+    let mut output = OutputPath::check(path, false, &job.backup.input)
+        .unwrap()
+        .create()
+        .unwrap();
     let mut places = Vec::new();
     let mut complete = |place| places.push(place);
-    let written = rewrite(&job.backup, &job.surveys, &job.plan, Some(job.keys), &mut output, &Control::default(), &mut complete).unwrap();
+    let written = rewrite(
+        &job.backup,
+        &job.surveys,
+        &job.plan,
+        Some(job.keys),
+        &mut output,
+        &Control::default(),
+        &mut complete,
+    )
+    .unwrap();
     assert!(!places.is_empty());
     (output, written, places)
 }
@@ -37,7 +49,11 @@ fn finish(verification: &Verification<'_>, output: &Output, written: &Written) -
 /// Changes a byte in the middle of a part.
 fn change(output: &mut Output, place: Place) {
     let (at, mut byte) = (place.data_at + place.size / 2, [0]);
-    output.read_back().unwrap().read_exact_at(at, &mut byte).unwrap();
+    output
+        .read_back()
+        .unwrap()
+        .read_exact_at(at, &mut byte)
+        .unwrap();
     output.patch(at, &[byte[0] ^ 1]).unwrap();
 }
 
@@ -58,13 +74,29 @@ fn a_part_can_be_compared_as_soon_as_it_is_told_of() {
         let (keys, scratch) = (keys(), Scratch::new());
         let job = Job::of_fixture(name, &keys, &DROPS);
         let verification = job.verification();
-        let mut output = OutputPath::check(&scratch.path("out.tar"), false, &job.backup.input).unwrap().create().unwrap();
+        let mut output = OutputPath::check(&scratch.path("out.tar"), false, &job.backup.input)
+            .unwrap()
+            .create()
+            .unwrap();
         // Opened before anything is in it.
         let reader = output.read_back().unwrap();
         let mut complete = |place| verification.compare_early(place, &reader, &Control::default());
-        let written = rewrite(&job.backup, &job.surveys, &job.plan, Some(&keys), &mut output, &Control::default(), &mut complete).unwrap();
+        let written = rewrite(
+            &job.backup,
+            &job.surveys,
+            &job.plan,
+            Some(&keys),
+            &mut output,
+            &Control::default(),
+            &mut complete,
+        )
+        .unwrap();
         let early = finish(&verification, &output, &written).unwrap();
-        assert_eq!(early, job.verify(&output, &written, &Control::default()).unwrap(), "{name}");
+        assert_eq!(
+            early,
+            job.verify(&output, &written, &Control::default()).unwrap(),
+            "{name}"
+        );
     }
 }
 
@@ -109,9 +141,18 @@ fn what_was_found_elsewhere_does_not_count() {
     let (output, written, places) = write(&job, &scratch.path("out.tar"));
     let place = places[0];
     for wrong in [
-        Place { data_at: place.data_at + 512, ..place },
-        Place { size: place.size - 600, ..place },
-        Place { part: places[1].part, ..place },
+        Place {
+            data_at: place.data_at + 512,
+            ..place
+        },
+        Place {
+            size: place.size - 600,
+            ..place
+        },
+        Place {
+            part: places[1].part,
+            ..place
+        },
     ] {
         let verification = job.verification();
         compare_early(&verification, wrong, &output);
@@ -140,7 +181,14 @@ struct Held {
 }
 
 fn held(tell: Sender<u64>, wait: Receiver<()>) -> Control {
-    Control::new(Arc::new(Held { tell: Mutex::new(tell), wait: Mutex::new(Some(wait)) }), Arc::default(), 1)
+    Control::new(
+        Arc::new(Held {
+            tell: Mutex::new(tell),
+            wait: Mutex::new(Some(wait)),
+        }),
+        Arc::default(),
+        1,
+    )
 }
 
 impl Progress for Held {
@@ -177,9 +225,14 @@ fn a_part_that_is_being_compared_is_waited_for() {
         begun.recv().unwrap();
         // Somebody else who comes with the same part is sent away.
         compare_early(&verification, places[0], &output);
-        let finished = scope.spawn(|| verification.finish(&written, output.read_back().unwrap(), &finishing));
+        let finished =
+            scope.spawn(|| verification.finish(&written, output.read_back().unwrap(), &finishing));
         for _ in 0..3 {
-            while progress.recv_timeout(Duration::from_secs(20)).expect("it did not wait") > 0 {}
+            while progress
+                .recv_timeout(Duration::from_secs(20))
+                .expect("it did not wait")
+                > 0
+            {}
         }
         go.send(()).unwrap();
         finished.join().unwrap().unwrap();
@@ -191,11 +244,17 @@ fn a_copy_that_could_not_be_read_while_it_was_written_is_not_trusted() {
     let (keys, scratch) = (keys(), Scratch::new());
     let job = Job::of_fixture("v3.tar", &keys, &DROPS);
     let (output, written, places) = write(&job, &scratch.path("out.tar"));
-    let blind = std::fs::File::options().write(true).open(scratch.file("blind", b"")).unwrap();
+    let blind = std::fs::File::options()
+        .write(true)
+        .open(scratch.file("blind", b""))
+        .unwrap();
     let blind = Input::of_output(blind, Path::new("out.tar")).unwrap();
     let verification = job.verification();
     verification.compare_early(places[0], &blind, &Control::default());
-    assert_eq!(finish(&verification, &output, &written).unwrap_err().kind(), Kind::OutputIo);
+    assert_eq!(
+        finish(&verification, &output, &written).unwrap_err().kind(),
+        Kind::OutputIo
+    );
 }
 
 #[test]
@@ -209,5 +268,8 @@ fn a_comparison_that_was_given_up_is_done_at_the_end() {
     for &place in &places {
         verification.compare_early(place, &output.read_back().unwrap(), &abandoned);
     }
-    assert_eq!(finish(&verification, &output, &written).unwrap(), job.verify(&output, &written, &Control::default()).unwrap());
+    assert_eq!(
+        finish(&verification, &output, &written).unwrap(),
+        job.verify(&output, &written, &Control::default()).unwrap()
+    );
 }

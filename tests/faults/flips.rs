@@ -16,9 +16,19 @@ use crate::support::rng::Rng;
 use crate::*;
 
 /// Formats in which every flip is found.
-const GUARDED: [&str; 5] = ["v3.tar", "v3-uncompressed.tar", "v2.tar", "v1.tar", "plain.tar"];
+const GUARDED: [&str; 5] = [
+    "v3.tar",
+    "v3-uncompressed.tar",
+    "v2.tar",
+    "v1.tar",
+    "plain.tar",
+];
 /// Formats with nothing to find one by.
-const BARE: [&str; 3] = ["v2-uncompressed.tar", "v1-uncompressed.tar", "plain-uncompressed.tar"];
+const BARE: [&str; 3] = [
+    "v2-uncompressed.tar",
+    "v1-uncompressed.tar",
+    "plain-uncompressed.tar",
+];
 
 /// How a flip ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,8 +83,17 @@ impl Before {
         let backup = Backup::open(path).unwrap();
         let verified = contents(&backup, keys).unwrap();
         let of = |id: &String| {
-            let drop = DROPS.into_iter().find(|drop| drop.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with(':')));
-            (id.clone(), (drop.unwrap(), shrunk(path, keys, drop.unwrap(), out).unwrap()))
+            let drop = DROPS.into_iter().find(|drop| {
+                drop.strip_prefix(id.as_str())
+                    .is_some_and(|rest| rest.starts_with(':'))
+            });
+            (
+                id.clone(),
+                (
+                    drop.unwrap(),
+                    shrunk(path, keys, drop.unwrap(), out).unwrap(),
+                ),
+            )
         };
         let shrunk = verified.keys().map(of).collect();
         Self { verified, shrunk }
@@ -88,7 +107,10 @@ fn found(outcome: Result<bool>, what: &str) -> End {
         Ok(true) => End::Harmless,
         Ok(false) => End::Silent,
         Err(error) => {
-            let told = matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::Password | Kind::VerifyFailed);
+            let told = matches!(
+                error.kind(),
+                Kind::Damaged | Kind::Refused | Kind::Password | Kind::VerifyFailed
+            );
             assert!(told, "{what}: {:?}: {error}", error.kind());
             End::Found
         }
@@ -110,15 +132,27 @@ impl Subject {
         let input = scratch.copy(name);
         let file = File::options().read(true).write(true).open(&input).unwrap();
         let before = Before::new(&input, &keys, &scratch.path("out.tar"));
-        Self { scratch, input, file, keys, before }
+        Self {
+            scratch,
+            input,
+            file,
+            keys,
+            before,
+        }
     }
 
     /// What `verify` and `shrink` make of one flip in a part.
     fn turn(&self, part: &Part, keys: &KeyRing, what: &str) -> (End, End) {
-        let read = found(verified(&self.input, keys).map(|now| now == self.before.verified), what);
+        let read = found(
+            verified(&self.input, keys).map(|now| now == self.before.verified),
+            what,
+        );
         let (drop, unflipped) = &self.before.shrunk[&part.id];
         let out = self.scratch.path("out.tar");
-        let written = found(shrunk(&self.input, keys, drop, &out).map(|now| now == *unflipped), what);
+        let written = found(
+            shrunk(&self.input, keys, drop, &out).map(|now| now == *unflipped),
+            what,
+        );
         assert!(!out.exists(), "{what}");
         (read, written)
     }
@@ -135,20 +169,34 @@ fn no_flip_is_silent(name: &str) {
     let (flips, seed) = (count("HASLIM_FLIPS", 200), count("HASLIM_SEED", 2026));
     let (subject, mut random) = (Subject::new(name), Rng::new(seed));
     let whole = Backup::open(&subject.input).unwrap();
-    let parts: Vec<_> = whole.parts.iter().filter(|part| part.layer.is_some()).collect();
+    let parts: Vec<_> = whole
+        .parts
+        .iter()
+        .filter(|part| part.layer.is_some())
+        .collect();
     let mut ends = BTreeMap::<(End, End), u64>::new();
     for _ in 0..flips {
         let part = parts[random.below(parts.len())];
         let member = whole.member(part);
-        let (at, bit) = (member.header_at + random.next() % member.stored(), random.below(8));
+        let (at, bit) = (
+            member.header_at + random.next() % member.stored(),
+            random.below(8),
+        );
         // A flip in the root salt makes another key; a ring knows only so many.
-        let in_header = at < member.data_at() + part.secure().map_or(0, |header| header.len() as u64);
+        let in_header =
+            at < member.data_at() + part.secure().map_or(0, |header| header.len() as u64);
         let fresh = in_header.then(keys);
-        let what = format!("{name}, seed {seed}: bit {bit} of byte {at}, in {}", part.id);
+        let what = format!(
+            "{name}, seed {seed}: bit {bit} of byte {at}, in {}",
+            part.id
+        );
         subject.flip(at, bit);
         let (read, written) = subject.turn(part, fresh.as_ref().unwrap_or(&subject.keys), &what);
         subject.flip(at, bit);
-        assert!(read != End::Silent && written != End::Silent, "{what}: {read:?} by verify, {written:?} by shrink");
+        assert!(
+            read != End::Silent && written != End::Silent,
+            "{what}: {read:?} by verify, {written:?} by shrink"
+        );
         *ends.entry((read, written)).or_default() += 1;
     }
     println!("{name}: {flips} flips from seed {seed}; by verify and by shrink: {ends:?}");
@@ -186,16 +234,46 @@ fn where_nothing_vouches_for_the_bytes_verify_says_so() {
     for name in BARE {
         let backup = Backup::open(&fixture(name)).unwrap();
         let checks = verify::backup(&backup, Some(&keys), &Control::default()).unwrap();
-        assert!(checks.iter().all(|check| check.as_ref().unwrap().evidence == Evidence::Nothing), "{name}");
-        let said = haslim(["verify".as_ref(), fixture(name).as_os_str(), "--json".as_ref()]).code(0).json();
-        let evidence: Vec<_> = said["components"].as_array().unwrap().iter().map(|part| part["evidence"].as_str().unwrap()).collect();
-        assert!(evidence.len() == checks.len() && evidence.iter().all(|text| text.contains("nothing that could show a changed byte")));
+        assert!(
+            checks
+                .iter()
+                .all(|check| check.as_ref().unwrap().evidence == Evidence::Nothing),
+            "{name}"
+        );
+        let said = haslim([
+            "verify".as_ref(),
+            fixture(name).as_os_str(),
+            "--json".as_ref(),
+        ])
+        .code(0)
+        .json();
+        let evidence: Vec<_> = said["components"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|part| part["evidence"].as_str().unwrap())
+            .collect();
+        assert!(
+            evidence.len() == checks.len()
+                && evidence
+                    .iter()
+                    .all(|text| text.contains("nothing that could show a changed byte"))
+        );
     }
     for name in GUARDED {
         let backup = Backup::open(&fixture(name)).unwrap();
         let checks = verify::backup(&backup, Some(&keys), &Control::default()).unwrap();
-        let archives = checks.iter().flatten().filter(|check| backup.parts[check.part].layer.is_some());
-        assert!(archives.clone().count() > 2 && archives.clone().all(|check| check.evidence != Evidence::Nothing), "{name}");
+        let archives = checks
+            .iter()
+            .flatten()
+            .filter(|check| backup.parts[check.part].layer.is_some());
+        assert!(
+            archives.clone().count() > 2
+                && archives
+                    .clone()
+                    .all(|check| check.evidence != Evidence::Nothing),
+            "{name}"
+        );
     }
 }
 
@@ -212,7 +290,11 @@ fn flipped(scratch: &Scratch, name: &str, id: &str) -> PathBuf {
 #[test]
 fn damage_in_a_part_that_is_copied_is_an_error_as_far_as_the_key_reaches() {
     for (name, threads) in GUARDED.into_iter().flat_map(|name| [(name, 1), (name, 4)]) {
-        for drop in ["--drop ssl", "--drop homeassistant", "--drop homeassistant:automations.yaml"] {
+        for drop in [
+            "--drop ssl",
+            "--drop homeassistant",
+            "--drop homeassistant:automations.yaml",
+        ] {
             if name == "v3-uncompressed.tar" && drop == "--drop ssl" {
                 continue;
             }
@@ -220,20 +302,41 @@ fn damage_in_a_part_that_is_copied_is_an_error_as_far_as_the_key_reaches() {
             let scratch = Scratch::new();
             let input = flipped(&scratch, name, "share");
             let run = haslim(shrink(&input, &scratch.path("out.tar"), &rest)).code(5);
-            assert!(run.err.contains("error: share: "), "{name} {rest}: {}", run.err);
+            assert!(
+                run.err.contains("error: share: "),
+                "{name} {rest}: {}",
+                run.err
+            );
             assert_eq!(scratch.listing(), [name], "{name} {rest}");
             // What was version 1 cannot stay as it is: it becomes version 2.
             if name != "v1.tar" {
-                assert!(run.err.contains("--drop share, or keep it as it is with --keep share"), "{name} {rest}: {}", run.err);
-                let kept = haslim(shrink(&input, &scratch.path("kept.tar"), &format!("{rest} --keep share"))).code(0);
+                assert!(
+                    run.err
+                        .contains("--drop share, or keep it as it is with --keep share"),
+                    "{name} {rest}: {}",
+                    run.err
+                );
+                let kept = haslim(shrink(
+                    &input,
+                    &scratch.path("kept.tar"),
+                    &format!("{rest} --keep share"),
+                ))
+                .code(0);
                 assert_eq!(
-                    kept.err.matches("warning: share is damaged; a copy keeps it as it is.").count(),
+                    kept.err
+                        .matches("warning: share is damaged; a copy keeps it as it is.")
+                        .count(),
                     1,
                     "{name} {rest}: {}",
                     kept.err
                 );
             }
-            haslim(shrink(&input, &scratch.path("without.tar"), &format!("{rest} --drop share"))).code(0);
+            haslim(shrink(
+                &input,
+                &scratch.path("without.tar"),
+                &format!("{rest} --drop share"),
+            ))
+            .code(0);
         }
     }
 }
@@ -243,15 +346,36 @@ fn without_the_key_the_parts_that_nobody_could_look_at_are_named() {
     for name in GUARDED {
         let scratch = Scratch::new();
         let input = flipped(&scratch, name, "share");
-        let run = keyless(shrink(&input, &scratch.path("unseen.tar"), "--drop homeassistant"));
+        let run = keyless(shrink(
+            &input,
+            &scratch.path("unseen.tar"),
+            "--drop homeassistant",
+        ));
         if name == "plain.tar" {
             assert!(run.code(5).err.contains("error: share: "));
             continue;
         }
         let run = run.code(0);
-        let named = run.out.lines().find(|line| line.contains("Not checked for damage")).unwrap_or_else(|| panic!("{name}: {}", run.out));
+        let named = run
+            .out
+            .lines()
+            .find(|line| line.contains("Not checked for damage"))
+            .unwrap_or_else(|| panic!("{name}: {}", run.out));
         assert!(named.contains("share"), "{name}: {named}");
-        let json = keyless(shrink(&input, &scratch.path("json.tar"), "--drop homeassistant --json")).code(0).json();
-        assert!(json["unchecked"].as_array().unwrap().iter().any(|part| part == "share"), "{name}: {json}");
+        let json = keyless(shrink(
+            &input,
+            &scratch.path("json.tar"),
+            "--drop homeassistant --json",
+        ))
+        .code(0)
+        .json();
+        assert!(
+            json["unchecked"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|part| part == "share"),
+            "{name}: {json}"
+        );
     }
 }

@@ -22,12 +22,23 @@ impl Seen {
     /// Takes down what is new in a file; parts with the ids in `copied` are the original's.
     fn add(&mut self, path: &Path, copied: &[String]) -> Option<V3Salts> {
         let backup = Backup::open(path).unwrap();
-        assert!(self.slugs.insert(backup.manifest.slug().to_owned()), "a slug came twice");
-        assert!(self.names.insert(backup.manifest.name().to_owned()), "a name came twice");
+        assert!(
+            self.slugs.insert(backup.manifest.slug().to_owned()),
+            "a slug came twice"
+        );
+        assert!(
+            self.names.insert(backup.manifest.name().to_owned()),
+            "a name came twice"
+        );
         let mut roots: Vec<V3Salts> = Vec::new();
         for part in backup.parts.iter().filter(|part| part.layer.is_some()) {
             let (salt, nonce) = match part.secure().expect("everything is encrypted") {
-                SecureHeader::V3 { salts, derivation_salt, stream_header, .. } => {
+                SecureHeader::V3 {
+                    salts,
+                    derivation_salt,
+                    stream_header,
+                    ..
+                } => {
                     roots.push(*salts);
                     (derivation_salt, stream_header.to_vec())
                 }
@@ -36,10 +47,16 @@ impl Seen {
             };
             if !copied.contains(&part.id) {
                 assert!(self.salts.insert(salt.to_vec()), "a salt came twice");
-                assert!(nonce.is_empty() || self.salts.insert(nonce), "a nonce came twice");
+                assert!(
+                    nonce.is_empty() || self.salts.insert(nonce),
+                    "a nonce came twice"
+                );
             }
         }
-        assert!(roots.windows(2).all(|pair| pair[0] == pair[1]), "one file has two root salts");
+        assert!(
+            roots.windows(2).all(|pair| pair[0] == pair[1]),
+            "one file has two root salts"
+        );
         roots.pop()
     }
 }
@@ -59,8 +76,12 @@ fn many(name: &str, wrapping: Wrapping, drops: &[&str], runs: u64) -> Vec<Option
     seen.names.insert(original.manifest.name().to_owned());
     for part in &original.parts {
         match part.secure() {
-            Some(SecureHeader::V1 { salt } | SecureHeader::V2 { salt, .. }) => seen.salts.insert(salt.to_vec()),
-            Some(SecureHeader::V3 { derivation_salt, .. }) => seen.salts.insert(derivation_salt.to_vec()),
+            Some(SecureHeader::V1 { salt } | SecureHeader::V2 { salt, .. }) => {
+                seen.salts.insert(salt.to_vec())
+            }
+            Some(SecureHeader::V3 {
+                derivation_salt, ..
+            }) => seen.salts.insert(derivation_salt.to_vec()),
             None => true,
         };
     }
@@ -72,7 +93,12 @@ fn many(name: &str, wrapping: Wrapping, drops: &[&str], runs: u64) -> Vec<Option
         let backup = Backup::open(&fixture(name)).unwrap();
         let job = Job::new(backup, &keys, drops, wrapping, &Control::default()).unwrap();
         job.run(&path, &Control::default()).unwrap();
-        let copied = job.backup.parts.iter().zip(&job.plan.parts).filter(|(_, p)| matches!(p.action, haslim::plan::Action::Copy));
+        let copied = job
+            .backup
+            .parts
+            .iter()
+            .zip(&job.plan.parts)
+            .filter(|(_, p)| matches!(p.action, haslim::plan::Action::Copy));
         let copied: Vec<String> = copied.map(|(part, _)| part.id.clone()).collect();
         let salts = seen.add(&path, &copied);
         std::fs::remove_file(&path).unwrap();
@@ -85,19 +111,50 @@ fn many(name: &str, wrapping: Wrapping, drops: &[&str], runs: u64) -> Vec<Option
 fn no_salt_or_nonce_and_no_slug_ever_comes_twice() {
     let runs = count("HASLIM_FRESH_RUNS", 20);
     let own = root(&Backup::open(&fixture("core-v3.tar")).unwrap());
-    assert!(many("core-v3.tar", Wrapping::AsIs, &["homeassistant:tts/**"], runs).iter().all(|salts| salts.is_some() && *salts == own));
-    assert!(many("core-v2.tar", Wrapping::AsIs, &["homeassistant:tts/**"], runs).iter().all(Option::is_none));
+    assert!(
+        many(
+            "core-v3.tar",
+            Wrapping::AsIs,
+            &["homeassistant:tts/**"],
+            runs
+        )
+        .iter()
+        .all(|salts| salts.is_some() && *salts == own)
+    );
+    assert!(
+        many(
+            "core-v2.tar",
+            Wrapping::AsIs,
+            &["homeassistant:tts/**"],
+            runs
+        )
+        .iter()
+        .all(Option::is_none)
+    );
 }
 
 #[test]
 fn parts_of_one_file_share_their_root_salt_and_nothing_else() {
     let runs = count("HASLIM_FRESH_RUNS", 20).div_ceil(10);
     for name in ["v3.tar", "v2.tar", "v1.tar", "plain.tar"] {
-        let drops = ["homeassistant", "media:music", "share:nothing", "addon:*:data/nothing"];
+        let drops = [
+            "homeassistant",
+            "media:music",
+            "share:nothing",
+            "addon:*:data/nothing",
+        ];
         let salts = many(name, Wrapping::Version(Version::V3), &drops, runs);
-        let roots: HashSet<[u8; 16]> = salts.iter().flatten().map(|salts| salts.root_salt).collect();
+        let roots: HashSet<[u8; 16]> = salts
+            .iter()
+            .flatten()
+            .map(|salts| salts.root_salt)
+            .collect();
         // An archive that has a root salt keeps it; otherwise each run makes one.
         let expected = if name == "v3.tar" { 1 } else { runs };
-        assert_eq!((salts.len() as u64, roots.len() as u64), (runs, expected), "{name}");
+        assert_eq!(
+            (salts.len() as u64, roots.len() as u64),
+            (runs, expected),
+            "{name}"
+        );
     }
 }

@@ -32,7 +32,10 @@ fn what_cannot_be_read_at_many_places_is_refused() {
             let output = child.wait_with_output().unwrap();
             let err = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(10), "{command} {input}: {err}");
-            assert!(err.contains("to a file first") && err.trim_end().ends_with(UNCHANGED), "{command} {input}: {err}");
+            assert!(
+                err.contains("to a file first") && err.trim_end().ends_with(UNCHANGED),
+                "{command} {input}: {err}"
+            );
         }
     }
 }
@@ -50,7 +53,14 @@ enum Change {
 
 use Change::*;
 
-const CHANGES: [Change; 6] = [Grows, Shrinks, IsReplaced, IsRewritten, IsRewrittenWithOtherBytes, IsRemoved];
+const CHANGES: [Change; 6] = [
+    Grows,
+    Shrinks,
+    IsReplaced,
+    IsRewritten,
+    IsRewrittenWithOtherBytes,
+    IsRemoved,
+];
 
 impl Change {
     fn happen(self, path: &Path) {
@@ -66,7 +76,9 @@ impl Change {
                 std::fs::rename(other, path).unwrap();
             }
             IsRewritten => (&file).write_all(&bytes).unwrap(),
-            IsRewrittenWithOtherBytes => (&file).write_all(&bytes.iter().map(|b| b ^ 0x5a).collect::<Vec<_>>()).unwrap(),
+            IsRewrittenWithOtherBytes => (&file)
+                .write_all(&bytes.iter().map(|b| b ^ 0x5a).collect::<Vec<_>>())
+                .unwrap(),
             IsRemoved => std::fs::remove_file(path).unwrap(),
         }
     }
@@ -75,13 +87,20 @@ impl Change {
 /// A copy of a fixture that is old, so that a new time differs however coarse the clock is.
 fn old_copy(scratch: &Scratch, name: &str) -> PathBuf {
     let path = scratch.copy(name);
-    File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30)).unwrap();
+    File::open(&path)
+        .unwrap()
+        .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30))
+        .unwrap();
     path
 }
 
 #[track_caller]
 fn nothing_but_the_input(scratch: &Scratch, input: &Path, change: Change, what: &str) {
-    let left: &[&str] = if matches!(change, IsRemoved) { &[] } else { &[input.file_name().unwrap().to_str().unwrap()] };
+    let left: &[&str] = if matches!(change, IsRemoved) {
+        &[]
+    } else {
+        &[input.file_name().unwrap().to_str().unwrap()]
+    };
     assert_eq!(scratch.listing(), left, "{what}");
 }
 
@@ -93,8 +112,15 @@ fn a_change_after_the_opening_is_11_for_every_command() {
                 let scratch = Scratch::new();
                 let input = old_copy(&scratch, name);
                 let args = match command {
-                    "shrink" => shrink(&input, &scratch.path("out.tar"), "--drop homeassistant:www"),
-                    "plan" => vec!["plan".into(), text(&input), "--drop".into(), "homeassistant:www".into()],
+                    "shrink" => {
+                        shrink(&input, &scratch.path("out.tar"), "--drop homeassistant:www")
+                    }
+                    "plan" => vec![
+                        "plan".into(),
+                        text(&input),
+                        "--drop".into(),
+                        "homeassistant:www".into(),
+                    ],
                     _ => vec![command.into(), text(&input)],
                 };
                 let mut paused = Paused::at_the_key(args);
@@ -127,9 +153,15 @@ fn a_change_at_the_begin_of_any_stage_is_11_and_leaves_nothing() {
             };
             let backup = Backup::open(&input).unwrap();
             let opened = Arc::clone(&backup.input);
-            let outcome = Job::new(backup, &keys, &["media:music", "homeassistant:nest/**"], Wrapping::AsIs, &control)
-                .and_then(|job| job.run(&scratch.path("out.tar"), &control))
-                .map_err(|e| opened.explain(e));
+            let outcome = Job::new(
+                backup,
+                &keys,
+                &["media:music", "homeassistant:nest/**"],
+                Wrapping::AsIs,
+                &control,
+            )
+            .and_then(|job| job.run(&scratch.path("out.tar"), &control))
+            .map_err(|e| opened.explain(e));
             let error = outcome.expect_err(&format!("{stage} {change:?}"));
             assert_eq!(error.kind(), Kind::InputIo, "{stage} {change:?}: {error}");
             nothing_but_the_input(&scratch, &input, change, stage);

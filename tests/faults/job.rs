@@ -30,12 +30,36 @@ pub struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// Surveys what is needed and plans to leave out `drops`.
-    pub fn new(backup: Backup, keys: &'a KeyRing, drops: &[&str], wrapping: Wrapping, control: &Control) -> Result<Self> {
-        let drops = drops.iter().map(|text| Selector::parse(text)).collect::<Result<Vec<_>>>()?;
-        let request = Request { drops, wrapping, has_key: true, ..Request::new(u64::MAX)? };
-        let surveys = survey::survey(&backup, &plan::to_survey(&backup, &request), Some(keys), control)?;
+    pub fn new(
+        backup: Backup,
+        keys: &'a KeyRing,
+        drops: &[&str],
+        wrapping: Wrapping,
+        control: &Control,
+    ) -> Result<Self> {
+        let drops = drops
+            .iter()
+            .map(|text| Selector::parse(text))
+            .collect::<Result<Vec<_>>>()?;
+        let request = Request {
+            drops,
+            wrapping,
+            has_key: true,
+            ..Request::new(u64::MAX)?
+        };
+        let surveys = survey::survey(
+            &backup,
+            &plan::to_survey(&backup, &request),
+            Some(keys),
+            control,
+        )?;
         let plan = plan::make(&backup, &surveys, &request)?;
-        Ok(Self { backup, keys, surveys, plan })
+        Ok(Self {
+            backup,
+            keys,
+            surveys,
+            plan,
+        })
     }
 
     /// A fixture with some of its entries to be left out.
@@ -46,14 +70,26 @@ impl<'a> Job<'a> {
 
     /// A copy that is encrypted if its original is.
     pub fn alike(backup: Backup, keys: &'a KeyRing, drops: &[&str]) -> Result<Self> {
-        let wrapping = if backup.is_protected() { Wrapping::AsIs } else { Wrapping::Plain };
+        let wrapping = if backup.is_protected() {
+            Wrapping::AsIs
+        } else {
+            Wrapping::Plain
+        };
         Self::new(backup, keys, drops, wrapping, &Control::default())
     }
 
     /// Writes the copy; it has no name yet.
     pub fn write(&self, path: &Path, control: &Control) -> Result<(Output, Written)> {
         let mut output = OutputPath::check(path, false, &self.backup.input)?.create()?;
-        let written = rewrite::rewrite(&self.backup, &self.surveys, &self.plan, Some(self.keys), &mut output, control, &mut |_| ())?;
+        let written = rewrite::rewrite(
+            &self.backup,
+            &self.surveys,
+            &self.plan,
+            Some(self.keys),
+            &mut output,
+            control,
+            &mut |_| (),
+        )?;
         output.sync()?;
         Ok((output, written))
     }
@@ -64,8 +100,21 @@ impl<'a> Job<'a> {
     }
 
     /// Reads the copy back and compares.
-    pub fn verify(&self, output: &Output, written: &Written, control: &Control) -> Result<verify::Verified> {
-        verify::output(&self.backup, &self.surveys, &self.plan, written, output.read_back()?, Some(self.keys), control)
+    pub fn verify(
+        &self,
+        output: &Output,
+        written: &Written,
+        control: &Control,
+    ) -> Result<verify::Verified> {
+        verify::output(
+            &self.backup,
+            &self.surveys,
+            &self.plan,
+            written,
+            output.read_back()?,
+            Some(self.keys),
+            control,
+        )
     }
 
     /// All of it; parts that are cut are compared as soon as they are written.
@@ -75,10 +124,20 @@ impl<'a> Job<'a> {
         let verification = self.verification();
         let (reader, beside) = (output.read_back()?, control.beside());
         let mut complete = |place| verification.compare_early(place, &reader, &beside);
-        let written = rewrite::rewrite(&self.backup, &self.surveys, &self.plan, Some(self.keys), &mut output, control, &mut complete)
-            .map_err(explained)?;
+        let written = rewrite::rewrite(
+            &self.backup,
+            &self.surveys,
+            &self.plan,
+            Some(self.keys),
+            &mut output,
+            control,
+            &mut complete,
+        )
+        .map_err(explained)?;
         output.sync()?;
-        verification.finish(&written, output.read_back()?, control).map_err(explained)?;
+        verification
+            .finish(&written, output.read_back()?, control)
+            .map_err(explained)?;
         self.backup.input.check_unchanged()?;
         control.check()?;
         output.publish()
@@ -89,7 +148,12 @@ impl<'a> Job<'a> {
 /// has moved on; zero for its begin. Whoever hears it can ask to stop.
 pub fn watched(hear: impl Fn(&str, usize, &AtomicUsize) + Send + Sync + 'static) -> Control {
     let stop = Arc::new(AtomicUsize::new(0));
-    let watch = Watch { hear, stage: std::sync::Mutex::default(), moved: AtomicUsize::new(0), stop: Arc::clone(&stop) };
+    let watch = Watch {
+        hear,
+        stage: std::sync::Mutex::default(),
+        moved: AtomicUsize::new(0),
+        stop: Arc::clone(&stop),
+    };
     Control::new(Arc::new(watch), stop, 2)
 }
 

@@ -9,22 +9,37 @@ const CODES: [i32; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 129, 130, 143];
 
 /// Runs a shrink under a limit of the shell's.
 fn under(limit: &str, place: &Place) -> Output {
-    let args = shrink(&place.input, &place.output(), "--drop media:music --drop homeassistant:www/**");
+    let args = shrink(
+        &place.input,
+        &place.output(),
+        "--drop media:music --drop homeassistant:www/**",
+    );
     let script = format!("ulimit {limit} && exec \"$@\"");
     let mut command = Command::new("sh");
-    command.args(["-c", &script, "sh", PROGRAM]).args(args).env("HASLIM_PASSWORD", PASSWORD);
+    command
+        .args(["-c", &script, "sh", PROGRAM])
+        .args(args)
+        .env("HASLIM_PASSWORD", PASSWORD);
     command.output().unwrap()
 }
 
-/// Asserts that a run ended with a code from the list, and that there is an output if and only if it is zero.
+/// Asserts that a run ended with a code from the list, and that there is an output if and only if
+/// it is zero.
 #[track_caller]
 fn ended_well(limit: &str) -> i32 {
     let place = Place::new("v3.tar");
     let output = under(limit, &place);
     let code = output.status.code().unwrap_or(-1);
-    let what = format!("ulimit {limit}: {:?}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    let what = format!(
+        "ulimit {limit}: {:?}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(CODES.contains(&code), "{what}");
-    assert!(code != 1 || what.contains("memory") || what.contains("open files"), "{what}");
+    assert!(
+        code != 1 || what.contains("memory") || what.contains("open files"),
+        "{what}"
+    );
     assert!(!what.contains("panicked"), "{what}");
     place.holds(if code == 0 { &["out.tar"] } else { &[] }, &what);
     if code == 0 {
@@ -36,7 +51,10 @@ fn ended_well(limit: &str) -> i32 {
 #[test]
 fn however_little_memory_there_is_a_run_ends_with_a_code_from_the_list() {
     // Kilobytes of address space: from what is not enough for the key to plenty.
-    let codes: Vec<i32> = (20..80).step_by(2).map(|mib| ended_well(&format!("-v {}", mib * 1024))).collect();
+    let codes: Vec<i32> = (20..80)
+        .step_by(2)
+        .map(|mib| ended_well(&format!("-v {}", mib * 1024)))
+        .collect();
     let last = ended_well("-v 2000000");
     assert!(codes.contains(&1), "no limit was too low: {codes:?}");
     assert_eq!(last, 0);
@@ -51,13 +69,21 @@ fn a_limit_of_the_file_size_is_7_and_says_what_is_needed() {
         let err = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(7), "{blocks}: {err}");
         // Report 116: known before the work, and no matter of free space.
-        assert!(err.contains("the copy needs ") && err.contains("ulimit -f") && !err.contains("free"), "{err}");
+        assert!(
+            err.contains("the copy needs ") && err.contains("ulimit -f") && !err.contains("free"),
+            "{err}"
+        );
         place.holds(&[], &err);
     }
 }
 
 #[test]
 fn few_open_files_end_with_a_code_from_the_list() {
-    let codes: Vec<i32> = (4..20).map(|files| ended_well(&format!("-n {files}"))).collect();
-    assert!(codes.first() != Some(&0) && codes.last() == Some(&0), "{codes:?}");
+    let codes: Vec<i32> = (4..20)
+        .map(|files| ended_well(&format!("-n {files}")))
+        .collect();
+    assert!(
+        codes.first() != Some(&0) && codes.last() == Some(&0),
+        "{codes:?}"
+    );
 }

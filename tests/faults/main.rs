@@ -1,6 +1,11 @@
 //! What must hold when things go wrong around the program: its input, its output, its
 //! memory, its neighbours. What needs root or a tracer is in the script `run` beside this file.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 mod clock;
 mod corrupted;
@@ -27,14 +32,22 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_haslim");
 /// The number in this variable, for long runs; otherwise what is enough for every day.
 pub fn count(variable: &str, everyday: u64) -> u64 {
     match std::env::var(variable) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
         Err(_) => everyday,
     }
 }
 
 /// A `shrink` of `input` into `output`, with further options split at spaces.
 pub fn shrink(input: &Path, output: &Path, rest: &str) -> Vec<String> {
-    let mut args = vec!["shrink".into(), text(input), "--yes".into(), "-o".into(), text(output)];
+    let mut args = vec![
+        "shrink".into(),
+        text(input),
+        "--yes".into(),
+        "-o".into(),
+        text(output),
+    ];
     args.extend(rest.split_whitespace().map(str::to_owned));
     args
 }
@@ -59,7 +72,11 @@ impl Place {
         let scratch = Scratch::new();
         let input = scratch.copy(fixture);
         let before = Fingerprint::of(&input);
-        Self { scratch, input, before }
+        Self {
+            scratch,
+            input,
+            before,
+        }
     }
 
     /// Where the output goes.

@@ -36,7 +36,10 @@ impl Paused {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { child: Some(child), folder }
+        Self {
+            child: Some(child),
+            folder,
+        }
     }
 
     pub fn id(&self) -> u32 {
@@ -48,12 +51,19 @@ impl Paused {
         let child = self.child.as_mut().unwrap();
         loop {
             // Without a reader such an opening fails at once.
-            match rustix::fs::open(self.folder.path("key"), OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
+            match rustix::fs::open(
+                self.folder.path("key"),
+                OFlags::WRONLY | OFlags::NONBLOCK,
+                Mode::empty(),
+            ) {
                 Ok(pipe) => return Key(pipe),
                 Err(rustix::io::Errno::NXIO) => {}
                 Err(other) => panic!("{other}"),
             }
-            assert!(child.try_wait().unwrap().is_none(), "the program ended before it asked for its key");
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the program ended before it asked for its key"
+            );
             std::thread::yield_now();
         }
     }
@@ -68,7 +78,11 @@ impl Paused {
     pub fn end(mut self) -> Run {
         let output = self.child.take().unwrap().wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 

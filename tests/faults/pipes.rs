@@ -14,7 +14,12 @@ fn broken() -> Stdio {
 
 fn commands(place: &Place) -> Vec<(Vec<String>, i32)> {
     let input = text(&place.input);
-    let words = |line: &str| line.replace("IN", &input).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let words = |line: &str| {
+        line.replace("IN", &input)
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     vec![
         (words("--help"), 0),
         (words("--version"), 0),
@@ -31,14 +36,32 @@ fn commands(place: &Place) -> Vec<(Vec<String>, i32)> {
         (words("verify IN --json"), 0),
         (words("verify missing.tar -v"), 11),
         (words("no-such-command"), 2),
-        (shrink(&place.input, &place.output(), "--drop media:music -v --force"), 0),
-        (shrink(&place.input, &place.output(), "--drop media:music --json --force"), 0),
+        (
+            shrink(
+                &place.input,
+                &place.output(),
+                "--drop media:music -v --force",
+            ),
+            0,
+        ),
+        (
+            shrink(
+                &place.input,
+                &place.output(),
+                "--drop media:music --json --force",
+            ),
+            0,
+        ),
     ]
 }
 
 fn program(args: &[String]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(args).env("HASLIM_PASSWORD", PASSWORD).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+    command
+        .args(args)
+        .env("HASLIM_PASSWORD", PASSWORD)
+        .env("RUST_BACKTRACE", "1")
+        .stdin(Stdio::null());
     command
 }
 
@@ -49,7 +72,10 @@ fn without_a_reader_of_standard_output_every_command_ends_as_with_one() {
         let output = program(&args).stdout(broken()).output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{args:?}: {err}");
-        assert!(!err.contains("panicked") && !err.contains("backtrace"), "{args:?}: {err}");
+        assert!(
+            !err.contains("panicked") && !err.contains("backtrace"),
+            "{args:?}: {err}"
+        );
     }
     place.holds(&["out.tar"], "standard output");
 }
@@ -58,7 +84,11 @@ fn without_a_reader_of_standard_output_every_command_ends_as_with_one() {
 fn without_a_reader_of_standard_error_every_command_ends_as_with_one() {
     let place = Place::new("v3.tar");
     for (args, code) in commands(&place) {
-        let status = program(&args).stdout(Stdio::null()).stderr(broken()).status().unwrap();
+        let status = program(&args)
+            .stdout(Stdio::null())
+            .stderr(broken())
+            .status()
+            .unwrap();
         assert_eq!(status.code(), Some(code), "{args:?}");
     }
     place.holds(&["out.tar"], "standard error");
@@ -66,7 +96,10 @@ fn without_a_reader_of_standard_error_every_command_ends_as_with_one() {
 
 /// Where nothing can be written.
 fn full() -> std::fs::File {
-    std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap()
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap()
 }
 
 #[test]
@@ -76,13 +109,23 @@ fn a_result_that_cannot_be_written_is_no_success() {
         let output = program(&args).stdout(full()).output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         let writes = args[0] == "shrink";
-        assert_eq!(output.status.code(), Some(if code == 0 && !writes { 7 } else { code }), "{args:?}: {err}");
+        assert_eq!(
+            output.status.code(),
+            Some(if code == 0 && !writes { 7 } else { code }),
+            "{args:?}: {err}"
+        );
         assert!(!err.contains("panicked"), "{args:?}: {err}");
         let says = |text: &str| err.contains(text);
         if writes {
-            assert!(says("WARNING: standard output cannot be written") && says("complete all the same"), "{args:?}: {err}");
+            assert!(
+                says("WARNING: standard output cannot be written") && says("complete all the same"),
+                "{args:?}: {err}"
+            );
         } else if code != 2 && code != 11 {
-            assert!(says("error: standard output cannot be written: No space left on device"), "{args:?}: {err}");
+            assert!(
+                says("error: standard output cannot be written: No space left on device"),
+                "{args:?}: {err}"
+            );
         }
     }
     place.holds(&["out.tar"], "full");
@@ -92,8 +135,15 @@ fn a_result_that_cannot_be_written_is_no_success() {
 #[test]
 fn quiet_has_no_result_that_could_be_lost() {
     let place = Place::new("v3.tar");
-    for args in [vec!["ls".into(), text(&place.input), "-q".into()], shrink(&place.input, &place.output(), "--drop media -q")] {
+    for args in [
+        vec!["ls".into(), text(&place.input), "-q".into()],
+        shrink(&place.input, &place.output(), "--drop media -q"),
+    ] {
         let output = program(&args).stdout(full()).output().unwrap();
-        assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()), "{args:?}");
+        assert_eq!(
+            (output.status.code(), output.stderr),
+            (Some(0), Vec::new()),
+            "{args:?}"
+        );
     }
 }

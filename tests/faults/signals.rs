@@ -12,7 +12,11 @@ use crate::paused::Paused;
 use crate::*;
 
 fn send(to: &Paused, signal: Signal) {
-    kill_process(Pid::from_raw(i32::try_from(to.id()).unwrap()).unwrap(), signal).unwrap();
+    kill_process(
+        Pid::from_raw(i32::try_from(to.id()).unwrap()).unwrap(),
+        signal,
+    )
+    .unwrap();
 }
 
 /// A command that starts the program so that it ignores no signal, even where these tests do.
@@ -28,7 +32,10 @@ fn what_is_ignored_at_the_start_stops_nothing() {
     let mut ignoring = Command::new("sh");
     // As `nohup` starts a program, and as a shell starts what it does not wait for.
     ignoring.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh", PROGRAM]);
-    let mut paused = Paused::started_by(ignoring, shrink(&place.input, &place.output(), "--drop media:music"));
+    let mut paused = Paused::started_by(
+        ignoring,
+        shrink(&place.input, &place.output(), "--drop media:music"),
+    );
     let key = paused.key();
     send(&paused, Signal::HUP);
     send(&paused, Signal::INT);
@@ -72,8 +79,14 @@ fn a_wish_to_stop_at_any_step_of_any_stage_is_heard_at_once() {
                 }
             });
             let backup = Backup::open(&place.input).unwrap();
-            let outcome = Job::new(backup, &keys, &["media:music", "homeassistant:nest/**"], Wrapping::AsIs, &control)
-                .and_then(|job| job.run(&place.output(), &control));
+            let outcome = Job::new(
+                backup,
+                &keys,
+                &["media:music", "homeassistant:nest/**"],
+                Wrapping::AsIs,
+                &control,
+            )
+            .and_then(|job| job.run(&place.output(), &control));
             match outcome {
                 Err(error) => assert_eq!(error.kind().code(), 143, "{stage} {step}: {error}"),
                 // There are no more steps than this.

@@ -7,7 +7,10 @@ use crate::support::*;
 
 /// The tar of a part.
 fn part() -> Vec<u8> {
-    around(&[file("noise", &noise(9000)), file("text", &b"again and ".repeat(3000))])
+    around(&[
+        file("noise", &noise(9000)),
+        file("text", &b"again and ".repeat(3000)),
+    ])
 }
 
 /// The same stream in a plain backup and in one encrypted with v3 and v2.
@@ -21,14 +24,21 @@ fn wrapped(stream: &[u8]) -> [Hostile; 3] {
 
 /// Where in the file the byte at `offset` of such a stream stands.
 const fn places(offset: usize) -> [usize; 3] {
-    [512 + offset, 512 + seal::V3_HEADER + 1 + offset, 512 + seal::V2_HEADER + offset]
+    [
+        512 + offset,
+        512 + seal::V3_HEADER + 1 + offset,
+        512 + seal::V2_HEADER + offset,
+    ]
 }
 
 /// Each of the three is damaged at this byte of the stream.
 #[track_caller]
 fn damaged(stream: &[u8], says: &str, offset: usize) {
     for (hostile, place) in wrapped(stream).iter().zip(places(offset)) {
-        hostile.is_refused_inside(5, &["media: ", says, &format!("(at byte {place})"), "Download"]);
+        hostile.is_refused_inside(
+            5,
+            &["media: ", says, &format!("(at byte {place})"), "Download"],
+        );
     }
 }
 
@@ -38,18 +48,43 @@ fn n61_what_is_not_gzip_is_damaged() {
     for stream in [noise(5000), xz, part()] {
         let plain = Hostile::new(backup(&stream, &share(), false));
         if stream == part() {
-            // A tar under the name of a gzip archive shows what it is; a repair compresses it (supervisor#3838).
+            // A tar under the name of a gzip archive shows what it is; a repair compresses it
+            // (supervisor#3838).
             plain.works("ls", &["media is not compressed"]);
-            plain.fails("verify", 5, &["media is not compressed", "`haslim repair` writes a copy"]);
-            assert_eq!(member(&plain.writes("repair"), "media.tar.gz")[..2], [0x1f, 0x8b]);
+            plain.fails(
+                "verify",
+                5,
+                &["media is not compressed", "`haslim repair` writes a copy"],
+            );
+            assert_eq!(
+                member(&plain.writes("repair"), "media.tar.gz")[..2],
+                [0x1f, 0x8b]
+            );
         } else {
-            // Plain bytes without a mark could be SecureTar v1, if the backup did not say that it is plain.
-            plain.never_reads_media(5, &["media: ", "neither plain nor encrypted", "(at byte 512)", "Download"]);
+            // Plain bytes without a mark could be SecureTar v1, if the backup did not say that it
+            // is plain.
+            plain.never_reads_media(
+                5,
+                &[
+                    "media: ",
+                    "neither plain nor encrypted",
+                    "(at byte 512)",
+                    "Download",
+                ],
+            );
         }
         let sealed = Hostile::sealed(seal::backup(&seal::v3(&stream)));
-        sealed.is_refused_inside(5, &["media: the part is not compressed with gzip", "at byte", "Download"]);
+        sealed.is_refused_inside(
+            5,
+            &[
+                "media: the part is not compressed with gzip",
+                "at byte",
+                "Download",
+            ],
+        );
         // v2 knows a key by what comes of it.
-        Hostile::sealed(seal::backup_v2(&seal::v2(&stream))).is_refused_inside(12, &["media: ", "or their first bytes are damaged"]);
+        Hostile::sealed(seal::backup_v2(&seal::v2(&stream)))
+            .is_refused_inside(12, &["media: ", "or their first bytes are damaged"]);
     }
 }
 
@@ -57,14 +92,27 @@ fn n61_what_is_not_gzip_is_damaged() {
 fn n62_a_wrong_or_missing_trailer_is_damaged() {
     let sound = gzip(&part());
     let trailer = sound.len() - 8;
-    for (at, what) in [(trailer, "checksum"), (trailer + 3, "checksum"), (trailer + 4, "size"), (trailer + 7, "size")] {
+    for (at, what) in [
+        (trailer, "checksum"),
+        (trailer + 3, "checksum"),
+        (trailer + 4, "size"),
+        (trailer + 7, "size"),
+    ] {
         let mut stream = sound.clone();
         stream[at] ^= 1;
-        damaged(&stream, &format!("the contents do not match their {what}"), trailer);
+        damaged(
+            &stream,
+            &format!("the contents do not match their {what}"),
+            trailer,
+        );
     }
     // Of a short stream the last bytes are zeros, and so is the padding that stands there instead.
     for missing in [4, 8] {
-        damaged(&sound[..sound.len() - missing], "the compressed data ends too early", sound.len() - missing);
+        damaged(
+            &sound[..sound.len() - missing],
+            "the compressed data ends too early",
+            sound.len() - missing,
+        );
     }
     // SecureTar v1 wrote its trailer otherwise, and is read all the same.
     haslim(["verify".as_ref(), fixture("v1.tar").as_os_str()]).code(0);
@@ -84,7 +132,13 @@ fn n63_deflate_data_that_are_cut_are_damaged_inside_an_entry_and_between_two() {
     let cut = encoder.get_ref().clone();
     damaged(&cut, "the compressed data ends too early", cut.len());
     // A whole gzip stream of half a tar.
-    Hostile::new(plain(&tar[..2000])).is_refused_inside(5, &["media: the inner tar ends in the middle of an entry", "(at byte 512)"]);
+    Hostile::new(plain(&tar[..2000])).is_refused_inside(
+        5,
+        &[
+            "media: the inner tar ends in the middle of an entry",
+            "(at byte 512)",
+        ],
+    );
 }
 
 #[test]
@@ -93,7 +147,10 @@ fn n64_several_members_are_read_and_one_is_written() {
     let (first, second) = tar.split_at(4321);
     let stream = [gzip(first), gzip(second)].concat();
     for hostile in wrapped(&stream) {
-        reads_all(&hostile, "media: 2 gzip members in one archive; Home Assistant would restore only the first one");
+        reads_all(
+            &hostile,
+            "media: 2 gzip members in one archive; Home Assistant would restore only the first one",
+        );
     }
 }
 
@@ -108,19 +165,31 @@ fn n65_an_empty_first_member_hides_nothing() {
 /// With this warning all entries are read, and the copy holds one member and all of them.
 #[track_caller]
 fn reads_all(hostile: &Hostile, warning: &str) {
-    let warns: &[&str] = if hostile.has_key() { &[warning] } else { &[warning, "not encrypted"] };
+    let warns: &[&str] = if hostile.has_key() {
+        &[warning]
+    } else {
+        &[warning, "not encrypted"]
+    };
     hostile.works("verify", &[warning]);
     let output = hostile.shrinks("--drop media:gone", warns);
     // Reads the first member only, as Home Assistant does.
-    let names: Vec<Vec<u8>> = entries(&output, "media").into_iter().map(|e| e.name).collect();
-    assert_eq!(names, [b".".as_slice(), b"noise", b"text", b"kept"].map(<[u8]>::to_vec));
+    let names: Vec<Vec<u8>> = entries(&output, "media")
+        .into_iter()
+        .map(|e| e.name)
+        .collect();
+    assert_eq!(
+        names,
+        [b".".as_slice(), b"noise", b"text", b"kept"].map(<[u8]>::to_vec)
+    );
 }
 
 #[test]
 fn n66_bytes_behind_the_stream_are_warned_of() {
-    for (rest, says) in
-        [(vec![0; 1000], "1000 bytes of zeros"), (b"\0\0rest".to_vec(), "6 bytes that belong to nothing"), (vec![0x1f], "1 bytes that")]
-    {
+    for (rest, says) in [
+        (vec![0; 1000], "1000 bytes of zeros"),
+        (b"\0\0rest".to_vec(), "6 bytes that belong to nothing"),
+        (vec![0x1f], "1 bytes that"),
+    ] {
         for hostile in wrapped(&[gzip(&part()), rest.clone()].concat()) {
             reads_all(&hostile, &format!("media: {says}"));
         }
@@ -131,9 +200,21 @@ fn n66_bytes_behind_the_stream_are_warned_of() {
 fn n67_optional_header_fields_are_read_and_never_written() {
     let sound = gzip(&part());
     // FHCRC, FEXTRA, FNAME and FCOMMENT together (RFC 1952).
-    let header = [&[0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3], b"\x05\0extra".as_slice(), b"name\0comment\0\x12\x34"].concat();
+    let header = [
+        &[0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3],
+        b"\x05\0extra".as_slice(),
+        b"name\0comment\0\x12\x34",
+    ]
+    .concat();
     for hostile in wrapped(&[header, sound[10..].to_vec()].concat()) {
-        let output = hostile.shrinks("--drop media:gone", if hostile.has_key() { &[] } else { &["not encrypted"] });
+        let output = hostile.shrinks(
+            "--drop media:gone",
+            if hostile.has_key() {
+                &[]
+            } else {
+                &["not encrypted"]
+            },
+        );
         let stream = stream_of(&output);
         assert_eq!(stream[..4], [0x1f, 0x8b, 8, 0]);
     }
@@ -144,7 +225,11 @@ fn stream_of(path: &std::path::Path) -> Vec<u8> {
     let backup = haslim::open::Backup::open(path).unwrap();
     let part = backup.parts.iter().find(|p| p.id == "media").unwrap();
     let mut stream = Vec::new();
-    std::io::Read::read_to_end(&mut haslim::open::source(&backup, part, Some(&seal::ring(PASSWORD))).unwrap(), &mut stream).unwrap();
+    std::io::Read::read_to_end(
+        &mut haslim::open::source(&backup, part, Some(&seal::ring(PASSWORD))).unwrap(),
+        &mut stream,
+    )
+    .unwrap();
     stream
 }
 
@@ -163,15 +248,31 @@ fn n68_a_bomb_takes_fixed_memory_and_can_be_refused() {
     for hostile in wrapped(&bomb()) {
         // Less than what it expands to; a third of it is for deriving the key.
         hostile.within_memory(48 << 20, "verify").code(0);
-        for line in ["verify --max-expanded 40MB", "ls --max-expanded 1MB", "shrink --drop media:gone --yes --max-expanded 40MB"] {
-            hostile.fails(line, 10, &["media: the data expand to more than", "(at byte 512)", "--max-expanded"]);
+        for line in [
+            "verify --max-expanded 40MB",
+            "ls --max-expanded 1MB",
+            "shrink --drop media:gone --yes --max-expanded 40MB",
+        ] {
+            hostile.fails(
+                line,
+                10,
+                &[
+                    "media: the data expand to more than",
+                    "(at byte 512)",
+                    "--max-expanded",
+                ],
+            );
         }
         // What is not opened is not unpacked.
         hostile.run("info --max-expanded 1kB").code(0);
         if !hostile.has_key() {
             hostile.works(
                 "shrink --drop share --yes --max-expanded 40MB --force",
-                &["media could not be checked", "expand to more than", "not encrypted"],
+                &[
+                    "media could not be checked",
+                    "expand to more than",
+                    "not encrypted",
+                ],
             );
         }
     }
@@ -179,8 +280,17 @@ fn n68_a_bomb_takes_fixed_memory_and_can_be_refused() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v1.tar"), scratch.path("out.tar"));
     let args = |limit: &str| -> Vec<String> {
-        let words =
-            ["shrink", input.to_str().unwrap(), "-o", output.to_str().unwrap(), "--yes", "--drop", "media", "--max-expanded", limit];
+        let words = [
+            "shrink",
+            input.to_str().unwrap(),
+            "-o",
+            output.to_str().unwrap(),
+            "--yes",
+            "--drop",
+            "media",
+            "--max-expanded",
+            limit,
+        ];
         words.iter().map(|w| (*w).to_owned()).collect()
     };
     haslim(args("1kB")).code(10);
@@ -192,7 +302,11 @@ fn n69_parts_that_home_assistant_restores_slowly_are_noted() {
     let stream = gzip(&around(&[file("zeros", &vec![0; 4 << 20])]));
     for hostile in wrapped(&stream) {
         let slowly = "times as large as what is stored; Home Assistant restores such a part slowly";
-        let warns: &[&str] = if hostile.has_key() { &[slowly, "supervisor#7247"] } else { &[slowly, "not encrypted"] };
+        let warns: &[&str] = if hostile.has_key() {
+            &[slowly, "supervisor#7247"]
+        } else {
+            &[slowly, "not encrypted"]
+        };
         hostile.works("verify", &[slowly]);
         hostile.shrinks("--drop media:gone", warns);
     }

@@ -7,7 +7,12 @@ use std::rc::Rc;
 use crate::support::*;
 
 /// Commands that need all of a backup to be sound outside its parts.
-pub const READERS: [&str; 4] = ["ls", "plan --drop share", "verify", "shrink --drop share --yes"];
+pub const READERS: [&str; 4] = [
+    "ls",
+    "plan --drop share",
+    "verify",
+    "shrink --drop share --yes",
+];
 
 /// A backup that is alone in its folder.
 pub struct Hostile {
@@ -36,7 +41,12 @@ impl Hostile {
     pub fn new(bytes: Vec<u8>) -> Self {
         let scratch = Rc::new(Scratch::new());
         let input = scratch.file("in.tar", &bytes);
-        Self { scratch, input, bytes, password: None }
+        Self {
+            scratch,
+            input,
+            bytes,
+            password: None,
+        }
     }
 
     /// The same with the password of the fixtures.
@@ -46,7 +56,10 @@ impl Hostile {
 
     /// The same with this password.
     pub fn given(self, password: &str) -> Self {
-        Self { password: Some(password.into()), ..self }
+        Self {
+            password: Some(password.into()),
+            ..self
+        }
     }
 
     /// Whatever is tried ends with this code and says all this.
@@ -58,8 +71,8 @@ impl Hostile {
         self.fails("info", code, says)
     }
 
-    /// `media` cannot be read: what has to read it ends with this code and says all this. `info` says it too,
-    /// and the part can be left out.
+    /// `media` cannot be read: what has to read it ends with this code and says all this. `info`
+    /// says it too, and the part can be left out.
     #[track_caller]
     pub fn never_reads_media(&self, code: i32, says: &[&str]) -> &Self {
         for line in READERS {
@@ -70,20 +83,32 @@ impl Hostile {
         self
     }
 
-    /// `shrink` that takes `gone` out of `media`, and `verify`, end with this code and say all this.
+    /// `shrink` that takes `gone` out of `media`, and `verify`, end with this code and say all
+    /// this.
     #[track_caller]
     pub fn is_refused_inside(&self, code: i32, says: &[&str]) -> &Self {
-        self.fails("shrink --drop media:gone --yes", code, says).fails("verify", code, says)
+        self.fails("shrink --drop media:gone --yes", code, says)
+            .fails("verify", code, says)
     }
 
     /// One command ends with this code, says all this and changes nothing.
     #[track_caller]
     pub fn fails(&self, line: &str, code: i32, says: &[&str]) -> &Self {
         let run = self.run(line).code(code);
-        let error = run.err.split_once("error: ").unwrap_or_else(|| panic!("{line}: no error in\n{}", run.err)).1;
-        let told = error.trim_end().strip_suffix(UNCHANGED).unwrap_or_else(|| panic!("{line}: the end of\n{error}"));
+        let error = run
+            .err
+            .split_once("error: ")
+            .unwrap_or_else(|| panic!("{line}: no error in\n{}", run.err))
+            .1;
+        let told = error
+            .trim_end()
+            .strip_suffix(UNCHANGED)
+            .unwrap_or_else(|| panic!("{line}: the end of\n{error}"));
         // What, and after that what to do.
-        assert!(told.trim_end().trim_end_matches('.').contains(". "), "{line}: no advice in\n{error}");
+        assert!(
+            told.trim_end().trim_end_matches('.').contains(". "),
+            "{line}: no advice in\n{error}"
+        );
         for text in says {
             assert!(told.contains(text), "{line}: '{text}' is not in\n{error}");
         }
@@ -91,34 +116,57 @@ impl Hostile {
         self
     }
 
-    /// One command succeeds, warns of all this and changes nothing in the input. What it prints comes back.
+    /// One command succeeds, warns of all this and changes nothing in the input. What it prints
+    /// comes back.
     #[track_caller]
     pub fn works(&self, line: &str, warns: &[&str]) -> Run {
         let run = self.run(line).code(0);
         for text in warns {
-            assert!(run.err.contains(text), "{line}: '{text}' is not in\n{}", run.err);
+            assert!(
+                run.err.contains(text),
+                "{line}: '{text}' is not in\n{}",
+                run.err
+            );
         }
-        assert!(warns.is_empty() != run.err.contains("warning:"), "{line}: other warnings in\n{}", run.err);
+        assert!(
+            warns.is_empty() != run.err.contains("warning:"),
+            "{line}: other warnings in\n{}",
+            run.err
+        );
         run
     }
 
-    /// `shrink` with these options succeeds with these warnings, and the copy is sound. The copy comes back.
+    /// `shrink` with these options succeeds with these warnings, and the copy is sound. The copy
+    /// comes back.
     #[track_caller]
     pub fn shrinks(&self, rest: &str, warns: &[&str]) -> Written {
         let output = self.scratch.path("out.tar");
-        self.works(&format!("shrink {rest} --yes --force -o {}", output.display()), warns);
+        self.works(
+            &format!("shrink {rest} --yes --force -o {}", output.display()),
+            warns,
+        );
         assert_eq!(self.scratch.listing(), ["in.tar", "out.tar"]);
-        let run = run(["verify".as_ref(), output.as_os_str()], self.password.as_deref());
+        let run = run(
+            ["verify".as_ref(), output.as_os_str()],
+            self.password.as_deref(),
+        );
         assert_eq!(run.code, 0, "the copy is not sound:\n{}", run.err);
-        Written { path: output, _folder: Rc::clone(&self.scratch) }
+        Written {
+            path: output,
+            _folder: Rc::clone(&self.scratch),
+        }
     }
 
     /// One command writes a copy, whatever it warns of. The copy comes back.
     #[track_caller]
     pub fn writes(&self, line: &str) -> Written {
         let output = self.scratch.path("out.tar");
-        self.run(&format!("{line} --yes --force -o {}", output.display())).code(0);
-        Written { path: output, _folder: Rc::clone(&self.scratch) }
+        self.run(&format!("{line} --yes --force -o {}", output.display()))
+            .code(0);
+        Written {
+            path: output,
+            _folder: Rc::clone(&self.scratch),
+        }
     }
 
     /// The backup.
@@ -135,16 +183,26 @@ impl Hostile {
     #[track_caller]
     pub fn within_memory(&self, bytes: usize, line: &str) -> Run {
         // The limit of the data segment counts all private writable memory (getrlimit(2)).
-        self.under("ulimit -d \"$1\" && shift && exec \"$@\"", &(bytes / 1024).to_string(), line)
+        self.under(
+            "ulimit -d \"$1\" && shift && exec \"$@\"",
+            &(bytes / 1024).to_string(),
+            line,
+        )
     }
 
     /// Runs one command line; gives also how many bytes it read, by whatever system call.
     #[track_caller]
     pub fn reading(&self, line: &str) -> (Run, u64) {
         // A process counts with its own what its children read that it waited for (proc_pid_io(5)).
-        let mut run = self.under("shift; \"$@\"; code=$?; cat /proc/$$/io >&2; exit $code", "", line);
+        let mut run = self.under(
+            "shift; \"$@\"; code=$?; cat /proc/$$/io >&2; exit $code",
+            "",
+            line,
+        );
         let at = run.err.rfind("rchar: ").expect("the kernel counts");
-        let read = run.err[at..].lines().next().unwrap()["rchar: ".len()..].parse().unwrap();
+        let read = run.err[at..].lines().next().unwrap()["rchar: ".len()..]
+            .parse()
+            .unwrap();
         run.err.truncate(at);
         (run, read)
     }
@@ -154,13 +212,21 @@ impl Hostile {
         let program = Path::new(env!("CARGO_BIN_EXE_haslim"));
         let mut command = std::process::Command::new("sh");
         command.args(["-c", script, "sh", argument]);
-        command.arg(program).args(self.args(line)).args(["--threads", "2"]).env_remove("HASLIM_PASSWORD");
+        command
+            .arg(program)
+            .args(self.args(line))
+            .args(["--threads", "2"])
+            .env_remove("HASLIM_PASSWORD");
         if let Some(password) = &self.password {
             command.env("HASLIM_PASSWORD", password);
         }
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 
     /// The words of a command line; the input goes behind the command.
@@ -175,10 +241,19 @@ impl Hostile {
     pub fn run(&self, line: &str) -> Run {
         let run = run(self.args(line), self.password.as_deref());
         for text in [&run.out, &run.err] {
-            assert!(!text.contains("panicked") && !text.contains("mistake in haslim"), "{line}:\n{text}");
-            assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{line}: a control character in\n{text:?}");
+            assert!(
+                !text.contains("panicked") && !text.contains("mistake in haslim"),
+                "{line}:\n{text}"
+            );
+            assert!(
+                text.chars().all(|c| c == '\n' || !c.is_control()),
+                "{line}: a control character in\n{text:?}"
+            );
         }
-        assert!(std::fs::read(&self.input).unwrap() == self.bytes, "{line}: the input was changed");
+        assert!(
+            std::fs::read(&self.input).unwrap() == self.bytes,
+            "{line}: the input was changed"
+        );
         run
     }
 }

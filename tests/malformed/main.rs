@@ -1,8 +1,8 @@
 //! Hostile inputs, each with its exit code, its message, and what must stay as it was.
 //!
-//! The numbers are those of the list of bad inputs that haslim was built against; each test runs the
-//! program itself, and asserts through [`judge`] that a failure leaves no file, changes nothing and
-//! says what to do.
+//! The numbers are those of the list of bad inputs that haslim was built against; each test runs
+//! the program itself, and asserts through [`judge`] that a failure leaves no file, changes nothing
+//! and says what to do.
 //!
 //! | no. | input | test |
 //! |---|---|---|
@@ -91,7 +91,12 @@
 //! | 83 | impossible times | `inner::n83_times_that_no_system_can_set_are_refused` |
 //! | 84 | very many entries | `inner::n84_a_million_entries_stay_inside_the_memory_bound` |
 //! | 85 | a part left empty | `inner::n85_a_part_that_is_left_empty_goes_with_its_metadata` |
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 mod gzip;
 mod header;
@@ -118,9 +123,17 @@ fn tests() -> Vec<String> {
         ("gzip", include_str!("gzip.rs")),
         ("inner", include_str!("inner.rs")),
     ];
-    let name = |rest: &str| rest.trim_start().strip_prefix("fn ").and_then(|rest| rest.split_once('(')).map(|(name, _)| name.to_owned());
+    let name = |rest: &str| {
+        rest.trim_start()
+            .strip_prefix("fn ")
+            .and_then(|rest| rest.split_once('('))
+            .map(|(name, _)| name.to_owned())
+    };
     let of_file = |(file, text): &(&str, &str)| {
-        let found = text.split("#[test]\n").skip(1).map(|rest| format!("{file}::{}", name(rest).expect("a test is a function")));
+        let found = text
+            .split("#[test]\n")
+            .skip(1)
+            .map(|rest| format!("{file}::{}", name(rest).expect("a test is a function")));
         found.collect::<Vec<_>>()
     };
     files.iter().flat_map(of_file).collect()
@@ -131,11 +144,22 @@ fn the_table_of_contents_names_every_input_and_every_test_once() {
     let rows: Vec<(usize, &str)> = include_str!("main.rs")
         .lines()
         .filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix("` |"))
-        .map(|line| (line.split(' ').next().unwrap().parse().unwrap(), line.rsplit('`').next().unwrap()))
+        .map(|line| {
+            (
+                line.split(' ').next().unwrap().parse().unwrap(),
+                line.rsplit('`').next().unwrap(),
+            )
+        })
         .collect();
-    assert_eq!(rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=INPUTS).collect::<Vec<_>>());
+    assert_eq!(
+        rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+        (1..=INPUTS).collect::<Vec<_>>()
+    );
     for (number, test) in &rows {
-        assert!(test.contains(&format!("::n{number:02}_")), "{test} is not number {number}");
+        assert!(
+            test.contains(&format!("::n{number:02}_")),
+            "{test} is not number {number}"
+        );
     }
     let mut listed: Vec<&str> = rows.iter().map(|(_, test)| *test).collect();
     let mut tests = tests();

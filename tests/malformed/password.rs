@@ -21,9 +21,18 @@ fn v2() -> Vec<u8> {
 fn n53_a_missing_password_is_not_asked_for_off_a_terminal() {
     for bytes in [v3(), v2()] {
         let hostile = Hostile::new(bytes);
-        for line in ["shrink --drop media:gone --yes", "verify", "ls", "plan --drop media:gone", "shrink --drop media --securetar 2 --yes"]
-        {
-            hostile.fails(line, 12, &["password", "--password-file", "--emergency-kit"]);
+        for line in [
+            "shrink --drop media:gone --yes",
+            "verify",
+            "ls",
+            "plan --drop media:gone",
+            "shrink --drop media --securetar 2 --yes",
+        ] {
+            hostile.fails(
+                line,
+                12,
+                &["password", "--password-file", "--emergency-kit"],
+            );
         }
         // What needs none works without.
         hostile.writes("shrink --drop media");
@@ -41,10 +50,16 @@ fn n54_a_wrong_password_is_told_before_anything_large_is_read() {
         }
     }
     let large = gzip(&around(&[file("noise", &noise(8 << 20))]));
-    for bytes in [seal::backup(&seal::v3(&large)), seal::backup_v2(&seal::v2(&large))] {
+    for bytes in [
+        seal::backup(&seal::v3(&large)),
+        seal::backup_v2(&seal::v2(&large)),
+    ] {
         let all = bytes.len() as u64;
         let hostile = Hostile::sealed(bytes);
-        assert!(hostile.reading("verify").1 > all, "what is read is not counted");
+        assert!(
+            hostile.reading("verify").1 > all,
+            "what is read is not counted"
+        );
         let hostile = hostile.given("wrong");
         for line in ["shrink --drop media:gone --yes", "verify", "ls"] {
             let (run, read) = hostile.reading(line);
@@ -58,47 +73,85 @@ fn n54_a_wrong_password_is_told_before_anything_large_is_read() {
 fn n55_in_v2_a_wrong_password_and_damage_look_alike_on_one_part_and_the_others_tell() {
     let mut bytes = v2();
     bytes[512 + V2_HEADER] ^= 1;
-    Hostile::sealed(bytes.clone())
-        .is_refused_inside(12, &["media: the password opens 1 parts, but not media", "or their first bytes are damaged", "(at byte 512)"]);
+    Hostile::sealed(bytes.clone()).is_refused_inside(
+        12,
+        &[
+            "media: the password opens 1 parts, but not media",
+            "or their first bytes are damaged",
+            "(at byte 512)",
+        ],
+    );
     // With no other part there is nobody to ask.
-    let mut alone = tar(&[file("media.tar.gz", &seal::v2(&stream())), metadata_member(metadata(&["media"], true))]);
+    let mut alone = tar(&[
+        file("media.tar.gz", &seal::v2(&stream())),
+        metadata_member(metadata(&["media"], true)),
+    ]);
     alone[512 + V2_HEADER] ^= 1;
-    Hostile::sealed(alone).is_refused_inside(12, &["the password is wrong, or the first bytes of the one encrypted part are damaged"]);
+    Hostile::sealed(alone).is_refused_inside(
+        12,
+        &["the password is wrong, or the first bytes of the one encrypted part are damaged"],
+    );
 }
 
 #[test]
 fn n56_parts_with_another_password_are_named() {
-    for bytes in [seal::backup(&seal::v3_of("other", &stream())), seal::backup_v2(&seal::v2_of("other", &stream()))] {
+    for bytes in [
+        seal::backup(&seal::v3_of("other", &stream())),
+        seal::backup_v2(&seal::v2_of("other", &stream())),
+    ] {
         Hostile::sealed(bytes).is_refused_inside(
             12,
-            &["media: the password opens 1 parts, but not media", "they have another password", "(at byte 512)", "need no password"],
+            &[
+                "media: the password opens 1 parts, but not media",
+                "they have another password",
+                "(at byte 512)",
+                "need no password",
+            ],
         );
     }
 }
 
 #[test]
 fn n57_an_empty_password_is_no_password() {
-    Hostile::new(v3()).given("").is_refused_inside(12, &["the password is empty"]);
+    Hostile::new(v3())
+        .given("")
+        .is_refused_inside(12, &["the password is empty"]);
 }
 
 #[test]
 fn n58_a_line_end_or_a_blank_behind_the_password_in_a_file_does_no_harm() {
     let hostile = Hostile::new(v3());
     let keys = Scratch::new();
-    for (name, text) in [("lf", "\n"), ("crlf", "\r\n"), ("none", ""), ("space", " \n"), ("blank", "\n\n")] {
+    for (name, text) in [
+        ("lf", "\n"),
+        ("crlf", "\r\n"),
+        ("none", ""),
+        ("space", " \n"),
+        ("blank", "\n\n"),
+    ] {
         let key = keys.file(name, format!("{PASSWORD}{text}").as_bytes());
-        hostile.run(&format!("verify --password-file {}", key.display())).code(0);
+        hostile
+            .run(&format!("verify --password-file {}", key.display()))
+            .code(0);
     }
 }
 
 #[test]
 fn n59_a_password_in_the_other_normal_form_is_tried_too() {
     let (composed, decomposed) = ("Z\u{fc}rich-\u{1e69}", "Zu\u{308}rich-s\u{323}\u{307}");
-    let bytes = backup(&seal::v3_of(composed, &stream()), &seal::v3_of(composed, &share()), true);
+    let bytes = backup(
+        &seal::v3_of(composed, &stream()),
+        &seal::v3_of(composed, &share()),
+        true,
+    );
     for password in [composed, decomposed] {
-        Hostile::new(bytes.clone()).given(password).shrinks("--drop media:gone", &[]);
+        Hostile::new(bytes.clone())
+            .given(password)
+            .shrinks("--drop media:gone", &[]);
     }
-    Hostile::new(bytes).given("Zurich-s").fails("verify", 12, &["the password is wrong"]);
+    Hostile::new(bytes)
+        .given("Zurich-s")
+        .fails("verify", 12, &["the password is wrong"]);
 }
 
 #[test]
@@ -106,6 +159,9 @@ fn n60_a_password_for_a_plain_backup_is_noted() {
     let bytes = plain(&around(&[]));
     let hostile = Hostile::sealed(bytes);
     hostile.works("verify", &["not encrypted; the password was not needed"]);
-    let output = hostile.shrinks("--drop media:gone", &["The backup is not encrypted; the copy will be"]);
+    let output = hostile.shrinks(
+        "--drop media:gone",
+        &["The backup is not encrypted; the copy will be"],
+    );
     assert_eq!(manifest(&output)["protected"], true);
 }

@@ -35,8 +35,8 @@ impl Wrap {
     }
 }
 
-/// A backup that grows. Members stand in the order in which they are added, `./backup.json` last; a part that is
-/// added is listed in it, unless the method says otherwise.
+/// A backup that grows. Members stand in the order in which they are added, `./backup.json` last; a
+/// part that is added is listed in it, unless the method says otherwise.
 #[derive(Clone)]
 pub struct Draft {
     wrap: Wrap,
@@ -69,7 +69,13 @@ impl Draft {
             "supervisor_version": "2026.10.0", "extra": {}, "crypto": null, "homeassistant": null, "compressed": true,
             "protected": wrap != Wrap::Plain, "repositories": [], "folders": [], "addons": [],
         });
-        Self { wrap, compressed: true, metadata_first: false, members: Vec::new(), metadata }
+        Self {
+            wrap,
+            compressed: true,
+            metadata_first: false,
+            members: Vec::new(),
+            metadata,
+        }
     }
 
     /// Parts that follow are `.tar` files; `compressed` becomes false.
@@ -97,24 +103,32 @@ impl Draft {
 
     /// The configuration: what each has, and these entries, whose names begin with `data/`.
     pub fn config(mut self, entries: &[Vec<u8>]) -> Self {
-        self.metadata["homeassistant"] = json!({"version": "2026.11.0", "exclude_database": false, "size": 0.1});
+        self.metadata["homeassistant"] =
+            json!({"version": "2026.11.0", "exclude_database": false, "size": 0.1});
         self.unlisted("homeassistant", &[&config(), entries].concat())
     }
 
     /// A folder, by its name in the metadata: `media`, `share`, `ssl`, `addons/local`.
     pub fn folder(mut self, name: &str, entries: &[Vec<u8>]) -> Self {
         self.list("folders", name.into());
-        self.unlisted(&name.replace('/', "_"), &[&[make::folder(".")], entries].concat())
+        self.unlisted(
+            &name.replace('/', "_"),
+            &[&[make::folder(".")], entries].concat(),
+        )
     }
 
     /// An add-on: its own metadata, and these entries, whose names begin with `data/`.
     pub fn addon(self, slug: &str, entries: &[Vec<u8>]) -> Self {
-        self.listed_addon(slug).unlisted(slug, &[&addon(slug), entries].concat())
+        self.listed_addon(slug)
+            .unlisted(slug, &[&addon(slug), entries].concat())
     }
 
     /// An add-on in the list, without a part.
     pub fn listed_addon(mut self, slug: &str) -> Self {
-        self.list("addons", json!({"slug": slug, "name": slug, "version": "1.0", "size": 0.1}));
+        self.list(
+            "addons",
+            json!({"slug": slug, "name": slug, "version": "1.0", "size": 0.1}),
+        );
         self
     }
 
@@ -175,7 +189,14 @@ impl Draft {
     /// The whole file with another text as its metadata.
     pub fn bytes_with(&self, metadata: impl AsRef<[u8]>) -> Vec<u8> {
         let mut members = self.members.clone();
-        members.insert(if self.metadata_first { 0 } else { members.len() }, make::metadata_member(metadata));
+        members.insert(
+            if self.metadata_first {
+                0
+            } else {
+                members.len()
+            },
+            make::metadata_member(metadata),
+        );
         make::tar(&members)
     }
 
@@ -203,6 +224,12 @@ pub fn config() -> Vec<Vec<u8>> {
 
 /// What the part of every add-on has.
 pub fn addon(slug: &str) -> Vec<Vec<u8>> {
-    let about = json!({"user": {}, "system": {"slug": slug}, "state": "started", "version": "1.0"}).to_string();
-    vec![make::folder("."), make::file("./addon.json", about.as_bytes()), make::folder("data"), make::file("data/options.json", b"{}")]
+    let about = json!({"user": {}, "system": {"slug": slug}, "state": "started", "version": "1.0"})
+        .to_string();
+    vec![
+        make::folder("."),
+        make::file("./addon.json", about.as_bytes()),
+        make::folder("data"),
+        make::file("data/options.json", b"{}"),
+    ]
 }

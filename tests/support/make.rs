@@ -12,7 +12,10 @@ impl Head {
     /// A ustar header as Python writes it; names longer than the field are cut.
     pub fn new(name: impl AsRef<[u8]>, flag: u8, size: u64) -> Self {
         let mut block = [0u8; BLOCK];
-        block[..100].iter_mut().zip(name.as_ref()).for_each(|(to, from)| *to = *from);
+        block[..100]
+            .iter_mut()
+            .zip(name.as_ref())
+            .for_each(|(to, from)| *to = *from);
         block[100..108].copy_from_slice(b"0000644\0");
         block[108..124].copy_from_slice(b"0000000\x000000000\0");
         block[136..148].copy_from_slice(b"14371573157\0");
@@ -81,7 +84,9 @@ pub fn global(records: &[(&str, &[u8])]) -> Vec<u8> {
 
 fn written(records: &[(&str, &[u8])]) -> Vec<u8> {
     let mut data = Vec::new();
-    records.iter().for_each(|(key, value)| haslim::format::pax::write(key.as_bytes(), value, &mut data));
+    records
+        .iter()
+        .for_each(|(key, value)| haslim::format::pax::write(key.as_bytes(), value, &mut data));
     data
 }
 
@@ -98,7 +103,11 @@ pub fn named(name: &[u8], data: &[u8]) -> Vec<u8> {
 /// A file with a name of any length, in the short form where that will do.
 pub fn any_file(name: impl AsRef<[u8]>, data: &[u8]) -> Vec<u8> {
     let name = name.as_ref();
-    if name.len() <= 100 { file(name, data) } else { named(name, data) }
+    if name.len() <= 100 {
+        file(name, data)
+    } else {
+        named(name, data)
+    }
 }
 
 /// A named pipe.
@@ -106,9 +115,13 @@ pub fn fifo(name: impl AsRef<[u8]>) -> Vec<u8> {
     Head::new(name, b'6', 0).data(b"")
 }
 
-/// A file whose size stands in a PAX record alone, as Python writes it for more than 8 GiB, and need not be true.
+/// A file whose size stands in a PAX record alone, as Python writes it for more than 8 GiB, and
+/// need not be true.
 pub fn sized_by_record(name: impl AsRef<[u8]>, stated: u64, data: &[u8]) -> Vec<u8> {
-    let record = pax(&[("mtime", b"1732449123.5"), ("size", stated.to_string().as_bytes())]);
+    let record = pax(&[
+        ("mtime", b"1732449123.5"),
+        ("size", stated.to_string().as_bytes()),
+    ]);
     [record, Head::new(name, b'0', 0).data(data)].concat()
 }
 
@@ -121,7 +134,12 @@ pub fn tar(entries: &[Vec<u8>]) -> Vec<u8> {
 
 /// A whole tar of a folder: something to leave out (`gone`), these entries, something to keep.
 pub fn around(entries: &[Vec<u8>]) -> Vec<u8> {
-    tar(&[&[folder("."), file("gone", &[1; 3000])], entries, &[file("kept", &[2; 700])]].concat())
+    tar(&[
+        &[folder("."), file("gone", &[1; 3000])],
+        entries,
+        &[file("kept", &[2; 700])],
+    ]
+    .concat())
 }
 
 /// A gzip member as Home Assistant makes it.
@@ -140,7 +158,10 @@ pub fn noise(len: usize) -> Vec<u8> {
         state ^= state << 17;
         state
     };
-    (0..len.div_ceil(8)).flat_map(|_| next().to_le_bytes()).take(len).collect()
+    (0..len.div_ceil(8))
+        .flat_map(|_| next().to_le_bytes())
+        .take(len)
+        .collect()
 }
 
 /// The metadata of a backup with these folders.
@@ -159,7 +180,11 @@ pub fn metadata_member(text: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// A backup of two folders; `media` holds these bytes, already wrapped.
 pub fn backup(media: &[u8], share: &[u8], protected: bool) -> Vec<u8> {
-    tar(&[file("media.tar.gz", media), file("share.tar.gz", share), metadata_member(metadata(&["media", "share"], protected))])
+    tar(&[
+        file("media.tar.gz", media),
+        file("share.tar.gz", share),
+        metadata_member(metadata(&["media", "share"], protected)),
+    ])
 }
 
 /// A plain backup whose `media` holds this tar.
@@ -175,6 +200,8 @@ pub fn share() -> Vec<u8> {
 /// Where the data of a member begin: behind the header block that begins with its name.
 #[track_caller]
 pub fn data_of(bytes: &[u8], name: &str) -> usize {
-    let at = bytes.chunks(BLOCK).position(|block| block.starts_with(name.as_bytes()) && block[name.len()] == 0);
+    let at = bytes
+        .chunks(BLOCK)
+        .position(|block| block.starts_with(name.as_bytes()) && block[name.len()] == 0);
     (at.expect("the member is there") + 1) * BLOCK
 }

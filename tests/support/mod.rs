@@ -1,7 +1,12 @@
 //! What every integration test needs: the program, the fixtures, a scratch folder,
 //! and an independent look into a backup.
 #![allow(dead_code, reason = "each test binary uses its own share")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 pub mod draft;
 pub mod make;
@@ -32,14 +37,19 @@ impl Run {
     /// Asserts the exit code, showing everything when it is another one.
     #[track_caller]
     pub fn code(self, expected: i32) -> Self {
-        assert_eq!(self.code, expected, "\nstdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert_eq!(
+            self.code, expected,
+            "\nstdout:\n{}\nstderr:\n{}",
+            self.out, self.err
+        );
         self
     }
 
     /// Standard output as the JSON that it must be.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("not JSON ({e}):\n{}\n{}", self.out, self.err))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|e| panic!("not JSON ({e}):\n{}\n{}", self.out, self.err))
     }
 }
 
@@ -70,23 +80,37 @@ pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<
     }
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-    Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
 }
 
-/// Asserts that this command does not look for its output in the folder of the fixtures: what lies there, and whether
-/// it can be written, must decide no test.
+/// Asserts that this command does not look for its output in the folder of the fixtures: what lies
+/// there, and whether it can be written, must decide no test.
 #[track_caller]
 fn spares_the_fixtures<S: AsRef<OsStr>>(args: &[S]) {
-    let args: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
-    let writes = args.first().is_some_and(|command| command == "shrink" || command == "repair");
+    let args: Vec<_> = args
+        .iter()
+        .map(|arg| arg.as_ref().to_string_lossy())
+        .collect();
+    let writes = args
+        .first()
+        .is_some_and(|command| command == "shrink" || command == "repair");
     let elsewhere = args.iter().any(|arg| arg == "-o" || arg == "--output");
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/");
-    assert!(!writes || elsewhere || !args.iter().any(|arg| arg.starts_with(fixtures)), "copy the fixture, or give -o: {args:?}");
+    assert!(
+        !writes || elsewhere || !args.iter().any(|arg| arg.starts_with(fixtures)),
+        "copy the fixture, or give -o: {args:?}"
+    );
 }
 
 /// The path of a fixture, which must exist.
 pub fn fixture(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name);
     assert!(path.exists(), "the fixture {name} is missing");
     path
 }
@@ -98,7 +122,15 @@ pub fn expected(name: &str) -> Value {
 }
 
 /// The fixtures that hold a whole little system.
-pub const SYSTEMS: [&str; 7] = ["v1", "v1-uncompressed", "v2", "v2-uncompressed", "v3", "v3-uncompressed", "plain"];
+pub const SYSTEMS: [&str; 7] = [
+    "v1",
+    "v1-uncompressed",
+    "v2",
+    "v2-uncompressed",
+    "v3",
+    "v3-uncompressed",
+    "plain",
+];
 
 /// A folder of its own, gone when dropped.
 pub struct Scratch(pub tempfile::TempDir);
@@ -126,7 +158,8 @@ impl Scratch {
         path
     }
 
-    /// Writes a file that begins with these bytes and has those at this place; between them is a hole.
+    /// Writes a file that begins with these bytes and has those at this place; between them is a
+    /// hole.
     pub fn with_hole(&self, name: &str, begin: &[u8], at: u64, end: &[u8]) -> PathBuf {
         let path = self.file(name, begin);
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -136,8 +169,10 @@ impl Scratch {
 
     /// The names in the folder, sorted.
     pub fn listing(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            std::fs::read_dir(self.0.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = std::fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -213,7 +248,11 @@ pub fn plaintext(path: &Path, component: &str) -> Vec<u8> {
     use haslim::crypt::{KeyRing, Password};
     let backup = haslim::open::Backup::open(path).unwrap();
     let keys = KeyRing::new(Password::new(PASSWORD.into()));
-    let part = backup.parts.iter().find(|p| p.id == component).expect("the component is there");
+    let part = backup
+        .parts
+        .iter()
+        .find(|p| p.id == component)
+        .expect("the component is there");
     let stream = haslim::open::source(&backup, part, Some(&keys)).unwrap();
     let mut bytes = Vec::new();
     if part.version() == Some(haslim::format::secure::Version::V1) && part.compressed {
@@ -223,7 +262,9 @@ pub fn plaintext(path: &Path, component: &str) -> Vec<u8> {
             bytes.extend_from_slice(piece);
         }
     } else if part.compressed {
-        flate2::read::GzDecoder::new(stream).read_to_end(&mut bytes).unwrap();
+        flate2::read::GzDecoder::new(stream)
+            .read_to_end(&mut bytes)
+            .unwrap();
     } else {
         let mut stream = stream;
         stream.read_to_end(&mut bytes).unwrap();
@@ -234,7 +275,14 @@ pub fn plaintext(path: &Path, component: &str) -> Vec<u8> {
 impl std::fmt::Debug for InnerEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (name, link) = (self.name.escape_ascii(), self.link.escape_ascii());
-        write!(f, "{name} -> {link} {:?} {:o} {} {} bytes", self.kind, self.mode, self.mtime, self.data.len())
+        write!(
+            f,
+            "{name} -> {link} {:?} {:o} {} {} bytes",
+            self.kind,
+            self.mode,
+            self.mtime,
+            self.data.len()
+        )
     }
 }
 

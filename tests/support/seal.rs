@@ -49,7 +49,10 @@ pub fn v2(stream: &[u8]) -> Vec<u8> {
 }
 
 pub fn v2_of(password: &str, stream: &[u8]) -> Vec<u8> {
-    sealed(Encrypter::new_v2(Vec::new(), &ring(password)).unwrap(), stream)
+    sealed(
+        Encrypter::new_v2(Vec::new(), &ring(password)).unwrap(),
+        stream,
+    )
 }
 
 fn sealed(mut encrypter: Encrypter<Vec<u8>>, stream: &[u8]) -> Vec<u8> {

@@ -72,8 +72,16 @@ pub(super) struct Contents<'a> {
 impl<'a> Contents<'a> {
     /// `size` is one that the kind can have.
     pub fn new(kind: Kind, size: u64, random: Random, words: &'a Words) -> Self {
-        let mut contents =
-            Self { kind, random, words, pages: Pages::default(), count: 0, left: size, end: Vec::new(), piece: Vec::with_capacity(PIECE) };
+        let mut contents = Self {
+            kind,
+            random,
+            words,
+            pages: Pages::default(),
+            count: 0,
+            left: size,
+            end: Vec::new(),
+            piece: Vec::with_capacity(PIECE),
+        };
         match kind {
             Kind::Noise(first) => contents.piece.extend_from_slice(first),
             Kind::Backup => contents.nest(size),
@@ -94,11 +102,19 @@ impl<'a> Contents<'a> {
         self.count += 1;
         self.piece.truncate(room);
         self.left -= room as u64;
-        let tail = self.end.len().saturating_sub(usize::try_from(self.left).unwrap_or(usize::MAX)).min(room);
+        let tail = self
+            .end
+            .len()
+            .saturating_sub(usize::try_from(self.left).unwrap_or(usize::MAX))
+            .min(room);
         if tail > 0 {
             // Pieces are far larger than any end, so that it falls into the last two.
             let from = self.end.drain(..tail);
-            self.piece.iter_mut().skip(room - tail).zip(from).for_each(|(to, from)| *to = from);
+            self.piece
+                .iter_mut()
+                .skip(room - tail)
+                .zip(from)
+                .for_each(|(to, from)| *to = from);
         }
         (!self.piece.is_empty()).then_some(&self.piece)
     }
@@ -106,11 +122,17 @@ impl<'a> Contents<'a> {
     fn make(&mut self) {
         let line = self.count << 20 | self.piece.len() as u64;
         match self.kind {
-            Kind::Noise(_) | Kind::Backup => self.random.noise(PIECE - self.piece.len(), &mut self.piece),
+            Kind::Noise(_) | Kind::Backup => {
+                self.random.noise(PIECE - self.piece.len(), &mut self.piece)
+            }
             Kind::Database => self.pages.more(&mut self.random, &mut self.piece),
             Kind::Source => self.words.source(&mut self.random, &mut self.piece),
-            Kind::Log => self.words.log(line / 150, &mut self.random, &mut self.piece),
-            Kind::Registry => self.words.registry(line / 170, &mut self.random, &mut self.piece),
+            Kind::Log => self
+                .words
+                .log(line / 150, &mut self.random, &mut self.piece),
+            Kind::Registry => self
+                .words
+                .registry(line / 170, &mut self.random, &mut self.piece),
             Kind::Object => self.object(),
         }
     }
@@ -127,12 +149,17 @@ impl<'a> Contents<'a> {
     /// Puts the frame of a small backup around noise: one part in front, the metadata at the end.
     fn nest(&mut self, size: u64) {
         let json = br#"{"slug":"0a1b2c3d","version":2,"name":"old","date":"2025-01-01T00:00:00+00:00","type":"partial"}"#;
-        let header = |name: &str, size: u64| tar::header(&Attributes::new(name, EntryKind::File, size));
+        let header =
+            |name: &str, size: u64| tar::header(&Attributes::new(name, EntryKind::File, size));
         let mut end = header("./backup.json", json.len() as u64);
         end.extend_from_slice(json);
-        end.resize(end.len() + usize::try_from(padding(json.len() as u64)).unwrap_or(0) + 2 * BLOCK, 0);
+        end.resize(
+            end.len() + usize::try_from(padding(json.len() as u64)).unwrap_or(0) + 2 * BLOCK,
+            0,
+        );
         let around = end.len() as u64 + header("homeassistant.tar.gz", 0).len() as u64;
-        self.piece.extend(header("homeassistant.tar.gz", size.saturating_sub(around)));
+        self.piece
+            .extend(header("homeassistant.tar.gz", size.saturating_sub(around)));
         self.end = end;
     }
 }
@@ -143,8 +170,15 @@ mod tests {
     use super::*;
     use crate::rules::{NestedBackup, Verdict};
 
-    const KINDS: [Kind; 7] =
-        [Kind::Noise(b"\xff\xd8\xff"), Kind::Database, Kind::Source, Kind::Log, Kind::Registry, Kind::Object, Kind::Backup];
+    const KINDS: [Kind; 7] = [
+        Kind::Noise(b"\xff\xd8\xff"),
+        Kind::Database,
+        Kind::Source,
+        Kind::Log,
+        Kind::Registry,
+        Kind::Object,
+        Kind::Backup,
+    ];
 
     fn make(kind: Kind, size: u64, seed: u64) -> Vec<u8> {
         let words = Words::new();
@@ -164,16 +198,25 @@ mod tests {
                 let size = kind.size(wanted);
                 let made = make(kind, size, 1);
                 assert_eq!(made.len() as u64, size, "{kind:?} {wanted}");
-                assert!(made == make(kind, size, 1), "{kind:?} {wanted} differs the second time");
+                assert!(
+                    made == make(kind, size, 1),
+                    "{kind:?} {wanted} differs the second time"
+                );
             }
-            assert!(make(kind, kind.size(50_000), 1) != make(kind, kind.size(50_000), 2), "{kind:?} ignores the seed");
+            assert!(
+                make(kind, kind.size(50_000), 1) != make(kind, kind.size(50_000), 2),
+                "{kind:?} ignores the seed"
+            );
         }
     }
 
     #[test]
     fn a_longer_file_begins_like_a_shorter_one() {
         for kind in KINDS.into_iter().filter(|&kind| kind != Kind::Backup) {
-            assert!(make(kind, 200_704, 3).starts_with(&make(kind, 100_352, 3)), "{kind:?}");
+            assert!(
+                make(kind, 200_704, 3).starts_with(&make(kind, 100_352, 3)),
+                "{kind:?}"
+            );
         }
     }
 
@@ -185,7 +228,10 @@ mod tests {
             std::io::Write::write_all(&mut gzip, &made).unwrap();
             let permille = gzip.finish().unwrap().len() as u64 * 1000 / made.len() as u64;
             let said = kind.permille();
-            assert!(permille.abs_diff(said) <= said / 8, "{kind:?}: {permille} instead of {said}");
+            assert!(
+                permille.abs_diff(said) <= said / 8,
+                "{kind:?}: {permille} instead of {said}"
+            );
         }
     }
 

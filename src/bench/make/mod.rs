@@ -56,9 +56,17 @@ pub struct Recipe {
 ///
 /// # Errors
 /// `Usage` for a size below [`LEAST`], `OutputIo`, `Interrupted`, those of the keys.
-pub fn make(recipe: Recipe, protection: Option<(Version, &KeyRing)>, output: &mut Output, control: &Control) -> Result<()> {
+pub fn make(
+    recipe: Recipe,
+    protection: Option<(Version, &KeyRing)>,
+    output: &mut Output,
+    control: &Control,
+) -> Result<()> {
     if recipe.size < LEAST {
-        return Err(Error::new(crate::Kind::Usage, format!("a backup of less than {LEAST} bytes would be nothing but headers")));
+        return Err(Error::new(
+            crate::Kind::Usage,
+            format!("a backup of less than {LEAST} bytes would be nothing but headers"),
+        ));
     }
     let target = match protection {
         None => Target::Plain,
@@ -66,7 +74,14 @@ pub fn make(recipe: Recipe, protection: Option<(Version, &KeyRing)>, output: &mu
         Some(_) => Target::V2,
     };
     control.begin("make", recipe.size);
-    let mut maker = Maker { recipe, words: Words::new(), target, keys: protection.map(|(_, keys)| keys), output, control };
+    let mut maker = Maker {
+        recipe,
+        words: Words::new(),
+        target,
+        keys: protection.map(|(_, keys)| keys),
+        output,
+        control,
+    };
     for (number, component) in (0..).zip(&tree::components()) {
         maker.member(number, component)?;
     }
@@ -81,9 +96,21 @@ pub fn make(recipe: Recipe, protection: Option<(Version, &KeyRing)>, output: &mu
 /// `Usage` for a part that is not made, `OutputIo` when `out` fails.
 pub fn part(recipe: Recipe, name: &str, out: impl Write) -> Result<()> {
     let parts = tree::components();
-    let found = parts.iter().zip(0..).find(|(component, _)| component.name == name);
-    let (component, number) = found.ok_or_else(|| Error::new(crate::Kind::Usage, format!("no part is called {name}")))?;
-    write_tar(recipe, number, component, &Words::new(), out, &Control::default()).map_err(Error::from_write)
+    let found = parts
+        .iter()
+        .zip(0..)
+        .find(|(component, _)| component.name == name);
+    let (component, number) =
+        found.ok_or_else(|| Error::new(crate::Kind::Usage, format!("no part is called {name}")))?;
+    write_tar(
+        recipe,
+        number,
+        component,
+        &Words::new(),
+        out,
+        &Control::default(),
+    )
+    .map_err(Error::from_write)
 }
 
 struct Maker<'a> {
@@ -101,32 +128,55 @@ impl Maker<'_> {
         let name = component.member();
         // Each a moment after the one before, so that the time is not whole and needs a PAX record.
         let time = (MORNING + number, 125_000);
-        let header = tar::header(&Attributes { time, ..Attributes::new(&name, EntryKind::File, 0) });
+        let header = tar::header(&Attributes {
+            time,
+            ..Attributes::new(&name, EntryKind::File, 0)
+        });
         let header_at = self.output.position();
         self.output.append(&header)?;
         let data_at = self.output.position();
         self.stream(number, component)?;
         let size = self.output.position() - data_at;
-        self.output.patch(header_at, &tar::resized(&header, size)?)?;
+        self.output
+            .patch(header_at, &tar::resized(&header, size)?)?;
         self.output.zeros(padding(size))
     }
 
     fn stream(&mut self, number: u64, component: &Component) -> Result<()> {
-        let Self { recipe, words, control, .. } = self;
+        let Self {
+            recipe,
+            words,
+            control,
+            ..
+        } = self;
         let fill = |out: &mut dyn Write| write_tar(*recipe, number, component, words, out, control);
         let Some(version) = self.target.version() else {
-            let mut gzip = GzipWriter::new(&mut *self.output, 6, control.threads()).map_err(Error::from_write)?;
-            return fill(&mut gzip).and_then(|()| gzip.finish()).map(drop).map_err(Error::from_write);
+            let mut gzip = GzipWriter::new(&mut *self.output, 6, control.threads())
+                .map_err(Error::from_write)?;
+            return fill(&mut gzip)
+                .and_then(|()| gzip.finish())
+                .map(drop)
+                .map_err(Error::from_write);
         };
         let data_at = self.output.position();
         self.output.zeros(version.header_len() as u64)?;
         let encrypter = match (&self.target, self.keys) {
             (Target::V2, Some(keys)) => Encrypter::new_v2(&mut *self.output, keys)?,
-            (Target::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(&mut *self.output, keys, salts)?,
-            _ => return Err(Error::new(crate::Kind::Internal, "a part is to be encrypted, but there is no key")),
+            (Target::V3(Some(salts)), Some(keys)) => {
+                Encrypter::new_v3(&mut *self.output, keys, salts)?
+            }
+            _ => {
+                return Err(Error::new(
+                    crate::Kind::Internal,
+                    "a part is to be encrypted, but there is no key",
+                ));
+            }
         };
-        let mut gzip = GzipWriter::new(encrypter, 9, control.threads()).map_err(Error::from_write)?;
-        let encrypter = fill(&mut gzip).and_then(|()| gzip.finish()).map_err(Error::from_write)?;
+        let mut gzip =
+            GzipWriter::new(encrypter, 9, control.threads()).map_err(Error::from_write)?;
+        let encrypter = fill(&mut gzip)
+            .and_then(|()| gzip.finish())
+            .map_err(Error::from_write)?;
         let header = encrypter.header(encrypter.plaintext_len());
         encrypter.finish().map_err(Error::from_write)?;
         self.output.patch(data_at, &header.to_bytes())
@@ -136,9 +186,14 @@ impl Maker<'_> {
     fn end(&mut self) -> Result<()> {
         let text = self.metadata().to_string();
         let name = String::from_utf8_lossy(manifest::MEMBER);
-        self.output.append(&tar::header(&Attributes::new(&name, EntryKind::File, text.len() as u64)))?;
+        self.output.append(&tar::header(&Attributes::new(
+            &name,
+            EntryKind::File,
+            text.len() as u64,
+        )))?;
         self.output.append(text.as_bytes())?;
-        self.output.zeros(padding(text.len() as u64) + 2 * BLOCK as u64)?;
+        self.output
+            .zeros(padding(text.len() as u64) + 2 * BLOCK as u64)?;
         let end = self.output.position();
         self.output.zeros(end.next_multiple_of(RECORD) - end)
     }
@@ -146,8 +201,9 @@ impl Maker<'_> {
     fn metadata(&self) -> serde_json::Value {
         let parts = tree::components();
         let names = |kind| parts.iter().filter(move |c| c.kind == kind).map(|c| c.name);
-        let addons: Vec<_> =
-            names(ComponentKind::Addon).map(|slug| json!({"slug": slug, "name": slug, "version": "1.0.0", "size": 0})).collect();
+        let addons: Vec<_> = names(ComponentKind::Addon)
+            .map(|slug| json!({"slug": slug, "name": slug, "version": "1.0.0", "size": 0}))
+            .collect();
         let slug = Random::new(self.recipe.seed, self.recipe.size).below(1 << 32);
         json!({
             "slug": format!("{slug:08x}"),
@@ -169,7 +225,14 @@ impl Maker<'_> {
 }
 
 /// Writes the tar of a part, as Home Assistant packs it.
-fn write_tar(recipe: Recipe, number: u64, component: &Component, words: &Words, out: impl Write, control: &Control) -> io::Result<()> {
+fn write_tar(
+    recipe: Recipe,
+    number: u64,
+    component: &Component,
+    words: &Words,
+    out: impl Write,
+    control: &Control,
+) -> io::Result<()> {
     let mut tar = TarWriter::new(out);
     for (index, entry) in (0..).zip(component.entries(recipe.size, recipe.seed)) {
         control.check().map_err(Error::into_io)?;
@@ -179,9 +242,21 @@ fn write_tar(recipe: Recipe, number: u64, component: &Component, words: &Words, 
     tar.finish()
 }
 
-fn write_entry(tar: &mut TarWriter<impl Write>, entry: &Planned, mut random: Random, words: &Words, control: &Control) -> io::Result<()> {
+fn write_entry(
+    tar: &mut TarWriter<impl Write>,
+    entry: &Planned,
+    mut random: Random,
+    words: &Words,
+    control: &Control,
+) -> io::Result<()> {
     let time = (MORNING - random.below(YEAR), random.below(1_000_000));
-    tar.begin(&Attributes { name: &entry.path, kind: entry.kind, size: entry.data.len(), link: entry.link, time })?;
+    tar.begin(&Attributes {
+        name: &entry.path,
+        kind: entry.kind,
+        size: entry.data.len(),
+        link: entry.link,
+        time,
+    })?;
     match entry.data {
         Data::Text(text) => tar.data(text.as_bytes())?,
         Data::Made(kind, size) => {
@@ -189,7 +264,9 @@ fn write_entry(tar: &mut TarWriter<impl Write>, entry: &Planned, mut random: Ran
             while let Some(piece) = contents.next_piece() {
                 tar.data(piece)?;
                 // About what it takes in the file, so that the progress ends with the backup.
-                control.advance(piece.len() as u64 * kind.permille() / 1000).map_err(Error::into_io)?;
+                control
+                    .advance(piece.len() as u64 * kind.permille() / 1000)
+                    .map_err(Error::into_io)?;
             }
         }
     }
@@ -203,10 +280,19 @@ mod tests {
 
     #[test]
     fn the_contents_are_those_of_every_earlier_version() {
-        // A result that was kept can only be compared while the same size and seed give the same bytes.
+        // A result that was kept can only be compared while the same size and seed give the same
+        // bytes.
         let checksum = |name: &str| {
             let mut tar = Vec::new();
-            part(Recipe { size: LEAST, seed: 0 }, name, &mut tar).unwrap();
+            part(
+                Recipe {
+                    size: LEAST,
+                    seed: 0,
+                },
+                name,
+                &mut tar,
+            )
+            .unwrap();
             crc32fast::hash(&tar)
         };
         let expected = [
@@ -221,7 +307,19 @@ mod tests {
 
     #[test]
     fn a_part_that_is_not_made_is_named() {
-        assert!(part(Recipe { size: LEAST, seed: 0 }, "addons", io::sink()).unwrap_err().message().contains("addons"));
+        assert!(
+            part(
+                Recipe {
+                    size: LEAST,
+                    seed: 0
+                },
+                "addons",
+                io::sink()
+            )
+            .unwrap_err()
+            .message()
+            .contains("addons")
+        );
     }
 
     #[test]
@@ -230,7 +328,16 @@ mod tests {
         let control = Control::new(std::sync::Arc::new(crate::pipe::Silent), stop, 1);
         let folder = tempfile::tempdir().unwrap();
         let mut output = Output::scratch(folder.path()).unwrap();
-        let error = make(Recipe { size: LEAST, seed: 0 }, None, &mut output, &control).unwrap_err();
+        let error = make(
+            Recipe {
+                size: LEAST,
+                seed: 0,
+            },
+            None,
+            &mut output,
+            &control,
+        )
+        .unwrap_err();
         assert_eq!(error.kind(), crate::Kind::Interrupted(2));
     }
 }

@@ -25,7 +25,11 @@ pub(super) struct Pages {
 
 impl Default for Pages {
     fn default() -> Self {
-        Self { page: 0, row: 1, clock: BEGIN }
+        Self {
+            page: 0,
+            row: 1,
+            clock: BEGIN,
+        }
     }
 }
 
@@ -44,8 +48,17 @@ impl Pages {
         out.extend_from_slice(&page);
     }
 
-    fn fill(&mut self, kind: u8, random: &mut Random, cell: fn(&mut Self, &mut Random, &mut Vec<u8>)) -> [u8; PAGE] {
-        let mut page = Page { bytes: [0; PAGE], cells: 0, top: PAGE };
+    fn fill(
+        &mut self,
+        kind: u8,
+        random: &mut Random,
+        cell: fn(&mut Self, &mut Random, &mut Vec<u8>),
+    ) -> [u8; PAGE] {
+        let mut page = Page {
+            bytes: [0; PAGE],
+            cells: 0,
+            top: PAGE,
+        };
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
@@ -59,7 +72,9 @@ impl Pages {
 
     /// A row of `states`: mostly empty columns, a reading, times, and a random context id.
     fn state(&mut self, random: &mut Random, out: &mut Vec<u8>) {
-        const COLUMNS: [u8; 22] = [22, 0, 0, 23, 0, 0, 0, 0, 7, 0, 0, 7, 4, 2, 0, 0, 0, 8, 44, 0, 0, 2];
+        const COLUMNS: [u8; 22] = [
+            22, 0, 0, 23, 0, 0, 0, 0, 7, 0, 0, 7, 4, 2, 0, 0, 0, 8, 44, 0, 0, 2,
+        ];
         self.clock += random.unit() * 2.0;
         out.push(75);
         varint(self.row, out);
@@ -85,7 +100,11 @@ impl Pages {
         out.extend_from_slice(&(self.clock - self.row as f64 * 300.0).to_be_bytes());
         // Most sensors did not change within the five minutes that a row is about.
         let mean = random.around(20.0, 5.0);
-        let spread = if random.below(4) == 0 { random.unit() } else { 0.0 };
+        let spread = if random.below(4) == 0 {
+            random.unit()
+        } else {
+            0.0
+        };
         for value in [mean, mean - spread, mean + spread, mean] {
             out.extend_from_slice(&value.to_be_bytes());
         }
@@ -118,7 +137,10 @@ impl Pages {
 /// The first page: the file header (SQLite, "Database File Format", section 1.3).
 fn first() -> [u8; PAGE] {
     let mut page = [0; PAGE];
-    for (to, from) in page.iter_mut().zip(b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20") {
+    for (to, from) in page
+        .iter_mut()
+        .zip(b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20")
+    {
         *to = *from;
     }
     page
@@ -150,7 +172,13 @@ impl Page {
     /// False when there is no room left.
     fn push(&mut self, cell: &[u8], live: bool) -> bool {
         let pointer = HEADER + 2 * self.cells;
-        let Some(begin) = self.top.checked_sub(cell.len()).filter(|&begin| begin >= pointer + 2) else { return false };
+        let Some(begin) = self
+            .top
+            .checked_sub(cell.len())
+            .filter(|&begin| begin >= pointer + 2)
+        else {
+            return false;
+        };
         self.put(begin, cell);
         self.top = begin;
         if live {
@@ -188,14 +216,29 @@ mod tests {
         for count in 1..50 {
             pages.more(&mut random, &mut out);
             assert_eq!(out.len(), count * PAGE);
-            let zeros = out.rchunks(PAGE).next().unwrap().iter().filter(|&&b| b == 0).count();
-            assert!(count == 1 || zeros < PAGE * 3 / 5, "page {count} has {zeros} zeros");
+            let zeros = out
+                .rchunks(PAGE)
+                .next()
+                .unwrap()
+                .iter()
+                .filter(|&&b| b == 0)
+                .count();
+            assert!(
+                count == 1 || zeros < PAGE * 3 / 5,
+                "page {count} has {zeros} zeros"
+            );
         }
     }
 
     #[test]
     fn row_ids_are_written_as_sqlite_does() {
-        for (value, bytes) in [(0, &[0][..]), (127, &[0x7f]), (128, &[0x81, 0]), (300, &[0x82, 0x2c]), (16_384, &[0x81, 0x80, 0])] {
+        for (value, bytes) in [
+            (0, &[0][..]),
+            (127, &[0x7f]),
+            (128, &[0x81, 0]),
+            (300, &[0x82, 0x2c]),
+            (16_384, &[0x81, 0x80, 0]),
+        ] {
             let mut out = Vec::new();
             varint(value, &mut out);
             assert_eq!(out, bytes, "{value}");

@@ -23,14 +23,24 @@ pub(super) struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     pub fn new(name: &'a str, kind: EntryKind, size: u64) -> Self {
-        Self { name, kind, size, link: "", time: (super::MORNING, 0) }
+        Self {
+            name,
+            kind,
+            size,
+            link: "",
+            time: (super::MORNING, 0),
+        }
     }
 }
 
 /// The header of an entry: PAX records for a time that is not whole and for what has no
 /// room in the block or is not ASCII, then the block (CPython, `TarInfo.create_pax_header`).
 pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
-    let slash = if entry.kind == EntryKind::Directory { "/" } else { "" };
+    let slash = if entry.kind == EntryKind::Directory {
+        "/"
+    } else {
+        ""
+    };
     let name = [entry.name, slash].concat();
     let mut records = Vec::new();
     let mut record = |key: &[u8], value: &str| pax::write(key, value.as_bytes(), &mut records);
@@ -44,11 +54,21 @@ pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
     }
     let (seconds, fraction) = entry.time;
     if fraction > 0 {
-        record(b"mtime", format!("{seconds}.{fraction:06}").trim_end_matches('0'));
+        record(
+            b"mtime",
+            format!("{seconds}.{fraction:06}").trim_end_matches('0'),
+        );
     }
     let mut out = Vec::new();
     if !records.is_empty() {
-        out.extend_from_slice(&block("././@PaxHeader", b'x', 0, records.len() as u64, "", 0));
+        out.extend_from_slice(&block(
+            "././@PaxHeader",
+            b'x',
+            0,
+            records.len() as u64,
+            "",
+            0,
+        ));
         let pad = padding(records.len() as u64);
         out.append(&mut records);
         out.resize(out.len() + usize::try_from(pad).unwrap_or(0), 0);
@@ -62,7 +82,11 @@ pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
     // With a PAX size, Python leaves the field at zero.
     let size = if entry.size < WIDE { entry.size } else { 0 };
     // The field of the block has the nearest whole second.
-    let nearest = if (fraction, seconds % 2) > (500_000, 0) { seconds + 1 } else { seconds };
+    let nearest = if (fraction, seconds % 2) > (500_000, 0) {
+        seconds + 1
+    } else {
+        seconds
+    };
     out.extend_from_slice(&named(&name, flag, mode, size, entry.link, nearest));
     out
 }
@@ -71,7 +95,9 @@ pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
 /// header keeps its length.
 pub(super) fn resized(header: &[u8], size: u64) -> Result<Vec<u8>> {
     let mut raw = header.to_vec();
-    let block = raw.last_chunk_mut::<BLOCK>().ok_or_else(|| Error::new(crate::Kind::Internal, "a header without blocks"))?;
+    let block = raw
+        .last_chunk_mut::<BLOCK>()
+        .ok_or_else(|| Error::new(crate::Kind::Internal, "a header without blocks"))?;
     set_size(block, size);
     Ok(raw)
 }
@@ -87,7 +113,12 @@ fn named(name: &str, flag: u8, mode: u32, size: u64, link: &str, time: u64) -> [
 /// One header block (POSIX.1-2017 pax, "ustar Interchange Format").
 fn block(name: &str, flag: u8, mode: u32, size: u64, link: &str, time: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
-    let ascii = |text: &str| text.chars().map(|c| u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?')).take(100).collect::<Vec<u8>>();
+    let ascii = |text: &str| {
+        text.chars()
+            .map(|c| u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?'))
+            .take(100)
+            .collect::<Vec<u8>>()
+    };
     put(&mut block, 0, &ascii(name));
     put(&mut block, 100, format!("{mode:07o}\0").as_bytes());
     put(&mut block, 108, b"0000000\x000000000\x00");
@@ -171,9 +202,20 @@ mod tests {
             ("h", EntryKind::HardLink, 0, long.as_str()),
         ] {
             for time in [(1_795_323_600, 0), (1_795_323_600, 123_450)] {
-                let read = read(&header(&Attributes { link, time, ..Attributes::new(name, kind, size) }));
-                assert_eq!((read.name, read.kind, read.size, read.link), (name.into(), kind, size, link.into()));
-                let mtime = read.pax.iter().find(|(key, _)| key == b"mtime").map(|(_, value)| value.as_slice());
+                let read = read(&header(&Attributes {
+                    link,
+                    time,
+                    ..Attributes::new(name, kind, size)
+                }));
+                assert_eq!(
+                    (read.name, read.kind, read.size, read.link),
+                    (name.into(), kind, size, link.into())
+                );
+                let mtime = read
+                    .pax
+                    .iter()
+                    .find(|(key, _)| key == b"mtime")
+                    .map(|(_, value)| value.as_slice());
                 assert_eq!(mtime, (time.1 > 0).then_some(&b"1795323600.12345"[..]));
             }
         }

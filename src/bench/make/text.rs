@@ -6,13 +6,17 @@ use super::random::Random;
 const WORDS: usize = 1500;
 
 const BEGINS: [&str; 24] = [
-    "as", "con", "de", "ent", "fi", "get", "hub", "in", "jo", "ke", "li", "me", "no", "on", "pro", "qu", "re", "sen", "tem", "up", "va",
-    "wi", "x", "zo",
+    "as", "con", "de", "ent", "fi", "get", "hub", "in", "jo", "ke", "li", "me", "no", "on", "pro",
+    "qu", "re", "sen", "tem", "up", "va", "wi", "x", "zo",
 ];
-const MIDDLES: [&str; 20] =
-    ["a", "at", "be", "ca", "di", "er", "fo", "ga", "ia", "it", "lo", "mi", "ne", "or", "pu", "ra", "si", "to", "us", "ve"];
-const ENDS: [&str; 16] =
-    ["_id", "_data", "al", "ble", "ce", "ed", "er", "fig", "ing", "ity", "ment", "or", "sor", "_state", "ty", "_value"];
+const MIDDLES: [&str; 20] = [
+    "a", "at", "be", "ca", "di", "er", "fo", "ga", "ia", "it", "lo", "mi", "ne", "or", "pu", "ra",
+    "si", "to", "us", "ve",
+];
+const ENDS: [&str; 16] = [
+    "_id", "_data", "al", "ble", "ce", "ed", "er", "fig", "ing", "ity", "ment", "or", "sor",
+    "_state", "ty", "_value",
+];
 
 /// Lines of Python: `{}` becomes a word, `~` a number, and doubled braces single ones.
 const SOURCE: [&str; 20] = [
@@ -46,18 +50,31 @@ impl Words {
     pub fn new() -> Self {
         // The same words whatever the seed: they are the language, not the text.
         let mut random = Random::new(0, 0);
-        let mut pick = |list: &[&'static str]| list.get(random.skewed(list.len())).copied().unwrap_or_default();
-        Self((0..WORDS).map(|_| [pick(&BEGINS), pick(&MIDDLES), pick(&MIDDLES), pick(&ENDS)].concat()).collect())
+        let mut pick = |list: &[&'static str]| {
+            list.get(random.skewed(list.len()))
+                .copied()
+                .unwrap_or_default()
+        };
+        Self(
+            (0..WORDS)
+                .map(|_| [pick(&BEGINS), pick(&MIDDLES), pick(&MIDDLES), pick(&ENDS)].concat())
+                .collect(),
+        )
     }
 
     fn pick(&self, random: &mut Random) -> &str {
-        self.0.get(random.skewed(self.0.len())).map_or("", String::as_str)
+        self.0
+            .get(random.skewed(self.0.len()))
+            .map_or("", String::as_str)
     }
 
     /// Appends a line or two of Python.
     pub fn source(&self, random: &mut Random, out: &mut Vec<u8>) {
         let at = random.skewed(SOURCE.len());
-        let template = SOURCE.get(SOURCE.len() - 1 - at).copied().unwrap_or_default();
+        let template = SOURCE
+            .get(SOURCE.len() - 1 - at)
+            .copied()
+            .unwrap_or_default();
         let mut rest = template.as_bytes();
         while let [first, tail @ ..] = rest {
             rest = match (first, tail) {
@@ -93,7 +110,10 @@ impl Words {
 
     /// Appends an entity of the registry; `entity` is its number.
     pub fn registry(&self, entity: u64, random: &mut Random, out: &mut Vec<u8>) {
-        let (unique, word) = (u128::from(random.next()) << 64 | u128::from(random.next()), self.pick(random));
+        let (unique, word) = (
+            u128::from(random.next()) << 64 | u128::from(random.next()),
+            self.pick(random),
+        );
         let text = format!(
             "{{\"entity_id\": \"sensor.{word}_{entity}\", \"unique_id\": \"{unique:032x}\", \"platform\": \"mqtt\", \"name\": null, \"disabled_by\": null, \"area_id\": \"{word}\"}},\n"
         );
@@ -110,7 +130,10 @@ mod tests {
         let (words, mut random, mut out) = (Words::new(), Random::new(1, 1), Vec::new());
         (0..2000).for_each(|_| words.source(&mut random, &mut out));
         let text = String::from_utf8(out).unwrap();
-        assert!(!text.contains("{}") && !text.contains('~'), "a place was left empty");
+        assert!(
+            !text.contains("{}") && !text.contains('~'),
+            "a place was left empty"
+        );
         assert!(text.lines().any(|line| line.starts_with("    def ")) && text.contains("class "));
     }
 
@@ -118,6 +141,10 @@ mod tests {
     fn lines_of_a_log_carry_their_time() {
         let (words, mut out) = (Words::new(), Vec::new());
         words.log(3661, &mut Random::new(1, 1), &mut out);
-        assert!(out.starts_with(b"2026-11-20 01:01:01."), "{}", out.escape_ascii());
+        assert!(
+            out.starts_with(b"2026-11-20 01:01:01."),
+            "{}",
+            out.escape_ascii()
+        );
     }
 }

@@ -74,27 +74,57 @@ const GIT: &[u8] = b"\x78\x01";
 /// The mark of a time-structured merge tree file (InfluxDB, `tsdb/engine/tsm1`).
 const TSM: &[u8] = b"\x16\xd1\x16\xd1\x01";
 
-const ADDON: &str = r#"{"system":{"version":"1.0.0"},"user":{},"state":"started","version":"1.0.0"}"#;
+const ADDON: &str =
+    r#"{"system":{"version":"1.0.0"},"user":{},"state":"started","version":"1.0.0"}"#;
 
 fn many(permille: u64, each: u64, kind: Kind, path: fn(u64, u64) -> String) -> Item {
-    Item::Files(Files { path, kind, each: Some(each), permille })
+    Item::Files(Files {
+        path,
+        kind,
+        each: Some(each),
+        permille,
+    })
 }
 
 fn one(permille: u64, kind: Kind, path: fn(u64, u64) -> String) -> Item {
-    Item::Files(Files { path, kind, each: None, permille })
+    Item::Files(Files {
+        path,
+        kind,
+        each: None,
+        permille,
+    })
 }
 
 /// Every part, in the order in which Supervisor writes them. The shares are those of the
 /// backups that people ask for help with: recordings first, then history and clips.
 pub(super) fn components() -> Vec<Component> {
     let addon = |name, items: Vec<Item>| {
-        let items = std::iter::once(Item::Text("addon.json", ADDON)).chain(items).collect();
-        Component { name, kind: ComponentKind::Addon, items }
+        let items = std::iter::once(Item::Text("addon.json", ADDON))
+            .chain(items)
+            .collect();
+        Component {
+            name,
+            kind: ComponentKind::Addon,
+            items,
+        }
     };
-    let folder = |name, items| Component { name, kind: ComponentKind::Folder, items };
+    let folder = |name, items| Component {
+        name,
+        kind: ComponentKind::Folder,
+        items,
+    };
     vec![
-        Component { name: "homeassistant", kind: ComponentKind::HomeAssistant, items: configuration() },
-        addon("5c53de3b_esphome", vec![many(8, 1_000_000, Kind::Object, |n, _| format!("data/build/node{n}/.pioenvs/node{n}/firmware.o"))]),
+        Component {
+            name: "homeassistant",
+            kind: ComponentKind::HomeAssistant,
+            items: configuration(),
+        },
+        addon(
+            "5c53de3b_esphome",
+            vec![many(8, 1_000_000, Kind::Object, |n, _| {
+                format!("data/build/node{n}/.pioenvs/node{n}/firmware.o")
+            })],
+        ),
         addon(
             "a0d7b954_influxdb",
             vec![many(99, 4_000_000, Kind::Noise(TSM), |n, _| {
@@ -103,22 +133,40 @@ pub(super) fn components() -> Vec<Component> {
         ),
         addon(
             "a0d7b954_nodered",
-            vec![many(8, 6_000, Kind::Source, |n, _| format!("data/node_modules/module{}/lib/{}.js", n / 30, n % 30))],
+            vec![many(8, 6_000, Kind::Source, |n, _| {
+                format!("data/node_modules/module{}/lib/{}.js", n / 30, n % 30)
+            })],
         ),
-        addon("core_mariadb", vec![one(24, Kind::Database, |_, _| "data/databases/homeassistant/states.ibd".into())]),
+        addon(
+            "core_mariadb",
+            vec![one(24, Kind::Database, |_, _| {
+                "data/databases/homeassistant/states.ibd".into()
+            })],
+        ),
         folder(
             "share",
             vec![
                 Item::Text("notes.txt", "hello\n"),
-                many(3, 300_000, Kind::Log, |n, _| format!("logs/collected_{n:03}.log")),
+                many(3, 300_000, Kind::Log, |n, _| {
+                    format!("logs/collected_{n:03}.log")
+                }),
                 one(52, Kind::Backup, |_, _| "samba/old_backup_2025.tar".into()),
             ],
         ),
         folder(
             "addons/local",
-            vec![Item::Text("kiosk/config.yaml", "name: Kiosk\nslug: kiosk\n"), Item::Text("kiosk/run.sh", "#!/bin/sh\n")],
+            vec![
+                Item::Text("kiosk/config.yaml", "name: Kiosk\nslug: kiosk\n"),
+                Item::Text("kiosk/run.sh", "#!/bin/sh\n"),
+            ],
         ),
-        folder("ssl", vec![Item::Text("fullchain.pem", "-----BEGIN TEST-----\n"), Item::Text("privkey.pem", "-----BEGIN TEST-----\n")]),
+        folder(
+            "ssl",
+            vec![
+                Item::Text("fullchain.pem", "-----BEGIN TEST-----\n"),
+                Item::Text("privkey.pem", "-----BEGIN TEST-----\n"),
+            ],
+        ),
         folder(
             "media",
             vec![
@@ -132,7 +180,9 @@ pub(super) fn components() -> Vec<Component> {
                         n % 49
                     )
                 }),
-                many(6, 5_000_000, Kind::Noise(b"ID3\x04\0"), |n, _| format!("music/song_{n:04}.mp3")),
+                many(6, 5_000_000, Kind::Noise(b"ID3\x04\0"), |n, _| {
+                    format!("music/song_{n:04}.mp3")
+                }),
             ],
         ),
     ]
@@ -141,22 +191,48 @@ pub(super) fn components() -> Vec<Component> {
 fn configuration() -> Vec<Item> {
     vec![
         Item::Text("data/.HA_VERSION", "2026.10.3"),
-        one(1, Kind::Registry, |_, _| "data/.storage/core.entity_registry".into()),
+        one(1, Kind::Registry, |_, _| {
+            "data/.storage/core.entity_registry".into()
+        }),
         many(22, 60_000, Kind::Noise(GIT), |n, count| {
             let hash = Random::new(n, 0).next();
-            format!("data/.git/objects/{:02x}/{hash:016x}{:016x}", n * 256 / count.max(1), !hash)
+            format!(
+                "data/.git/objects/{:02x}/{hash:016x}{:016x}",
+                n * 256 / count.max(1),
+                !hash
+            )
         }),
         Item::Text("data/automations.yaml", "[]\n"),
-        Item::Text("data/configuration.yaml", "default_config:\nautomation: !include automations.yaml\n"),
-        many(30, 10_000, Kind::Source, |n, _| format!("data/custom_components/integration_{:03}/module_{:02}.py", n / 40, n % 40)),
-        many(47, 400_000, Kind::Noise(JPEG), |n, _| format!("data/custom_components/llmvision/tmp_frames/frame_{n:05}.jpg")),
+        Item::Text(
+            "data/configuration.yaml",
+            "default_config:\nautomation: !include automations.yaml\n",
+        ),
+        many(30, 10_000, Kind::Source, |n, _| {
+            format!(
+                "data/custom_components/integration_{:03}/module_{:02}.py",
+                n / 40,
+                n % 40
+            )
+        }),
+        many(47, 400_000, Kind::Noise(JPEG), |n, _| {
+            format!("data/custom_components/llmvision/tmp_frames/frame_{n:05}.jpg")
+        }),
         one(1, Kind::Log, |_, _| "data/home-assistant.log.1".into()),
-        one(95, Kind::Database, |_, _| "data/home-assistant_v2.db".into()),
-        many(48, 1_000_000, Kind::Noise(MP4), |n, _| format!("data/nest/event_media/device_{}/{n:05}.mp4", n / 500)),
+        one(95, Kind::Database, |_, _| {
+            "data/home-assistant_v2.db".into()
+        }),
+        many(48, 1_000_000, Kind::Noise(MP4), |n, _| {
+            format!("data/nest/event_media/device_{}/{n:05}.mp4", n / 500)
+        }),
         Item::Text("data/secrets.yaml", "wifi: test\n"),
-        many(2, 200_000, Kind::Noise(JPEG), |n, _| format!("data/www/photo_{n:04}.jpg")),
+        many(2, 200_000, Kind::Noise(JPEG), |n, _| {
+            format!("data/www/photo_{n:04}.jpg")
+        }),
         Item::Text("data/www/é_ünïcödé_日本.txt", "x"),
-        Item::HardLink("data/www/frame.jpg", "data/custom_components/llmvision/tmp_frames/frame_00000.jpg"),
+        Item::HardLink(
+            "data/www/frame.jpg",
+            "data/custom_components/llmvision/tmp_frames/frame_00000.jpg",
+        ),
         Item::Symlink("data/www/link.yaml", "../configuration.yaml"),
     ]
 }
@@ -169,12 +245,18 @@ impl Component {
 
     /// Every entry in order, folders before what they hold, for a backup of `size` bytes.
     pub fn entries(&self, size: u64, seed: u64) -> impl Iterator<Item = Planned> + '_ {
-        let files = self.items.iter().flat_map(move |item| item.entries(size, seed));
+        let files = self
+            .items
+            .iter()
+            .flat_map(move |item| item.entries(size, seed));
         let mut open = String::new();
         let root = match self.kind {
-            ComponentKind::HomeAssistant => {
-                Planned { path: "./homeassistant.json".into(), kind: EntryKind::File, data: Data::Text("{}"), link: "" }
-            }
+            ComponentKind::HomeAssistant => Planned {
+                path: "./homeassistant.json".into(),
+                kind: EntryKind::File,
+                data: Data::Text("{}"),
+                link: "",
+            },
             _ => folder("."),
         };
         std::iter::once(root).chain(files.flat_map(move |file| {
@@ -187,7 +269,12 @@ impl Component {
 }
 
 fn folder(path: &str) -> Planned {
-    Planned { path: path.to_owned(), kind: EntryKind::Directory, data: Data::Text(""), link: "" }
+    Planned {
+        path: path.to_owned(),
+        kind: EntryKind::Directory,
+        data: Data::Text(""),
+        link: "",
+    }
 }
 
 /// The folders above `path` that are not above `before` too.
@@ -200,7 +287,12 @@ fn folders(before: &str, path: &str) -> Vec<Planned> {
 impl Item {
     fn entries(&self, size: u64, seed: u64) -> Box<dyn Iterator<Item = Planned> + '_> {
         let alone = |path: &str, kind, text, link| {
-            let planned = Planned { path: path.to_owned(), kind, data: Data::Text(text), link };
+            let planned = Planned {
+                path: path.to_owned(),
+                kind,
+                data: Data::Text(text),
+                link,
+            };
             Box::new(std::iter::once(planned))
         };
         match self {
@@ -226,7 +318,12 @@ impl Files {
                 0 => each + by,
                 _ => each - by,
             };
-            Planned { path: (self.path)(n, count), kind: EntryKind::File, data: Data::Made(self.kind, self.kind.size(wanted)), link: "" }
+            Planned {
+                path: (self.path)(n, count),
+                kind: EntryKind::File,
+                data: Data::Made(self.kind, self.kind.size(wanted)),
+                link: "",
+            }
         })
     }
 }
@@ -240,7 +337,15 @@ mod tests {
     fn the_shares_make_a_whole() {
         let components = components();
         let items = components.iter().flat_map(|c| &c.items);
-        let sum: u64 = items.map(|item| if let Item::Files(files) = item { files.permille } else { 0 }).sum();
+        let sum: u64 = items
+            .map(|item| {
+                if let Item::Files(files) = item {
+                    files.permille
+                } else {
+                    0
+                }
+            })
+            .sum();
         assert_eq!(sum, 1000);
     }
 
@@ -250,10 +355,25 @@ mod tests {
             for component in components() {
                 let mut seen = HashSet::new();
                 for entry in component.entries(size, 3) {
-                    let parent = entry.path.rsplit_once('/').map(|(parent, _)| parent.to_owned());
-                    assert!(parent.is_none_or(|p| p == "." || seen.contains(&p)), "{} before its folder", entry.path);
-                    assert!(entry.kind != EntryKind::HardLink || seen.contains(entry.link), "{} before its target", entry.path);
-                    assert!(seen.insert(entry.path.clone()), "{} comes twice", entry.path);
+                    let parent = entry
+                        .path
+                        .rsplit_once('/')
+                        .map(|(parent, _)| parent.to_owned());
+                    assert!(
+                        parent.is_none_or(|p| p == "." || seen.contains(&p)),
+                        "{} before its folder",
+                        entry.path
+                    );
+                    assert!(
+                        entry.kind != EntryKind::HardLink || seen.contains(entry.link),
+                        "{} before its target",
+                        entry.path
+                    );
+                    assert!(
+                        seen.insert(entry.path.clone()),
+                        "{} comes twice",
+                        entry.path
+                    );
                 }
             }
         }
@@ -263,11 +383,20 @@ mod tests {
     fn data_grow_with_the_size_and_the_largest_part_passes_8_gib_at_16_gb() {
         let sum = |size: u64, name: &str| -> u64 {
             let components = components();
-            components.iter().find(|c| c.name == name).into_iter().flat_map(|c| c.entries(size, 0)).map(|e| e.data.len()).sum()
+            components
+                .iter()
+                .find(|c| c.name == name)
+                .into_iter()
+                .flat_map(|c| c.entries(size, 0))
+                .map(|e| e.data.len())
+                .sum()
         };
         for name in ["homeassistant", "media", "core_mariadb"] {
             let (small, large) = (sum(100_000_000, name), sum(1_000_000_000, name));
-            assert!((small * 10).abs_diff(large) <= large / 100, "{name}: {small} and {large}");
+            assert!(
+                (small * 10).abs_diff(large) <= large / 100,
+                "{name}: {small} and {large}"
+            );
         }
         assert!(sum(16_000_000_000, "media") > 8 << 30);
     }

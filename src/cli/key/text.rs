@@ -21,7 +21,10 @@ impl Text {
             // A unit of two bytes makes three at most.
             let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
             let (units, _) = bytes.as_chunks::<2>();
-            text.extend(char::decode_utf16(units.iter().map(|&two| unit(two))).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
+            text.extend(
+                char::decode_utf16(units.iter().map(|&two| unit(two)))
+                    .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)),
+            );
             Self { text, sure: true }
         };
         match bytes {
@@ -68,7 +71,11 @@ impl Text {
     /// whatever can be read as one.
     pub fn keys(&self) -> Vec<Password> {
         let lines = || self.text.split(['\n', '\r']);
-        let exact = collected(lines().filter(|line| is_exact(trimmed(line))).filter_map(Password::automatic));
+        let exact = collected(
+            lines()
+                .filter(|line| is_exact(trimmed(line)))
+                .filter_map(Password::automatic),
+        );
         if !exact.is_empty() {
             return exact;
         }
@@ -108,17 +115,23 @@ fn is_exact(line: &str) -> bool {
     let mut groups = 0;
     line.split('-').all(|group| {
         groups += 1;
-        group.len() == 4 && group.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        group.len() == 4
+            && group
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
     }) && groups == 7
 }
 
 /// Windows code page 1252 (Unicode, `CP1252.TXT`): Latin-1 with other signs from 0x80 to 0x9f.
 fn windows_1252(byte: u8) -> char {
     const SIGNS: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•',
-        '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
     ];
-    let sign = byte.checked_sub(0x80).and_then(|at| SIGNS.get(usize::from(at)));
+    let sign = byte
+        .checked_sub(0x80)
+        .and_then(|at| SIGNS.get(usize::from(at)));
     sign.copied().unwrap_or(char::from(byte))
 }
 
@@ -131,16 +144,25 @@ mod tests {
 
     fn keys(text: &str) -> usize {
         let found = Text::of(text.as_bytes()).keys();
-        assert!(found.iter().all(|key| [KEY, OTHER].iter().any(|known| key.is_same(&Password::new((*known).into())))), "{text}");
+        assert!(
+            found.iter().all(|key| [KEY, OTHER]
+                .iter()
+                .any(|known| key.is_same(&Password::new((*known).into())))),
+            "{text}"
+        );
         found.len()
     }
 
     #[test]
     fn only_a_whole_line_in_the_right_form_is_a_key_for_certain() {
         assert!(is_exact(KEY));
-        for line in
-            ["", "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF", "aaaa-BBBB-CCCC-DDDD-EEEE-FFFF-1234", &format!("key: {KEY}"), &format!("{KEY}-AAAA")]
-        {
+        for line in [
+            "",
+            "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF",
+            "aaaa-BBBB-CCCC-DDDD-EEEE-FFFF-1234",
+            &format!("key: {KEY}"),
+            &format!("{KEY}-AAAA"),
+        ] {
             assert!(!is_exact(line), "{line}");
         }
     }
@@ -165,9 +187,11 @@ mod tests {
 
     #[test]
     fn a_kit_is_told_from_a_file_that_begins_with_a_key() {
-        for (text, kit) in
-            [(format!("Kit\n\n{KEY}\n"), true), (format!("{KEY}\nold: x\n{OTHER}"), false), ("secret\nnot the key".into(), false)]
-        {
+        for (text, kit) in [
+            (format!("Kit\n\n{KEY}\n"), true),
+            (format!("{KEY}\nold: x\n{OTHER}"), false),
+            ("secret\nnot the key".into(), false),
+        ] {
             assert_eq!(Text::of(text.as_bytes()).is_kit(), kit, "{text}");
         }
     }
@@ -175,17 +199,27 @@ mod tests {
     #[test]
     fn every_encoding_of_windows_is_read() {
         let text = format!("\u{feff}Schlüssel – „hier“:\r\n{KEY}\r\n");
-        let wide = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
-        let ansi = [b"Schl\xfcssel \x96 \x84hier\x93:\r\n".as_slice(), KEY.as_bytes()].concat();
-        for (bytes, sure) in
-            [(wide(u16::to_le_bytes), true), (wide(u16::to_be_bytes), true), (text.clone().into_bytes(), true), (ansi, false)]
-        {
+        let wide =
+            |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+        let ansi = [
+            b"Schl\xfcssel \x96 \x84hier\x93:\r\n".as_slice(),
+            KEY.as_bytes(),
+        ]
+        .concat();
+        for (bytes, sure) in [
+            (wide(u16::to_le_bytes), true),
+            (wide(u16::to_be_bytes), true),
+            (text.clone().into_bytes(), true),
+            (ansi, false),
+        ] {
             let text = Text::of(&bytes);
             let (first, certain) = text.first_line();
             assert_eq!((text.keys().len(), certain), (1, sure));
             assert!(first.is_same(&Password::new("Schlüssel – „hier“:".into())));
         }
-        let many: String = (10..99).map(|n| format!("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-00{n}\n")).collect();
+        let many: String = (10..99)
+            .map(|n| format!("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-00{n}\n"))
+            .collect();
         assert_eq!(Text::of(many.as_bytes()).keys().len(), MOST_KEYS + 1);
     }
 }

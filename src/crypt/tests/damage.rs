@@ -11,7 +11,11 @@ fn every_truncation_of_a_short_stream_fails() {
     for member in [v2(&plain), v3(&plain)] {
         let header = open(&member).0.len();
         for len in header..member.len() {
-            assert_ne!(error_of(&member[..len]), CryptError::WrongPassword, "{len} bytes");
+            assert_ne!(
+                error_of(&member[..len]),
+                CryptError::WrongPassword,
+                "{len} bytes"
+            );
         }
     }
 }
@@ -23,10 +27,18 @@ fn a_stream_that_ends_before_its_stated_length_is_truncated() {
         for cut in [1, 16, 17, 26, 27, MIB, MIB + 43, 2 * MIB] {
             let short = &ciphertext[..ciphertext.len() - cut];
             for batch in [1, 4] {
-                let reader = Decrypter::new(short, &header, ciphertext.len() as u64, keys(), true).unwrap();
+                let reader =
+                    Decrypter::new(short, &header, ciphertext.len() as u64, keys(), true).unwrap();
                 let error = reader.with_batch(batch).finish().unwrap_err();
-                let expected = CryptError::Truncated { offset: (member.len() - cut) as u64, missing: cut as u64 };
-                assert_eq!(CryptError::in_io(&error), Some(&expected), "{cut} bytes cut, batch {batch}");
+                let expected = CryptError::Truncated {
+                    offset: (member.len() - cut) as u64,
+                    missing: cut as u64,
+                };
+                assert_eq!(
+                    CryptError::in_io(&error),
+                    Some(&expected),
+                    "{cut} bytes cut, batch {batch}"
+                );
             }
         }
     }
@@ -39,7 +51,10 @@ fn every_flipped_bit_in_v3_ciphertext_is_noticed() {
         for bit in 0..8 {
             let mut flipped = member.clone();
             flipped[at] ^= 1 << bit;
-            let expected = CryptError::BadChunk { index: 0, offset: HEADER as u64 };
+            let expected = CryptError::BadChunk {
+                index: 0,
+                offset: HEADER as u64,
+            };
             assert_eq!(error_of(&flipped), expected, "byte {at}, bit {bit}");
         }
     }
@@ -75,11 +90,21 @@ fn a_flip_deep_in_v3_names_its_chunk_after_the_good_ones_were_read() {
         let mut reader = decrypter(&member, keys()).unwrap().with_batch(batch);
         let mut out = Vec::new();
         let error = reader.read_to_end(&mut out).unwrap_err();
-        let expected = CryptError::BadChunk { index: 2, offset: (HEADER + 2 * SEALED) as u64 };
+        let expected = CryptError::BadChunk {
+            index: 2,
+            offset: (HEADER + 2 * SEALED) as u64,
+        };
         assert_eq!(CryptError::in_io(&error), Some(&expected));
-        assert!(out == plain[..2 * MIB], "the chunks before the damage are given out, and no byte of it");
+        assert!(
+            out == plain[..2 * MIB],
+            "the chunks before the damage are given out, and no byte of it"
+        );
         let again = reader.read(&mut [0; 9]).unwrap_err();
-        assert_eq!(CryptError::in_io(&again), Some(&expected), "the error stays");
+        assert_eq!(
+            CryptError::in_io(&again),
+            Some(&expected),
+            "the error stays"
+        );
     }
 }
 
@@ -88,9 +113,21 @@ fn swapped_chunks_fail() {
     let member = v3(&pattern(3 * MIB));
     let chunk = |i: usize| &member[HEADER + i * SEALED..HEADER + (i + 1) * SEALED];
     let swapped = [&member[..HEADER], chunk(1), chunk(0), chunk(2)].concat();
-    assert_eq!(error_of(&swapped), CryptError::BadChunk { index: 0, offset: HEADER as u64 });
+    assert_eq!(
+        error_of(&swapped),
+        CryptError::BadChunk {
+            index: 0,
+            offset: HEADER as u64
+        }
+    );
     let dropped = [&member[..HEADER], chunk(0), chunk(2), chunk(2)].concat();
-    assert_eq!(error_of(&dropped), CryptError::BadChunk { index: 1, offset: (HEADER + SEALED) as u64 });
+    assert_eq!(
+        error_of(&dropped),
+        CryptError::BadChunk {
+            index: 1,
+            offset: (HEADER + SEALED) as u64
+        }
+    );
 }
 
 /// The same member with another plaintext size in its header.
@@ -105,12 +142,28 @@ fn a_wrong_size_in_a_v3_header_is_damage_and_costs_no_memory() {
     let plain = pattern(2 * MIB);
     let member = v3(&plain);
     let real = plain.len() as u64;
-    for wrong in [0, 1, real - 100, real - 1, real + 1, real + 100, 1 << 40, u64::MAX] {
-        assert_eq!(crate::Error::from(error_of(&claiming(&member, wrong))).kind(), crate::Kind::Damaged, "{wrong}");
+    for wrong in [
+        0,
+        1,
+        real - 100,
+        real - 1,
+        real + 1,
+        real + 100,
+        1 << 40,
+        u64::MAX,
+    ] {
+        assert_eq!(
+            crate::Error::from(error_of(&claiming(&member, wrong))).kind(),
+            crate::Kind::Damaged,
+            "{wrong}"
+        );
     }
     assert_eq!(
         error_of(&claiming(&member, MIB as u64)),
-        CryptError::MissingFinal { index: 0, offset: HEADER as u64 },
+        CryptError::MissingFinal {
+            index: 0,
+            offset: HEADER as u64
+        },
         "a size one chunk too small"
     );
 }
@@ -120,7 +173,14 @@ fn an_early_final_chunk_is_damage() {
     // A whole stream of one chunk, under a header that promises two.
     let mut member = claiming(&v3(&pattern(MIB)), MIB as u64 + 1);
     member.extend([0; 18]);
-    assert_eq!(error_of(&member), CryptError::EarlyFinal { index: 0, offset: HEADER as u64, missing: 1 });
+    assert_eq!(
+        error_of(&member),
+        CryptError::EarlyFinal {
+            index: 0,
+            offset: HEADER as u64,
+            missing: 1
+        }
+    );
 }
 
 #[test]
@@ -130,8 +190,20 @@ fn a_wrong_size_in_a_v2_header_is_damage() {
     for wrong in [0, 84, 96, 99, 101, 111, 112, 1 << 40, u64::MAX] {
         let error = error_of(&claiming(&member, wrong));
         match wrong {
-            96..=111 => assert_eq!(error, CryptError::BadPadding { offset: member.len() as u64 - 16 }, "{wrong}"),
-            _ => assert_eq!(error, CryptError::SizeMismatch { plaintext_size: wrong, ciphertext_len: 112 }),
+            96..=111 => assert_eq!(
+                error,
+                CryptError::BadPadding {
+                    offset: member.len() as u64 - 16
+                },
+                "{wrong}"
+            ),
+            _ => assert_eq!(
+                error,
+                CryptError::SizeMismatch {
+                    plaintext_size: wrong,
+                    ciphertext_len: 112
+                }
+            ),
         }
     }
 }
@@ -140,8 +212,16 @@ fn a_wrong_size_in_a_v2_header_is_damage() {
 fn v2_ciphertext_that_is_not_whole_blocks_is_damage() {
     let mut member = v2(&pattern(100));
     member.push(0);
-    assert_eq!(error_of(&member), CryptError::NotWholeBlocks { ciphertext_len: 113 });
-    assert_eq!(error_of(&member[..48]), CryptError::NotWholeBlocks { ciphertext_len: 0 });
+    assert_eq!(
+        error_of(&member),
+        CryptError::NotWholeBlocks {
+            ciphertext_len: 113
+        }
+    );
+    assert_eq!(
+        error_of(&member[..48]),
+        CryptError::NotWholeBlocks { ciphertext_len: 0 }
+    );
 }
 
 #[test]
@@ -152,7 +232,13 @@ fn damaged_v2_padding_is_noticed() {
         flipped[at] ^= 1;
         let padding_hit = at >= member.len() - 16 || at >= member.len() - 32 + 4;
         if padding_hit {
-            assert_eq!(error_of(&flipped), CryptError::BadPadding { offset: member.len() as u64 - 16 }, "byte {at}");
+            assert_eq!(
+                error_of(&flipped),
+                CryptError::BadPadding {
+                    offset: member.len() as u64 - 16
+                },
+                "byte {at}"
+            );
         }
     }
 }
@@ -178,12 +264,21 @@ impl Write for Full {
 #[test]
 fn after_a_failed_write_nothing_more_is_written() {
     let data = pattern(3 * MIB);
-    let writers = [Encrypter::new_v2(Full(1000), keys()), Encrypter::new_v3(Full(1000), keys(), salts())];
+    let writers = [
+        Encrypter::new_v2(Full(1000), keys()),
+        Encrypter::new_v3(Full(1000), keys(), salts()),
+    ];
     for mut writer in writers.map(Result::unwrap) {
-        assert_eq!(writer.write_all(&data).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(
+            writer.write_all(&data).unwrap_err().kind(),
+            io::ErrorKind::StorageFull
+        );
         let again = writer.write(&data).unwrap_err();
         assert_eq!(CryptError::in_io(&again), Some(&CryptError::Poisoned));
-        assert_eq!(CryptError::in_io(&writer.finish().unwrap_err()), Some(&CryptError::Poisoned));
+        assert_eq!(
+            CryptError::in_io(&writer.finish().unwrap_err()),
+            Some(&CryptError::Poisoned)
+        );
     }
 }
 

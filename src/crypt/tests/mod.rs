@@ -32,17 +32,24 @@ fn salts() -> &'static V3Salts {
 
 /// The bytes that the vectors hold.
 fn pattern(len: usize) -> Vec<u8> {
-    (0..len as u64).map(|i| ((i * i / 7 + i * 31) % 251) as u8).collect()
+    (0..len as u64)
+        .map(|i| ((i * i / 7 + i * 31) % 251) as u8)
+        .collect()
 }
 
 fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
 }
 
 /// Splits a member into its header and ciphertext.
 fn open(member: &[u8]) -> (SecureHeader, &[u8]) {
-    let Layer::Secure(header) = sniff(member, true).unwrap() else { panic!("taken for plain") };
+    let Layer::Secure(header) = sniff(member, true).unwrap() else {
+        panic!("taken for plain")
+    };
     let ciphertext = &member[header.len()..];
     (header, ciphertext)
 }
@@ -63,7 +70,9 @@ fn decrypt(member: &[u8]) -> io::Result<(Vec<u8>, End)> {
 /// The crypt error that reading a member ends in.
 fn error_of(member: &[u8]) -> CryptError {
     let error = decrypt(member).expect_err("a damaged member was read without complaint");
-    CryptError::in_io(&error).unwrap_or_else(|| panic!("not a crypt error: {error}")).clone()
+    CryptError::in_io(&error)
+        .unwrap_or_else(|| panic!("not a crypt error: {error}"))
+        .clone()
 }
 
 fn encrypt(mut encrypter: Encrypter<Vec<u8>>, data: &[u8], step: usize) -> Vec<u8> {
@@ -82,5 +91,9 @@ fn v2(data: &[u8]) -> Vec<u8> {
 }
 
 fn v3(data: &[u8]) -> Vec<u8> {
-    encrypt(Encrypter::new_v3(Vec::new(), keys(), salts()).unwrap(), data, 7777)
+    encrypt(
+        Encrypter::new_v3(Vec::new(), keys(), salts()).unwrap(),
+        data,
+        7777,
+    )
 }

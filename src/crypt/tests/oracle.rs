@@ -6,9 +6,16 @@ use super::super::secretstream::{StreamState, Tag};
 use super::*;
 
 const KEY: [u8; 32] = [0x5a; 32];
-const TAGS: [(Tag, u8); 4] = [(Tag::Message, 0), (Tag::Push, 1), (Tag::Rekey, 2), (Tag::Final, 3)];
+const TAGS: [(Tag, u8); 4] = [
+    (Tag::Message, 0),
+    (Tag::Push, 1),
+    (Tag::Rekey, 2),
+    (Tag::Final, 3),
+];
 /// Lengths around every block size that the construction knows.
-const LENGTHS: [usize; 17] = [0, 1, 7, 8, 15, 16, 17, 63, 64, 65, 100, 255, 256, 16383, 16384, 16385, 50001];
+const LENGTHS: [usize; 17] = [
+    0, 1, 7, 8, 15, 16, 17, 63, 64, 65, 100, 255, 256, 16383, 16384, 16385, 50001,
+];
 
 fn dry_state(header: &[u8; 24]) -> dry::State {
     let mut state = dry::State::new();
@@ -20,24 +27,52 @@ fn dry_state(header: &[u8; 24]) -> dry::State {
 fn dryoc_opens_what_we_seal_and_we_open_what_it_seals() {
     let header = [0x33; 24];
     let (mut theirs, mut ours) = (dry_state(&header), StreamState::new(&KEY, &header));
-    for (round, len) in LENGTHS.into_iter().cycle().take(3 * LENGTHS.len()).enumerate() {
+    for (round, len) in LENGTHS
+        .into_iter()
+        .cycle()
+        .take(3 * LENGTHS.len())
+        .enumerate()
+    {
         let plain = pattern(len);
         // Changes of tag in every position, re-keying ones included.
         let (tag, byte) = TAGS[round / 2 % 4];
         let mut sealed = [&[0], &plain[..], &[0; 16]].concat();
         assert!(ours.seal(tag, &mut sealed));
         let (mut back, mut found) = (vec![0; len], 9);
-        dry::crypto_secretstream_xchacha20poly1305_pull(&mut theirs, &mut back, &mut found, &sealed, None).unwrap();
+        dry::crypto_secretstream_xchacha20poly1305_pull(
+            &mut theirs,
+            &mut back,
+            &mut found,
+            &sealed,
+            None,
+        )
+        .unwrap();
         assert_eq!((back, found), (plain, byte), "round {round}, {len} bytes");
     }
 
     let (mut theirs, mut ours) = (dry_state(&header), StreamState::new(&KEY, &header));
-    for (round, len) in LENGTHS.into_iter().cycle().take(3 * LENGTHS.len()).enumerate() {
+    for (round, len) in LENGTHS
+        .into_iter()
+        .cycle()
+        .take(3 * LENGTHS.len())
+        .enumerate()
+    {
         let plain = pattern(len);
         let (tag, byte) = TAGS[round / 2 % 4];
         let mut sealed = vec![0; len + 17];
-        dry::crypto_secretstream_xchacha20poly1305_push(&mut theirs, &mut sealed, &plain, None, byte).unwrap();
-        assert_eq!(ours.open(&mut sealed), Ok(tag), "round {round}, {len} bytes");
+        dry::crypto_secretstream_xchacha20poly1305_push(
+            &mut theirs,
+            &mut sealed,
+            &plain,
+            None,
+            byte,
+        )
+        .unwrap();
+        assert_eq!(
+            ours.open(&mut sealed),
+            Ok(tag),
+            "round {round}, {len} bytes"
+        );
         assert_eq!(&sealed[1..=len], plain);
     }
 }

@@ -6,7 +6,24 @@ use super::*;
 use crate::format::secure::{Version, ciphertext_len, plaintext_len_from_ciphertext};
 
 const STEP: usize = 256 * 1024;
-const SIZES: &[usize] = &[0, 1, 15, 16, 17, 31, 32, STEP - 1, STEP, STEP + 1, STEP + 16, MIB - 1, MIB, MIB + 1, 2 * MIB, 5 * MIB + 77];
+const SIZES: &[usize] = &[
+    0,
+    1,
+    15,
+    16,
+    17,
+    31,
+    32,
+    STEP - 1,
+    STEP,
+    STEP + 1,
+    STEP + 16,
+    MIB - 1,
+    MIB,
+    MIB + 1,
+    2 * MIB,
+    5 * MIB + 77,
+];
 
 #[test]
 fn every_size_comes_back_and_takes_the_predicted_room() {
@@ -41,9 +58,17 @@ fn a_batch_of_chunks_gives_the_same_bytes_as_one_at_a_time() {
 fn the_cut_of_the_writes_does_not_matter() {
     let plain = pattern(MIB + 4711);
     for step in [1, 17, MIB, 2 * MIB] {
-        let data = if step == 1 { &plain[..5000] } else { &plain[..] };
+        let data = if step == 1 {
+            &plain[..5000]
+        } else {
+            &plain[..]
+        };
         let old = encrypt(Encrypter::new_v2(Vec::new(), keys()).unwrap(), data, step);
-        let new = encrypt(Encrypter::new_v3(Vec::new(), keys(), salts()).unwrap(), data, step);
+        let new = encrypt(
+            Encrypter::new_v3(Vec::new(), keys(), salts()).unwrap(),
+            data,
+            step,
+        );
         assert!(decrypt(&old).unwrap().0 == data, "v2 in steps of {step}");
         assert!(decrypt(&new).unwrap().0 == data, "v3 in steps of {step}");
     }
@@ -69,7 +94,8 @@ fn short_reads_and_interruptions_change_nothing() {
     for member in [v2(&plain), v3(&plain)] {
         let (header, ciphertext) = open(&member);
         let slow = Dribble(ciphertext, 0);
-        let mut reader = Decrypter::new(slow, &header, ciphertext.len() as u64, keys(), true).unwrap();
+        let mut reader =
+            Decrypter::new(slow, &header, ciphertext.len() as u64, keys(), true).unwrap();
         let mut back = Vec::new();
         reader.read_to_end(&mut back).unwrap();
         assert_eq!(back, plain);
@@ -85,7 +111,10 @@ fn finish_reads_what_the_caller_left_and_gives_the_reader_back_at_the_end() {
         reader.consume(taken);
         let (rest, end) = reader.finish().unwrap();
         assert!(rest.is_empty());
-        assert_eq!((end.plaintext_len, end.unread), (plain.len() as u64, plain.len() as u64 - 100));
+        assert_eq!(
+            (end.plaintext_len, end.unread),
+            (plain.len() as u64, plain.len() as u64 - 100)
+        );
     }
 }
 
@@ -98,7 +127,10 @@ fn bytes_after_the_final_chunk_are_counted_and_not_read() {
     let mut back = Vec::new();
     reader.read_to_end(&mut back).unwrap();
     let (rest, end) = reader.finish().unwrap();
-    assert_eq!((back == plain, rest, end.trailing), (true, &[7u8; 5][..], 5));
+    assert_eq!(
+        (back == plain, rest, end.trailing),
+        (true, &[7u8; 5][..], 5)
+    );
 }
 
 #[test]
@@ -107,7 +139,12 @@ fn no_two_streams_share_a_salt_or_header() {
     assert_ne!(first.split_off(32)[..16], second.split_off(32)[..16]);
     let (first, second) = (open(&v3(b"same")).0, open(&v3(b"same")).0);
     let parts = |header: &SecureHeader| match header {
-        SecureHeader::V3 { salts, derivation_salt, stream_header, .. } => (*salts, *derivation_salt, *stream_header),
+        SecureHeader::V3 {
+            salts,
+            derivation_salt,
+            stream_header,
+            ..
+        } => (*salts, *derivation_salt, *stream_header),
         _ => panic!("not v3"),
     };
     let (a, b) = (parts(&first), parts(&second));
@@ -119,7 +156,10 @@ fn no_two_streams_share_a_salt_or_header() {
 #[test]
 fn lengths_and_their_inverse_agree() {
     for version in [Version::V1, Version::V2, Version::V3] {
-        for plain in (0..40).chain(MIB as u64 - 3..MIB as u64 + 3).chain(2 * MIB as u64 - 3..2 * MIB as u64 + 3) {
+        for plain in (0..40)
+            .chain(MIB as u64 - 3..MIB as u64 + 3)
+            .chain(2 * MIB as u64 - 3..2 * MIB as u64 + 3)
+        {
             let len = ciphertext_len(version, plain);
             match plaintext_len_from_ciphertext(version, len) {
                 Some(range) => assert!(range.contains(&plain), "{version:?} {plain}"),
@@ -128,10 +168,17 @@ fn lengths_and_their_inverse_agree() {
         }
     }
     for impossible in [0, 1, 16, MIB as u64 + 18, MIB as u64 + 17 + 17] {
-        assert_eq!(plaintext_len_from_ciphertext(Version::V3, impossible), None, "{impossible}");
+        assert_eq!(
+            plaintext_len_from_ciphertext(Version::V3, impossible),
+            None,
+            "{impossible}"
+        );
     }
     assert_eq!(plaintext_len_from_ciphertext(Version::V3, 17), Some(0..=0));
-    assert_eq!(plaintext_len_from_ciphertext(Version::V2, 32), Some(16..=31));
+    assert_eq!(
+        plaintext_len_from_ciphertext(Version::V2, 32),
+        Some(16..=31)
+    );
     assert_eq!(ciphertext_len(Version::V3, u64::MAX), u64::MAX);
 }
 
@@ -149,14 +196,26 @@ fn in_turns(member: &[u8], rooms: &[usize]) -> io::Result<Vec<u8>> {
 }
 
 /// Room for a whole step is filled without a copy, less room in another way.
-const TURNS: &[&[usize]] = &[&[MIB], &[3 * MIB], &[1, MIB], &[MIB, MIB - 1, 2 * MIB], &[STEP, 7, MIB, MIB]];
+const TURNS: &[&[usize]] = &[
+    &[MIB],
+    &[3 * MIB],
+    &[1, MIB],
+    &[MIB, MIB - 1, 2 * MIB],
+    &[STEP, 7, MIB, MIB],
+];
 
 #[test]
 fn the_room_of_the_reads_does_not_matter() {
     for &size in SIZES {
         let plain = pattern(size);
-        for (member, rooms) in [v2(&plain), v3(&plain)].iter().flat_map(|member| TURNS.iter().map(move |rooms| (member, *rooms))) {
-            assert!(in_turns(member, rooms).unwrap() == plain, "{size} bytes by {rooms:?}");
+        for (member, rooms) in [v2(&plain), v3(&plain)]
+            .iter()
+            .flat_map(|member| TURNS.iter().map(move |rooms| (member, *rooms)))
+        {
+            assert!(
+                in_turns(member, rooms).unwrap() == plain,
+                "{size} bytes by {rooms:?}"
+            );
         }
     }
 }
@@ -173,15 +232,34 @@ fn damage_is_the_same_error_whatever_room_the_reads_have() {
     };
     let header = open(&new).0.len();
     let (last, sealed) = (new.len() - 1, MIB + 17);
-    let damaged = [header, header + 1, header + sealed - 1, header + sealed + 5, last].map(flip);
-    for member in damaged.into_iter().chain([cut(&new, 1), cut(&new, sealed), cut(&old, 16), cut(&old, 1600)]) {
+    let damaged = [
+        header,
+        header + 1,
+        header + sealed - 1,
+        header + sealed + 5,
+        last,
+    ]
+    .map(flip);
+    for member in damaged.into_iter().chain([
+        cut(&new, 1),
+        cut(&new, sealed),
+        cut(&old, 16),
+        cut(&old, 1600),
+    ]) {
         let (header, ciphertext) = open(&member);
         // The length that the part should have, as an outer tar would say it.
-        let length = if member.len() < old.len() && header.version() == Version::V2 { old.len() } else { new.len() } - header.len();
+        let length = if member.len() < old.len() && header.version() == Version::V2 {
+            old.len()
+        } else {
+            new.len()
+        } - header.len();
         let errors: Vec<CryptError> = TURNS
             .iter()
             .map(|rooms| {
-                let (mut reader, mut turn) = (Decrypter::new(ciphertext, &header, length as u64, keys(), true).unwrap(), 0);
+                let (mut reader, mut turn) = (
+                    Decrypter::new(ciphertext, &header, length as u64, keys(), true).unwrap(),
+                    0,
+                );
                 loop {
                     let mut buffer = vec![0xaa; rooms[turn % rooms.len()]];
                     turn += 1;
@@ -197,7 +275,10 @@ fn damage_is_the_same_error_whatever_room_the_reads_have() {
                 }
             })
             .collect();
-        assert!(errors.windows(2).all(|pair| pair[0] == pair[1]), "{errors:?}");
+        assert!(
+            errors.windows(2).all(|pair| pair[0] == pair[1]),
+            "{errors:?}"
+        );
     }
 }
 
@@ -217,9 +298,18 @@ fn after_an_error_of_the_input_nothing_more_is_read() {
     for member in [v2(&pattern(4 * MIB)), v3(&pattern(4 * MIB))] {
         for room in [MIB, 1000] {
             let (header, ciphertext) = open(&member);
-            let mut reader = Decrypter::new(Once(ciphertext, false), &header, ciphertext.len() as u64, keys(), true).unwrap();
+            let mut reader = Decrypter::new(
+                Once(ciphertext, false),
+                &header,
+                ciphertext.len() as u64,
+                keys(),
+                true,
+            )
+            .unwrap();
             let mut buffer = vec![0; room];
-            let error = std::iter::repeat_with(|| reader.read(&mut buffer)).find_map(Result::err).unwrap();
+            let error = std::iter::repeat_with(|| reader.read(&mut buffer))
+                .find_map(Result::err)
+                .unwrap();
             assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
             assert!(reader.read(&mut buffer).is_err(), "room for {room}");
         }

@@ -10,21 +10,41 @@ use super::*;
 fn members_of_securetar_decrypt_to_what_went_in() {
     for vector in V2.iter().chain(V3) {
         let (plain, end) = decrypt(&unhex(vector.member)).unwrap();
-        assert_eq!(plain, pattern(vector.plaintext_len), "{} bytes", vector.plaintext_len);
-        assert_eq!((end.plaintext_len, end.unread, end.trailing), (vector.plaintext_len as u64, 0, 0));
+        assert_eq!(
+            plain,
+            pattern(vector.plaintext_len),
+            "{} bytes",
+            vector.plaintext_len
+        );
+        assert_eq!(
+            (end.plaintext_len, end.unread, end.trailing),
+            (vector.plaintext_len as u64, 0, 0)
+        );
     }
 }
 
 /// Seals [`pattern`] under the keys of a header, as securetar did.
 fn seal_like(header: &SecureHeader, plain: &[u8]) -> Vec<u8> {
-    let SecureHeader::V3 { salts, derivation_salt, stream_header, .. } = header else { panic!("not v3") };
+    let SecureHeader::V3 {
+        salts,
+        derivation_salt,
+        stream_header,
+        ..
+    } = header
+    else {
+        panic!("not v3")
+    };
     let key = keys().stream_key(salts, derivation_salt).unwrap();
     let mut state = StreamState::new(key.bytes(), stream_header);
     let mut out = Vec::new();
     let chunks: Vec<&[u8]> = plain.chunks(MIB).collect();
     for (i, chunk) in chunks.iter().enumerate() {
         let mut sealed = [&[0], *chunk, &[0; 16]].concat();
-        let tag = if i + 1 == chunks.len() { Tag::Final } else { Tag::Message };
+        let tag = if i + 1 == chunks.len() {
+            Tag::Final
+        } else {
+            Tag::Message
+        };
         assert!(state.seal(tag, &mut sealed));
         out.extend(sealed);
     }
@@ -35,13 +55,24 @@ fn seal_like(header: &SecureHeader, plain: &[u8]) -> Vec<u8> {
 fn long_streams_are_sealed_byte_for_byte_as_securetar_seals_them() {
     for vector in V3_LONG {
         let mut member = unhex(vector.header);
-        let Layer::Secure(header) = sniff(&member, true).unwrap() else { panic!("taken for plain") };
+        let Layer::Secure(header) = sniff(&member, true).unwrap() else {
+            panic!("taken for plain")
+        };
         let plain = pattern(vector.plaintext_len);
         let ciphertext = seal_like(&header, &plain);
         let digest = Sha256::digest(&ciphertext);
-        assert_eq!(&digest[..], &unhex(vector.ciphertext_sha256)[..], "{} bytes", plain.len());
+        assert_eq!(
+            &digest[..],
+            &unhex(vector.ciphertext_sha256)[..],
+            "{} bytes",
+            plain.len()
+        );
         member.extend(ciphertext);
-        assert!(decrypt(&member).unwrap().0 == plain, "{} bytes", plain.len());
+        assert!(
+            decrypt(&member).unwrap().0 == plain,
+            "{} bytes",
+            plain.len()
+        );
     }
 }
 
@@ -71,8 +102,14 @@ fn a_wrong_password_for_v2_shows_in_the_first_bytes_and_not_as_damage() {
         let mut plain = pattern(len);
         plain[..4].copy_from_slice(&[0x1f, 0x8b, 8, 0]);
         let member = v2(&plain);
-        assert!(decrypter(&member, keys()).unwrap().starts_plain().unwrap(), "{len} bytes");
-        assert!(!decrypter(&member, &wrong).unwrap().starts_plain().unwrap(), "{len} bytes");
+        assert!(
+            decrypter(&member, keys()).unwrap().starts_plain().unwrap(),
+            "{len} bytes"
+        );
+        assert!(
+            !decrypter(&member, &wrong).unwrap().starts_plain().unwrap(),
+            "{len} bytes"
+        );
     }
 }
 
@@ -84,5 +121,8 @@ fn a_password_in_decomposed_letters_opens_after_nfc() {
     let salts = header.v3_salts().unwrap();
     assert_eq!(KeyRing::new(typed.clone()).check_v3(salts), Ok(false));
     assert_eq!(KeyRing::new(typed.nfc().unwrap()).check_v3(salts), Ok(true));
-    assert!(Password::new(PASSWORD.into()).nfc().is_none(), "already composed");
+    assert!(
+        Password::new(PASSWORD.into()).nfc().is_none(),
+        "already composed"
+    );
 }

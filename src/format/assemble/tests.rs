@@ -28,7 +28,9 @@ fn with(at: usize, bytes: &[u8]) -> Vec<u8> {
 
 fn records(records: &[(&str, &str)]) -> Vec<u8> {
     let mut data = Vec::new();
-    records.iter().for_each(|(key, value)| pax::write(key.as_bytes(), value.as_bytes(), &mut data));
+    records
+        .iter()
+        .for_each(|(key, value)| pax::write(key.as_bytes(), value.as_bytes(), &mut data));
     piece(b'x', b"pax", &data)
 }
 
@@ -49,18 +51,31 @@ fn read(pieces: &[Vec<u8>]) -> Result<Header, TarError> {
 
 #[track_caller]
 fn refused(pieces: &[Vec<u8>]) {
-    assert!(matches!(read(pieces), Err(TarError::Refused(_))), "{:?}", read(pieces));
+    assert!(
+        matches!(read(pieces), Err(TarError::Refused(_))),
+        "{:?}",
+        read(pieces)
+    );
 }
 
 #[track_caller]
 fn damaged(pieces: &[Vec<u8>]) {
-    assert!(matches!(read(pieces), Err(TarError::Damaged(_))), "{:?}", read(pieces));
+    assert!(
+        matches!(read(pieces), Err(TarError::Damaged(_))),
+        "{:?}",
+        read(pieces)
+    );
 }
 
 #[test]
 fn a_number_that_ends_the_archive_for_python_is_damage() {
     for at in [100, 108, 116, 136, 329, 337] {
-        for bytes in [&b"0000008\0"[..], b"abc\0\0\0\0\0", b"00 1\0\0\0\0", &[0x81; 8]] {
+        for bytes in [
+            &b"0000008\0"[..],
+            b"abc\0\0\0\0\0",
+            b"00 1\0\0\0\0",
+            &[0x81; 8],
+        ] {
             damaged(&[with(at, bytes)]);
         }
         // An extension's header is a header.
@@ -76,8 +91,18 @@ fn a_number_that_stops_a_restore_is_refused() {
     refused(&[with(100, &[0x80, 0, 0, 0, 0, 0x20, 0, 0])]);
     refused(&[with(108, &[0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])]);
     damaged(&[with(136, &[0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0])]);
-    damaged(&[with(136, &[0xff, 0xff, 0xff, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0])]);
-    for (key, value) in [("mtime", "inf"), ("mtime", "nan"), ("mtime", "-1e300"), ("mtime", "1e19"), ("mtime", ""), ("mtime", " 5")] {
+    damaged(&[with(
+        136,
+        &[0xff, 0xff, 0xff, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0],
+    )]);
+    for (key, value) in [
+        ("mtime", "inf"),
+        ("mtime", "nan"),
+        ("mtime", "-1e300"),
+        ("mtime", "1e19"),
+        ("mtime", ""),
+        ("mtime", " 5"),
+    ] {
         refused(&[records(&[(key, value)]), piece(b'0', b"f", b"")]);
     }
     for value in ["4294967295", "-1", "1e300", ""] {
@@ -90,7 +115,14 @@ fn times_before_1970_and_owners_beyond_octal_are_read() {
     assert!(read(&[with(136, &[0xff; 12])]).is_ok());
     assert!(read(&[with(108, &[0x80, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff])]).is_ok());
     for value in ["1732449123.123456", "-5.5", "1e-05", "0"] {
-        assert!(read(&[records(&[("mtime", value), ("uid", "4000000000")]), piece(b'0', b"f", b"")]).is_ok(), "{value}");
+        assert!(
+            read(&[
+                records(&[("mtime", value), ("uid", "4000000000")]),
+                piece(b'0', b"f", b"")
+            ])
+            .is_ok(),
+            "{value}"
+        );
     }
 }
 
@@ -112,12 +144,31 @@ fn bytes_in_the_padding_of_an_extension_are_refused() {
 fn of_record_and_gnu_block_the_first_counts_for_name_and_link_apart() {
     let pax = || records(&[("path", "pax-name"), ("linkpath", "pax-link")]);
     let link = || piece(b'2', b"short", b"");
-    let names = |pieces: &[Vec<u8>]| read(pieces).map(|h| (String::from_utf8(h.name).unwrap(), String::from_utf8(h.link).unwrap()));
+    let names = |pieces: &[Vec<u8>]| {
+        read(pieces).map(|h| {
+            (
+                String::from_utf8(h.name).unwrap(),
+                String::from_utf8(h.link).unwrap(),
+            )
+        })
+    };
     let both = |name: &str, link: &str| Ok((name.to_owned(), link.to_owned()));
-    assert_eq!(names(&[pax(), long(b'L', "L"), long(b'K', "K"), link()]), both("pax-name", "pax-link"));
-    assert_eq!(names(&[long(b'L', "L"), pax(), long(b'K', "K"), link()]), both("L", "pax-link"));
-    assert_eq!(names(&[long(b'K', "K"), pax(), long(b'L', "L"), link()]), both("pax-name", "K"));
-    assert_eq!(names(&[long(b'L', "L"), long(b'K', "K"), pax(), link()]), both("L", "K"));
+    assert_eq!(
+        names(&[pax(), long(b'L', "L"), long(b'K', "K"), link()]),
+        both("pax-name", "pax-link")
+    );
+    assert_eq!(
+        names(&[long(b'L', "L"), pax(), long(b'K', "K"), link()]),
+        both("L", "pax-link")
+    );
+    assert_eq!(
+        names(&[long(b'K', "K"), pax(), long(b'L', "L"), link()]),
+        both("pax-name", "K")
+    );
+    assert_eq!(
+        names(&[long(b'L', "L"), long(b'K', "K"), pax(), link()]),
+        both("L", "K")
+    );
 }
 
 #[test]
@@ -131,8 +182,16 @@ fn a_long_name_behind_a_pax_size_is_refused_and_before_it_is_read() {
 
 #[test]
 fn an_old_directory_is_one_only_by_its_own_header() {
-    assert_eq!(read(&[piece(b'\0', b"d/", b"")]).unwrap().kind, EntryKind::Directory);
-    for extension in [long(b'L', "name"), long(b'L', "d/"), records(&[("comment", "c")]), piece(b'g', b"", b"")] {
+    assert_eq!(
+        read(&[piece(b'\0', b"d/", b"")]).unwrap().kind,
+        EntryKind::Directory
+    );
+    for extension in [
+        long(b'L', "name"),
+        long(b'L', "d/"),
+        records(&[("comment", "c")]),
+        piece(b'g', b"", b""),
+    ] {
         refused(&[extension, piece(b'\0', b"d/", b"")]);
     }
     refused(&[long(b'L', "d/"), piece(b'\0', b"d", b"")]);
@@ -149,7 +208,12 @@ fn names_of_slashes_are_refused() {
         refused(&[long(b'L', name), piece(b'5', b"d", b"")]);
         refused(&[records(&[("path", name)]), piece(b'5', b"d", b"")]);
     }
-    assert_eq!(read(&[long(b'L', "d/e/"), piece(b'5', b"d", b"")]).unwrap().name, b"d/e");
+    assert_eq!(
+        read(&[long(b'L', "d/e/"), piece(b'5', b"d", b"")])
+            .unwrap()
+            .name,
+        b"d/e"
+    );
     // No name at all, which only matters if the entry is kept.
     assert_eq!(read(&[piece(b'5', b"/", b"")]).unwrap().name, b"");
 }
@@ -158,8 +222,14 @@ fn names_of_slashes_are_refused() {
 fn nothing_but_an_entry_may_follow_a_global_header() {
     let mut assembler = Assembler::default();
     let global = piece(b'g', b"", b"");
-    assert!(matches!(assembler.push(global.first_chunk().unwrap()), Ok(Step::Global(_))));
+    assert!(matches!(
+        assembler.push(global.first_chunk().unwrap()),
+        Ok(Step::Global(_))
+    ));
     assert!(!assembler.is_idle(), "the archive may not stop here");
-    assert!(matches!(assembler.push(&[0; BLOCK]), Err(TarError::Damaged(_))));
+    assert!(matches!(
+        assembler.push(&[0; BLOCK]),
+        Err(TarError::Damaged(_))
+    ));
     assert!(read(&[piece(b'g', b"", b""), piece(b'0', b"f", b"")]).is_ok());
 }

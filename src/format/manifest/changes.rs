@@ -57,7 +57,10 @@ impl Manifest {
     /// # Errors
     /// As [`Manifest::changed`].
     pub fn changes_to(&self, changes: &Changes, copy: &Self) -> Result<bool> {
-        let mut rest = Expected { rest: copy.text.as_bytes(), equal: true };
+        let mut rest = Expected {
+            rest: copy.text.as_bytes(),
+            equal: true,
+        };
         self.write_changed(changes, &mut rest)?;
         Ok(rest.equal && rest.rest.is_empty())
     }
@@ -70,15 +73,31 @@ impl Manifest {
     fn write_changed(&self, changes: &Changes, out: &mut dyn Write) -> Result<()> {
         let is_gone = |id: &str| changes.without.iter().any(|w| w == id);
         let folder_gone = |item: &RawValue| value::<String>(item).is_some_and(|id| is_gone(&id));
-        let addon_gone = |item: &RawValue| Addon::of(item).and_then(|addon| value::<String>(addon.slug?)).is_some_and(|id| is_gone(&id));
+        let addon_gone = |item: &RawValue| {
+            Addon::of(item)
+                .and_then(|addon| value::<String>(addon.slug?))
+                .is_some_and(|id| is_gone(&id))
+        };
         let database = [("exclude_database", Edit::Set("true".into()))];
         let retention = [("with_automatic_settings", Edit::Set("false".into()))];
         let mut edits = vec![
             ("slug", Edit::Set(quoted(&changes.slug))),
             ("name", Edit::Set(quoted(&self.changed_name(changes)))),
             ("protected", Edit::Set(changes.protected.to_string())),
-            ("folders", Edit::List { gone: &folder_gone, more: &changes.also }),
-            ("addons", Edit::List { gone: &addon_gone, more: &[] }),
+            (
+                "folders",
+                Edit::List {
+                    gone: &folder_gone,
+                    more: &changes.also,
+                },
+            ),
+            (
+                "addons",
+                Edit::List {
+                    gone: &addon_gone,
+                    more: &[],
+                },
+            ),
         ];
         if let Some(compressed) = changes.compressed {
             edits.push(("compressed", Edit::Set(compressed.to_string())));
@@ -97,7 +116,8 @@ impl Manifest {
         if self.is_automatic() {
             edits.push(("extra", Edit::Inside(&retention)));
         }
-        edited(&self.text, &edits, out).map_err(|e| Error::new(crate::Kind::Internal, "cannot write backup.json").caused_by(e))
+        edited(&self.text, &edits, out)
+            .map_err(|e| Error::new(crate::Kind::Internal, "cannot write backup.json").caused_by(e))
     }
 }
 
@@ -148,7 +168,14 @@ const MARK_END: &str = ")";
 /// A copy of a copy gets one mark, not two.
 fn without_mark(name: &str) -> &str {
     let slug = |rest: &str| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit());
-    let Some(begin) = name.strip_suffix(MARK_END) else { return name };
-    let base = |mark| begin.rsplit_once(mark).filter(|(_, rest)| slug(rest)).map(|(base, _)| base);
+    let Some(begin) = name.strip_suffix(MARK_END) else {
+        return name;
+    };
+    let base = |mark| {
+        begin
+            .rsplit_once(mark)
+            .filter(|(_, rest)| slug(rest))
+            .map(|(base, _)| base)
+    };
     base(SLIM).or_else(|| base(REPAIRED)).unwrap_or(name)
 }

@@ -28,7 +28,10 @@ fn copy_of(text: &str, changes: &Changes) -> Manifest {
 
 #[test]
 fn a_copy_changes_what_it_must_and_keeps_the_rest_as_spelled() {
-    let text = Manifest::parse(SAMPLE).unwrap().changed(&changes(&["media", "core_mosquitto"])).unwrap();
+    let text = Manifest::parse(SAMPLE)
+        .unwrap()
+        .changed(&changes(&["media", "core_mosquitto"]))
+        .unwrap();
     assert_eq!(
         String::from_utf8(text).unwrap(),
         r#"{"zeta":1e3,"slug":"ffffffff","version":2,"name":"a-b (slim ffffffff)","date":"2026","type":"partial","protected":true,"homeassistant":{"version":"2026.10.3","exclude_database":true,"size":1.50},"folders":["share","addons/local"],"addons":[{"slug":"local_x","odd":1E400}],"extra":{"with_automatic_settings":false,"big":123456789012345678901234567890},"crypto":"aes128","new_key":{"b":1,"a":2}}"#
@@ -39,32 +42,58 @@ fn a_copy_changes_what_it_must_and_keeps_the_rest_as_spelled() {
 #[test]
 fn a_key_that_serde_json_takes_for_its_own_is_kept_as_it_is() {
     let text = SAMPLE.replace("\"b\":1", "\"$serde_json::private::Number\":true");
-    let copy = Manifest::parse(text.as_str()).unwrap().changed(&changes(&[])).unwrap();
-    assert!(String::from_utf8(copy).unwrap().contains(r#""new_key":{"$serde_json::private::Number":true,"a":2}"#));
+    let copy = Manifest::parse(text.as_str())
+        .unwrap()
+        .changed(&changes(&[]))
+        .unwrap();
+    assert!(
+        String::from_utf8(copy)
+            .unwrap()
+            .contains(r#""new_key":{"$serde_json::private::Number":true,"a":2}"#)
+    );
 }
 
 #[test]
 fn a_copy_has_a_name_of_its_own_and_one_mark_only() {
     let first = copy_name("Automatic backup", "0a1b2c3d", false);
     assert_eq!(first, "Automatic backup (slim 0a1b2c3d)");
-    assert_eq!(copy_name(&first, "ffffffff", false), "Automatic backup (slim ffffffff)");
+    assert_eq!(
+        copy_name(&first, "ffffffff", false),
+        "Automatic backup (slim ffffffff)"
+    );
     let repaired = copy_name(&first, "ffffffff", true);
     assert_eq!(repaired, "Automatic backup (repaired ffffffff)");
     assert_eq!(copy_name(&repaired, "0a1b2c3d", false), first);
     assert_eq!(copy_name("..", "ffffffff", false), "Backup (slim ffffffff)");
-    assert_eq!(copy_name("a (slim x)", "ffffffff", false), "a (slim x) (slim ffffffff)");
+    assert_eq!(
+        copy_name("a (slim x)", "ffffffff", false),
+        "a (slim x) (slim ffffffff)"
+    );
 }
 
 #[test]
 fn without_homeassistant_its_entry_is_null() {
     let copy = copy_of(SAMPLE, &changes(&["homeassistant"]));
-    assert!(copy.text().contains(r#""homeassistant":null,"#), "{}", copy.text());
-    assert_eq!((copy.homeassistant_version(), copy.can_exclude_database()), (None, false));
+    assert!(
+        copy.text().contains(r#""homeassistant":null,"#),
+        "{}",
+        copy.text()
+    );
+    assert_eq!(
+        (copy.homeassistant_version(), copy.can_exclude_database()),
+        (None, false)
+    );
 }
 
 #[test]
 fn an_unprotected_copy_names_no_cipher() {
-    let copy = copy_of(SAMPLE, &Changes { protected: false, ..changes(&[]) });
+    let copy = copy_of(
+        SAMPLE,
+        &Changes {
+            protected: false,
+            ..changes(&[])
+        },
+    );
     assert!(copy.text().contains(r#""crypto":null,"#), "{}", copy.text());
     assert_eq!((copy.protected(), copy.claims_encryption()), (false, false));
 }
@@ -72,7 +101,11 @@ fn an_unprotected_copy_names_no_cipher() {
 #[test]
 fn what_readers_would_read_differently_is_refused_or_damaged() {
     let kind = |text: &[u8]| Manifest::parse(text).map(|_| ()).unwrap_err().kind();
-    let deep = format!(r#"{{"slug":"a","x":{}{}}}"#, "[".repeat(300), "]".repeat(300));
+    let deep = format!(
+        r#"{{"slug":"a","x":{}{}}}"#,
+        "[".repeat(300),
+        "]".repeat(300)
+    );
     for text in [
         &br#"{"slug":"a","slug":"b"}"#[..],
         br#"{"slug":"a","extra":{"x":1,"x":2}}"#,
@@ -80,7 +113,13 @@ fn what_readers_would_read_differently_is_refused_or_damaged() {
         br#"{"slug":"a","type":"odd"}"#,
         br#"{"slug":"a","addons":[{"slug":"../x"}]}"#,
         deep.as_bytes(),
-        [br#"{"slug":"a","x":["#.as_slice(), &b"0,".repeat(200_000), b"0]}"].concat().as_slice(),
+        [
+            br#"{"slug":"a","x":["#.as_slice(),
+            &b"0,".repeat(200_000),
+            b"0]}",
+        ]
+        .concat()
+        .as_slice(),
     ] {
         assert_eq!(kind(text), crate::Kind::Refused, "{}", escape(text));
     }
@@ -103,22 +142,58 @@ fn what_readers_would_read_differently_is_refused_or_damaged() {
 fn what_a_copy_changes_is_added_where_it_is_missing() {
     let original = Manifest::parse(r#"{ "slug": "a" , "folders": [ "ssl" ] }"#).unwrap();
     let also = vec!["share".to_owned()];
-    let changes = Changes { slug: "b".into(), also: also.clone(), compressed: Some(false), ..Changes::default() };
+    let changes = Changes {
+        slug: "b".into(),
+        also: also.clone(),
+        compressed: Some(false),
+        ..Changes::default()
+    };
     let text = original.changed(&changes).unwrap();
     let expected = r#"{"slug":"b","folders":["ssl","share"],"name":"Backup (slim b)","protected":false,"compressed":false}"#;
     assert_eq!(String::from_utf8(text).unwrap(), expected);
     // A list that stays as it is stays as it is spelled, and what is no list is left alone.
-    let kept = Changes { slug: "b".into(), ..Changes::default() };
-    assert!(original.changed(&kept).unwrap().starts_with(br#"{"slug":"b","folders":[ "ssl" ],"name""#));
-    let odd =
-        copy_of(r#"{"slug":"a","folders":{"x":1},"addons":null,"homeassistant":"2022.6.1"}"#, &Changes { without_database: true, ..kept });
-    assert!(odd.text().contains(r#""folders":{"x":1},"addons":null,"homeassistant":"2022.6.1""#), "{}", odd.text());
-    assert_eq!((odd.homeassistant_version(), odd.can_exclude_database()), (Some("2022.6.1"), false));
+    let kept = Changes {
+        slug: "b".into(),
+        ..Changes::default()
+    };
+    assert!(
+        original
+            .changed(&kept)
+            .unwrap()
+            .starts_with(br#"{"slug":"b","folders":[ "ssl" ],"name""#)
+    );
+    let odd = copy_of(
+        r#"{"slug":"a","folders":{"x":1},"addons":null,"homeassistant":"2022.6.1"}"#,
+        &Changes {
+            without_database: true,
+            ..kept
+        },
+    );
+    assert!(
+        odd.text()
+            .contains(r#""folders":{"x":1},"addons":null,"homeassistant":"2022.6.1""#),
+        "{}",
+        odd.text()
+    );
+    assert_eq!(
+        (odd.homeassistant_version(), odd.can_exclude_database()),
+        (Some("2022.6.1"), false)
+    );
     let none = copy_of(
         r#"{"slug":"a","addons":[{"slug":"x"},["x"]]}"#,
-        &Changes { slug: "b".into(), without: vec!["x".into()], also, ..Changes::default() },
+        &Changes {
+            slug: "b".into(),
+            without: vec!["x".into()],
+            also,
+            ..Changes::default()
+        },
     );
-    assert!(none.text().contains(r#""addons":[["x"]],"#) && none.text().contains(r#""folders":["share"]"#), "{}", none.text());
+    assert!(
+        none.text().contains(r#""addons":[["x"]],"#)
+            && none.text().contains(r#""folders":["share"]"#),
+        "{}",
+        none.text()
+    );
 }
 
 #[test]
@@ -127,11 +202,27 @@ fn a_copy_is_compared_with_what_it_should_be_to_the_last_byte() {
     let changes = changes(&["media"]);
     let text = original.changed(&changes).unwrap();
     assert_eq!(original.changed_len(&changes).unwrap(), text.len() as u64);
-    let is_right = |text: Vec<u8>| original.changes_to(&changes, &Manifest::parse(text).unwrap()).unwrap();
+    let is_right = |text: Vec<u8>| {
+        original
+            .changes_to(&changes, &Manifest::parse(text).unwrap())
+            .unwrap()
+    };
     assert!(is_right(text.clone()));
     assert!(!is_right([text.as_slice(), b" "].concat()));
-    assert!(!is_right(String::from_utf8(text.clone()).unwrap().replace("1E400", "2E400").into_bytes()));
-    assert!(!is_right(original.changed(&Changes { slug: "eeeeeeee".into(), ..changes.clone() }).unwrap()));
+    assert!(!is_right(
+        String::from_utf8(text.clone())
+            .unwrap()
+            .replace("1E400", "2E400")
+            .into_bytes()
+    ));
+    assert!(!is_right(
+        original
+            .changed(&Changes {
+                slug: "eeeeeeee".into(),
+                ..changes.clone()
+            })
+            .unwrap()
+    ));
 }
 
 #[test]
@@ -143,9 +234,17 @@ fn what_is_kept_in_memory_of_a_text_is_bounded() {
         format!(r#"{{"slug":"a","homeassistant":{{"version":"{long}"}}}}"#),
         format!(r#"{{"slug":"a","addons":[{{"slug":"{long}"}}]}}"#),
         format!(r#"{{"slug":"a","addons":[{{"slug":"x","name":"{long}"}}]}}"#),
-        format!(r#"{{"slug":"a","repositories":[{}""]}}"#, "\"\",".repeat(20_000)),
+        format!(
+            r#"{{"slug":"a","repositories":[{}""]}}"#,
+            "\"\",".repeat(20_000)
+        ),
     ] {
         assert_eq!(kind(text), Err(crate::Kind::Refused));
     }
-    assert_eq!(kind(format!(r#"{{"slug":"a","odd":"{long}","extra":{{"{long}":"{long}"}}}}"#)), Ok(()));
+    assert_eq!(
+        kind(format!(
+            r#"{{"slug":"a","odd":"{long}","extra":{{"{long}":"{long}"}}}}"#
+        )),
+        Ok(())
+    );
 }

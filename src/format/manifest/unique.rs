@@ -19,23 +19,36 @@ use crate::format::raw_json::Key;
 /// # Errors
 /// `Damaged` when it is no JSON, `Refused` for the rest.
 pub(super) fn check(text: &str) -> Result<()> {
-    let Err(error) = serde_json::from_str::<Unique<HashSet<u64>>>(text) else { return Ok(()) };
+    let Err(error) = serde_json::from_str::<Unique<HashSet<u64>>>(text) else {
+        return Ok(());
+    };
     let message = error.to_string();
     if message.contains("recursion limit") {
-        return Err(Error::refused("backup.json is nested more than 128 levels deep"));
+        return Err(Error::refused(
+            "backup.json is nested more than 128 levels deep",
+        ));
     }
     if !message.starts_with(TWICE) {
-        return Err(Error::damaged(format!("backup.json is not valid: {}", escape(message.as_bytes()))));
+        return Err(Error::damaged(format!(
+            "backup.json is not valid: {}",
+            escape(message.as_bytes())
+        )));
     }
     // Two keys can have one hash; so rarely that looking at them again costs nothing.
     match serde_json::from_str::<Unique<HashSet<String>>>(text).map_err(|e| e.to_string()) {
         Err(message) if message.starts_with(TWICE) => {
             let key = message.strip_prefix(TWICE).unwrap_or_default();
             let key = key.rsplit_once(" at line").map_or(key, |(key, _)| key);
-            let what = format!("backup.json has the key '{}' twice: readers disagree about which one counts", escape(key.as_bytes()));
+            let what = format!(
+                "backup.json has the key '{}' twice: readers disagree about which one counts",
+                escape(key.as_bytes())
+            );
             Err(Error::refused(what))
         }
-        Err(message) => Err(Error::damaged(format!("backup.json is not valid: {}", escape(message.as_bytes())))),
+        Err(message) => Err(Error::damaged(format!(
+            "backup.json is not valid: {}",
+            escape(message.as_bytes())
+        ))),
         Ok(_) => Ok(()),
     }
 }

@@ -40,7 +40,8 @@ pub(super) enum Found {
     Size {
         /// In bytes.
         size: u64,
-        /// Whether the size in the header, too, leads to a header, and only a close look found it out.
+        /// Whether the size in the header, too, leads to a header, and only a close look found it
+        /// out.
         closely: bool,
     },
     /// No header follows, neither by the size stated nor where the data end. The reason goes
@@ -79,7 +80,12 @@ pub(super) struct Ends<'a> {
 impl<'a> Ends<'a> {
     /// `closely` suspects parts in which something looks like a further member.
     pub fn new(input: &'a Arc<Input>, control: &'a Control, closely: bool) -> Self {
-        Self { input, control, closely, budget: Cell::new(input.len().saturating_mul(3).saturating_add(MOST_EXCESS)) }
+        Self {
+            input,
+            control,
+            closely,
+            budget: Cell::new(input.len().saturating_mul(3).saturating_add(MOST_EXCESS)),
+        }
     }
 
     /// Looks at a member whose size is what its header says.
@@ -88,12 +94,17 @@ impl<'a> Ends<'a> {
     /// `InputIo`, `Interrupted`; `Refused` when the contents are larger than allowed.
     pub fn find(&self, member: &Member) -> Result<Found> {
         let name = &member.header.name;
-        if member.header.kind != EntryKind::File || !(name.ends_with(b".tar") || name.ends_with(b".tar.gz")) {
+        if member.header.kind != EntryKind::File
+            || !(name.ends_with(b".tar") || name.ends_with(b".tar.gz"))
+        {
             return Ok(Found::AsStated);
         }
         let stated = self.next_at(member.end())?;
-        // Of nothing there is a first block only where the header is wrong, or where a tar begins as the next member does.
-        if member.size == 0 && (stated == Next::End || stated == Next::Header && !name.ends_with(b".tar")) {
+        // Of nothing there is a first block only where the header is wrong, or where a tar begins
+        // as the next member does.
+        if member.size == 0
+            && (stated == Next::End || stated == Next::Header && !name.ends_with(b".tar"))
+        {
             return Ok(Found::AsStated);
         }
         let mut head = [0u8; BLOCK];
@@ -106,7 +117,10 @@ impl<'a> Ends<'a> {
             }
             Ok(Layer::Plain) if self.suspects_gzip(member, stated)? => self.gzip(member, stated),
             // Zeros look like an empty tar, and are no proof of anything.
-            _ if head.iter().any(|&byte| byte != 0) && secure::looks_plain(head, false) && self.suspects_tar(member, stated)? => {
+            _ if head.iter().any(|&byte| byte != 0)
+                && secure::looks_plain(head, false)
+                && self.suspects_tar(member, stated)? =>
+            {
                 self.tar(member, stated)
             }
             _ => Ok(Found::AsStated),
@@ -135,13 +149,19 @@ impl<'a> Ends<'a> {
         if real == member.size {
             return Ok(Found::AsStated);
         }
-        let end = Member { size: real, ..member.clone() }.end();
+        let end = Member {
+            size: real,
+            ..member.clone()
+        }
+        .end();
         let there = self.next_at(end)?;
         let longer = real > member.size;
         let right = match there {
             // The rest of the data lies in what would be padding.
             _ if end == member.end() && longer => {
-                proof == Proof::Stream || member.header.has_pax_size() || !self.are_zeros(member.data_at() + member.size, end)?
+                proof == Proof::Stream
+                    || member.header.has_pax_size()
+                    || !self.are_zeros(member.data_at() + member.size, end)?
             }
             // Bytes that belong to nothing may follow the data.
             _ if end == member.end() => self.are_zeros(member.data_at() + real, end)?,
@@ -152,10 +172,13 @@ impl<'a> Ends<'a> {
             Next::End => stated != Next::Header,
         };
         Ok(match right {
-            true => Found::Size { size: real, closely: self.closely && stated != Next::Other },
-            false if stated == Next::Other && end != member.end() => {
-                Found::Nowhere(format!("the data of that part end after {real} bytes, but no header follows at byte {end} either"))
-            }
+            true => Found::Size {
+                size: real,
+                closely: self.closely && stated != Next::Other,
+            },
+            false if stated == Next::Other && end != member.end() => Found::Nowhere(format!(
+                "the data of that part end after {real} bytes, but no header follows at byte {end} either"
+            )),
             false => Found::AsStated,
         })
     }
@@ -163,7 +186,8 @@ impl<'a> Ends<'a> {
     /// Whether a size leads behind the end of the file, and not because the file is cut off.
     fn is_too_far(&self, member: &Member) -> bool {
         let len = self.input.len();
-        member.end() > len && (!len.is_multiple_of(BLOCK as u64) || member.end() - len > MOST_EXCESS)
+        member.end() > len
+            && (!len.is_multiple_of(BLOCK as u64) || member.end() - len > MOST_EXCESS)
     }
 
     /// Whether a gzip stream may not end where the header says.
@@ -180,24 +204,38 @@ impl<'a> Ends<'a> {
         let mut last = [0u8; 4 + BLOCK];
         let want = usize::try_from(4 + padding(member.size)).unwrap_or_default();
         let last = last.get_mut(..want).unwrap_or_default();
-        let got = self.input.read_at(member.data_at() + member.size - 4, last)?;
-        let Some((size, padding)) = last.get(..got).and_then(|last| last.split_first_chunk::<4>()) else { return Ok(true) };
+        let got = self
+            .input
+            .read_at(member.data_at() + member.size - 4, last)?;
+        let Some((size, padding)) = last
+            .get(..got)
+            .and_then(|last| last.split_first_chunk::<4>())
+        else {
+            return Ok(true);
+        };
         let size = u32::from_le_bytes(*size);
-        let odd = size == 0 || !size.is_multiple_of(BLOCK as u32) || padding.iter().any(|&b| b != 0);
+        let odd =
+            size == 0 || !size.is_multiple_of(BLOCK as u32) || padding.iter().any(|&b| b != 0);
         Ok(odd || self.closely && self.holds_a_header(member)?)
     }
 
     /// Whether a header stands in the last data of a member, where the next member's could.
     fn holds_a_header(&self, member: &Member) -> Result<bool> {
         let end = member.end().min(self.input.len());
-        let mut at = member.data_at().max(end.saturating_sub(MOST_EXCESS) / BLOCK as u64 * BLOCK as u64);
+        let mut at = member
+            .data_at()
+            .max(end.saturating_sub(MOST_EXCESS) / BLOCK as u64 * BLOCK as u64);
         let mut buf = vec![0u8; 1 << 20];
         while at < end {
             self.control.check()?;
             let got = self.input.read_at(at, &mut buf)?;
             let blocks = buf.get(..got).unwrap_or_default().as_chunks::<BLOCK>().0;
             let within = usize::try_from((end - at) / BLOCK as u64).unwrap_or(usize::MAX);
-            if blocks.iter().take(within).any(|block| HeaderBlock(block).has_mark() && HeaderBlock(block).checksum_fits()) {
+            if blocks
+                .iter()
+                .take(within)
+                .any(|block| HeaderBlock(block).has_mark() && HeaderBlock(block).checksum_fits())
+            {
                 return Ok(true);
             }
             at += buf.len() as u64;
@@ -210,7 +248,9 @@ impl<'a> Ends<'a> {
         let start = member.data_at();
         let left = self.input.len().saturating_sub(start);
         let window = self.input.window(start, left.min(self.budget.get()));
-        let mut gunzip = Gunzip::new(window, Trailer::Strict).with_limit(self.control.max_expanded()).leaving_the_rest();
+        let mut gunzip = Gunzip::new(window, Trailer::Strict)
+            .with_limit(self.control.max_expanded())
+            .leaving_the_rest();
         let outcome = loop {
             self.control.check()?;
             match gunzip.next_piece() {
@@ -224,7 +264,10 @@ impl<'a> Ends<'a> {
             Ok(real) => self.settle(member, stated, real, Proof::Stream),
             Err(error) if error.kind() != Kind::Damaged => Err(error),
             Err(_) if stated != Next::Other => Ok(Found::AsStated),
-            Err(error) => Ok(Found::Nowhere(format!("nor do the data of that part show where they end: {}", error.message()))),
+            Err(error) => Ok(Found::Nowhere(format!(
+                "nor do the data of that part show where they end: {}",
+                error.message()
+            ))),
         }
     }
 
@@ -243,12 +286,15 @@ impl<'a> Ends<'a> {
             return Ok(true);
         }
         let end = member.end();
-        Ok(!self.are_zeros(end - 2 * BLOCK as u64, end)? || stated == Next::End && self.header_behind_zeros(end)?.is_some())
+        Ok(!self.are_zeros(end - 2 * BLOCK as u64, end)?
+            || stated == Next::End && self.header_behind_zeros(end)?.is_some())
     }
 
     /// The header that is the first thing behind zeros.
     fn header_behind_zeros(&self, at: u64) -> Result<Option<u64>> {
-        let Some(first) = self.first_set(at)? else { return Ok(None) };
+        let Some(first) = self.first_set(at)? else {
+            return Ok(None);
+        };
         let start = first - first % BLOCK as u64;
         Ok((start >= at && self.next_at(start)? == Next::Header).then_some(start))
     }
@@ -257,7 +303,11 @@ impl<'a> Ends<'a> {
     fn tar(&self, member: &Member, stated: Next) -> Result<Found> {
         let Some(zeros) = self.walk(member)? else {
             let why = "nor do the data of that part show where they end: their tar does not lead to an end";
-            return Ok(if stated == Next::Other { Found::Nowhere(why.into()) } else { Found::AsStated });
+            return Ok(if stated == Next::Other {
+                Found::Nowhere(why.into())
+            } else {
+                Found::AsStated
+            });
         };
         let (start, block) = (member.data_at(), BLOCK as u64);
         if let Some(header) = self.header_behind_zeros(zeros)? {
@@ -265,10 +315,19 @@ impl<'a> Ends<'a> {
         }
         // Zeros of the part and of the outer tar's end: any number of them is the part's.
         let rest = self.first_set(zeros)?.unwrap_or(self.input.len());
-        let whole = member.size.is_multiple_of(block) && member.end() >= zeros && member.end() <= rest;
+        let whole =
+            member.size.is_multiple_of(block) && member.end() >= zeros && member.end() <= rest;
         let likely = (zeros + 2 * block - start).next_multiple_of(RECORD);
-        let real = if start + likely <= rest { likely } else { (zeros + 2 * block).min(rest) - start };
-        if whole { Ok(Found::AsStated) } else { self.settle(member, stated, real, Proof::Stream) }
+        let real = if start + likely <= rest {
+            likely
+        } else {
+            (zeros + 2 * block).min(rest) - start
+        };
+        if whole {
+            Ok(Found::AsStated)
+        } else {
+            self.settle(member, stated, real, Proof::Stream)
+        }
     }
 
     /// The place of the zeros that end a tar in a member's data; `None` where it has no end, or
@@ -283,15 +342,21 @@ impl<'a> Ends<'a> {
             if self.input.read_at(at, &mut block)? < BLOCK {
                 return Ok(None);
             }
-            let Ok(step) = assembler.push(&block) else { return Ok(None) };
+            let Ok(step) = assembler.push(&block) else {
+                return Ok(None);
+            };
             at += BLOCK as u64;
             match step {
                 Step::More => {}
                 Step::Global(_) => begin = at,
                 Step::End => return Ok(Some(begin)),
-                Step::Header(header) if begin == member.end() && is_outer(&header.name) => return Ok(None),
+                Step::Header(header) if begin == member.end() && is_outer(&header.name) => {
+                    return Ok(None);
+                }
                 Step::Header(header) => {
-                    at = at.saturating_add(header.size).saturating_add(padding(header.size));
+                    at = at
+                        .saturating_add(header.size)
+                        .saturating_add(padding(header.size));
                     begin = at;
                 }
             }
@@ -313,7 +378,9 @@ impl<'a> Ends<'a> {
             self.control.check()?;
             at = self.input.skip_hole(at);
             let got = self.input.read_at(at, &mut buf)?;
-            let Some(read) = buf.get(..got).filter(|read| !read.is_empty()) else { return Ok(None) };
+            let Some(read) = buf.get(..got).filter(|read| !read.is_empty()) else {
+                return Ok(None);
+            };
             // All at once is some ten times as fast as one by one.
             if !ZEROS.starts_with(read)
                 && let Some(first) = read.iter().position(|&b| b != 0)
@@ -330,7 +397,10 @@ impl<'a> Ends<'a> {
 /// Whether a name is one that members of the outer tar have.
 fn is_outer(name: &[u8]) -> bool {
     let name = path::plain(name);
-    let known = name == b"backup.json" || name == b"snapshot.json" || name.ends_with(b".tar") || name.ends_with(b".tar.gz");
+    let known = name == b"backup.json"
+        || name == b"snapshot.json"
+        || name.ends_with(b".tar")
+        || name.ends_with(b".tar.gz");
     known && !name.contains(&b'/')
 }
 

@@ -17,7 +17,10 @@ fn scanned(bytes: &[u8]) -> Result<Outer> {
 }
 
 fn scanned_file(file: File, control: &Control) -> Result<Outer> {
-    scan(&Input::from_file(file, Path::new("outer.tar")).unwrap(), control)
+    scan(
+        &Input::from_file(file, Path::new("outer.tar")).unwrap(),
+        control,
+    )
 }
 
 /// One member of three bytes, and the end.
@@ -25,7 +28,9 @@ fn archive() -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_ustar();
     header.set_size(3);
-    builder.append_data(&mut header, "a.tar", &b"abc"[..]).unwrap();
+    builder
+        .append_data(&mut header, "a.tar", &b"abc"[..])
+        .unwrap();
     builder.into_inner().unwrap()
 }
 
@@ -38,7 +43,11 @@ fn a_file_may_stop_only_after_a_whole_member_with_its_padding() {
         if cut % BLOCK == 0 && cut >= 2 * BLOCK {
             assert_eq!(outcome.unwrap().members.len(), 1, "cut at {cut}");
         } else {
-            assert_eq!(outcome.unwrap_err().kind(), crate::Kind::Damaged, "cut at {cut}");
+            assert_eq!(
+                outcome.unwrap_err().kind(),
+                crate::Kind::Damaged,
+                "cut at {cut}"
+            );
         }
     }
 }
@@ -55,17 +64,29 @@ fn with_tail(len: u64) -> File {
 fn a_hole_behind_the_end_is_not_read() {
     // More than can be read in a day.
     const TAIL: u64 = 1 << 43;
-    assert_eq!(scanned_file(with_tail(TAIL), &Control::default()).unwrap().findings, []);
+    assert_eq!(
+        scanned_file(with_tail(TAIL), &Control::default())
+            .unwrap()
+            .findings,
+        []
+    );
     let file = with_tail(TAIL);
     file.write_all_at(b"xyz", TAIL).unwrap();
     let count = archive().len() as u64;
-    assert_eq!(scanned_file(file, &Control::default()).unwrap().findings, [Finding::BytesBehindTheEnd { count }]);
+    assert_eq!(
+        scanned_file(file, &Control::default()).unwrap().findings,
+        [Finding::BytesBehindTheEnd { count }]
+    );
 }
 
 #[test]
 fn whoever_waits_for_the_end_of_zeros_can_be_stopped() {
     let file = with_tail(0);
-    file.write_all_at(&vec![0; 3 << 20], archive().len() as u64).unwrap();
+    file.write_all_at(&vec![0; 3 << 20], archive().len() as u64)
+        .unwrap();
     let stopped = Control::new(Arc::new(crate::pipe::Silent), Arc::new(2.into()), 1);
-    assert_eq!(scanned_file(file, &stopped).unwrap_err().kind(), crate::Kind::Interrupted(2));
+    assert_eq!(
+        scanned_file(file, &stopped).unwrap_err().kind(),
+        crate::Kind::Interrupted(2)
+    );
 }

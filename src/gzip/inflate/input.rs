@@ -42,7 +42,16 @@ pub struct BitInput<R> {
 
 impl<R: Read> BitInput<R> {
     pub fn new(reader: R) -> Self {
-        Self { reader, buffer: vec![0; READ], real: 0, visible: 0, ended: false, state: BitState::default(), base: 0, mark: None }
+        Self {
+            reader,
+            buffer: vec![0; READ],
+            real: 0,
+            visible: 0,
+            ended: false,
+            state: BitState::default(),
+            base: 0,
+            mark: None,
+        }
     }
 
     /// Bits of the stream that were used.
@@ -67,14 +76,22 @@ impl<R: Read> BitInput<R> {
 
     /// The bytes from the mark up to the one with the next bit, that one included if it was begun.
     pub fn marked(&self) -> &[u8] {
-        let end = (self.state.at * 8 - self.state.count as usize).div_ceil(8).min(self.real);
-        self.mark.and_then(|mark| self.buffer.get(mark..end)).unwrap_or_default()
+        let end = (self.state.at * 8 - self.state.count as usize)
+            .div_ceil(8)
+            .min(self.real);
+        self.mark
+            .and_then(|mark| self.buffer.get(mark..end))
+            .unwrap_or_default()
     }
 
     /// Goes back to the bit that was next when the mark was set, given its place within its byte.
     pub fn rewind(&mut self, bit: u64) {
         if let Some(at) = self.mark.take() {
-            self.state = BitState { at, word: 0, count: 0 };
+            self.state = BitState {
+                at,
+                word: 0,
+                count: 0,
+            };
             self.take((bit % 8) as u32);
         }
     }
@@ -147,7 +164,11 @@ impl<R: Read> BitInput<R> {
 
     fn refill(&mut self) {
         let BitState { at, word, count } = &mut self.state;
-        if let Some(next) = self.buffer.get(*at..).and_then(|rest| rest.first_chunk::<8>()) {
+        if let Some(next) = self
+            .buffer
+            .get(*at..)
+            .and_then(|rest| rest.first_chunk::<8>())
+        {
             *word |= u64::from_le_bytes(*next) << *count;
             *at += (63 - *count as usize) >> 3;
             *count |= 56;
@@ -178,7 +199,11 @@ impl<R: Read> BitInput<R> {
     /// Goes on to the next byte boundary and gives whole bytes back to the buffer.
     pub fn align(&mut self) {
         let whole = self.state.count / 8;
-        self.state = BitState { at: self.state.at - whole as usize, word: 0, count: 0 };
+        self.state = BitState {
+            at: self.state.at - whole as usize,
+            word: 0,
+            count: 0,
+        };
     }
 
     /// The bytes that follow the next byte boundary: at least `want` of them unless
@@ -188,7 +213,10 @@ impl<R: Read> BitInput<R> {
         while !self.ended && self.real < self.state.at + want {
             self.fill()?;
         }
-        Ok(self.buffer.get(self.state.at..self.real).unwrap_or_default())
+        Ok(self
+            .buffer
+            .get(self.state.at..self.real)
+            .unwrap_or_default())
     }
 
     /// Uses so many of the bytes that [`BitInput::following`] showed.
@@ -202,16 +230,27 @@ impl<R: Read> BitInput<R> {
     ///
     /// # Errors
     /// `Truncated` when the stream ends before; those of `pass`.
-    pub fn forward(&mut self, to: u64, mut pass: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u8> {
+    pub fn forward(
+        &mut self,
+        to: u64,
+        mut pass: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<u8> {
         self.clear_mark();
         // Back to the begin of a byte that is half used.
-        self.state = BitState { at: self.index(), word: 0, count: 0 };
+        self.state = BitState {
+            at: self.index(),
+            word: 0,
+            count: 0,
+        };
         loop {
             let left = (to / 8).saturating_sub(self.base + self.state.at as u64);
             let there = self.following(1)?;
             let now = usize::try_from(left).unwrap_or(usize::MAX).min(there.len());
             if left > 0 && now == 0 {
-                return Err(GzipError::Truncated { offset: self.base + self.real as u64 }.into());
+                return Err(GzipError::Truncated {
+                    offset: self.base + self.real as u64,
+                }
+                .into());
             }
             pass(there.get(..now).unwrap_or_default())?;
             self.consume(now);

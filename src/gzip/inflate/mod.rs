@@ -24,7 +24,9 @@ pub(super) const PIECE: usize = 64 << 10;
 const LOOKAHEAD: usize = 512;
 
 /// The order in which the lengths of the code length codes come (RFC 1951 §3.2.7).
-const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+const ORDER: [usize; 19] = [
+    16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
+];
 
 /// What the decoder met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,9 @@ impl<R: Read> Inflate<R> {
     /// Begins a block at the input's position, with the plaintext before it: none for
     /// a new stream.
     pub fn resume(&mut self, window: &[u8]) {
-        let window = window.get(window.len().saturating_sub(WINDOW)..).unwrap_or_default();
+        let window = window
+            .get(window.len().saturating_sub(WINDOW)..)
+            .unwrap_or_default();
         self.reach = window.len();
         if let Some(slot) = self.output.get_mut(WINDOW - window.len()..WINDOW) {
             slot.copy_from_slice(window);
@@ -95,7 +99,9 @@ impl<R: Read> Inflate<R> {
     /// The plaintext before the next byte, as far as a match may refer to it.
     pub fn window(&self) -> &[u8] {
         let reach = (self.reach + self.filled - self.begin).min(WINDOW);
-        self.output.get(self.filled - reach..self.filled).unwrap_or_default()
+        self.output
+            .get(self.filled - reach..self.filled)
+            .unwrap_or_default()
     }
 
     /// Decodes up to the next event.
@@ -137,7 +143,11 @@ impl<R: Read> Inflate<R> {
     }
 
     fn end_block(&mut self, last: bool) {
-        self.state = if last { State::Finished } else { State::Boundary };
+        self.state = if last {
+            State::Finished
+        } else {
+            State::Boundary
+        };
     }
 
     /// The piece was taken: it becomes the window, which moves to the front when the
@@ -145,14 +155,18 @@ impl<R: Read> Inflate<R> {
     fn slide(&mut self) {
         self.reach = (self.reach + self.filled - self.begin).min(WINDOW);
         if self.filled + PIECE + STEP > OUTPUT {
-            self.output.copy_within(self.filled - WINDOW..self.filled, 0);
+            self.output
+                .copy_within(self.filled - WINDOW..self.filled, 0);
             self.filled = WINDOW;
         }
         self.begin = self.filled;
     }
 
     fn bad(&self) -> io::Error {
-        GzipError::BadDeflate { offset: self.input.bit_position() / 8 }.into()
+        GzipError::BadDeflate {
+            offset: self.input.bit_position() / 8,
+        }
+        .into()
     }
 
     /// Reads a block's header (RFC 1951 §3.2.3).
@@ -170,7 +184,10 @@ impl<R: Read> Inflate<R> {
                     self.input.set_state(self.input.state())?;
                     return Err(self.bad());
                 }
-                State::Stored { left: len as usize, last }
+                State::Stored {
+                    left: len as usize,
+                    last,
+                }
             }
             1 => {
                 self.fixed().ok_or_else(|| self.bad())?;
@@ -221,13 +238,21 @@ impl<R: Read> Inflate<R> {
         tables::distances(rest.get(..distances)?, &mut self.tables.distances)
     }
 
-    fn code_lengths(&mut self, table: &[Symbol; 128], total: usize, lengths: &mut [u8; 320]) -> Option<()> {
+    fn code_lengths(
+        &mut self,
+        table: &[Symbol; 128],
+        total: usize,
+        lengths: &mut [u8; 320],
+    ) -> Option<()> {
         let mut at = 0;
         while at < total {
             let symbol = table[(self.input.peek() & 127) as usize];
             self.input.skip(symbol.bits());
             let (value, repeat) = match symbol.value() {
-                16 => (*lengths.get(at.checked_sub(1)?)?, 3 + self.input.take(2) as usize),
+                16 => (
+                    *lengths.get(at.checked_sub(1)?)?,
+                    3 + self.input.take(2) as usize,
+                ),
                 17 => (0, 3 + self.input.take(3) as usize),
                 18 => (0, 11 + self.input.take(7) as usize),
                 value => (value as u8, 1),
@@ -245,7 +270,10 @@ impl<R: Read> Inflate<R> {
         let there = self.input.following(1)?;
         let now = want.min(there.len());
         if now == 0 {
-            return Err(GzipError::Truncated { offset: self.input.byte_position() }.into());
+            return Err(GzipError::Truncated {
+                offset: self.input.byte_position(),
+            }
+            .into());
         }
         let source = there.get(..now).unwrap_or_default();
         if let Some(room) = self.output.get_mut(self.filled..self.filled + now) {
@@ -253,7 +281,10 @@ impl<R: Read> Inflate<R> {
         }
         self.input.consume(now);
         self.filled += now;
-        self.state = State::Stored { left: left - now, last };
+        self.state = State::Stored {
+            left: left - now,
+            last,
+        };
         Ok(())
     }
 
@@ -263,7 +294,12 @@ impl<R: Read> Inflate<R> {
             self.input.ensure(LOOKAHEAD)?;
             let mut bits = self.input.state();
             let floor = self.begin - self.reach;
-            let mut out = Out { bytes: &mut self.output, filled: self.filled, limit: self.begin + want, floor };
+            let mut out = Out {
+                bytes: &mut self.output,
+                filled: self.filled,
+                limit: self.begin + want,
+                floor,
+            };
             let stop = run::decode(&mut bits, self.input.visible(), &self.tables, &mut out);
             self.filled = out.filled;
             self.input.set_state(bits)?;

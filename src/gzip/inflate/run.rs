@@ -22,7 +22,10 @@ pub struct Tables {
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { literals: [Symbol::default(); LITERAL_SIZE], distances: [Symbol::default(); DISTANCE_SIZE] }
+        Self {
+            literals: [Symbol::default(); LITERAL_SIZE],
+            distances: [Symbol::default(); DISTANCE_SIZE],
+        }
     }
 }
 
@@ -52,7 +55,11 @@ pub struct Out<'a> {
 
 /// Decodes until it has to stop.
 pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<'_>) -> Stop {
-    let BitState { mut at, mut word, mut count } = *bits;
+    let BitState {
+        mut at,
+        mut word,
+        mut count,
+    } = *bits;
     let mut filled = out.filled;
     let (limit, floor) = (out.limit.min(OUTPUT - STEP), out.floor);
     let bytes = &mut *out.bytes;
@@ -61,8 +68,12 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
             break Stop::Full;
         }
         // Enough for this step's second filling too.
-        let Some(rest) = input.get(at..).filter(|rest| rest.len() >= 16) else { break Stop::Hungry };
-        let Some(next) = rest.first_chunk::<8>() else { break Stop::Hungry };
+        let Some(rest) = input.get(at..).filter(|rest| rest.len() >= 16) else {
+            break Stop::Hungry;
+        };
+        let Some(next) = rest.first_chunk::<8>() else {
+            break Stop::Hungry;
+        };
         word |= u64::from_le_bytes(*next) << count;
         at += (63 - count as usize) >> 3;
         count |= 56;
@@ -99,13 +110,19 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
             }
             if !symbol.is_value() {
                 (word, count) = (symbol.skip(word), count - symbol.bits());
-                break if symbol.is_end() { Stop::End } else { Stop::Bad };
+                break if symbol.is_end() {
+                    Stop::End
+                } else {
+                    Stop::Bad
+                };
             }
         }
         let length = symbol.with_extra(word);
         (word, count) = (symbol.skip(word), count - symbol.bits());
         if count < DISTANCE_NEED {
-            let Some(next) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break Stop::Bad };
+            let Some(next) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
+                break Stop::Bad;
+            };
             word |= u64::from_le_bytes(*next) << count;
             at += (63 - count as usize) >> 3;
             count |= 56;

@@ -175,12 +175,16 @@ fn literal_symbol(symbol: usize) -> Symbol {
     match symbol {
         0..=255 => Symbol(LITERAL | (symbol as u32) << 16),
         256 => Symbol(END),
-        _ => LENGTHS.get(symbol - 257).map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra)),
+        _ => LENGTHS
+            .get(symbol - 257)
+            .map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra)),
     }
 }
 
 fn distance_symbol(symbol: usize) -> Symbol {
-    DISTANCES.get(symbol).map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra))
+    DISTANCES
+        .get(symbol)
+        .map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra))
 }
 
 fn plain_symbol(symbol: usize) -> Symbol {
@@ -206,7 +210,13 @@ pub fn code_lengths(lengths: &[u8], table: &mut [Symbol; 128]) -> Option<()> {
 ///
 /// As zlib does, an incomplete code is accepted only when it is a single code of
 /// one bit, or none at all; what it leaves open decodes to an invalid symbol.
-fn build(lengths: &[u8], first: u32, table: &mut [Symbol], symbol_of: fn(usize) -> Symbol, may_be_single: bool) -> Option<()> {
+fn build(
+    lengths: &[u8],
+    first: u32,
+    table: &mut [Symbol],
+    symbol_of: fn(usize) -> Symbol,
+    may_be_single: bool,
+) -> Option<()> {
     let mut counts = [0u32; MAX_BITS + 1];
     for &length in lengths {
         *counts.get_mut(usize::from(length))? += 1;
@@ -238,8 +248,16 @@ fn build(lengths: &[u8], first: u32, table: &mut [Symbol], symbol_of: fn(usize) 
         *sorted.get_mut(*slot)? = symbol as u16;
         *slot += 1;
     }
-    Filler { table, first, longest: longest as u32, next: 1 << first, prefix: usize::MAX, second: 0, begin: 0 }
-        .fill(&counts, &sorted, symbol_of)
+    Filler {
+        table,
+        first,
+        longest: longest as u32,
+        next: 1 << first,
+        prefix: usize::MAX,
+        second: 0,
+        begin: 0,
+    }
+    .fill(&counts, &sorted, symbol_of)
 }
 
 struct Filler<'a> {
@@ -256,7 +274,12 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    fn fill(mut self, counts: &[u32; MAX_BITS + 1], sorted: &[u16; 320], symbol_of: fn(usize) -> Symbol) -> Option<()> {
+    fn fill(
+        mut self,
+        counts: &[u32; MAX_BITS + 1],
+        sorted: &[u16; 320],
+        symbol_of: fn(usize) -> Symbol,
+    ) -> Option<()> {
         let mut remaining = *counts;
         let (mut code, mut at) = (0u32, 0usize);
         for length in 1..=self.longest.max(self.first) {
@@ -284,7 +307,13 @@ impl Filler<'_> {
         }
     }
 
-    fn put(&mut self, code: u32, length: u32, symbol: Symbol, remaining: &[u32; MAX_BITS + 1]) -> Option<()> {
+    fn put(
+        &mut self,
+        code: u32,
+        length: u32,
+        symbol: Symbol,
+        remaining: &[u32; MAX_BITS + 1],
+    ) -> Option<()> {
         if length <= self.first {
             *self.table.get_mut(code as usize)? = symbol.with_code(length);
             return Some(());
@@ -294,8 +323,14 @@ impl Filler<'_> {
             self.open(prefix, length, remaining)?;
         }
         let entry = symbol.with_code(length - self.first);
-        let places = self.table.get_mut(self.begin..self.begin + (1 << self.second))?;
-        places.iter_mut().skip((code >> self.first) as usize).step_by(1 << (length - self.first)).for_each(|slot| *slot = entry);
+        let places = self
+            .table
+            .get_mut(self.begin..self.begin + (1 << self.second))?;
+        places
+            .iter_mut()
+            .skip((code >> self.first) as usize)
+            .step_by(1 << (length - self.first))
+            .for_each(|slot| *slot = entry);
         Some(())
     }
 

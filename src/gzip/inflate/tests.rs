@@ -1,6 +1,11 @@
 //! Our decoder against zlib-rs and libdeflate.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 use proptest::prelude::*;
@@ -42,15 +47,28 @@ pub fn mixture(seed: u64, len: usize) -> Vec<u8> {
 pub fn deflate(plaintext: &[u8], level: u32, flushes: &[(usize, u8)]) -> Vec<u8> {
     let mut compress = Compress::new(Compression::new(level), false);
     let mut out = Vec::with_capacity(plaintext.len() * 2 + 1024 * (flushes.len() + 1));
-    let mut cuts: Vec<(usize, u8)> = flushes.iter().map(|&(at, how)| (at.min(plaintext.len()), how)).collect();
+    let mut cuts: Vec<(usize, u8)> = flushes
+        .iter()
+        .map(|&(at, how)| (at.min(plaintext.len()), how))
+        .collect();
     cuts.sort_unstable();
     let mut at = 0;
     for (cut, how) in cuts {
-        let flush = [FlushCompress::Sync, FlushCompress::Full, FlushCompress::Partial][usize::from(how) % 3];
-        compress.compress_vec(&plaintext[at..cut], &mut out, flush).unwrap();
+        let flush = [
+            FlushCompress::Sync,
+            FlushCompress::Full,
+            FlushCompress::Partial,
+        ][usize::from(how) % 3];
+        compress
+            .compress_vec(&plaintext[at..cut], &mut out, flush)
+            .unwrap();
         at = cut;
     }
-    while compress.compress_vec(&plaintext[at..], &mut out, FlushCompress::Finish).unwrap() != Status::StreamEnd {
+    while compress
+        .compress_vec(&plaintext[at..], &mut out, FlushCompress::Finish)
+        .unwrap()
+        != Status::StreamEnd
+    {
         at = compress.total_in() as usize;
         out.reserve(1 << 16);
     }
@@ -72,7 +90,12 @@ type Inflated = (Vec<u8>, Vec<(u64, u64)>);
 
 fn inflated(bytes: &[u8]) -> io::Result<Inflated> {
     // Steps of every size, told by the bytes themselves.
-    let step = 1 + bytes.iter().take(40).map(|&b| usize::from(b)).sum::<usize>() % 700;
+    let step = 1 + bytes
+        .iter()
+        .take(40)
+        .map(|&b| usize::from(b))
+        .sum::<usize>()
+        % 700;
     let mut inflate = Inflate::new(Slow(bytes, step));
     let (mut out, mut blocks) = (Vec::new(), Vec::new());
     loop {

@@ -11,7 +11,10 @@ fn only_member(bytes: &[u8]) -> Vec<u8> {
     let mut decoder = flate2::bufread::GzDecoder::new(bytes);
     let mut plaintext = Vec::new();
     decoder.read_to_end(&mut plaintext).unwrap();
-    assert!(decoder.into_inner().is_empty(), "something follows the first member");
+    assert!(
+        decoder.into_inner().is_empty(),
+        "something follows the first member"
+    );
     plaintext
 }
 
@@ -20,7 +23,11 @@ fn every_size_around_a_block_is_one_member_that_others_read() {
     for len in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 5 * BLOCK + 17] {
         let plaintext = sample(len);
         let written = gzip(&plaintext, 6, 2);
-        assert_eq!(written[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff], "{len}");
+        assert_eq!(
+            written[..10],
+            [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff],
+            "{len}"
+        );
         assert!(only_member(&written) == plaintext, "{len}: flate2");
         let mut second = vec![0; len];
         let outcome = libdeflater::Decompressor::new().gzip_decompress(&written, &mut second);
@@ -33,7 +40,10 @@ fn every_size_around_a_block_is_one_member_that_others_read() {
 fn every_level_is_read_back_and_more_than_nine_is_nine() {
     let plaintext = sample(BLOCK + 100_000);
     for level in 0..=9 {
-        assert!(only_member(&gzip(&plaintext, level, 2)) == plaintext, "{level}");
+        assert!(
+            only_member(&gzip(&plaintext, level, 2)) == plaintext,
+            "{level}"
+        );
     }
     assert!(gzip(&plaintext, 10, 2) == gzip(&plaintext, 9, 2));
 }
@@ -45,7 +55,10 @@ fn the_number_of_threads_changes_no_byte() {
     for level in [1, 6, 9] {
         let one = gzip(&plaintext, level, 1);
         for threads in [0, 2, 7] {
-            assert!(gzip(&plaintext, level, threads) == one, "level {level}, {threads} threads");
+            assert!(
+                gzip(&plaintext, level, threads) == one,
+                "level {level}, {threads} threads"
+            );
         }
     }
 }
@@ -78,7 +91,11 @@ fn what_cannot_be_compressed_grows_by_less_than_a_thousandth() {
     .take(3 * BLOCK)
     .collect();
     let written = gzip(&noise, 9, 2);
-    assert!(written.len() < noise.len() + noise.len() / 1000, "{}", written.len());
+    assert!(
+        written.len() < noise.len() + noise.len() / 1000,
+        "{}",
+        written.len()
+    );
     assert!(only_member(&written) == noise);
 }
 
@@ -88,7 +105,10 @@ fn blocks_refer_back_into_the_block_before() {
     let repeated: Vec<u8> = unit.iter().copied().cycle().take(4 * BLOCK).collect();
     let written = gzip(&repeated, 9, 2).len();
     // Without the dictionary each of the later three would hold the unit once more.
-    let (alone, once) = (4 * gzip(&repeated[..BLOCK], 9, 1).len(), gzip(&unit, 9, 1).len());
+    let (alone, once) = (
+        4 * gzip(&repeated[..BLOCK], 9, 1).len(),
+        gzip(&unit, 9, 1).len(),
+    );
     assert!(written + 2 * once < alone, "{written}, {alone}, {once}");
 }
 
@@ -119,7 +139,11 @@ fn an_error_of_the_output_comes_through_wherever_it_happens() {
             writer.write_all(&plaintext)?;
             writer.finish().map(drop)
         });
-        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::StorageFull, "{room}");
+        assert_eq!(
+            outcome.unwrap_err().kind(),
+            io::ErrorKind::StorageFull,
+            "{room}"
+        );
     }
 }
 
@@ -138,14 +162,24 @@ fn a_writer_dropped_halfway_leaves_no_work_behind_that_holds_its_output() {
     let mut writer = GzipWriter::new(Sink(shared.clone()), 9, 4).unwrap();
     writer.write_all(&sample(5 * BLOCK)).unwrap();
     drop(writer);
-    let written = std::sync::Arc::into_inner(shared).unwrap().into_inner().unwrap();
-    assert!(flate2::read::GzDecoder::new(&written[..]).read_to_end(&mut Vec::new()).is_err());
+    let written = std::sync::Arc::into_inner(shared)
+        .unwrap()
+        .into_inner()
+        .unwrap();
+    assert!(
+        flate2::read::GzDecoder::new(&written[..])
+            .read_to_end(&mut Vec::new())
+            .is_err()
+    );
 }
 
 #[test]
 fn a_pool_of_one_thread_can_run_the_writer_itself() {
     let plaintext = sample(6 * BLOCK);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
     let written = pool.install(|| gzip(&plaintext, 1, 1));
     assert!(only_member(&written) == plaintext);
 }

@@ -15,7 +15,10 @@ struct Script {
 
 impl Script {
     fn new(edits: impl IntoIterator<Item = (u64, Edit)>) -> Self {
-        Self { edits: edits.into_iter().collect(), seen: 0 }
+        Self {
+            edits: edits.into_iter().collect(),
+            seen: 0,
+        }
     }
 }
 
@@ -107,7 +110,12 @@ proptest! {
 
 #[test]
 fn edits_that_do_not_cover_the_data_exactly_are_a_mistake() {
-    let cases = [vec![], vec![Edit::Keep(99)], vec![Edit::Drop(101)], vec![Edit::Keep(100), Edit::Keep(1)]];
+    let cases = [
+        vec![],
+        vec![Edit::Keep(99)],
+        vec![Edit::Drop(101)],
+        vec![Edit::Keep(100), Edit::Keep(1)],
+    ];
     for edits in cases {
         let mut script = Script::new(edits.iter().cloned().map(|edit| (0, edit)));
         let error = copy_plain(&[7; 100][..], Vec::new(), &mut script).unwrap_err();
@@ -121,9 +129,21 @@ fn a_damaged_input_leaves_an_output_without_end() {
     let crc = stored.len() - 8;
     stored[crc] ^= 1;
     let mut out = Vec::new();
-    let error = rewrite(&stored[..], Trailer::Strict, &mut out, &mut Script::new([(0, Edit::Keep(300_000))]), 6, 2).unwrap_err();
+    let error = rewrite(
+        &stored[..],
+        Trailer::Strict,
+        &mut out,
+        &mut Script::new([(0, Edit::Keep(300_000))]),
+        6,
+        2,
+    )
+    .unwrap_err();
     assert!(matches!(own(&error), GzipError::BadTrailer { .. }));
     let mut gunzip = Gunzip::new(&out[..], Trailer::Strict);
-    let outcome = std::iter::from_fn(|| gunzip.next_piece().map(|p| p.map(drop)).transpose()).find_map(Result::err);
-    assert!(matches!(own(&outcome.unwrap()), GzipError::Truncated { .. }));
+    let outcome = std::iter::from_fn(|| gunzip.next_piece().map(|p| p.map(drop)).transpose())
+        .find_map(Result::err);
+    assert!(matches!(
+        own(&outcome.unwrap()),
+        GzipError::Truncated { .. }
+    ));
 }

@@ -73,7 +73,10 @@ fn short_reads_and_interruptions_change_nothing() {
 fn every_truncation_is_told_with_its_place() {
     let stored = gzip(&sample(3000), 9, 1);
     for cut in 0..stored.len() {
-        assert_eq!(refusal(&stored[..cut]), GzipError::Truncated { offset: cut as u64 });
+        assert_eq!(
+            refusal(&stored[..cut]),
+            GzipError::Truncated { offset: cut as u64 }
+        );
     }
 }
 
@@ -83,7 +86,12 @@ fn a_second_member_cut_off_is_told_too() {
     // One byte alone could be anything.
     for cut in 2..second.len() {
         let stored = [&first[..], &second[..cut]].concat();
-        assert_eq!(refusal(&stored), GzipError::Truncated { offset: stored.len() as u64 });
+        assert_eq!(
+            refusal(&stored),
+            GzipError::Truncated {
+                offset: stored.len() as u64
+            }
+        );
     }
 }
 
@@ -96,14 +104,23 @@ fn every_flipped_bit_of_data_or_trailer_is_an_error_or_harmless() {
             let mut bad = stored.clone();
             bad[at] ^= 1 << bit;
             // Harmless: a match that finds the same bytes at another distance.
-            assert!(!strict(&bad).is_ok_and(|(read, _)| read != plaintext), "byte {at}, bit {bit}");
+            assert!(
+                !strict(&bad).is_ok_and(|(read, _)| read != plaintext),
+                "byte {at}, bit {bit}"
+            );
         }
     }
     let trailer = stored.len() as u64 - 8;
     for (back, what) in [(8, "checksum"), (4, "size")] {
         let mut bad = stored.clone();
         bad[stored.len() - back] ^= 1;
-        assert_eq!(refusal(&bad), GzipError::BadTrailer { what, offset: trailer });
+        assert_eq!(
+            refusal(&bad),
+            GzipError::BadTrailer {
+                what,
+                offset: trailer
+            }
+        );
     }
 }
 
@@ -148,38 +165,80 @@ fn members_are_read_one_after_the_other() {
 #[test]
 fn members_behind_zeros_are_read_as_python_reads_them() {
     for zeros in [1, 6, 512, 70_000] {
-        let stored = [gzip(b"one", 6, 1), vec![0; zeros], gzip(b"two", 6, 1), vec![0; 3]].concat();
+        let stored = [
+            gzip(b"one", 6, 1),
+            vec![0; zeros],
+            gzip(b"two", 6, 1),
+            vec![0; 3],
+        ]
+        .concat();
         let (back, summary) = strict(&stored).unwrap();
         assert_eq!(back, b"onetwo");
-        assert_eq!((summary.members, summary.trailing_bytes, summary.trailing_nonzero), (2, 3, 0));
+        assert_eq!(
+            (
+                summary.members,
+                summary.trailing_bytes,
+                summary.trailing_nonzero
+            ),
+            (2, 3, 0)
+        );
     }
     let cut = [gzip(b"one", 6, 1), vec![0; 6], gzip(b"two", 6, 1)].concat();
-    assert_eq!(refusal(&cut[..cut.len() - 1]), GzipError::Truncated { offset: cut.len() as u64 - 1 });
+    assert_eq!(
+        refusal(&cut[..cut.len() - 1]),
+        GzipError::Truncated {
+            offset: cut.len() as u64 - 1
+        }
+    );
 }
 
 #[test]
 fn a_further_member_with_reserved_flags_is_no_garbage() {
     let (first, mut second) = (gzip(b"one", 6, 1), gzip(b"two", 6, 1));
     second[3] = 0x40;
-    assert_eq!(refusal(&[&first[..], &second].concat()), GzipError::ReservedFlags { offset: first.len() as u64 });
+    assert_eq!(
+        refusal(&[&first[..], &second].concat()),
+        GzipError::ReservedFlags {
+            offset: first.len() as u64
+        }
+    );
 }
 
 #[test]
 fn what_follows_the_last_member_is_counted() {
     let stored = gzip(b"data", 6, 1);
-    let cases: [(&[u8], u64); 5] = [(&[0; 1000], 0), (b"garbage", 7), (&[0, 0, 5], 1), (&[0x1f], 1), (&[0x1f, 0], 1)];
+    let cases: [(&[u8], u64); 5] = [
+        (&[0; 1000], 0),
+        (b"garbage", 7),
+        (&[0, 0, 5], 1),
+        (&[0x1f], 1),
+        (&[0x1f, 0], 1),
+    ];
     for (tail, nonzero) in cases {
         let whole = [&stored[..], tail].concat();
         let (back, summary) = strict(&whole).unwrap();
         assert_eq!(back, b"data");
-        assert_eq!((summary.members, summary.trailing_bytes, summary.trailing_nonzero), (1, tail.len() as u64, nonzero));
+        assert_eq!(
+            (
+                summary.members,
+                summary.trailing_bytes,
+                summary.trailing_nonzero
+            ),
+            (1, tail.len() as u64, nonzero)
+        );
         assert_eq!(summary.compressed_bytes, whole.len() as u64);
     }
 }
 
 #[test]
 fn other_formats_are_named_as_not_gzip() {
-    for bytes in [&b"PK\x03\x04"[..], b"\x28\xb5\x2f\xfd", b"BZh9", &[0; 512], &[0x1f, 0x8b, 9]] {
+    for bytes in [
+        &b"PK\x03\x04"[..],
+        b"\x28\xb5\x2f\xfd",
+        b"BZh9",
+        &[0; 512],
+        &[0x1f, 0x8b, 9],
+    ] {
         assert_eq!(refusal(bytes), GzipError::NotGzip);
     }
 }
@@ -205,7 +264,10 @@ fn the_limit_counts_over_all_members() {
         io::Result::Ok(gunzip.summary().plaintext_bytes)
     };
     assert_eq!(run(10_000).unwrap(), 10_000);
-    assert_eq!(*own(&run(9_999).unwrap_err()), GzipError::TooLarge { limit: 9_999 });
+    assert_eq!(
+        *own(&run(9_999).unwrap_err()),
+        GzipError::TooLarge { limit: 9_999 }
+    );
     assert_eq!(*own(&run(0).unwrap_err()), GzipError::TooLarge { limit: 0 });
 }
 
@@ -234,7 +296,10 @@ fn the_split_footer_of_version_1_is_checked_for_every_alignment() {
             let mut bad = stored.clone();
             bad[at] ^= 1;
             let error = read(&bad[..], Trailer::SecureTarV1).unwrap_err();
-            assert!(matches!(own(&error), GzipError::BadTrailer { .. }), "{error}");
+            assert!(
+                matches!(own(&error), GzipError::BadTrailer { .. }),
+                "{error}"
+            );
         }
         assert!(read(&stored[..stored.len() - 16], Trailer::SecureTarV1).is_err());
     }

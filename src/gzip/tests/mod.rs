@@ -37,5 +37,8 @@ fn gzip(plaintext: &[u8], level: u32, threads: usize) -> Vec<u8> {
 
 /// The room's own error inside an I/O error.
 fn own(error: &io::Error) -> &GzipError {
-    error.get_ref().and_then(|e| e.downcast_ref()).unwrap_or_else(|| panic!("not ours: {error}"))
+    error
+        .get_ref()
+        .and_then(|e| e.downcast_ref())
+        .unwrap_or_else(|| panic!("not ours: {error}"))
 }

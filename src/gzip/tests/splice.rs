@@ -1,6 +1,9 @@
 //! Spliced streams against the same cuts of a slice, read by zlib and libdeflate.
 
-#![allow(clippy::single_range_in_vec_init, reason = "one cut is a list of one range")]
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "one cut is a list of one range"
+)]
 
 use std::io::Read;
 use std::ops::Range;
@@ -24,7 +27,10 @@ fn ranges(points: &[usize], len: usize) -> Vec<Range<u64>> {
     let mut points: Vec<u64> = points.iter().map(|&p| (p % (len + 1)) as u64).collect();
     points.sort_unstable();
     points.dedup();
-    points.chunks_exact(2).map(|pair| pair[0]..pair[1]).collect()
+    points
+        .chunks_exact(2)
+        .map(|pair| pair[0]..pair[1])
+        .collect()
 }
 
 fn cut(plaintext: &[u8], drops: Vec<Range<u64>>, end: usize, tail: usize) -> (Vec<u8>, Cuts) {
@@ -36,12 +42,24 @@ fn cut(plaintext: &[u8], drops: Vec<Range<u64>>, end: usize, tail: usize) -> (Ve
     }
     kept.extend_from_slice(&plaintext[at..end]);
     kept.resize(kept.len() + tail, 0);
-    let cuts = Cuts { drops, end: end as u64, tail: vec![0; tail], crc: crc32fast::hash(&kept), size: kept.len() as u64 };
+    let cuts = Cuts {
+        drops,
+        end: end as u64,
+        tail: vec![0; tail],
+        crc: crc32fast::hash(&kept),
+        size: kept.len() as u64,
+    };
     (kept, cuts)
 }
 
 /// Splices, and has the result read by everybody.
-fn check(plaintext: &[u8], stream: &[u8], drops: Vec<Range<u64>>, end: usize, tail: usize) -> Result<(Vec<u8>, u64), TestCaseError> {
+fn check(
+    plaintext: &[u8],
+    stream: &[u8],
+    drops: Vec<Range<u64>>,
+    end: usize,
+    tail: usize,
+) -> Result<(Vec<u8>, u64), TestCaseError> {
     let mut gunzip = Gunzip::new(stream, Trailer::Strict).with_checkpoints();
     while gunzip.next_piece().unwrap().is_some() {}
     let checkpoints = gunzip.checkpoints();
@@ -54,12 +72,20 @@ fn check(plaintext: &[u8], stream: &[u8], drops: Vec<Range<u64>>, end: usize, ta
         read.extend_from_slice(piece);
     }
     prop_assert!(read == kept, "our own reader");
-    prop_assert_eq!((ours.summary().members, ours.summary().trailing_bytes), (1, 0));
+    prop_assert_eq!(
+        (ours.summary().members, ours.summary().trailing_bytes),
+        (1, 0)
+    );
     let mut zlib = Vec::new();
-    flate2::bufread::GzDecoder::new(out.as_slice()).read_to_end(&mut zlib).unwrap();
+    flate2::bufread::GzDecoder::new(out.as_slice())
+        .read_to_end(&mut zlib)
+        .unwrap();
     prop_assert!(zlib == kept, "zlib");
     let mut room = vec![0; kept.len()];
-    prop_assert_eq!(libdeflater::Decompressor::new().gzip_decompress(&out, &mut room), Ok(kept.len()));
+    prop_assert_eq!(
+        libdeflater::Decompressor::new().gzip_decompress(&out, &mut room),
+        Ok(kept.len())
+    );
     prop_assert!(room == kept, "libdeflate");
     let (again, _) = splice(stream, &checkpoints, &cuts, Vec::new(), 6, 7).unwrap();
     prop_assert!(again == out, "the number of threads shows");
@@ -104,10 +130,21 @@ proptest! {
 fn a_small_cut_encodes_little_and_costs_little() {
     let plaintext = mixture(3, 20 << 20);
     let stream = member(&plaintext, &deflate(&plaintext, 6, &[]));
-    let (out, encoded) = check(&plaintext, &stream, vec![5 << 20..6 << 20, 12 << 20..15 << 20], plaintext.len() - 100, 100).unwrap();
+    let (out, encoded) = check(
+        &plaintext,
+        &stream,
+        vec![5 << 20..6 << 20, 12 << 20..15 << 20],
+        plaintext.len() - 100,
+        100,
+    )
+    .unwrap();
     assert!(encoded < 700_000, "{encoded} bytes were encoded again");
     let kept = stream.len() * 16 / 20;
-    assert!(out.len() < kept * 102 / 100, "{} for some {kept}", out.len());
+    assert!(
+        out.len() < kept * 102 / 100,
+        "{} for some {kept}",
+        out.len()
+    );
 }
 
 #[test]
@@ -117,9 +154,35 @@ fn cuts_that_do_not_fit_the_stream_are_an_error() {
     let mut gunzip = Gunzip::new(stream.as_slice(), Trailer::Strict).with_checkpoints();
     while gunzip.next_piece().unwrap().is_some() {}
     let checkpoints = gunzip.checkpoints();
-    let cuts = |drops: Vec<Range<u64>>, end| Cuts { drops, end, tail: Vec::new(), crc: 0, size: 0 };
-    assert!(splice(stream.as_slice(), &checkpoints, &cuts(vec![10..200_000], 200_000), Vec::new(), 6, 1).is_err());
-    assert!(splice(stream.as_slice(), &checkpoints, &cuts(vec![], 100_001), Vec::new(), 6, 1).is_err());
+    let cuts = |drops: Vec<Range<u64>>, end| Cuts {
+        drops,
+        end,
+        tail: Vec::new(),
+        crc: 0,
+        size: 0,
+    };
+    assert!(
+        splice(
+            stream.as_slice(),
+            &checkpoints,
+            &cuts(vec![10..200_000], 200_000),
+            Vec::new(),
+            6,
+            1
+        )
+        .is_err()
+    );
+    assert!(
+        splice(
+            stream.as_slice(),
+            &checkpoints,
+            &cuts(vec![], 100_001),
+            Vec::new(),
+            6,
+            1
+        )
+        .is_err()
+    );
     assert!(splice(stream.as_slice(), &[], &cuts(vec![], 5), Vec::new(), 6, 1).is_err());
 }
 

@@ -9,7 +9,12 @@ use crate::survey::{Entry, PartSurvey};
 
 fn add(survey: &mut PartSurvey, name: &str, kind: EntryKind, link: Option<&str>) {
     let like = survey.entries.first().cloned().unwrap();
-    survey.entries.push(Entry { name: name.as_bytes().into(), kind, link: link.map(|l| l.as_bytes().into()), ..like });
+    survey.entries.push(Entry {
+        name: name.as_bytes().into(),
+        kind,
+        link: link.map(|l| l.as_bytes().into()),
+        ..like
+    });
 }
 
 /// The notes of a plan for `sketch` with these entries more, by part.
@@ -28,7 +33,11 @@ const LINK: EntryKind = EntryKind::Symlink;
 #[test]
 fn a_pipe_that_stays_is_named_with_what_leaves_it_out() {
     let sketch = "homeassistant: a 1, b 1; share: c 1";
-    let pipes = [(0, "data/mpd.fifo", PIPE, None), (0, "data/my pipe", PIPE, None), (1, "x", PIPE, None)];
+    let pipes = [
+        (0, "data/mpd.fifo", PIPE, None),
+        (0, "data/my pipe", PIPE, None),
+        (1, "x", PIPE, None),
+    ];
     let told = notes(sketch, &pipes, "drop=homeassistant:a");
     assert_eq!(
         told[..2],
@@ -38,24 +47,42 @@ fn a_pipe_that_stays_is_named_with_what_leaves_it_out() {
         ]
     );
     // As it is said, so it works.
-    assert_eq!(notes(sketch, &pipes[..1], "drop=homeassistant:mpd.fifo"), [""; 0]);
-    assert_eq!(notes(sketch, &pipes, "drop=homeassistant drop=share:x"), [""; 0]);
+    assert_eq!(
+        notes(sketch, &pipes[..1], "drop=homeassistant:mpd.fifo"),
+        [""; 0]
+    );
+    assert_eq!(
+        notes(sketch, &pipes, "drop=homeassistant drop=share:x"),
+        [""; 0]
+    );
     // Many are counted, and what cannot be typed is only shown.
-    let many: Vec<_> = ["data/\x1b", "data/o'clock", "outside", "data/d", "data/e"].map(|name| (0, name, PIPE, None)).into();
+    let many: Vec<_> = ["data/\x1b", "data/o'clock", "outside", "data/d", "data/e"]
+        .map(|name| (0, name, PIPE, None))
+        .into();
     let told = &notes(sketch, &many, "drop=homeassistant:a")[0];
-    assert!(told.contains("5 named pipes or devices: data/\\u{1b}, data/o'clock, outside and 2 more."), "{told}");
+    assert!(
+        told.contains("5 named pipes or devices: data/\\u{1b}, data/o'clock, outside and 2 more."),
+        "{told}"
+    );
     assert!(told.ends_with("They have no contents."), "{told}");
 }
 
 #[test]
 fn a_link_that_stays_is_named_when_what_it_leads_to_goes() {
     let sketch = "homeassistant: www/a 1, b 1, d/ 0; share: films/c 1, e 1; media: f 1; addon:x: data/g 1, data/h 1";
-    let led = |part: usize, name: &'static str, to: &'static str, wish: &str| notes(sketch, &[(part, name, LINK, Some(to))], wish);
+    let led = |part: usize, name: &'static str, to: &'static str, wish: &str| {
+        notes(sketch, &[(part, name, LINK, Some(to))], wish)
+    };
     for (part, name, to, wish) in [
         (0, "data/link", "www/a", "drop=homeassistant:www/a"),
         (0, "data/d/link", "../www/./a", "drop=homeassistant:www/a"),
         (0, "data/link", "/config/www/a", "drop=homeassistant:www/a"),
-        (0, "data/link", "/homeassistant/www/a", "drop=homeassistant:www/a"),
+        (
+            0,
+            "data/link",
+            "/homeassistant/www/a",
+            "drop=homeassistant:www/a",
+        ),
         (0, "data/link", "/share/films/c", "drop=share:films/c"),
         (0, "data/link", "../share/films/c", "drop=share:films/c"),
         (0, "data/link", "/media/f", "drop=media"),
@@ -67,15 +94,29 @@ fn a_link_that_stays_is_named_when_what_it_leads_to_goes() {
     ] {
         let told = led(part, name, to, wish);
         assert_eq!(told.len(), 1, "{name} to {to}, {wish}: {told:?}");
-        assert!(told[0].starts_with("A symbolic link stays, but what it leads to is left out: "), "{}", told[0]);
-        assert!(told[0].ends_with(&format!("link (to {to}).")), "{}", told[0]);
+        assert!(
+            told[0].starts_with("A symbolic link stays, but what it leads to is left out: "),
+            "{}",
+            told[0]
+        );
+        assert!(
+            told[0].ends_with(&format!("link (to {to}).")),
+            "{}",
+            told[0]
+        );
     }
     for (part, name, to, wish) in [
-        // The target stays, was never there, or is something that no backup has; or the link goes too.
+        // The target stays, was never there, or is something that no backup has; or the link goes
+        // too.
         (0, "data/link", "www/a", "drop=homeassistant:b"),
         (0, "data/link", "www/none", "drop=homeassistant:b"),
         (0, "data/link", "/etc/passwd", "drop=homeassistant:b"),
-        (0, "data/link", "b", "drop=homeassistant:b drop=homeassistant:link"),
+        (
+            0,
+            "data/link",
+            "b",
+            "drop=homeassistant:b drop=homeassistant:link",
+        ),
         // What an app calls so can be its own.
         (3, "data/link", "/config/b", "drop=homeassistant:b"),
     ] {

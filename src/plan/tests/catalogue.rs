@@ -26,14 +26,21 @@ fn component(glob: &str) -> String {
 /// A backup that holds one file of a rule, of 30 records, and others that stay.
 fn backup_with(rule: &Rule, path: &str) -> (Backup, Vec<PartSurvey>) {
     let id = component(&rule.component);
-    let files = [("kept.txt", 3 * RECORD), (path, 30 * RECORD)].map(|(path, bytes)| (path.to_owned(), bytes));
+    let files = [("kept.txt", 3 * RECORD), (path, 30 * RECORD)]
+        .map(|(path, bytes)| (path.to_owned(), bytes));
     // Another part beside the rule's, for a backup has each only once.
-    let other = if id == "share" { "media: more.txt 40" } else { "share: more.txt 40" };
+    let other = if id == "share" {
+        "media: more.txt 40"
+    } else {
+        "share: more.txt 40"
+    };
     let (backup, mut surveys) = Sketch::new(other).part(&id, files).build();
     let survey = surveys.last_mut().unwrap();
     survey.entries.last_mut().unwrap().contents = contents(rule.condition);
     for folder in [&b"config"[..], b"data"] {
-        survey.modules.read(folder, br#"{"dependencies":{"a":"^1.0.0"}}"#);
+        survey
+            .modules
+            .read(folder, br#"{"dependencies":{"a":"^1.0.0"}}"#);
     }
     if rule.condition == Condition::RecorderUrl {
         survey.recorder = sketch::recorder(path.trim_end_matches("-wal"));
@@ -55,23 +62,43 @@ fn contents(condition: Condition) -> Contents {
 fn examples(rule: &Rule) -> impl Iterator<Item = &String> {
     // A log that is alone belongs to no database that could be found.
     let alone = |path: &str| rule.condition == Condition::RecorderUrl && path.ends_with("-wal");
-    rule.matches.iter().filter(move |path| !path.ends_with('/') && !alone(path))
+    rule.matches
+        .iter()
+        .filter(move |path| !path.ends_with('/') && !alone(path))
 }
 
 #[test]
 fn what_a_rule_takes_goes_when_its_class_may_go_and_not_without() {
     let mut cases = 0;
-    for rule in builtin_catalogue().unwrap().rules().iter().filter(|r| r.condition != Condition::OuterGarbage) {
+    for rule in builtin_catalogue()
+        .unwrap()
+        .rules()
+        .iter()
+        .filter(|r| r.condition != Condition::OuterGarbage)
+    {
         for path in examples(rule) {
             for allow in ["", "allow=history", "allow=user", "allow=history,user"] {
                 let (backup, surveys) = backup_with(rule, path);
                 // Whole parts may go with consent to user data; here they stay.
-                let wish = format!("{allow} keep=share:more.txt keep=media:more.txt keep={}:kept.txt", component(&rule.component));
+                let wish = format!(
+                    "{allow} keep=share:more.txt keep=media:more.txt keep={}:kept.txt",
+                    component(&rule.component)
+                );
                 let plan = make(&backup, &surveys, &Wish::new(&wish).saving(&backup, 20)).unwrap();
                 let may = rule.class.is_free() || allow.contains(rule.class.name());
-                let rules: Vec<Option<&str>> = plan.drops.iter().map(|row| row.rule.as_deref()).collect();
-                let expected = if may { (Outcome::Fits, vec![Some(rule.id.as_str())]) } else { (Outcome::CannotFit, vec![]) };
-                assert_eq!((plan.outcome, rules), expected, "{}: {path} with '{allow}'", rule.id);
+                let rules: Vec<Option<&str>> =
+                    plan.drops.iter().map(|row| row.rule.as_deref()).collect();
+                let expected = if may {
+                    (Outcome::Fits, vec![Some(rule.id.as_str())])
+                } else {
+                    (Outcome::CannotFit, vec![])
+                };
+                assert_eq!(
+                    (plan.outcome, rules),
+                    expected,
+                    "{}: {path} with '{allow}'",
+                    rule.id
+                );
                 cases += 1;
             }
         }
@@ -81,32 +108,82 @@ fn what_a_rule_takes_goes_when_its_class_may_go_and_not_without() {
 
 #[test]
 fn a_row_carries_what_its_rule_says() {
-    for rule in builtin_catalogue().unwrap().rules().iter().filter(|r| r.condition != Condition::OuterGarbage) {
+    for rule in builtin_catalogue()
+        .unwrap()
+        .rules()
+        .iter()
+        .filter(|r| r.condition != Condition::OuterGarbage)
+    {
         let path = examples(rule).next().unwrap();
         let (backup, surveys) = backup_with(rule, path);
-        let wish = format!("allow=history,user keep=share:more.txt keep=media:more.txt keep={}:kept.txt", component(&rule.component));
+        let wish = format!(
+            "allow=history,user keep=share:more.txt keep=media:more.txt keep={}:kept.txt",
+            component(&rule.component)
+        );
         let plan = make(&backup, &surveys, &Wish::new(&wish).saving(&backup, 20)).unwrap();
-        let [row] = plan.drops.as_slice() else { panic!("{}: {:?}", rule.id, plan.drops) };
-        assert_eq!((row.lost.as_str(), row.advice.as_deref()), (rule.lost.as_str(), Some(rule.prevent.as_str())), "{}", rule.id);
-        assert_eq!((row.class.as_deref(), row.is_free()), (Some(rule.class.name()), rule.class.is_free()));
-        assert_eq!((row.stored_bytes, row.files), (30 * RECORD, Some(1)), "{}", rule.id);
-        assert!(row.title.starts_with(&rule.title), "{}: {}", rule.id, row.title);
+        let [row] = plan.drops.as_slice() else {
+            panic!("{}: {:?}", rule.id, plan.drops)
+        };
+        assert_eq!(
+            (row.lost.as_str(), row.advice.as_deref()),
+            (rule.lost.as_str(), Some(rule.prevent.as_str())),
+            "{}",
+            rule.id
+        );
+        assert_eq!(
+            (row.class.as_deref(), row.is_free()),
+            (Some(rule.class.name()), rule.class.is_free())
+        );
+        assert_eq!(
+            (row.stored_bytes, row.files),
+            (30 * RECORD, Some(1)),
+            "{}",
+            rule.id
+        );
+        assert!(
+            row.title.starts_with(&rule.title),
+            "{}: {}",
+            rule.id,
+            row.title
+        );
         let effect = super::effect(&backup, &backup.parts[1], false, Some(rule));
-        assert_eq!((row.effect, row.on_restore.as_str()), (effect, effect.sentence()), "{}", rule.id);
+        assert_eq!(
+            (row.effect, row.on_restore.as_str()),
+            (effect, effect.sentence()),
+            "{}",
+            rule.id
+        );
     }
 }
 
 #[test]
 fn without_consent_the_way_out_is_the_class_of_the_rule() {
-    for rule in builtin_catalogue().unwrap().rules().iter().filter(|r| !r.class.is_free()) {
+    for rule in builtin_catalogue()
+        .unwrap()
+        .rules()
+        .iter()
+        .filter(|r| !r.class.is_free())
+    {
         let path = examples(rule).next().unwrap();
         let (backup, surveys) = backup_with(rule, path);
         let plan = make(&backup, &surveys, &Wish::new("").saving(&backup, 20)).unwrap();
-        let expected = if rule.class == Class::History { "--allow history" } else { "--allow history,user" };
-        let ways: Vec<&str> = plan.ways_out.iter().map(|way| way.options.as_str()).collect();
+        let expected = if rule.class == Class::History {
+            "--allow history"
+        } else {
+            "--allow history,user"
+        };
+        let ways: Vec<&str> = plan
+            .ways_out
+            .iter()
+            .map(|way| way.options.as_str())
+            .collect();
         assert_eq!(ways.first(), Some(&expected), "{}: {ways:?}", rule.id);
         let lost = &plan.ways_out[0].lost[0];
-        assert!(lost.contains(&rule.lost) && lost.starts_with(&rule.title), "{}: {lost}", rule.id);
+        assert!(
+            lost.contains(&rule.lost) && lost.starts_with(&rule.title),
+            "{}: {lost}",
+            rule.id
+        );
     }
 }
 
@@ -115,8 +192,16 @@ fn every_version_is_planned_alike() {
     for version in [None, Some(Version::V2), Some(Version::V3)] {
         let sketch = Sketch::new("homeassistant: __pycache__/a.pyc 20, x 5").version(version);
         let (backup, plan) = plan_of(&sketch, 10, "");
-        assert_eq!((plan.outcome, plan.drops.len()), (Outcome::Fits, 1), "{version:?}");
-        assert_eq!(plan.predicted_size, backup.input.len() - 20 * RECORD, "{version:?}");
+        assert_eq!(
+            (plan.outcome, plan.drops.len()),
+            (Outcome::Fits, 1),
+            "{version:?}"
+        );
+        assert_eq!(
+            plan.predicted_size,
+            backup.input.len() - 20 * RECORD,
+            "{version:?}"
+        );
     }
 }
 
@@ -145,7 +230,9 @@ impl LookAlikes {
             (&self.foreign, Contents::Backup(Origin::Other)),
             (&self.unknown, Contents::Backup(Origin::Unknown)),
         ];
-        kinds.into_iter().flat_map(|(paths, contents)| paths.iter().map(move |path| (path, contents)))
+        kinds
+            .into_iter()
+            .flat_map(|(paths, contents)| paths.iter().map(move |path| (path, contents)))
     }
 }
 
@@ -155,33 +242,72 @@ fn lookalikes() -> BTreeMap<String, LookAlikes> {
 
 /// Every component that a glob over components stands for.
 fn components(glob: &str) -> Vec<String> {
-    let Some((before, rest)) = glob.split_once('{') else { return vec![component(glob)] };
+    let Some((before, rest)) = glob.split_once('{') else {
+        return vec![component(glob)];
+    };
     let (inside, after) = rest.split_once('}').unwrap();
-    inside.split(',').map(|choice| component(&format!("{before}{choice}{after}"))).collect()
+    inside
+        .split(',')
+        .map(|choice| component(&format!("{before}{choice}{after}")))
+        .collect()
 }
 
 /// Plans as the default run does, with `--thorough` and a limit that nothing can reach.
 fn taken_unasked(component: &str, files: &[(&String, Contents)]) -> Vec<String> {
-    let other = if component == "share" { "media: more.txt 40" } else { "share: more.txt 40" };
-    let sizes = files.iter().map(|(path, _)| ((*path).clone(), 30 * RECORD)).collect::<Vec<_>>();
+    let other = if component == "share" {
+        "media: more.txt 40"
+    } else {
+        "share: more.txt 40"
+    };
+    let sizes = files
+        .iter()
+        .map(|(path, _)| ((*path).clone(), 30 * RECORD))
+        .collect::<Vec<_>>();
     let kept = ("something/else.txt".to_owned(), 3 * RECORD);
-    let (backup, mut surveys) = Sketch::new(other).part(component, std::iter::once(kept).chain(sizes)).build();
+    let (backup, mut surveys) = Sketch::new(other)
+        .part(component, std::iter::once(kept).chain(sizes))
+        .build();
     let survey = surveys.last_mut().unwrap();
     let own = survey.entries.len() - files.len();
     for (entry, (_, contents)) in survey.entries.iter_mut().skip(own).zip(files) {
         entry.contents = *contents;
     }
-    let plan = make(&backup, &surveys, &Wish::new("thorough").saving(&backup, 20)).unwrap();
+    let plan = make(
+        &backup,
+        &surveys,
+        &Wish::new("thorough").saving(&backup, 20),
+    )
+    .unwrap();
     let path = |entry: &Entry| String::from_utf8_lossy(&entry.name).into_owned();
-    assert!(!plan.units.iter().any(Unit::is_whole), "{component} goes as a whole");
-    plan.units.iter().flat_map(|unit| unit.entries.iter().map(|&at| path(&surveys[unit.part].entries[at]))).collect()
+    assert!(
+        !plan.units.iter().any(Unit::is_whole),
+        "{component} goes as a whole"
+    );
+    plan.units
+        .iter()
+        .flat_map(|unit| {
+            unit.entries
+                .iter()
+                .map(|&at| path(&surveys[unit.part].entries[at]))
+        })
+        .collect()
 }
 
 #[test]
 fn the_default_run_takes_nothing_that_only_looks_like_what_a_rule_takes() {
-    let (all, mut by_component) = (lookalikes(), BTreeMap::<String, Vec<(&String, Contents)>>::new());
-    for rule in builtin_catalogue().unwrap().rules().iter().filter(|r| r.condition != Condition::OuterGarbage) {
-        let own = all.get(&rule.id).unwrap_or_else(|| panic!("lookalikes.toml says nothing of {}", rule.id));
+    let (all, mut by_component) = (
+        lookalikes(),
+        BTreeMap::<String, Vec<(&String, Contents)>>::new(),
+    );
+    for rule in builtin_catalogue()
+        .unwrap()
+        .rules()
+        .iter()
+        .filter(|r| r.condition != Condition::OuterGarbage)
+    {
+        let own = all
+            .get(&rule.id)
+            .unwrap_or_else(|| panic!("lookalikes.toml says nothing of {}", rule.id));
         assert!(own.all().count() >= 3, "three at least of {}", rule.id);
         for component in components(&rule.component) {
             let files = by_component.entry(component).or_default();
@@ -190,7 +316,11 @@ fn the_default_run_takes_nothing_that_only_looks_like_what_a_rule_takes() {
         }
     }
     for (component, files) in &by_component {
-        assert_eq!(taken_unasked(component, files), Vec::<String>::new(), "{component}");
+        assert_eq!(
+            taken_unasked(component, files),
+            Vec::<String>::new(),
+            "{component}"
+        );
     }
     let count: usize = by_component.values().map(Vec::len).sum();
     assert!(count > 300, "{count}");
@@ -207,11 +337,26 @@ fn every_list_of_look_alikes_belongs_to_a_rule() {
 #[test]
 fn the_default_run_does_take_what_the_rules_that_need_no_consent_name() {
     // The other side of the look-alikes: so that these tests see what goes.
-    for rule in builtin_catalogue().unwrap().rules().iter().filter(|r| r.class.is_free() && r.condition == Condition::None) {
+    for rule in builtin_catalogue()
+        .unwrap()
+        .rules()
+        .iter()
+        .filter(|r| r.class.is_free() && r.condition == Condition::None)
+    {
         let path = examples(rule).next().unwrap();
         let component = component(&rule.component);
-        assert_eq!(taken_unasked(&component, &[(path, Contents::Other)]).len(), 1, "{}: {path}", rule.id);
-        assert_eq!(taken_unasked(&component, &[(path, Contents::Database)]), Vec::<String>::new(), "{}: a database", rule.id);
+        assert_eq!(
+            taken_unasked(&component, &[(path, Contents::Other)]).len(),
+            1,
+            "{}: {path}",
+            rule.id
+        );
+        assert_eq!(
+            taken_unasked(&component, &[(path, Contents::Database)]),
+            Vec::<String>::new(),
+            "{}: a database",
+            rule.id
+        );
     }
 }
 
@@ -219,8 +364,19 @@ fn the_default_run_does_take_what_the_rules_that_need_no_consent_name() {
 fn modules_that_package_json_does_not_name_stay() {
     let (backup, mut surveys) =
         Sketch::new("addon:a0d7b954_nodered: config/node_modules/a/x.js 30, config/node_modules/mine/y.js 30, config/flows.json 5").build();
-    surveys[0].modules.read(b"config", br#"{"dependencies":{"a":"1","mine":"file:../mine"}}"#);
-    let plan = make(&backup, &surveys, &Wish::new("thorough").saving(&backup, 50)).unwrap();
-    assert_eq!((plan.outcome, plan.drops.len(), plan.drops[0].files), (Outcome::CannotFit, 1, Some(1)));
+    surveys[0].modules.read(
+        b"config",
+        br#"{"dependencies":{"a":"1","mine":"file:../mine"}}"#,
+    );
+    let plan = make(
+        &backup,
+        &surveys,
+        &Wish::new("thorough").saving(&backup, 50),
+    )
+    .unwrap();
+    assert_eq!(
+        (plan.outcome, plan.drops.len(), plan.drops[0].files),
+        (Outcome::CannotFit, 1, Some(1))
+    );
     assert_eq!(plan.drops[0].stored_bytes, 30 * RECORD);
 }

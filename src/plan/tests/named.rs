@@ -13,9 +13,14 @@ fn warned(wish: &str) -> Vec<String> {
 
 #[track_caller]
 fn guess(wish: &str) -> String {
-    let [warning] = warned(wish).try_into().unwrap_or_else(|all| panic!("{wish}: {all:?}"));
-    let rest = warning.strip_prefix("Nothing in this backup matches --").unwrap_or_else(|| panic!("{warning}"));
-    rest.split_once(". ").map_or(String::new(), |(_, guess)| guess.to_owned())
+    let [warning] = warned(wish)
+        .try_into()
+        .unwrap_or_else(|all| panic!("{wish}: {all:?}"));
+    let rest = warning
+        .strip_prefix("Nothing in this backup matches --")
+        .unwrap_or_else(|| panic!("{warning}"));
+    rest.split_once(". ")
+        .map_or(String::new(), |(_, guess)| guess.to_owned())
 }
 
 #[test]
@@ -26,13 +31,33 @@ fn a_slip_in_a_component_is_told_with_what_may_have_been_meant() {
         ("addon:*Influxdb", "addon:a0d7b954_influxdb"),
         ("addon:a0d7b954_inflxdb", "addon:a0d7b954_influxdb"),
         ("addon:mosquito", "addon:core_mosquitto"),
-        ("addon:flux", "addon:a0d7b954_influxdb or addon:deadbeef_influxdb2"),
-        ("addon:Influxdb:data/build", "addon:a0d7b954_influxdb:data/build"),
+        (
+            "addon:flux",
+            "addon:a0d7b954_influxdb or addon:deadbeef_influxdb2",
+        ),
+        (
+            "addon:Influxdb:data/build",
+            "addon:a0d7b954_influxdb:data/build",
+        ),
     ] {
-        assert_eq!(guess(&format!("drop=media drop={named}")), format!("Did you mean {meant}?"), "{named}");
-        assert_eq!(guess(&format!("keep={named}")), format!("Did you mean {meant}?"), "{named}");
+        assert_eq!(
+            guess(&format!("drop=media drop={named}")),
+            format!("Did you mean {meant}?"),
+            "{named}"
+        );
+        assert_eq!(
+            guess(&format!("keep={named}")),
+            format!("Did you mean {meant}?"),
+            "{named}"
+        );
     }
-    for far in ["share", "addon:grafana", "addon:zz", "unknown:x.bin", "supervisor"] {
+    for far in [
+        "share",
+        "addon:grafana",
+        "addon:zz",
+        "unknown:x.bin",
+        "supervisor",
+    ] {
         assert_eq!(guess(&format!("drop=media drop={far}")), "", "{far}");
     }
 }
@@ -40,17 +65,35 @@ fn a_slip_in_a_component_is_told_with_what_may_have_been_meant() {
 #[test]
 fn a_slip_in_a_path_is_told_with_what_may_have_been_meant() {
     for (named, meant) in [
-        ("homeassistant:data/custom_components/x", "homeassistant:custom_components/x"),
+        (
+            "homeassistant:data/custom_components/x",
+            "homeassistant:custom_components/x",
+        ),
         ("homeassistant:data/**/y", "homeassistant:**/y"),
         ("homeassistant:WWW/Photos/*", "homeassistant:www/Photos/*"),
         ("homeassistant:data/Www", "homeassistant:www"),
         ("media:Film.txt", "media:film.txt"),
-        ("addon:a0d7b954_influxdb:build/**", "addon:a0d7b954_influxdb:data/build/**"),
+        (
+            "addon:a0d7b954_influxdb:build/**",
+            "addon:a0d7b954_influxdb:data/build/**",
+        ),
     ] {
-        assert_eq!(guess(&format!("drop=media:film.txt drop={named}")), format!("Did you mean {meant}?"), "{named}");
+        assert_eq!(
+            guess(&format!("drop=media:film.txt drop={named}")),
+            format!("Did you mean {meant}?"),
+            "{named}"
+        );
     }
-    for far in ["homeassistant:WWW/photos/*", "homeassistant:nothing", "homeassistant:data/nothing/**"] {
-        assert_eq!(guess(&format!("drop=media:film.txt drop={far}")), "", "{far}");
+    for far in [
+        "homeassistant:WWW/photos/*",
+        "homeassistant:nothing",
+        "homeassistant:data/nothing/**",
+    ] {
+        assert_eq!(
+            guess(&format!("drop=media:film.txt drop={far}")),
+            "",
+            "{far}"
+        );
     }
 }
 
@@ -75,23 +118,46 @@ fn what_could_not_be_looked_into_is_no_slip() {
     let request = Wish::new("drop=media:Film.txt").saving(&backup, 0);
     assert!(check_named(&backup, &surveys, &request).is_ok());
     let plan = make(&backup, &surveys, &request).unwrap();
-    assert_eq!((plan.warnings, plan.notes), (vec![], vec!["Nothing in this backup matches --drop media:Film.txt.".to_owned()]));
+    assert_eq!(
+        (plan.warnings, plan.notes),
+        (
+            vec![],
+            vec!["Nothing in this backup matches --drop media:Film.txt.".to_owned()]
+        )
+    );
 }
 
 #[test]
 fn naming_only_what_is_not_there_is_refused() {
     let (backup, surveys) = Sketch::new(HOME).build();
-    let check = |wish: &str, surveys: &[PartSurvey]| check_named(&backup, surveys, &Wish::new(wish).saving(&backup, 0));
+    let check = |wish: &str, surveys: &[PartSurvey]| {
+        check_named(&backup, surveys, &Wish::new(wish).saving(&backup, 0))
+    };
     let error = check("drop=addon:Influxdb drop=share", &[]).unwrap_err();
     assert_eq!(error.kind(), crate::Kind::Usage);
-    assert_eq!(error.message(), "nothing in this backup matches --drop addon:Influxdb or --drop share");
-    assert_eq!(error.next_step(), Some("Did you mean addon:a0d7b954_influxdb?"));
+    assert_eq!(
+        error.message(),
+        "nothing in this backup matches --drop addon:Influxdb or --drop share"
+    );
+    assert_eq!(
+        error.next_step(),
+        Some("Did you mean addon:a0d7b954_influxdb?")
+    );
     let error = check("drop=media:gone keep=media", &surveys).unwrap_err();
-    assert!(error.next_step().is_some_and(|step| step.contains("haslim ls")), "{error:?}");
-    // One that is there is enough; a path may be there as long as nobody looked; nothing named is nothing wrong.
-    for (wish, surveys) in
-        [("drop=addon:Influxdb drop=media", &surveys[..]), ("drop=media:gone", &[]), ("keep=share", &surveys), ("", &surveys)]
-    {
+    assert!(
+        error
+            .next_step()
+            .is_some_and(|step| step.contains("haslim ls")),
+        "{error:?}"
+    );
+    // One that is there is enough; a path may be there as long as nobody looked; nothing named is
+    // nothing wrong.
+    for (wish, surveys) in [
+        ("drop=addon:Influxdb drop=media", &surveys[..]),
+        ("drop=media:gone", &[]),
+        ("keep=share", &surveys),
+        ("", &surveys),
+    ] {
         assert!(check(wish, surveys).is_ok(), "{wish}");
     }
 }
@@ -109,21 +175,37 @@ fn a_word_that_is_no_selector_is_refused_with_what_may_have_been_meant() {
     ] {
         let error = parse(text, &backup).unwrap_err();
         let step = error.next_step().unwrap();
-        assert!(step.starts_with(&format!("Did you mean {meant}? Selectors are ")), "{text}: {step}");
+        assert!(
+            step.starts_with(&format!("Did you mean {meant}? Selectors are ")),
+            "{text}: {step}"
+        );
     }
-    assert!(parse("nonsense", &backup).unwrap_err().next_step().unwrap().starts_with("Selectors are "));
+    assert!(
+        parse("nonsense", &backup)
+            .unwrap_err()
+            .next_step()
+            .unwrap()
+            .starts_with("Selectors are ")
+    );
 }
 
 #[test]
 fn what_is_kept_all_the_same_is_not_said_to_be_missing() {
     let plan = plan_of(&Sketch::new(HOME), 0, "drop=media keep=media").1;
-    assert!(plan.notes.iter().any(|n| n.starts_with("--drop media takes nothing: all that it matches stays.")), "{:?}", plan.notes);
+    assert!(
+        plan.notes
+            .iter()
+            .any(|n| n.starts_with("--drop media takes nothing: all that it matches stays.")),
+        "{:?}",
+        plan.notes
+    );
 }
 
 /// The rows of what the user named: title, what is lost, and the advice.
 fn rows(inside: &str, wish: &str) -> Vec<(String, String, String)> {
     let rows = plan_of(&Sketch::new(inside), 0, wish).1.drops.into_iter();
-    rows.map(|row| (row.title, row.lost, row.advice.unwrap_or_default())).collect()
+    rows.map(|row| (row.title, row.lost, row.advice.unwrap_or_default()))
+        .collect()
 }
 
 #[test]
@@ -134,23 +216,47 @@ fn what_the_catalogue_knows_of_things_that_were_named_is_told() {
         "The local copies of camera clips and pictures; what Google keeps in its cloud is not touched.",
         "Old log messages of Zigbee2MQTT.",
     );
-    for all in ["drop=homeassistant:nest/event_media/**", "drop=homeassistant:nest"] {
+    for all in [
+        "drop=homeassistant:nest/event_media/**",
+        "drop=homeassistant:nest",
+    ] {
         let [(_, lost, advice)] = rows(inside, all).try_into().unwrap();
         assert_eq!(lost, nest);
-        assert!(advice.contains("delete clips that you don't need"), "{advice}");
+        assert!(
+            advice.contains("delete clips that you don't need"),
+            "{advice}"
+        );
     }
     // Of two rules each is named; what no rule knows is counted only.
-    let [(_, lost, advice)] = rows(inside, "drop=homeassistant:{nest,zigbee2mqtt/log}/**").try_into().unwrap();
-    assert_eq!(lost, format!("Nest camera clips: {nest} Zigbee2MQTT logs: {log}"));
-    assert!(advice.contains("delete clips") && advice.contains("`log_output`"), "{advice}");
-    let [(_, lost, advice)] = rows(inside, "drop=homeassistant:zigbee2mqtt").try_into().unwrap();
-    assert_eq!((lost.as_str(), advice.as_str()), ("2 files of the configuration.", ""));
+    let [(_, lost, advice)] = rows(inside, "drop=homeassistant:{nest,zigbee2mqtt/log}/**")
+        .try_into()
+        .unwrap();
+    assert_eq!(
+        lost,
+        format!("Nest camera clips: {nest} Zigbee2MQTT logs: {log}")
+    );
+    assert!(
+        advice.contains("delete clips") && advice.contains("`log_output`"),
+        "{advice}"
+    );
+    let [(_, lost, advice)] = rows(inside, "drop=homeassistant:zigbee2mqtt")
+        .try_into()
+        .unwrap();
+    assert_eq!(
+        (lost.as_str(), advice.as_str()),
+        ("2 files of the configuration.", "")
+    );
     // A restore treats these differently, so each has its row.
     let both = rows(inside, "drop=homeassistant:{home-assistant_v2.db,nest/**}");
-    let titles: Vec<&str> = both.iter().map(|(title, ..)| title.rsplit_once(" (").unwrap().1).collect();
+    let titles: Vec<&str> = both
+        .iter()
+        .map(|(title, ..)| title.rsplit_once(" (").unwrap().1)
+        .collect();
     assert_eq!(titles, ["Recorder database)", "Nest camera clips)"]);
     // Of a rule that is switched off nothing is known.
-    let [(_, lost, _)] = rows(inside, "drop=homeassistant:nest off=nest-media").try_into().unwrap();
+    let [(_, lost, _)] = rows(inside, "drop=homeassistant:nest off=nest-media")
+        .try_into()
+        .unwrap();
     assert_eq!(lost, "2 files of the configuration.");
     let [(_, lost, _)] = rows(inside, "drop=media:frigate").try_into().unwrap();
     assert_eq!(lost, "The recorded footage of your cameras.");

@@ -17,7 +17,9 @@ type File = (String, u64, bool);
 /// never go, and what nobody knows.
 fn pool(component: &str) -> Vec<(String, bool)> {
     let catalogue = Catalogue::builtin().unwrap();
-    let fits = |glob: &str| crate::rules::compile(glob).is_ok_and(|g| g.compile_matcher().is_match(component));
+    let fits = |glob: &str| {
+        crate::rules::compile(glob).is_ok_and(|g| g.compile_matcher().is_match(component))
+    };
     let mut paths = BTreeSet::new();
     for rule in catalogue.rules().iter().filter(|r| fits(&r.component)) {
         let nested = rule.condition.wants_backup();
@@ -25,10 +27,18 @@ fn pool(component: &str) -> Vec<(String, bool)> {
         paths.extend(rule.spares.iter().map(|path| (path.clone(), false)));
     }
     for never in catalogue.never().iter().filter(|n| fits(&n.component)) {
-        paths.extend(never.matches.iter().chain(&never.spares).map(|path| (path.clone(), false)));
+        paths.extend(
+            never
+                .matches
+                .iter()
+                .chain(&never.spares)
+                .map(|path| (path.clone(), false)),
+        );
     }
     paths.extend(["notes.txt", "some/where/else.bin"].map(|path| (path.to_owned(), false)));
-    let kept = paths.into_iter().filter(|(path, _)| !path.ends_with('/') && path != "addon.json");
+    let kept = paths
+        .into_iter()
+        .filter(|(path, _)| !path.ends_with('/') && path != "addon.json");
     kept.collect()
 }
 
@@ -49,7 +59,11 @@ fn files(component: &'static str) -> impl Strategy<Value = Vec<File>> {
     let all = pool(component);
     let most = all.len().min(8);
     // Of a few sizes often, so that sets of the same sum occur.
-    let bytes = prop_oneof![0..30 * RECORD, (0u64..8).prop_map(|n| n * RECORD), 0..900u64];
+    let bytes = prop_oneof![
+        0..30 * RECORD,
+        (0u64..8).prop_map(|n| n * RECORD),
+        0..900u64
+    ];
     let file = move |((path, nested), bytes): ((String, bool), u64)| (path, bytes, nested);
     prop::sample::subsequence(all, 0..=most).prop_flat_map(move |paths| {
         let sizes = prop::collection::vec(bytes.clone(), paths.len());
@@ -59,17 +73,34 @@ fn files(component: &'static str) -> impl Strategy<Value = Vec<File>> {
 
 /// A backup of some of the components.
 fn any_backup() -> impl Strategy<Value = (Backup, Vec<PartSurvey>)> {
-    let parts = prop::sample::subsequence(COMPONENTS.to_vec(), 1..5)
-        .prop_flat_map(|ids| ids.into_iter().map(|id| files(id).prop_map(move |files| (id, files))).collect::<Vec<_>>());
+    let parts = prop::sample::subsequence(COMPONENTS.to_vec(), 1..5).prop_flat_map(|ids| {
+        ids.into_iter()
+            .map(|id| files(id).prop_map(move |files| (id, files)))
+            .collect::<Vec<_>>()
+    });
     (parts, any::<bool>()).prop_map(|(parts, plain)| {
         let mut sketch = Sketch::new("");
         for (id, files) in &parts {
-            sketch = sketch.part(id, files.iter().map(|(path, bytes, _)| (path.clone(), *bytes)));
+            sketch = sketch.part(
+                id,
+                files.iter().map(|(path, bytes, _)| (path.clone(), *bytes)),
+            );
         }
-        let (backup, mut surveys) = if plain { sketch.version(None).build() } else { sketch.build() };
+        let (backup, mut surveys) = if plain {
+            sketch.version(None).build()
+        } else {
+            sketch.build()
+        };
         for (survey, (_, files)) in surveys.iter_mut().zip(&parts) {
-            let nested: BTreeSet<&[u8]> = files.iter().filter(|f| f.2).map(|f| f.0.as_bytes()).collect();
-            let own = survey.entries.iter_mut().filter(|e| nested.contains(&*e.name));
+            let nested: BTreeSet<&[u8]> = files
+                .iter()
+                .filter(|f| f.2)
+                .map(|f| f.0.as_bytes())
+                .collect();
+            let own = survey
+                .entries
+                .iter_mut()
+                .filter(|e| nested.contains(&*e.name));
             own.for_each(|e| e.contents = Contents::Backup(Origin::Same));
         }
         (backup, surveys)
@@ -77,7 +108,12 @@ fn any_backup() -> impl Strategy<Value = (Backup, Vec<PartSurvey>)> {
 }
 
 fn any_wish() -> impl Strategy<Value = String> {
-    let allow = prop::sample::select(vec!["", "allow=history", "allow=user", "allow=history,user"]);
+    let allow = prop::sample::select(vec![
+        "",
+        "allow=history",
+        "allow=user",
+        "allow=history,user",
+    ]);
     let also = prop::sample::select(vec![
         "",
         "",
@@ -96,7 +132,10 @@ fn any_wish() -> impl Strategy<Value = String> {
 
 /// A request whose limit is this many thousandths of the backup.
 fn request(backup: &Backup, wish: &str, thousandths: u64) -> Request {
-    Request { limit: backup.input.len() * thousandths / 1000, ..Wish::new(wish).0 }
+    Request {
+        limit: backup.input.len() * thousandths / 1000,
+        ..Wish::new(wish).0
+    }
 }
 
 fn dropped(plan: &Plan) -> u64 {
@@ -109,7 +148,9 @@ fn left_over(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &
     let named = decide::plan(backup, surveys, request, &scans, &[]).unwrap();
     let found = units::find(backup, surveys, request, &scans, &named).unwrap();
     let allowed = units::allowed(backup, request, &found);
-    let gone = |unit: &Unit| plan.units.contains(unit) || matches!(plan.parts[unit.part].action, Action::Drop);
+    let gone = |unit: &Unit| {
+        plan.units.contains(unit) || matches!(plan.parts[unit.part].action, Action::Drop)
+    };
     allowed.into_iter().filter(|unit| !gone(unit)).collect()
 }
 
@@ -161,7 +202,8 @@ proptest! {
         for (less, more) in [(&none, &history), (&none, &user), (&history, &both)] {
             prop_assert!(more.predicted_size <= less.predicted_size);
         }
-        // History is given up before user data: with it allowed too, less may have to go, but it still fits.
+        // History is given up before user data: with it allowed too, less may have to go, but it
+        // still fits.
         prop_assert!(both.outcome != Outcome::CannotFit || user.outcome == Outcome::CannotFit);
         if user.outcome == Outcome::CannotFit {
             prop_assert!(both.predicted_size <= user.predicted_size);

@@ -52,8 +52,14 @@ pub fn recorder(text: &str) -> Recorder {
         return Recorder::Server(host.to_owned());
     }
     let (component, path) = text.split_once(':').unwrap_or(("homeassistant", text));
-    let component = ["homeassistant", "share", "media"].into_iter().find(|known| *known == component).unwrap();
-    Recorder::File(vec![Place { component, path: path.to_owned() }])
+    let component = ["homeassistant", "share", "media"]
+        .into_iter()
+        .find(|known| *known == component)
+        .unwrap();
+    Recorder::File(vec![Place {
+        component,
+        path: path.to_owned(),
+    }])
 }
 
 impl Sketch {
@@ -66,7 +72,9 @@ impl Sketch {
             garbage: 0,
         };
         for part in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
-            let (id, files) = part.split_once(": ").unwrap_or((part.trim_end_matches(':'), ""));
+            let (id, files) = part
+                .split_once(": ")
+                .unwrap_or((part.trim_end_matches(':'), ""));
             let mut entries = beside(id);
             for file in files.split(',').map(str::trim).filter(|f| !f.is_empty()) {
                 match file.strip_prefix("db_url=") {
@@ -81,7 +89,11 @@ impl Sketch {
 
     pub fn part(mut self, id: &str, files: impl IntoIterator<Item = (String, u64)>) -> Self {
         let mut entries = beside(id);
-        entries.extend(files.into_iter().map(|(path, bytes)| entry(&name(id, &path), bytes, EntryKind::File)));
+        entries.extend(
+            files
+                .into_iter()
+                .map(|(path, bytes)| entry(&name(id, &path), bytes, EntryKind::File)),
+        );
         self.parts.push((id.to_owned(), entries));
         self
     }
@@ -97,16 +109,26 @@ impl Sketch {
         for (id, entries) in &self.parts {
             // The tail of the gzip stream: the end of the tar, checksum and length.
             let stream = entries.iter().map(|e| e.stored).sum::<u64>() + 40;
-            let size = self.version.map_or(stream, |v| crate::format::secure::ciphertext_len(v, stream) + v.header_len() as u64);
+            let size = self.version.map_or(stream, |v| {
+                crate::format::secure::ciphertext_len(v, stream) + v.header_len() as u64
+            });
             surveys.push(survey(
                 parts.len(),
                 entries.clone(),
                 stream,
-                if id == "homeassistant" { self.recorder.clone() } else { Recorder::Usual },
+                if id == "homeassistant" {
+                    self.recorder.clone()
+                } else {
+                    Recorder::Usual
+                },
             ));
             parts.push(self.part_of(id, members.len(), stream));
             let at = members.last().map_or(0, Member::end);
-            members.push(member(&format!("{}.tar.gz", list_name(id).replace('/', "_")), at, size));
+            members.push(member(
+                &format!("{}.tar.gz", list_name(id).replace('/', "_")),
+                at,
+                size,
+            ));
         }
         let manifest = self.manifest(&members);
         let at = members.last().map_or(0, Member::end);
@@ -114,7 +136,17 @@ impl Sketch {
         let end = members.last().unwrap().end() + 2 * BLOCK as u64;
         let input = Input::stand_in(end.next_multiple_of(RECORD) + self.garbage * RECORD).unwrap();
         let manifest_member = members.len() - 1;
-        (Backup { input, manifest, manifest_member, members, parts, findings: Vec::new() }, surveys)
+        (
+            Backup {
+                input,
+                manifest,
+                manifest_member,
+                members,
+                parts,
+                findings: Vec::new(),
+            },
+            surveys,
+        )
     }
 
     fn part_of(&self, id: &str, member: usize, stream: u64) -> Part {
@@ -124,7 +156,9 @@ impl Sketch {
             _ if id.starts_with("addon:") => ComponentKind::Addon,
             _ => ComponentKind::Folder,
         };
-        let layer = self.version.map_or(Layer::Plain, |version| Layer::Secure(secure_header(version, stream)));
+        let layer = self.version.map_or(Layer::Plain, |version| {
+            Layer::Secure(secure_header(version, stream))
+        });
         Part {
             id: id.to_owned(),
             kind,
@@ -142,9 +176,14 @@ impl Sketch {
     /// and padding then never decides.
     fn manifest(&self, members: &[Member]) -> Manifest {
         let quoted = |of: fn(&str) -> bool| -> Vec<String> {
-            self.parts.iter().filter(|(id, _)| of(id)).map(|(id, _)| format!("\"{}\"", list_name(id))).collect()
+            self.parts
+                .iter()
+                .filter(|(id, _)| of(id))
+                .map(|(id, _)| format!("\"{}\"", list_name(id)))
+                .collect()
         };
-        let folders = quoted(|id| matches!(id, "media" | "share" | "ssl" | "addons/local")).join(",");
+        let folders =
+            quoted(|id| matches!(id, "media" | "share" | "ssl" | "addons/local")).join(",");
         let addons: Vec<String> = quoted(|id| id.starts_with("addon:"))
             .iter()
             .map(|slug| format!("{{\"slug\":{slug},\"name\":\"App\",\"version\":\"1\"}}"))
@@ -162,7 +201,10 @@ impl Sketch {
             let at = members.last().map_or(0, Member::end);
             member("./backup.json", at, text(pad).len() as u64).end() + 2 * BLOCK as u64
         };
-        let pad = (0..2 * RECORD as usize).step_by(BLOCK).find(|&pad| ends(pad) % RECORD == RECORD / 2).unwrap();
+        let pad = (0..2 * RECORD as usize)
+            .step_by(BLOCK)
+            .find(|&pad| ends(pad) % RECORD == RECORD / 2)
+            .unwrap();
         Manifest::parse(text(pad)).unwrap()
     }
 }
@@ -174,42 +216,77 @@ fn list_name(id: &str) -> &str {
 /// What Supervisor puts beside a component's own files.
 fn beside(id: &str) -> Vec<Entry> {
     match id {
-        "homeassistant" => vec![entry(b"./homeassistant.json", 0, EntryKind::File), entry(b"data", 0, EntryKind::Directory)],
+        "homeassistant" => vec![
+            entry(b"./homeassistant.json", 0, EntryKind::File),
+            entry(b"data", 0, EntryKind::Directory),
+        ],
         _ if id.starts_with("addon:") => vec![entry(b"./addon.json", 0, EntryKind::File)],
         _ => vec![entry(b".", 0, EntryKind::Directory)],
     }
 }
 
 fn name(id: &str, path: &str) -> Vec<u8> {
-    if id == "homeassistant" { format!("data/{path}").into() } else { path.into() }
+    if id == "homeassistant" {
+        format!("data/{path}").into()
+    } else {
+        path.into()
+    }
 }
 
 fn parse_file(id: &str, text: &str) -> Entry {
     let (path, records) = text.rsplit_once(' ').unwrap_or((text, "0"));
-    let stored = records.parse::<u64>().unwrap_or_else(|_| panic!("no size: {text}")) * RECORD;
+    let stored = records
+        .parse::<u64>()
+        .unwrap_or_else(|_| panic!("no size: {text}"))
+        * RECORD;
     if let Some(dir) = path.strip_suffix('/') {
         return entry(&name(id, dir), stored, EntryKind::Directory);
     }
     if let Some((link, target)) = path.split_once('=') {
         let target: Box<[u8]> = name(id, target).into();
-        return Entry { link: Some(target), ..entry(&name(id, link), stored, EntryKind::HardLink) };
+        return Entry {
+            link: Some(target),
+            ..entry(&name(id, link), stored, EntryKind::HardLink)
+        };
     }
-    let (path, contents) = path.strip_suffix('!').map_or((path, Contents::Other), |path| (path, Contents::Backup(Origin::Same)));
-    Entry { contents, ..entry(&name(id, path), stored, EntryKind::File) }
+    let (path, contents) = path
+        .strip_suffix('!')
+        .map_or((path, Contents::Other), |path| {
+            (path, Contents::Backup(Origin::Same))
+        });
+    Entry {
+        contents,
+        ..entry(&name(id, path), stored, EntryKind::File)
+    }
 }
 
 fn member(name: &str, header_at: u64, size: u64) -> Member {
     let raw = vec![0; BLOCK];
-    let header = Header { raw, name: name.into(), link: Vec::new(), kind: EntryKind::File, size, pax: Vec::new() };
+    let header = Header {
+        raw,
+        name: name.into(),
+        link: Vec::new(),
+        kind: EntryKind::File,
+        size,
+        pax: Vec::new(),
+    };
     assert_eq!(header.span(), BLOCK as u64 + size + padding(size));
-    Member { header, header_at, size, stale: false }
+    Member {
+        header,
+        header_at,
+        size,
+        stale: false,
+    }
 }
 
 fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Recorder) -> PartSurvey {
     PartSurvey {
         part,
         entries,
-        end: StreamEnd { stream_bytes, gzip: None },
+        end: StreamEnd {
+            stream_bytes,
+            gzip: None,
+        },
         plaintext_bytes: 0,
         entries_crc: 0,
         global_bytes: 0,
@@ -224,21 +301,39 @@ fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Recorde
 }
 
 fn secure_header(version: Version, plaintext_size: u64) -> SecureHeader {
-    let salts = V3Salts { root_salt: [1; 16], validation_salt: [2; 16], validation_key: [3; 32] };
+    let salts = V3Salts {
+        root_salt: [1; 16],
+        validation_salt: [2; 16],
+        validation_key: [3; 32],
+    };
     match version {
         Version::V1 => SecureHeader::V1 { salt: [0; 16] },
-        Version::V2 => SecureHeader::V2 { plaintext_size, reserved: [0; 8], salt: [0; 16] },
-        Version::V3 => SecureHeader::V3 { plaintext_size, reserved: [0; 8], salts, derivation_salt: [0; 16], stream_header: [0; 24] },
+        Version::V2 => SecureHeader::V2 {
+            plaintext_size,
+            reserved: [0; 8],
+            salt: [0; 16],
+        },
+        Version::V3 => SecureHeader::V3 {
+            plaintext_size,
+            reserved: [0; 8],
+            salts,
+            derivation_salt: [0; 16],
+            stream_header: [0; 24],
+        },
     }
 }
 
-/// What the user says: `drop=SEL keep=SEL allow=CLASS,CLASS yes=COMPONENT/RULE off=RULE thorough`, in any order.
+/// What the user says: `drop=SEL keep=SEL allow=CLASS,CLASS yes=COMPONENT/RULE off=RULE thorough`,
+/// in any order.
 #[derive(Clone)]
 pub struct Wish(pub Request);
 
 impl Wish {
     pub fn new(text: &str) -> Self {
-        let mut request = Request { has_key: true, ..Request::new(u64::MAX).unwrap() };
+        let mut request = Request {
+            has_key: true,
+            ..Request::new(u64::MAX).unwrap()
+        };
         for word in text.split_whitespace() {
             let (what, value) = word.split_once('=').unwrap_or((word, ""));
             match what {
@@ -247,9 +342,15 @@ impl Wish {
                 "allow" => request.allow.extend(value.split(',').map(class)),
                 "yes" => {
                     let (component, rule) = value.split_once('/').unwrap_or((value, ""));
-                    request.consent.push((component.to_owned(), Some(rule.to_owned()).filter(|r| !r.is_empty())));
+                    request.consent.push((
+                        component.to_owned(),
+                        Some(rule.to_owned()).filter(|r| !r.is_empty()),
+                    ));
                 }
-                "off" => request.catalogue = Catalogue::with_user_file(&format!("disable = [\"{value}\"]")).unwrap(),
+                "off" => {
+                    request.catalogue =
+                        Catalogue::with_user_file(&format!("disable = [\"{value}\"]")).unwrap()
+                }
                 "thorough" => request.thorough = true,
                 other => panic!("no such wish: {other}"),
             }
@@ -290,7 +391,10 @@ pub fn shown(plan: &Plan) -> String {
     };
     let mut rows: Vec<String> = plan.drops.iter().map(row).collect();
     rows.sort();
-    std::iter::once(outcome.to_owned()).chain(rows).collect::<Vec<_>>().join(" ")
+    std::iter::once(outcome.to_owned())
+        .chain(rows)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn row(row: &DropRow) -> String {
@@ -304,5 +408,8 @@ fn row(row: &DropRow) -> String {
 
 /// Whether a row is about a whole component.
 pub fn is_whole(row: &DropRow) -> bool {
-    matches!(row.effect.name(), "whole_folder" | "whole_addon" | "whole_config" | "supervisor")
+    matches!(
+        row.effect.name(),
+        "whole_folder" | "whole_addon" | "whole_config" | "supervisor"
+    )
 }

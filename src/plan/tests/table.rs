@@ -11,7 +11,11 @@ type Case = (&'static str, u64, &'static str, &'static str);
 fn check(cases: &[Case]) {
     for (inside, records, said, expected) in cases {
         let (_, plan) = plan_of(&Sketch::new(inside), *records, said);
-        assert_eq!(shown(&plan), *expected, "{inside}\n{records} too many, said '{said}'");
+        assert_eq!(
+            shown(&plan),
+            *expected,
+            "{inside}\n{records} too many, said '{said}'"
+        );
     }
 }
 
@@ -48,8 +52,18 @@ fn cache_goes_before_log_and_log_before_nested() {
         (HOME, 76, "", "fits: nested-ha-bak whisper"),
         (HOME, 100, "", "fits: nested-ha-bak whisper"),
         (HOME, 101, "", "fits: nested-ha-bak tts whisper"),
-        (HOME, 111, "", "fits: nested-ha-bak pycache sub-logs whisper"),
-        (HOME, 115, "", "fits: nested-ha-bak pycache sub-logs tts whisper"),
+        (
+            HOME,
+            111,
+            "",
+            "fits: nested-ha-bak pycache sub-logs whisper",
+        ),
+        (
+            HOME,
+            115,
+            "",
+            "fits: nested-ha-bak pycache sub-logs tts whisper",
+        ),
     ]);
 }
 
@@ -65,28 +79,88 @@ fn without_consent_and_not_enough_all_that_may_go_is_shown() {
 #[test]
 fn history_goes_only_with_consent_and_after_all_that_is_free() {
     check(&[
-        (HOME, 115, "allow=history", "fits: nested-ha-bak pycache sub-logs tts whisper"),
+        (
+            HOME,
+            115,
+            "allow=history",
+            "fits: nested-ha-bak pycache sub-logs tts whisper",
+        ),
         (HOME, 116, "allow=history", "fits: ha-recorder whisper"),
         (HOME, 100, "allow=user", "fits: nested-ha-bak whisper"),
-        (HOME, 200, "allow=history", "fits: ha-recorder nested-ha-bak whisper"),
-        (HOME, 215, "allow=history", "fits: ha-recorder nested-ha-bak pycache sub-logs tts whisper"),
+        (
+            HOME,
+            200,
+            "allow=history",
+            "fits: ha-recorder nested-ha-bak whisper",
+        ),
+        (
+            HOME,
+            215,
+            "allow=history",
+            "fits: ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+        ),
         (HOME, 216, "allow=history", "fits: frigate-rec whisper"),
-        (HOME, 315, "allow=history", "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper"),
-        (HOME, 316, "allow=history", "fits: frigate-rec ha-recorder whisper"),
+        (
+            HOME,
+            315,
+            "allow=history",
+            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+        ),
+        (
+            HOME,
+            316,
+            "allow=history",
+            "fits: frigate-rec ha-recorder whisper",
+        ),
         (HOME, 116, "yes=media/frigate-rec", "fits: frigate-rec"),
-        (HOME, 116, "yes=homeassistant/ha-recorder", "fits: ha-recorder whisper"),
-        (HOME, 140, "yes=homeassistant/no-such", "cannot fit: nested-ha-bak pycache sub-logs tts whisper"),
+        (
+            HOME,
+            116,
+            "yes=homeassistant/ha-recorder",
+            "fits: ha-recorder whisper",
+        ),
+        (
+            HOME,
+            140,
+            "yes=homeassistant/no-such",
+            "cannot fit: nested-ha-bak pycache sub-logs tts whisper",
+        ),
     ]);
 }
 
 #[test]
 fn user_data_go_after_history_and_whole_parts_at_last() {
     check(&[
-        (HOME, 116, "allow=user", "fits: frigate-export nested-ha-bak whisper"),
-        (HOME, 416, "allow=history,user", "fits: frigate-export frigate-rec ha-recorder nested-ha-bak whisper"),
-        (HOME, 445, "allow=history,user", "fits: frigate-export frigate-rec ha-recorder nested-ha-bak pycache sub-logs tts whisper"),
-        (HOME, 446, "allow=history,user", "fits: ha-recorder media* nested-ha-bak tts whisper"),
-        (HOME, 481, "allow=history,user", "cannot fit: addon:core_whisper* ha-recorder media* pycache share* sub-logs tts"),
+        (
+            HOME,
+            116,
+            "allow=user",
+            "fits: frigate-export nested-ha-bak whisper",
+        ),
+        (
+            HOME,
+            416,
+            "allow=history,user",
+            "fits: frigate-export frigate-rec ha-recorder nested-ha-bak whisper",
+        ),
+        (
+            HOME,
+            445,
+            "allow=history,user",
+            "fits: frigate-export frigate-rec ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+        ),
+        (
+            HOME,
+            446,
+            "allow=history,user",
+            "fits: ha-recorder media* nested-ha-bak tts whisper",
+        ),
+        (
+            HOME,
+            481,
+            "allow=history,user",
+            "cannot fit: addon:core_whisper* ha-recorder media* pycache share* sub-logs tts",
+        ),
     ]);
 }
 
@@ -110,7 +184,12 @@ fn of_one_class_the_fewest_bytes_too_many_go() {
         (caches, 80, "", "fits: dot-cache tts"),
         (caches, 81, "", "fits: frontend-pr piper tts"),
         (caches, 120, "", "fits: dot-cache frontend-pr piper tts"),
-        (caches, 121, "", "cannot fit: dot-cache frontend-pr piper tts"),
+        (
+            caches,
+            121,
+            "",
+            "cannot fit: dot-cache frontend-pr piper tts",
+        ),
     ]);
 }
 
@@ -124,7 +203,12 @@ fn a_find_goes_as_a_whole_and_each_backup_inside_on_its_own() {
         (share, 30, "", "fits: nested-ha-bak nested-ha-bak"),
         (share, 36, "", "fits: nested-ha-bak"),
         (share, 60, "", "fits: nested-ha-bak nested-ha-bak"),
-        (share, 75, "", "fits: nested-ha-bak nested-ha-bak nested-ha-bak"),
+        (
+            share,
+            75,
+            "",
+            "fits: nested-ha-bak nested-ha-bak nested-ha-bak",
+        ),
     ]);
 }
 
@@ -138,12 +222,23 @@ fn thorough_takes_all_that_may_go_and_nothing_more() {
         (116, "thorough", format!("cannot fit: {free}")),
         (0, "thorough allow=history", format!("fits: {history}")),
         (200, "thorough allow=history", format!("fits: {history}")),
-        (0, "thorough keep=share keep=homeassistant", "fits: whisper".to_owned()),
+        (
+            0,
+            "thorough keep=share keep=homeassistant",
+            "fits: whisper".to_owned(),
+        ),
     ];
     for (records, said, expected) in rows {
-        assert_eq!(shown(&plan_of(&Sketch::new(HOME), records, said).1), expected, "{records} {said}");
+        assert_eq!(
+            shown(&plan_of(&Sketch::new(HOME), records, said).1),
+            expected,
+            "{records} {said}"
+        );
     }
-    assert_eq!(shown(&plan_of(&Sketch::new("share: notes.txt 20"), 0, "thorough").1), "already fits:");
+    assert_eq!(
+        shown(&plan_of(&Sketch::new("share: notes.txt 20"), 0, "thorough").1),
+        "already fits:"
+    );
 }
 
 #[test]
@@ -154,7 +249,12 @@ fn thorough_gives_up_whole_parts_only_when_that_is_needed_and_with_consent() {
         (inside, 11, "thorough", "cannot fit: tts"),
         (inside, 11, "thorough allow=user", "fits: share* tts"),
         (inside, 31, "thorough allow=user", "fits: addon:core_b* tts"),
-        (inside, 60, "thorough allow=user", "fits: addon:core_a* share* tts"),
+        (
+            inside,
+            60,
+            "thorough allow=user",
+            "fits: addon:core_a* share* tts",
+        ),
         (inside, 60, "allow=user", "fits: addon:core_a* share* tts"),
     ]);
 }
@@ -167,14 +267,34 @@ fn what_the_user_names_goes_first_and_counts() {
         (HOME, 245, "drop=media", "fits: =media*"),
         (HOME, 250, "drop=media", "fits: =media* pycache"),
         (HOME, 10, "drop=database", "fits: =database"),
-        (HOME, 10, "drop=homeassistant:tts", "fits: =homeassistant:tts pycache"),
-        (HOME, 5, "drop=homeassistant:tts/**", "fits: =homeassistant:tts/** pycache"),
+        (
+            HOME,
+            10,
+            "drop=homeassistant:tts",
+            "fits: =homeassistant:tts pycache",
+        ),
+        (
+            HOME,
+            5,
+            "drop=homeassistant:tts/**",
+            "fits: =homeassistant:tts/** pycache",
+        ),
         (HOME, 0, "drop=share:**", "fits: =share*"),
         (HOME, 0, "drop=media:frigate", "fits: =media:frigate"),
         (HOME, 0, "drop=media keep=media:film.txt", "fits: =media"),
-        (HOME, 0, "drop=addon:core_whisper", "fits: =addon:core_whisper*"),
+        (
+            HOME,
+            0,
+            "drop=addon:core_whisper",
+            "fits: =addon:core_whisper*",
+        ),
         (HOME, 0, "drop=homeassistant", "fits: =homeassistant*"),
-        (HOME, 400, "drop=media", "cannot fit: =media* nested-ha-bak pycache sub-logs tts whisper"),
+        (
+            HOME,
+            400,
+            "drop=media",
+            "cannot fit: =media* nested-ha-bak pycache sub-logs tts whisper",
+        ),
     ]);
 }
 
@@ -183,58 +303,217 @@ fn what_the_user_keeps_stays_whatever_a_rule_says() {
     check(&[
         (HOME, 4, "keep=homeassistant", "fits: whisper"),
         (HOME, 4, "keep=homeassistant:tts", "fits: pycache"),
-        (HOME, 5, "keep=addon:core_whisper keep=homeassistant:**/__pycache__/**", "fits: sub-logs"),
-        (HOME, 40, "keep=share keep=addon:*", "cannot fit: pycache sub-logs tts"),
-        (HOME, 200, "allow=history keep=database", "fits: frigate-rec"),
-        (HOME, 200, "allow=history keep=homeassistant:home-assistant_v2.db-wal", "fits: frigate-rec"),
-        (HOME, 120, "allow=history keep=media:frigate/recordings", "fits: ha-recorder whisper"),
+        (
+            HOME,
+            5,
+            "keep=addon:core_whisper keep=homeassistant:**/__pycache__/**",
+            "fits: sub-logs",
+        ),
+        (
+            HOME,
+            40,
+            "keep=share keep=addon:*",
+            "cannot fit: pycache sub-logs tts",
+        ),
+        (
+            HOME,
+            200,
+            "allow=history keep=database",
+            "fits: frigate-rec",
+        ),
+        (
+            HOME,
+            200,
+            "allow=history keep=homeassistant:home-assistant_v2.db-wal",
+            "fits: frigate-rec",
+        ),
+        (
+            HOME,
+            120,
+            "allow=history keep=media:frigate/recordings",
+            "fits: ha-recorder whisper",
+        ),
     ]);
 }
 
 #[test]
 fn rules_that_are_switched_off_take_nothing() {
-    check(&[(HOME, 4, "off=tts", "fits: pycache"), (HOME, 60, "off=whisper", "cannot fit: nested-ha-bak pycache sub-logs tts")]);
+    check(&[
+        (HOME, 4, "off=tts", "fits: pycache"),
+        (
+            HOME,
+            60,
+            "off=whisper",
+            "cannot fit: nested-ha-bak pycache sub-logs tts",
+        ),
+    ]);
 }
 
 #[test]
 fn what_nobody_can_replace_stays_whatever_is_allowed() {
     check(&[
-        ("ssl: privkey.pem 50", 10, "allow=history,user", "cannot fit:"),
-        ("homeassistant: .storage/auth 50, configuration.yaml 9, zigbee.db 9", 10, "allow=history,user", "cannot fit:"),
-        ("addon:core_mosquitto: data/mosquitto.db 50, data/x.log 20", 10, "allow=history,user", "cannot fit:"),
-        ("addon:a0d7b954_bitwarden: data/db.sqlite3 50", 10, "allow=history,user", "cannot fit:"),
-        ("addon:core_matter_server: data/1.json 50", 10, "allow=history,user", "cannot fit:"),
-        ("addon:core_zwave_js: data/store/a 50", 10, "allow=history,user", "cannot fit:"),
-        ("addon:45df7312_zigbee2mqtt: data/a 50", 10, "allow=history,user", "cannot fit:"),
-        ("addon:09e60fb6_scrypted: data/scrypted.db/000123.log 50, data/x 1", 10, "allow=history", "cannot fit:"),
-        ("supervisor: docker.json 50", 10, "allow=history,user", "cannot fit:"),
+        (
+            "ssl: privkey.pem 50",
+            10,
+            "allow=history,user",
+            "cannot fit:",
+        ),
+        (
+            "homeassistant: .storage/auth 50, configuration.yaml 9, zigbee.db 9",
+            10,
+            "allow=history,user",
+            "cannot fit:",
+        ),
+        (
+            "addon:core_mosquitto: data/mosquitto.db 50, data/x.log 20",
+            10,
+            "allow=history,user",
+            "cannot fit:",
+        ),
+        (
+            "addon:a0d7b954_bitwarden: data/db.sqlite3 50",
+            10,
+            "allow=history,user",
+            "cannot fit:",
+        ),
+        (
+            "addon:core_matter_server: data/1.json 50",
+            10,
+            "allow=history,user",
+            "cannot fit:",
+        ),
+        (
+            "addon:core_zwave_js: data/store/a 50",
+            10,
+            "allow=history,user",
+            "cannot fit:",
+        ),
+        (
+            "addon:45df7312_zigbee2mqtt: data/a 50",
+            10,
+            "allow=history,user",
+            "cannot fit:",
+        ),
+        (
+            "addon:09e60fb6_scrypted: data/scrypted.db/000123.log 50, data/x 1",
+            10,
+            "allow=history",
+            "cannot fit:",
+        ),
+        (
+            "supervisor: docker.json 50",
+            10,
+            "allow=history,user",
+            "cannot fit:",
+        ),
         ("ssl: privkey.pem 50", 10, "drop=ssl", "fits: =ssl*"),
     ]);
 }
 
 #[test]
 fn globs_of_the_user_stop_at_what_nobody_can_replace_and_names_do_not() {
-    let config = "homeassistant: secrets.yaml 5, packages/a.yaml 5, packages/b.txt 50, .storage/auth 5";
+    let config =
+        "homeassistant: secrets.yaml 5, packages/a.yaml 5, packages/b.txt 50, .storage/auth 5";
     let addons = "addon:core_mosquitto: data/mosquitto.db 50; addon:core_a: data/options.json 1, data/b 50; addon:core_b: data/b 20";
     check(&[
         (config, 5, "drop=homeassistant:*.yaml", "cannot fit:"),
-        (config, 5, "drop=homeassistant:secrets.yaml", "fits: =homeassistant:secrets.yaml"),
-        (config, 50, "drop=homeassistant:packages/**", "fits: =homeassistant:packages/**"),
-        (config, 55, "drop=homeassistant:packages/**", "fits: =homeassistant:packages/**"),
-        (config, 55, "drop=homeassistant:packages/*", "fits: =homeassistant:packages/*"),
-        (config, 51, "drop=homeassistant:packages/**/*.*", "cannot fit: =homeassistant:packages/**/*.*"),
-        (config, 51, "drop=homeassistant:pack*/**", "cannot fit: =homeassistant:pack*/**"),
-        (config, 51, "drop=homeassistant:**", "cannot fit: =homeassistant:**"),
-        (config, 55, "drop=homeassistant:packages", "fits: =homeassistant:packages"),
-        (config, 5, "drop=homeassistant:.storage/**", "fits: =homeassistant:.storage/**"),
-        (config, 5, "drop=homeassistant:.storage", "fits: =homeassistant:.storage"),
-        (addons, 70, "drop=addon:*", "fits: =addon:core_a* =addon:core_b*"),
-        (addons, 72, "drop=addon:*", "cannot fit: =addon:core_a* =addon:core_b*"),
-        (addons, 50, "drop=addon:core_mosquitto", "fits: =addon:core_mosquitto*"),
+        (
+            config,
+            5,
+            "drop=homeassistant:secrets.yaml",
+            "fits: =homeassistant:secrets.yaml",
+        ),
+        (
+            config,
+            50,
+            "drop=homeassistant:packages/**",
+            "fits: =homeassistant:packages/**",
+        ),
+        (
+            config,
+            55,
+            "drop=homeassistant:packages/**",
+            "fits: =homeassistant:packages/**",
+        ),
+        (
+            config,
+            55,
+            "drop=homeassistant:packages/*",
+            "fits: =homeassistant:packages/*",
+        ),
+        (
+            config,
+            51,
+            "drop=homeassistant:packages/**/*.*",
+            "cannot fit: =homeassistant:packages/**/*.*",
+        ),
+        (
+            config,
+            51,
+            "drop=homeassistant:pack*/**",
+            "cannot fit: =homeassistant:pack*/**",
+        ),
+        (
+            config,
+            51,
+            "drop=homeassistant:**",
+            "cannot fit: =homeassistant:**",
+        ),
+        (
+            config,
+            55,
+            "drop=homeassistant:packages",
+            "fits: =homeassistant:packages",
+        ),
+        (
+            config,
+            5,
+            "drop=homeassistant:.storage/**",
+            "fits: =homeassistant:.storage/**",
+        ),
+        (
+            config,
+            5,
+            "drop=homeassistant:.storage",
+            "fits: =homeassistant:.storage",
+        ),
+        (
+            addons,
+            70,
+            "drop=addon:*",
+            "fits: =addon:core_a* =addon:core_b*",
+        ),
+        (
+            addons,
+            72,
+            "drop=addon:*",
+            "cannot fit: =addon:core_a* =addon:core_b*",
+        ),
+        (
+            addons,
+            50,
+            "drop=addon:core_mosquitto",
+            "fits: =addon:core_mosquitto*",
+        ),
         (addons, 1, "drop=addon:*:data/options.json", "cannot fit:"),
-        (addons, 1, "drop=addon:core_a:data/options.json", "fits: =addon:core_a:data/options.json"),
-        (addons, 50, "drop=addon:*:data", "fits: =addon:*:data =addon:*:data"),
-        (addons, 10, "drop=addon:* keep=addon:core_a:data/b", "fits: =addon:core_b*"),
+        (
+            addons,
+            1,
+            "drop=addon:core_a:data/options.json",
+            "fits: =addon:core_a:data/options.json",
+        ),
+        (
+            addons,
+            50,
+            "drop=addon:*:data",
+            "fits: =addon:*:data =addon:*:data",
+        ),
+        (
+            addons,
+            10,
+            "drop=addon:* keep=addon:core_a:data/b",
+            "fits: =addon:core_b*",
+        ),
     ]);
 }
 
@@ -244,18 +523,68 @@ fn databases_go_with_all_their_files_or_not_at_all() {
     let moved = "homeassistant: db/h.db 80, db/h.db-wal 5, other.db 30, home-assistant_v2.db 7, db_url=db/h.db";
     check(&[
         (maria, 10, "allow=history", "fits: mariadb"),
-        (maria, 10, "drop=addon:core_mariadb:data/databases/ibdata1", "cannot fit:"),
-        (maria, 100, "drop=addon:core_mariadb:data/databases", "fits: =addon:core_mariadb:data/databases"),
-        (maria, 100, "drop=addon:core_mariadb:data/databases/**", "fits: =addon:core_mariadb:data/databases/**"),
-        (maria, 10, "allow=history keep=addon:core_mariadb:data/databases/ibdata1", "cannot fit:"),
+        (
+            maria,
+            10,
+            "drop=addon:core_mariadb:data/databases/ibdata1",
+            "cannot fit:",
+        ),
+        (
+            maria,
+            100,
+            "drop=addon:core_mariadb:data/databases",
+            "fits: =addon:core_mariadb:data/databases",
+        ),
+        (
+            maria,
+            100,
+            "drop=addon:core_mariadb:data/databases/**",
+            "fits: =addon:core_mariadb:data/databases/**",
+        ),
+        (
+            maria,
+            10,
+            "allow=history keep=addon:core_mariadb:data/databases/ibdata1",
+            "cannot fit:",
+        ),
         (moved, 10, "allow=history", "fits: ha-recorder-moved"),
         (moved, 7, "allow=history", "fits: ha-recorder"),
-        (moved, 93, "allow=history", "cannot fit: ha-recorder ha-recorder-moved"),
-        (moved, 10, "allow=history keep=homeassistant:db/h.db-wal", "cannot fit: ha-recorder"),
-        ("homeassistant: other.db 30, x 1", 10, "allow=history", "cannot fit:"),
-        (HOME, 100, "drop=homeassistant:home-assistant_v2.db", "fits: =homeassistant:home-assistant_v2.db"),
-        (HOME, 200, "drop=homeassistant:home-assistant_v2.db-wal", "cannot fit: nested-ha-bak pycache sub-logs tts whisper"),
-        (HOME, 0, "drop=homeassistant:home-assistant_v2.db-wal keep=homeassistant:home-assistant_v2.db", "already fits:"),
+        (
+            moved,
+            93,
+            "allow=history",
+            "cannot fit: ha-recorder ha-recorder-moved",
+        ),
+        (
+            moved,
+            10,
+            "allow=history keep=homeassistant:db/h.db-wal",
+            "cannot fit: ha-recorder",
+        ),
+        (
+            "homeassistant: other.db 30, x 1",
+            10,
+            "allow=history",
+            "cannot fit:",
+        ),
+        (
+            HOME,
+            100,
+            "drop=homeassistant:home-assistant_v2.db",
+            "fits: =homeassistant:home-assistant_v2.db",
+        ),
+        (
+            HOME,
+            200,
+            "drop=homeassistant:home-assistant_v2.db-wal",
+            "cannot fit: nested-ha-bak pycache sub-logs tts whisper",
+        ),
+        (
+            HOME,
+            0,
+            "drop=homeassistant:home-assistant_v2.db-wal keep=homeassistant:home-assistant_v2.db",
+            "already fits:",
+        ),
     ]);
 }
 
@@ -269,18 +598,38 @@ fn an_image_goes_only_where_it_can_be_built_again() {
         (listed, 10, "", "cannot fit:"),
         (listed, 10, "allow=history", "fits: image-tar"),
         (unknown, 10, "allow=history", "cannot fit:"),
-        ("addon:core_ssh: image.tar 60, data/x 5", 10, "allow=history", "fits: image-tar"),
+        (
+            "addon:core_ssh: image.tar 60, data/x 5",
+            10,
+            "allow=history",
+            "fits: image-tar",
+        ),
         (local, 10, "allow=history", "fits: image-tar"),
         (local, 61, "allow=history", "cannot fit: image-tar"),
         (local, 65, "allow=user", "fits: addon:local_mine*"),
         (alone, 10, "allow=history", "cannot fit:"),
         (local, 10, "drop=addons/local", "fits: =addons/local*"),
         (local, 30, "drop=addons/local", "cannot fit: =addons/local*"),
-        (local, 30, "drop=addons/local:mine/node_modules", "cannot fit: =addons/local:mine/node_modules"),
-        (local, 10, "drop=addon:*:image.tar", "fits: =addon:*:image.tar"),
+        (
+            local,
+            30,
+            "drop=addons/local:mine/node_modules",
+            "cannot fit: =addons/local:mine/node_modules",
+        ),
+        (
+            local,
+            10,
+            "drop=addon:*:image.tar",
+            "fits: =addon:*:image.tar",
+        ),
         (alone, 10, "drop=addon:*:image.tar", "cannot fit:"),
         (unknown, 10, "drop=addon:*:image.tar", "cannot fit:"),
-        (unknown, 10, "drop=addon:deadbeef_ssh:image.tar", "fits: =addon:deadbeef_ssh:image.tar"),
+        (
+            unknown,
+            10,
+            "drop=addon:deadbeef_ssh:image.tar",
+            "fits: =addon:deadbeef_ssh:image.tar",
+        ),
     ]);
 }
 
@@ -293,16 +642,36 @@ fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
         (media, 10, "allow=history", "fits: frigate-rec*"),
         (media, 101, "allow=history", "cannot fit: frigate-rec*"),
         (media, 10, "yes=media/frigate-rec", "fits: frigate-rec*"),
-        (media, 10, "allow=history keep=media:frigate/recordings/b.mp4", "fits: frigate-rec"),
+        (
+            media,
+            10,
+            "allow=history keep=media:frigate/recordings/b.mp4",
+            "fits: frigate-rec",
+        ),
         // The folder is better to restore, and nobody misses the rest of it.
         (with_free, 3, "", "fits: s2p-train"),
         (with_free, 10, "", "fits: nested-ha-bak* s2p-train*"),
-        (with_free, 10, "keep=share:speech-to-phrase", "fits: nested-ha-bak"),
-        (with_free, 10, "keep=share:nothing/like/that", "fits: nested-ha-bak"),
+        (
+            with_free,
+            10,
+            "keep=share:speech-to-phrase",
+            "fits: nested-ha-bak",
+        ),
+        (
+            with_free,
+            10,
+            "keep=share:nothing/like/that",
+            "fits: nested-ha-bak",
+        ),
         // But not at the price of something else that somebody may miss.
         (with_history, 10, "allow=history", "fits: frigate-clips"),
         (with_history, 60, "allow=history", "fits: frigate-rec"),
-        (with_history, 90, "allow=history", "fits: frigate-clips* frigate-rec*"),
+        (
+            with_history,
+            90,
+            "allow=history",
+            "fits: frigate-clips* frigate-rec*",
+        ),
         // Consent to user data is consent to whole folders, history in them or not.
         (media, 4, "allow=user", "fits: share*"),
         (media, 60, "allow=user", "fits: media*"),
@@ -312,7 +681,12 @@ fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
 
 #[test]
 fn what_is_left_of_an_addon_keeps_it_from_going_as_a_whole() {
-    check(&[("addon:core_whisper: data/models--rhasspy--a/b 60; media: x 1", 10, "", "fits: whisper")]);
+    check(&[(
+        "addon:core_whisper: data/models--rhasspy--a/b 60; media: x 1",
+        10,
+        "",
+        "fits: whisper",
+    )]);
 }
 
 #[test]
@@ -330,12 +704,17 @@ fn a_unit_that_saves_less_than_it_takes_is_made_up_for() {
     // Half of the clips stays under another name: the database has to go as well.
     let inside = "homeassistant: nest/event_media/a.mp4 60, www/door.mp4=nest/event_media/a.mp4 0, .git/HEAD 25, x 1; \
         addon:a0d7b954_influxdb: data/influxdb/a 70";
-    check(&[(inside, 50, "allow=history", "fits: influx"), (inside, 71, "allow=history", "fits: git-history influx")]);
+    check(&[
+        (inside, 50, "allow=history", "fits: influx"),
+        (inside, 71, "allow=history", "fits: git-history influx"),
+    ]);
 }
 
 #[test]
 fn garbage_behind_the_end_goes_by_itself() {
-    let mut sketch = Sketch::new("share: notes.txt 20; homeassistant: tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 10, x 1");
+    let mut sketch = Sketch::new(
+        "share: notes.txt 20; homeassistant: tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 10, x 1",
+    );
     sketch.garbage = 100;
     for (records, said, expected) in [
         (0, "", "already fits:"),
@@ -345,15 +724,24 @@ fn garbage_behind_the_end_goes_by_itself() {
         (120, "", "cannot fit: outer-garbage tts"),
         (0, "drop=share", "fits: =share* outer-garbage"),
     ] {
-        assert_eq!(shown(&plan_of(&sketch, records, said).1), expected, "{records} {said}");
+        assert_eq!(
+            shown(&plan_of(&sketch, records, said).1),
+            expected,
+            "{records} {said}"
+        );
     }
 }
 
 #[test]
 fn hundreds_of_backups_inside_are_decided_about_in_time() {
     let files = (0..400u64).map(|n| (format!("old/{n}.tar"), RECORD * (n + 1)));
-    let (backup, mut surveys) = Sketch::new("media: x 1").part("share", files.chain([("notes".to_owned(), 9)])).build();
-    let share = surveys.iter_mut().find(|s| backup.parts[s.part].id == "share").unwrap();
+    let (backup, mut surveys) = Sketch::new("media: x 1")
+        .part("share", files.chain([("notes".to_owned(), 9)]))
+        .build();
+    let share = surveys
+        .iter_mut()
+        .find(|s| backup.parts[s.part].id == "share")
+        .unwrap();
     let old = share.entries.iter_mut().filter(|e| e.stored > 9);
     old.for_each(|e| e.contents = Contents::Backup(Origin::Same));
     let plan = make(&backup, &surveys, &Wish::new("").saving(&backup, 1100)).unwrap();

@@ -10,7 +10,12 @@ const HOME: &str = "homeassistant: configuration.yaml 1, home-assistant_v2.db 90
 
 fn reasons(records: u64, wish: &str) -> Vec<String> {
     let (backup, plan) = plan_of(&Sketch::new(HOME), records, wish);
-    backup.parts.iter().zip(&plan.parts).map(|(part, planned)| format!("{}: {}", part.id, planned.why)).collect()
+    backup
+        .parts
+        .iter()
+        .zip(&plan.parts)
+        .map(|(part, planned)| format!("{}: {}", part.id, planned.why))
+        .collect()
 }
 
 #[test]
@@ -27,26 +32,62 @@ fn each_part_says_why_it_is_treated_so() {
     );
     assert_eq!(
         reasons(4, "keep=media drop=addon:local_y")[1..],
-        ["share: not needed", "media: --keep", "addon:deadbeef_x: no rule takes anything", "addon:local_y: --drop addon:local_y",]
+        [
+            "share: not needed",
+            "media: --keep",
+            "addon:deadbeef_x: no rule takes anything",
+            "addon:local_y: --drop addon:local_y",
+        ]
     );
-    assert!(reasons(0, "").iter().all(|why| why.ends_with(": it fits as it is")), "{:?}", reasons(0, ""));
-    assert_eq!(reasons(360, "allow=history,user")[2], "media: frigate-rec, frigate-export");
-    assert_eq!(reasons(440, "allow=history,user")[4], "addon:local_y: whole part");
+    assert!(
+        reasons(0, "")
+            .iter()
+            .all(|why| why.ends_with(": it fits as it is")),
+        "{:?}",
+        reasons(0, "")
+    );
+    assert_eq!(
+        reasons(360, "allow=history,user")[2],
+        "media: frigate-rec, frigate-export"
+    );
+    assert_eq!(
+        reasons(440, "allow=history,user")[4],
+        "addon:local_y: whole part"
+    );
 }
 
 #[test]
 fn what_somebody_declined_is_not_said_to_wait_for_consent() {
     let (backup, surveys) = Sketch::new(HOME).build();
     let mut request = Wish::new("").saving(&backup, 300);
-    let why = |request: &Request, at: usize| make(&backup, &surveys, request).unwrap().parts[at].why.clone();
-    request.declined.push(("media".into(), Some("frigate-rec".into())));
-    assert_eq!(why(&request, 2), "2.05 MB declined, 307.20 kB of user only with consent");
-    request.declined.push(("media".into(), Some("frigate-export".into())));
+    let why = |request: &Request, at: usize| {
+        make(&backup, &surveys, request).unwrap().parts[at]
+            .why
+            .clone()
+    };
+    request
+        .declined
+        .push(("media".into(), Some("frigate-rec".into())));
+    assert_eq!(
+        why(&request, 2),
+        "2.05 MB declined, 307.20 kB of user only with consent"
+    );
+    request
+        .declined
+        .push(("media".into(), Some("frigate-export".into())));
     request.declined.push(("addon:deadbeef_x".into(), None));
     assert_eq!(why(&request, 2), "2.36 MB declined");
-    assert_eq!((why(&request, 3), why(&request, 4)), ("declined".into(), "no rule takes anything".into()));
+    assert_eq!(
+        (why(&request, 3), why(&request, 4)),
+        ("declined".into(), "no rule takes anything".into())
+    );
     // It is no more than a name: the same fits with the same consent.
-    let words: Vec<String> = make(&backup, &surveys, &request).unwrap().ways_out.into_iter().map(|way| way.options).collect();
+    let words: Vec<String> = make(&backup, &surveys, &request)
+        .unwrap()
+        .ways_out
+        .into_iter()
+        .map(|way| way.options)
+        .collect();
     assert_eq!(words, ways(HOME, 300, ""));
 }
 
@@ -80,7 +121,12 @@ fn every_path_has_its_reason() {
             "would be left out: it belongs to \"Spoken messages\" [tts], class cache. Lost: Nothing: a message is rendered again when it is spoken. A restore empties the config directory first",
         ),
         (4, "", "homeassistant:x/b", nothing_left_to_say),
-        (4, "", "homeassistant:configuration.yaml", "stays: no rule ever drops it. These files hold the configuration"),
+        (
+            4,
+            "",
+            "homeassistant:configuration.yaml",
+            "stays: no rule ever drops it. These files hold the configuration",
+        ),
         (
             4,
             "",
@@ -112,9 +158,19 @@ fn every_path_has_its_reason() {
             "addon:local_y:image.tar",
             "stays: it could go as \"Image of an add-on that was built here\" [image-tar], but this add-on was built from the local add-ons folder",
         ),
-        (4, "keep=homeassistant:x", "homeassistant:x/b", "stays: --keep names it."),
+        (
+            4,
+            "keep=homeassistant:x",
+            "homeassistant:x/b",
+            "stays: --keep names it.",
+        ),
         (4, "keep=media", "media:film.txt", "stays: --keep names it."),
-        (0, "drop=homeassistant:x", "homeassistant:x/b", "would be left out: --drop homeassistant:x names it"),
+        (
+            0,
+            "drop=homeassistant:x",
+            "homeassistant:x/b",
+            "would be left out: --drop homeassistant:x names it",
+        ),
         (
             0,
             "drop=homeassistant:*.yaml",
@@ -133,38 +189,68 @@ fn every_path_has_its_reason() {
             "media:film.txt",
             "would be left out, with all of media: --drop media names it. What is on your system stays there: a restore leaves the live folder as it is.",
         ),
-        (0, "drop=media:*", "media:frigate/recordings/a.mp4", "would be left out, with all of media: --drop media:* names it."),
+        (
+            0,
+            "drop=media:*",
+            "media:frigate/recordings/a.mp4",
+            "would be left out, with all of media: --drop media:* names it.",
+        ),
     ];
     for (records, wish, place, expected) in rows {
         let said = why(HOME, records, wish, place);
-        let said = said.strip_prefix(&format!("{place} ")).unwrap_or_else(|| panic!("{said}"));
-        assert!(said.starts_with(expected), "{place}, {records} too many, said '{wish}':\n{said}");
+        let said = said
+            .strip_prefix(&format!("{place} "))
+            .unwrap_or_else(|| panic!("{said}"));
+        assert!(
+            said.starts_with(expected),
+            "{place}, {records} too many, said '{wish}':\n{said}"
+        );
     }
 }
 
 #[test]
 fn a_folder_that_goes_because_of_one_find_says_which() {
-    let said = why("media: frigate/recordings/a.mp4 50; share: x 1", 10, "allow=history", "media:frigate/recordings/a.mp4");
+    let said = why(
+        "media: frigate/recordings/a.mp4 50; share: x 1",
+        10,
+        "allow=history",
+        "media:frigate/recordings/a.mp4",
+    );
     assert!(
         said.contains("would be left out, with all of media: it belongs to \"Frigate recordings\" [frigate-rec], class history."),
         "{said}"
     );
-    assert!(said.ends_with("On a new system there is nothing to fill it with."), "{said}");
+    assert!(
+        said.ends_with("On a new system there is nothing to fill it with."),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_component_alone_is_explained_and_what_does_not_exist_is_refused() {
     let share = why(HOME, 4, "", "share");
     assert!(share.starts_with("All of share (615.42 kB, 2 files) stays.\n409.60 kB (1 file, old.tar) stays: it may go as "), "{share}");
-    assert!(share.ends_with("\n204.80 kB (1 file, photo.tar) stays: no rule takes it."), "{share}");
+    assert!(
+        share.ends_with("\n204.80 kB (1 file, photo.tar) stays: no rule takes it."),
+        "{share}"
+    );
     let share = why(HOME, 4, "drop=share", "share:");
     assert!(
         share.starts_with("share (615.42 kB, 2 files) would be left out, with all of share: --drop share names it. What is"),
         "{share}"
     );
-    assert_eq!(why(HOME, 4, "", "share:no/such"), "error: there is no 'share:no/such' in this backup");
-    assert_eq!(why(HOME, 4, "", "nothing"), "error: there is no 'nothing' in this backup");
-    assert_eq!(why(HOME, 4, "", "sharefold:x"), "error: there is no 'sharefold:x' in this backup");
+    assert_eq!(
+        why(HOME, 4, "", "share:no/such"),
+        "error: there is no 'share:no/such' in this backup"
+    );
+    assert_eq!(
+        why(HOME, 4, "", "nothing"),
+        "error: there is no 'nothing' in this backup"
+    );
+    assert_eq!(
+        why(HOME, 4, "", "sharefold:x"),
+        "error: there is no 'sharefold:x' in this backup"
+    );
 }
 
 #[test]
@@ -183,36 +269,71 @@ fn a_folder_says_what_of_it_goes_and_what_stays_and_why() {
     assert!(whole.contains(restore) && !whole.contains('\n'), "{whole}");
     let some = why(inside, 20, "", "homeassistant:a/");
     let lines: Vec<&str> = some.lines().collect();
-    assert_eq!(lines[0], "Of homeassistant:a (204.80 kB, 4 files) 153.60 kB would be left out; the rest stays.");
+    assert_eq!(
+        lines[0],
+        "Of homeassistant:a (204.80 kB, 4 files) 153.60 kB would be left out; the rest stays."
+    );
     assert!(
         lines[1].starts_with(
             "153.60 kB (2 files, the largest: a/__pycache__/c.pyc) would be left out: it belongs to \"Compiled Python files\" [pycache]"
         ),
         "{some}"
     );
-    assert_eq!(lines[2], "51.20 kB (2 files, the largest: a/tts.txt) stays: no rule takes it.");
+    assert_eq!(
+        lines[2],
+        "51.20 kB (2 files, the largest: a/tts.txt) stays: no rule takes it."
+    );
     assert_eq!(lines.len(), 3, "{some}");
-    assert_eq!(why(inside, 20, "", "homeassistant:a/k/deep"), "homeassistant:a/k/deep (20.48 kB, 1 file) stays: no rule takes it.");
+    assert_eq!(
+        why(inside, 20, "", "homeassistant:a/k/deep"),
+        "homeassistant:a/k/deep (20.48 kB, 1 file) stays: no rule takes it."
+    );
     let asked = why(inside, 20, "", "media:frigate");
-    assert!(asked.starts_with("All of media:frigate (3.39 MB, 4 files) stays.\n3.07 MB (2 files, the largest: frigate"), "{asked}");
-    assert!(asked.contains("only with your consent (--allow history)") && asked.contains("(--allow user)"), "{asked}");
-    let named = why(inside, 0, "drop=media:frigate keep=media:frigate/exports", "media:frigate");
+    assert!(
+        asked.starts_with(
+            "All of media:frigate (3.39 MB, 4 files) stays.\n3.07 MB (2 files, the largest: frigate"
+        ),
+        "{asked}"
+    );
+    assert!(
+        asked.contains("only with your consent (--allow history)")
+            && asked.contains("(--allow user)"),
+        "{asked}"
+    );
+    let named = why(
+        inside,
+        0,
+        "drop=media:frigate keep=media:frigate/exports",
+        "media:frigate",
+    );
     assert_eq!(
         named,
         "Of media:frigate (3.39 MB, 4 files) 3.08 MB would be left out; the rest stays.\n\
         3.08 MB (3 files, the largest: frigate/recordings/a.mp4) would be left out: --drop media:frigate names it.\n\
         307.20 kB (1 file, frigate/exports/b.mp4) stays: --keep names it."
     );
-    assert_eq!(why(inside, 0, "", "homeassistant:tt"), "error: there is no 'homeassistant:tt' in this backup");
+    assert_eq!(
+        why(inside, 0, "", "homeassistant:tt"),
+        "error: there is no 'homeassistant:tt' in this backup"
+    );
 }
 
 #[test]
 fn a_folder_whose_files_all_go_while_it_stays_itself_is_not_said_to_stay() {
-    let said = why("homeassistant: x/ 1, x/__pycache__/a.pyc 7, x/__pycache__/b.pyc 8, y 1", 10, "", "homeassistant:x");
+    let said = why(
+        "homeassistant: x/ 1, x/__pycache__/a.pyc 7, x/__pycache__/b.pyc 8, y 1",
+        10,
+        "",
+        "homeassistant:x",
+    );
     assert!(said.starts_with("homeassistant:x (153.60 kB, 2 files) would be left out: it belongs to \"Compiled Python files\""), "{said}");
     assert!(!said.contains('\n'), "{said}");
-    let said =
-        why("homeassistant: esphome/ 1, esphome/.esphome/build/a 7, esphome/__pycache__/b.pyc 8, y 1", 14, "", "homeassistant:esphome");
+    let said = why(
+        "homeassistant: esphome/ 1, esphome/.esphome/build/a 7, esphome/__pycache__/b.pyc 8, y 1",
+        14,
+        "",
+        "homeassistant:esphome",
+    );
     assert!(
         said.starts_with(
             "All files of homeassistant:esphome (163.84 kB, 2 files) would be left out.\n81.92 kB (1 file, esphome/__pycache__/b.pyc)"
@@ -230,11 +351,20 @@ fn a_part_that_goes_as_a_whole_says_so_and_what_the_rules_know_of_it() {
         lines[0].starts_with("media (3.17 MB, 2 files) would be left out, with all of media: all that is in it may go. What"),
         "{said}"
     );
-    assert!(lines[1].starts_with("3.07 MB (1 file, frigate/recordings/a.mp4): it belongs to \"Frigate recordings\""), "{said}");
-    assert!(lines[2].starts_with("92.16 kB (1 file, old.tar): it belongs to \"Older backup of this"), "{said}");
+    assert!(
+        lines[1].starts_with(
+            "3.07 MB (1 file, frigate/recordings/a.mp4): it belongs to \"Frigate recordings\""
+        ),
+        "{said}"
+    );
+    assert!(
+        lines[2].starts_with("92.16 kB (1 file, old.tar): it belongs to \"Older backup of this"),
+        "{said}"
+    );
     let said = why("share: x 50; media: y 1", 45, "allow=user", "share");
     assert!(
-        said.starts_with("share (513.02 kB, 1 file)") && said.contains("the limit demands it, and whole folders and add-ons may go"),
+        said.starts_with("share (513.02 kB, 1 file)")
+            && said.contains("the limit demands it, and whole folders and add-ons may go"),
         "{said}"
     );
 }
@@ -242,44 +372,103 @@ fn a_part_that_goes_as_a_whole_says_so_and_what_the_rules_know_of_it() {
 #[test]
 fn a_part_that_nobody_looked_into_says_so_and_how_to_look() {
     let (backup, surveys) = Sketch::new("share: x 50; media: y 1").build();
-    let request = Request { has_key: false, ..Wish::new("keep=media").saving(&backup, 0) };
+    let request = Request {
+        has_key: false,
+        ..Wish::new("keep=media").saving(&backup, 0)
+    };
     let plan = make(&backup, &surveys, &request).unwrap();
-    let said = |place: &str| explain::why(&backup, &[], &request, &plan, place).unwrap().join("\n");
+    let said = |place: &str| {
+        explain::why(&backup, &[], &request, &plan, place)
+            .unwrap()
+            .join("\n")
+    };
     assert!(
-        said("share").starts_with("All of share (513.02 kB)") && said("share").contains("not looked into. Give the key"),
+        said("share").starts_with("All of share (513.02 kB)")
+            && said("share").contains("not looked into. Give the key"),
         "{}",
         said("share")
     );
-    assert!(said("media:y").ends_with(" stays: --keep names it."), "{}", said("media:y"));
+    assert!(
+        said("media:y").ends_with(" stays: --keep names it."),
+        "{}",
+        said("media:y")
+    );
     assert!(explain::why(&backup, &[], &request, &plan, "share:x").is_err());
 }
 
 #[test]
 fn a_path_can_be_asked_about_as_it_is_shown() {
-    let (backup, surveys) = Sketch::new("").part("media", [("a\nb\u{1b}[31m.mp4".to_owned(), 50 * RECORD)]).build();
+    let (backup, surveys) = Sketch::new("")
+        .part("media", [("a\nb\u{1b}[31m.mp4".to_owned(), 50 * RECORD)])
+        .build();
     let request = Wish::new("").saving(&backup, 10);
     let plan = make(&backup, &surveys, &request).unwrap();
-    let said = explain::why(&backup, &surveys, &request, &plan, "media:a\\nb\\u{1b}[31m.mp4").unwrap();
-    assert!(said[0].starts_with("media:a\\nb\\u{1b}[31m.mp4 stays: it may go as \"Videos\" [media-video]"), "{said:?}");
+    let said = explain::why(
+        &backup,
+        &surveys,
+        &request,
+        &plan,
+        "media:a\\nb\\u{1b}[31m.mp4",
+    )
+    .unwrap();
+    assert!(
+        said[0]
+            .starts_with("media:a\\nb\\u{1b}[31m.mp4 stays: it may go as \"Videos\" [media-video]"),
+        "{said:?}"
+    );
 }
 
 fn ways(inside: &str, records: u64, wish: &str) -> Vec<String> {
     let (_, plan) = plan_of(&Sketch::new(inside), records, wish);
-    plan.ways_out.iter().map(|way| way.options.clone()).collect()
+    plan.ways_out
+        .iter()
+        .map(|way| way.options.clone())
+        .collect()
 }
 
 #[test]
 fn the_ways_out_are_the_least_consent_and_the_fewest_whole_parts() {
     assert_eq!(ways(HOME, 50, ""), ["--allow history", "--drop share"]);
     assert_eq!(ways(HOME, 200, ""), ["--allow history", "--drop media"]);
-    assert_eq!(ways(HOME, 308, ""), ["--allow history", "--drop share --drop media"]);
-    assert_eq!(ways(HOME, 340, ""), ["--allow history,user", "--drop media --drop addon:deadbeef_x --drop addon:local_y"]);
-    assert_eq!(ways(HOME, 200, "allow=history"), Vec::<String>::new(), "it fits");
-    assert_eq!(ways(HOME, 340, "allow=history"), ["--allow user", "--drop share"]);
+    assert_eq!(
+        ways(HOME, 308, ""),
+        ["--allow history", "--drop share --drop media"]
+    );
+    assert_eq!(
+        ways(HOME, 340, ""),
+        [
+            "--allow history,user",
+            "--drop media --drop addon:deadbeef_x --drop addon:local_y"
+        ]
+    );
+    assert_eq!(
+        ways(HOME, 200, "allow=history"),
+        Vec::<String>::new(),
+        "it fits"
+    );
+    assert_eq!(
+        ways(HOME, 340, "allow=history"),
+        ["--allow user", "--drop share"]
+    );
     assert_eq!(ways(HOME, 50, "allow=user"), Vec::<String>::new());
-    assert_eq!(ways(HOME, 460, ""), Vec::<String>::new(), "nothing can make it fit");
-    assert_eq!(ways("addon:core_a: data/x 50; share: y 20", 30, ""), ["--drop addon:core_a"], "both ways lose the same: it is named");
-    assert_eq!(ways("addon:core_a: data/x 50; ssl: y 20", 30, "keep=addon:core_a"), Vec::<String>::new());
+    assert_eq!(
+        ways(HOME, 460, ""),
+        Vec::<String>::new(),
+        "nothing can make it fit"
+    );
+    assert_eq!(
+        ways("addon:core_a: data/x 50; share: y 20", 30, ""),
+        ["--drop addon:core_a"],
+        "both ways lose the same: it is named"
+    );
+    assert_eq!(
+        ways(
+            "addon:core_a: data/x 50; ssl: y 20",
+            30,
+            "keep=addon:core_a"
+        ),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -289,9 +478,17 @@ fn a_way_out_is_planned_as_its_command_will_be() {
         let (_, plan) = plan_of(&sketch, records, "");
         assert!(!plan.ways_out.is_empty(), "{records}");
         for way in &plan.ways_out {
-            let wish = way.options.replace("--allow ", "allow=").replace("--drop ", "drop=");
+            let wish = way
+                .options
+                .replace("--allow ", "allow=")
+                .replace("--drop ", "drop=");
             let (_, taken) = plan_of(&sketch, records, &wish);
-            assert_eq!((taken.outcome, taken.predicted_size), (Outcome::Fits, way.predicted_size), "{records}: {}", way.options);
+            assert_eq!(
+                (taken.outcome, taken.predicted_size),
+                (Outcome::Fits, way.predicted_size),
+                "{records}: {}",
+                way.options
+            );
         }
     }
 }
@@ -299,16 +496,28 @@ fn a_way_out_is_planned_as_its_command_will_be() {
 #[test]
 fn a_way_out_says_what_a_restore_will_do() {
     let (_, plan) = plan_of(&Sketch::new(HOME), 150, "drop=homeassistant:x");
-    let [history, whole] = plan.ways_out.as_slice() else { panic!("{:?}", plan.ways_out) };
+    let [history, whole] = plan.ways_out.as_slice() else {
+        panic!("{:?}", plan.ways_out)
+    };
     assert!(
-        history.lost[0].starts_with("Frigate recordings (2.05 MB): The recorded footage of your cameras. A restore empties"),
+        history.lost[0].starts_with(
+            "Frigate recordings (2.05 MB): The recorded footage of your cameras. A restore empties"
+        ),
         "{history:?}"
     );
-    assert!(whole.lost[0].starts_with("media (2.51 MB): Everything in media. What is on your system stays there"), "{whole:?}");
+    assert!(
+        whole.lost[0].starts_with(
+            "media (2.51 MB): Everything in media. What is on your system stays there"
+        ),
+        "{whole:?}"
+    );
     // What goes anyway, and what the user named already, is not held against the way.
     assert_eq!(history.lost.len(), 1, "{history:?}");
     let (_, plan) = plan_of(&Sketch::new(HOME), 240, "");
-    assert_eq!(plan.ways_out[0].lost[1], "And caches, logs and old backups that may go anyway (409.60 kB).");
+    assert_eq!(
+        plan.ways_out[0].lost[1],
+        "And caches, logs and old backups that may go anyway (409.60 kB)."
+    );
 }
 
 #[test]
@@ -317,7 +526,14 @@ fn a_row_names_the_globs_that_found_something_and_no_others() {
     let (_, plan) = plan_of(&Sketch::new(inside), 0, "thorough");
     let targets: Vec<&str> = plan.drops.iter().map(|row| row.target.as_str()).collect();
     let logs = "homeassistant:home-assistant.log homeassistant:home-assistant.log.[0-9]";
-    assert_eq!(targets, ["addon:5c53de3b_esphome:data/build/**", logs, "share:old/a.tar"]);
+    assert_eq!(
+        targets,
+        [
+            "addon:5c53de3b_esphome:data/build/**",
+            logs,
+            "share:old/a.tar"
+        ]
+    );
 }
 
 fn notes(inside: &str, wish: &str) -> Vec<String> {
@@ -327,13 +543,24 @@ fn notes(inside: &str, wish: &str) -> Vec<String> {
 #[test]
 fn what_a_glob_did_not_take_is_told_with_its_reason() {
     let config = "homeassistant: secrets.yaml 1, a.yaml 1, b.yaml 1, x 5; addon:core_mosquitto: data/a 5; addon:core_b: data/b 5";
-    let [note] = notes(config, "drop=homeassistant:*.yaml").try_into().unwrap();
+    let [note] = notes(config, "drop=homeassistant:*.yaml")
+        .try_into()
+        .unwrap();
     assert!(note.starts_with("--drop homeassistant:*.yaml keeps secrets.yaml and 2 more in homeassistant. These files hold"), "{note}");
     let [note] = notes(config, "drop=addon:*").try_into().unwrap();
-    assert!(note.starts_with("--drop addon:* keeps addon:core_mosquitto. The retained messages"), "{note}");
+    assert!(
+        note.starts_with("--drop addon:* keeps addon:core_mosquitto. The retained messages"),
+        "{note}"
+    );
     let (_, plan) = plan_of(&Sketch::new(config), 0, "drop=homeassistant:no\u{1b}such");
-    assert_eq!(plan.warnings, ["Nothing in this backup matches --drop homeassistant:no\\u{1b}such."]);
-    assert_eq!(notes(config, "drop=homeassistant:secrets.yaml"), Vec::<String>::new());
+    assert_eq!(
+        plan.warnings,
+        ["Nothing in this backup matches --drop homeassistant:no\\u{1b}such."]
+    );
+    assert_eq!(
+        notes(config, "drop=homeassistant:secrets.yaml"),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -342,17 +569,30 @@ fn a_name_that_goes_while_its_contents_stay_is_listed_too() {
     let rows = |wish: &str| {
         let (_, plan) = plan_of(&Sketch::new(inside), 0, wish);
         assert_eq!(plan.notes, Vec::<String>::new(), "{wish}");
-        plan.drops.into_iter().map(|row| (row.files, row.stored_bytes / RECORD, row.lost)).collect::<Vec<_>>()
+        plan.drops
+            .into_iter()
+            .map(|row| (row.files, row.stored_bytes / RECORD, row.lost))
+            .collect::<Vec<_>>()
     };
     let row = |files: u64, records: u64, lost: &str| vec![(Some(files), records, lost.to_owned())];
-    assert_eq!(rows("drop=homeassistant:a/1.mp4"), row(1, 0, "Only the name a/1.mp4: its contents stay as b/2.mp4."));
+    assert_eq!(
+        rows("drop=homeassistant:a/1.mp4"),
+        row(1, 0, "Only the name a/1.mp4: its contents stay as b/2.mp4.")
+    );
     assert_eq!(
         rows("drop=homeassistant:a"),
-        row(2, 5, "2 files of the configuration. Of a/1.mp4 only the name: its contents stay as b/2.mp4.")
+        row(
+            2,
+            5,
+            "2 files of the configuration. Of a/1.mp4 only the name: its contents stay as b/2.mp4."
+        )
     );
     assert_eq!(rows("drop=homeassistant:{a,b}/?.mp4")[0].0, Some(3));
     // No name is left.
-    assert_eq!(rows("drop=homeassistant:{a,b,c}"), row(4, 15, "4 files of the configuration."));
+    assert_eq!(
+        rows("drop=homeassistant:{a,b,c}"),
+        row(4, 15, "4 files of the configuration.")
+    );
 }
 
 #[test]
@@ -364,7 +604,11 @@ fn a_rule_says_which_of_its_files_stay_under_another_name() {
         4,
         "",
     );
-    let rows: Vec<(Option<u64>, u64)> = plan.drops.iter().map(|row| (row.files, row.stored_bytes / RECORD)).collect();
+    let rows: Vec<(Option<u64>, u64)> = plan
+        .drops
+        .iter()
+        .map(|row| (row.files, row.stored_bytes / RECORD))
+        .collect();
     assert_eq!(rows, [(Some(2), 4)]);
     assert!(
         plan.drops[0]
@@ -377,7 +621,14 @@ fn a_rule_says_which_of_its_files_stay_under_another_name() {
 
 #[test]
 fn a_database_whose_contents_stay_under_another_name_is_excluded_all_the_same() {
-    let (_, plan) = plan_of(&Sketch::new("homeassistant: home-assistant_v2.db 9, old.db=home-assistant_v2.db, x 1"), 0, "drop=database");
+    let (_, plan) = plan_of(
+        &Sketch::new("homeassistant: home-assistant_v2.db 9, old.db=home-assistant_v2.db, x 1"),
+        0,
+        "drop=database",
+    );
     assert!(plan.changes.without_database);
-    assert_eq!(plan.drops[0].lost, "Only the name home-assistant_v2.db: its contents stay as old.db.");
+    assert_eq!(
+        plan.drops[0].lost,
+        "Only the name home-assistant_v2.db: its contents stay as old.db."
+    );
 }

@@ -32,7 +32,13 @@ impl Serialize for Entries<'_> {
             error: Option<Value>,
         }
         let file = path(self.backup.input.path());
-        Document { schema: SCHEMA, file, components: Components(*self), error: self.error.map(error_body) }.serialize(serializer)
+        Document {
+            schema: SCHEMA,
+            file,
+            components: Components(*self),
+            error: self.error.map(error_body),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -40,7 +46,10 @@ struct Components<'a>(Entries<'a>);
 
 impl Serialize for Components<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.surveys.iter().map(|survey| Component { backup: self.0.backup, survey }))
+        serializer.collect_seq(self.0.surveys.iter().map(|survey| Component {
+            backup: self.0.backup,
+            survey,
+        }))
     }
 }
 
@@ -61,7 +70,13 @@ impl Serialize for Component<'_> {
         }
         let part = self.backup.part(self.survey.part);
         let (stored_bytes, overhead_bytes) = (self.backup.stored(part), self.survey.overhead);
-        Body { id: &part.id, stored_bytes, overhead_bytes, entries: List(*self) }.serialize(serializer)
+        Body {
+            id: &part.id,
+            stored_bytes,
+            overhead_bytes,
+            entries: List(*self),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -76,7 +91,8 @@ impl Serialize for List<'_> {
             kind: e.kind.name(),
             size: e.size,
             stored_bytes: e.stored,
-            selector: config_path(part.kind, version, &e.name).and_then(|path| Selector::text_of(&part.id, path)),
+            selector: config_path(part.kind, version, &e.name)
+                .and_then(|path| Selector::text_of(&part.id, path)),
         };
         serializer.collect_seq(survey.entries.iter().map(one))
     }

@@ -25,13 +25,20 @@ const ATTEMPTS: usize = 8;
 /// A new name for a hidden file.
 pub(super) fn name() -> io::Result<OsString> {
     let mut bytes = [0u8; DIGITS / 2];
-    getrandom::fill(&mut bytes).map_err(|_| io::Error::other("the system gave no random numbers"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|_| io::Error::other("the system gave no random numbers"))?;
     Ok(format!(".haslim-{:016x}.tmp", u64::from_be_bytes(bytes)).into())
 }
 
 fn is_name(name: &[u8]) -> bool {
-    let digits = name.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).unwrap_or_default();
-    digits.len() == DIGITS && digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    let digits = name
+        .strip_prefix(BEGIN)
+        .and_then(|rest| rest.strip_suffix(END))
+        .unwrap_or_default();
+    digits.len() == DIGITS
+        && digits
+            .iter()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Creates a hidden file and locks it.
@@ -40,20 +47,28 @@ pub(super) fn create(system: &System, folder: &OwnedFd) -> io::Result<(File, OsS
         let name = name()?;
         let file = system.create_hidden(folder, &name)?;
         let locked = system.lock(&file);
-        let taken = locked == Err(Errno::WOULDBLOCK) || system.look_at(folder, &name).err() == Some(Errno::NOENT);
+        let taken = locked == Err(Errno::WOULDBLOCK)
+            || system.look_at(folder, &name).err() == Some(Errno::NOENT);
         if !taken {
             return Ok((file, name));
         }
         let _ = system.remove(folder, &name);
     }
-    Err(io::Error::other("other runs remove the temporary files of this one"))
+    Err(io::Error::other(
+        "other runs remove the temporary files of this one",
+    ))
 }
 
 /// Removes the hidden files that no living process holds, but never the file that is
 /// `spared` (device and inode), if any. What cannot be removed stays.
 pub(super) fn remove(system: &System, folder: &OwnedFd, spared: Option<(u64, u64)>) {
-    let Ok(listing) = Dir::read_from(folder) else { return };
-    for entry in listing.flatten().filter(|entry| is_name(entry.file_name().to_bytes())) {
+    let Ok(listing) = Dir::read_from(folder) else {
+        return;
+    };
+    for entry in listing
+        .flatten()
+        .filter(|entry| is_name(entry.file_name().to_bytes()))
+    {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
         if is_left(system, folder, name, spared) {
             let _ = system.remove(folder, name);
@@ -62,8 +77,14 @@ pub(super) fn remove(system: &System, folder: &OwnedFd, spared: Option<(u64, u64
 }
 
 fn is_left(system: &System, folder: &OwnedFd, name: &OsStr, spared: Option<(u64, u64)>) -> bool {
-    let Ok(stat) = system.look_at(folder, name) else { return false };
-    let ours = stat.st_uid == rustix::process::geteuid().as_raw() && Some((stat.st_dev, stat.st_ino)) != spared;
+    let Ok(stat) = system.look_at(folder, name) else {
+        return false;
+    };
+    let ours = stat.st_uid == rustix::process::geteuid().as_raw()
+        && Some((stat.st_dev, stat.st_ino)) != spared;
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    ours && regular && system.open_hidden(folder, name).is_ok_and(|file| system.lock(&file).is_ok())
+    ours && regular
+        && system
+            .open_hidden(folder, name)
+            .is_ok_and(|file| system.lock(&file).is_ok())
 }

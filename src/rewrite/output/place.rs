@@ -18,29 +18,43 @@ use crate::error::{Error, Kind, Result};
 pub(super) fn open(system: &System, path: &Path) -> Result<(OwnedFd, OsString)> {
     if let Some(name) = file_name(path) {
         let folder = parent(path);
-        return Ok((system.open_folder(folder).map_err(|e| no_folder(e, folder))?, name));
+        return Ok((
+            system
+                .open_folder(folder)
+                .map_err(|e| no_folder(e, folder))?,
+            name,
+        ));
     }
     // Shown without the end that makes it a folder, which may be why it is missing.
     let folder = path.components().as_path();
-    system.open_folder(folder).map_err(|e| no_folder(e, folder))?;
+    system
+        .open_folder(folder)
+        .map_err(|e| no_folder(e, folder))?;
     Err(is_folder(path))
 }
 
 /// The folder of a file.
 pub(super) fn parent(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// `None` for what can only be a folder: `Path` alone takes `new/` and `new/.` for `new`.
 fn file_name(path: &Path) -> Option<OsString> {
     let last = path.as_os_str().as_bytes().rsplit(|&b| b == b'/').next()?;
-    path.file_name().filter(|name| name.as_bytes() == last).map(OsString::from)
+    path.file_name()
+        .filter(|name| name.as_bytes() == last)
+        .map(OsString::from)
 }
 
 /// The error for a path that names a folder.
 pub(super) fn is_folder(path: &Path) -> Error {
     let example = path.components().as_path().join("copy.tar");
-    Error::refused(format!("{} is a folder", path.display())).advice(format!("Name the file in it too, as in {}.", example.display()))
+    Error::refused(format!("{} is a folder", path.display())).advice(format!(
+        "Name the file in it too, as in {}.",
+        example.display()
+    ))
 }
 
 fn no_folder(error: Errno, folder: &Path) -> Error {
@@ -62,10 +76,19 @@ mod tests {
 
     #[test]
     fn only_the_last_name_of_a_path_can_be_a_file() {
-        for (path, name) in [("a", "a"), ("a/b", "b"), ("/a", "a"), ("a//b", "b"), ("../b", "b"), ("a/.b", ".b")] {
+        for (path, name) in [
+            ("a", "a"),
+            ("a/b", "b"),
+            ("/a", "a"),
+            ("a//b", "b"),
+            ("../b", "b"),
+            ("a/.b", ".b"),
+        ] {
             assert_eq!(file_name(Path::new(path)), Some(name.into()), "{path}");
         }
-        for path in ["", ".", "..", "/", "a/", "a//", "a/.", "a/..", "a/./", "./", "../"] {
+        for path in [
+            "", ".", "..", "/", "a/", "a//", "a/.", "a/..", "a/./", "./", "../",
+        ] {
             assert_eq!(file_name(Path::new(path)), None, "{path}");
         }
     }

@@ -25,28 +25,52 @@ pub(super) fn free(system: &System, folder: &OwnedFd) -> Option<u64> {
 /// `OutputIo` where a limit of the process, the file system or the free space is smaller.
 pub(super) fn check(system: &System, folder: &OwnedFd, shown: &str, bytes: u64) -> Result<()> {
     let needed = both(bytes);
-    let refuse =
-        |why: String, advice: String| Err(Error::new(Kind::OutputIo, format!("the copy needs {needed}, but {why}")).advice(advice));
+    let refuse = |why: String, advice: String| {
+        Err(Error::new(
+            Kind::OutputIo,
+            format!("the copy needs {needed}, but {why}"),
+        )
+        .advice(advice))
+    };
     if let Some(most) = system.largest_of_process().filter(|&most| most < bytes) {
-        return refuse(format!("haslim was started with a limit of {} for a file (ulimit -f)", both(most)), advice_process());
+        return refuse(
+            format!(
+                "haslim was started with a limit of {} for a file (ulimit -f)",
+                both(most)
+            ),
+            advice_process(),
+        );
     }
     if bytes > FAT && system.is_fat(folder).unwrap_or(false) {
         return refuse(
-            format!("the disk for {shown} has the file system FAT, where no file can have more than {}", both(FAT)),
+            format!(
+                "the disk for {shown} has the file system FAT, where no file can have more than {}",
+                both(FAT)
+            ),
             advice_fat(),
         );
     }
     match free(system, folder) {
-        Some(free) if free < bytes => {
-            refuse(format!("{shown} has only {} free", both(free)), "Free some space, or write to another disk with -o.".into())
-        }
+        Some(free) if free < bytes => refuse(
+            format!("{shown} has only {} free", both(free)),
+            "Free some space, or write to another disk with -o.".into(),
+        ),
         _ => Ok(()),
     }
 }
 
 /// The error for a write that failed after `at` bytes, of so many `needed` if that is known.
-pub(super) fn failed(system: &System, folder: &OwnedFd, shown: &str, at: u64, needed: Option<u64>, error: io::Error) -> Error {
-    let needed = needed.map(|n| format!(" of {} needed", both(n))).unwrap_or_default();
+pub(super) fn failed(
+    system: &System,
+    folder: &OwnedFd,
+    shown: &str,
+    at: u64,
+    needed: Option<u64>,
+    error: io::Error,
+) -> Error {
+    let needed = needed
+        .map(|n| format!(" of {} needed", both(n)))
+        .unwrap_or_default();
     let doing = format!("writing {shown} failed after {at} bytes{needed}");
     match Errno::from_io_error(&error) {
         Some(Errno::FBIG) if system.is_fat(folder).unwrap_or(false) => Error::output(error, &doing).advice(advice_fat()),

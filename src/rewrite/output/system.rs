@@ -1,6 +1,9 @@
 //! The system calls behind an output, each in one place, so that the tests can let
 //! every one of them fail in turn.
-#![allow(clippy::disallowed_methods, reason = "these are the calls that nothing else may make")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these are the calls that nothing else may make"
+)]
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,7 +13,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{Access, Advice, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, Stat, StatVfs};
+use rustix::fs::{
+    Access, Advice, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, Stat, StatVfs,
+};
 use rustix::io::{Errno, Result};
 
 /// Only its owner may read a backup, whatever the umask says.
@@ -56,7 +61,11 @@ impl System {
 
     pub fn open_folder(&self, path: &Path) -> Result<OwnedFd> {
         self.before(Call::OpenFolder)?;
-        rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        rustix::fs::open(
+            path,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
     }
 
     /// Fails where nothing can be created in the folder.
@@ -106,12 +115,24 @@ impl System {
 
     pub fn create_nameless(&self, folder: &OwnedFd) -> Result<File> {
         self.before(Call::CreateNameless)?;
-        rustix::fs::openat(folder, ".", OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, MODE).map(File::from)
+        rustix::fs::openat(
+            folder,
+            ".",
+            OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC,
+            MODE,
+        )
+        .map(File::from)
     }
 
     pub fn create_hidden(&self, folder: &OwnedFd, name: &OsStr) -> Result<File> {
         self.before(Call::CreateHidden)?;
-        rustix::fs::openat(folder, name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, MODE).map(File::from)
+        rustix::fs::openat(
+            folder,
+            name,
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC,
+            MODE,
+        )
+        .map(File::from)
     }
 
     /// Opens what an earlier run left behind. Never waits, never follows a link.
@@ -120,7 +141,8 @@ impl System {
         rustix::fs::openat(folder, name, flags, Mode::empty()).map(File::from)
     }
 
-    /// Says that somebody is at work on this file; `WOULDBLOCK` when another process said so before.
+    /// Says that somebody is at work on this file; `WOULDBLOCK` when another process said so
+    /// before.
     pub fn lock(&self, file: &File) -> Result<()> {
         self.before(Call::Lock)?;
         rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)
@@ -132,7 +154,14 @@ impl System {
     }
 
     /// Copies inside the kernel, as much as it does in one go.
-    pub fn copy_range(&self, from: &File, mut source: u64, to: &File, mut target: u64, len: usize) -> Result<usize> {
+    pub fn copy_range(
+        &self,
+        from: &File,
+        mut source: u64,
+        to: &File,
+        mut target: u64,
+        len: usize,
+    ) -> Result<usize> {
         self.before(Call::CopyRange)?;
         rustix::fs::copy_file_range(from, Some(&mut source), to, Some(&mut target), len)
     }
@@ -164,13 +193,16 @@ impl System {
 
     /// Renames and never replaces anything.
     pub fn rename(&self, folder: &OwnedFd, old: &OsStr, new: &OsStr) -> Result<()> {
-        let renamed = self.before(Call::Rename).and_then(|()| rustix::fs::renameat_with(folder, old, folder, new, RenameFlags::NOREPLACE));
+        let renamed = self.before(Call::Rename).and_then(|()| {
+            rustix::fs::renameat_with(folder, old, folder, new, RenameFlags::NOREPLACE)
+        });
         match renamed {
             // A file system without no-replace. A hard link never replaces anything either.
             Err(Errno::INVAL | Errno::NOSYS) => {
                 self.before(Call::Link)?;
                 rustix::fs::linkat(folder, old, folder, new, AtFlags::empty())?;
-                // The output has its name; a second one that cannot be taken away is no reason to take back the first.
+                // The output has its name; a second one that cannot be taken away is no reason to
+                // take back the first.
                 let _ = self.remove(folder, old);
                 Ok(())
             }

@@ -14,12 +14,20 @@ const HARD: EntryKind = EntryKind::HardLink;
 
 impl Viewed for Row<'_> {
     fn view(&self) -> View<'_> {
-        View { name: self.0.as_bytes(), kind: self.1, link: self.2.as_bytes() }
+        View {
+            name: self.0.as_bytes(),
+            kind: self.1,
+            link: self.2.as_bytes(),
+        }
     }
 }
 
 fn found(rows: &[Row<'_>]) -> Vec<(usize, Option<usize>, HazardKind)> {
-    among(rows, &Control::default()).unwrap().into_iter().map(|h| (h.entry, h.with, h.kind)).collect()
+    among(rows, &Control::default())
+        .unwrap()
+        .into_iter()
+        .map(|h| (h.entry, h.with, h.kind))
+        .collect()
 }
 
 #[test]
@@ -46,7 +54,9 @@ fn one_place_holds_one_kind_whatever_comes_first() {
     let kinds = [FILE, FOLDER, SYMLINK, EntryKind::Special];
     for (first, second) in kinds.iter().flat_map(|a| kinds.map(|b| (*a, b))) {
         let rows = [("a", first, "t"), ("b", FILE, ""), ("./a", second, "t")];
-        let collides = found(&rows).iter().any(|(_, with, kind)| with.is_some() && *kind == HazardKind::TwoKinds);
+        let collides = found(&rows)
+            .iter()
+            .any(|(_, with, kind)| with.is_some() && *kind == HazardKind::TwoKinds);
         assert_eq!(collides, first != second, "{first:?} and {second:?}");
     }
 }
@@ -56,31 +66,69 @@ fn nothing_lies_below_what_is_no_directory() {
     for kind in [FILE, SYMLINK, EntryKind::Special] {
         let below = (1, Some(0), HazardKind::NoDirectory);
         assert_eq!(found(&[("a/b", kind, "t"), ("a/b/c/d", FILE, "")]), [below]);
-        assert_eq!(found(&[("a/b/c", FOLDER, ""), ("a/b", kind, "t")]), [(0, Some(1), HazardKind::NoDirectory)]);
+        assert_eq!(
+            found(&[("a/b/c", FOLDER, ""), ("a/b", kind, "t")]),
+            [(0, Some(1), HazardKind::NoDirectory)]
+        );
     }
-    assert_eq!(found(&[("a", FILE, ""), ("ab/c", FILE, ""), ("b/a/c", FILE, "")]), []);
+    assert_eq!(
+        found(&[("a", FILE, ""), ("ab/c", FILE, ""), ("b/a/c", FILE, "")]),
+        []
+    );
 }
 
 #[test]
 fn hard_links_lead_to_files_before_them() {
-    let lost = |rows: &[Row<'_>]| found(rows).iter().any(|(_, _, kind)| *kind == HazardKind::LostLink);
-    assert!(lost(&[("b", HARD, "a"), ("a", FILE, "")]), "a target that comes later");
+    let lost = |rows: &[Row<'_>]| {
+        found(rows)
+            .iter()
+            .any(|(_, _, kind)| *kind == HazardKind::LostLink)
+    };
+    assert!(
+        lost(&[("b", HARD, "a"), ("a", FILE, "")]),
+        "a target that comes later"
+    );
     assert!(lost(&[("a", HARD, "b"), ("b", HARD, "a")]), "a circle");
     assert!(lost(&[("a", HARD, "a")]), "itself");
-    assert!(lost(&[("/a", FILE, ""), ("b", HARD, "/a")]), "an absolute target");
-    assert!(lost(&[("../a", FILE, ""), ("b", HARD, "../a")]), "an outside target");
+    assert!(
+        lost(&[("/a", FILE, ""), ("b", HARD, "/a")]),
+        "an absolute target"
+    );
+    assert!(
+        lost(&[("../a", FILE, ""), ("b", HARD, "../a")]),
+        "an outside target"
+    );
     assert!(lost(&[("a", FOLDER, ""), ("b", HARD, "a")]), "a directory");
-    assert!(lost(&[("a", SYMLINK, "x"), ("b", HARD, "a")]), "a symbolic link");
+    assert!(
+        lost(&[("a", SYMLINK, "x"), ("b", HARD, "a")]),
+        "a symbolic link"
+    );
     assert!(lost(&[("a", FILE, ""), ("b", HARD, "")]), "nothing");
-    assert!(!lost(&[("./a", FILE, ""), ("b", HARD, "a"), ("c", HARD, "b")]));
+    assert!(!lost(&[
+        ("./a", FILE, ""),
+        ("b", HARD, "a"),
+        ("c", HARD, "b")
+    ]));
 }
 
 #[test]
 fn paths_of_any_depth_cost_what_their_bytes_cost() {
     // With the square of the depth this would take minutes.
     let deep = "a/".repeat(100_000);
-    let rows: Vec<Row<'_>> = (0..20).map(|at| (deep.get(at * 2..deep.len() - 1).unwrap_or_default(), FILE, "")).collect();
-    assert_eq!(found(&rows).len(), 19, "each but the longest is a file in the way of a longer one");
+    let rows: Vec<Row<'_>> = (0..20)
+        .map(|at| {
+            (
+                deep.get(at * 2..deep.len() - 1).unwrap_or_default(),
+                FILE,
+                "",
+            )
+        })
+        .collect();
+    assert_eq!(
+        found(&rows).len(),
+        19,
+        "each but the longest is a file in the way of a longer one"
+    );
 }
 
 #[test]
@@ -91,7 +139,10 @@ fn long_paths_are_counted_and_one_is_shown() {
     long.see(&b"x/".repeat(3000));
     long.see(&[b'n'; 300]);
     let text = long.warning("media").unwrap_or_default();
-    assert!(text.starts_with("media: 2 paths") && text.len() < 300, "{text}");
+    assert!(
+        text.starts_with("media: 2 paths") && text.len() < 300,
+        "{text}"
+    );
 }
 
 /// What is true by comparing everything with everything.
@@ -99,11 +150,19 @@ fn slowly(rows: &[Row<'_>]) -> bool {
     let no_directory = |kind: EntryKind| kind != FOLDER;
     rows.iter().enumerate().any(|(at, (name, kind, link))| {
         let collides = rows.iter().any(|(other, other_kind, _)| {
-            let below = name.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'));
-            below && no_directory(*other_kind) || other == name && class(*other_kind) != class(*kind)
+            let below = name
+                .strip_prefix(other)
+                .is_some_and(|rest| rest.starts_with('/'));
+            below && no_directory(*other_kind)
+                || other == name && class(*other_kind) != class(*kind)
         });
-        let first = rows.iter().position(|(other, kind, _)| other == link && no_directory(*kind));
-        let lost = *kind == HARD && !first.is_some_and(|first| first < at && rows.get(first).is_some_and(|row| class(row.1) == FILE));
+        let first = rows
+            .iter()
+            .position(|(other, kind, _)| other == link && no_directory(*kind));
+        let lost = *kind == HARD
+            && !first.is_some_and(|first| {
+                first < at && rows.get(first).is_some_and(|row| class(row.1) == FILE)
+            });
         collides || lost
     })
 }

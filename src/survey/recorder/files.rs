@@ -15,7 +15,8 @@ const FILE: usize = 1 << 20;
 const ALL: usize = 1 << 20;
 
 /// A file that mentions none of these has nothing to say about the database.
-static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("(?-u)recorder|db_url|packages|!include|://").ok());
+static WORDS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new("(?-u)recorder|db_url|packages|!include|://").ok());
 
 /// YAML files of the configuration. Memory: at most 4 MiB of text, and the names of the others.
 #[derive(Debug, Default)]
@@ -34,7 +35,10 @@ impl Files {
     pub fn begin(&mut self, path: Option<&[u8]>, kind: EntryKind) {
         let path = path.and_then(|path| std::str::from_utf8(path).ok());
         let yaml = |path: &&str| path.ends_with(".yaml") || path.ends_with(".yml");
-        self.current = path.filter(yaml).filter(|_| kind == EntryKind::File).map(|path| (path.to_owned(), Vec::new()));
+        self.current = path
+            .filter(yaml)
+            .filter(|_| kind == EntryKind::File)
+            .map(|path| (path.to_owned(), Vec::new()));
     }
 
     /// Takes the next piece of the entry.
@@ -48,8 +52,13 @@ impl Files {
 
     /// Keeps the entry, if it may matter. A later one of the same name takes its place.
     pub fn end(&mut self) {
-        let Some((path, text)) = self.current.take() else { return };
-        self.bytes -= self.texts.remove(&path).map_or(0, |old| if always(&path) { 0 } else { old.len() });
+        let Some((path, text)) = self.current.take() else {
+            return;
+        };
+        self.bytes -= self
+            .texts
+            .remove(&path)
+            .map_or(0, |old| if always(&path) { 0 } else { old.len() });
         let matters = always(&path) || WORDS.as_ref().is_none_or(|words| words.is_match(&text));
         let counted = if always(&path) { 0 } else { text.len() };
         if !matters {
@@ -86,7 +95,12 @@ impl Files {
 
     /// The files in a folder and below it, by name.
     pub(super) fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
-        let inside = move |path: &&String| folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        let inside = move |path: &&String| {
+            folder.is_empty()
+                || path
+                    .strip_prefix(folder)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
         self.texts
             .range(folder.to_owned()..)
             .map(|(path, _)| path)

@@ -40,8 +40,15 @@ struct Search<'a> {
 /// Where the recorder of these files keeps its database.
 pub fn recorder(files: &Files) -> Recorder {
     const ROOT: &str = "configuration.yaml";
-    let Some(text) = files.text(ROOT) else { return Recorder::Usual };
-    let search = Search { files, trees: RefCell::default(), left: Cell::new(BUDGET), steps: Cell::new(STEPS) };
+    let Some(text) = files.text(ROOT) else {
+        return Recorder::Usual;
+    };
+    let search = Search {
+        files,
+        trees: RefCell::default(),
+        left: Cell::new(BUDGET),
+        steps: Cell::new(STEPS),
+    };
     let found = match search.open(ROOT) {
         Ok(Some(root)) => search.in_configuration(&root),
         Ok(None) => Ok(None),
@@ -67,12 +74,18 @@ impl Search<'_> {
             Some(tree) => tree,
             None => {
                 let tree = self.read(path)?;
-                self.trees.borrow_mut().insert(path.to_owned(), tree.clone());
+                self.trees
+                    .borrow_mut()
+                    .insert(path.to_owned(), tree.clone());
                 tree
             }
         };
         let tree = tree.ok_or_else(|| format!("{path} could not be read as YAML"))?;
-        Ok(tree.root().map(|node| At { tree: tree.clone(), node, file: path.into() }))
+        Ok(tree.root().map(|node| At {
+            tree: tree.clone(),
+            node,
+            file: path.into(),
+        }))
     }
 
     fn read(&self, path: &str) -> Result<Option<Rc<Tree>>, Why> {
@@ -80,7 +93,10 @@ impl Search<'_> {
             return if self.files.is_silent(path) {
                 Ok(Some(Rc::default()))
             } else {
-                Err(format!("{} is not in this backup, or was not looked into", crate::error::escape(path.as_bytes())))
+                Err(format!(
+                    "{} is not in this backup, or was not looked into",
+                    crate::error::escape(path.as_bytes())
+                ))
             };
         };
         let left = self.left.get().checked_sub(text.len()).ok_or(TOO_LARGE)?;
@@ -93,11 +109,18 @@ impl Search<'_> {
         if let Some(url) = self.in_package(root)? {
             return Ok(Some(url));
         }
-        let Some(core) = self.get(root, "homeassistant", 0)? else { return Ok(None) };
-        let Some(packages) = self.get(&core, "packages", 0)? else { return Ok(None) };
+        let Some(core) = self.get(root, "homeassistant", 0)? else {
+            return Ok(None);
+        };
+        let Some(packages) = self.get(&core, "packages", 0)? else {
+            return Ok(None);
+        };
         for package in self.values(&packages, 0)? {
             // A list of packages has one more level.
-            let inner = if matches!(packages.tree.node(packages.node).map(|n| &n.value), Some(Value::List(_))) {
+            let inner = if matches!(
+                packages.tree.node(packages.node).map(|n| &n.value),
+                Some(Value::List(_))
+            ) {
                 self.values(&package, 0)?
             } else {
                 vec![package]
@@ -112,9 +135,13 @@ impl Search<'_> {
     }
 
     fn in_package(&self, package: &At) -> Result<Option<String>, Why> {
-        let Some(recorder) = self.get(package, "recorder", 0)? else { return Ok(None) };
+        let Some(recorder) = self.get(package, "recorder", 0)? else {
+            return Ok(None);
+        };
         match self.get_raw(&recorder, "db_url", 0)? {
-            Some(value) => self.text(&value, 0).map(|url| Some(url).filter(|url| !url.trim().is_empty())),
+            Some(value) => self
+                .text(&value, 0)
+                .map(|url| Some(url).filter(|url| !url.trim().is_empty())),
             None => Ok(None),
         }
     }
@@ -123,38 +150,63 @@ impl Search<'_> {
     fn text(&self, at: &At, depth: usize) -> Result<String, Why> {
         self.step(depth)?;
         let node = at.tree.node(at.node).ok_or("`db_url` has no value")?;
-        let Value::Scalar(text) = &node.value else { return Err("`db_url` is no text".into()) };
+        let Value::Scalar(text) = &node.value else {
+            return Err("`db_url` is no text".into());
+        };
         match node.tag.as_deref() {
             None | Some("") => Ok(text.clone()),
             Some("secret") => self.secret(at, text, depth),
             Some("include") => {
-                let inner = self.open(&beside(&at.file, text)?)?.ok_or_else(|| format!("{text} is empty"))?;
+                let inner = self
+                    .open(&beside(&at.file, text)?)?
+                    .ok_or_else(|| format!("{text} is empty"))?;
                 self.text(&inner, depth + 1)
             }
             Some("env_var") => match text.split_once(' ') {
                 Some((_, otherwise)) => Ok(otherwise.trim().to_owned()),
                 None => Err("`db_url` comes from the environment (!env_var)".into()),
             },
-            Some(tag) => Err(format!("`db_url` has the tag !{}", crate::error::escape(tag.as_bytes()))),
+            Some(tag) => Err(format!(
+                "`db_url` has the tag !{}",
+                crate::error::escape(tag.as_bytes())
+            )),
         }
     }
 
     /// A secret: of `secrets.yaml` beside the file that names it, or in a folder above.
     fn secret(&self, at: &At, name: &str, depth: usize) -> Result<String, Why> {
         let mut folder: &str = &at.file;
-        while let Some((above, _)) = folder.rsplit_once('/').or_else(|| (!folder.is_empty()).then_some(("", ""))) {
+        while let Some((above, _)) = folder
+            .rsplit_once('/')
+            .or_else(|| (!folder.is_empty()).then_some(("", "")))
+        {
             folder = above;
-            let path = if folder.is_empty() { "secrets.yaml".to_owned() } else { format!("{folder}/secrets.yaml") };
+            let path = if folder.is_empty() {
+                "secrets.yaml".to_owned()
+            } else {
+                format!("{folder}/secrets.yaml")
+            };
             // Most folders have none.
             if self.files.text(&path).is_none() {
                 continue;
             }
             let secrets = self.open(&path)?;
-            if let Some((secrets, value)) = secrets.and_then(|s| Some((s.clone(), s.tree.get(s.node, name)?))) {
-                return self.text(&At { node: value, ..secrets }, depth + 1);
+            if let Some((secrets, value)) =
+                secrets.and_then(|s| Some((s.clone(), s.tree.get(s.node, name)?)))
+            {
+                return self.text(
+                    &At {
+                        node: value,
+                        ..secrets
+                    },
+                    depth + 1,
+                );
             }
         }
-        Err(format!("the secret {} is not in secrets.yaml", crate::error::escape(name.as_bytes())))
+        Err(format!(
+            "the secret {} is not in secrets.yaml",
+            crate::error::escape(name.as_bytes())
+        ))
     }
 
     /// The value of a key, with includes followed.
@@ -168,11 +220,15 @@ impl Search<'_> {
     /// The value of a key as it stands there. Several files can make up one mapping.
     fn get_raw(&self, at: &At, key: &str, depth: usize) -> Result<Option<At>, Why> {
         self.step(depth)?;
-        let Some(node) = at.tree.node(at.node) else { return Ok(None) };
+        let Some(node) = at.tree.node(at.node) else {
+            return Ok(None);
+        };
         match node.tag.as_deref() {
             Some("include_dir_merge_named") => {
                 for file in self.folder(at)? {
-                    let Some(inner) = self.open(&file)? else { continue };
+                    let Some(inner) = self.open(&file)? else {
+                        continue;
+                    };
                     if let Some(found) = self.get_raw(&inner, key, depth + 1)? {
                         return Ok(Some(found));
                     }
@@ -180,13 +236,21 @@ impl Search<'_> {
                 Ok(None)
             }
             Some("include_dir_named") => {
-                let stem = |file: &&String| file.rsplit('/').next().and_then(|name| name.strip_suffix(".yaml")) == Some(key);
+                let stem = |file: &&String| {
+                    file.rsplit('/')
+                        .next()
+                        .and_then(|name| name.strip_suffix(".yaml"))
+                        == Some(key)
+                };
                 match self.folder(at)?.iter().find(stem) {
                     Some(file) => self.open(file),
                     None => Ok(None),
                 }
             }
-            _ => Ok(at.tree.get(at.node, key).map(|node| At { node, ..at.clone() })),
+            _ => Ok(at
+                .tree
+                .get(at.node, key)
+                .map(|node| At { node, ..at.clone() })),
         }
     }
 
@@ -195,7 +259,9 @@ impl Search<'_> {
         self.step(depth)?;
         match at.tree.node(at.node) {
             Some(node) if node.tag.as_deref() == Some("include") => {
-                let Value::Scalar(path) = &node.value else { return Ok(None) };
+                let Value::Scalar(path) = &node.value else {
+                    return Ok(None);
+                };
                 match self.open(&beside(&at.file, path)?)? {
                     Some(inner) => self.followed(inner, depth + 1),
                     None => Ok(None),
@@ -208,13 +274,21 @@ impl Search<'_> {
     /// What a mapping or a list holds, with includes followed.
     fn values(&self, at: &At, depth: usize) -> Result<Vec<At>, Why> {
         self.step(depth)?;
-        let Some(node) = at.tree.node(at.node) else { return Ok(Vec::new()) };
+        let Some(node) = at.tree.node(at.node) else {
+            return Ok(Vec::new());
+        };
         let mut values = Vec::new();
-        if let Some(way @ ("include_dir_named" | "include_dir_list" | "include_dir_merge_named" | "include_dir_merge_list")) =
-            node.tag.as_deref()
+        if let Some(
+            way @ ("include_dir_named"
+            | "include_dir_list"
+            | "include_dir_merge_named"
+            | "include_dir_merge_list"),
+        ) = node.tag.as_deref()
         {
             for file in self.folder(at)? {
-                let Some(inner) = self.open(&file)? else { continue };
+                let Some(inner) = self.open(&file)? else {
+                    continue;
+                };
                 if way.starts_with("include_dir_merge") {
                     values.extend(self.values(&inner, depth + 1)?);
                 } else {
@@ -237,20 +311,34 @@ impl Search<'_> {
     /// The files that `!include_dir_…` reads: all YAML files below the folder but secrets and
     /// what is hidden (Core, `util/yaml/loader.py`, `_find_files`).
     fn folder(&self, at: &At) -> Result<Vec<String>, Why> {
-        let Some(name) = at.tree.scalar(at.node) else { return Ok(Vec::new()) };
+        let Some(name) = at.tree.scalar(at.node) else {
+            return Ok(Vec::new());
+        };
         let folder = beside(&at.file, name)?;
         let hidden = |path: &str| path.split('/').any(|name| name.starts_with('.'));
         let inside = |path: &&str| {
-            let rest = if folder.is_empty() { Some(*path) } else { path.strip_prefix(folder.as_str()) };
-            let yaml = path.ends_with(".yaml") && !path.ends_with("/secrets.yaml") && *path != "secrets.yaml";
+            let rest = if folder.is_empty() {
+                Some(*path)
+            } else {
+                path.strip_prefix(folder.as_str())
+            };
+            let yaml = path.ends_with(".yaml")
+                && !path.ends_with("/secrets.yaml")
+                && *path != "secrets.yaml";
             yaml && rest.is_some_and(|rest| !hidden(rest))
         };
-        Ok(self.files.below(&folder).filter(inside).map(str::to_owned).collect())
+        Ok(self
+            .files
+            .below(&folder)
+            .filter(inside)
+            .map(str::to_owned)
+            .collect())
     }
 
     fn step(&self, depth: usize) -> Result<(), Why> {
         let left = self.steps.get().checked_sub(1).filter(|_| depth < DEPTH);
-        self.steps.set(left.ok_or("the configuration includes too much to look for `db_url`")?);
+        self.steps
+            .set(left.ok_or("the configuration includes too much to look for `db_url`")?);
         Ok(())
     }
 }
@@ -258,10 +346,22 @@ impl Search<'_> {
 /// The path that a file's `!include` means, relative to the config directory.
 fn beside(file: &str, name: &str) -> Result<String, Why> {
     let name = name.trim();
-    let outside = || format!("{} lies outside the configuration", crate::error::escape(name.as_bytes()));
+    let outside = || {
+        format!(
+            "{} lies outside the configuration",
+            crate::error::escape(name.as_bytes())
+        )
+    };
     let (mut names, inside): (Vec<&str>, &str) = match name.strip_prefix('/') {
-        Some(_) => (Vec::new(), name.strip_prefix("/config/").ok_or_else(outside)?),
-        None => (file.rsplit_once('/').map_or(Vec::new(), |(folder, _)| folder.split('/').collect()), name),
+        Some(_) => (
+            Vec::new(),
+            name.strip_prefix("/config/").ok_or_else(outside)?,
+        ),
+        None => (
+            file.rsplit_once('/')
+                .map_or(Vec::new(), |(folder, _)| folder.split('/').collect()),
+            name,
+        ),
     };
     for part in inside.split('/') {
         match part {

@@ -42,12 +42,25 @@ impl Tree {
     pub fn read(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let (mut tree, mut open, mut anchors) = (Self::default(), Vec::<Open>::new(), HashMap::new());
+        let (mut tree, mut open, mut anchors) =
+            (Self::default(), Vec::<Open>::new(), HashMap::new());
         for event in Parser::new_from_str(text) {
             let (at, anchor, opens) = match event.ok()?.0 {
-                Event::Scalar(text, _, anchor, tag) => (tree.push(tag.as_deref(), Value::Scalar(text.into_owned())), anchor, false),
-                Event::SequenceStart(anchor, tag) => (tree.push(tag.as_deref(), Value::List(Vec::new())), anchor, true),
-                Event::MappingStart(anchor, tag) => (tree.push(tag.as_deref(), Value::Map(Vec::new())), anchor, true),
+                Event::Scalar(text, _, anchor, tag) => (
+                    tree.push(tag.as_deref(), Value::Scalar(text.into_owned())),
+                    anchor,
+                    false,
+                ),
+                Event::SequenceStart(anchor, tag) => (
+                    tree.push(tag.as_deref(), Value::List(Vec::new())),
+                    anchor,
+                    true,
+                ),
+                Event::MappingStart(anchor, tag) => (
+                    tree.push(tag.as_deref(), Value::Map(Vec::new())),
+                    anchor,
+                    true,
+                ),
                 Event::Alias(anchor) => (*anchors.get(&anchor)?, 0, false),
                 Event::SequenceEnd | Event::MappingEnd => {
                     open.pop();
@@ -71,14 +84,19 @@ impl Tree {
     }
 
     fn push(&mut self, tag: Option<&Tag>, value: Value) -> usize {
-        let tag = tag.filter(|tag| !tag.is_yaml_core_schema()).map(|tag| tag.suffix.trim_start_matches('!').to_owned());
+        let tag = tag
+            .filter(|tag| !tag.is_yaml_core_schema())
+            .map(|tag| tag.suffix.trim_start_matches('!').to_owned());
         self.nodes.push(Node { tag, value });
         self.nodes.len() - 1
     }
 
     fn attach(&mut self, parent: Option<&mut Open>, child: usize) {
         let Some(parent) = parent else { return };
-        match (self.nodes.get_mut(parent.at).map(|node| &mut node.value), parent.key.take()) {
+        match (
+            self.nodes.get_mut(parent.at).map(|node| &mut node.value),
+            parent.key.take(),
+        ) {
             (Some(Value::List(items)), _) => items.push(child),
             (Some(Value::Map(pairs)), Some(key)) => pairs.push((key, child)),
             _ => parent.key = Some(child),
@@ -101,14 +119,25 @@ impl Tree {
     }
 
     fn get_within(&self, at: usize, key: &str, depth: usize) -> Option<usize> {
-        let Value::Map(pairs) = &self.node(at)?.value else { return None };
-        let named = |wanted: &str| pairs.iter().rev().find(|(key, _)| self.scalar(*key) == Some(wanted)).map(|(_, value)| *value);
+        let Value::Map(pairs) = &self.node(at)?.value else {
+            return None;
+        };
+        let named = |wanted: &str| {
+            pairs
+                .iter()
+                .rev()
+                .find(|(key, _)| self.scalar(*key) == Some(wanted))
+                .map(|(_, value)| *value)
+        };
         if let Some(found) = named(key) {
             return Some(found);
         }
         let merged = named("<<").filter(|_| depth < 8)?;
         match &self.node(merged)?.value {
-            Value::List(all) => all.iter().take(8).find_map(|&one| self.get_within(one, key, depth + 1)),
+            Value::List(all) => all
+                .iter()
+                .take(8)
+                .find_map(|&one| self.get_within(one, key, depth + 1)),
             _ => self.get_within(merged, key, depth + 1),
         }
     }

@@ -16,7 +16,15 @@ pub const LINK: (usize, usize) = (157, 100);
 pub const MAGIC: (usize, usize) = (257, 8);
 pub const PREFIX: (usize, usize) = (345, 155);
 /// Every field that holds a number, but the checksum.
-pub const NUMBERS: [(usize, usize); 7] = [MODE, (108, 8), (116, 8), SIZE, (136, 12), (329, 8), (337, 8)];
+pub const NUMBERS: [(usize, usize); 7] = [
+    MODE,
+    (108, 8),
+    (116, 8),
+    SIZE,
+    (136, 12),
+    (329, 8),
+    (337, 8),
+];
 
 /// How a header's checksum is written.
 #[derive(Clone)]
@@ -56,10 +64,18 @@ pub enum Types {
 impl Piece {
     /// A sound piece of this type with these data.
     pub fn new(flag: u8, name: &[u8], data: Vec<u8>) -> Self {
-        let mut piece = Self { block: [0; BLOCK], checksum: Checksum::Right, data, padding: Vec::new() };
+        let mut piece = Self {
+            block: [0; BLOCK],
+            checksum: Checksum::Right,
+            data,
+            padding: Vec::new(),
+        };
         piece.put(NAME, name);
         for field in NUMBERS {
-            piece.put(field, format!("{:0width$o}\0", 0, width = field.1 - 1).as_bytes());
+            piece.put(
+                field,
+                format!("{:0width$o}\0", 0, width = field.1 - 1).as_bytes(),
+            );
         }
         piece.put(MODE, b"0000644\0");
         piece.put(MAGIC, b"ustar\x0000");
@@ -116,13 +132,17 @@ impl Archive {
     /// Six entries at most, as any writer could have made them.
     pub fn sound(rng: &mut Rng, types: Types) -> Self {
         let count = rng.below(6) + 1;
-        let mut entries: Vec<Vec<Piece>> = (0..count).map(|_| vec![sound_piece(rng, types)]).collect();
+        let mut entries: Vec<Vec<Piece>> =
+            (0..count).map(|_| vec![sound_piece(rng, types)]).collect();
         if matches!(types, Types::Files) {
             // Two members of one name are not sound: readers disagree about which one counts.
             let mut seen = HashSet::new();
             entries.retain(|entry| seen.insert(entry[0].block[..NAME.1].to_vec()));
         }
-        Self { entries, end: vec![0; 2 * BLOCK] }
+        Self {
+            entries,
+            end: vec![0; 2 * BLOCK],
+        }
     }
 
     /// Any entry's own header; the archive always has one.
@@ -143,7 +163,11 @@ impl Archive {
     pub fn extend(&mut self, rng: &mut Rng, extension: Piece) {
         let at = rng.below(self.entries.len());
         let entry = &mut self.entries[at];
-        let place = if rng.one_in(3) { rng.below(entry.len()) } else { 0 };
+        let place = if rng.one_in(3) {
+            rng.below(entry.len())
+        } else {
+            0
+        };
         entry.insert(place, extension);
     }
 
@@ -160,14 +184,27 @@ impl Archive {
 }
 
 fn sound_piece(rng: &mut Rng, types: Types) -> Piece {
-    let names: [&[u8]; 8] = [b"a", b"./b", b"data/c.txt", b"d/", b"data/db/", b"\xc3\xa9.txt", b"e e", b"./backup.json"];
+    let names: [&[u8]; 8] = [
+        b"a",
+        b"./b",
+        b"data/c.txt",
+        b"d/",
+        b"data/db/",
+        b"\xc3\xa9.txt",
+        b"e e",
+        b"./backup.json",
+    ];
     let name = rng.pick(&names);
     let flag = match types {
         _ if name.ends_with(b"/") => b'5',
         Types::All => rng.pick(b"0000001236"),
         Types::Files => b'0',
     };
-    let data = if flag == b'0' { some_data(rng) } else { Vec::new() };
+    let data = if flag == b'0' {
+        some_data(rng)
+    } else {
+        Vec::new()
+    };
     let mut piece = Piece::new(flag, name, data);
     if matches!(flag, b'1' | b'2') {
         let target: &[u8] = rng.pick(&[&b"a"[..], b"../x", b"/abs/olute", b"data/c.txt", b""]);
@@ -179,7 +216,8 @@ fn sound_piece(rng: &mut Rng, types: Types) -> Piece {
     piece
 }
 
-/// Data of any small size. Some look like tar headers, so that a reader that goes astray finds other entries.
+/// Data of any small size. Some look like tar headers, so that a reader that goes astray finds
+/// other entries.
 fn some_data(rng: &mut Rng) -> Vec<u8> {
     let size = rng.pick(&[0, 1, 5, 100, 511, 512, 513, 1024, 1500]);
     if rng.one_in(3) {

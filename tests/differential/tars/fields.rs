@@ -62,7 +62,18 @@ fn link(rng: &mut Rng, archive: &mut Archive) {
 }
 
 fn prefix(rng: &mut Rng, archive: &mut Archive) {
-    let prefix: &[u8] = rng.pick(&[&b"p"[..], b"p/q", b"p/", b"/", b"//", b"\xff", b"p\0q", b"\0q", b" ", b"."]);
+    let prefix: &[u8] = rng.pick(&[
+        &b"p"[..],
+        b"p/q",
+        b"p/",
+        b"/",
+        b"//",
+        b"\xff",
+        b"p\0q",
+        b"\0q",
+        b" ",
+        b".",
+    ]);
     let piece = archive.piece(rng);
     piece.set(PREFIX, prefix);
     if rng.one_in(6) {
@@ -75,15 +86,27 @@ fn prefix(rng: &mut Rng, archive: &mut Archive) {
 }
 
 fn magic(rng: &mut Rng, archive: &mut Archive) {
-    let odd: [&[u8; 8]; 8] =
-        [b"ustar  \0", b"\0\0\0\0\0\0\0\0", b"ustar\0  ", b"ustar\x0001", b"ustar   ", b"USTAR\x0000", b"ustar000", b"tar\0\0\0\0\0"];
+    let odd: [&[u8; 8]; 8] = [
+        b"ustar  \0",
+        b"\0\0\0\0\0\0\0\0",
+        b"ustar\0  ",
+        b"ustar\x0001",
+        b"ustar   ",
+        b"USTAR\x0000",
+        b"ustar000",
+        b"tar\0\0\0\0\0",
+    ];
     let magic = rng.pick(&odd);
     archive.piece(rng).put(MAGIC, magic);
 }
 
 /// Another type; the trailing slash may come or go with it.
 fn kind(rng: &mut Rng, archive: &mut Archive) {
-    let flag = if rng.one_in(8) { rng.byte() } else { rng.pick(b"0123456778xgLKXSDMNVA \0\0\0") };
+    let flag = if rng.one_in(8) {
+        rng.byte()
+    } else {
+        rng.pick(b"0123456778xgLKXSDMNVA \0\0\0")
+    };
     let piece = archive.piece(rng);
     piece.block[FLAG] = flag;
     if rng.one_in(3) {
@@ -133,7 +156,11 @@ fn spelling(rng: &mut Rng, len: usize, value: u64) -> Vec<u8> {
 fn base256(rng: &mut Rng, len: usize, mark: u8, value: u64) -> Vec<u8> {
     let mut bytes = vec![0; len - 1];
     let count = bytes.len();
-    bytes.iter_mut().rev().zip(value.to_le_bytes()).for_each(|(to, from)| *to = from);
+    bytes
+        .iter_mut()
+        .rev()
+        .zip(value.to_le_bytes())
+        .for_each(|(to, from)| *to = from);
     if rng.one_in(4) {
         let at = rng.below(count);
         bytes[at] = rng.pick(&[1, 0x7f, 0x80, 0xff]);
@@ -144,7 +171,11 @@ fn base256(rng: &mut Rng, len: usize, mark: u8, value: u64) -> Vec<u8> {
 
 fn number(rng: &mut Rng, archive: &mut Archive) {
     let field = rng.pick(&NUMBERS);
-    let value = if rng.one_in(4) { rng.next() >> rng.below(64) } else { 0o644 };
+    let value = if rng.one_in(4) {
+        rng.next() >> rng.below(64)
+    } else {
+        0o644
+    };
     let bytes = spelling(rng, field.1, value);
     archive.piece(rng).put(field, &bytes);
 }
@@ -154,7 +185,17 @@ fn size(rng: &mut Rng, archive: &mut Archive) {
     let piece = archive.piece(rng);
     let real = piece.data.len() as u64;
     let huge = rng.next() >> rng.below(64);
-    let size = rng.pick(&[0, 1, real + 1, real + 512, real.saturating_sub(1), real.saturating_sub(512), 512, huge, huge]);
+    let size = rng.pick(&[
+        0,
+        1,
+        real + 1,
+        real + 512,
+        real.saturating_sub(1),
+        real.saturating_sub(512),
+        512,
+        huge,
+        huge,
+    ]);
     let mut bytes = base256(rng, SIZE.1, 0x80, size);
     if size < 1 << 33 {
         bytes = format!("{size:011o}\0").into_bytes();

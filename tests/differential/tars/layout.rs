@@ -4,13 +4,23 @@ use super::Oddity;
 use super::build::{Archive, BLOCK, Piece, Types};
 use crate::rng::Rng;
 
-pub const ODDITIES: &[Oddity] =
-    &[("end", end), ("data after the end", after), ("padding", padding), ("zero block", zeros), ("junk block", junk)];
+pub const ODDITIES: &[Oddity] = &[
+    ("end", end),
+    ("data after the end", after),
+    ("padding", padding),
+    ("zero block", zeros),
+    ("junk block", junk),
+];
 
 /// Oddities of the finished bytes.
 type OnBytes = (&'static str, fn(&mut Rng, &mut Vec<u8>));
-pub const ON_BYTES: &[OnBytes] =
-    &[("cut", cut), ("cut at a block", cut_at_block), ("blocks moved", moved), ("bit flipped", flipped), ("bytes put in", inserted)];
+pub const ON_BYTES: &[OnBytes] = &[
+    ("cut", cut),
+    ("cut at a block", cut_at_block),
+    ("blocks moved", moved),
+    ("bit flipped", flipped),
+    ("bytes put in", inserted),
+];
 
 fn end(rng: &mut Rng, archive: &mut Archive) {
     let blocks = rng.pick(&[0, 0, 1, 1, 2, 3, 19, 40]);
@@ -96,6 +106,10 @@ fn flipped(rng: &mut Rng, bytes: &mut Vec<u8>) {
 }
 
 fn inserted(rng: &mut Rng, bytes: &mut Vec<u8>) {
-    let (at, count, byte) = (rng.below(bytes.len() + 1), rng.pick(&[1, 16, 511, 512]), rng.pick(&[0, 0x20, 0xff]));
+    let (at, count, byte) = (
+        rng.below(bytes.len() + 1),
+        rng.pick(&[1, 16, 511, 512]),
+        rng.pick(&[0, 0x20, 0xff]),
+    );
     bytes.splice(at..at, vec![byte; count]);
 }

@@ -63,7 +63,13 @@ fn pax_name(rng: &mut Rng, archive: &mut Archive) {
     let key: &[u8] = rng.pick(&[&b"path"[..], b"path", b"linkpath"]);
     let mut records = record(key, &long_text(rng));
     if rng.one_in(4) {
-        records.splice(0..0, record(b"hdrcharset", rng.pick(&[&b"BINARY"[..], b"ISO-IR 10646 2000 UTF-8", b"odd", b"\xff"])));
+        records.splice(
+            0..0,
+            record(
+                b"hdrcharset",
+                rng.pick(&[&b"BINARY"[..], b"ISO-IR 10646 2000 UTF-8", b"odd", b"\xff"]),
+            ),
+        );
     }
     let piece = extension(rng, records);
     archive.extend(rng, piece);
@@ -88,7 +94,11 @@ fn pax_size(rng: &mut Rng, archive: &mut Archive) {
         "\u{661}".as_bytes().to_vec(),
         b"0".to_vec(),
     ];
-    let value = if rng.one_in(2) { real.to_string().into_bytes() } else { rng.pick(&values) };
+    let value = if rng.one_in(2) {
+        real.to_string().into_bytes()
+    } else {
+        rng.pick(&values)
+    };
     if rng.one_in(2) {
         main.put(SIZE, b"00000000000\0");
     }
@@ -109,12 +119,19 @@ fn size_and_long(rng: &mut Rng, archive: &mut Archive) {
         main.put(SIZE, b"00000000000\0");
     }
     let long = Piece::extension(rng.pick(b"LK"), [long_text(rng), vec![0]].concat());
-    let both = if rng.one_in(2) { [size, long] } else { [long, size] };
+    let both = if rng.one_in(2) {
+        [size, long]
+    } else {
+        [long, size]
+    };
     archive.entries[at].splice(0..0, both);
 }
 
 fn extension_of_size(main: &Piece) -> Piece {
-    Piece::extension(b'x', record(b"size", main.data.len().to_string().as_bytes()))
+    Piece::extension(
+        b'x',
+        record(b"size", main.data.len().to_string().as_bytes()),
+    )
 }
 
 fn pax_number(rng: &mut Rng, archive: &mut Archive) {
@@ -159,7 +176,17 @@ fn pax_records(rng: &mut Rng, archive: &mut Archive) {
             b"Path",
             b" path",
         ];
-        let value: &[u8] = rng.pick(&[&b"v"[..], b"", b"a=b", b"a\nb", b"\0", b"\xff", b"v/", b"BINARY", b"12 path=x\n"]);
+        let value: &[u8] = rng.pick(&[
+            &b"v"[..],
+            b"",
+            b"a=b",
+            b"a\nb",
+            b"\0",
+            b"\xff",
+            b"v/",
+            b"BINARY",
+            b"12 path=x\n",
+        ]);
         records.extend(record(rng.pick(&keys), value));
     }
     let piece = extension(rng, records);
@@ -174,7 +201,12 @@ fn beyond(rng: &mut Rng, archive: &mut Archive) {
         _ => (rng.pick(b"LK"), b"short".to_vec()),
     };
     let size = data.len();
-    data.extend(rng.pick(&[record(b"path", b"beyond"), b"tail\0".to_vec(), b"\0x".to_vec(), vec![b' ']]));
+    data.extend(rng.pick(&[
+        record(b"path", b"beyond"),
+        b"tail\0".to_vec(),
+        b"\0x".to_vec(),
+        vec![b' '],
+    ]));
     let mut piece = Piece::extension(flag, data);
     piece.put(SIZE, format!("{size:011o}\0").as_bytes());
     archive.extend(rng, piece);
@@ -214,7 +246,11 @@ fn damaged(rng: &mut Rng, archive: &mut Archive) {
     if rng.one_in(2) {
         records.extend(record(b"path", b"after"));
     }
-    let piece = if rng.one_in(8) { Piece::extension(b'g', records) } else { extension(rng, records) };
+    let piece = if rng.one_in(8) {
+        Piece::extension(b'g', records)
+    } else {
+        extension(rng, records)
+    };
     archive.extend(rng, piece);
 }
 
@@ -256,7 +292,17 @@ fn mixed(rng: &mut Rng, archive: &mut Archive) {
 }
 
 fn global(rng: &mut Rng, archive: &mut Archive) {
-    let keys: [&[u8]; 9] = [b"comment", b"comment", b"mtime", b"uid", b"path", b"linkpath", b"size", b"GNU.sparse.size", b"hdrcharset"];
+    let keys: [&[u8]; 9] = [
+        b"comment",
+        b"comment",
+        b"mtime",
+        b"uid",
+        b"path",
+        b"linkpath",
+        b"size",
+        b"GNU.sparse.size",
+        b"hdrcharset",
+    ];
     let value: &[u8] = rng.pick(&[&b"5"[..], b"x", b"", b"BINARY"]);
     let piece = Piece::extension(b'g', record(rng.pick(&keys), value));
     archive.extend(rng, piece);
@@ -281,16 +327,35 @@ fn extension_size(rng: &mut Rng, archive: &mut Archive) {
         _ => Piece::extension(b'x', record(b"path", &b"p".repeat(600))),
     };
     let real = piece.data.len();
-    let size =
-        rng.pick(&[0, 1, real, real + 1, real.saturating_sub(1), real.next_multiple_of(512), real + 512, 1 << 20, (1 << 20) + 1, 1 << 32]);
+    let size = rng.pick(&[
+        0,
+        1,
+        real,
+        real + 1,
+        real.saturating_sub(1),
+        real.next_multiple_of(512),
+        real + 512,
+        1 << 20,
+        (1 << 20) + 1,
+        1 << 32,
+    ]);
     piece.put(SIZE, format!("{size:011o}\0").as_bytes());
     archive.extend(rng, piece);
 }
 
 fn sparse(rng: &mut Rng, archive: &mut Archive) {
     let records = match rng.below(4) {
-        0 => [record(b"GNU.sparse.major", b"1"), record(b"GNU.sparse.minor", b"0"), record(b"GNU.sparse.realsize", b"9")].concat(),
-        1 => [record(b"GNU.sparse.map", b"0,1"), record(b"GNU.sparse.size", b"9")].concat(),
+        0 => [
+            record(b"GNU.sparse.major", b"1"),
+            record(b"GNU.sparse.minor", b"0"),
+            record(b"GNU.sparse.realsize", b"9"),
+        ]
+        .concat(),
+        1 => [
+            record(b"GNU.sparse.map", b"0,1"),
+            record(b"GNU.sparse.size", b"9"),
+        ]
+        .concat(),
         2 => record(b"GNU.sparse.name", b"other"),
         _ => record(b"GNU.sparse.numblocks", b"1"),
     };

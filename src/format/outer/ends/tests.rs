@@ -43,7 +43,12 @@ fn header(name: &str, size: u64, field: Field) -> Vec<u8> {
         Field::Pax => {
             let mut records = Vec::new();
             pax::write(b"size", size.to_string().as_bytes(), &mut records);
-            [&block("x", b'x', records.len() as u64)[..], &padded(records), &block(name, b'0', 0)].concat()
+            [
+                &block("x", b'x', records.len() as u64)[..],
+                &padded(records),
+                &block(name, b'0', 0),
+            ]
+            .concat()
         }
     }
 }
@@ -61,7 +66,9 @@ fn sound<'a>(name: &'a str, data: &'a [u8]) -> Row<'a> {
 }
 
 fn members(rows: &[Row<'_>], field: Field) -> Vec<u8> {
-    rows.iter().flat_map(|(name, data, size)| [header(name, *size, field), padded(data.to_vec())].concat()).collect()
+    rows.iter()
+        .flat_map(|(name, data, size)| [header(name, *size, field), padded(data.to_vec())].concat())
+        .collect()
 }
 
 /// The end of a tar, as Python writes it.
@@ -89,12 +96,22 @@ fn noise(len: usize) -> Vec<u8> {
         state ^= state << 17;
         state
     };
-    (0..len.div_ceil(8)).flat_map(|_| next().to_le_bytes()).take(len).collect()
+    (0..len.div_ceil(8))
+        .flat_map(|_| next().to_le_bytes())
+        .take(len)
+        .collect()
 }
 
 fn inner(len: usize) -> Vec<u8> {
     let noise = noise(len);
-    ended(members(&[sound("./addon.json", b"{}"), sound("data/x", &noise), sound("data/y", b"y")], Field::Octal))
+    ended(members(
+        &[
+            sound("./addon.json", b"{}"),
+            sound("data/x", &noise),
+            sound("data/y", b"y"),
+        ],
+        Field::Octal,
+    ))
 }
 
 fn gzip(plaintext: &[u8], level: u32) -> Vec<u8> {
@@ -107,11 +124,19 @@ fn gzip(plaintext: &[u8], level: u32) -> Vec<u8> {
 fn sealed(version: u8, len: usize) -> Vec<u8> {
     let plaintext_size = len as u64;
     let header = match version {
-        2 => SecureHeader::V2 { plaintext_size, reserved: [0; 8], salt: [7; 16] },
+        2 => SecureHeader::V2 {
+            plaintext_size,
+            reserved: [0; 8],
+            salt: [7; 16],
+        },
         _ => SecureHeader::V3 {
             plaintext_size,
             reserved: [0; 8],
-            salts: V3Salts { root_salt: [1; 16], validation_salt: [2; 16], validation_key: [3; 32] },
+            salts: V3Salts {
+                root_salt: [1; 16],
+                validation_salt: [2; 16],
+                validation_key: [3; 32],
+            },
             derivation_salt: [4; 16],
             stream_header: [5; 24],
         },
@@ -130,7 +155,9 @@ fn sizes(outer: &Outer) -> Vec<(u64, bool)> {
 }
 
 fn true_sizes(rows: &[Row<'_>]) -> Vec<(u64, bool)> {
-    rows.iter().map(|(_, data, size)| (data.len() as u64, *size != data.len() as u64)).collect()
+    rows.iter()
+        .map(|(_, data, size)| (data.len() as u64, *size != data.len() as u64))
+        .collect()
 }
 
 #[track_caller]
@@ -138,9 +165,17 @@ fn is_put_right(rows: &[Row<'_>], what: &str) {
     for field in FIELDS {
         let bytes = ended(members(rows, field));
         let outer = scanned(&bytes).unwrap_or_else(|e| panic!("{what} {field:?}: {e}"));
-        // As the backup is opened: where the metadata are missing, a second and closer look is taken.
-        let is_hidden = outer.members.iter().all(|member| member.header.name != b"./backup.json");
-        let closely = if is_hidden { scan_closely(&input(&bytes), &Control::default()).unwrap() } else { None };
+        // As the backup is opened: where the metadata are missing, a second and closer look is
+        // taken.
+        let is_hidden = outer
+            .members
+            .iter()
+            .all(|member| member.header.name != b"./backup.json");
+        let closely = if is_hidden {
+            scan_closely(&input(&bytes), &Control::default()).unwrap()
+        } else {
+            None
+        };
         let outer = closely.unwrap_or(outer);
         assert_eq!(sizes(&outer), true_sizes(rows), "{what} {field:?}");
         assert_eq!(outer.findings, [], "{what} {field:?}");
@@ -159,7 +194,9 @@ fn kinds() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-const OFF: [i64; 16] = [1, 17, 153, 511, 512, 513, 700, 1536, 3000, 10_240, 90_000, 900_000, 5_000_000, -1, -17, -153];
+const OFF: [i64; 16] = [
+    1, 17, 153, 511, 512, 513, 700, 1536, 3000, 10_240, 90_000, 900_000, 5_000_000, -1, -17, -153,
+];
 const SHORT: [i64; 7] = [-511, -512, -513, -1536, -3000, -10_240, -20_000];
 
 #[test]
@@ -169,7 +206,14 @@ fn a_size_that_is_too_large_or_too_small_is_put_right() {
         for off in OFF.into_iter().chain(SHORT) {
             let stated = (data.len() as u64).checked_add_signed(off).unwrap();
             let what = format!("{name} of {} bytes, off by {off}", data.len());
-            is_put_right(&[(name, &data, stated), sound("share.tar.gz", &share), sound("./backup.json", meta)], &what);
+            is_put_right(
+                &[
+                    (name, &data, stated),
+                    sound("share.tar.gz", &share),
+                    sound("./backup.json", meta),
+                ],
+                &what,
+            );
         }
     }
 }
@@ -179,7 +223,10 @@ fn the_last_member_and_several_in_a_row_are_put_right() {
     for (name, data) in kinds() {
         for off in OFF.into_iter().chain(SHORT).filter(|off| off % 512 != 0) {
             let stated = (data.len() as u64).checked_add_signed(off).unwrap();
-            is_put_right(&[sound("./backup.json", b"{}"), (name, &data, stated)], &format!("{name}, the last, off by {off}"));
+            is_put_right(
+                &[sound("./backup.json", b"{}"), (name, &data, stated)],
+                &format!("{name}, the last, off by {off}"),
+            );
         }
     }
     let parts: Vec<_> = kinds().into_iter().map(|(_, data)| data).collect();
@@ -188,7 +235,13 @@ fn the_last_member_and_several_in_a_row_are_put_right() {
         let rows: Vec<Row<'_>> = names
             .iter()
             .zip(&parts)
-            .map(|(name, data)| (*name, data.as_slice(), (data.len() as u64).checked_add_signed(off).unwrap()))
+            .map(|(name, data)| {
+                (
+                    *name,
+                    data.as_slice(),
+                    (data.len() as u64).checked_add_signed(off).unwrap(),
+                )
+            })
             .collect();
         is_put_right(&rows, &format!("all off by {off}"));
     }
@@ -198,7 +251,14 @@ fn the_last_member_and_several_in_a_row_are_put_right() {
 fn a_size_is_put_right_where_the_file_has_no_end_blocks() {
     for (name, data) in kinds() {
         for off in [-3000i64, 700, 90_000] {
-            let rows = [sound("./backup.json", b"{}"), (name, &data, (data.len() as u64).checked_add_signed(off).unwrap())];
+            let rows = [
+                sound("./backup.json", b"{}"),
+                (
+                    name,
+                    &data,
+                    (data.len() as u64).checked_add_signed(off).unwrap(),
+                ),
+            ];
             let outer = scanned(&members(&rows, Field::Octal)).unwrap();
             assert_eq!(sizes(&outer), true_sizes(&rows), "{name} off by {off}");
             assert_eq!(outer.findings.len(), 1, "{:?}", outer.findings);
@@ -211,7 +271,14 @@ fn a_size_is_put_right_where_the_file_has_no_end_blocks() {
 fn a_size_of_zero_in_front_of_data_is_put_right() {
     let share = gzip(&inner(5000), 6);
     for (name, data) in kinds() {
-        is_put_right(&[(name, &data, 0), sound("share.tar.gz", &share), sound("./backup.json", b"{}")], name);
+        is_put_right(
+            &[
+                (name, &data, 0),
+                sound("share.tar.gz", &share),
+                sound("./backup.json", b"{}"),
+            ],
+            name,
+        );
     }
 }
 
@@ -219,8 +286,22 @@ fn a_size_of_zero_in_front_of_data_is_put_right() {
 fn an_empty_member_stays_empty() {
     let share = inner(5000);
     for name in ["core_x.tar.gz", "core_x.tar"] {
-        is_put_right(&[sound(name, b""), sound("share.tar", &share), sound("./backup.json", b"{}")], name);
-        is_put_right(&[sound("./backup.json", b"{}"), sound("share.tar", &share), sound(name, b"")], name);
+        is_put_right(
+            &[
+                sound(name, b""),
+                sound("share.tar", &share),
+                sound("./backup.json", b"{}"),
+            ],
+            name,
+        );
+        is_put_right(
+            &[
+                sound("./backup.json", b"{}"),
+                sound("share.tar", &share),
+                sound(name, b""),
+            ],
+            name,
+        );
     }
 }
 
@@ -234,12 +315,26 @@ fn a_size_that_leads_to_the_header_of_a_later_member_is_put_right() {
             let to_the_next = padding + BLOCK as u64 + between.len().next_multiple_of(BLOCK) as u64;
             // Up to the metadata, to the end, and to a header inside the next part's tar.
             let meta_too = to_the_next + 2 * BLOCK as u64;
-            for more in [to_the_next, to_the_next - padding, meta_too, padding + 3 * BLOCK as u64] {
-                let rows = [(name, &*data, data.len() as u64 + more), sound(next, between), sound("./backup.json", meta)];
+            for more in [
+                to_the_next,
+                to_the_next - padding,
+                meta_too,
+                padding + 3 * BLOCK as u64,
+            ] {
+                let rows = [
+                    (name, &*data, data.len() as u64 + more),
+                    sound(next, between),
+                    sound("./backup.json", meta),
+                ];
                 let bytes = ended(members(&rows, Field::Octal));
                 let outer = scan_closely(&input(&bytes), &Control::default()).unwrap();
                 let outer = outer.map_or_else(|| scanned(&bytes), Ok).unwrap();
-                assert_eq!(sizes(&outer), true_sizes(&rows), "{name} of {} bytes, {more} more, before {next}", data.len());
+                assert_eq!(
+                    sizes(&outer),
+                    true_sizes(&rows),
+                    "{name} of {} bytes, {more} more, before {next}",
+                    data.len()
+                );
             }
         }
     }
@@ -247,17 +342,37 @@ fn a_size_that_leads_to_the_header_of_a_later_member_is_put_right() {
 
 #[test]
 fn a_size_that_leads_to_a_header_inside_the_data_is_put_right() {
-    // Stored without compression, so that headers and zeros of the tar within are there as they are.
-    let plaintext = ended(members(&[sound("a.tar", &inner(3000)), sound("b", &[0; 4000])], Field::Octal));
+    // Stored without compression, so that headers and zeros of the tar within are there as they
+    // are.
+    let plaintext = ended(members(
+        &[sound("a.tar", &inner(3000)), sound("b", &[0; 4000])],
+        Field::Octal,
+    ));
     let stored = gzip(&plaintext, 0);
     let first = stored.windows(5).position(|w| w == b"a.tar").unwrap();
     // A field for a name in front, so that the tar's blocks are where a header could be.
     let name = vec![b'n'; (2 * BLOCK - first - 1) % BLOCK];
-    let data = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 0xff][..], &name, &[0], &stored[10..]].concat();
+    let data = [
+        &[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 0xff][..],
+        &name,
+        &[0],
+        &stored[10..],
+    ]
+    .concat();
     let place = data.windows(5).position(|w| w == b"a.tar").unwrap() as u64;
     assert_eq!(place % BLOCK as u64, 0);
-    for stated in [place + BLOCK as u64, place + 5000, data.len() as u64 / 512 * 512 - 4096] {
-        is_put_right(&[("share.tar.gz", &data, stated), sound("./backup.json", b"{}")], &stated.to_string());
+    for stated in [
+        place + BLOCK as u64,
+        place + 5000,
+        data.len() as u64 / 512 * 512 - 4096,
+    ] {
+        is_put_right(
+            &[
+                ("share.tar.gz", &data, stated),
+                sound("./backup.json", b"{}"),
+            ],
+            &stated.to_string(),
+        );
     }
 }
 
@@ -266,7 +381,11 @@ fn what_follows_the_data_inside_a_member_is_no_reason_to_shorten_it() {
     for (_, data) in kinds() {
         for rest in [&b"garbage"[..], &[1; 3000]] {
             let with_rest = [&data, rest].concat();
-            let rows = [sound("media.tar.gz", &with_rest), sound("share.tar.gz", &data), sound("./backup.json", b"{}")];
+            let rows = [
+                sound("media.tar.gz", &with_rest),
+                sound("share.tar.gz", &data),
+                sound("./backup.json", b"{}"),
+            ];
             is_put_right(&rows, &format!("{} bytes behind", rest.len()));
         }
     }
@@ -275,10 +394,19 @@ fn what_follows_the_data_inside_a_member_is_no_reason_to_shorten_it() {
 #[test]
 fn gzip_members_that_follow_each_other_are_one_part() {
     let plaintext = inner(5000);
-    let data: Vec<u8> = plaintext.chunks(4321).flat_map(|piece| gzip(piece, 6)).collect();
+    let data: Vec<u8> = plaintext
+        .chunks(4321)
+        .flat_map(|piece| gzip(piece, 6))
+        .collect();
     for off in [-2000, -1, 0, 1, 700, 90_000] {
         let stated = (data.len() as u64).checked_add_signed(off).unwrap();
-        is_put_right(&[("media.tar.gz", &data, stated), sound("./backup.json", b"{}")], &off.to_string());
+        is_put_right(
+            &[
+                ("media.tar.gz", &data, stated),
+                sound("./backup.json", b"{}"),
+            ],
+            &off.to_string(),
+        );
     }
 }
 
@@ -289,13 +417,25 @@ fn where_nothing_proves_an_end_the_error_names_member_place_and_reason() {
     let stated = data.len() as u64 + 3000;
     let rows = |data: &[u8]| {
         ended(
-            [members(&[("media.tar.gz", data, stated)], Field::Pax), members(&[sound("share.tar.gz", &noise(9000))], Field::Pax)].concat(),
+            [
+                members(&[("media.tar.gz", data, stated)], Field::Pax),
+                members(&[sound("share.tar.gz", &noise(9000))], Field::Pax),
+            ]
+            .concat(),
         )
     };
     data[middle] ^= 0xff;
     let error = scanned(&rows(&data)).unwrap_err();
-    assert_eq!((error.kind(), error.part()), (Kind::Damaged, Some("after media.tar.gz")));
-    assert!(error.message().contains("nor do the data of that part show where they end: "), "{error}");
+    assert_eq!(
+        (error.kind(), error.part()),
+        (Kind::Damaged, Some("after media.tar.gz"))
+    );
+    assert!(
+        error
+            .message()
+            .contains("nor do the data of that part show where they end: "),
+        "{error}"
+    );
     assert!(error.offset().is_some());
     // A stream that is sound, and nothing behind it.
     data[middle] ^= 0xff;
@@ -303,8 +443,14 @@ fn where_nothing_proves_an_end_the_error_names_member_place_and_reason() {
     let next = 3 * BLOCK + data.len().next_multiple_of(BLOCK);
     bytes[next] ^= 1;
     let error = scanned(&bytes).unwrap_err();
-    let told = format!("the data of that part end after {} bytes, but no header follows at byte {next} either", data.len());
-    assert!(error.kind() == Kind::Damaged && error.message().contains(&told), "{error}");
+    let told = format!(
+        "the data of that part end after {} bytes, but no header follows at byte {next} either",
+        data.len()
+    );
+    assert!(
+        error.kind() == Kind::Damaged && error.message().contains(&told),
+        "{error}"
+    );
 }
 
 #[test]
@@ -314,7 +460,12 @@ fn a_file_that_is_cut_off_is_told_to_be_so() {
         let bytes = members(&rows, Field::Octal);
         for cut in [4 * BLOCK, 20 * BLOCK, 20 * BLOCK + 7] {
             let error = scanned(&bytes[..cut]).unwrap_err();
-            assert!(error.message().starts_with("the file ends inside this member"), "{name} cut at {cut}: {error}");
+            assert!(
+                error
+                    .message()
+                    .starts_with("the file ends inside this member"),
+                "{name} cut at {cut}: {error}"
+            );
         }
     }
 }
@@ -325,7 +476,10 @@ fn a_sound_part_is_not_inflated() {
     let mut data = gzip(&inner(5000), 6);
     let at = data.len() - 8;
     data[at] ^= 1;
-    let bytes = ended(members(&[sound("media.tar.gz", &data), sound("./backup.json", b"{}")], Field::Octal));
+    let bytes = ended(members(
+        &[sound("media.tar.gz", &data), sound("./backup.json", b"{}")],
+        Field::Octal,
+    ));
     let input = input(&bytes);
     let control = Control::default();
     let ends = Ends::new(&input, &control, false);
@@ -338,13 +492,21 @@ fn a_sound_part_is_not_inflated() {
 
 #[test]
 fn streams_that_lead_through_all_later_members_are_not_read_again_for_each() {
-    // Each tar claims an entry that leads to one long tar in the end, and a size that leads to the next member.
+    // Each tar claims an entry that leads to one long tar in the end, and a size that leads to the
+    // next member.
     let tail = members(&vec![sound("e", b""); 4000], Field::Octal);
     let count = 500usize;
     let mut bytes = Vec::new();
     for at in 0..count {
         let jump = ((count - at - 1) * 3 + 1) as u64 * BLOCK as u64;
-        bytes.extend([header(&format!("{at}.tar"), 513, Field::Octal), header("in", jump, Field::Octal), vec![1; BLOCK]].concat());
+        bytes.extend(
+            [
+                header(&format!("{at}.tar"), 513, Field::Octal),
+                header("in", jump, Field::Octal),
+                vec![1; BLOCK],
+            ]
+            .concat(),
+        );
     }
     bytes.extend([block("last.tar", b'0', tail.len() as u64).to_vec(), tail].concat());
     let (input, control) = (input(&bytes), Control::default());
@@ -364,5 +526,8 @@ fn whoever_waits_for_the_end_of_a_stream_can_be_stopped() {
     let data = gzip(&inner(5000), 6);
     let bytes = ended(members(&[("media.tar.gz", &data, 7)], Field::Octal));
     let stopped = Control::new(Arc::new(crate::pipe::Silent), Arc::new(2.into()), 1);
-    assert_eq!(scan(&input(&bytes), &stopped).unwrap_err().kind(), Kind::Interrupted(2));
+    assert_eq!(
+        scan(&input(&bytes), &stopped).unwrap_err().kind(),
+        Kind::Interrupted(2)
+    );
 }

@@ -44,7 +44,11 @@ fn lengths(dice: &mut Dice, symbols: usize, used: usize, these: &[usize], steep:
     let mut leaves = vec![0u8];
     while leaves.len() < used {
         let open: Vec<usize> = (0..leaves.len()).filter(|&at| leaves[at] < 15).collect();
-        let at = if steep { *open.iter().max_by_key(|&&at| leaves[at]).unwrap() } else { open[dice.below(open.len())] };
+        let at = if steep {
+            *open.iter().max_by_key(|&&at| leaves[at]).unwrap()
+        } else {
+            open[dice.below(open.len())]
+        };
         leaves[at] += 1;
         leaves.push(leaves[at]);
     }
@@ -66,7 +70,8 @@ fn lengths(dice: &mut Dice, symbols: usize, used: usize, these: &[usize], steep:
 fn codes(lengths: &[u8]) -> Vec<(usize, u32)> {
     let mut next = [0usize; 17];
     for bits in 1..=15 {
-        next[bits + 1] = (next[bits] + lengths.iter().filter(|&&l| usize::from(l) == bits).count()) << 1;
+        next[bits + 1] =
+            (next[bits] + lengths.iter().filter(|&&l| usize::from(l) == bits).count()) << 1;
     }
     let code = |&length: &u8| {
         let slot = &mut next[usize::from(length)];
@@ -112,10 +117,17 @@ fn block(dice: &mut Dice, bits: &mut Bits, plain: &mut Vec<u8>, last: bool) {
     bits.put(30 - 1, 5);
     bits.put(19 - 4, 4);
     // Sixteen code lengths of four bits each, and no runs.
-    ORDER.iter().for_each(|&symbol| bits.put(if symbol < 16 { 4 } else { 0 }, 3));
-    literals.iter().chain(&distances).for_each(|&length| bits.code((usize::from(length), 4)));
+    ORDER
+        .iter()
+        .for_each(|&symbol| bits.put(if symbol < 16 { 4 } else { 0 }, 3));
+    literals
+        .iter()
+        .chain(&distances)
+        .for_each(|&length| bits.code((usize::from(length), 4)));
     let (literal_codes, distance_codes) = (codes(&literals), codes(&distances));
-    let usable: Vec<usize> = (0..286).filter(|&symbol| literals[symbol] > 0 && symbol != 256).collect();
+    let usable: Vec<usize> = (0..286)
+        .filter(|&symbol| literals[symbol] > 0 && symbol != 256)
+        .collect();
     for _ in 0..dice.below(3000) {
         let symbol = usable[dice.below(usable.len())];
         if symbol < 256 {

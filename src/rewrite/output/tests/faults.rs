@@ -110,25 +110,67 @@ impl Job {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v3.tar");
         let backup = Backup::open(&path).unwrap();
         let keys = KeyRing::new(Password::new("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG".into()));
-        let drops = ["homeassistant", "addon:*", "media", "share:nothing", "addons/local:**"];
+        let drops = [
+            "homeassistant",
+            "addon:*",
+            "media",
+            "share:nothing",
+            "addons/local:**",
+        ];
         let drops = drops.map(|text| Selector::parse(text).unwrap()).to_vec();
-        let request = Request { drops, has_key: true, ..Request::new(u64::MAX).unwrap() };
-        let surveys = survey::survey(&backup, &plan::to_survey(&backup, &request), Some(&keys), &Control::default()).unwrap();
+        let request = Request {
+            drops,
+            has_key: true,
+            ..Request::new(u64::MAX).unwrap()
+        };
+        let surveys = survey::survey(
+            &backup,
+            &plan::to_survey(&backup, &request),
+            Some(&keys),
+            &Control::default(),
+        )
+        .unwrap();
         let plan = plan::make(&backup, &surveys, &request).unwrap();
-        Self { backup, keys, surveys, plan }
+        Self {
+            backup,
+            keys,
+            surveys,
+            plan,
+        }
     }
 
     /// The way that `haslim shrink` goes.
     fn run(&self, system: System, path: &Path, force: bool) -> Result<PathBuf> {
-        let Self { backup, keys, surveys, plan } = self;
+        let Self {
+            backup,
+            keys,
+            surveys,
+            plan,
+        } = self;
         let control = Control::default();
         let mut target = Target::check_by(system, path, force, Some(&backup.input))?;
         target.remove_leftovers();
         target.check_space(plan.predicted_size)?;
         let mut output = target.create()?;
-        let written = crate::rewrite::rewrite(backup, surveys, plan, Some(keys), &mut output, &control, &mut |_| ())?;
+        let written = crate::rewrite::rewrite(
+            backup,
+            surveys,
+            plan,
+            Some(keys),
+            &mut output,
+            &control,
+            &mut |_| (),
+        )?;
         output.sync()?;
-        verify::output(backup, surveys, plan, &written, output.read_back()?, Some(keys), &control)?;
+        verify::output(
+            backup,
+            surveys,
+            plan,
+            &written,
+            output.read_back()?,
+            Some(keys),
+            &control,
+        )?;
         output.publish()
     }
 }
@@ -155,23 +197,45 @@ fn each_call_fails(job: &Job, errno: Errno, force: bool, nameless: bool) -> Hash
         if !nameless {
             faults = faults.always(Call::CreateNameless, Errno::OPNOTSUPP);
         }
-        let outcome = job.run(System { faults: faults.clone() }, &path, force);
+        let outcome = job.run(
+            System {
+                faults: faults.clone(),
+            },
+            &path,
+            force,
+        );
         let failed = faults.failed();
-        let what = format!("{failed:?} as call {number} with {errno:?}, force {force}, nameless {nameless}: {outcome:?}");
+        let what = format!(
+            "{failed:?} as call {number} with {errno:?}, force {force}, nameless {nameless}: {outcome:?}"
+        );
         match outcome {
             Ok(_) => {
-                assert!(failed.is_none_or(|call| can_be_survived(call, errno)), "{what}");
+                assert!(
+                    failed.is_none_or(|call| can_be_survived(call, errno)),
+                    "{what}"
+                );
                 assert_eq!(listing(folder.path()), ["out.tar"], "{what}");
-                assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "{what}");
+                assert_eq!(
+                    std::fs::metadata(&path).unwrap().mode() & 0o777,
+                    0o600,
+                    "{what}"
+                );
                 assert!(Backup::open(&path).is_ok(), "{what}");
             }
             Err(error) => {
                 assert_eq!(error.kind(), Kind::OutputIo, "{what}");
                 assert!(error.next_step().is_some(), "{what}");
                 let replaced = failed == Some(Call::SyncFolder);
-                let left: &[&str] = if force && !replaced { &["out.tar"] } else { &[] };
+                let left: &[&str] = if force && !replaced {
+                    &["out.tar"]
+                } else {
+                    &[]
+                };
                 assert_eq!(listing(folder.path()), left, "{what}");
-                assert!(left.is_empty() || std::fs::read(&path).unwrap() == b"old", "{what}");
+                assert!(
+                    left.is_empty() || std::fs::read(&path).unwrap() == b"old",
+                    "{what}"
+                );
             }
         }
         match failed {
@@ -194,7 +258,20 @@ fn no_failure_of_the_system_ends_in_success_or_leaves_anything() {
         }
     }
     use Call::*;
-    let all = [OpenFolder, Look, Space, CreateNameless, CreateHidden, Lock, Write, CopyRange, Sync, Link, Rename, SyncFolder];
+    let all = [
+        OpenFolder,
+        Look,
+        Space,
+        CreateNameless,
+        CreateHidden,
+        Lock,
+        Write,
+        CopyRange,
+        Sync,
+        Link,
+        Rename,
+        SyncFolder,
+    ];
     assert!(all.iter().all(|call| kinds.contains(call)), "{kinds:?}");
 }
 
@@ -204,7 +281,14 @@ fn a_folder_that_cannot_be_synced_at_all_is_no_failure() {
     for force in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.tar");
-        job.run(System { faults: Faults::default().always(Call::SyncFolder, Errno::INVAL) }, &path, force).unwrap();
+        job.run(
+            System {
+                faults: Faults::default().always(Call::SyncFolder, Errno::INVAL),
+            },
+            &path,
+            force,
+        )
+        .unwrap();
         assert_eq!(listing(folder.path()), ["out.tar"]);
     }
 }
@@ -214,10 +298,21 @@ fn a_full_disk_is_told_with_the_bytes_needed_and_free() {
     let (job, folder) = (Job::new(), tempfile::tempdir().unwrap());
     let faults = Faults::default();
     faults.next(Call::Write, Errno::NOSPC);
-    let error = job.run(System { faults }, &folder.path().join("out.tar"), false).unwrap_err();
+    let error = job
+        .run(System { faults }, &folder.path().join("out.tar"), false)
+        .unwrap_err();
     let said = error.to_string();
-    assert!(said.contains(&format!("{} needed", crate::size::both(job.plan.predicted_size))), "{said}");
-    assert!(said.contains("free on the disk") && said.contains("No space left"), "{said}");
+    assert!(
+        said.contains(&format!(
+            "{} needed",
+            crate::size::both(job.plan.predicted_size)
+        )),
+        "{said}"
+    );
+    assert!(
+        said.contains("free on the disk") && said.contains("No space left"),
+        "{said}"
+    );
 }
 
 /// Report 116.
@@ -225,19 +320,38 @@ fn a_full_disk_is_told_with_the_bytes_needed_and_free() {
 fn a_file_that_the_place_cannot_hold_is_told_of_before_the_work_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let check = |faults: Faults, bytes: u64| {
-        let mut target = Target::check_by(System { faults }, &folder.path().join("out.tar"), false, None).unwrap();
-        target.check_space(bytes).map_err(|error| (error.kind(), crate::report::words::error(&error)))
+        let mut target = Target::check_by(
+            System { faults },
+            &folder.path().join("out.tar"),
+            false,
+            None,
+        )
+        .unwrap();
+        target
+            .check_space(bytes)
+            .map_err(|error| (error.kind(), crate::report::words::error(&error)))
     };
     let four = 1u64 << 32;
     assert_eq!(check(Faults::default().on_fat(), 1000), Ok(()));
     assert_eq!(check(Faults::default().up_to(1000), 1000), Ok(()));
     for (faults, bytes, words) in [
-        (Faults::default().on_fat(), four, ["4.29 GB (4.00 GiB)", "FAT", "exFAT"]),
-        (Faults::default().up_to(1000), 1001, ["1.00 kB", "ulimit -f", "unlimited"]),
+        (
+            Faults::default().on_fat(),
+            four,
+            ["4.29 GB (4.00 GiB)", "FAT", "exFAT"],
+        ),
+        (
+            Faults::default().up_to(1000),
+            1001,
+            ["1.00 kB", "ulimit -f", "unlimited"],
+        ),
     ] {
         let (kind, said) = check(faults, bytes).unwrap_err();
         assert_eq!(kind, Kind::OutputIo);
-        assert!(words.iter().all(|word| said.contains(word)) && !said.to_lowercase().contains("free"), "{said}");
+        assert!(
+            words.iter().all(|word| said.contains(word)) && !said.to_lowercase().contains("free"),
+            "{said}"
+        );
     }
 }
 
@@ -246,17 +360,32 @@ fn a_write_that_a_limit_ends_has_advice_of_its_own() {
     let job = Job::new();
     for (faults, errno, advice) in [
         (Faults::default(), Errno::DQUOT, "quota"),
-        (Faults::default(), Errno::FBIG, "cannot hold a file of this size"),
+        (
+            Faults::default(),
+            Errno::FBIG,
+            "cannot hold a file of this size",
+        ),
         (Faults::default().on_fat(), Errno::FBIG, "exFAT"),
         (Faults::default().up_to(u64::MAX), Errno::FBIG, "ulimit -f"),
     ] {
         for call in [Call::Write, Call::CopyRange] {
             let folder = tempfile::tempdir().unwrap();
             faults.next(call, errno);
-            let error = job.run(System { faults: faults.clone() }, &folder.path().join("out.tar"), false).unwrap_err();
+            let error = job
+                .run(
+                    System {
+                        faults: faults.clone(),
+                    },
+                    &folder.path().join("out.tar"),
+                    false,
+                )
+                .unwrap_err();
             assert_eq!(error.kind(), Kind::OutputIo);
             let said = crate::report::words::error(&error);
-            assert!(said.contains(advice) && said.contains(" needed") && !said.contains("free space"), "{said}");
+            assert!(
+                said.contains(advice) && said.contains(" needed") && !said.contains("free space"),
+                "{said}"
+            );
             assert_eq!(listing(folder.path()), [""; 0]);
         }
     }

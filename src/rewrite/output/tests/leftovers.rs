@@ -34,9 +34,16 @@ fn the_file_of_a_run_that_lives_is_left_alone() {
 fn nothing_else_is_taken_for_a_leftover() {
     let folder = tempfile::tempdir().unwrap();
     let input = input(folder.path());
-    let names =
-        [".haslim-0123456789abcdef", ".haslim-0123456789ABCDEF.tmp", ".haslim-0123.tmp", "haslim-0123456789abcdef.tmp", ".haslim-.tmp"];
-    names.iter().for_each(|name| std::fs::write(folder.path().join(name), b"precious").unwrap());
+    let names = [
+        ".haslim-0123456789abcdef",
+        ".haslim-0123456789ABCDEF.tmp",
+        ".haslim-0123.tmp",
+        "haslim-0123456789abcdef.tmp",
+        ".haslim-.tmp",
+    ];
+    names
+        .iter()
+        .for_each(|name| std::fs::write(folder.path().join(name), b"precious").unwrap());
     symlink("in.tar", folder.path().join(LEFT)).unwrap();
     let before = listing(folder.path());
     target(folder.path(), &input).remove_leftovers();
@@ -62,9 +69,21 @@ fn a_file_taken_for_a_leftover_before_it_was_locked_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let input = input(folder.path());
     for errno in [Errno::WOULDBLOCK, Errno::NOENT] {
-        let call = if errno == Errno::NOENT { Call::Look } else { Call::Lock };
+        let call = if errno == Errno::NOENT {
+            Call::Look
+        } else {
+            Call::Lock
+        };
         let faults = Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP);
-        let target = Target::check_by(System { faults: faults.clone() }, &folder.path().join("out.tar"), false, Some(&input)).unwrap();
+        let target = Target::check_by(
+            System {
+                faults: faults.clone(),
+            },
+            &folder.path().join("out.tar"),
+            false,
+            Some(&input),
+        )
+        .unwrap();
         faults.next(call, errno);
         let output = target.create().unwrap();
         assert_eq!(listing(folder.path()).len(), 2, "the first one is left");

@@ -15,7 +15,10 @@ fn input(folder: &Path) -> Arc<Input> {
 }
 
 fn listing(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -25,9 +28,14 @@ fn an_output_has_no_name_before_it_is_published() {
     let folder = tempfile::tempdir().unwrap();
     let input = input(folder.path());
     let path = folder.path().join("out.tar");
-    let mut output = Target::check(&path, false, &input).unwrap().create().unwrap();
+    let mut output = Target::check(&path, false, &input)
+        .unwrap()
+        .create()
+        .unwrap();
     output.append(b"head").unwrap();
-    output.copy(&input, 10, 50_000, &Control::default()).unwrap();
+    output
+        .copy(&input, 10, 50_000, &Control::default())
+        .unwrap();
     output.patch(0, b"HEAD").unwrap();
     assert_eq!(listing(folder.path()), ["in.tar"]);
     output.publish().unwrap();
@@ -38,8 +46,13 @@ fn an_output_has_no_name_before_it_is_published() {
 
 /// A file that has a name from the beginning, as on a file system without nameless files.
 fn hidden_output(path: &Path, force: bool, input: &Input) -> Output {
-    let system = System { faults: Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP) };
-    let output = Target::check_by(system, path, force, Some(input)).unwrap().create().unwrap();
+    let system = System {
+        faults: Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP),
+    };
+    let output = Target::check_by(system, path, force, Some(input))
+        .unwrap()
+        .create()
+        .unwrap();
     assert!(output.hidden.is_some());
     output
 }
@@ -53,7 +66,14 @@ fn a_hidden_file_is_removed_or_renamed() {
         output.append(b"x").unwrap();
         let names = listing(folder.path());
         let meta = std::fs::metadata(folder.path().join(&names[0])).unwrap();
-        assert_eq!((names.len(), names[0].starts_with(".haslim-"), meta.mode() & 0o777), (2, true, 0o600));
+        assert_eq!(
+            (
+                names.len(),
+                names[0].starts_with(".haslim-"),
+                meta.mode() & 0o777
+            ),
+            (2, true, 0o600)
+        );
         if publish {
             output.publish().unwrap();
             assert_eq!(listing(folder.path()), ["in.tar", "out.tar"]);
@@ -69,7 +89,10 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let input = input(folder.path());
     let path = folder.path().join("out.tar");
-    let nameless = Target::check(&path, false, &input).unwrap().create().unwrap();
+    let nameless = Target::check(&path, false, &input)
+        .unwrap()
+        .create()
+        .unwrap();
     let hidden = hidden_output(&path, false, &input);
     std::fs::write(&path, b"other").unwrap();
     for output in [nameless, hidden] {
@@ -84,7 +107,13 @@ fn of_two_outputs_with_one_name_the_first_wins() {
     let folder = tempfile::tempdir().unwrap();
     let input = input(folder.path());
     let path = folder.path().join("out.tar");
-    let mut outputs = [Target::check(&path, false, &input).unwrap().create().unwrap(), hidden_output(&path, false, &input)];
+    let mut outputs = [
+        Target::check(&path, false, &input)
+            .unwrap()
+            .create()
+            .unwrap(),
+        hidden_output(&path, false, &input),
+    ];
     outputs[0].append(b"first").unwrap();
     outputs[1].append(b"second").unwrap();
     let results = outputs.map(Output::publish);
@@ -101,9 +130,18 @@ fn force_replaces_a_file_in_one_step() {
     let path = folder.path().join("out.tar");
     for hidden in [false, true] {
         std::fs::write(&path, b"old").unwrap();
-        assert_eq!(Target::check(&path, false, &input).unwrap_err().kind(), Kind::OutputIo);
-        let mut output =
-            if hidden { hidden_output(&path, true, &input) } else { Target::check(&path, true, &input).unwrap().create().unwrap() };
+        assert_eq!(
+            Target::check(&path, false, &input).unwrap_err().kind(),
+            Kind::OutputIo
+        );
+        let mut output = if hidden {
+            hidden_output(&path, true, &input)
+        } else {
+            Target::check(&path, true, &input)
+                .unwrap()
+                .create()
+                .unwrap()
+        };
         output.append(b"new").unwrap();
         output.publish().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
@@ -117,12 +155,22 @@ fn a_file_system_without_no_replace_gets_a_link_instead() {
     let input = input(folder.path());
     let path = folder.path().join("out.tar");
     for (before, published) in [(None, true), (Some(b"other"), false)] {
-        let faults = Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP).always(Call::Rename, Errno::INVAL);
-        let output = Target::check_by(System { faults }, &path, false, Some(&input)).unwrap().create().unwrap();
-        before.iter().for_each(|bytes| std::fs::write(&path, bytes).unwrap());
+        let faults = Faults::default()
+            .always(Call::CreateNameless, Errno::OPNOTSUPP)
+            .always(Call::Rename, Errno::INVAL);
+        let output = Target::check_by(System { faults }, &path, false, Some(&input))
+            .unwrap()
+            .create()
+            .unwrap();
+        before
+            .iter()
+            .for_each(|bytes| std::fs::write(&path, bytes).unwrap());
         assert_eq!(output.publish().is_ok(), published);
         assert_eq!(listing(folder.path()), ["in.tar", "out.tar"]);
-        assert_eq!(std::fs::read(&path).unwrap(), before.map_or(b"".as_slice(), |b| b));
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            before.map_or(b"".as_slice(), |b| b)
+        );
         std::fs::remove_file(&path).unwrap();
     }
 }
@@ -134,7 +182,13 @@ fn the_input_under_any_name_is_refused_even_with_force() {
     std::fs::hard_link(folder.path().join("in.tar"), folder.path().join("hard")).unwrap();
     symlink("in.tar", folder.path().join("soft")).unwrap();
     for name in ["in.tar", "hard", "soft"] {
-        assert_eq!(Target::check(&folder.path().join(name), true, &input).unwrap_err().kind(), Kind::Refused, "{name}");
+        assert_eq!(
+            Target::check(&folder.path().join(name), true, &input)
+                .unwrap_err()
+                .kind(),
+            Kind::Refused,
+            "{name}"
+        );
     }
 }
 
@@ -145,7 +199,13 @@ fn what_is_no_regular_file_is_refused() {
     symlink("nowhere", folder.path().join("dangling")).unwrap();
     std::fs::create_dir(folder.path().join("dir")).unwrap();
     for name in ["dangling", "dir"] {
-        assert_eq!(Target::check(&folder.path().join(name), true, &input).unwrap_err().kind(), Kind::Refused, "{name}");
+        assert_eq!(
+            Target::check(&folder.path().join(name), true, &input)
+                .unwrap_err()
+                .kind(),
+            Kind::Refused,
+            "{name}"
+        );
     }
 }
 
@@ -156,7 +216,11 @@ fn a_scratch_file_is_never_seen() {
     output.write_all(b"measured").unwrap();
     assert_eq!(listing(folder.path()), [""; 0]);
     let mut read = [0u8; 8];
-    output.read_back().unwrap().read_exact_at(0, &mut read).unwrap();
+    output
+        .read_back()
+        .unwrap()
+        .read_exact_at(0, &mut read)
+        .unwrap();
     assert_eq!(&read, b"measured");
     drop(output);
     assert_eq!(listing(folder.path()), [""; 0]);
@@ -167,6 +231,9 @@ fn an_output_without_input_replaces_nothing_either() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.tar");
     std::fs::write(&path, b"old").unwrap();
-    assert_eq!(Target::check_alone(&path, false).unwrap_err().kind(), Kind::OutputIo);
+    assert_eq!(
+        Target::check_alone(&path, false).unwrap_err().kind(),
+        Kind::OutputIo
+    );
     assert!(Target::check_alone(&path, true).is_ok());
 }
