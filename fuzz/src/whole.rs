@@ -9,7 +9,7 @@ use haslim::finding::Finding;
 use haslim::format::secure::Version;
 use haslim::open::Backup;
 use haslim::pipe::Control;
-use haslim::plan::{self, Outcome, Request, Selector, Wrapping};
+use haslim::plan::{self, Outcome, Request, Selector, EncryptionChoice};
 use haslim::rewrite::{self, OutputPath};
 use haslim::rules::Catalogue;
 use haslim::{Error, Kind, Result, survey, verify};
@@ -99,7 +99,7 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
     let keys = (form & 4 != 0).then(|| KeyRing::new(Password::new("fuzz".into())));
     request.has_key = keys.is_some();
     if keys.is_some() {
-        request.wrapping = Wrapping::Version(Version::V2);
+        request.encryption = EncryptionChoice::Version(Version::V2);
     }
     let keys = keys.as_ref();
     let parts: Vec<usize> = if request.thorough {

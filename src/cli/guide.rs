@@ -5,7 +5,7 @@ use std::io::{BufRead, Write, stdin, stdout};
 use std::path::Path;
 
 use haslim::open::ComponentKind;
-use haslim::plan::{self, Outcome, Request, Unit};
+use haslim::plan::{self, Candidate, Outcome, Request};
 use haslim::report::ask::question;
 use haslim::report::words;
 use haslim::{Error, Result, size};
@@ -42,7 +42,7 @@ pub fn consent(
     writing: &Writing,
 ) -> Result<bool> {
     let units = plan::candidates(&prepared.backup, &prepared.surveys, &prepared.request)?;
-    let mut open: VecDeque<&Unit> = units
+    let mut open: VecDeque<&Candidate> = units
         .iter()
         .filter(|u| u.stored > 0 && needs_asking(&prepared.request, u))
         .collect();
@@ -82,12 +82,13 @@ pub fn consent(
 }
 
 /// Whether yes to all that is still open would make it fit.
-fn could_fit(prepared: &Prepared, open: &VecDeque<&Unit>) -> Result<bool> {
+fn could_fit(prepared: &Prepared, open: &VecDeque<&Candidate>) -> Result<bool> {
     let mut request = prepared.request.clone();
     // Behind a question about what is in it, only a folder is offered as a whole.
     let follows =
-        |at: usize, whole: &Unit| open.iter().take(at).any(|before| before.part == whole.part);
-    let is_folder = |unit: &Unit| prepared.backup.parts[unit.part].kind == ComponentKind::Folder;
+        |at: usize, whole: &Candidate| open.iter().take(at).any(|before| before.part == whole.part);
+    let is_folder =
+        |unit: &Candidate| prepared.backup.parts[unit.part].kind == ComponentKind::Folder;
     let reachable = open
         .iter()
         .enumerate()
@@ -98,7 +99,7 @@ fn could_fit(prepared: &Prepared, open: &VecDeque<&Unit>) -> Result<bool> {
     Ok(plan::make(&prepared.backup, &prepared.surveys, &request)?.outcome != Outcome::CannotFit)
 }
 
-fn needs_asking(request: &Request, unit: &Unit) -> bool {
+fn needs_asking(request: &Request, unit: &Candidate) -> bool {
     !unit.class().is_free() && !request.allow.contains(&unit.class())
 }
 
@@ -125,8 +126,8 @@ fn introduce(session: &Session, prepared: &Prepared) {
 fn one(
     session: &Session,
     prepared: &mut Prepared,
-    units: &[Unit],
-    unit: &Unit,
+    units: &[Candidate],
+    unit: &Candidate,
     number: usize,
 ) -> Result<bool> {
     let whole = units

@@ -79,7 +79,7 @@ pub fn check(prepared: &Prepared, control: &Control) -> Vec<Check> {
 fn is_copied(prepared: &Prepared, at: usize) -> bool {
     matches!(
         prepared.plan.parts.get(at).map(|p| &p.action),
-        Some(Action::Copy | Action::Rewrap)
+        Some(Action::Copy | Action::Reencrypt)
     )
 }
 

@@ -9,7 +9,7 @@ use haslim::open::{self, Backup};
 use haslim::plan::{self, Outcome, Plan, Request};
 use haslim::rules::Class;
 use haslim::survey::{self, PartSurvey};
-use haslim::{Kind, Result, plan::Wrapping, verify};
+use haslim::{Kind, Result, plan::EncryptionChoice, verify};
 
 use super::args::{self, Choice, Consent};
 use super::kept::{self, Check};
@@ -55,10 +55,10 @@ pub fn prepare(
     }
     let named = plan::to_survey(&backup, &request);
     let looks_inside = named.iter().any(|&at| backup.parts[at].version().is_some());
-    let rewraps = match request.wrapping {
-        Wrapping::AsIs => false,
-        Wrapping::Version(_) => true,
-        Wrapping::Plain => backup.is_protected(),
+    let rewraps = match request.encryption {
+        EncryptionChoice::AsIs => false,
+        EncryptionChoice::Version(_) => true,
+        EncryptionChoice::Plain => backup.is_protected(),
     };
     let need = match () {
         () if looks_inside || rewraps => Need::Must,
@@ -213,11 +213,11 @@ fn request(session: &Session, backup: &Backup, choice: &Choice) -> Result<Reques
         allow: allow.collect(),
         thorough: choice.thorough,
         catalogue: rules::catalogue(choice.rules.as_deref().map(Path::new), &session.control)?,
-        wrapping: match choice.securetar {
-            None => Wrapping::AsIs,
-            Some(args::Wrapping::Two) => Wrapping::Version(Version::V2),
-            Some(args::Wrapping::Three) => Wrapping::Version(Version::V3),
-            Some(args::Wrapping::None) => Wrapping::Plain,
+        encryption: match choice.securetar {
+            None => EncryptionChoice::AsIs,
+            Some(args::Wrapping::Two) => EncryptionChoice::Version(Version::V2),
+            Some(args::Wrapping::Three) => EncryptionChoice::Version(Version::V3),
+            Some(args::Wrapping::None) => EncryptionChoice::Plain,
         },
         control: session.control.clone(),
         ..Request::new(session.common.limit)?

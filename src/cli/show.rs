@@ -2,7 +2,7 @@
 
 use haslim::error::printable;
 use haslim::finding::Finding;
-use haslim::plan::{DropRow, Outcome};
+use haslim::plan::{Dropped, Outcome};
 use haslim::report::largest::{self, Large};
 use haslim::report::{json, words};
 use haslim::{Result, size};
@@ -44,7 +44,7 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
         ));
     }
     for (class, heading) in GROUPS {
-        let of_group = |row: &&DropRow| row.class.as_deref() == class && !is_whole_part(row);
+        let of_group = |row: &&Dropped| row.class.as_deref() == class && !is_whole_part(row);
         group(session, heading, plan.drops.iter().filter(of_group), tense);
     }
     group(
@@ -79,17 +79,17 @@ pub fn slips(session: &Session, prepared: &Prepared) {
 }
 
 /// True for a folder or an add-on that the planner gives up as a whole.
-fn is_whole_part(row: &&DropRow) -> bool {
+fn is_whole_part(row: &&Dropped) -> bool {
     row.unit && row.rule.is_none()
 }
 
 fn group<'a>(
     session: &Session,
     heading: &str,
-    rows: impl Iterator<Item = &'a DropRow>,
+    rows: impl Iterator<Item = &'a Dropped>,
     tense: &str,
 ) {
-    let rows: Vec<&DropRow> = rows.collect();
+    let rows: Vec<&Dropped> = rows.collect();
     if rows.is_empty() {
         return;
     }

@@ -183,8 +183,8 @@ pub fn plan(backup: &Backup, plan: &Plan) -> String {
             .map(|row| row.effect.short())
             .collect();
         let on_restore = match planned.action {
-            Action::Copy | Action::Rewrap => "as before".into(),
-            Action::Cut(ref cut) if cut.is_empty() => "as before".into(),
+            Action::Copy | Action::Reencrypt => "as before".into(),
+            Action::Edit(ref cut) if cut.is_empty() => "as before".into(),
             _ => {
                 effects.sort_unstable();
                 effects.dedup();
@@ -196,7 +196,7 @@ pub fn plan(backup: &Backup, plan: &Plan) -> String {
             right(size::decimal(stored)),
             right(words::share(stored, plan.limit)),
             Cell::new(bar(stored, largest)),
-            Cell::new(words::action(part, planned, &plan.target)),
+            Cell::new(words::action(part, planned, &plan.encryption)),
             Cell::new(&planned.why),
             Cell::new(on_restore),
         ]);

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::conditions::Conditions;
-use super::cut::paths;
-use super::groups::Groups;
-use super::guard::Guard;
-use super::scan::Selectors;
-use super::{Action, Plan, Request, database, effect};
 use crate::error::{Error, Kind, Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
+use crate::plan::edit::conditions::Conditions;
+use crate::plan::edit::groups::Groups;
+use crate::plan::edit::paths::paths;
+use crate::plan::edit::protected::Guard;
+use crate::plan::effects::effect;
+use crate::plan::model::{Action, Plan};
+use crate::plan::request::Request;
+use crate::plan::request::locate::located;
+use crate::plan::request::selector_set::Selectors;
 use crate::report::words;
 use crate::rules::{Matcher, Rule};
 use crate::size;
@@ -37,7 +40,7 @@ pub fn why(
         )
         .advice("`haslim ls` shows the paths.")
     };
-    let request = &*database::located(backup, surveys, request);
+    let request = &*located(backup, surveys, request);
     let (at, path) = split(backup, place).ok_or_else(unknown)?;
     let part = backup.part(at);
     let Some(survey) = surveys.iter().find(|s| s.part == at) else {
@@ -305,7 +308,7 @@ impl<'a> Teller<'a> {
     fn removes(&self, index: usize) -> bool {
         match self.action() {
             Some(Action::Drop) => true,
-            Some(Action::Cut(cut)) => cut.removes(index),
+            Some(Action::Edit(cut)) => cut.removes(index),
             _ => false,
         }
     }
@@ -337,7 +340,7 @@ impl<'a> Teller<'a> {
                     .map_or(String::new(), |rule| named(rule));
                 return Told::goes(rule, effect(self.backup, self.part, true, None).sentence());
             }
-            Some(Action::Cut(cut)) => {
+            Some(Action::Edit(cut)) => {
                 if let Some(reason) = cut.verdicts.get(index).copied().flatten() {
                     let mut told = self.goes(usize::from(reason), path, index);
                     if cut.promoted.contains_key(&index) {

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Request;
-use super::conditions::{Conditions, IMAGE, image_tar};
-use super::database::Target;
-use super::groups::is_mariadb_file;
-use super::rows::effect;
-use super::selector::is_recorder_file;
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::edit::conditions::{Conditions, IMAGE, image_tar};
+use crate::plan::effects::effect;
+use crate::plan::request::Request;
+use crate::plan::request::database::Database;
 use crate::report::words;
-use crate::rules::{Effect, Matcher, Rule, Taking};
+use crate::rules::{Effect, Matcher, Rule, Taking, is_mariadb_file, is_recorder_file};
 use crate::survey::{Entry, PartSurvey, config_path};
 
 /// Of more rules than this nobody wants to read at once.
@@ -196,7 +194,7 @@ impl<'a> Known<'a> {
             self.request
                 .database
                 .target()
-                .filter(|target| matches!(target, Target::File(_)))
+                .filter(|target| matches!(target, Database::File(_)))
         };
         let id = match self.part.kind {
             _ if moved().is_some_and(|target| target.takes(&self.part.id, path)) => {

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::{Action, Selector};
 use crate::error::escape;
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::model::Action;
+use crate::plan::request::selector::Selector;
 use crate::survey::{PartSurvey, config_path};
 
 /// How many names are shown.
@@ -106,8 +107,8 @@ pub(super) fn specials_kept<'a>(
 
 fn is_gone(action: &Action, entry: usize) -> bool {
     match action {
-        Action::Copy | Action::Rewrap => false,
-        Action::Cut(cut) => cut.drops_name(entry),
+        Action::Copy | Action::Reencrypt => false,
+        Action::Edit(cut) => cut.drops_name(entry),
         Action::Drop => true,
     }
 }
@@ -127,7 +128,7 @@ pub(super) fn links_kept<'a>(
     surveys: &[PartSurvey],
     action: impl Fn(usize) -> Option<&'a Action>,
 ) -> Option<String> {
-    let goes = |at: usize| matches!(action(at), Some(Action::Drop | Action::Cut(_)));
+    let goes = |at: usize| matches!(action(at), Some(Action::Drop | Action::Edit(_)));
     if !(0..backup.parts.len()).any(goes) {
         return None;
     }

@@ -1,13 +1,15 @@
 //! How large the copy will be.
 
-use super::settle::{Form, Settled};
-use super::{Action, Cut, Target};
 use crate::error::Result;
 use crate::format::block::padding;
 use crate::format::manifest::Changes;
 use crate::format::outer::{Member, RECORD};
-use crate::format::secure::{self, SecureHeader};
+use crate::format::secure;
+use crate::format::secure::SecureHeader;
 use crate::open::{Backup, Part};
+use crate::plan::encryption::Encryption;
+use crate::plan::layout::Settled;
+use crate::plan::model::{Action, Form, PartEdit};
 use crate::survey::PartSurvey;
 
 /// Bytes of the two zero blocks that end a tar.
@@ -27,15 +29,15 @@ fn part(
     action: &Action,
     form: &Form,
     survey: Option<&PartSurvey>,
-    target: &Target,
+    target: &Encryption,
 ) -> u64 {
     let part = backup.part(at);
     let member = backup.member(part);
     match action {
         Action::Drop => 0,
         Action::Copy => member.stored(),
-        Action::Rewrap => member_with(member, target.member_size(stream_size(part, member))),
-        Action::Cut(cut) => {
+        Action::Reencrypt => member_with(member, target.member_size(stream_size(part, member))),
+        Action::Edit(cut) => {
             let stream = stream_size(part, member);
             let kept = match survey {
                 // How well a tar will compress nobody knows; it will not grow.
@@ -65,7 +67,7 @@ fn stream_size(part: &Part, member: &Member) -> u64 {
 }
 
 /// Bytes of the stream once the cut entries are gone.
-fn cut_stream(part: &Part, survey: &PartSurvey, cut: &Cut) -> u64 {
+fn cut_stream(part: &Part, survey: &PartSurvey, cut: &PartEdit) -> u64 {
     let entries = || survey.entries.iter().enumerate();
     let gone: u64 = entries()
         .filter(|(at, _)| cut.removes(*at))
@@ -82,7 +84,7 @@ fn cut_stream(part: &Part, survey: &PartSurvey, cut: &Cut) -> u64 {
 }
 
 /// Bytes of the bare tar once the cut entries are gone.
-fn inflated(survey: &PartSurvey, cut: &Cut) -> u64 {
+fn inflated(survey: &PartSurvey, cut: &PartEdit) -> u64 {
     let kept: u64 = survey
         .entries
         .iter()

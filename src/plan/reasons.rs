@@ -1,11 +1,13 @@
 //! Why a part is treated as it is, in a few words for the table.
 
-use super::cut::Cut;
-use super::scan::{Scans, Selectors};
-use super::selector::Selector;
-use super::{Action, Form, Outcome, PartPlan, Plan, Request, Target, Unit};
 use crate::error::{Result, escape};
 use crate::open::Backup;
+use crate::plan::edit::scan::Scans;
+use crate::plan::encryption::Encryption;
+use crate::plan::model::{Action, Candidate, Form, Outcome, PartEdit, PartPlan, Plan};
+use crate::plan::request::Request;
+use crate::plan::request::selector::Selector;
+use crate::plan::request::selector_set::Selectors;
 use crate::rules::Class;
 use crate::size;
 use crate::survey::{PartSurvey, config_path};
@@ -15,15 +17,15 @@ use crate::survey::{PartSurvey, config_path};
 pub(super) fn why(
     action: &Action,
     form: &Form,
-    target: &Target,
+    target: &Encryption,
     backup: &Backup,
     at: usize,
     request: &Request,
-    units: &[Unit],
+    units: &[Candidate],
 ) -> String {
     let part = backup.part(at);
     match action {
-        Action::Cut(cut) if cut.is_empty() && form.compressed != part.compressed => {
+        Action::Edit(cut) if cut.is_empty() && form.compressed != part.compressed => {
             if form.compressed {
                 "compressed like the others"
             } else {
@@ -32,18 +34,18 @@ pub(super) fn why(
             .into()
         }
         Action::Copy if form.name.is_some() => "under its right name".into(),
-        Action::Cut(cut) if cut.is_empty() && *target == Target::Plain => "decrypted".into(),
-        Action::Rewrap if *target == Target::Plain => "decrypted".into(),
-        Action::Cut(cut) if cut.is_empty() => "rewritten in another version".into(),
-        Action::Drop | Action::Cut(_) => causes(backup, at, request, units).join(", "),
-        Action::Rewrap if part.version().is_none() => "encrypted".into(),
-        Action::Rewrap => "encrypted anew".into(),
+        Action::Edit(cut) if cut.is_empty() && *target == Encryption::Plain => "decrypted".into(),
+        Action::Reencrypt if *target == Encryption::Plain => "decrypted".into(),
+        Action::Edit(cut) if cut.is_empty() => "rewritten in another version".into(),
+        Action::Drop | Action::Edit(_) => causes(backup, at, request, units).join(", "),
+        Action::Reencrypt if part.version().is_none() => "encrypted".into(),
+        Action::Reencrypt => "encrypted anew".into(),
         Action::Copy if request.keeps_component(&part.id) => "--keep".into(),
         Action::Copy => "not named".into(),
     }
 }
 
-fn causes(backup: &Backup, at: usize, request: &Request, units: &[Unit]) -> Vec<String> {
+fn causes(backup: &Backup, at: usize, request: &Request, units: &[Candidate]) -> Vec<String> {
     let part = backup.part(at);
     let takes = |s: &&Selector| {
         s.looks_into(&part.id)
@@ -75,7 +77,7 @@ pub(super) fn of_what_stays(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &Request,
-    units: &[Unit],
+    units: &[Candidate],
 ) {
     let fits = plan.outcome == Outcome::AlreadyFits;
     for (at, (planned, part)) in plan.parts.iter_mut().zip(&backup.parts).enumerate() {
@@ -91,12 +93,18 @@ pub(super) fn of_what_stays(
     }
 }
 
-fn stays(backup: &Backup, request: &Request, units: &[Unit], at: usize, surveyed: bool) -> String {
+fn stays(
+    backup: &Backup,
+    request: &Request,
+    units: &[Candidate],
+    at: usize,
+    surveyed: bool,
+) -> String {
     let finds = || units.iter().filter(|u| u.part == at && u.rule.is_some());
     if finds().any(|u| request.may_go(backup, u)) {
         return "not needed".into();
     }
-    let is_declined = |unit: &&Unit| request.declined.contains(&unit.key(backup));
+    let is_declined = |unit: &&Candidate| request.declined.contains(&unit.key(backup));
     let mut asks: Vec<String> = Vec::new();
     for class in [Class::History, Class::User] {
         let stored: u64 = finds()
@@ -147,7 +155,7 @@ pub(super) fn took_something(
         }
     }
     for survey in surveys {
-        if let Some(Action::Cut(cut)) = parts.get(survey.part).map(|plan| &plan.action) {
+        if let Some(Action::Edit(cut)) = parts.get(survey.part).map(|plan| &plan.action) {
             took_paths(backup, survey, cut, request, scans, &mut took)?;
         }
     }
@@ -157,7 +165,7 @@ pub(super) fn took_something(
 fn took_paths(
     backup: &Backup,
     survey: &PartSurvey,
-    cut: &Cut,
+    cut: &PartEdit,
     request: &Request,
     scans: &Scans,
     took: &mut [bool],

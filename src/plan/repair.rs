@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::cut::Cut;
-use super::decide::{check_hazards, hazards_kept};
-use super::settle::{Extent, Settled, check_metadata, settle};
-use super::{Action, Outcome, PartPlan, Plan, Wrapping, predict};
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::format::manifest::Changes;
 use crate::open::{Backup, Part, missing_password};
+use crate::plan::draft::{check_hazards, hazards_kept};
+use crate::plan::encryption::EncryptionChoice;
+use crate::plan::layout::{Extent, Settled, check_metadata};
+use crate::plan::model::{Action, Outcome, PartEdit, PartPlan, Plan};
+use crate::plan::{layout, predict};
 use crate::survey::PartSurvey;
 
 /// What a repair would do.
@@ -48,13 +49,13 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     // Version 1 is not written anew for its own sake.
     let opens = actions
         .iter()
-        .any(|action| matches!(action, Action::Cut(_)));
+        .any(|action| matches!(action, Action::Edit(_)));
     let extent = if opens || findings.iter().any(Finding::is_about_kinds) {
         Extent::All
     } else {
         Extent::Names
     };
-    let settled = settle(backup, actions, Wrapping::AsIs, has_key, extent)?;
+    let settled = layout::lay_out(backup, actions, EncryptionChoice::AsIs, has_key, extent)?;
     let changes = changes(backup, &settled);
     if changes.compressed.is_some() {
         check_proven(backup, surveys)?;
@@ -86,7 +87,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
             Outcome::Fits
         },
         changes,
-        target: settled.target,
+        encryption: settled.target,
         order: settled.order,
         limit: u64::MAX,
         predicted_size,
@@ -102,8 +103,8 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
 
 fn why(action: &Action) -> &'static str {
     match action {
-        Action::Cut(_) => "put in order",
-        Action::Rewrap => "encrypted like the others",
+        Action::Edit(_) => "put in order",
+        Action::Reencrypt => "encrypted like the others",
         Action::Copy | Action::Drop => "as it is",
     }
 }
@@ -119,14 +120,14 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> 
             if survey.findings.iter().any(Finding::is_mended)
                 || !backup.odd_header(part).is_empty() =>
         {
-            let all = Cut::default();
+            let all = PartEdit::default();
             check_hazards(backup, survey, &all).map_err(|e| {
                 let id = &part.id;
                 e.advice(format!(
                     "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {id}:PATH."
                 ))
             })?;
-            Ok(Action::Cut(all))
+            Ok(Action::Edit(all))
         }
         _ => Ok(Action::Copy),
     }

@@ -2,7 +2,7 @@
 
 use crate::error::escape;
 use crate::open::{Backup, ComponentKind, Part};
-use crate::plan::{self, Unit};
+use crate::plan::{self, Candidate};
 use crate::report::words;
 use crate::rules::Effect;
 use crate::size;
@@ -19,7 +19,7 @@ pub struct Question {
 }
 
 /// The question about a unit. `whole` is the unit of its whole part, if that may go.
-pub fn question(backup: &Backup, unit: &Unit, whole: Option<&Unit>) -> Question {
+pub fn question(backup: &Backup, unit: &Candidate, whole: Option<&Candidate>) -> Question {
     let part = backup.part(unit.part);
     let effect = plan::effect(backup, part, unit.is_whole(), unit.rule.as_ref());
     let (gain, place) = (size::decimal(unit.stored), place(backup, part));
@@ -100,7 +100,7 @@ mod tests {
             },
         )
         .unwrap();
-        let whole = |unit: &Unit| {
+        let whole = |unit: &Candidate| {
             units
                 .iter()
                 .find(|u| u.part == unit.part && u.rule.is_none())

@@ -14,7 +14,7 @@ use crate::finding::Finding;
 use crate::format::secure::Version;
 use crate::open::Backup;
 use crate::pipe::Control;
-use crate::plan::{Plan, WayOut};
+use crate::plan::{Alternative, Plan};
 use crate::report::largest::largest;
 use crate::rules::Catalogue;
 use crate::survey::PartSurvey;
@@ -319,7 +319,7 @@ pub fn nothing_written(error: &Error, plan: &Plan) -> Value {
 }
 
 fn ways_out(plan: &Plan) -> Vec<Value> {
-    let way = |way: &WayOut| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size});
+    let way = |way: &Alternative| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size});
     plan.ways_out.iter().map(way).collect()
 }
 

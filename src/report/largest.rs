@@ -81,7 +81,7 @@ fn tree<'a>(
     let action = plan.parts.get(survey.part).map(|planned| &planned.action);
     let is_dropped = |index: usize| match action {
         Some(Action::Drop) => true,
-        Some(Action::Cut(cut)) => cut.removes(index),
+        Some(Action::Edit(cut)) => cut.removes(index),
         _ => false,
     };
     let row = |(index, entry): (usize, &'a Entry)| {

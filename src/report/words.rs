@@ -2,7 +2,7 @@
 
 use crate::error::{Error, printable};
 use crate::open::{Backup, Part};
-use crate::plan::{Action, PartPlan, Plan, Target};
+use crate::plan::{Action, Encryption, PartPlan, Plan};
 use crate::size;
 
 /// Ends every message about a run that made no output.
@@ -58,19 +58,19 @@ pub fn files(count: u64) -> String {
 }
 
 /// What happens to a part, in one or two words; what is rewritten gets the wrapping of `target`.
-pub fn action(part: &Part, planned: &PartPlan, target: &Target) -> &'static str {
+pub fn action(part: &Part, planned: &PartPlan, target: &Encryption) -> &'static str {
     let rewrapped = match (target, part.version()) {
-        (Target::Plain, None) => "kept, rewritten",
-        (Target::Plain, Some(_)) => "kept, decrypted",
+        (Encryption::Plain, None) => "kept, rewritten",
+        (Encryption::Plain, Some(_)) => "kept, decrypted",
         (_, None) => "kept, encrypted",
         (_, Some(_)) => "kept, re-encrypted",
     };
     match &planned.action {
         Action::Copy => "kept",
         Action::Drop => "dropped",
-        Action::Rewrap => rewrapped,
-        Action::Cut(cut) if cut.is_empty() => rewrapped,
-        Action::Cut(_) => "partly dropped",
+        Action::Reencrypt => rewrapped,
+        Action::Edit(cut) if cut.is_empty() => rewrapped,
+        Action::Edit(_) => "partly dropped",
     }
 }
 

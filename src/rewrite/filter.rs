@@ -10,7 +10,7 @@ use crate::format::entry::{Visitor, Walker};
 use crate::format::outer::RECORD;
 use crate::gzip::{Edit, Filter, GzipError};
 use crate::pipe::Control;
-use crate::plan::Cut;
+use crate::plan::PartEdit;
 use crate::survey::PartSurvey;
 
 /// Walks a part's tar and says which bytes stay.
@@ -24,7 +24,7 @@ pub struct CutFilter<'a> {
 }
 
 struct Judge<'a> {
-    cut: &'a Cut,
+    cut: &'a PartEdit,
     survey: Option<&'a PartSurvey>,
     next: usize,
     edits: Vec<Edit>,
@@ -37,7 +37,7 @@ struct Judge<'a> {
 
 impl<'a> CutFilter<'a> {
     /// `survey` is the part's, `None` only for a cut that keeps everything.
-    pub fn new(cut: &'a Cut, survey: Option<&'a PartSurvey>, control: &'a Control) -> Self {
+    pub fn new(cut: &'a PartEdit, survey: Option<&'a PartSurvey>, control: &'a Control) -> Self {
         let judge = Judge {
             cut,
             survey,

@@ -18,7 +18,7 @@ use crate::format::manifest::Changes;
 use crate::format::outer::RECORD;
 use crate::open::Backup;
 use crate::pipe::Control;
-use crate::plan::{Action, Plan, Target};
+use crate::plan::{Action, Encryption, Plan};
 use crate::survey::PartSurvey;
 
 /// What was written.
@@ -62,7 +62,7 @@ pub fn rewrite(
 ) -> Result<Written> {
     let mut changes = plan.changes.clone();
     changes.slug = new_slug(backup.manifest.slug())?;
-    let target = settle(&plan.target, keys)?;
+    let target = settle(&plan.encryption, keys)?;
     control.begin("write", work(backup, plan));
     for &at in &plan.order {
         let Some(member) = backup.members.get(at) else {
@@ -101,8 +101,8 @@ pub fn rewrite(
         match &planned.action {
             Action::Drop => {}
             Action::Copy => job.copy(output, control)?,
-            Action::Rewrap => job.rewrap(output, control)?,
-            Action::Cut(entries) => complete(job.cut(entries, output, control)?),
+            Action::Reencrypt => job.rewrap(output, control)?,
+            Action::Edit(entries) => complete(job.cut(entries, output, control)?),
         }
     }
     output.zeros(2 * BLOCK as u64)?;
@@ -139,9 +139,9 @@ fn write_small(output: &mut Output, header: &[u8], data: &[u8]) -> Result<()> {
 }
 
 /// Fills in what only exists once writing begins: salts for an archive without any.
-fn settle(target: &Target, keys: Option<&KeyRing>) -> Result<Target> {
+fn settle(target: &Encryption, keys: Option<&KeyRing>) -> Result<Encryption> {
     match (target, keys) {
-        (Target::V3(None), Some(keys)) => Ok(Target::V3(Some(keys.new_v3_salts()?))),
+        (Encryption::V3(None), Some(keys)) => Ok(Encryption::V3(Some(keys.new_v3_salts()?))),
         _ => Ok(target.clone()),
     }
 }

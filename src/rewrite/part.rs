@@ -12,7 +12,7 @@ use crate::format::block::padding;
 use crate::gzip;
 use crate::open::{Backup, Part, source};
 use crate::pipe::{Control, ReadAhead, WriteBehind, read_ahead, write_behind};
-use crate::plan::{Cut, Form, Target};
+use crate::plan::{Encryption, Form, PartEdit};
 use crate::survey::{PartSurvey, locate, trailer};
 
 /// Everything that writing one part needs.
@@ -20,7 +20,7 @@ pub(super) struct Job<'a> {
     pub backup: &'a Backup,
     pub index: usize,
     pub keys: Option<&'a KeyRing>,
-    pub target: &'a Target,
+    pub target: &'a Encryption,
     pub form: &'a Form,
     pub survey: Option<&'a PartSurvey>,
 }
@@ -67,7 +67,7 @@ impl Job<'_> {
     }
 
     /// Takes entries out of the member's tar; gives where its data are now.
-    pub fn cut(&self, cut: &Cut, output: &mut Output, control: &Control) -> Result<Place> {
+    pub fn cut(&self, cut: &PartEdit, output: &mut Output, control: &Control) -> Result<Place> {
         let part = self.part();
         let trailer = trailer(part);
         // As Home Assistant compresses: hard where it encrypts, in a hurry where not.
@@ -147,8 +147,8 @@ impl Job<'_> {
         };
         output.zeros(version.header_len() as u64)?;
         let encrypter = match (self.target, self.keys) {
-            (Target::V2, Some(keys)) => Encrypter::new_v2(output, keys)?,
-            (Target::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(output, keys, salts)?,
+            (Encryption::V2, Some(keys)) => Encrypter::new_v2(output, keys)?,
+            (Encryption::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(output, keys, salts)?,
             _ => {
                 return Err(Error::new(
                     Kind::Internal,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::format::block::BLOCK;
 use crate::format::outer::RECORD;
 use crate::gzip::Cuts;
-use crate::plan::Cut;
+use crate::plan::PartEdit;
 use crate::survey::PartSurvey;
 
 /// The bytes that a cut takes out of a part's plaintext, and the end that it gets:
@@ -13,7 +13,7 @@ use crate::survey::PartSurvey;
 ///
 /// `None` when the cut cannot be made by leaving bytes out: when links have to be
 /// rewritten, when there are global headers, and when the survey has no checkpoints.
-pub(super) fn cuts(cut: &Cut, survey: &PartSurvey) -> Option<Cuts> {
+pub(super) fn cuts(cut: &PartEdit, survey: &PartSurvey) -> Option<Cuts> {
     if !cut.promoted.is_empty()
         || !cut.relinked.is_empty()
         || survey.global_bytes > 0

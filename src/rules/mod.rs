@@ -14,6 +14,7 @@ mod conditions;
 mod databases;
 mod effects;
 mod error;
+mod known_files;
 mod matcher;
 mod never;
 mod npm;
@@ -27,6 +28,7 @@ pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, reco
 pub use databases::is_database_name;
 pub use effects::Effect;
 pub use error::RulesError;
+pub use known_files::{is_mariadb_file, is_recorder_file};
 pub use matcher::{Matcher, Matchers};
 pub use never::{NeverList, Taking};
 pub use npm::{NpmModules, PackageReader};

@@ -16,7 +16,7 @@ use crate::format::outer::{Member, RECORD};
 use crate::format::secure::SecureHeader;
 use crate::open::{Backup, Part, source};
 use crate::pipe::{Control, Input, ReadAhead, parallel, read_full};
-use crate::plan::{Action, Cut, PartPlan, Plan};
+use crate::plan::{Action, PartEdit, PartPlan, Plan};
 use crate::rewrite::{Place, Written};
 use crate::survey::{self, PartSurvey};
 
@@ -277,10 +277,10 @@ impl Checker<'_> {
     fn pair(&self, pair: &Pair<'_>) -> Result<Verified> {
         let outcome = match pair.planned.map(|(planned, at)| (&planned.action, at)) {
             None | Some((Action::Copy | Action::Drop, _)) => self.same_bytes(pair),
-            Some((Action::Rewrap, at)) => self
+            Some((Action::Reencrypt, at)) => self
                 .right_headers(pair)
                 .and_then(|()| self.same_stream(pair, at)),
-            Some((Action::Cut(cut), at)) => self
+            Some((Action::Edit(cut), at)) => self
                 .right_headers(pair)
                 .and_then(|()| self.same_entries(pair, at, cut)),
         };
@@ -368,7 +368,7 @@ impl Checker<'_> {
     }
 
     /// Compares a part that was cut, unless that was done while the rest was being written.
-    fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &Cut) -> Result<Verified> {
+    fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &PartEdit) -> Result<Verified> {
         let part = self.new_part(pair)?;
         let place = Place {
             part: at,
@@ -396,7 +396,7 @@ impl Verification<'_> {
     pub(super) fn same_entries(
         &self,
         part: usize,
-        cut: &Cut,
+        cut: &PartEdit,
         copy: impl Read + Send + 'static,
         control: &Control,
     ) -> Result<Verified> {
@@ -466,7 +466,7 @@ type Kept<'a> = Box<dyn Iterator<Item = (usize, &'a [u8])> + 'a>;
 /// The entries that must come, in order, with the checksums that the survey of the
 /// original took.
 struct Expected<'a> {
-    cut: &'a Cut,
+    cut: &'a PartEdit,
     survey: &'a PartSurvey,
     kept: Kept<'a>,
     data: crc32fast::Hasher,
@@ -474,7 +474,7 @@ struct Expected<'a> {
 }
 
 impl<'a> Expected<'a> {
-    fn new(cut: &'a Cut, survey: &'a PartSurvey) -> Self {
+    fn new(cut: &'a PartEdit, survey: &'a PartSurvey) -> Self {
         Self {
             cut,
             survey,

@@ -185,7 +185,7 @@ impl<'a> Verification<'a> {
     ) -> Result<Verified> {
         let planned = self.plan.parts.get(place.part);
         let Some(PartPlan {
-            action: Action::Cut(cut),
+            action: Action::Edit(cut),
             form,
             ..
         }) = planned

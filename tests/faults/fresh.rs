@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use haslim::format::secure::{SecureHeader, V3Salts, Version};
 use haslim::open::Backup;
 use haslim::pipe::Control;
-use haslim::plan::Wrapping;
+use haslim::plan::EncryptionChoice;
 
 use crate::job::{Job, keys};
 use crate::*;
@@ -69,7 +69,12 @@ fn root(backup: &Backup) -> Option<V3Salts> {
 }
 
 /// Runs the job again and again; gives the root salts of the files.
-fn many(name: &str, wrapping: Wrapping, drops: &[&str], runs: u64) -> Vec<Option<V3Salts>> {
+fn many(
+    name: &str,
+    encryption: EncryptionChoice,
+    drops: &[&str],
+    runs: u64,
+) -> Vec<Option<V3Salts>> {
     let mut seen = Seen::default();
     let original = Backup::open(&fixture(name)).unwrap();
     seen.slugs.insert(original.manifest.slug().to_owned());
@@ -91,7 +96,7 @@ fn many(name: &str, wrapping: Wrapping, drops: &[&str], runs: u64) -> Vec<Option
         // A new ring for each, as each run of the program has.
         let keys = keys();
         let backup = Backup::open(&fixture(name)).unwrap();
-        let job = Job::new(backup, &keys, drops, wrapping, &Control::default()).unwrap();
+        let job = Job::new(backup, &keys, drops, encryption, &Control::default()).unwrap();
         job.run(&path, &Control::default()).unwrap();
         let copied = job
             .backup
@@ -114,7 +119,7 @@ fn no_salt_or_nonce_and_no_slug_ever_comes_twice() {
     assert!(
         many(
             "core-v3.tar",
-            Wrapping::AsIs,
+            EncryptionChoice::AsIs,
             &["homeassistant:tts/**"],
             runs
         )
@@ -124,7 +129,7 @@ fn no_salt_or_nonce_and_no_slug_ever_comes_twice() {
     assert!(
         many(
             "core-v2.tar",
-            Wrapping::AsIs,
+            EncryptionChoice::AsIs,
             &["homeassistant:tts/**"],
             runs
         )
@@ -143,7 +148,7 @@ fn parts_of_one_file_share_their_root_salt_and_nothing_else() {
             "share:nothing",
             "addon:*:data/nothing",
         ];
-        let salts = many(name, Wrapping::Version(Version::V3), &drops, runs);
+        let salts = many(name, EncryptionChoice::Version(Version::V3), &drops, runs);
         let roots: HashSet<[u8; 16]> = salts
             .iter()
             .flatten()

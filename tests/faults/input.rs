@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use haslim::Kind;
 use haslim::open::Backup;
-use haslim::plan::Wrapping;
+use haslim::plan::EncryptionChoice;
 
 use crate::job::{Job, keys, watched};
 use crate::paused::{Paused, fifo};
@@ -157,7 +157,7 @@ fn a_change_at_the_begin_of_any_stage_is_11_and_leaves_nothing() {
                 backup,
                 &keys,
                 &["media:music", "homeassistant:nest/**"],
-                Wrapping::AsIs,
+                EncryptionChoice::AsIs,
                 &control,
             )
             .and_then(|job| job.run(&scratch.path("out.tar"), &control))

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use haslim::crypt::{KeyRing, Password};
 use haslim::open::Backup;
 use haslim::pipe::{Control, Progress};
-use haslim::plan::{self, Plan, Request, Selector, Wrapping};
+use haslim::plan::{self, EncryptionChoice, Plan, Request, Selector};
 use haslim::rewrite::{self, Output, OutputPath, Written};
 use haslim::survey::{self, PartSurvey, Pieces};
 use haslim::verify::Verification;
@@ -34,7 +34,7 @@ impl<'a> Job<'a> {
         backup: Backup,
         keys: &'a KeyRing,
         drops: &[&str],
-        wrapping: Wrapping,
+        encryption: EncryptionChoice,
         control: &Control,
     ) -> Result<Self> {
         let drops = drops
@@ -43,7 +43,7 @@ impl<'a> Job<'a> {
             .collect::<Result<Vec<_>>>()?;
         let request = Request {
             drops,
-            wrapping,
+            encryption,
             has_key: true,
             ..Request::new(u64::MAX)?
         };
@@ -70,12 +70,12 @@ impl<'a> Job<'a> {
 
     /// A copy that is encrypted if its original is.
     pub fn alike(backup: Backup, keys: &'a KeyRing, drops: &[&str]) -> Result<Self> {
-        let wrapping = if backup.is_protected() {
-            Wrapping::AsIs
+        let encryption = if backup.is_protected() {
+            EncryptionChoice::AsIs
         } else {
-            Wrapping::Plain
+            EncryptionChoice::Plain
         };
-        Self::new(backup, keys, drops, wrapping, &Control::default())
+        Self::new(backup, keys, drops, encryption, &Control::default())
     }
 
     /// Writes the copy; it has no name yet.

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use haslim::open::Backup;
-use haslim::plan::Wrapping;
+use haslim::plan::EncryptionChoice;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::job::{Job, keys, watched};
@@ -83,7 +83,7 @@ fn a_wish_to_stop_at_any_step_of_any_stage_is_heard_at_once() {
                 backup,
                 &keys,
                 &["media:music", "homeassistant:nest/**"],
-                Wrapping::AsIs,
+                EncryptionChoice::AsIs,
                 &control,
             )
             .and_then(|job| job.run(&place.output(), &control));

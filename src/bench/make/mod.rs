@@ -24,7 +24,7 @@ use crate::format::outer::RECORD;
 use crate::format::secure::Version;
 use crate::gzip::GzipWriter;
 use crate::pipe::Control;
-use crate::plan::Target;
+use crate::plan::Encryption;
 use crate::rewrite::Output;
 use contents::Contents;
 use random::Random;
@@ -69,9 +69,9 @@ pub fn make(
         ));
     }
     let target = match protection {
-        None => Target::Plain,
-        Some((Version::V3, keys)) => Target::V3(Some(keys.new_v3_salts()?)),
-        Some(_) => Target::V2,
+        None => Encryption::Plain,
+        Some((Version::V3, keys)) => Encryption::V3(Some(keys.new_v3_salts()?)),
+        Some(_) => Encryption::V2,
     };
     control.begin("make", recipe.size);
     let mut maker = Maker {
@@ -116,7 +116,7 @@ pub fn part(recipe: Recipe, name: &str, out: impl Write) -> Result<()> {
 struct Maker<'a> {
     recipe: Recipe,
     words: Words,
-    target: Target,
+    target: Encryption,
     keys: Option<&'a KeyRing>,
     output: &'a mut Output,
     control: &'a Control,
@@ -161,8 +161,8 @@ impl Maker<'_> {
         let data_at = self.output.position();
         self.output.zeros(version.header_len() as u64)?;
         let encrypter = match (&self.target, self.keys) {
-            (Target::V2, Some(keys)) => Encrypter::new_v2(&mut *self.output, keys)?,
-            (Target::V3(Some(salts)), Some(keys)) => {
+            (Encryption::V2, Some(keys)) => Encrypter::new_v2(&mut *self.output, keys)?,
+            (Encryption::V3(Some(salts)), Some(keys)) => {
                 Encrypter::new_v3(&mut *self.output, keys, salts)?
             }
             _ => {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::*;
 use crate::format::secure::Version;
-use crate::plan::units::{Unit, builtin_catalogue};
+use crate::plan::{Candidate, builtin_catalogue};
 use crate::rules::{Class, Condition, Contents, Origin, Rule};
 use crate::survey::Entry;
 
@@ -280,7 +280,7 @@ fn taken_unasked(component: &str, files: &[(&String, Contents)]) -> Vec<String> 
     .unwrap();
     let path = |entry: &Entry| String::from_utf8_lossy(&entry.name).into_owned();
     assert!(
-        !plan.units.iter().any(Unit::is_whole),
+        !plan.units.iter().any(Candidate::is_whole),
         "{component} goes as a whole"
     );
     plan.units

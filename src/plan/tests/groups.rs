@@ -21,7 +21,7 @@ fn left_by(wish: Wish, inside: &str, records: u64, id: &str) -> (Plan, Vec<Strin
     let survey = surveys.iter().find(|s| s.part == at).unwrap();
     let names: Vec<String> = match &plan.parts[at].action {
         Action::Drop => Vec::new(),
-        Action::Cut(cut) => cut
+        Action::Edit(cut) => cut
             .kept(survey)
             .map(|(_, name)| String::from_utf8_lossy(name).into_owned())
             .collect(),
@@ -208,7 +208,7 @@ fn a_pipe_in_the_folder_of_mariadb_goes_alone() {
     entry.kind = EntryKind::Special;
     let request = Wish::new("drop=addon:core_mariadb:data/databases/pipe").saving(&backup, 0);
     let plan = make(&backup, &surveys, &request).unwrap();
-    let Action::Cut(cut) = &plan.parts[0].action else {
+    let Action::Edit(cut) = &plan.parts[0].action else {
         panic!("{:?}", plan.parts[0].action)
     };
     assert_eq!(cut.verdicts.iter().flatten().count(), 1);

@@ -6,6 +6,7 @@ mod groups;
 mod named;
 mod properties;
 mod restore;
+mod scan;
 pub(crate) mod sketch;
 mod table;
 mod words;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::scan::Scans;
-use crate::plan::units::{self, Unit};
+use crate::plan::Candidate;
+use crate::plan::choose::candidates;
+use crate::plan::edit::scan::Scans;
 use crate::rules::{Catalogue, Contents, NeverList, Origin, Taking};
 use crate::survey::config_path;
 
@@ -143,12 +144,17 @@ fn dropped(plan: &Plan) -> u64 {
 }
 
 /// What could still go without asking anybody.
-fn left_over(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Plan) -> Vec<Unit> {
+fn left_over(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    plan: &Plan,
+) -> Vec<Candidate> {
     let scans = Scans::new(backup, surveys, request).unwrap();
-    let named = decide::plan(backup, surveys, request, &scans, &[]).unwrap();
-    let found = units::find(backup, surveys, request, &scans, &named).unwrap();
-    let allowed = units::allowed(backup, request, &found);
-    let gone = |unit: &Unit| {
+    let named = draft::plan(backup, surveys, request, &scans, &[]).unwrap();
+    let found = candidates::find(backup, surveys, request, &scans, &named).unwrap();
+    let allowed = candidates::allowed(backup, request, &found);
+    let gone = |unit: &Candidate| {
         plan.units.contains(unit) || matches!(plan.parts[unit.part].action, Action::Drop)
     };
     allowed.into_iter().filter(|unit| !gone(unit)).collect()
@@ -182,7 +188,7 @@ proptest! {
         for ((planned, part), survey) in plan.parts.iter().zip(&backup.parts).zip(&surveys) {
             let never = NeverList::new(&request.catalogue, &part.id).unwrap();
             let goes = |at: usize| match &planned.action {
-                Action::Cut(cut) => cut.removes(at),
+                Action::Edit(cut) => cut.removes(at),
                 action => *action == Action::Drop,
             };
             for (_, entry) in survey.entries.iter().enumerate().filter(|(at, _)| goes(*at)) {
@@ -225,8 +231,8 @@ proptest! {
             return Ok(());
         }
         for at in 0..plan.units.len() {
-            let rest: Vec<Unit> = plan.units.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, u)| u.clone()).collect();
-            let without = decide::plan(&backup, &surveys, &request, &Scans::new(&backup, &surveys, &request).unwrap(), &rest).unwrap();
+            let rest: Vec<Candidate> = plan.units.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, u)| u.clone()).collect();
+            let without = draft::plan(&backup, &surveys, &request, &Scans::new(&backup, &surveys, &request).unwrap(), &rest).unwrap();
             prop_assert!(without.predicted_size > request.limit, "{:?} goes for nothing", plan.units[at].rule.as_ref().map(|r| &r.id));
         }
     }

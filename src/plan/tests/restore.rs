@@ -38,7 +38,7 @@ fn all_files(
 fn restore(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Files {
     let kept = |part: usize, at: usize| match &plan.parts[part].action {
         Action::Drop => false,
-        Action::Cut(cut) => !cut.removes(at),
+        Action::Edit(cut) => !cut.removes(at),
         _ => true,
     };
     let copy = all_files(backup, surveys, kept);
@@ -54,7 +54,7 @@ fn restore(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Files {
         absent(id)
             || id == "homeassistant"
                 && plan.changes.without_database
-                && selector::is_recorder_file(path)
+                && crate::rules::is_recorder_file(path)
     };
     copy.into_iter()
         .chain(live.into_iter().filter(stays))
@@ -98,11 +98,12 @@ fn check(inside: &str, records: u64, wish: &str, expected: &[(&str, Effect)]) ->
     for row in &plan.drops {
         assert_eq!(row.on_restore, row.effect.sentence());
         let gone: Files = all_files(&backup, &surveys, |part, at| {
-            let reason =
-                |cut: &Cut| cut.removes(at) && reason_of(&plan, cut, at) == Some(row.title.clone());
+            let reason = |cut: &PartEdit| {
+                cut.removes(at) && reason_of(&plan, cut, at) == Some(row.title.clone())
+            };
             match &plan.parts[part].action {
                 Action::Drop => is_whole(row) && backup.parts[part].id == row.component,
-                Action::Cut(cut) => {
+                Action::Edit(cut) => {
                     backup.parts[part].id == row.component
                         && (reason(cut) || !row.unit && cut.removes(at))
                 }
@@ -110,7 +111,8 @@ fn check(inside: &str, records: u64, wish: &str, expected: &[(&str, Effect)]) ->
             }
         });
         let of_row = |path: &[u8]| {
-            row.unit || (row.effect == Effect::RecorderDatabase) == selector::is_recorder_file(path)
+            row.unit
+                || (row.effect == Effect::RecorderDatabase) == crate::rules::is_recorder_file(path)
         };
         for file in gone
             .iter()
@@ -131,7 +133,7 @@ fn check(inside: &str, records: u64, wish: &str, expected: &[(&str, Effect)]) ->
 }
 
 /// The title of the unit that took an entry.
-fn reason_of(plan: &Plan, cut: &Cut, at: usize) -> Option<String> {
+fn reason_of(plan: &Plan, cut: &PartEdit, at: usize) -> Option<String> {
     let reason = usize::from(cut.verdicts.get(at).copied().flatten()?);
     plan.units
         .get(reason)?

@@ -7,7 +7,7 @@ use crate::format::outer::Member;
 use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Input;
-use crate::plan::{DropRow, Outcome, Plan, Request, Selector, make};
+use crate::plan::{Dropped, Outcome, Plan, Request, Selector, make};
 use crate::rules::{Catalogue, Class, Contents, NpmModules, Origin};
 use crate::survey::{Entry, PartSurvey, Place, Recorder, StreamEnd};
 
@@ -397,7 +397,7 @@ pub fn shown(plan: &Plan) -> String {
         .join(" ")
 }
 
-fn row(row: &DropRow) -> String {
+fn row(row: &Dropped) -> String {
     let whole = if is_whole(row) { "*" } else { "" };
     match (&row.rule, row.unit) {
         (Some(rule), _) => format!("{rule}{whole}"),
@@ -407,7 +407,7 @@ fn row(row: &DropRow) -> String {
 }
 
 /// Whether a row is about a whole component.
-pub fn is_whole(row: &DropRow) -> bool {
+pub fn is_whole(row: &Dropped) -> bool {
     matches!(
         row.effect.name(),
         "whole_folder" | "whole_addon" | "whole_config" | "supervisor"

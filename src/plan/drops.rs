@@ -4,54 +4,19 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use globset::{Candidate, Glob, GlobSet};
+use globset::{Candidate as Subject, Glob, GlobSet};
 
-use super::cut::Cut;
-use super::known::{Kin, Known, Taken};
-use super::selector::Selector;
-use super::{Action, Outcome, Plan, Request, Unit};
 use crate::error::{Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::effects::effect;
+use crate::plan::known::{Kin, Known, Taken};
+use crate::plan::model::{Action, Candidate, Dropped, Outcome, PartEdit, Plan};
+use crate::plan::request::Request;
+use crate::plan::request::selector::Selector;
 use crate::report::words;
 use crate::rules::{Effect, Rule, compile};
 use crate::survey::{PartSurvey, config_path};
-
-/// One thing that the copy leaves out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DropRow {
-    /// The component, or the paths in it as a selector.
-    pub target: String,
-    /// In plain words.
-    pub title: String,
-    /// The component's id; `backup` for what is in no component.
-    pub component: String,
-    /// The rule that chose it; `None` when the user named it, and for a whole part.
-    pub rule: Option<String>,
-    /// The class that lets it go; `None` when the user named it.
-    pub class: Option<String>,
-    /// Compressed bytes that it takes in the original.
-    pub stored_bytes: u64,
-    /// How many files; `None` for a whole part, which is not looked into.
-    pub files: Option<u64>,
-    /// What the owner loses.
-    pub lost: String,
-    /// What a restore will do about it.
-    pub on_restore: String,
-    /// The same in a few words.
-    pub effect: Effect,
-    /// How to stop it from growing next time, where there is something to say.
-    pub advice: Option<String>,
-    /// Whether the planner chose it.
-    pub unit: bool,
-}
-
-impl DropRow {
-    /// True for what may always go.
-    pub fn is_free(&self) -> bool {
-        matches!(self.class.as_deref(), Some("cache" | "log" | "nested"))
-    }
-}
 
 /// One row per selector and part, then one per find of a rule.
 ///
@@ -62,10 +27,10 @@ pub(super) fn rows(
     surveys: &[PartSurvey],
     request: &Request,
     plan: &Plan,
-) -> Result<Vec<DropRow>> {
+) -> Result<Vec<Dropped>> {
     let mut rows = Vec::new();
     for (at, (planned, part)) in plan.parts.iter().zip(&backup.parts).enumerate() {
-        let here: Vec<(usize, &Unit)> = plan
+        let here: Vec<(usize, &Candidate)> = plan
             .units
             .iter()
             .enumerate()
@@ -81,7 +46,7 @@ pub(super) fn rows(
         };
         match (&planned.action, survey) {
             (Action::Drop, _) => rows.extend(teller.whole(&here)?),
-            (Action::Cut(cut), Some(survey)) => {
+            (Action::Edit(cut), Some(survey)) => {
                 let taken = by_reason(survey, cut);
                 let taken =
                     |reason: usize| taken.get(&reason).map(Vec::as_slice).unwrap_or_default();
@@ -102,7 +67,7 @@ pub(super) fn rows(
 }
 
 /// The entries whose names are dropped, by the reason. Memory: 24 bytes for each of them.
-fn by_reason<'a>(survey: &'a PartSurvey, cut: &'a Cut) -> HashMap<usize, Vec<Taken<'a>>> {
+fn by_reason<'a>(survey: &'a PartSurvey, cut: &'a PartEdit) -> HashMap<usize, Vec<Taken<'a>>> {
     let mut taken: HashMap<usize, Vec<Taken<'a>>> = HashMap::new();
     for (at, (entry, verdict)) in survey.entries.iter().zip(&cut.verdicts).enumerate() {
         if let Some(reason) = verdict {
@@ -124,10 +89,10 @@ fn files(taken: &[Taken<'_>]) -> u64 {
 }
 
 /// Bytes after the end of the outer tar, which no copy takes along.
-fn garbage(backup: &Backup, request: &Request) -> Option<DropRow> {
+fn garbage(backup: &Backup, request: &Request) -> Option<Dropped> {
     let bytes = backup.unaccounted();
     let rule = request.catalogue.by_id("outer-garbage")?;
-    let blank = DropRow {
+    let blank = Dropped {
         target: "backup".into(),
         title: rule.title.clone(),
         component: "backup".into(),
@@ -144,22 +109,13 @@ fn garbage(backup: &Backup, request: &Request) -> Option<DropRow> {
     (bytes > 0).then(|| with_rule(blank, rule))
 }
 
-fn with_rule(row: DropRow, rule: &Rule) -> DropRow {
-    DropRow {
+fn with_rule(row: Dropped, rule: &Rule) -> Dropped {
+    Dropped {
         rule: Some(rule.id.clone()),
         class: Some(rule.class.name().into()),
         lost: rule.lost.clone(),
         advice: Some(rule.prevent.clone()).filter(|a| !a.is_empty()),
         ..row
-    }
-}
-
-/// What dropping something leads to in this backup.
-pub fn effect(backup: &Backup, part: &Part, whole: bool, rule: Option<&Rule>) -> Effect {
-    match Effect::of(&part.id, whole, rule) {
-        // Where the metadata cannot say so, a restore erases the live database.
-        Effect::RecorderDatabase if !backup.manifest.can_exclude_database() => Effect::PartOfConfig,
-        effect => effect,
     }
 }
 
@@ -174,8 +130,8 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    fn row(&self, title: String, effect: Effect, unit: bool) -> DropRow {
-        DropRow {
+    fn row(&self, title: String, effect: Effect, unit: bool) -> Dropped {
+        Dropped {
             target: self.part.id.clone(),
             title,
             component: self.part.id.clone(),
@@ -192,24 +148,24 @@ impl<'a> Teller<'a> {
     }
 
     /// The part as a whole: a row for each find when rules know all of it.
-    fn whole(&self, units: &[(usize, &Unit)]) -> Result<Vec<DropRow>> {
+    fn whole(&self, units: &[(usize, &Candidate)]) -> Result<Vec<Dropped>> {
         let id = &self.part.id;
         let is_named = self.request.drops_component(id) || self.request.drops_within(id);
-        let finds: Vec<&Unit> = units.iter().flat_map(|(_, u)| u.finds()).collect();
+        let finds: Vec<&Candidate> = units.iter().flat_map(|(_, u)| u.finds()).collect();
         let effect = effect(self.backup, self.part, true, None);
         if !is_named && !finds.is_empty() && units.iter().all(|(_, u)| u.rule.is_some()) {
             let inside: u64 = finds.iter().map(|u| u.stored).sum();
             let rows = finds
                 .iter()
                 .filter_map(|find| self.find(find, find.stored, find.files, effect).transpose());
-            let mut rows: Vec<DropRow> = rows.collect::<Result<_>>()?;
+            let mut rows: Vec<Dropped> = rows.collect::<Result<_>>()?;
             // The archive around them goes with the largest.
             if let Some(row) = rows.iter_mut().max_by_key(|row| row.stored_bytes) {
                 row.stored_bytes += self.backup.stored(self.part).saturating_sub(inside);
             }
             return Ok(rows);
         }
-        Ok(vec![DropRow {
+        Ok(vec![Dropped {
             class: (!is_named).then(|| "user".into()),
             stored_bytes: self.backup.stored(self.part),
             lost: self.known_through()?.unwrap_or_else(|| self.all_of_it()),
@@ -275,7 +231,7 @@ impl<'a> Teller<'a> {
 
     /// What a selector of the user's takes out of the part: a row for each thing that a
     /// restore treats differently.
-    fn named(&self, selector: &Selector, taken: &[Taken<'_>]) -> Result<Vec<DropRow>> {
+    fn named(&self, selector: &Selector, taken: &[Taken<'_>]) -> Result<Vec<Dropped>> {
         // Most selectors take nothing in most parts.
         if taken.is_empty() {
             return Ok(Vec::new());
@@ -288,7 +244,7 @@ impl<'a> Teller<'a> {
                 .titles()
                 .filter(|_| !alone)
                 .map_or_else(|| text.clone(), |titles| format!("{text} ({titles})"));
-            DropRow {
+            Dropped {
                 target: text.clone(),
                 stored_bytes: kin.stored,
                 files: Some(kin.files),
@@ -345,7 +301,7 @@ impl<'a> Teller<'a> {
     }
 
     /// What a unit takes out of the part.
-    fn found(&self, unit: &Unit, taken: &[Taken<'_>]) -> Result<Option<DropRow>> {
+    fn found(&self, unit: &Candidate, taken: &[Taken<'_>]) -> Result<Option<Dropped>> {
         let stored = taken.iter().map(Taken::stored).sum();
         let effect = effect(self.backup, self.part, false, unit.rule.as_ref());
         let Some(row) = self
@@ -359,7 +315,7 @@ impl<'a> Teller<'a> {
             .copied()
             .filter(|taken| taken.heir.is_some())
             .collect();
-        Ok(Some(DropRow {
+        Ok(Some(Dropped {
             lost: self.with_heirs(&heirs, files(taken), row.lost),
             ..row
         }))
@@ -367,11 +323,11 @@ impl<'a> Teller<'a> {
 
     fn find(
         &self,
-        unit: &Unit,
+        unit: &Candidate,
         stored_bytes: u64,
         files: u64,
         effect: Effect,
-    ) -> Result<Option<DropRow>> {
+    ) -> Result<Option<Dropped>> {
         let Some(rule) = &unit.rule else {
             return Ok(None);
         };
@@ -389,7 +345,7 @@ impl<'a> Teller<'a> {
             .collect();
         let row = self.row(rule.title.clone(), effect, true);
         Ok(Some(with_rule(
-            DropRow {
+            Dropped {
                 target: targets.join(" "),
                 stored_bytes,
                 files: Some(files),
@@ -400,7 +356,7 @@ impl<'a> Teller<'a> {
     }
 
     /// Those of a rule's globs that found something here.
-    fn globs_of(&self, unit: &Unit, rule: &Rule) -> Result<Vec<String>> {
+    fn globs_of(&self, unit: &Candidate, rule: &Rule) -> Result<Vec<String>> {
         let (globs, compiled): (Vec<&String>, Vec<Glob>) = rule
             .globs
             .iter()
@@ -424,7 +380,7 @@ impl<'a> Teller<'a> {
             else {
                 continue;
             };
-            set.matches_candidate_into(&Candidate::from_bytes(path), &mut matched);
+            set.matches_candidate_into(&Subject::from_bytes(path), &mut matched);
             for &at in &matched {
                 left -= found
                     .get_mut(at)

@@ -1,91 +1,28 @@
 //! Which entries of one part go, and what must change in those that stay.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+pub mod conditions;
+pub mod groups;
+pub mod hard_links;
+pub mod paths;
+pub mod protected;
+pub mod scan;
 
-use super::Request;
-use super::groups::Groups;
-use super::scan::Scan;
-use super::selector::is_recorder_file;
+use std::collections::HashMap;
+
 use crate::error::{Kind, Result};
 use crate::format::block::EntryKind;
 use crate::format::path::PathHasher;
 use crate::open::{Backup, Part};
 use crate::pipe::Pace;
+use crate::plan::edit::groups::Groups;
+use crate::plan::edit::scan::Scan;
+use crate::plan::model::{PartEdit, Reason};
+use crate::plan::request::Request;
+use crate::rules::is_recorder_file;
 use crate::survey::{PartSurvey, config_path};
 
-/// Why an entry goes: the index of the reason that took it.
-pub type Reason = u16;
-
-/// The verdict on every entry of one part.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cut {
-    /// By entry: `None` keeps it, else the reason that dropped it.
-    pub verdicts: Vec<Option<Reason>>,
-    /// Entries whose first name goes while a later hard link stays: the data stays
-    /// under that link's name.
-    pub promoted: HashMap<usize, Box<[u8]>>,
-    /// Hard links that have to point to another name now. All links to one file share that
-    /// name: it may be long, and they may be many.
-    pub relinked: HashMap<usize, Arc<[u8]>>,
-    /// Hard links that became the promoted file itself, so that their own entry goes.
-    pub merged: HashSet<usize>,
-}
-
-impl Cut {
-    /// True when nothing goes.
-    pub fn is_empty(&self) -> bool {
-        self.verdicts.iter().all(Option::is_none)
-    }
-
-    /// Whether an entry's name is dropped. The data may stay, under the name of a hard link.
-    pub fn drops_name(&self, entry: usize) -> bool {
-        self.verdicts.get(entry).copied().flatten().is_some()
-    }
-
-    /// Whether an entry's bytes leave the archive; a promoted entry's data stays.
-    pub fn removes(&self, entry: usize) -> bool {
-        if self.promoted.contains_key(&entry) {
-            return false;
-        }
-        self.merged.contains(&entry) || self.drops_name(entry)
-    }
-
-    /// The names under which the kept entries appear in the copy, in order, with
-    /// the index of the entry that each one's bytes come from.
-    pub fn kept<'a>(&'a self, survey: &'a PartSurvey) -> impl Iterator<Item = (usize, &'a [u8])> {
-        survey
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !self.removes(*at))
-            .map(|(at, entry)| {
-                let name = self.promoted.get(&at).map_or(&*entry.name, |name| &**name);
-                (at, name)
-            })
-    }
-
-    /// True when no file of the component itself is left.
-    pub fn leaves_nothing(&self, backup: &Backup, part: &Part, survey: &PartSurvey) -> bool {
-        let version = backup.manifest.version();
-        let mut had_some = false;
-        for (at, entry) in survey.entries.iter().enumerate() {
-            if entry.kind == EntryKind::Directory
-                || config_path(part.kind, version, &entry.name).is_none()
-            {
-                continue;
-            }
-            had_some = true;
-            if !self.removes(at) {
-                return false;
-            }
-        }
-        had_some
-    }
-}
-
 /// Who decides about the entries of a part.
-pub(super) struct Judges<'a> {
+pub(in crate::plan) struct Judges<'a> {
     /// What the user leaves out and keeps; reason `n` is the `n`th of the former.
     pub request: &'a Request,
     /// By entry: the reason for which the planner leaves it out.
@@ -105,39 +42,26 @@ impl Judges<'_> {
     }
 }
 
-/// The paths of a part's entries, as selectors and rules see them.
-pub(super) fn paths<'a>(
-    backup: &Backup,
-    part: &Part,
-    survey: &'a PartSurvey,
-) -> Vec<Option<&'a [u8]>> {
-    survey
-        .entries
-        .iter()
-        .map(|e| config_path(part.kind, backup.manifest.version(), &e.name))
-        .collect()
-}
-
 /// Decides about every entry of a part. Files that only make sense together go together.
 ///
 /// # Errors
 /// `Refused`, when hard links in what stays would get other contents than in the original;
 /// `Interrupted`.
-pub(super) fn cut(
+pub(in crate::plan) fn cut(
     backup: &Backup,
     part: &Part,
     survey: &PartSurvey,
     judges: &Judges<'_>,
-) -> Result<Cut> {
-    let paths = paths(backup, part, survey);
+) -> Result<PartEdit> {
+    let paths = paths::paths(backup, part, survey);
     let verdicts = paths
         .iter()
         .enumerate()
         .map(|(at, path)| judges.verdict((*path)?, at))
         .collect();
-    let mut cut = Cut {
+    let mut cut = PartEdit {
         verdicts,
-        ..Cut::default()
+        ..PartEdit::default()
     };
     // Of nothing that goes nothing has to follow.
     if !cut.is_empty() {
@@ -146,7 +70,7 @@ pub(super) fn cut(
     }
     let control = &judges.request.control;
     keep_directories_of_kept(survey, &paths, &mut cut.verdicts, &mut control.pace())?;
-    let promoted = super::links::promote(survey, &mut cut, &mut control.pace());
+    let promoted = hard_links::promote(survey, &mut cut, &mut control.pace());
     promoted.map_err(|e| {
         if e.kind() == Kind::Refused {
             e.in_part(part.id.clone()).at(backup.member(part).data_at())
@@ -210,7 +134,7 @@ fn keep_directories_of_kept(
 }
 
 /// Whether the recorder's database goes: the file itself, not one beside it.
-pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &Cut) -> bool {
+pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &PartEdit) -> bool {
     let is_database = |path: &[u8]| is_recorder_file(path) && path.ends_with(b".db");
     part.id == "homeassistant"
         && survey.entries.iter().enumerate().any(|(at, entry)| {

@@ -1,9 +1,9 @@
 //! Whether a rule applies to a file that its globs match.
 
-use super::Request;
-use super::database::Target;
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::request::Request;
+use crate::plan::request::database::Database;
 use crate::rules::{
     Condition, Contents, ImageTarStays, Origin, Rule, image_tar_allowed, is_database_name,
     is_published_voice, is_spoken_message, slug_prefix,
@@ -11,10 +11,10 @@ use crate::rules::{
 use crate::survey::{Entry, PartSurvey};
 
 /// The file that holds the image of an add-on that was built on the system itself.
-pub(super) const IMAGE: &[u8] = b"image.tar";
+pub(in crate::plan) const IMAGE: &[u8] = b"image.tar";
 
 /// What the conditions of rules ask about in one part.
-pub(super) struct Conditions<'a> {
+pub(in crate::plan) struct Conditions<'a> {
     pub backup: &'a Backup,
     pub part: &'a Part,
     pub request: &'a Request,
@@ -59,7 +59,7 @@ impl Conditions<'_> {
                     .request
                     .database
                     .target()
-                    .filter(|target| matches!(target, Target::File(_)));
+                    .filter(|target| matches!(target, Database::File(_)));
                 let named = target.is_some_and(|target| target.takes(&self.part.id, path));
                 (!named).then(|| "`db_url` in the configuration does not name it".into())
             }
@@ -92,7 +92,7 @@ fn backup_stays(condition: Condition, contents: Contents) -> Option<&'static str
 ///
 /// # Errors
 /// Why not.
-pub(super) fn image_tar(
+pub(in crate::plan) fn image_tar(
     backup: &Backup,
     part: &Part,
     request: &Request,
@@ -105,7 +105,7 @@ pub(super) fn image_tar(
 }
 
 /// True when an add-on's image is there and must stay unless it is typed out in full.
-pub(super) fn image_must_stay(backup: &Backup, part: &Part, request: &Request) -> bool {
+pub(in crate::plan) fn image_must_stay(backup: &Backup, part: &Part, request: &Request) -> bool {
     part.kind == ComponentKind::Addon && image_tar(backup, part, request).is_err()
 }
 

@@ -2,112 +2,41 @@
 //! themselves as a last resort.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 
-use super::choose::Item;
-use super::conditions::Conditions;
-use super::cut::{Cut, paths};
-use super::groups::Groups;
-use super::scan::{Scan, Scans};
-use super::{Action, Plan, Request};
 use crate::error::{Error, Kind, Result};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
-use crate::rules::{Catalogue, Class, Condition, Matchers, Rule, RuleIndex};
+use crate::plan::edit::conditions::Conditions;
+use crate::plan::edit::groups::Groups;
+use crate::plan::edit::paths::paths;
+use crate::plan::edit::scan::{Scan, Scans};
+use crate::plan::model::{Action, Candidate, PartEdit, Plan};
+use crate::plan::request::Request;
+use crate::rules::{Condition, Matchers, RuleIndex};
 use crate::survey::PartSurvey;
-
-/// The tier of whole folders and add-ons, after every class.
-const WHOLE: u8 = 5;
 
 /// So many backups inside one part can be decided about one by one; all smaller ones
 /// go or stay together.
 const NESTED_APART: usize = 50;
 
-/// Something that is left out together or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    /// Index of the part.
-    pub part: usize,
-    /// The rule that found it; `None` for a whole part that is more than rules know.
-    pub rule: Option<Rule>,
-    /// Indices of its entries in the part's survey, rising; empty for a whole part.
-    pub entries: Arc<[usize]>,
-    /// Compressed bytes that it takes.
-    pub stored: u64,
-    /// How many of its entries are no directories.
-    pub files: u64,
-    /// The finds of which a whole folder consists, the one that decides about it first.
-    pub pieces: Vec<Self>,
-}
-
-impl Unit {
-    fn whole(backup: &Backup, part: usize) -> Self {
-        let stored = backup.parts.get(part).map_or(0, |p| backup.stored(p));
-        Self {
-            part,
-            rule: None,
-            entries: Arc::default(),
-            stored,
-            files: 0,
-            pieces: Vec::new(),
-        }
-    }
-
-    /// True for a part as a whole.
-    pub fn is_whole(&self) -> bool {
-        self.rule.is_none() || !self.pieces.is_empty()
-    }
-
-    /// The class whose consent it needs; whole parts need that for user data.
-    pub fn class(&self) -> Class {
-        self.rule.as_ref().map_or(Class::User, |rule| rule.class)
-    }
-
-    /// What consent to it is kept under: the component, and the rule unless it is the whole part.
-    pub fn key(&self, backup: &Backup) -> (String, Option<String>) {
-        let component = backup
-            .parts
-            .get(self.part)
-            .map_or_else(String::new, |p| p.id.clone());
-        (component, self.rule.as_ref().map(|r| r.id.clone()))
-    }
-
-    /// The finds that it consists of: itself, unless it is a whole folder of several.
-    pub(super) fn finds(&self) -> impl Iterator<Item = &Self> {
-        let own = self.pieces.is_empty() && self.rule.is_some();
-        own.then_some(self).into_iter().chain(&self.pieces)
-    }
-
-    /// As the planner sees it.
-    pub(super) fn item(&self) -> Item {
-        let tier = self.rule.as_ref().map_or(WHOLE, |rule| rule.class as u8);
-        Item {
-            size: self.stored,
-            tier,
-            part: self.part,
-            whole: self.is_whole(),
-        }
-    }
-}
-
 /// Finds every unit that the user's words leave open, in the order of the parts.
 ///
 /// # Errors
 /// `Usage` when the catalogue's globs cannot be compiled.
-pub(super) fn find(
+pub(in crate::plan) fn find(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &Request,
     scans: &Scans,
     named: &Plan,
-) -> Result<Vec<Unit>> {
+) -> Result<Vec<Candidate>> {
     let (mut units, mut matchers) = (Vec::new(), Matchers::default());
     let actions = || named.parts.iter().map(|p| &p.action);
     for (at, (part, action)) in backup.parts.iter().zip(actions()).enumerate() {
-        if let (Some(survey), Action::Copy | Action::Rewrap | Action::Cut(_)) =
+        if let (Some(survey), Action::Copy | Action::Reencrypt | Action::Edit(_)) =
             (surveys.iter().find(|s| s.part == at), action)
         {
-            let cut = if let Action::Cut(cut) = action {
+            let cut = if let Action::Edit(cut) = action {
                 Some(cut)
             } else {
                 None
@@ -129,7 +58,7 @@ pub(super) fn find(
     spare_local_source(backup, named, &mut units);
     let wholes = wholes(backup, surveys, request, named, &units);
     // A piece that decides about its whole folder is no choice of its own any more.
-    let decides = |unit: &Unit| wholes.iter().any(|w| w.pieces.first() == Some(unit));
+    let decides = |unit: &Candidate| wholes.iter().any(|w| w.pieces.first() == Some(unit));
     units.retain(|unit| !decides(unit));
     units.extend(wholes);
     Ok(units)
@@ -137,8 +66,12 @@ pub(super) fn find(
 
 /// Those of the units that may go. Where a whole folder may go because of what it
 /// holds, it need not be given up as a folder.
-pub(super) fn allowed(backup: &Backup, request: &Request, units: &[Unit]) -> Vec<Unit> {
-    let may = |unit: &&Unit| request.may_go(backup, unit);
+pub(in crate::plan) fn allowed(
+    backup: &Backup,
+    request: &Request,
+    units: &[Candidate],
+) -> Vec<Candidate> {
+    let may = |unit: &&Candidate| request.may_go(backup, unit);
     let known: HashSet<usize> = units
         .iter()
         .filter(may)
@@ -154,8 +87,8 @@ pub(super) fn allowed(backup: &Backup, request: &Request, units: &[Unit]) -> Vec
 }
 
 /// The source of local add-ons must stay whole where an image is to be built from it.
-fn spare_local_source(backup: &Backup, named: &Plan, units: &mut Vec<Unit>) {
-    let part = |unit: &Unit| backup.parts.get(unit.part).map_or("", |p| p.id.as_str());
+fn spare_local_source(backup: &Backup, named: &Plan, units: &mut Vec<Candidate>) {
+    let part = |unit: &Candidate| backup.parts.get(unit.part).map_or("", |p| p.id.as_str());
     let planned = units
         .iter()
         .any(|u| is_image(u) && part(u).starts_with("addon:local_"));
@@ -164,7 +97,7 @@ fn spare_local_source(backup: &Backup, named: &Plan, units: &mut Vec<Unit>) {
     }
 }
 
-fn is_image(unit: &Unit) -> bool {
+fn is_image(unit: &Candidate) -> bool {
     unit.rule
         .as_ref()
         .is_some_and(|rule| rule.condition == Condition::ImageTar)
@@ -189,8 +122,8 @@ fn wholes(
     surveys: &[PartSurvey],
     request: &Request,
     named: &Plan,
-    units: &[Unit],
-) -> Vec<Unit> {
+    units: &[Candidate],
+) -> Vec<Candidate> {
     let image_of_local = units
         .iter()
         .any(|u| is_image(u) && backup.part(u.part).id.starts_with("addon:local_"))
@@ -200,12 +133,12 @@ fn wholes(
         let needed = image_of_local && part.id == "addons/local";
         let untouched = matches!(
             named.parts.get(at).map(|p| &p.action),
-            Some(Action::Copy | Action::Rewrap)
+            Some(Action::Copy | Action::Reencrypt)
         );
         if !untouched || needed || !may_go_whole(part, request) {
             continue;
         }
-        let whole = Unit::whole(backup, at);
+        let whole = Candidate::whole(backup, at);
         if let Some(survey) = surveys.iter().find(|s| s.part == at) {
             wholes.extend(known_through(part, survey, units, &whole));
         }
@@ -219,8 +152,13 @@ fn wholes(
 ///
 /// A restore leaves the live folder alone when it is missing as a whole, but empties it
 /// first when a part is missing: so the whole is better, and loses nothing that counts.
-fn known_through(part: &Part, survey: &PartSurvey, units: &[Unit], whole: &Unit) -> Option<Unit> {
-    let mut pieces: Vec<Unit> = units
+fn known_through(
+    part: &Part,
+    survey: &PartSurvey,
+    units: &[Candidate],
+    whole: &Candidate,
+) -> Option<Candidate> {
+    let mut pieces: Vec<Candidate> = units
         .iter()
         .filter(|u| u.part == whole.part)
         .cloned()
@@ -237,7 +175,7 @@ fn known_through(part: &Part, survey: &PartSurvey, units: &[Unit], whole: &Unit)
         .count() as u64;
     let all = pieces.iter().map(|u| u.files).sum::<u64>() == files;
     let rule = first.rule.clone();
-    (part.kind == ComponentKind::Folder && free && all).then(|| Unit {
+    (part.kind == ComponentKind::Folder && free && all).then(|| Candidate {
         rule,
         files,
         pieces,
@@ -257,7 +195,7 @@ struct Finder<'a> {
     conditions: Conditions<'a>,
     at: usize,
     /// What the user named in this part, if anything.
-    cut: Option<&'a Cut>,
+    cut: Option<&'a PartEdit>,
     scan: Option<&'a Scan>,
 }
 
@@ -273,7 +211,7 @@ struct Find {
 }
 
 impl Finder<'_> {
-    fn find(&self, matchers: &mut Matchers) -> Result<Vec<Unit>> {
+    fn find(&self, matchers: &mut Matchers) -> Result<Vec<Candidate>> {
         let Conditions {
             backup,
             part,
@@ -358,7 +296,7 @@ impl Finder<'_> {
         }
     }
 
-    fn unit(&self, rule: RuleIndex, find: Find, wanted: bool) -> Option<Unit> {
+    fn unit(&self, rule: RuleIndex, find: Find, wanted: bool) -> Option<Candidate> {
         let rule = self.conditions.request.catalogue.rule(rule)?;
         let Find {
             entries,
@@ -367,7 +305,7 @@ impl Finder<'_> {
         } = find;
         // Empty folders are not worth a word.
         let worth = files > 0 && !(rule.all_or_nothing && wanted);
-        worth.then(|| Unit {
+        worth.then(|| Candidate {
             part: self.at,
             rule: Some(rule.clone()),
             entries: entries.into(),
@@ -391,14 +329,4 @@ impl Finder<'_> {
             .map(|(at, _)| at)
             .collect()
     }
-}
-
-/// The catalogue that a plan uses when nothing else is said.
-///
-/// # Errors
-/// `Internal`, which the tests of the catalogue rule out.
-pub fn builtin_catalogue() -> Result<Catalogue> {
-    Catalogue::builtin()
-        .cloned()
-        .map_err(|e| Error::new(Kind::Internal, e.to_string()))
 }

@@ -1,38 +1,29 @@
 //! When a plan cannot fit: what the user could say, and what that would cost.
 
-use super::scan::Scans;
-use super::{
-    DropRow, Outcome, Plan, Request, Selector, Unit, decide, predict, propose, reach, units,
-};
 use crate::error::Result;
 use crate::format::block::BLOCK;
 use crate::open::Backup;
+use crate::plan::choose::{candidates, cover, fit};
+use crate::plan::edit::scan::Scans;
+use crate::plan::model::{Alternative, Candidate, Dropped, Outcome, Plan};
+use crate::plan::request::Request;
+use crate::plan::request::selector::Selector;
+use crate::plan::{draft, predict};
 use crate::report::words;
 use crate::rules::{Class, Condition};
 use crate::size;
 use crate::survey::PartSurvey;
 
-/// One way to make it fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WayOut {
-    /// The options to add to the command.
-    pub options: String,
-    /// What would be lost and what a restore would do about it, one sentence or two each.
-    pub lost: Vec<String>,
-    /// The copy's size then, in bytes.
-    pub predicted_size: u64,
-}
-
 /// Up to three ways: consent to history, consent to all that rules know, the
 /// smallest set of whole folders and add-ons. Each is planned as the command would be.
-pub(super) fn out(
+pub(in crate::plan) fn out(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &Request,
     scans: &Scans,
-    units: &[Unit],
-) -> Result<Vec<WayOut>> {
-    let mut ways: Vec<WayOut> = Vec::new();
+    units: &[Candidate],
+) -> Result<Vec<Alternative>> {
+    let mut ways: Vec<Alternative> = Vec::new();
     for classes in [&[Class::History][..], &[Class::History, Class::User]] {
         let new: Vec<&str> = classes
             .iter()
@@ -46,12 +37,12 @@ pub(super) fn out(
             allow: classes.iter().chain(&request.allow).copied().collect(),
             ..request.clone()
         };
-        let plan = reach::enough(
+        let plan = fit::enough(
             backup,
             surveys,
             &wider,
             scans,
-            &units::allowed(backup, &wider, units),
+            &candidates::allowed(backup, &wider, units),
         )?;
         add(
             &mut ways,
@@ -66,8 +57,8 @@ pub(super) fn out(
     Ok(ways)
 }
 
-fn add(ways: &mut Vec<WayOut>, request: &Request, options: String, plan: &Plan) {
-    let way = WayOut {
+fn add(ways: &mut Vec<Alternative>, request: &Request, options: String, plan: &Plan) {
+    let way = Alternative {
         options,
         lost: lost(request, plan),
         predicted_size: plan.predicted_size,
@@ -89,12 +80,12 @@ fn whole(
     surveys: &[PartSurvey],
     request: &Request,
     scans: &Scans,
-    units: &[Unit],
+    units: &[Candidate],
 ) -> Result<Option<(String, Plan)>> {
-    let mut free = units::allowed(backup, request, units);
+    let mut free = candidates::allowed(backup, request, units);
     free.retain(|u| u.rule.is_some());
-    let draft = decide::draft(backup, surveys, request, scans, &free)?;
-    let wholes: Vec<&Unit> = units.iter().filter(|u| u.rule.is_none()).collect();
+    let draft = draft::draft(backup, surveys, request, scans, &free)?;
+    let wholes: Vec<&Candidate> = units.iter().filter(|u| u.rule.is_none()).collect();
     let left: Vec<u64> = wholes
         .iter()
         .map(|u| draft.predicted.get(u.part).copied().unwrap_or(0))
@@ -103,7 +94,7 @@ fn whole(
         .exact_size
         .saturating_sub(predict::unpadded(request.target_size()));
     // What the metadata say about the rest may take a block more.
-    let Some(chosen) = propose::smallest_cover(&left, over.saturating_add(BLOCK as u64)) else {
+    let Some(chosen) = cover::smallest_cover(&left, over.saturating_add(BLOCK as u64)) else {
         return Ok(None);
     };
     let parts: Vec<usize> = chosen
@@ -116,7 +107,7 @@ fn whole(
         named.drops.push(Selector::component(&backup.part(at).id)?);
     }
     let source_goes = parts.iter().any(|&at| backup.part(at).id == "addons/local");
-    let image_of_local = |u: &Unit| {
+    let image_of_local = |u: &Candidate| {
         u.rule
             .as_ref()
             .is_some_and(|r| r.condition == Condition::ImageTar)
@@ -125,17 +116,17 @@ fn whole(
     free.retain(|u| !(parts.contains(&u.part) || source_goes && image_of_local(u)));
     Ok(Some((
         words::drop_options(backup, &parts),
-        reach::enough(backup, surveys, &named, scans, &free)?,
+        fit::enough(backup, surveys, &named, scans, &free)?,
     )))
 }
 
 /// What is lost besides what the user named already: in full what somebody may miss,
 /// and the rest in one sum.
 fn lost(request: &Request, plan: &Plan) -> Vec<String> {
-    let named = |row: &DropRow| {
+    let named = |row: &Dropped| {
         !row.unit && (row.files.is_some() || request.drops_component(&row.component))
     };
-    let (free, asked): (Vec<&DropRow>, Vec<&DropRow>) =
+    let (free, asked): (Vec<&Dropped>, Vec<&Dropped>) =
         plan.drops.iter().partition(|row| row.is_free());
     let mut lost: Vec<String> = asked
         .iter()
@@ -152,7 +143,7 @@ fn lost(request: &Request, plan: &Plan) -> Vec<String> {
     lost
 }
 
-fn sentence(row: &DropRow) -> String {
+fn sentence(row: &Dropped) -> String {
     format!(
         "{} ({}): {} {}",
         row.title,

@@ -1,8 +1,8 @@
 //! What a user names: `media`, `addon:*_influxdb`, `database`, `homeassistant:www/**`.
 
-use super::database::Target;
-use super::pattern::Pattern;
 use crate::error::{Error, Kind, Result};
+use crate::plan::request::database::Database;
+use crate::plan::request::pattern::Pattern;
 use crate::rules::{NeverList, Taking};
 
 /// The components that can be named without a prefix.
@@ -30,7 +30,7 @@ enum What {
         path: Pattern,
     },
     /// The recorder's database; `None` as long as nobody looked where that is.
-    Database(Option<Target>),
+    Database(Option<Database>),
 }
 
 impl Selector {
@@ -54,7 +54,7 @@ impl Selector {
     ///
     /// # Errors
     /// None, for the id of a part.
-    pub(super) fn component(id: &str) -> Result<Self> {
+    pub(in crate::plan) fn component(id: &str) -> Result<Self> {
         Ok(Self {
             text: id.to_owned(),
             what: What::Component(exact(id)?),
@@ -106,7 +106,7 @@ impl Selector {
 
     /// The regular expression for the paths that it names, and for all below them: `takes_path`
     /// where [`Selector::looks_into`] is true. None where it is no pattern.
-    pub(super) fn pattern(&self) -> Option<String> {
+    pub(in crate::plan) fn pattern(&self) -> Option<String> {
         match &self.what {
             What::Path { path, .. } => Some(path.regex().to_owned()),
             What::Component(_) | What::Database(_) => None,
@@ -121,18 +121,18 @@ impl Selector {
                 component,
                 path: glob,
             } => component.is_match(id.as_bytes()) && glob.is_match(path),
-            What::Database(None) => Target::Usual.takes(id, path),
+            What::Database(None) => Database::Usual.takes(id, path),
             What::Database(Some(target)) => target.takes(id, path),
         }
     }
 
     /// Whether this is the word `database`.
-    pub(super) fn is_database(&self) -> bool {
+    pub(in crate::plan) fn is_database(&self) -> bool {
         matches!(self.what, What::Database(_))
     }
 
     /// The same selector, when it is known where the database is.
-    pub(super) fn located(&self, target: &Target) -> Self {
+    pub(in crate::plan) fn located(&self, target: &Database) -> Self {
         let what = if self.is_database() {
             What::Database(Some(target.clone()))
         } else {
@@ -145,9 +145,9 @@ impl Selector {
     }
 
     /// Why the database that it names is not in the backup.
-    pub(super) fn nowhere(&self) -> Option<&str> {
+    pub(in crate::plan) fn nowhere(&self) -> Option<&str> {
         match &self.what {
-            What::Database(Some(Target::Nowhere { why })) => Some(why),
+            What::Database(Some(Database::Nowhere { why })) => Some(why),
             _ => None,
         }
     }
@@ -234,18 +234,6 @@ impl Selector {
             never.reason_when(path, taking)
         }
     }
-}
-
-/// The recorder's files in the config directory: `home-assistant_v2.db`, its
-/// write-ahead log, its shared memory, its journal.
-pub fn is_recorder_file(path: &[u8]) -> bool {
-    let Some(rest) = path.strip_prefix(b"home-assistant_v") else {
-        return false;
-    };
-    let Some((version, rest)) = rest.split_first() else {
-        return false;
-    };
-    version.is_ascii_digit() && matches!(rest, b".db" | b".db-wal" | b".db-shm" | b".db-journal")
 }
 
 #[cfg(test)]

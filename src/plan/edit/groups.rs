@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 
-use super::cut::Reason;
 use crate::error::escape;
 use crate::format::block::EntryKind;
+use crate::plan::model::Reason;
+use crate::rules::is_mariadb_file;
 use crate::survey::PartSurvey;
 
 /// What SQLite puts beside a database (sqlite.org, "Temporary Files Used By SQLite"), and
@@ -37,7 +38,7 @@ struct Side {
 
 /// The groups of one part. Memory: some 50 bytes for each file that belongs to one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Groups {
+pub(in crate::plan) struct Groups {
     sides: HashMap<usize, Side>,
     /// All that is in MariaDB's folder, with that itself.
     folder: Vec<usize>,
@@ -196,12 +197,6 @@ fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
         sides.extend(beside.map(|&(at, needed)| (at, Side { main, needed })));
     }
     sides
-}
-
-/// MariaDB's databases: they go or stay together, with their directory.
-pub(super) fn is_mariadb_file(path: &[u8]) -> bool {
-    path.strip_prefix(b"data/databases")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// What MariaDB writes into its folder and does not need to start: its error log, the log of

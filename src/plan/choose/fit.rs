@@ -1,11 +1,14 @@
 //! From units to a plan that fits: choose, weigh, choose again.
 
-use super::choose::{self, Item};
-use super::scan::Scans;
-use super::{Plan, Request, Unit, decide, predict};
 use crate::error::Result;
 use crate::format::block::BLOCK;
 use crate::open::Backup;
+use crate::plan::choose::tiers;
+use crate::plan::choose::tiers::Item;
+use crate::plan::edit::scan::Scans;
+use crate::plan::model::{Candidate, Plan};
+use crate::plan::request::Request;
+use crate::plan::{draft, predict};
 use crate::survey::PartSurvey;
 
 /// How often the next larger set is tried when one saves less than its units take.
@@ -14,12 +17,12 @@ const STEPS: usize = 24;
 const LEAPS: usize = 8;
 
 /// The plan with the fewest losses that fits, or the one with all of these units.
-pub(super) fn enough(
+pub(in crate::plan) fn enough(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &Request,
     scans: &Scans,
-    units: &[Unit],
+    units: &[Candidate],
 ) -> Result<Plan> {
     let reach = Reach {
         backup,
@@ -28,7 +31,7 @@ pub(super) fn enough(
         scans,
     };
     if request.thorough {
-        let (known, whole): (Vec<Unit>, Vec<Unit>) =
+        let (known, whole): (Vec<Candidate>, Vec<Candidate>) =
             units.iter().cloned().partition(|u| u.rule.is_some());
         return reach.beyond(&known, &whole);
     }
@@ -45,9 +48,9 @@ struct Reach<'a> {
 impl Reach<'_> {
     /// Leaves out all of `base`, and of `units` as little as is enough.
     ///
-    /// The sets that are tried are those that [`choose::choose`] gives for rising needs,
+    /// The sets that are tried are those that [`tiers::choose`] gives for rising needs,
     /// so a smaller limit ends at the same set or at one further on.
-    fn beyond(&self, base: &[Unit], units: &[Unit]) -> Result<Plan> {
+    fn beyond(&self, base: &[Candidate], units: &[Candidate]) -> Result<Plan> {
         let most = predict::unpadded(self.request.target_size());
         let size = self.weigh(base)?;
         if size <= most {
@@ -64,7 +67,7 @@ impl Reach<'_> {
         let mut need = size.saturating_sub(most).saturating_sub(slack).max(1);
         for step in 0..STEPS + LEAPS {
             self.request.control.check()?;
-            let choice = choose::choose(&items, need);
+            let choice = tiers::choose(&items, need);
             let picked = self.with(base, units, &choice.picks);
             let size = self.weigh(&picked)?;
             if size <= most {
@@ -72,18 +75,18 @@ impl Reach<'_> {
             }
             // Links that are kept and folders that stay may save less than their units take.
             let by = if step < STEPS { 1 } else { size - most };
-            need = choose::saved(&items, &choice.picks) + by;
+            need = tiers::saved(&items, &choice.picks) + by;
         }
         self.plan(&with_all)
     }
 
     /// What each unit saves on top of the base.
-    fn items(&self, base: &[Unit], units: &[Unit]) -> Result<Vec<Item>> {
+    fn items(&self, base: &[Candidate], units: &[Candidate]) -> Result<Vec<Item>> {
         if base.is_empty() {
-            return Ok(units.iter().map(Unit::item).collect());
+            return Ok(units.iter().map(Candidate::item).collect());
         }
         let left =
-            decide::draft(self.backup, self.surveys, self.request, self.scans, base)?.predicted;
+            draft::draft(self.backup, self.surveys, self.request, self.scans, base)?.predicted;
         Ok(units
             .iter()
             .map(|u| Item {
@@ -94,9 +97,9 @@ impl Reach<'_> {
     }
 
     /// The base and the picked units; what lies inside a whole part goes with that.
-    fn with(&self, base: &[Unit], units: &[Unit], picks: &[usize]) -> Vec<Unit> {
-        let picked: Vec<&Unit> = picks.iter().filter_map(|&at| units.get(at)).collect();
-        let inside = |unit: &Unit| {
+    fn with(&self, base: &[Candidate], units: &[Candidate], picks: &[usize]) -> Vec<Candidate> {
+        let picked: Vec<&Candidate> = picks.iter().filter_map(|&at| units.get(at)).collect();
+        let inside = |unit: &Candidate| {
             !unit.is_whole() && picked.iter().any(|p| p.is_whole() && p.part == unit.part)
         };
         base.iter()
@@ -106,11 +109,11 @@ impl Reach<'_> {
             .collect()
     }
 
-    fn weigh(&self, units: &[Unit]) -> Result<u64> {
-        Ok(decide::draft(self.backup, self.surveys, self.request, self.scans, units)?.exact_size)
+    fn weigh(&self, units: &[Candidate]) -> Result<u64> {
+        Ok(draft::draft(self.backup, self.surveys, self.request, self.scans, units)?.exact_size)
     }
 
-    fn plan(&self, units: &[Unit]) -> Result<Plan> {
-        decide::plan(self.backup, self.surveys, self.request, self.scans, units)
+    fn plan(&self, units: &[Candidate]) -> Result<Plan> {
+        draft::plan(self.backup, self.surveys, self.request, self.scans, units)
     }
 }

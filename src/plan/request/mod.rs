@@ -1,12 +1,19 @@
 //! What the user wants, and what of it may be followed.
 
-use super::database::Located;
-use super::selector::Selector;
-use super::units::{Unit, builtin_catalogue};
-use super::wrapping::Wrapping;
-use crate::error::Result;
+pub mod database;
+pub mod locate;
+pub mod pattern;
+pub mod selector;
+pub mod selector_set;
+pub mod unmatched;
+
+use crate::error::{Error, Kind, Result};
 use crate::open::Backup;
 use crate::pipe::Control;
+use crate::plan::encryption::EncryptionChoice;
+use crate::plan::model::Candidate;
+use crate::plan::request::database::Located;
+use crate::plan::request::selector::Selector;
 use crate::rules::{Catalogue, Class};
 
 /// What the user wants.
@@ -19,7 +26,7 @@ pub struct Request {
     /// The copy must not be larger, in bytes.
     pub limit: u64,
     /// How the copy is encrypted.
-    pub wrapping: Wrapping,
+    pub encryption: EncryptionChoice,
     /// Whether there is a key.
     pub has_key: bool,
     /// The rules, and what no rule may take.
@@ -52,7 +59,7 @@ impl Request {
             drops: Vec::new(),
             keeps: Vec::new(),
             limit,
-            wrapping: Wrapping::AsIs,
+            encryption: EncryptionChoice::AsIs,
             has_key: false,
             catalogue: builtin_catalogue()?,
             allow: Vec::new(),
@@ -74,12 +81,12 @@ impl Request {
     }
 
     /// Why a selector that takes a component by a glob does not take this one.
-    pub(super) fn spared_component(&self, selector: &Selector, id: &str) -> Option<&str> {
+    pub(in crate::plan) fn spared_component(&self, selector: &Selector, id: &str) -> Option<&str> {
         (selector.takes_component(id) && !selector.is_typed_in_full())
             .then(|| self.catalogue.irreplaceable(id))?
     }
 
-    pub(super) fn spares_component(&self, selector: &Selector, id: &str) -> bool {
+    pub(in crate::plan) fn spares_component(&self, selector: &Selector, id: &str) -> bool {
         self.spared_component(selector, id).is_some()
     }
 
@@ -98,16 +105,26 @@ impl Request {
         self.keeps.iter().any(|s| s.looks_into(id))
     }
 
-    pub(super) fn class_may_go(&self, class: Class) -> bool {
+    pub(in crate::plan) fn class_may_go(&self, class: Class) -> bool {
         class.is_free() || self.allow.contains(&class)
     }
 
-    pub(super) fn may_go(&self, backup: &Backup, unit: &Unit) -> bool {
+    pub(in crate::plan) fn may_go(&self, backup: &Backup, unit: &Candidate) -> bool {
         self.class_may_go(unit.class()) || self.consent.contains(&unit.key(backup))
     }
 
     /// What the plan aims at, in bytes.
-    pub(super) fn target_size(&self) -> u64 {
+    pub(in crate::plan) fn target_size(&self) -> u64 {
         self.limit.saturating_sub(self.margin)
     }
+}
+
+/// The catalogue that a plan uses when nothing else is said.
+///
+/// # Errors
+/// `Internal`, which the tests of the catalogue rule out.
+pub fn builtin_catalogue() -> Result<Catalogue> {
+    Catalogue::builtin()
+        .cloned()
+        .map_err(|e| Error::new(Kind::Internal, e.to_string()))
 }

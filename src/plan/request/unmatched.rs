@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::scan::{Scans, Selectors};
-use super::selector::Selector;
-use super::{Request, database};
 use crate::error::{Error, Kind, Result, escape};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
+use crate::plan::edit::scan::Scans;
+use crate::plan::request::Request;
+use crate::plan::request::locate::located;
+use crate::plan::request::selector::Selector;
+use crate::plan::request::selector_set::Selectors;
 use crate::survey::{PartSurvey, config_path};
 
 /// So many guesses help, more do not.
@@ -16,7 +18,7 @@ const GUESSES: usize = 3;
 
 /// Whether a selector names something that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Match {
+pub(in crate::plan) enum Match {
     /// It does.
     Found,
     /// It does not.
@@ -27,7 +29,7 @@ pub(super) enum Match {
 
 /// Looks for what a selector names. `hits` tells whether it takes a path of a part that was
 /// looked into.
-pub(super) fn find(
+pub(in crate::plan) fn find(
     selector: &Selector,
     backup: &Backup,
     hits: impl Fn(usize) -> Option<bool>,
@@ -123,7 +125,7 @@ pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
 /// # Errors
 /// `Usage`, when there are `--drop`s and none of them matches anything.
 pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<()> {
-    let request = &*database::located(backup, surveys, request);
+    let request = &*located(backup, surveys, request);
     let found = || find_all(&request.drops, backup, surveys, &request.control);
     if request.drops.is_empty() || found()?.iter().any(|found| *found != Match::Nowhere) {
         return Ok(());
@@ -160,7 +162,7 @@ pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -
 ///
 /// # Errors
 /// `Interrupted`.
-pub(super) fn warnings(
+pub(in crate::plan) fn warnings(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &Request,

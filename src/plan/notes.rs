@@ -1,15 +1,12 @@
-//! What the user's globs do not take: that, or its folder, has to be typed out in full.
-
-use super::conditions::{IMAGE, image_must_stay};
-use super::cut::paths;
-use super::groups::Groups;
-use super::scan::{Scan, Scans};
-use super::selector::Selector;
-use super::{Action, PartPlan, Request};
-use crate::error::{Error, Kind, Result, escape};
-use crate::format::block::EntryKind;
-use crate::open::{Backup, Part};
-use crate::rules::NeverList;
+//! What the user's selectors would have taken but for the protected files.
+use crate::error::escape;
+use crate::open::Backup;
+use crate::plan::edit::groups::Groups;
+use crate::plan::edit::paths::paths;
+use crate::plan::edit::scan::{Scan, Scans};
+use crate::plan::model::{Action, PartPlan};
+use crate::plan::request::Request;
+use crate::plan::request::selector::Selector;
 use crate::survey::{PartSurvey, config_path};
 
 /// Of more reasons than this nobody wants to read.
@@ -19,59 +16,8 @@ const REASONS: usize = 6;
 const PATTERN: &str =
     " Patterns leave such files alone: name the folder or the file in full to leave it out.";
 
-/// What is held back from globs in one part.
-pub(super) struct Guard<'a> {
-    request: &'a Request,
-    id: &'a str,
-    /// None where no glob of the user's asks.
-    never: Option<NeverList>,
-    /// Whether nothing could build the add-on's image again.
-    image_stays: bool,
-}
-
-impl<'a> Guard<'a> {
-    /// # Errors
-    /// `Usage`, when the globs of the never-drop list cannot be compiled.
-    pub fn new(backup: &Backup, part: &'a Part, request: &'a Request) -> Result<Self> {
-        let asked = request.drops.iter().any(|s| {
-            !s.is_typed_in_full()
-                && !s.names_a_folder()
-                && (s.looks_into(&part.id) || s.takes_component(&part.id))
-        });
-        let never = asked
-            .then(|| NeverList::new(&request.catalogue, &part.id))
-            .transpose();
-        let never = never.map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
-        Ok(Self {
-            request,
-            id: &part.id,
-            image_stays: never.is_some() && image_must_stay(backup, part, request),
-            never,
-        })
-    }
-
-    /// Why a selector does not take a path that it matches. A symbolic link is nothing that
-    /// nobody can make again.
-    pub fn held_back(&self, selector: &Selector, path: &[u8], kind: EntryKind) -> Option<&str> {
-        if selector.is_typed_in_full() {
-            return None;
-        }
-        if self.image_stays && path == IMAGE {
-            return Some("Nothing could build this add-on's image again.");
-        }
-        let listed = || {
-            selector
-                .held_back(self.never.as_ref()?, path)
-                .filter(|_| kind != EntryKind::Symlink)
-        };
-        self.request
-            .spared_component(selector, self.id)
-            .or_else(listed)
-    }
-}
-
 /// Says what the user's globs would have taken but for this, by selector.
-pub(super) fn notes(
+pub(in crate::plan) fn notes(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &Request,
@@ -141,7 +87,7 @@ pub(super) fn notes(
         }
         let stays = |entry: usize| match plans.get(survey.part).map(|plan| &plan.action) {
             Some(Action::Drop) => false,
-            Some(Action::Cut(cut)) => !cut.drops_name(entry),
+            Some(Action::Edit(cut)) => !cut.drops_name(entry),
             _ => true,
         };
         notes.extend(

@@ -1,70 +1,17 @@
-//! The recorder's database in one backup: what `database` means there.
-
+//! Where the recorder's database is in one backup.
 use std::borrow::Cow;
 
-use super::Request;
-use super::groups::is_mariadb_file;
-use super::selector::is_recorder_file;
 use crate::error::escape;
 use crate::open::Backup;
-use crate::rules::belongs_to_database;
+use crate::plan::request::Request;
+use crate::plan::request::database::{Database, Located};
 use crate::survey::{PartSurvey, Place, Recorder, config_path};
-
-/// What `database` takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
-    /// `home-assistant_v2.db` in the config directory, the only one that Home Assistant's own
-    /// switch for the history knows (Supervisor, `homeassistant/module.py`).
-    Usual,
-    /// Another SQLite file.
-    File(Place),
-    /// All databases of MariaDB, in this component.
-    MariaDb(String),
-    /// Nothing in this backup.
-    Nowhere {
-        /// Why, in a sentence.
-        why: String,
-    },
-}
-
-/// Where the recorder's database is, as far as a survey of the configuration has told.
-#[derive(Debug, Clone, Default)]
-pub struct Located(Option<Target>);
-
-impl Located {
-    pub(super) fn target(&self) -> Option<&Target> {
-        self.0.as_ref()
-    }
-}
 
 /// The component of the MariaDB app.
 const MARIADB: &str = "addon:core_mariadb";
 
-impl Target {
-    /// The component that it lies in.
-    pub fn component(&self) -> Option<&str> {
-        match self {
-            Self::Usual => Some("homeassistant"),
-            Self::File(place) => Some(place.component),
-            Self::MariaDb(component) => Some(component),
-            Self::Nowhere { .. } => None,
-        }
-    }
-
-    /// Whether a file belongs to it.
-    pub fn takes(&self, id: &str, path: &[u8]) -> bool {
-        self.component() == Some(id)
-            && match self {
-                Self::Usual => is_recorder_file(path),
-                Self::File(place) => belongs_to_database(path, &place.path),
-                Self::MariaDb(_) => is_mariadb_file(path),
-                Self::Nowhere { .. } => false,
-            }
-    }
-}
-
 /// Where the database is; `None` as long as nobody looked into the configuration.
-pub(super) fn target(backup: &Backup, surveys: &[PartSurvey]) -> Option<Target> {
+pub(in crate::plan) fn target(backup: &Backup, surveys: &[PartSurvey]) -> Option<Database> {
     let survey = surveys.iter().find(|s| {
         backup
             .parts
@@ -72,7 +19,7 @@ pub(super) fn target(backup: &Backup, surveys: &[PartSurvey]) -> Option<Target> 
             .is_some_and(|part| part.id == "homeassistant")
     })?;
     Some(match &survey.recorder {
-        Recorder::Usual => Target::Usual,
+        Recorder::Usual => Database::Usual,
         Recorder::File(places) => file(backup, surveys, places),
         Recorder::Server(host) => server(backup, host),
         Recorder::Elsewhere(path) => nowhere(format!(
@@ -85,12 +32,12 @@ pub(super) fn target(backup: &Backup, surveys: &[PartSurvey]) -> Option<Target> 
     })
 }
 
-fn nowhere(why: String) -> Target {
-    Target::Nowhere { why }
+fn nowhere(why: String) -> Database {
+    Database::Nowhere { why }
 }
 
 /// Of the places that `db_url` can mean the first that is there, or could be.
-fn file(backup: &Backup, surveys: &[PartSurvey], places: &[Place]) -> Target {
+fn file(backup: &Backup, surveys: &[PartSurvey], places: &[Place]) -> Database {
     let part = |place: &Place| {
         backup
             .parts
@@ -110,22 +57,22 @@ fn file(backup: &Backup, surveys: &[PartSurvey], places: &[Place]) -> Target {
         paths.into_iter().any(|path| path == place.path.as_bytes())
     };
     match (places.iter().find(is_there), places.first()) {
-        (Some(place), _) => Target::File(place.clone()),
+        (Some(place), _) => Database::File(place.clone()),
         (None, Some(place)) => nowhere(format!(
             "`db_url` puts the recorder's database at {}:{}, which is not in this backup.",
             place.component,
             escape(place.path.as_bytes())
         )),
-        (None, None) => Target::Usual,
+        (None, None) => Database::Usual,
     }
 }
 
 /// An app's host name is its slug with hyphens (Supervisor, `addons/model.py`).
-fn server(backup: &Backup, host: &str) -> Target {
+fn server(backup: &Backup, host: &str) -> Database {
     let app = format!("addon:{}", host.replace('-', "_"));
     let shown = escape(host.as_bytes());
     match backup.parts.iter().find(|part| part.id == app) {
-        Some(part) if part.id == MARIADB => Target::MariaDb(app),
+        Some(part) if part.id == MARIADB => Database::MariaDb(app),
         Some(part) => nowhere(format!(
             "The recorder's database is on the server {shown}, an app of this backup; haslim does not know its files. --drop {} leaves the app out as a whole.",
             escape(part.id.as_bytes())
@@ -137,7 +84,7 @@ fn server(backup: &Backup, host: &str) -> Target {
 }
 
 /// The request with `database` in its place.
-pub(super) fn located<'a>(
+pub(in crate::plan) fn located<'a>(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &'a Request,
@@ -150,8 +97,8 @@ pub(super) fn located<'a>(
         *selector = selector.located(&target);
     }
     // Where nobody knows which file it is, the usual one is kept.
-    let to_keep = if matches!(target, Target::Nowhere { .. }) {
-        &Target::Usual
+    let to_keep = if matches!(target, Database::Nowhere { .. }) {
+        &Database::Usual
     } else {
         &target
     };
@@ -163,17 +110,17 @@ pub(super) fn located<'a>(
 }
 
 /// What the user should know about a database that is not in its usual place.
-pub(super) fn notes(request: &Request) -> Vec<String> {
+pub(in crate::plan) fn notes(request: &Request) -> Vec<String> {
     if !request.drops.iter().any(super::Selector::is_database) {
         return Vec::new();
     }
     match request.database.target() {
-        Some(Target::File(place)) => vec![format!(
+        Some(Database::File(place)) => vec![format!(
             "The recorder's database is {}:{} (`db_url`). Home Assistant's own switch for the history does not know it.",
             place.component,
             escape(place.path.as_bytes())
         )],
-        Some(Target::MariaDb(component)) => {
+        Some(Database::MariaDb(component)) => {
             vec![format!(
                 "The recorder's database is in MariaDB (`db_url`), so all databases in {component} are left out."
             )]

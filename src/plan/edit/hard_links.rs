@@ -11,11 +11,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::cut::Cut;
 use crate::error::{Error, Result, escape};
 use crate::format::block::EntryKind;
 use crate::format::path::plain;
 use crate::pipe::Pace;
+use crate::plan::model::PartEdit;
 use crate::survey::PartSurvey;
 
 /// Completes a cut for the hard links that it would break. Links that led nowhere before are
@@ -24,7 +24,11 @@ use crate::survey::PartSurvey;
 /// # Errors
 /// `Refused` when names occur twice, so that the links would hold something else afterwards;
 /// `Interrupted`.
-pub(super) fn promote(survey: &PartSurvey, cut: &mut Cut, pace: &mut Pace<'_>) -> Result<()> {
+pub(in crate::plan) fn promote(
+    survey: &PartSurvey,
+    cut: &mut PartEdit,
+    pace: &mut Pace<'_>,
+) -> Result<()> {
     if cut.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
         return Ok(());
     }
@@ -102,7 +106,7 @@ type Names = HashMap<usize, Arc<[u8]>>;
 /// One kept link to the data at `root`.
 fn keep_link(
     survey: &PartSurvey,
-    cut: &mut Cut,
+    cut: &mut PartEdit,
     names: &mut Names,
     at: usize,
     root: usize,
@@ -143,7 +147,7 @@ fn keep_link(
 
 /// Compares what a restore of the copy would write under each name with what it writes
 /// under it from the original.
-fn check(survey: &PartSurvey, cut: &Cut) -> Result<()> {
+fn check(survey: &PartSurvey, cut: &PartEdit) -> Result<()> {
     let entries = || survey.entries.iter().enumerate();
     let all = entries().map(|(at, entry)| {
         (
@@ -243,7 +247,7 @@ mod tests {
         }
     }
 
-    fn cut(entries: &[(&str, Option<&str>, bool)]) -> (PartSurvey, Cut) {
+    fn cut(entries: &[(&str, Option<&str>, bool)]) -> (PartSurvey, PartEdit) {
         let survey = PartSurvey {
             findings: Vec::new(),
             part: 0,
@@ -268,14 +272,14 @@ mod tests {
             .collect();
         (
             survey,
-            Cut {
+            PartEdit {
                 verdicts,
-                ..Cut::default()
+                ..PartEdit::default()
             },
         )
     }
 
-    fn names(survey: &PartSurvey, cut: &Cut) -> Vec<String> {
+    fn names(survey: &PartSurvey, cut: &PartEdit) -> Vec<String> {
         cut.kept(survey)
             .map(|(at, name)| format!("{}={}", at, String::from_utf8_lossy(name)))
             .collect()

@@ -1,66 +1,12 @@
-//! How the copy's parts are encrypted: as before, in another version, or not at all.
+//! How all parts of one copy are encrypted.
 
-use super::Action;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
-use crate::format::secure::{self, SecureHeader, V3Salts, Version};
-use crate::open::{self, Backup, Part};
-
-/// What the user asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wrapping {
-    /// The version that the input has; v1 becomes v2, and an unprotected backup is
-    /// protected when there is a key.
-    #[default]
-    AsIs,
-    /// SecureTar of this version.
-    Version(Version),
-    /// Not encrypted.
-    Plain,
-}
-
-/// What every rewritten part of the copy gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Not encrypted.
-    Plain,
-    /// AES-CBC.
-    V2,
-    /// secretstream; all members share these salts, or fresh ones where the input has none.
-    V3(Option<V3Salts>),
-}
-
-impl Target {
-    /// The version that `info` would show.
-    pub fn version(&self) -> Option<Version> {
-        match self {
-            Self::Plain => None,
-            Self::V2 => Some(Version::V2),
-            Self::V3(_) => Some(Version::V3),
-        }
-    }
-
-    /// Bytes of data for a member whose inner stream has so many bytes.
-    pub fn member_size(&self, stream: u64) -> u64 {
-        match self.version() {
-            None => stream,
-            Some(version) => {
-                secure::ciphertext_len(version, stream).saturating_add(version.header_len() as u64)
-            }
-        }
-    }
-
-    /// True when a part already is wrapped like this, so that its bytes can be copied.
-    pub fn fits(&self, part: &Part) -> bool {
-        match (self, &part.layer) {
-            (_, None) => true,
-            (Self::V3(Some(salts)), _) => {
-                matches!(part.secure(), Some(SecureHeader::V3 { salts: own, .. }) if own == salts)
-            }
-            _ => part.version() == self.version() && !matches!(self, Self::V3(None)),
-        }
-    }
-}
+use crate::format::secure::Version;
+use crate::open;
+use crate::open::{Backup, Part};
+use crate::plan::encryption::{Encryption, EncryptionChoice};
+use crate::plan::model::Action;
 
 /// What to do when a key is missing.
 pub(super) const GIVE_KEY: &str = "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD, or leave out more whole parts with --drop.";
@@ -70,25 +16,25 @@ pub(super) const GIVE_KEY: &str = "Give it with --password-file, --emergency-kit
 ///
 /// # Errors
 /// `Password` when a part that stays has to be opened or encrypted and there is no key.
-pub(super) fn target(
+pub(super) fn choose(
     backup: &Backup,
     actions: &[Action],
-    wrapping: Wrapping,
+    encryption: EncryptionChoice,
     has_key: bool,
-) -> Result<Target> {
+) -> Result<Encryption> {
     let staying = Staying { backup, actions };
-    let target = match (wrapping, staying.newest()) {
-        (Wrapping::Plain, _) => Target::Plain,
-        (Wrapping::Version(Version::V3), _) => v3(backup),
-        (Wrapping::Version(_), _) => Target::V2,
-        (Wrapping::AsIs, None) if has_key && backup.is_protected() => as_before(backup),
-        (Wrapping::AsIs, None) if has_key => for_the_host(backup),
-        (Wrapping::AsIs, None) => Target::Plain,
-        (Wrapping::AsIs, Some(Version::V3)) => v3(backup),
-        (Wrapping::AsIs, Some(_)) => Target::V2,
+    let target = match (encryption, staying.newest()) {
+        (EncryptionChoice::Plain, _) => Encryption::Plain,
+        (EncryptionChoice::Version(Version::V3), _) => v3(backup),
+        (EncryptionChoice::Version(_), _) => Encryption::V2,
+        (EncryptionChoice::AsIs, None) if has_key && backup.is_protected() => as_before(backup),
+        (EncryptionChoice::AsIs, None) if has_key => for_the_host(backup),
+        (EncryptionChoice::AsIs, None) => Encryption::Plain,
+        (EncryptionChoice::AsIs, Some(Version::V3)) => v3(backup),
+        (EncryptionChoice::AsIs, Some(_)) => Encryption::V2,
     };
     if !has_key {
-        staying.check_without_key(wrapping, &target)?;
+        staying.check_without_key(encryption, &target)?;
     }
     Ok(target)
 }
@@ -113,13 +59,13 @@ impl<'a> Staying<'a> {
     }
 
     /// Makes sure that nothing has to be opened or encrypted.
-    fn check_without_key(&self, wrapping: Wrapping, target: &Target) -> Result<()> {
+    fn check_without_key(&self, encryption: EncryptionChoice, target: &Encryption) -> Result<()> {
         let missing = |what: String| Err(Error::new(Kind::Password, what).advice(GIVE_KEY));
         let archives: Vec<_> = self
             .parts()
             .map(|(part, _)| self.backup.archive(part))
             .collect();
-        if wrapping == Wrapping::AsIs {
+        if encryption == EncryptionChoice::AsIs {
             if let Some(Finding::Mixed { encrypted, plain }) = open::mixed(&archives) {
                 let (encrypted, plain) = (encrypted.join(", "), plain.join(", "));
                 return missing(format!(
@@ -132,12 +78,12 @@ impl<'a> Staying<'a> {
                     finding.text()
                 ));
             }
-        } else if *target != Target::Plain || self.backup.is_protected() {
+        } else if *target != Encryption::Plain || self.backup.is_protected() {
             return missing("this needs the password: parts have to be opened or encrypted".into());
         }
         match self
             .parts()
-            .find(|(part, action)| matches!(action, Action::Cut(_)) && part.version().is_some())
+            .find(|(part, action)| matches!(action, Action::Edit(_)) && part.version().is_some())
         {
             Some(_) => {
                 missing("this needs the password: parts have to be opened or encrypted".into())
@@ -148,11 +94,11 @@ impl<'a> Staying<'a> {
 }
 
 /// As the parts that are left out were encrypted.
-fn as_before(backup: &Backup) -> Target {
+fn as_before(backup: &Backup) -> Encryption {
     if newest(backup) == Some(Version::V3) {
         v3(backup)
     } else {
-        Target::V2
+        Encryption::V2
     }
 }
 
@@ -161,8 +107,8 @@ fn newest(backup: &Backup) -> Option<Version> {
 }
 
 /// v3 under the salts that the archive has already.
-fn v3(backup: &Backup) -> Target {
-    Target::V3(
+fn v3(backup: &Backup) -> Encryption {
+    Encryption::V3(
         backup
             .parts
             .iter()
@@ -172,7 +118,7 @@ fn v3(backup: &Backup) -> Target {
 
 /// The newest version that the Home Assistant which made the backup can read: v3
 /// came with Core 2026.3.
-fn for_the_host(backup: &Backup) -> Target {
+fn for_the_host(backup: &Backup) -> Encryption {
     let mut numbers = backup
         .manifest
         .homeassistant_version()
@@ -181,8 +127,8 @@ fn for_the_host(backup: &Backup) -> Target {
         .map(|n| n.parse::<u32>().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if version >= (2026, 3) {
-        Target::V3(None)
+        Encryption::V3(None)
     } else {
-        Target::V2
+        Encryption::V2
     }
 }

@@ -1,43 +1,21 @@
 //! What a copy needs so that Home Assistant's own checks accept it: one kind of archive, under
 //! the names that it looks for, with one that opens in the first place.
 
-use super::wrapping::{self, Target, Wrapping};
-use super::{Action, Cut};
+mod encrypt;
+
 use crate::error::{Error, Kind, Result};
 use crate::finding::{Finding, MetadataFault, Unfit};
-use crate::format::outer::Member;
 use crate::format::secure::Version;
-use crate::open::{self, Archive, Backup, Part, State};
-
-/// The name and the form of a part in the copy.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Form {
-    /// Whether it is a gzip stream.
-    pub compressed: bool,
-    /// Its member's name, where that is not the original's.
-    pub name: Option<Vec<u8>>,
-}
-
-impl Form {
-    /// The header of the part's member in the copy, where it has so many bytes of data.
-    ///
-    /// # Errors
-    /// `Internal` when the header is not made of blocks, or the name does not fit into it.
-    pub fn header(&self, member: &Member, size: u64) -> Result<Vec<u8>> {
-        match &self.name {
-            None => member.header_with_size(size),
-            Some(name) => member
-                .renamed(name, size)
-                .ok_or_else(|| Error::new(Kind::Internal, "a name that does not fit its header")),
-        }
-    }
-}
+use crate::open;
+use crate::open::{Archive, Backup, Part, State};
+use crate::plan::encryption::{Encryption, EncryptionChoice};
+use crate::plan::model::{Action, Form, PartEdit};
 
 /// What becomes of all parts.
-pub(super) struct Settled {
+pub(in crate::plan) struct Settled {
     pub actions: Vec<Action>,
     pub forms: Vec<Form>,
-    pub target: Target,
+    pub target: Encryption,
     /// The members of the original in the order in which the copy has them; those that are left out
     /// too.
     pub order: Vec<usize>,
@@ -49,7 +27,7 @@ pub(super) struct Settled {
 
 /// How much has to be put right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(in crate::plan) enum Extent {
     /// Nothing: no copy will be made, unless bytes behind the end go.
     None,
     /// Names, forms and the order.
@@ -63,14 +41,14 @@ pub(super) enum Extent {
 /// # Errors
 /// `Password` when that takes a key that is not there, with the names of the parts; `Damaged` when
 /// Home Assistant would refuse the copy all the same.
-pub(super) fn settle(
+pub(in crate::plan) fn lay_out(
     backup: &Backup,
     mut actions: Vec<Action>,
-    wrapping: Wrapping,
+    encryption: EncryptionChoice,
     has_key: bool,
     extent: Extent,
 ) -> Result<Settled> {
-    let target = wrapping::target(backup, &actions, wrapping, has_key)?;
+    let target = encrypt::choose(backup, &actions, encryption, has_key)?;
     let compressed = backup.right_compression();
     let mut forms: Vec<Form> = backup
         .parts
@@ -119,7 +97,7 @@ fn has_type_fault(backup: &Backup) -> bool {
 ///
 /// # Errors
 /// `Damaged`.
-pub(super) fn check_metadata(backup: &Backup, without: &[String]) -> Result<()> {
+pub(in crate::plan) fn check_metadata(backup: &Backup, without: &[String]) -> Result<()> {
     let stays = |fault: &&MetadataFault| match fault {
         MetadataFault::Missing { set_in_copies, .. } => !set_in_copies,
         MetadataFault::App { slug } => !without.contains(slug),
@@ -179,7 +157,7 @@ fn form_of(backup: &Backup, part: &Part, compressed: bool) -> Result<Form> {
 fn rewrap(
     backup: &Backup,
     part: &Part,
-    target: &Target,
+    target: &Encryption,
     form: &Form,
     action: &mut Action,
     has_key: bool,
@@ -188,7 +166,7 @@ fn rewrap(
     let fits = extent == Extent::Names || target.fits(part);
     let recoded = form.compressed != part.compressed;
     // Without the key parts of version 1 stay as they are.
-    let able = has_key && !part.closed || *target == Target::Plain && part.version().is_none();
+    let able = has_key && !part.closed || *target == Encryption::Plain && part.version().is_none();
     if part.closed && !fits {
         return Err(open::other_key(backup, part));
     }
@@ -198,23 +176,23 @@ fn rewrap(
             "it has to be opened, since it is not compressed as backup.json says",
         )
         .in_part(part.id.clone())
-        .advice(wrapping::GIVE_KEY));
+        .advice(encrypt::GIVE_KEY));
     }
-    if matches!(action, Action::Cut(_)) || (fits || !able) && !recoded {
+    if matches!(action, Action::Edit(_)) || (fits || !able) && !recoded {
         return Ok(());
     }
     // The trailer of v1's gzip streams is not one that others read.
     let broken = part.version() == Some(Version::V1) && part.compressed;
     *action = if broken || recoded {
-        Action::Cut(Cut::default())
+        Action::Edit(PartEdit::default())
     } else {
-        Action::Rewrap
+        Action::Reencrypt
     };
     Ok(())
 }
 
 /// Whether some part of the copy is encrypted.
-fn protects(backup: &Backup, actions: &[Action], target: &Target) -> bool {
+fn protects(backup: &Backup, actions: &[Action], target: &Encryption) -> bool {
     backup
         .parts
         .iter()
@@ -222,7 +200,7 @@ fn protects(backup: &Backup, actions: &[Action], target: &Target) -> bool {
         .any(|(part, action)| match action {
             Action::Drop => false,
             Action::Copy => part.version().is_some(),
-            Action::Cut(_) | Action::Rewrap => *target != Target::Plain,
+            Action::Edit(_) | Action::Reencrypt => *target != Encryption::Plain,
         })
 }
 
@@ -231,18 +209,18 @@ fn as_it_is(backup: &Backup) -> Vec<usize> {
 }
 
 /// What a part of the copy holds.
-fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Target) -> State {
+fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Encryption) -> State {
     match (action, target) {
         (Action::Copy | Action::Drop, _) => part.state(backup.member(part).size),
-        (_, Target::Plain) => State::Plain {
+        (_, Encryption::Plain) => State::Plain {
             compressed: form.compressed,
         },
-        (_, Target::V2) => State::Encrypted {
+        (_, Encryption::V2) => State::Encrypted {
             version: Version::V2,
             salts: None,
         },
         // Without salts of its own the archive gets new ones, the same for all.
-        (_, Target::V3(salts)) => State::Encrypted {
+        (_, Encryption::V3(salts)) => State::Encrypted {
             version: Version::V3,
             salts: *salts,
         },
@@ -258,7 +236,7 @@ fn order(
     backup: &Backup,
     actions: &[Action],
     forms: &[Form],
-    target: &Target,
+    target: &Encryption,
     compressed: bool,
     protected: bool,
 ) -> Result<Vec<usize>> {

@@ -1,19 +1,18 @@
 //! The plan for a given set of things to leave out.
 
-use super::cut::{self, Cut, Judges, Reason};
-use super::database;
-use super::guard;
-use super::leftovers;
-use super::named::{self, Match};
-use super::scan::Scans;
-use super::settle::{Extent, Settled, check_metadata, settle};
-use super::{
-    Action, Form, Outcome, PartPlan, Plan, Request, Unit, Wrapping, predict, reasons, rows,
-};
 use crate::error::{Error, Result, escape};
 use crate::format::manifest::Changes;
 use crate::format::secure::Version;
-use crate::open::{self, Backup};
+use crate::open;
+use crate::open::Backup;
+use crate::plan::edit::Judges;
+use crate::plan::edit::scan::Scans;
+use crate::plan::encryption::EncryptionChoice;
+use crate::plan::layout::{Extent, Settled, check_metadata};
+use crate::plan::model::{Action, Candidate, Form, Outcome, PartEdit, PartPlan, Plan, Reason};
+use crate::plan::request::unmatched::Match;
+use crate::plan::request::{Request, locate, unmatched};
+use crate::plan::{drops, edit, layout, leftovers, notes, predict, reasons};
 use crate::survey::PartSurvey;
 
 /// What is done with each part, and how large that makes the copy.
@@ -32,14 +31,14 @@ pub(super) fn draft(
     surveys: &[PartSurvey],
     request: &Request,
     scans: &Scans,
-    units: &[Unit],
+    units: &[Candidate],
 ) -> Result<Draft> {
     let action = |at| action(backup, surveys, request, scans, units, at);
     let actions = (0..backup.parts.len())
         .map(action)
         .collect::<Result<Vec<_>>>()?;
     let extent = settled_extent(backup, request, &actions);
-    let settled = settle(backup, actions, request.wrapping, request.has_key, extent)?;
+    let settled = layout::lay_out(backup, actions, request.encryption, request.has_key, extent)?;
     let changes = changes(backup, surveys, &settled);
     let predicted = predict::parts(backup, surveys, &settled);
     let exact_size = predict::exact(backup, &predicted, &changes)?;
@@ -57,7 +56,7 @@ fn settled_extent(backup: &Backup, request: &Request, actions: &[Action]) -> Ext
     let idle = actions.iter().all(|action| *action == Action::Copy);
     let fits = backup.input.len() <= request.limit;
     let stays = backup.is_protected() || !request.has_key;
-    if idle && fits && stays && request.wrapping == Wrapping::AsIs {
+    if idle && fits && stays && request.encryption == EncryptionChoice::AsIs {
         Extent::None
     } else {
         Extent::All
@@ -70,7 +69,7 @@ pub(super) fn plan(
     surveys: &[PartSurvey],
     request: &Request,
     scans: &Scans,
-    units: &[Unit],
+    units: &[Candidate],
 ) -> Result<Plan> {
     let Draft {
         settled,
@@ -110,14 +109,14 @@ pub(super) fn plan(
         drops: Vec::new(),
         units: units.to_vec(),
         changes,
-        target,
+        encryption: target,
         order,
         limit: request.limit,
         predicted_size,
         ways_out: Vec::new(),
         warnings: Vec::new(),
     };
-    plan.drops = rows::rows(backup, surveys, request, &plan)?;
+    plan.drops = drops::rows(backup, surveys, request, &plan)?;
     Ok(plan)
 }
 
@@ -150,7 +149,7 @@ fn action(
     surveys: &[PartSurvey],
     request: &Request,
     scans: &Scans,
-    units: &[Unit],
+    units: &[Candidate],
     at: usize,
 ) -> Result<Action> {
     request.control.check()?;
@@ -182,7 +181,7 @@ fn cut_or_copy(
     survey: &PartSurvey,
     request: &Request,
     scans: &Scans,
-    units: &[Unit],
+    units: &[Candidate],
 ) -> Result<Action> {
     let part = backup.part(at);
     let picked = picked(at, survey, units, request.drops.len());
@@ -191,7 +190,7 @@ fn cut_or_copy(
         picked: &picked,
         scan: scans.of(at),
     };
-    let cut = cut::cut(backup, part, survey, &judges)?;
+    let cut = edit::cut(backup, part, survey, &judges)?;
     Ok(if cut.is_empty() {
         Action::Copy
     } else if cut.leaves_nothing(backup, part, survey) {
@@ -203,13 +202,13 @@ fn cut_or_copy(
                 "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {id}."
             ))
         })?;
-        Action::Cut(cut)
+        Action::Edit(cut)
     })
 }
 
 /// Refuses to write a part anew that a restore could not cope with. One that is copied as it
 /// is has only itself to blame.
-pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &Cut) -> Result<()> {
+pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &PartEdit) -> Result<()> {
     let part = backup.part(survey.part);
     let kept = |at: usize| cut.verdicts.get(at).copied().flatten().is_none();
     match survey
@@ -232,8 +231,8 @@ pub(super) fn hazards_kept<'a>(
     action: impl Fn(usize) -> Option<&'a Action>,
 ) -> Vec<String> {
     let whole = |survey: &&PartSurvey| match action(survey.part) {
-        Some(Action::Copy | Action::Rewrap) => true,
-        Some(Action::Cut(cut)) => cut.is_empty(),
+        Some(Action::Copy | Action::Reencrypt) => true,
+        Some(Action::Edit(cut)) => cut.is_empty(),
         Some(Action::Drop) | None => false,
     };
     let note = |survey: &PartSurvey| {
@@ -254,7 +253,7 @@ pub(super) fn hazards_kept<'a>(
 fn picked(
     part: usize,
     survey: &PartSurvey,
-    units: &[Unit],
+    units: &[Candidate],
     selectors: usize,
 ) -> Vec<Option<Reason>> {
     let mut picked = Vec::new();
@@ -279,7 +278,9 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Change
     let without_database =
         parts().any(
             |((at, part), action)| match (action, surveys.iter().find(|s| s.part == at)) {
-                (Action::Cut(cut), Some(survey)) => cut::drops_recorder(backup, part, survey, cut),
+                (Action::Edit(cut), Some(survey)) => {
+                    edit::drops_recorder(backup, part, survey, cut)
+                }
                 _ => false,
             },
         );
@@ -309,15 +310,15 @@ fn notes(
         .iter()
         .flat_map(|s| s.warnings.iter().cloned())
         .collect();
-    let held = guard::notes(backup, surveys, request, scans, parts);
-    notes.extend(database::notes(request));
+    let held = notes::notes(backup, surveys, request, scans, parts);
+    notes.extend(locate::notes(request));
     let took = reasons::took_something(backup, surveys, request, scans, parts)?;
     for (at, selector) in request.drops.iter().enumerate() {
         if held.iter().any(|(of, _)| *of == at) || took.get(at).copied().unwrap_or_default() {
             continue;
         }
         let text = escape(selector.text().as_bytes());
-        match named::find(selector, backup, |part| Some(scans.of(part)?.drops.get(at)?.any)) {
+        match unmatched::find(selector, backup, |part| Some(scans.of(part)?.drops.get(at)?.any)) {
             Match::Found => notes.push(format!("--drop {text} takes nothing: all that it matches stays. `haslim plan --why` tells why.")),
             // Nobody could look.
             Match::Unknown => notes.push(format!("Nothing in this backup matches --drop {text}.")),
@@ -330,8 +331,10 @@ fn notes(
     notes.extend(hazards_kept(backup, surveys, action));
     notes.extend(leftovers::links_kept(backup, surveys, action));
     if !changes.protected {
-        let way = match request.wrapping {
-            Wrapping::Plain => "Without --securetar none it would be encrypted, with the key.",
+        let way = match request.encryption {
+            EncryptionChoice::Plain => {
+                "Without --securetar none it would be encrypted, with the key."
+            }
             _ => {
                 "Home Assistant's encryption key, given with --emergency-kit or --password-file, would encrypt it."
             }

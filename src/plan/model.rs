@@ -1,0 +1,326 @@
+//! What a plan is: facts about every part and about the whole, without a word about them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::encryption::Encryption;
+use crate::error::{Error, Kind, Result};
+use crate::format::block::EntryKind;
+use crate::format::manifest::Changes;
+use crate::format::outer::Member;
+use crate::format::secure::Version;
+use crate::open::{Backup, Part};
+use crate::plan::choose::tiers::Item;
+use crate::rules::{Class, Effect, Rule};
+use crate::survey::{PartSurvey, config_path};
+
+/// What happens to one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Its member is copied byte for byte.
+    Copy,
+    /// It is left out.
+    Drop,
+    /// Its stream is encrypted anew, without being inflated.
+    Reencrypt,
+    /// Entries are taken out of it, or its stream is put in order.
+    Edit(PartEdit),
+}
+
+/// The plan for one part.
+#[derive(Debug, Clone)]
+pub struct PartPlan {
+    /// What happens to it.
+    pub action: Action,
+    /// Its name and form in the copy.
+    pub form: Form,
+    /// Bytes that it will take in the copy, as far as can be told beforehand.
+    pub predicted: u64,
+    /// In one sentence, for the table.
+    pub why: String,
+}
+
+/// Where the plan leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was asked for and nothing has to be done.
+    AlreadyFits,
+    /// The copy is not larger than the limit.
+    Fits,
+    /// It would be larger.
+    CannotFit,
+}
+
+impl Outcome {
+    /// The word that `--json` uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AlreadyFits => "already_fits",
+            Self::Fits => "fits",
+            Self::CannotFit => "cannot_fit",
+        }
+    }
+}
+
+/// A whole plan.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// By part, in the order of [`Backup::parts`].
+    pub parts: Vec<PartPlan>,
+    /// What is left out, with what that means.
+    pub drops: Vec<Dropped>,
+    /// The units that the planner chose; in a [`PartEdit`] their reasons follow those of the user's
+    /// selectors.
+    pub units: Vec<Candidate>,
+    /// What the copy's `backup.json` says differently; the slug is a stand-in of
+    /// the right length until the copy is written.
+    pub changes: Changes,
+    /// How rewritten parts are encrypted.
+    pub encryption: Encryption,
+    /// The members of the original in the order in which the copy has them, also those that are
+    /// left out.
+    pub order: Vec<usize>,
+    /// The limit that it was made for.
+    pub limit: u64,
+    /// The copy's size in bytes as far as can be told beforehand.
+    pub predicted_size: u64,
+    /// Where it leads.
+    pub outcome: Outcome,
+    /// When it cannot fit: what the user could say to make it fit.
+    pub ways_out: Vec<Alternative>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// What the user named and the backup does not have.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// The SecureTar version of the copy's encrypted parts; the oldest where they are mixed.
+    pub fn securetar(&self, backup: &Backup) -> Option<Version> {
+        let version = |(part, planned): (&Part, &PartPlan)| match planned.action {
+            Action::Drop => None,
+            Action::Copy => part.version(),
+            Action::Edit(_) | Action::Reencrypt => self.encryption.version(),
+        };
+        backup
+            .parts
+            .iter()
+            .zip(&self.parts)
+            .filter_map(version)
+            .min()
+    }
+}
+
+/// Why an entry goes: the index of the reason that took it.
+pub type Reason = u16;
+
+/// The verdict on every entry of one part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartEdit {
+    /// By entry: `None` keeps it, else the reason that dropped it.
+    pub verdicts: Vec<Option<Reason>>,
+    /// Entries whose first name goes while a later hard link stays: the data stays
+    /// under that link's name.
+    pub promoted: HashMap<usize, Box<[u8]>>,
+    /// Hard links that have to point to another name now. All links to one file share that
+    /// name: it may be long, and they may be many.
+    pub relinked: HashMap<usize, Arc<[u8]>>,
+    /// Hard links that became the promoted file itself, so that their own entry goes.
+    pub merged: HashSet<usize>,
+}
+
+impl PartEdit {
+    /// True when nothing goes.
+    pub fn is_empty(&self) -> bool {
+        self.verdicts.iter().all(Option::is_none)
+    }
+
+    /// Whether an entry's name is dropped. The data may stay, under the name of a hard link.
+    pub fn drops_name(&self, entry: usize) -> bool {
+        self.verdicts.get(entry).copied().flatten().is_some()
+    }
+
+    /// Whether an entry's bytes leave the archive; a promoted entry's data stays.
+    pub fn removes(&self, entry: usize) -> bool {
+        if self.promoted.contains_key(&entry) {
+            return false;
+        }
+        self.merged.contains(&entry) || self.drops_name(entry)
+    }
+
+    /// The names under which the kept entries appear in the copy, in order, with
+    /// the index of the entry that each one's bytes come from.
+    pub fn kept<'a>(&'a self, survey: &'a PartSurvey) -> impl Iterator<Item = (usize, &'a [u8])> {
+        survey
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !self.removes(*at))
+            .map(|(at, entry)| {
+                let name = self.promoted.get(&at).map_or(&*entry.name, |name| &**name);
+                (at, name)
+            })
+    }
+
+    /// True when no file of the component itself is left.
+    pub fn leaves_nothing(&self, backup: &Backup, part: &Part, survey: &PartSurvey) -> bool {
+        let version = backup.manifest.version();
+        let mut had_some = false;
+        for (at, entry) in survey.entries.iter().enumerate() {
+            if entry.kind == EntryKind::Directory
+                || config_path(part.kind, version, &entry.name).is_none()
+            {
+                continue;
+            }
+            had_some = true;
+            if !self.removes(at) {
+                return false;
+            }
+        }
+        had_some
+    }
+}
+
+/// Something that is left out together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Index of the part.
+    pub part: usize,
+    /// The rule that found it; `None` for a whole part that is more than rules know.
+    pub rule: Option<Rule>,
+    /// Indices of its entries in the part's survey, rising; empty for a whole part.
+    pub entries: Arc<[usize]>,
+    /// Compressed bytes that it takes.
+    pub stored: u64,
+    /// How many of its entries are no directories.
+    pub files: u64,
+    /// The finds of which a whole folder consists, the one that decides about it first.
+    pub pieces: Vec<Self>,
+}
+
+impl Candidate {
+    /// The tier of whole folders and add-ons, after every class.
+    const WHOLE_TIER: u8 = 5;
+
+    pub(in crate::plan) fn whole(backup: &Backup, part: usize) -> Self {
+        let stored = backup.parts.get(part).map_or(0, |p| backup.stored(p));
+        Self {
+            part,
+            rule: None,
+            entries: Arc::default(),
+            stored,
+            files: 0,
+            pieces: Vec::new(),
+        }
+    }
+
+    /// True for a part as a whole.
+    pub fn is_whole(&self) -> bool {
+        self.rule.is_none() || !self.pieces.is_empty()
+    }
+
+    /// The class whose consent it needs; whole parts need that for user data.
+    pub fn class(&self) -> Class {
+        self.rule.as_ref().map_or(Class::User, |rule| rule.class)
+    }
+
+    /// What consent to it is kept under: the component, and the rule unless it is the whole part.
+    pub fn key(&self, backup: &Backup) -> (String, Option<String>) {
+        let component = backup
+            .parts
+            .get(self.part)
+            .map_or_else(String::new, |p| p.id.clone());
+        (component, self.rule.as_ref().map(|r| r.id.clone()))
+    }
+
+    /// The finds that it consists of: itself, unless it is a whole folder of several.
+    pub(in crate::plan) fn finds(&self) -> impl Iterator<Item = &Self> {
+        let own = self.pieces.is_empty() && self.rule.is_some();
+        own.then_some(self).into_iter().chain(&self.pieces)
+    }
+
+    /// As the planner sees it.
+    pub(in crate::plan) fn item(&self) -> Item {
+        let tier = self
+            .rule
+            .as_ref()
+            .map_or(Self::WHOLE_TIER, |rule| rule.class as u8);
+        Item {
+            size: self.stored,
+            tier,
+            part: self.part,
+            whole: self.is_whole(),
+        }
+    }
+}
+
+/// One thing that the copy leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// The component, or the paths in it as a selector.
+    pub target: String,
+    /// In plain words.
+    pub title: String,
+    /// The component's id; `backup` for what is in no component.
+    pub component: String,
+    /// The rule that chose it; `None` when the user named it, and for a whole part.
+    pub rule: Option<String>,
+    /// The class that lets it go; `None` when the user named it.
+    pub class: Option<String>,
+    /// Compressed bytes that it takes in the original.
+    pub stored_bytes: u64,
+    /// How many files; `None` for a whole part, which is not looked into.
+    pub files: Option<u64>,
+    /// What the owner loses.
+    pub lost: String,
+    /// What a restore will do about it.
+    pub on_restore: String,
+    /// The same in a few words.
+    pub effect: Effect,
+    /// How to stop it from growing next time, where there is something to say.
+    pub advice: Option<String>,
+    /// Whether the planner chose it.
+    pub unit: bool,
+}
+
+impl Dropped {
+    /// True for what may always go.
+    pub fn is_free(&self) -> bool {
+        matches!(self.class.as_deref(), Some("cache" | "log" | "nested"))
+    }
+}
+
+/// One way to make it fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alternative {
+    /// The options to add to the command.
+    pub options: String,
+    /// What would be lost and what a restore would do about it, one sentence or two each.
+    pub lost: Vec<String>,
+    /// The copy's size then, in bytes.
+    pub predicted_size: u64,
+}
+
+/// The name and the form of a part in the copy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Form {
+    /// Whether it is a gzip stream.
+    pub compressed: bool,
+    /// Its member's name, where that is not the original's.
+    pub name: Option<Vec<u8>>,
+}
+
+impl Form {
+    /// The header of the part's member in the copy, where it has so many bytes of data.
+    ///
+    /// # Errors
+    /// `Internal` when the header is not made of blocks, or the name does not fit into it.
+    pub fn header(&self, member: &Member, size: u64) -> Result<Vec<u8>> {
+        match &self.name {
+            None => member.header_with_size(size),
+            Some(name) => member
+                .renamed(name, size)
+                .ok_or_else(|| Error::new(Kind::Internal, "a name that does not fit its header")),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The recorder's database in one backup: what `database` means there.
+
+use crate::rules::{belongs_to_database, is_mariadb_file, is_recorder_file};
+use crate::survey::Place;
+
+/// What `database` takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::plan) enum Database {
+    /// `home-assistant_v2.db` in the config directory, the only one that Home Assistant's own
+    /// switch for the history knows (Supervisor, `homeassistant/module.py`).
+    Usual,
+    /// Another SQLite file.
+    File(Place),
+    /// All databases of MariaDB, in this component.
+    MariaDb(String),
+    /// Nothing in this backup.
+    Nowhere {
+        /// Why, in a sentence.
+        why: String,
+    },
+}
+
+/// Where the recorder's database is, as far as a survey of the configuration has told.
+#[derive(Debug, Clone, Default)]
+pub struct Located(pub(in crate::plan) Option<Database>);
+
+impl Located {
+    pub(in crate::plan) fn target(&self) -> Option<&Database> {
+        self.0.as_ref()
+    }
+}
+
+impl Database {
+    /// The component that it lies in.
+    pub fn component(&self) -> Option<&str> {
+        match self {
+            Self::Usual => Some("homeassistant"),
+            Self::File(place) => Some(place.component),
+            Self::MariaDb(component) => Some(component),
+            Self::Nowhere { .. } => None,
+        }
+    }
+
+    /// Whether a file belongs to it.
+    pub fn takes(&self, id: &str, path: &[u8]) -> bool {
+        self.component() == Some(id)
+            && match self {
+                Self::Usual => is_recorder_file(path),
+                Self::File(place) => belongs_to_database(path, &place.path),
+                Self::MariaDb(_) => is_mariadb_file(path),
+                Self::Nowhere { .. } => false,
+            }
+    }
+}
