@@ -25,21 +25,17 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
     }
     let checks = haslim::verify::backup(&backup, keys.as_ref(), &session.control)?;
     backup.input.check_unchanged()?;
+    let refused = refused(&backup);
     if session.common.json {
-        session.screen.json(&json::checks(&backup, &checks));
-    } else {
-        show(session, &backup, &checks);
+        let failed = checks.iter().find_map(|check| check.as_ref().err());
+        let failed = failed.or(refused.as_ref());
+        session.screen.json(&json::checks(&backup, &checks, failed));
+        // The document has the error already.
+        return Ok(failed.map_or(DONE, |error| error.kind().code()));
     }
-    let failed = checks
-        .into_iter()
-        .find_map(Result::err)
-        .or_else(|| refused(&backup));
-    match failed {
-        None => Ok(DONE),
-        // The JSON has said it already, and must stay alone.
-        Some(error) if session.common.json => Ok(error.kind().code()),
-        Some(error) => Err(error),
-    }
+    show(session, &backup, &checks, refused.as_ref());
+    let failed = checks.into_iter().find_map(Result::err);
+    failed.or(refused).map_or(Ok(DONE), Err)
 }
 
 /// The error for a backup that Home Assistant's own checks refuse, though its parts are sound.
@@ -56,7 +52,7 @@ fn refused(backup: &Backup) -> Option<Error> {
     Some(Error::damaged(finding.text().trim_end_matches('.')).advice(advice))
 }
 
-fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>]) {
+fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>], refused: Option<&Error>) {
     let mut rows = Vec::new();
     for (part, check) in backup.parts.iter().zip(checks) {
         rows.push(match check {
@@ -82,7 +78,7 @@ fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>]) {
         .chain(warnings)
         .for_each(|w| session.screen.warn(w));
     if checks.iter().all(Result::is_ok) {
-        session.screen.say(&match refused(backup) {
+        session.screen.say(&match refused {
             None if backup.findings.iter().any(Finding::is_mended) => {
                 "The contents of all parts are sound; `haslim repair` puts the rest right.".into()
             }

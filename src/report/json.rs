@@ -274,8 +274,13 @@ pub fn why(place: &str, said: &[String]) -> Map<String, Value> {
     object(json!({"schema": SCHEMA, "path": escape(place.as_bytes()), "why": said}))
 }
 
-/// `verify`: what was checked in each part, and what nothing can check.
-pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<String, Value> {
+/// `verify`: what was checked in each part, and what nothing can check. `failed` is the error that
+/// the exit code is about.
+pub fn checks(
+    backup: &Backup,
+    checks: &[Result<PartCheck, Error>],
+    failed: Option<&Error>,
+) -> Map<String, Value> {
     let parts: Vec<Value> = checks
         .iter()
         .zip(&backup.parts)
@@ -291,11 +296,9 @@ pub fn checks(backup: &Backup, checks: &[Result<PartCheck, Error>]) -> Map<Strin
             Err(e) => json!({"id": part.id, "ok": false, "error": error_body(e)}),
         })
         .collect();
-    let failed = checks.iter().find_map(|check| check.as_ref().err());
     let mut all = object(
         json!({"schema": SCHEMA, "file": path(backup.input.path()), "ok": failed.is_none(), "components": parts, "warnings": backup.warnings()}),
     );
-    // The one that the exit code is about.
     all.extend(failed.map(|error| ("error".into(), error_body(error))));
     all
 }

@@ -369,6 +369,14 @@ fn what_home_assistant_would_not_accept_is_not_published() {
     let backup = system(Wrap::V3).unset("date").write(&scratch, "in.tar");
     let run = haslim([Path::new("verify"), &backup]).code(5);
     assert!(run.err.contains("no date"), "{}", run.err);
+    let document = haslim([Path::new("--json"), Path::new("verify"), &backup])
+        .code(5)
+        .json();
+    let (whole, error) = (&document["ok"], &document["error"]);
+    assert!(
+        *whole == false && error["message"].as_str().unwrap().contains("no date"),
+        "{document}"
+    );
     let (out, run) = shrink(&scratch, &backup, "--drop media", None);
     assert!(run.code(5).err.contains("no date") && !out.exists());
     // What a copy sets itself may be missing.
