@@ -183,8 +183,7 @@ pub fn plan(backup: &Backup, plan: &Plan) -> String {
             .map(|row| row.effect.short())
             .collect();
         let on_restore = match planned.action {
-            Action::Copy | Action::Reencrypt => "as before".into(),
-            Action::Edit(ref cut) if cut.is_empty() => "as before".into(),
+            Action::Copy | Action::Reencrypt | Action::Rewrite => "as before".into(),
             _ => {
                 effects.sort_unstable();
                 effects.dedup();

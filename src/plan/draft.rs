@@ -190,7 +190,7 @@ fn cut_or_copy(
         picked: &picked,
         scan: scans.of(at),
     };
-    let cut = edit::cut(backup, part, survey, &judges)?;
+    let cut = edit::edit(backup, part, survey, &judges)?;
     Ok(if cut.is_empty() {
         Action::Copy
     } else if cut.leaves_nothing(backup, part, survey) {
@@ -210,7 +210,7 @@ fn cut_or_copy(
 /// is has only itself to blame.
 pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &PartEdit) -> Result<()> {
     let part = backup.part(survey.part);
-    let kept = |at: usize| cut.verdicts.get(at).copied().flatten().is_none();
+    let kept = |at: usize| !cut.drops_name(at);
     match survey
         .hazards
         .iter()
@@ -231,9 +231,8 @@ pub(super) fn hazards_kept<'a>(
     action: impl Fn(usize) -> Option<&'a Action>,
 ) -> Vec<String> {
     let whole = |survey: &&PartSurvey| match action(survey.part) {
-        Some(Action::Copy | Action::Reencrypt) => true,
-        Some(Action::Edit(cut)) => cut.is_empty(),
-        Some(Action::Drop) | None => false,
+        Some(Action::Copy | Action::Reencrypt | Action::Rewrite) => true,
+        Some(Action::Edit(_) | Action::Drop) | None => false,
     };
     let note = |survey: &PartSurvey| {
         let (first, part) = (survey.hazards.first()?, backup.parts.get(survey.part)?);

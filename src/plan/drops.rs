@@ -69,11 +69,11 @@ pub(super) fn rows(
 /// The entries whose names are dropped, by the reason. Memory: 24 bytes for each of them.
 fn by_reason<'a>(survey: &'a PartSurvey, cut: &'a PartEdit) -> HashMap<usize, Vec<Taken<'a>>> {
     let mut taken: HashMap<usize, Vec<Taken<'a>>> = HashMap::new();
-    for (at, (entry, verdict)) in survey.entries.iter().zip(&cut.verdicts).enumerate() {
-        if let Some(reason) = verdict {
-            let heir = cut.promoted.get(&at).map(|name| &**name);
+    for (at, entry) in survey.entries.iter().enumerate() {
+        if let Some(reason) = cut.reason(at) {
+            let heir = cut.new_name(at);
             taken
-                .entry(usize::from(*reason))
+                .entry(usize::from(reason))
                 .or_default()
                 .push(Taken { entry, heir });
         }

@@ -307,9 +307,8 @@ impl<'a> Teller<'a> {
     /// Whether the bytes of an entry leave the archive.
     fn removes(&self, index: usize) -> bool {
         match self.action() {
-            Some(Action::Drop) => true,
-            Some(Action::Edit(cut)) => cut.removes(index),
-            _ => false,
+            Some(action) => action.removes(index),
+            None => false,
         }
     }
 
@@ -341,9 +340,9 @@ impl<'a> Teller<'a> {
                 return Told::goes(rule, effect(self.backup, self.part, true, None).sentence());
             }
             Some(Action::Edit(cut)) => {
-                if let Some(reason) = cut.verdicts.get(index).copied().flatten() {
+                if let Some(reason) = cut.reason(index) {
                     let mut told = self.goes(usize::from(reason), path, index);
-                    if cut.promoted.contains_key(&index) {
+                    if cut.new_name(index).is_some() {
                         told.restore = "Its contents stay: another name for them is kept.";
                     }
                     return told;

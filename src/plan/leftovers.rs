@@ -106,11 +106,7 @@ pub(super) fn specials_kept<'a>(
 }
 
 fn is_gone(action: &Action, entry: usize) -> bool {
-    match action {
-        Action::Copy | Action::Reencrypt => false,
-        Action::Edit(cut) => cut.drops_name(entry),
-        Action::Drop => true,
-    }
+    action.drops_name(entry)
 }
 
 /// A symbolic link that stays.

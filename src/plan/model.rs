@@ -1,6 +1,5 @@
 //! What a plan is: facts about every part and about the whole, without a word about them.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::encryption::Encryption;
@@ -23,8 +22,39 @@ pub enum Action {
     Drop,
     /// Its stream is encrypted anew, without being inflated.
     Reencrypt,
-    /// Entries are taken out of it, or its stream is put in order.
+    /// Its stream is decoded and made anew with all its entries: in another compression, in another
+    /// version, or in order.
+    Rewrite,
+    /// Entries are taken out of it.
     Edit(PartEdit),
+}
+
+static NOTHING: PartEdit = PartEdit { fates: Vec::new() };
+
+impl Action {
+    /// What becomes of the entries, where the part is decoded and made anew.
+    pub fn edit(&self) -> Option<&PartEdit> {
+        match self {
+            Self::Edit(edit) => Some(edit),
+            Self::Rewrite => Some(&NOTHING),
+            Self::Copy | Self::Drop | Self::Reencrypt => None,
+        }
+    }
+
+    /// Whether the copy holds something of the part, but not all.
+    pub fn is_partial(&self) -> bool {
+        matches!(self, Self::Edit(_))
+    }
+
+    /// Whether an entry's bytes are not in the copy.
+    pub fn removes(&self, entry: usize) -> bool {
+        *self == Self::Drop || self.edit().is_some_and(|edit| edit.removes(entry))
+    }
+
+    /// Whether an entry's name is not in the copy.
+    pub fn drops_name(&self, entry: usize) -> bool {
+        *self == Self::Drop || self.edit().is_some_and(|edit| edit.drops_name(entry))
+    }
 }
 
 /// The plan for one part.
@@ -100,7 +130,7 @@ impl Plan {
         let version = |(part, planned): (&Part, &PartPlan)| match planned.action {
             Action::Drop => None,
             Action::Copy => part.version(),
-            Action::Edit(_) | Action::Reencrypt => self.encryption.version(),
+            Action::Edit(_) | Action::Rewrite | Action::Reencrypt => self.encryption.version(),
         };
         backup
             .parts
@@ -111,55 +141,111 @@ impl Plan {
     }
 }
 
-/// Why an entry goes: the index of the reason that took it.
+/// Why an entry goes: the index of the reason that took it. The user's selectors come first, then
+/// the plan's units.
 pub type Reason = u16;
 
-/// The verdict on every entry of one part.
+/// What becomes of one entry. 16 bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum EntryFate {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It goes.
+    Drop(Reason),
+    /// Its name goes, while a hard link to it stays: the contents stay under that link's name.
+    Rename(Box<NewName>),
+    /// A hard link that has to point to another name. All links to one file share that name: it may
+    /// be long, and they may be many.
+    Relink(Arc<Box<[u8]>>),
+    /// A hard link that became the file itself, so that its own entry goes.
+    Merge,
+}
+
+/// Why an entry loses its name, and the one that its contents get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewName {
+    /// What took the name.
+    pub reason: Reason,
+    /// The name in the copy.
+    pub name: Box<[u8]>,
+}
+
+/// What becomes of every entry of one part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartEdit {
-    /// By entry: `None` keeps it, else the reason that dropped it.
-    pub verdicts: Vec<Option<Reason>>,
-    /// Entries whose first name goes while a later hard link stays: the data stays
-    /// under that link's name.
-    pub promoted: HashMap<usize, Box<[u8]>>,
-    /// Hard links that have to point to another name now. All links to one file share that
-    /// name: it may be long, and they may be many.
-    pub relinked: HashMap<usize, Arc<[u8]>>,
-    /// Hard links that became the promoted file itself, so that their own entry goes.
-    pub merged: HashSet<usize>,
+    /// By entry. What is not there is kept.
+    pub fates: Vec<EntryFate>,
 }
 
 impl PartEdit {
-    /// True when nothing goes.
+    /// Leaves out the entries for which there is a reason.
+    pub fn new(verdicts: impl IntoIterator<Item = Option<Reason>>) -> Self {
+        let fate = |verdict: Option<Reason>| verdict.map_or(EntryFate::Keep, EntryFate::Drop);
+        Self {
+            fates: verdicts.into_iter().map(fate).collect(),
+        }
+    }
+
+    /// What becomes of an entry.
+    pub fn fate(&self, entry: usize) -> &EntryFate {
+        self.fates.get(entry).unwrap_or(&EntryFate::Keep)
+    }
+
+    /// True when no name goes.
     pub fn is_empty(&self) -> bool {
-        self.verdicts.iter().all(Option::is_none)
+        (0..self.fates.len()).all(|entry| !self.drops_name(entry))
+    }
+
+    /// Why an entry's name is dropped, if it is.
+    pub fn reason(&self, entry: usize) -> Option<Reason> {
+        match self.fate(entry) {
+            EntryFate::Drop(reason) => Some(*reason),
+            EntryFate::Rename(new) => Some(new.reason),
+            EntryFate::Keep | EntryFate::Relink(_) | EntryFate::Merge => None,
+        }
     }
 
     /// Whether an entry's name is dropped. The data may stay, under the name of a hard link.
     pub fn drops_name(&self, entry: usize) -> bool {
-        self.verdicts.get(entry).copied().flatten().is_some()
+        self.reason(entry).is_some()
     }
 
-    /// Whether an entry's bytes leave the archive; a promoted entry's data stays.
+    /// Whether an entry's bytes leave the archive; the data of a renamed entry stays.
     pub fn removes(&self, entry: usize) -> bool {
-        if self.promoted.contains_key(&entry) {
-            return false;
+        matches!(self.fate(entry), EntryFate::Drop(_) | EntryFate::Merge)
+    }
+
+    /// The name that an entry gets, where it is another one.
+    pub fn new_name(&self, entry: usize) -> Option<&[u8]> {
+        match self.fate(entry) {
+            EntryFate::Rename(new) => Some(&new.name),
+            _ => None,
         }
-        self.merged.contains(&entry) || self.drops_name(entry)
+    }
+
+    /// The name that a hard link points to now, where it is another one.
+    pub fn new_link(&self, entry: usize) -> Option<&[u8]> {
+        match self.fate(entry) {
+            EntryFate::Relink(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether an entry that stays gets another header.
+    pub fn changes_header(&self, entry: usize) -> bool {
+        matches!(
+            self.fate(entry),
+            EntryFate::Rename(_) | EntryFate::Relink(_)
+        )
     }
 
     /// The names under which the kept entries appear in the copy, in order, with
     /// the index of the entry that each one's bytes come from.
     pub fn kept<'a>(&'a self, survey: &'a PartSurvey) -> impl Iterator<Item = (usize, &'a [u8])> {
-        survey
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !self.removes(*at))
-            .map(|(at, entry)| {
-                let name = self.promoted.get(&at).map_or(&*entry.name, |name| &**name);
-                (at, name)
-            })
+        let entries = survey.entries.iter().enumerate();
+        let kept = entries.filter(|(at, _)| !self.removes(*at));
+        kept.map(|(at, entry)| (at, self.new_name(at).unwrap_or(&entry.name)))
     }
 
     /// True when no file of the component itself is left.
@@ -167,9 +253,8 @@ impl PartEdit {
         let version = backup.manifest.version();
         let mut had_some = false;
         for (at, entry) in survey.entries.iter().enumerate() {
-            if entry.kind == EntryKind::Directory
-                || config_path(part.kind, version, &entry.name).is_none()
-            {
+            let path = config_path(part.kind, version, &entry.name);
+            if entry.kind == EntryKind::Directory || path.is_none() {
                 continue;
             }
             had_some = true;

@@ -4,7 +4,7 @@ use crate::open::Backup;
 use crate::plan::edit::groups::Groups;
 use crate::plan::edit::paths::paths;
 use crate::plan::edit::scan::{Scan, Scans};
-use crate::plan::model::{Action, PartPlan};
+use crate::plan::model::PartPlan;
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
 use crate::survey::{PartSurvey, config_path};
@@ -86,9 +86,8 @@ pub(in crate::plan) fn notes(
             }
         }
         let stays = |entry: usize| match plans.get(survey.part).map(|plan| &plan.action) {
-            Some(Action::Drop) => false,
-            Some(Action::Edit(cut)) => !cut.drops_name(entry),
-            _ => true,
+            Some(action) => !action.drops_name(entry),
+            None => true,
         };
         notes.extend(
             grouped(backup, survey, request, scan, &stays)

@@ -37,7 +37,8 @@ fn part(
         Action::Drop => 0,
         Action::Copy => member.stored(),
         Action::Reencrypt => member_with(member, target.member_size(stream_size(part, member))),
-        Action::Edit(cut) => {
+        Action::Edit(_) | Action::Rewrite => {
+            let Some(cut) = action.edit() else { return 0 };
             let stream = stream_size(part, member);
             let kept = match survey {
                 // How well a tar will compress nobody knows; it will not grow.

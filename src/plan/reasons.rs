@@ -25,18 +25,16 @@ pub(super) fn why(
 ) -> String {
     let part = backup.part(at);
     match action {
-        Action::Edit(cut) if cut.is_empty() && form.compressed != part.compressed => {
-            if form.compressed {
-                "compressed like the others"
-            } else {
-                "not compressed, like the others"
-            }
-            .into()
+        Action::Rewrite if form.compressed != part.compressed => if form.compressed {
+            "compressed like the others"
+        } else {
+            "not compressed, like the others"
         }
+        .into(),
         Action::Copy if form.name.is_some() => "under its right name".into(),
-        Action::Edit(cut) if cut.is_empty() && *target == Encryption::Plain => "decrypted".into(),
+        Action::Rewrite if *target == Encryption::Plain => "decrypted".into(),
         Action::Reencrypt if *target == Encryption::Plain => "decrypted".into(),
-        Action::Edit(cut) if cut.is_empty() => "rewritten in another version".into(),
+        Action::Rewrite => "rewritten in another version".into(),
         Action::Drop | Action::Edit(_) => causes(backup, at, request, units).join(", "),
         Action::Reencrypt if part.version().is_none() => "encrypted".into(),
         Action::Reencrypt => "encrypted anew".into(),
@@ -170,8 +168,8 @@ fn took_paths(
     scans: &Scans,
     took: &mut [bool],
 ) -> Result<()> {
-    for reason in cut.verdicts.iter().flatten() {
-        took.get_mut(usize::from(*reason))
+    for reason in (0..cut.fates.len()).filter_map(|at| cut.reason(at)) {
+        took.get_mut(usize::from(reason))
             .into_iter()
             .for_each(|took| *took = true);
     }

@@ -49,7 +49,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     // Version 1 is not written anew for its own sake.
     let opens = actions
         .iter()
-        .any(|action| matches!(action, Action::Edit(_)));
+        .any(|action| matches!(action, Action::Rewrite));
     let extent = if opens || findings.iter().any(Finding::is_about_kinds) {
         Extent::All
     } else {
@@ -103,7 +103,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
 
 fn why(action: &Action) -> &'static str {
     match action {
-        Action::Edit(_) => "put in order",
+        Action::Rewrite | Action::Edit(_) => "put in order",
         Action::Reencrypt => "encrypted like the others",
         Action::Copy | Action::Drop => "as it is",
     }
@@ -127,7 +127,7 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> 
                     "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {id}:PATH."
                 ))
             })?;
-            Ok(Action::Edit(all))
+            Ok(Action::Rewrite)
         }
         _ => Ok(Action::Copy),
     }

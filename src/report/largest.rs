@@ -6,7 +6,7 @@ use super::tree::{Node, Tree};
 use crate::error::{Result, escape};
 use crate::open::Backup;
 use crate::pipe::Control;
-use crate::plan::{Action, Plan};
+use crate::plan::Plan;
 use crate::survey::{Entry, PartSurvey, config_path};
 
 /// A file, or a folder with all that is in it.
@@ -79,11 +79,7 @@ fn tree<'a>(
 ) -> Result<(&'a str, Tree<'a>)> {
     let part = backup.parts.get(survey.part);
     let action = plan.parts.get(survey.part).map(|planned| &planned.action);
-    let is_dropped = |index: usize| match action {
-        Some(Action::Drop) => true,
-        Some(Action::Edit(cut)) => cut.removes(index),
-        _ => false,
-    };
+    let is_dropped = |index: usize| action.is_some_and(|action| action.removes(index));
     let row = |(index, entry): (usize, &'a Entry)| {
         // What lies beside the config directory is no path that a selector could take.
         let path = config_path(part?.kind, backup.manifest.version(), &entry.name)

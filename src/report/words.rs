@@ -68,8 +68,7 @@ pub fn action(part: &Part, planned: &PartPlan, target: &Encryption) -> &'static 
     match &planned.action {
         Action::Copy => "kept",
         Action::Drop => "dropped",
-        Action::Reencrypt => rewrapped,
-        Action::Edit(cut) if cut.is_empty() => rewrapped,
+        Action::Reencrypt | Action::Rewrite => rewrapped,
         Action::Edit(_) => "partly dropped",
     }
 }

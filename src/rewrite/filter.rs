@@ -139,11 +139,11 @@ impl Judge<'_> {
         let head = header.raw.len() as u64;
         if self.cut.removes(at) {
             self.drop(header.span());
-        } else if let Some(name) = self.cut.promoted.get(&at) {
+        } else if let Some(name) = self.cut.new_name(at) {
             self.drop(head);
             self.insert(header::renamed(header, name)?);
             self.keep(header.span() - head);
-        } else if let Some(link) = self.cut.relinked.get(&at) {
+        } else if let Some(link) = self.cut.new_link(at) {
             self.drop(head);
             self.insert(header::relinked(header, link)?);
         } else {

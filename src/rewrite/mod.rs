@@ -18,6 +18,7 @@ use crate::format::manifest::Changes;
 use crate::format::outer::RECORD;
 use crate::open::Backup;
 use crate::pipe::Control;
+use crate::plan::model::PartEdit;
 use crate::plan::{Action, Encryption, Plan};
 use crate::survey::PartSurvey;
 
@@ -102,7 +103,8 @@ pub fn rewrite(
             Action::Drop => {}
             Action::Copy => job.copy(output, control)?,
             Action::Reencrypt => job.rewrap(output, control)?,
-            Action::Edit(entries) => complete(job.cut(entries, output, control)?),
+            Action::Edit(edit) => complete(job.cut(edit, output, control)?),
+            Action::Rewrite => complete(job.cut(&PartEdit::default(), output, control)?),
         }
     }
     output.zeros(2 * BLOCK as u64)?;

@@ -14,8 +14,7 @@ use crate::survey::PartSurvey;
 /// `None` when the cut cannot be made by leaving bytes out: when links have to be
 /// rewritten, when there are global headers, and when the survey has no checkpoints.
 pub(super) fn cuts(cut: &PartEdit, survey: &PartSurvey) -> Option<Cuts> {
-    if !cut.promoted.is_empty()
-        || !cut.relinked.is_empty()
+    if (0..survey.entries.len()).any(|at| cut.changes_header(at))
         || survey.global_bytes > 0
         || survey.checkpoints.is_empty()
     {

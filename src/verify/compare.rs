@@ -280,9 +280,11 @@ impl Checker<'_> {
             Some((Action::Reencrypt, at)) => self
                 .right_headers(pair)
                 .and_then(|()| self.same_stream(pair, at)),
-            Some((Action::Edit(cut), at)) => self
-                .right_headers(pair)
-                .and_then(|()| self.same_entries(pair, at, cut)),
+            Some((action, at)) => {
+                let edit = action.edit().ok_or_else(|| failed("a part has no plan"))?;
+                self.right_headers(pair)
+                    .and_then(|()| self.same_entries(pair, at, edit))
+            }
         };
         outcome.map_err(|e| e.in_part(pair.new.display_name()))
     }
@@ -504,12 +506,12 @@ impl Visitor for Expected<'_> {
         if *name != *header.name || entry.size != header.size || entry.kind != header.kind {
             return wrong("stands in another entry's place");
         }
-        let new_header = self.cut.promoted.contains_key(&at) || self.cut.relinked.contains_key(&at);
+        let new_header = self.cut.changes_header(at);
         if !new_header && entry.header_crc != crc32fast::hash(&header.raw) {
             return wrong("has another header than in the original");
         }
-        if let Some(link) = self.cut.relinked.get(&at)
-            && **link != *header.link
+        if let Some(link) = self.cut.new_link(at)
+            && *link != *header.link
         {
             return wrong("points to the wrong file");
         }

@@ -9,9 +9,10 @@ use super::Verified;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
 use crate::format::secure::Layer;
-use crate::open::{self, Backup, Part};
+use crate::open;
+use crate::open::{Backup, Part};
 use crate::pipe::{Control, Input};
-use crate::plan::{Action, PartPlan, Plan};
+use crate::plan::Plan;
 use crate::rewrite::Place;
 use crate::survey::PartSurvey;
 
@@ -184,12 +185,7 @@ impl<'a> Verification<'a> {
         control: &Control,
     ) -> Result<Verified> {
         let planned = self.plan.parts.get(place.part);
-        let Some(PartPlan {
-            action: Action::Edit(cut),
-            form,
-            ..
-        }) = planned
-        else {
+        let Some((cut, form)) = planned.and_then(|p| Some((p.action.edit()?, &p.form))) else {
             return Err(Error::new(
                 Kind::Internal,
                 "only a part that was cut is compared early",

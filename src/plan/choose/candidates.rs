@@ -33,8 +33,10 @@ pub(in crate::plan) fn find(
     let (mut units, mut matchers) = (Vec::new(), Matchers::default());
     let actions = || named.parts.iter().map(|p| &p.action);
     for (at, (part, action)) in backup.parts.iter().zip(actions()).enumerate() {
-        if let (Some(survey), Action::Copy | Action::Reencrypt | Action::Edit(_)) =
-            (surveys.iter().find(|s| s.part == at), action)
+        if let (
+            Some(survey),
+            Action::Copy | Action::Reencrypt | Action::Rewrite | Action::Edit(_),
+        ) = (surveys.iter().find(|s| s.part == at), action)
         {
             let cut = if let Action::Edit(cut) = action {
                 Some(cut)
@@ -133,7 +135,7 @@ fn wholes(
         let needed = image_of_local && part.id == "addons/local";
         let untouched = matches!(
             named.parts.get(at).map(|p| &p.action),
-            Some(Action::Copy | Action::Reencrypt)
+            Some(Action::Copy | Action::Reencrypt | Action::Rewrite)
         );
         if !untouched || needed || !may_go_whole(part, request) {
             continue;

@@ -15,7 +15,7 @@ use crate::error::{Error, Result, escape};
 use crate::format::block::EntryKind;
 use crate::format::path::plain;
 use crate::pipe::Pace;
-use crate::plan::model::PartEdit;
+use crate::plan::model::{EntryFate, NewName, PartEdit};
 use crate::survey::PartSurvey;
 
 /// Completes a cut for the hard links that it would break. Links that led nowhere before are
@@ -26,25 +26,25 @@ use crate::survey::PartSurvey;
 /// `Interrupted`.
 pub(in crate::plan) fn promote(
     survey: &PartSurvey,
-    cut: &mut PartEdit,
+    edit: &mut PartEdit,
     pace: &mut Pace<'_>,
 ) -> Result<()> {
-    if cut.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
+    if edit.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
         return Ok(());
     }
     let files = Files::new(survey, pace)?;
     let mut names = Names::new();
     for (at, entry) in survey.entries.iter().enumerate() {
         pace.step(entry.name.len())?;
-        let kept = cut.verdicts.get(at).copied().flatten().is_none();
+        let kept = !edit.drops_name(at);
         if let (EntryKind::HardLink, Some(link), Some(root), true) =
             (entry.kind, &entry.link, files.contents(at), kept)
         {
-            keep_link(survey, cut, &mut names, at, root, link);
+            keep_link(survey, edit, &mut names, at, root, link);
         }
     }
     if files.rewritten {
-        check(survey, cut)
+        check(survey, edit)
     } else {
         Ok(())
     }
@@ -101,53 +101,51 @@ impl Files {
 }
 
 /// By the entry that holds a file's data: the name that links to it get.
-type Names = HashMap<usize, Arc<[u8]>>;
+type Names = HashMap<usize, Arc<Box<[u8]>>>;
 
 /// One kept link to the data at `root`.
 fn keep_link(
     survey: &PartSurvey,
-    cut: &mut PartEdit,
+    edit: &mut PartEdit,
     names: &mut Names,
     at: usize,
     root: usize,
     link: &[u8],
 ) {
-    let Some(entry) = survey.entries.get(at) else {
+    let (Some(entry), Some(first)) = (survey.entries.get(at), survey.entries.get(root)) else {
         return;
     };
-    let root_dropped = cut.verdicts.get(root).copied().flatten().is_some();
-    let Some(first) = survey.entries.get(root) else {
-        return;
+    let mut shared = |name: &[u8]| {
+        EntryFate::Relink(Arc::clone(
+            names.entry(root).or_insert_with(|| Arc::new(name.into())),
+        ))
     };
-    let mut relink = |name: &[u8]| {
-        cut.relinked.insert(
-            at,
-            Arc::clone(names.entry(root).or_insert_with(|| name.into())),
-        )
-    };
-    match cut.promoted.get(&root) {
-        Some(name) => {
-            relink(name);
-        }
-        None if root_dropped => {
-            cut.promoted.insert(root, entry.name.clone());
-            cut.merged.insert(at);
+    let fate = match edit.fate(root) {
+        EntryFate::Rename(new) => shared(&new.name),
+        &EntryFate::Drop(reason) => {
+            let name = entry.name.clone();
+            let renamed = EntryFate::Rename(Box::new(NewName { reason, name }));
+            set(edit, root, renamed);
+            EntryFate::Merge
         }
         // The data comes later, under the link's own name.
-        None if root > at && plain(&entry.name) == plain(&first.name) => {
-            cut.merged.insert(at);
-        }
+        _ if root > at && plain(&entry.name) == plain(&first.name) => EntryFate::Merge,
         // A link to another link, which may be dropped itself.
-        None if plain(link) != plain(&first.name) => {
-            relink(&first.name);
-        }
-        None => {}
+        _ if plain(link) != plain(&first.name) => shared(&first.name),
+        _ => return,
+    };
+    set(edit, at, fate);
+}
+
+fn set(edit: &mut PartEdit, at: usize, fate: EntryFate) {
+    if let Some(slot) = edit.fates.get_mut(at) {
+        *slot = fate;
     }
 }
 
 /// Compares what a restore of the copy would write under each name with what it writes
 /// under it from the original.
-fn check(survey: &PartSurvey, cut: &PartEdit) -> Result<()> {
+fn check(survey: &PartSurvey, edit: &PartEdit) -> Result<()> {
     let entries = || survey.entries.iter().enumerate();
     let all = entries().map(|(at, entry)| {
         (
@@ -158,17 +156,13 @@ fn check(survey: &PartSurvey, cut: &PartEdit) -> Result<()> {
         )
     });
     let (before, lost_before) = restored(all);
-    let kept = cut.kept(survey).filter_map(|(at, name)| {
+    let kept = edit.kept(survey).filter_map(|(at, name)| {
         let entry = survey.entries.get(at)?;
-        let link = cut
-            .relinked
-            .get(&at)
-            .map(|link| plain(link))
-            .or(entry.link.as_deref().map(plain));
+        let link = edit.new_link(at).or(entry.link.as_deref()).map(plain);
         Some((at, entry.kind, plain(name), link))
     });
     let (after, lost_after) = restored(kept);
-    let stays = |at: usize| !cut.drops_name(at);
+    let stays = |at: usize| !edit.drops_name(at);
     let lost = lost_after.filter(|_| lost_before.is_none());
     let differs = entries()
         .filter(|(at, _)| stays(*at))
@@ -266,21 +260,12 @@ mod tests {
             hazards: Vec::new(),
             warnings: vec![],
         };
-        let verdicts = entries
-            .iter()
-            .map(|(_, _, dropped)| dropped.then_some(0))
-            .collect();
-        (
-            survey,
-            PartEdit {
-                verdicts,
-                ..PartEdit::default()
-            },
-        )
+        let verdicts = entries.iter().map(|(_, _, dropped)| dropped.then_some(0));
+        (survey, PartEdit::new(verdicts))
     }
 
-    fn names(survey: &PartSurvey, cut: &PartEdit) -> Vec<String> {
-        cut.kept(survey)
+    fn names(survey: &PartSurvey, edit: &PartEdit) -> Vec<String> {
+        edit.kept(survey)
             .map(|(at, name)| format!("{}={}", at, String::from_utf8_lossy(name)))
             .collect()
     }
@@ -295,7 +280,7 @@ mod tests {
         ]);
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=c", "3=d"]);
-        assert_eq!(cut.relinked.get(&3).map(|n| &**n), Some(&b"c"[..]));
+        assert_eq!(cut.new_link(3), Some(&b"c"[..]));
     }
 
     #[test]
@@ -307,7 +292,7 @@ mod tests {
         ]);
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
         assert_eq!(names(&survey, &cut), ["0=a", "1=b"]);
-        assert!(cut.relinked.is_empty());
+        assert_eq!(cut.new_link(1), None);
     }
 
     #[test]
@@ -318,7 +303,7 @@ mod tests {
             ("c", Some("b"), false),
         ]);
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
-        assert_eq!(cut.relinked.get(&2).map(|n| &**n), Some(&b"a"[..]));
+        assert_eq!(cut.new_link(2), Some(&b"a"[..]));
     }
 
     #[test]
@@ -330,10 +315,12 @@ mod tests {
             .chain(links)
             .collect::<Vec<_>>());
         promote(&survey, &mut cut, &mut Control::default().pace()).unwrap();
-        let first = &cut.relinked[&2];
-        assert!(
-            cut.relinked.len() == 99 && cut.relinked.values().all(|name| Arc::ptr_eq(name, first))
-        );
+        let shared = |fate: &EntryFate| match fate {
+            EntryFate::Relink(name) => Some(Arc::as_ptr(name)),
+            _ => None,
+        };
+        let names: Vec<_> = cut.fates.iter().filter_map(shared).collect();
+        assert!(names.len() == 99 && names.iter().all(|name| *name == names[0]));
     }
 
     #[test]
@@ -352,11 +339,7 @@ mod tests {
         let (survey, mut cut) = cut(entries);
         promote(&survey, &mut cut, &mut Control::default().pace())?;
         let kept = cut.kept(&survey).map(|(at, name)| {
-            let link = cut
-                .relinked
-                .get(&at)
-                .map(|l| &**l)
-                .or(survey.entries[at].link.as_deref());
+            let link = cut.new_link(at).or(survey.entries[at].link.as_deref());
             (at, survey.entries[at].kind, name, link)
         });
         let (left, lost) = restored(kept);

@@ -47,38 +47,33 @@ impl Judges<'_> {
 /// # Errors
 /// `Refused`, when hard links in what stays would get other contents than in the original;
 /// `Interrupted`.
-pub(in crate::plan) fn cut(
+pub(in crate::plan) fn edit(
     backup: &Backup,
     part: &Part,
     survey: &PartSurvey,
     judges: &Judges<'_>,
 ) -> Result<PartEdit> {
     let paths = paths::paths(backup, part, survey);
-    let verdicts = paths
-        .iter()
-        .enumerate()
-        .map(|(at, path)| judges.verdict((*path)?, at))
-        .collect();
-    let mut cut = PartEdit {
-        verdicts,
-        ..PartEdit::default()
-    };
+    let verdict = |(at, path): (usize, &Option<&[u8]>)| judges.verdict((*path)?, at);
+    let mut verdicts: Vec<Option<Reason>> = paths.iter().enumerate().map(verdict).collect();
     // Of nothing that goes nothing has to follow.
-    if !cut.is_empty() {
+    if verdicts.iter().any(Option::is_some) {
         let keeps = |at: usize| judges.scan.is_some_and(|scan| scan.keeps(at));
-        Groups::new(&part.id, survey, &paths).follow(keeps, &mut cut.verdicts);
+        Groups::new(&part.id, survey, &paths).follow(keeps, &mut verdicts);
     }
     let control = &judges.request.control;
-    keep_directories_of_kept(survey, &paths, &mut cut.verdicts, &mut control.pace())?;
-    let promoted = hard_links::promote(survey, &mut cut, &mut control.pace());
-    promoted.map_err(|e| {
-        if e.kind() == Kind::Refused {
-            e.in_part(part.id.clone()).at(backup.member(part).data_at())
+    keep_directories_of_kept(survey, &paths, &mut verdicts, &mut control.pace())?;
+    let mut edit = PartEdit::new(verdicts);
+    hard_links::promote(survey, &mut edit, &mut control.pace()).map_err(|error| {
+        if error.kind() == Kind::Refused {
+            error
+                .in_part(part.id.clone())
+                .at(backup.member(part).data_at())
         } else {
-            e
+            error
         }
     })?;
-    Ok(cut)
+    Ok(edit)
 }
 
 /// A directory stays when anything in it does. Takes time with the bytes of the paths, not

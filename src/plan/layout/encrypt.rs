@@ -83,7 +83,7 @@ impl<'a> Staying<'a> {
         }
         match self
             .parts()
-            .find(|(part, action)| matches!(action, Action::Edit(_)) && part.version().is_some())
+            .find(|(part, action)| action.edit().is_some() && part.version().is_some())
         {
             Some(_) => {
                 missing("this needs the password: parts have to be opened or encrypted".into())

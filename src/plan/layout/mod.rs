@@ -9,7 +9,7 @@ use crate::format::secure::Version;
 use crate::open;
 use crate::open::{Archive, Backup, Part, State};
 use crate::plan::encryption::{Encryption, EncryptionChoice};
-use crate::plan::model::{Action, Form, PartEdit};
+use crate::plan::model::{Action, Form};
 
 /// What becomes of all parts.
 pub(in crate::plan) struct Settled {
@@ -178,13 +178,13 @@ fn rewrap(
         .in_part(part.id.clone())
         .advice(encrypt::GIVE_KEY));
     }
-    if matches!(action, Action::Edit(_)) || (fits || !able) && !recoded {
+    if action.edit().is_some() || (fits || !able) && !recoded {
         return Ok(());
     }
     // The trailer of v1's gzip streams is not one that others read.
     let broken = part.version() == Some(Version::V1) && part.compressed;
     *action = if broken || recoded {
-        Action::Edit(PartEdit::default())
+        Action::Rewrite
     } else {
         Action::Reencrypt
     };
@@ -200,7 +200,7 @@ fn protects(backup: &Backup, actions: &[Action], target: &Encryption) -> bool {
         .any(|(part, action)| match action {
             Action::Drop => false,
             Action::Copy => part.version().is_some(),
-            Action::Edit(_) | Action::Reencrypt => *target != Encryption::Plain,
+            Action::Edit(_) | Action::Rewrite | Action::Reencrypt => *target != Encryption::Plain,
         })
 }
 

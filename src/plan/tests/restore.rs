@@ -134,7 +134,7 @@ fn check(inside: &str, records: u64, wish: &str, expected: &[(&str, Effect)]) ->
 
 /// The title of the unit that took an entry.
 fn reason_of(plan: &Plan, cut: &PartEdit, at: usize) -> Option<String> {
-    let reason = usize::from(cut.verdicts.get(at).copied().flatten()?);
+    let reason = usize::from(cut.reason(at)?);
     plan.units
         .get(reason)?
         .rule
