@@ -1,20 +1,16 @@
 //! The one error type of the library, and the exit code behind each kind.
 
+mod advice;
 mod invisible;
 
 use std::fmt;
 use std::io;
 
+pub use advice::{Advice, NoDatabase, OutputAdvice};
 pub(crate) use invisible::is_unsafe;
-
-/// What to do about damage, unless more is known.
-pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one.";
 
 /// What the system says in few words when it refuses memory or a thread.
 pub const NO_MORE: &str = "the system gives no more memory or threads";
-
-/// What to do about too little memory, or too few threads.
-pub const SCARCE: &str = "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less.";
 
 /// What a stage returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -96,7 +92,7 @@ pub struct Error {
     message: String,
     part: Option<String>,
     offset: Option<u64>,
-    advice: Option<String>,
+    advice: Option<Advice>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -129,7 +125,7 @@ impl Error {
 
     /// The input's bytes are wrong.
     pub fn damaged(message: impl Into<String>) -> Self {
-        Self::new(Kind::Damaged, message).advice(DOWNLOAD_AGAIN)
+        Self::new(Kind::Damaged, message).advice(Advice::DownloadAgain)
     }
 
     /// The input could be read in more than one way, or is unsafe.
@@ -154,13 +150,13 @@ impl Error {
             return Self::scarce(source, doing);
         }
         Self::new(Kind::OutputIo, format!("{doing}: {source}"))
-            .advice("Check the free space and the permissions of the target folder, or choose another with -o.")
+            .advice(OutputAdvice::CheckFolder)
             .caused_by(source)
     }
 
     fn scarce(source: io::Error, doing: &str) -> Self {
         Self::new(Kind::Internal, format!("{doing}: {NO_MORE} ({source})"))
-            .advice(SCARCE)
+            .advice(Advice::Scarce)
             .caused_by(source)
     }
 
@@ -180,7 +176,7 @@ impl Error {
 
     /// Replaces the next step that the user is told.
     #[must_use]
-    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+    pub fn advice(mut self, advice: impl Into<Advice>) -> Self {
         self.advice = Some(advice.into());
         self
     }
@@ -216,8 +212,8 @@ impl Error {
     }
 
     /// The next step for the user.
-    pub fn next_step(&self) -> Option<&str> {
-        self.advice.as_deref()
+    pub fn next_step(&self) -> Option<&Advice> {
+        self.advice.as_ref()
     }
 
     /// Sends this error through a `Read` or `Write`; [`Error::from_read`] and
@@ -348,7 +344,8 @@ mod tests {
             ] {
                 assert_eq!(error.kind(), Kind::Internal);
                 assert!(
-                    error.message().contains("memory") && error.next_step() == Some(SCARCE),
+                    error.message().contains("memory")
+                        && error.next_step() == Some(&Advice::Scarce),
                     "{error}"
                 );
             }

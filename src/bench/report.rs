@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result};
 
 /// The version of the kept form. Keys are only ever added.
 pub const SCHEMA: u32 = 1;
@@ -130,9 +130,7 @@ impl Report {
     /// # Errors
     /// `Usage` when the text is none, or one of a newer program.
     pub fn parse(text: &[u8]) -> Result<Self> {
-        let wrong = |what: String| {
-            Error::new(Kind::Usage, what).advice("Give a file that `haslim bench --save` wrote.")
-        };
+        let wrong = |what: String| Error::new(Kind::Usage, what).advice(Advice::GiveSavedBenchmark);
         let report: Self = serde_json::from_slice(text)
             .map_err(|e| wrong(format!("this is no kept result: {e}")))?;
         if report.schema > SCHEMA {

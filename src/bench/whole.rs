@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use super::report::Measure;
 use crate::crypt::KeyRing;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result};
 use crate::format::block::EntryKind;
 use crate::open::Backup;
 use crate::pipe::Control;
-use crate::plan::{self, Outcome, Request, Selector};
-use crate::rewrite::{self, Output};
+use crate::plan::{Outcome, Request, Selector};
+use crate::rewrite::Output;
 use crate::survey::{PartSurvey, config_path};
-use crate::verify;
+use crate::{plan, rewrite, verify};
 
 /// Runs `work` on all threads and times it; the bytes are the caller's to fill in.
 pub(super) fn time<T>(
@@ -57,7 +57,7 @@ pub(super) fn copy(
     if plan.outcome != Outcome::Fits {
         return Err(
             Error::new(Kind::Usage, "nothing in this backup is left out by that")
-                .advice("Name something that is in it with --drop."),
+                .advice(Advice::DropWhatIsThere),
         );
     }
     let mut output = Output::scratch(folder)?;
@@ -120,8 +120,7 @@ fn largest_folder(backup: &Backup, surveys: &[PartSurvey]) -> Result<Selector> {
         .into_iter()
         .max_by(|(a, x), (b, y)| x.cmp(y).then_with(|| b.cmp(a)));
     let (text, _) = largest.ok_or_else(|| {
-        Error::new(Kind::Usage, "there is no folder to leave out")
-            .advice("Name something with --drop.")
+        Error::new(Kind::Usage, "there is no folder to leave out").advice(Advice::DropSomething)
     })?;
     Selector::parse(&text)
 }

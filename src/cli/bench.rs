@@ -3,20 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use comfy_table::Cell;
-use haslim::bench::make::{self, Recipe};
-use haslim::bench::{self, Measure, Options, Report};
-use haslim::crypt::{KeyRing, Password};
-use haslim::format::secure::Version;
-use haslim::open::Backup;
-use haslim::plan::Selector;
-use haslim::report::json;
-use haslim::rewrite::{Output, OutputPath};
-use haslim::{Error, Kind, Result, size};
 
 use super::args::{Bench, Wrapping};
 use super::key::Need;
 use super::shrink::shown;
+use super::terms::CommandLine;
 use super::{DONE, Session, key, small, tables};
+use haslim::bench::make::Recipe;
+use haslim::bench::{Measure, Options, Report, make};
+use haslim::crypt::{KeyRing, Password};
+use haslim::error::Advice;
+use haslim::format::secure::Version;
+use haslim::open::Backup;
+use haslim::plan::Selector;
+use haslim::report::json;
+use haslim::report::terms::Terms;
+use haslim::rewrite::{Output, OutputPath};
+use haslim::{Error, Kind, Result, bench, size};
 
 /// Bytes of the backup that is made when none is given: enough for steady rates.
 const OWN: u64 = 64_000_000;
@@ -27,13 +30,15 @@ pub fn run(session: &Session, choice: &Bench) -> Result<u8> {
         (Some(size), Some(path)) => made(session, choice, size, path),
         (_, file) => measured(session, choice, file.as_deref()),
     };
-    // There is no -o here.
-    done.map_err(
-        |error| match error.next_step().map(|step| step.replace(" with -o", "")) {
-            Some(step) => error.advice(step),
-            None => error,
-        },
-    )
+    // The place is no option here.
+    done.map_err(|error| match error.next_step() {
+        Some(Advice::Output(_)) => {
+            let step = error.next_step().map(|step| CommandLine.advice(step));
+            let step = step.unwrap_or_default().replace(" with -o", "");
+            error.advice(step)
+        }
+        _ => error,
+    })
 }
 
 /// Writes a backup of about `size` bytes.

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use comfy_table::Cell;
+use walkdir::WalkDir;
+
+use super::terms::CommandLine;
+use super::{DONE, Session, next, shrink, tables};
 use haslim::finding::Finding;
 use haslim::open::Backup;
 use haslim::pipe::Input;
 use haslim::report::{json, words};
 use haslim::{Error, Result, size};
-use walkdir::WalkDir;
-
-use super::{DONE, Session, next, shrink, tables};
 
 /// Prints what is inside.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
@@ -116,7 +117,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
             .map(|(path, backup)| match backup {
                 Ok(backup) => serde_json::Value::Object(json::info(backup, limit)),
                 Err(e) => {
-                    let mut value = json::error(e);
+                    let mut value = json::error(e, &CommandLine);
                     value["file"] = json::path(path).into();
                     value
                 }

@@ -1,14 +1,13 @@
 //! Parts that a copy keeps as they are: whether they are sound.
 
+use super::Session;
+use super::prepare::Prepared;
+use super::terms::DOWNLOAD_AGAIN;
 use haslim::crypt::KeyRing;
-use haslim::error::DOWNLOAD_AGAIN;
 use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::Action;
 use haslim::{Error, Kind, Result, verify};
-
-use super::Session;
-use super::prepare::Prepared;
 
 /// A part by its index, and what is wrong with it.
 pub type Check = (usize, Result<()>);

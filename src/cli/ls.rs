@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use super::key::Need;
+use super::terms::CommandLine;
+use super::{DONE, Session, key, usage};
 use haslim::crypt::KeyRing;
 use haslim::error::escape;
-use haslim::open::{self, Backup};
+use haslim::open::Backup;
 use haslim::report::tree::{Node, Tree};
 use haslim::report::{json, words};
-use haslim::survey::{self, PartSurvey};
-use haslim::{Error, Kind, Result, size};
-
-use super::key::Need;
-use super::{DONE, Session, key, usage};
+use haslim::survey::PartSurvey;
+use haslim::{Error, Kind, Result, open, size, survey};
 
 /// Prints the tree.
 pub fn run(
@@ -49,6 +49,7 @@ pub fn run(
             backup: &backup,
             surveys: &surveys,
             error: failed.first(),
+            terms: &CommandLine,
         };
         session.screen.long_json(&entries, &session.control)?;
         return Ok(failed.first().map_or(DONE, |error| error.kind().code()));

@@ -5,10 +5,9 @@
 //! gives it back, and only then begins. Where the system promises more than it has, nothing
 //! can be told from that.
 
-use haslim::error::SCARCE;
-use haslim::{Error, Kind, Result, size};
-
 use super::args::Command;
+use haslim::error::Advice;
+use haslim::{Error, Kind, Result, size};
 
 /// What a thread takes: the stack that the standard library gives it, and its first buffers.
 const THREAD: usize = 3 << 20;
@@ -42,7 +41,7 @@ pub fn check(command: &Command) -> Result<()> {
         "there is too little memory: this takes {}, which the system did not give",
         size::binary(needed as u64)
     );
-    Err(Error::new(Kind::Internal, message).advice(SCARCE))
+    Err(Error::new(Kind::Internal, message).advice(Advice::Scarce))
 }
 
 /// Whether so many bytes could be had now.

@@ -20,6 +20,7 @@ mod shrink;
 mod signals;
 mod small;
 mod tables;
+mod terms;
 mod verify;
 mod wrap;
 
@@ -30,15 +31,17 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
+use args::{Cli, Command, Common};
 use clap::Parser;
-use haslim::error::{DOWNLOAD_AGAIN, NO_MORE, SCARCE};
+use screen::Screen;
+use terms::{CommandLine, DOWNLOAD_AGAIN};
+
+use haslim::error::{Advice, NO_MORE};
 use haslim::open::Backup;
 use haslim::pipe::{Control, Input};
+use haslim::report::terms::Terms;
 use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
-
-use args::{Cli, Command, Common};
-use screen::Screen;
 
 /// Everything that a command is given besides its own arguments.
 pub struct Session {
@@ -127,7 +130,8 @@ impl Session {
             return error;
         };
         let error = input.explain(error);
-        let general = error.kind() == Kind::Damaged && error.next_step() == Some(DOWNLOAD_AGAIN);
+        let general =
+            error.kind() == Kind::Damaged && error.next_step() == Some(&Advice::DownloadAgain);
         if general && !verified && self.opened.get().is_some() {
             return error.advice(format!(
                 "{DOWNLOAD_AGAIN} `haslim verify` lists every part that is intact."
@@ -142,7 +146,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && args::want_json(std::env::args_os()) => {
-            let _ = screen::json(&json::error(&args::usage(&error)));
+            let _ = screen::json(&json::error(&args::usage(&error), &CommandLine));
             return ExitCode::from(Kind::Usage.code());
         }
         Err(error) => return without_command(&error),
@@ -150,10 +154,10 @@ pub fn main() -> ExitCode {
     let session = match start(&cli.common) {
         Ok(session) => session,
         Err(error) if cli.common.json => {
-            let _ = screen::json(&json::error(&Error::new(
-                Kind::Internal,
-                format!("{error:#}"),
-            )));
+            let _ = screen::json(&json::error(
+                &Error::new(Kind::Internal, format!("{error:#}")),
+                &CommandLine,
+            ));
             return ExitCode::from(Kind::Internal.code());
         }
         Err(error) => {
@@ -166,7 +170,7 @@ pub fn main() -> ExitCode {
         .map_err(|e| session.explain(e, verifies))
         .unwrap_or_else(|error| {
             if session.common.json {
-                session.screen.json(&json::error(&error));
+                session.screen.json(&json::error(&error, &CommandLine));
             } else {
                 session.screen.error(&error);
             }
@@ -180,7 +184,11 @@ fn without_command(error: &clap::Error) -> ExitCode {
     match screen::loss(error.print()) {
         Some(why) if !error.use_stderr() => {
             let error = screen::unprinted(&why);
-            let _ = writeln!(std::io::stderr(), "error: {}", words::error(&error));
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: {}",
+                words::error(&error, &CommandLine)
+            );
             ExitCode::from(error.kind().code())
         }
         _ => ExitCode::from(if error.use_stderr() {
@@ -201,7 +209,10 @@ fn guarded(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
 
 fn start(common: &Common) -> anyhow::Result<Session> {
     keep_memory_private();
-    let scarce = || format!("cannot begin: {NO_MORE}. {SCARCE} The system says");
+    let scarce = || {
+        let step = CommandLine.advice(&Advice::Scarce);
+        format!("cannot begin: {NO_MORE}. {step} The system says")
+    };
     let stop = signals::listen().with_context(scarce)?;
     let wanted = common
         .threads
@@ -305,7 +316,7 @@ pub const DONE: u8 = 0;
 pub const STOPPED: u8 = 130;
 
 /// An error of the command line's own.
-pub fn usage(message: impl Into<String>, advice: impl Into<String>) -> Error {
+pub fn usage(message: impl Into<String>, advice: impl Into<Advice>) -> Error {
     Error::new(Kind::Usage, message).advice(advice)
 }
 
@@ -320,7 +331,7 @@ mod tests {
         assert!(
             error
                 .next_step()
-                .is_some_and(|step| step.contains("report"))
+                .is_some_and(|step| CommandLine.advice(step).contains("report"))
         );
     }
 }

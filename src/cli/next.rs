@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
+use super::Session;
+use super::args::Choice;
+use super::copy::{Finished, Writing};
+use super::prepare::Prepared;
+use super::terms::shell;
 use haslim::error::{escape, printable};
 use haslim::open::Backup;
 use haslim::plan::Outcome;
 use haslim::report::words;
 use haslim::size;
-
-use super::Session;
-use super::args::Choice;
-use super::copy::{Finished, Writing};
-use super::prepare::Prepared;
 
 /// Says how to go on with a backup that the cloud would not take as it is.
 pub fn after_info(session: &Session, backup: &Backup) {
@@ -82,18 +82,8 @@ pub fn shrink(
     writing: Option<&Writing>,
 ) -> Vec<String> {
     let mut parts = parts("shrink", session, prepared.backup.input.path());
-    parts.extend(
-        choice
-            .drop
-            .iter()
-            .map(|s| format!("--drop {}", words::shell(s))),
-    );
-    parts.extend(
-        choice
-            .keep
-            .iter()
-            .map(|s| format!("--keep {}", words::shell(s))),
-    );
+    parts.extend(choice.drop.iter().map(|s| format!("--drop {}", shell(s))));
+    parts.extend(choice.keep.iter().map(|s| format!("--keep {}", shell(s))));
     parts.extend(
         choice
             .allow
@@ -149,7 +139,7 @@ fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
 /// A path as the shell takes it; no option begins so.
 fn file(path: &Path) -> String {
     let shown = path.display().to_string();
-    words::shell(&if shown.starts_with('-') {
+    shell(&if shown.starts_with('-') {
         format!("./{shown}")
     } else {
         shown

@@ -3,18 +3,17 @@
 use std::path::Path;
 use std::time::Instant;
 
-use haslim::open;
-use haslim::plan::{self, Outcome, Repair, Request};
-use haslim::report::json;
-use haslim::rewrite::OutputPath;
-use haslim::{Error, Kind, Result, size, survey};
-
-use super::copy::{self, Writing};
-use super::guide::{self, Answer};
+use super::copy::Writing;
+use super::guide::Answer;
 use super::key::Need;
 use super::prepare::Prepared;
-use super::shrink;
-use super::{DONE, Session, key, next};
+use super::terms::CommandLine;
+use super::{DONE, Session, copy, guide, key, next, shrink};
+use haslim::plan::{Outcome, Repair, Request};
+use haslim::report::json;
+use haslim::report::plan_view::PlanView;
+use haslim::rewrite::OutputPath;
+use haslim::{Error, Kind, Result, open, plan, size, survey};
 
 /// Says what is wrong, asks, writes the copy, verifies, publishes.
 pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
@@ -52,7 +51,8 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let parts: Vec<usize> = (0..backup.parts.len()).filter(readable).collect();
     let surveys = survey::survey(&backup, &parts, keys.as_ref(), &session.control)?;
     let Repair { plan, findings } = plan::repair(&backup, &surveys, keys.is_some())?;
-    plan.notes.iter().for_each(|note| session.screen.warn(note));
+    let view = PlanView::new(&backup, &plan, &CommandLine);
+    view.notes.iter().for_each(|note| session.screen.warn(note));
     if plan.outcome == Outcome::AlreadyFits {
         return Err(Error::new(
             Kind::NothingToRepair,
@@ -65,7 +65,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     if !session.common.json {
         findings
             .iter()
-            .for_each(|finding| session.screen.say(&format!("  {finding}")));
+            .for_each(|finding| session.screen.say(&format!("  {}", finding.text())));
         session.screen.say(&format!(
             "In the copy all of this is put right. It will have about {}.",
             size::both(plan.predicted_size)
@@ -97,7 +97,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         let limit = session.common.limit;
         session.screen.json(&json::repair(
             &prepared.backup,
-            &prepared.plan,
+            &PlanView::new(&prepared.backup, &prepared.plan, &CommandLine),
             limit,
             &findings,
             &copy.for_json(limit, true, begin),

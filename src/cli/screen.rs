@@ -3,13 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
+use super::args::{Color, Common};
+use super::terms::CommandLine;
+use super::wrap;
 use haslim::error::printable;
 use haslim::pipe::Control;
 use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
-
-use super::args::{Color, Common};
-use super::wrap;
 
 /// Standard output and standard error, as the options want them.
 pub struct Screen {
@@ -114,7 +114,7 @@ impl Screen {
     /// Prints an error on standard error. That there is nothing to do is none, though it has
     /// a code of its own: with `--quiet` the code is all that tells.
     pub fn error(&self, error: &Error) {
-        let text = words::error(error);
+        let text = words::error(error, &CommandLine);
         if matches!(error.kind(), Kind::AlreadyFits | Kind::NothingToRepair) {
             if !self.quiet {
                 report(&text);

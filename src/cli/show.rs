@@ -1,38 +1,46 @@
 //! A plan as people read it.
 
-use haslim::error::printable;
-use haslim::finding::Finding;
-use haslim::plan::{Dropped, Outcome};
-use haslim::report::largest::{self, Large};
-use haslim::report::{json, words};
-use haslim::{Result, size};
-
 use super::args::Choice;
 use super::copy::Writing;
 use super::prepare::Prepared;
+use super::terms::CommandLine;
 use super::{Session, next, tables};
+use haslim::error::printable;
+use haslim::finding::Finding;
+use haslim::plan::Outcome;
+use haslim::report::drops::DropView;
+use haslim::report::largest::Large;
+use haslim::report::plan_view::PlanView;
+use haslim::report::{json, largest, words};
+use haslim::rules::Class;
+use haslim::{Result, size};
 
 /// How many of the largest paths `plan` shows.
 const LARGEST: usize = json::LARGEST;
 
 /// The groups of drops, in the order in which they are given up.
-const GROUPS: [(Option<&str>, &str); 6] = [
+const GROUPS: [(Option<Class>, &str); 6] = [
     (None, "Named by you"),
     (
-        Some("cache"),
+        Some(Class::Cache),
         "Caches and downloads, which can be made or fetched again",
     ),
-    (Some("log"), "Logs and temporary files"),
-    (Some("nested"), "Old backups and copies"),
-    (Some("history"), "History and recordings"),
-    (Some("user"), "Your own files"),
+    (Some(Class::Log), "Logs and temporary files"),
+    (Some(Class::Nested), "Old backups and copies"),
+    (Some(Class::History), "History and recordings"),
+    (Some(Class::User), "Your own files"),
 ];
 
+/// The plan in the words of this program.
+pub fn view(prepared: &Prepared) -> PlanView<'_> {
+    PlanView::new(&prepared.backup, &prepared.plan, &CommandLine)
+}
+
 /// Prints the table of parts, the totals, what is left out and why.
-pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
+pub fn plan(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: &str) {
     let Prepared { backup, plan, .. } = prepared;
     let screen = &session.screen;
-    screen.as_is(&tables::plan(backup, plan));
+    screen.as_is(&tables::plan(backup, view));
     screen.say(&format!(
         "Now:      {}",
         words::against_limit(backup.input.len(), plan.limit)
@@ -44,15 +52,12 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
         ));
     }
     for (class, heading) in GROUPS {
-        let of_group = |row: &&Dropped| row.class.as_deref() == class && !is_whole_part(row);
-        group(session, heading, plan.drops.iter().filter(of_group), tense);
+        let of_group =
+            |row: &&DropView<'_>| row.facts.class() == class && !row.facts.is_chosen_part();
+        group(session, heading, view.drops.iter().filter(of_group), tense);
     }
-    group(
-        session,
-        "Whole folders and add-ons",
-        plan.drops.iter().filter(is_whole_part),
-        tense,
-    );
+    let whole = view.drops.iter().filter(|row| row.facts.is_chosen_part());
+    group(session, "Whole folders and add-ons", whole, tense);
     // What every copy has right goes without saying.
     let is_mended = |finding: &&Finding| {
         finding.is_about_kinds() || matches!(finding, Finding::FirstArchive { .. })
@@ -63,38 +68,31 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
         .filter(|finding| !is_mended(finding))
         .map(Finding::text);
     findings
-        .chain(plan.notes.iter().cloned())
+        .chain(view.notes.iter().cloned())
         .for_each(|w| screen.warn(&w));
 }
 
 /// Tells, quiet or not, what was named and is not there. JSON has it among its warnings.
-pub fn slips(session: &Session, prepared: &Prepared) {
+pub fn slips(session: &Session, view: &PlanView<'_>) {
     if !session.common.json {
-        prepared
-            .plan
-            .warnings
+        view.warnings
             .iter()
             .for_each(|warning| session.screen.shout(warning));
     }
 }
 
-/// True for a folder or an add-on that the planner gives up as a whole.
-fn is_whole_part(row: &&Dropped) -> bool {
-    row.unit && row.rule.is_none()
-}
-
 fn group<'a>(
     session: &Session,
     heading: &str,
-    rows: impl Iterator<Item = &'a Dropped>,
+    rows: impl Iterator<Item = &'a DropView<'a>>,
     tense: &str,
 ) {
-    let rows: Vec<&Dropped> = rows.collect();
+    let rows: Vec<&DropView<'_>> = rows.collect();
     if rows.is_empty() {
         return;
     }
     let screen = &session.screen;
-    let sum: u64 = rows.iter().map(|r| r.stored_bytes).sum();
+    let sum: u64 = rows.iter().map(|row| row.facts.stored_bytes).sum();
     screen.say(&format!(
         "\n{}: {} {tense} left out",
         screen.bold(heading),
@@ -102,6 +100,7 @@ fn group<'a>(
     ));
     for row in rows {
         let files = row
+            .facts
             .files
             .map_or(String::new(), |n| format!(", {}", words::files(n)));
         let place = if row.title == row.target {
@@ -112,7 +111,7 @@ fn group<'a>(
         screen.say(&format!(
             "  {}{place}: {}{files}",
             row.title,
-            size::decimal(row.stored_bytes)
+            size::decimal(row.facts.stored_bytes)
         ));
         screen.say(&format!("      Lost: {}", row.lost));
         screen.say(&format!("      Restore: {}", row.on_restore));
@@ -170,10 +169,11 @@ pub fn largest(session: &Session, prepared: &Prepared) -> Result<()> {
 pub fn ways_out(
     session: &Session,
     prepared: &Prepared,
+    view: &PlanView<'_>,
     choice: &Choice,
     writing: Option<&Writing>,
 ) {
-    let ways = &prepared.plan.ways_out;
+    let ways = &view.ways_out;
     if ways.is_empty() {
         return;
     }

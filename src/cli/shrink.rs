@@ -4,18 +4,20 @@ use std::io::{IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::args::Choice;
+use super::copy::{Finished, Writing};
+use super::guide::Answer;
+use super::prepare::{Depth, Prepared, prepare};
+use super::terms::CommandLine;
+use super::{DONE, STOPPED, Session, copy, guide, kept, next, show, usage};
 use haslim::open::Backup;
 use haslim::pipe::Control;
-use haslim::plan::{Outcome, explain};
-use haslim::report::{json, words};
+use haslim::plan::Outcome;
+use haslim::report::plan_view::PlanView;
+use haslim::report::terms::Terms;
+use haslim::report::{explain, json, words};
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result, size};
-
-use super::args::Choice;
-use super::copy::{self, Finished, Writing};
-use super::guide::{self, Answer};
-use super::prepare::{Depth, Prepared, prepare};
-use super::{DONE, STOPPED, Session, kept, next, show, usage};
 
 /// What `--no-verify` leaves out.
 const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original; parts that are kept whole are NOT checked for damage. \
@@ -25,7 +27,7 @@ const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted,
 /// `haslim plan --why`: tells what decides about a path.
 pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Result<u8> {
     let prepared = prepare(session, session.open(path)?, choice, Depth::All)?;
-    show::slips(session, &prepared);
+    show::slips(session, &show::view(&prepared));
     let Prepared {
         backup,
         surveys,
@@ -33,7 +35,7 @@ pub fn why(session: &Session, path: &Path, choice: &Choice, place: &str) -> Resu
         plan,
         ..
     } = &prepared;
-    let said = explain::why(backup, surveys, request, plan, place)?;
+    let said = explain::why(backup, surveys, request, plan, place, &CommandLine)?;
     if session.common.json {
         session.screen.json(&json::why(place, &said));
     } else {
@@ -56,17 +58,18 @@ pub fn plan(
         .map(|writing| open_place(&place(writing, path), &backup))
         .transpose()?;
     let mut prepared = prepare(session, backup, choice, Depth::All)?;
-    show::slips(session, &prepared);
+    show::slips(session, &show::view(&prepared));
     let taken = writing.is_some_and(|writing| is_taken(&place(writing, path), writing, &prepared));
-    if taken && let Some(target) = &target {
-        prepared.plan.notes.push(format!(
-            "{} exists already: a copy would not replace it without --force.",
-            shown(target.path())
-        ));
-    }
     // Where nothing would be written anyway, a warning does.
     let refusal = refusal(&prepared);
     let damage = tell_known(session, &mut prepared, refusal.is_some());
+    let mut view = show::view(&prepared);
+    let path = target.as_ref().map(|target| shown(target.path()));
+    if let Some(path) = path.filter(|_| taken) {
+        view.notes.push(format!(
+            "{path} exists already: a copy would not replace it without --force."
+        ));
+    }
     let room = || {
         target.map_or(Ok(()), |mut target| {
             target.check_space(prepared.plan.predicted_size)
@@ -77,35 +80,37 @@ pub fn plan(
     let hopeless =
         matches!(&refused, Err(error) if matches!(error.kind(), Kind::Damaged | Kind::OutputIo));
     if session.common.json {
-        match &refused {
-            Err(_) if hopeless => return refused.map(|()| DONE),
-            _ => {
-                let damaged = kept::wrong(&prepared, Kind::Damaged);
-                let planned = json::plan(
-                    &prepared.backup,
-                    &prepared.surveys,
-                    &prepared.plan,
-                    &damaged,
-                    &session.control,
-                )?;
-                session.screen.json(&match &refused {
-                    Err(error) => json::refused(planned, error),
-                    Ok(()) => planned,
-                });
-            }
+        if hopeless {
+            return refused.map(|()| DONE);
         }
-    } else {
-        show::plan(session, &prepared, "would be");
-        show::largest(session, &prepared)?;
-        show::ways_out(session, &prepared, choice, writing);
-        if !hopeless {
-            next::after_plan(session, &prepared, choice, writing, taken);
-        }
+        let planned = json_plan(&prepared, &view, &session.control)?;
+        let Err(error) = refused else {
+            session.screen.json(&planned);
+            return Ok(DONE);
+        };
+        session
+            .screen
+            .json(&json::refused(planned, &error, &CommandLine));
+        return Ok(error.kind().code());
     }
-    match refused {
-        Err(error) if session.common.json => Ok(error.kind().code()),
-        other => other.map(|()| DONE),
+    show::plan(session, &prepared, &view, "would be");
+    show::largest(session, &prepared)?;
+    show::ways_out(session, &prepared, &view, choice, writing);
+    if !hopeless {
+        next::after_plan(session, &prepared, choice, writing, taken);
     }
+    refused.map(|()| DONE)
+}
+
+/// The plan for programs.
+fn json_plan(
+    prepared: &Prepared,
+    view: &PlanView<'_>,
+    control: &Control,
+) -> Result<serde_json::Map<String, serde_json::Value>> {
+    let damaged = kept::wrong(prepared, Kind::Damaged);
+    let (backup, surveys) = (&prepared.backup, &prepared.surveys);
+    json::plan(backup, surveys, view, &damaged, &CommandLine, control)
 }
 
 /// `haslim shrink`: shows the plan, asks, writes, verifies, publishes.
@@ -126,7 +131,7 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         Depth::Checked
     };
     let mut prepared = prepare(session, backup, choice, depth)?;
-    show::slips(session, &prepared);
+    show::slips(session, &show::view(&prepared));
     if !writing.yes
         && prepared.plan.outcome == Outcome::CannotFit
         && !guide::consent(session, &mut prepared, &place, writing)?
@@ -138,18 +143,24 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
         is_free(&place, writing, &prepared.backup)?;
     }
     if !session.common.json {
-        show::plan(session, &prepared, "will be");
+        show::plan(session, &prepared, &show::view(&prepared), "will be");
     }
     if let Some(error) = refusal {
         if session.common.json {
             let code = error.kind().code();
-            session.screen.json(&json::nothing_written(
-                &with_slips(error, &prepared),
-                &prepared.plan,
-            ));
+            let view = show::view(&prepared);
+            let error = with_slips(error, &view);
+            let document = json::nothing_written(&error, &view, &CommandLine);
+            session.screen.json(&document);
             return Ok(code);
         }
-        show::ways_out(session, &prepared, choice, Some(writing));
+        show::ways_out(
+            session,
+            &prepared,
+            &show::view(&prepared),
+            choice,
+            Some(writing),
+        );
         return Err(error);
     }
     OutputPath::check(&place, writing.force, &prepared.backup.input)?
@@ -185,15 +196,8 @@ pub fn run(session: &Session, path: &Path, choice: &Choice, writing: &Writing) -
             .shout("The copy is NOT encrypted: whoever has the file can read it.");
     }
     if session.common.json {
-        let wrong = kept::wrong(&prepared, Kind::Damaged);
-        // The copy has its name; nobody can stop that any more.
-        let planned = json::plan(
-            &prepared.backup,
-            &prepared.surveys,
-            &prepared.plan,
-            &wrong,
-            &Control::default(),
-        )?;
+        // The copy has its name; that cannot be stopped any more.
+        let planned = json_plan(&prepared, &show::view(&prepared), &Control::default())?;
         let mut unseen = kept::unseen(&prepared);
         unseen.extend(
             kept::wrong(&prepared, Kind::Refused)
@@ -219,7 +223,7 @@ fn tell_known(session: &Session, prepared: &mut Prepared, asked: bool) -> Result
 }
 
 /// Makes sure that somebody said yes, or can be asked.
-pub fn may_write(session: &Session, yes: bool, command: &str, advice: &str) -> Result<()> {
+pub fn may_write(session: &Session, yes: bool, command: &str, advice: &'static str) -> Result<()> {
     let may_ask = stdin().is_terminal() && std::io::stdout().is_terminal() && !session.common.json;
     if yes || may_ask {
         return Ok(());
@@ -240,14 +244,13 @@ pub fn stopped(session: &Session) -> Result<u8> {
 }
 
 /// An error that stands alone also says what was named and is not there: that may be why.
-fn with_slips(error: Error, prepared: &Prepared) -> Error {
-    if prepared.plan.warnings.is_empty() {
+fn with_slips(error: Error, view: &PlanView<'_>) -> Error {
+    if view.warnings.is_empty() {
         return error;
     }
-    let slips = prepared.plan.warnings.iter().map(String::as_str);
-    let advice: Vec<&str> = slips.chain(error.next_step()).collect();
-    let advice = advice.join(" ");
-    error.advice(advice)
+    let step = error.next_step().map(|step| CommandLine.advice(step));
+    let advice: Vec<String> = view.warnings.iter().cloned().chain(step).collect();
+    error.advice(advice.join(" "))
 }
 
 /// The error that ends a run with nothing to write.
@@ -269,7 +272,8 @@ pub fn refusal(prepared: &Prepared) -> Option<Error> {
         Outcome::CannotFit => {
             let over = words::shortfall(plan);
             let message = format!("the limit would be missed by {over} bytes, {}", size::both(over));
-            let ways: Vec<&str> = plan.ways_out.iter().map(|w| w.options.as_str()).collect();
+            let view = show::view(prepared);
+            let ways: Vec<&str> = view.ways_out.iter().map(|w| w.options.as_str()).collect();
             let look = if prepared.keys.is_none() && prepared.backup.is_protected() {
                 " With the key, haslim could look inside the parts."
             } else {

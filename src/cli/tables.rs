@@ -5,12 +5,13 @@ use std::io::stdout;
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
-use haslim::open::{Backup, Part};
-use haslim::plan::{Action, Plan};
-use haslim::report::words;
-use haslim::size;
 
 use super::{screen, wrap};
+use haslim::open::{Backup, Part};
+use haslim::plan::Action;
+use haslim::report::plan_view::PlanView;
+use haslim::report::words;
+use haslim::size;
 
 /// A line under the headings and nothing else, to be read and to be pasted.
 fn style() -> TableStyle {
@@ -157,7 +158,8 @@ pub fn checks(rows: Vec<Vec<Cell>>) -> String {
 ///
 /// On a narrow terminal the bars go first, then what is told about a restore: below the
 /// table that is said of each thing in full.
-pub fn plan(backup: &Backup, plan: &Plan) -> String {
+pub fn plan(backup: &Backup, view: &PlanView<'_>) -> String {
+    let plan = view.plan;
     let mut table = new(&[
         "Part",
         "Size now",
@@ -179,7 +181,7 @@ pub fn plan(backup: &Backup, plan: &Plan) -> String {
         let mut effects: Vec<&str> = plan
             .drops
             .iter()
-            .filter(|row| row.component == part.id)
+            .filter(|dropped| dropped.part == Some(at))
             .map(|row| row.effect.short())
             .collect();
         let on_restore = match planned.action {
@@ -196,7 +198,7 @@ pub fn plan(backup: &Backup, plan: &Plan) -> String {
             right(words::share(stored, plan.limit)),
             Cell::new(bar(stored, largest)),
             Cell::new(words::action(part, planned, &plan.encryption)),
-            Cell::new(&planned.why),
+            Cell::new(&view.reasons[at]),
             Cell::new(on_restore),
         ]);
     }

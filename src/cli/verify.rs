@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use comfy_table::Cell;
-use haslim::finding::Finding;
-use haslim::open::{self, Backup};
-use haslim::report::json;
-use haslim::verify::PartCheck;
-use haslim::{Error, Result, size};
 
+use super::terms::CommandLine;
 use super::{DONE, Session, key, tables};
+use haslim::finding::Finding;
+use haslim::open::Backup;
+use haslim::report::{json, notes};
+use haslim::verify::PartCheck;
+use haslim::{Error, Result, open, size};
 
 /// Checks the backup; the exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
@@ -29,7 +30,9 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
     if session.common.json {
         let failed = checks.iter().find_map(|check| check.as_ref().err());
         let failed = failed.or(refused.as_ref());
-        session.screen.json(&json::checks(&backup, &checks, failed));
+        session
+            .screen
+            .json(&json::checks(&backup, &checks, failed, &CommandLine));
         // The document has the error already.
         return Ok(failed.map_or(DONE, |error| error.kind().code()));
     }
@@ -71,12 +74,13 @@ fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>], refuse
         });
     }
     session.screen.as_is(&tables::checks(rows));
-    let warnings = checks.iter().flatten().flat_map(|c| &c.warnings);
+    let of_checks = checks.iter().flatten();
+    let warnings = of_checks.flat_map(|check| notes::of_check(backup, check, &CommandLine));
     backup
         .warnings()
-        .iter()
+        .into_iter()
         .chain(warnings)
-        .for_each(|w| session.screen.warn(w));
+        .for_each(|w| session.screen.warn(&w));
     if checks.iter().all(Result::is_ok) {
         session.screen.say(&match refused {
             None if backup.findings.iter().any(Finding::is_mended) => {

@@ -1,6 +1,7 @@
 //! One 512-byte tar block as a header (POSIX.1-2017 pax, "ustar Interchange
 //! Format"), read the way Python's `tarfile` reads it, and refused where another
 //! reader would see something else.
+use crate::error::Advice;
 
 /// The unit in which a tar is laid out, in bytes.
 pub const BLOCK: usize = 512;
@@ -35,9 +36,7 @@ impl From<TarError> for crate::Error {
     fn from(error: TarError) -> Self {
         match error {
             TarError::Damaged(what) => Self::damaged(what),
-            TarError::Refused(what) => {
-                Self::refused(what).advice("Home Assistant never writes this; make a new backup, or take the part out with --drop.")
-            }
+            TarError::Refused(what) => Self::refused(what).advice(Advice::LeavePartOut),
         }
     }
 }

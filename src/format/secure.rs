@@ -163,7 +163,7 @@ impl From<HeaderError> for Error {
         let message = error.to_string();
         match error {
             HeaderError::TooShort { .. } | HeaderError::Unrecognised { .. } => {
-                Self::damaged(message).advice("Download the backup again, or use an older one.")
+                Self::damaged(message)
             }
             HeaderError::UnknownVersion { .. } | HeaderError::ReservedBytes { .. } => {
                 Self::refused(message).advice("Look for a newer haslim; a newer Home Assistant wrote this, or the part is damaged.")

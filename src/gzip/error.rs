@@ -1,6 +1,7 @@
 //! What can be wrong with a gzip stream.
 
 use crate::Error;
+use crate::error::Advice;
 
 /// A gzip stream that cannot be read. Offsets count bytes of the compressed stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,9 +85,7 @@ impl From<GzipError> for Error {
         match error {
             GzipError::BadEdit | GzipError::LostWorker => Self::new(crate::Kind::Internal, message),
             GzipError::LongHeader { .. } => Self::refused(message),
-            GzipError::TooLarge { .. } => {
-                Self::refused(message).advice("Raise --max-expanded if this is to be expected, or leave the part out with --drop.")
-            }
+            GzipError::TooLarge { .. } => Self::refused(message).advice(Advice::RaiseExpansion),
             _ => Self::damaged(message),
         }
         .caused_by(error)

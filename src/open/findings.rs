@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{Backup, ComponentKind, Part};
-use crate::error::{Error, Result, escape};
+use crate::error::{Advice, Error, Result, escape};
 use crate::finding::{Finding, Unfit};
 use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
 
@@ -296,7 +296,7 @@ impl Backup {
         ))
         .in_part(part.id.clone())
         .at(self.member(part).header_at)
-        .advice("`haslim repair` writes a copy in which backup.json says what the names say."))
+        .advice(Advice::Repair))
     }
 
     /// Whether a part's name and bytes are what `compressed` makes Home Assistant look for.

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::{Backup, Part};
 use crate::crypt::{CryptError, Decrypter, KeyRing, MAX_ROOT_SALTS};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result};
 use crate::format::secure::SecureHeader;
 use crate::pipe::Window;
 
@@ -94,10 +94,9 @@ pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
     )
     .in_part(part.id.clone())
     .at(backup.member(part).data_at())
-    .advice(format!(
-        "Leave it out with --drop {}. Parts that are kept or dropped whole need no password.",
-        part.id
-    ))
+    .advice(Advice::DropOtherKey {
+        part: part.id.clone(),
+    })
 }
 
 /// Makes sure that a part begins as an archive does, where something has to be read of it.
@@ -216,7 +215,10 @@ pub(crate) fn stream(
 
 /// The error for an encrypted part that has to be opened without a key.
 pub(crate) fn missing_password(part: &str) -> Error {
-    Error::new(Kind::Password, "this part is encrypted, and no password was given")
-        .in_part(part)
-        .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD. Dropping whole parts works without it.")
+    Error::new(
+        Kind::Password,
+        "this part is encrypted, and no password was given",
+    )
+    .in_part(part)
+    .advice(Advice::GiveKey)
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result};
 
 /// An open file that is only ever read, and only at explicit positions, so that
 /// threads can share it.
@@ -55,9 +55,8 @@ impl Input {
         let meta = std::fs::metadata(path).map_err(fail)?;
         if meta.is_dir() {
             return Err(
-                Error::refused(format!("{} is a folder, not a backup", path.display())).advice(
-                    "Give one of the backups in it; `haslim info` with the folder lists them.",
-                ),
+                Error::refused(format!("{} is a folder, not a backup", path.display()))
+                    .advice(Advice::PickFromFolder),
             );
         }
         if !meta.is_file() {

@@ -1,8 +1,7 @@
 //! The plan for a given set of things to leave out.
 
-use crate::error::{Error, Result, escape};
+use crate::error::{Advice, Error, Result};
 use crate::format::manifest::Changes;
-use crate::format::secure::Version;
 use crate::open;
 use crate::open::Backup;
 use crate::plan::edit::Judges;
@@ -10,9 +9,9 @@ use crate::plan::edit::scan::Scans;
 use crate::plan::encryption::EncryptionChoice;
 use crate::plan::layout::{Extent, Settled, check_metadata};
 use crate::plan::model::{Action, Candidate, Form, Outcome, PartEdit, PartPlan, Plan, Reason};
-use crate::plan::request::unmatched::Match;
-use crate::plan::request::{Request, locate, unmatched};
-use crate::plan::{drops, edit, layout, leftovers, notes, predict, reasons};
+use crate::plan::notes::Noted;
+use crate::plan::request::Request;
+use crate::plan::{drops, edit, layout, part_reasons, predict};
 use crate::survey::PartSurvey;
 
 /// What is done with each part, and how large that makes the copy.
@@ -85,7 +84,7 @@ pub(super) fn plan(
         ..
     } = settled;
     let why = |at: usize, action: &Action, form: &Form| {
-        reasons::why(action, form, &target, backup, at, request, units)
+        part_reasons::reason(action, form, &target, backup, at, request, units)
     };
     let planned = actions.into_iter().zip(forms).zip(predicted).enumerate();
     let parts: Vec<PartPlan> = planned
@@ -100,8 +99,16 @@ pub(super) fn plan(
     if outcome(backup, request, &parts, predicted_size) != Outcome::AlreadyFits {
         check_metadata(backup, &changes.without)?;
     }
-    let mut notes = notes(backup, surveys, request, scans, &changes, &parts)?;
-    notes.extend(moved(backup, &order));
+    let noted = Noted {
+        backup,
+        surveys,
+        request,
+        scans,
+        changes: &changes,
+        parts: &parts,
+        order: &order,
+    };
+    let notes = noted.notes()?;
     let mut plan = Plan {
         outcome: outcome(backup, request, &parts, predicted_size),
         notes,
@@ -113,34 +120,23 @@ pub(super) fn plan(
         order,
         limit: request.limit,
         predicted_size,
-        ways_out: Vec::new(),
-        warnings: Vec::new(),
+        alternatives: Vec::new(),
+        unmatched: Vec::new(),
     };
-    plan.drops = drops::rows(backup, surveys, request, &plan)?;
+    plan.drops = drops::drops(backup, surveys, request, &plan)?;
     Ok(plan)
-}
-
-/// Says which part the copy has in another place, and why.
-fn moved(backup: &Backup, order: &[usize]) -> Option<String> {
-    let (now, &member) = order
-        .iter()
-        .enumerate()
-        .find(|&(at, &member)| at != member)?;
-    let (moved, before) = (backup.part_of(member)?, backup.part_of(now)?);
-    let (moved, before) = (&backup.part(moved).id, &backup.part(before).id);
-    Some(format!(
-        "In the copy {moved} stands before {before}: before a restore Home Assistant tries the key on the first archive, and {before} would not open."
-    ))
 }
 
 fn outcome(backup: &Backup, request: &Request, parts: &[PartPlan], predicted_size: u64) -> Outcome {
     let idle = parts.iter().all(|p| p.action == Action::Copy);
     // A copy that leaves nothing out is rid of bytes that belong to nothing all the same.
     let changes = !idle || predicted_size < backup.input.len();
-    match () {
-        () if idle && backup.input.len() <= request.limit => Outcome::AlreadyFits,
-        () if predicted_size <= request.target_size() && changes => Outcome::Fits,
-        () => Outcome::CannotFit,
+    if idle && backup.input.len() <= request.limit {
+        Outcome::AlreadyFits
+    } else if predicted_size <= request.target_size() && changes {
+        Outcome::Fits
+    } else {
+        Outcome::CannotFit
     }
 }
 
@@ -198,9 +194,7 @@ fn cut_or_copy(
     } else {
         check_hazards(backup, survey, &cut).map_err(|e| {
             let id = &part.id;
-            e.advice(format!(
-                "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {id}."
-            ))
+            e.advice(Advice::DropOrKeep { part: id.clone() })
         })?;
         Action::Edit(cut)
     })
@@ -221,31 +215,6 @@ pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &PartEdit
             .in_part(part.id.clone())
             .at(backup.member(part).data_at())),
     }
-}
-
-/// Says what a restore could not cope with in parts that keep all that they hold, and what it
-/// fails on in all of them.
-pub(super) fn hazards_kept<'a>(
-    backup: &Backup,
-    surveys: &[PartSurvey],
-    action: impl Fn(usize) -> Option<&'a Action>,
-) -> Vec<String> {
-    let whole = |survey: &&PartSurvey| match action(survey.part) {
-        Some(Action::Copy | Action::Reencrypt | Action::Rewrite) => true,
-        Some(Action::Edit(_) | Action::Drop) | None => false,
-    };
-    let note = |survey: &PartSurvey| {
-        let (first, part) = (survey.hazards.first()?, backup.parts.get(survey.part)?);
-        let (count, first) = (survey.hazards.len(), survey.describe(first));
-        Some(format!(
-            "{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.",
-            part.id
-        ))
-    };
-    let hazards = surveys.iter().filter(whole).filter_map(note);
-    hazards
-        .chain(leftovers::specials_kept(backup, surveys, &action))
-        .collect()
 }
 
 /// The entries of a part's units; their reasons come after those of the selectors.
@@ -295,58 +264,4 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Change
         compressed,
         repaired: false,
     }
-}
-
-fn notes(
-    backup: &Backup,
-    surveys: &[PartSurvey],
-    request: &Request,
-    scans: &Scans,
-    changes: &Changes,
-    parts: &[PartPlan],
-) -> Result<Vec<String>> {
-    let mut notes: Vec<String> = surveys
-        .iter()
-        .flat_map(|s| s.warnings.iter().cloned())
-        .collect();
-    let held = notes::notes(backup, surveys, request, scans, parts);
-    notes.extend(locate::notes(request));
-    let took = reasons::took_something(backup, surveys, request, scans, parts)?;
-    for (at, selector) in request.drops.iter().enumerate() {
-        if held.iter().any(|(of, _)| *of == at) || took.get(at).copied().unwrap_or_default() {
-            continue;
-        }
-        let text = escape(selector.text().as_bytes());
-        match unmatched::find(selector, backup, |part| Some(scans.of(part)?.drops.get(at)?.any)) {
-            Match::Found => notes.push(format!("--drop {text} takes nothing: all that it matches stays. `haslim plan --why` tells why.")),
-            // Nobody could look.
-            Match::Unknown => notes.push(format!("Nothing in this backup matches --drop {text}.")),
-            // A warning says so.
-            Match::Nowhere => {}
-        }
-    }
-    notes.extend(held.into_iter().map(|(_, note)| note));
-    let action = |at: usize| parts.get(at).map(|p| &p.action);
-    notes.extend(hazards_kept(backup, surveys, action));
-    notes.extend(leftovers::links_kept(backup, surveys, action));
-    if !changes.protected {
-        let way = match request.encryption {
-            EncryptionChoice::Plain => {
-                "Without --securetar none it would be encrypted, with the key."
-            }
-            _ => {
-                "Home Assistant's encryption key, given with --emergency-kit or --password-file, would encrypt it."
-            }
-        };
-        notes.push(format!(
-            "The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. {way}"
-        ));
-    }
-    if request.has_key && !backup.is_protected() && changes.protected {
-        notes.push("The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into());
-    }
-    if !request.has_key && backup.version() == Some(Version::V1) {
-        notes.push("The parts stay in SecureTar v1; with the key they would become v2.".into());
-    }
-    Ok(notes)
 }

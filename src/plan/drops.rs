@@ -1,5 +1,4 @@
-//! The rows of a plan: what goes, what that frees, what is lost, and what a restore
-//! will do about it.
+//! What a plan leaves out: what that frees, what is lost, and what a restore will do about it.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -10,315 +9,215 @@ use crate::error::{Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::effects::effect;
-use crate::plan::known::{Kin, Known, Taken};
-use crate::plan::model::{Action, Candidate, Dropped, Outcome, PartEdit, Plan};
+use crate::plan::facts::{Cause, Dropped, Loss, Renamed};
+use crate::plan::losses::{DroppedEntry, LossGroup, LossIndex, add_renamed};
+use crate::plan::model::{Action, Candidate, Outcome, PartEdit, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
-use crate::report::words;
-use crate::rules::{Effect, Rule, compile};
+use crate::rules::{Condition, Effect, Rule, compile};
 use crate::survey::{PartSurvey, config_path};
 
-/// One row per selector and part, then one per find of a rule.
+/// One for each selector and part and what a restore does, then one for each find of a rule.
 ///
 /// # Errors
 /// `Interrupted`.
-pub(super) fn rows(
+pub(super) fn drops(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &Request,
     plan: &Plan,
 ) -> Result<Vec<Dropped>> {
-    let mut rows = Vec::new();
+    let mut drops = Vec::new();
     for (at, (planned, part)) in plan.parts.iter().zip(&backup.parts).enumerate() {
-        let here: Vec<(usize, &Candidate)> = plan
-            .units
-            .iter()
-            .enumerate()
-            .filter(|(_, u)| u.part == at)
-            .collect();
+        let units = plan.units.iter().enumerate();
+        let here: Vec<(usize, &Candidate)> = units.filter(|(_, u)| u.part == at).collect();
         let survey = surveys.iter().find(|s| s.part == at);
-        let teller = Teller {
+        let index = OnceCell::new();
+        let of_part = PartDrops {
             backup,
+            at,
             part,
             request,
             survey,
-            known: OnceCell::new(),
+            index,
         };
         match (&planned.action, survey) {
-            (Action::Drop, _) => rows.extend(teller.whole(&here)?),
-            (Action::Edit(cut), Some(survey)) => {
-                let taken = by_reason(survey, cut);
+            (Action::Drop, _) => drops.extend(of_part.whole(&here)?),
+            (Action::Edit(edit), Some(survey)) => {
+                let taken = by_reason(survey, edit);
                 let taken =
                     |reason: usize| taken.get(&reason).map(Vec::as_slice).unwrap_or_default();
                 for (at, selector) in request.drops.iter().enumerate() {
-                    rows.extend(teller.named(selector, taken(at))?);
+                    drops.extend(of_part.named(selector, taken(at))?);
                 }
                 for (at, unit) in here {
-                    rows.extend(teller.found(unit, taken(request.drops.len() + at))?);
+                    drops.extend(of_part.found(unit, taken(request.drops.len() + at))?);
                 }
             }
             _ => {}
         }
     }
     if plan.outcome != Outcome::AlreadyFits {
-        rows.extend(garbage(backup, request));
+        drops.extend(trailing(backup, request));
     }
-    Ok(rows)
+    Ok(drops)
 }
 
 /// The entries whose names are dropped, by the reason. Memory: 24 bytes for each of them.
-fn by_reason<'a>(survey: &'a PartSurvey, cut: &'a PartEdit) -> HashMap<usize, Vec<Taken<'a>>> {
-    let mut taken: HashMap<usize, Vec<Taken<'a>>> = HashMap::new();
+fn by_reason<'a>(
+    survey: &'a PartSurvey,
+    edit: &'a PartEdit,
+) -> HashMap<usize, Vec<DroppedEntry<'a>>> {
+    let mut taken: HashMap<usize, Vec<DroppedEntry<'a>>> = HashMap::new();
     for (at, entry) in survey.entries.iter().enumerate() {
-        if let Some(reason) = cut.reason(at) {
-            let heir = cut.new_name(at);
-            taken
-                .entry(usize::from(reason))
-                .or_default()
-                .push(Taken { entry, heir });
+        if let Some(reason) = edit.reason(at) {
+            let survivor = edit.new_name(at);
+            let dropped = DroppedEntry { entry, survivor };
+            taken.entry(usize::from(reason)).or_default().push(dropped);
         }
     }
     taken
 }
 
-fn files(taken: &[Taken<'_>]) -> u64 {
-    taken
+fn files(taken: &[DroppedEntry<'_>]) -> u64 {
+    let files = taken
         .iter()
-        .filter(|taken| taken.entry.kind != EntryKind::Directory)
-        .count() as u64
+        .filter(|taken| taken.entry.kind != EntryKind::Directory);
+    files.count() as u64
 }
 
 /// Bytes after the end of the outer tar, which no copy takes along.
-fn garbage(backup: &Backup, request: &Request) -> Option<Dropped> {
-    let bytes = backup.unaccounted();
-    let rule = request.catalogue.by_id("outer-garbage")?;
-    let blank = Dropped {
-        target: "backup".into(),
-        title: rule.title.clone(),
-        component: "backup".into(),
-        rule: None,
-        class: None,
-        stored_bytes: bytes,
+fn trailing(backup: &Backup, request: &Request) -> Option<Dropped> {
+    let stored_bytes = backup.unaccounted();
+    let rule = request.catalogue.by_condition(Condition::OuterGarbage)?;
+    (stored_bytes > 0).then(|| Dropped {
+        part: None,
+        cause: Cause::Trailing(rule.clone()),
+        stored_bytes,
         files: None,
-        lost: String::new(),
-        on_restore: Effect::OuterGarbage.sentence().into(),
         effect: Effect::OuterGarbage,
-        advice: None,
-        unit: true,
-    };
-    (bytes > 0).then(|| with_rule(blank, rule))
+        loss: Loss::default(),
+    })
 }
 
-fn with_rule(row: Dropped, rule: &Rule) -> Dropped {
-    Dropped {
-        rule: Some(rule.id.clone()),
-        class: Some(rule.class.name().into()),
-        lost: rule.lost.clone(),
-        advice: Some(rule.prevent.clone()).filter(|a| !a.is_empty()),
-        ..row
-    }
-}
-
-/// Puts what happens to one part into words.
-struct Teller<'a> {
+/// What goes of one part.
+struct PartDrops<'a> {
     backup: &'a Backup,
+    at: usize,
     part: &'a Part,
     request: &'a Request,
     survey: Option<&'a PartSurvey>,
     /// Made when it is asked for the first time: compiling the rules takes a while.
-    known: OnceCell<Known<'a>>,
+    index: OnceCell<LossIndex<'a>>,
 }
 
-impl<'a> Teller<'a> {
-    fn row(&self, title: String, effect: Effect, unit: bool) -> Dropped {
-        Dropped {
-            target: self.part.id.clone(),
-            title,
-            component: self.part.id.clone(),
-            rule: None,
-            class: None,
-            stored_bytes: 0,
-            files: None,
-            lost: String::new(),
-            on_restore: effect.sentence().into(),
-            effect,
-            advice: None,
-            unit,
-        }
-    }
-
-    /// The part as a whole: a row for each find when rules know all of it.
+impl<'a> PartDrops<'a> {
+    /// The part as a whole: one for each find when rules know all of it.
     fn whole(&self, units: &[(usize, &Candidate)]) -> Result<Vec<Dropped>> {
         let id = &self.part.id;
-        let is_named = self.request.drops_component(id) || self.request.drops_within(id);
+        let named = self.request.drops_component(id) || self.request.drops_within(id);
         let finds: Vec<&Candidate> = units.iter().flat_map(|(_, u)| u.finds()).collect();
         let effect = effect(self.backup, self.part, true, None);
-        if !is_named && !finds.is_empty() && units.iter().all(|(_, u)| u.rule.is_some()) {
-            let inside: u64 = finds.iter().map(|u| u.stored).sum();
-            let rows = finds
-                .iter()
-                .filter_map(|find| self.find(find, find.stored, find.files, effect).transpose());
-            let mut rows: Vec<Dropped> = rows.collect::<Result<_>>()?;
-            // The archive around them goes with the largest.
-            if let Some(row) = rows.iter_mut().max_by_key(|row| row.stored_bytes) {
-                row.stored_bytes += self.backup.stored(self.part).saturating_sub(inside);
-            }
-            return Ok(rows);
+        if !named && !finds.is_empty() && units.iter().all(|(_, u)| u.rule.is_some()) {
+            return self.all_finds(&finds, effect);
         }
         Ok(vec![Dropped {
-            class: (!is_named).then(|| "user".into()),
+            part: Some(self.at),
+            cause: Cause::Part { named },
             stored_bytes: self.backup.stored(self.part),
-            lost: self.known_through()?.unwrap_or_else(|| self.all_of_it()),
-            advice: self.how_to_leave_out(),
-            ..self.row(id.clone(), effect, !is_named)
+            files: None,
+            effect,
+            loss: self.loss_of_folder()?,
         }])
     }
 
-    /// What is lost with a folder of which the catalogue knows every file, if somebody looked.
-    fn known_through(&self) -> Result<Option<String>> {
+    /// The finds that are all of the part. The archive around them goes with the largest.
+    fn all_finds(&self, finds: &[&Candidate], effect: Effect) -> Result<Vec<Dropped>> {
+        let inside: u64 = finds.iter().map(|u| u.stored).sum();
+        let drops = finds
+            .iter()
+            .filter_map(|find| self.find(find, find.stored, find.files, effect).transpose());
+        let mut drops: Vec<Dropped> = drops.collect::<Result<_>>()?;
+        if let Some(largest) = drops.iter_mut().max_by_key(|dropped| dropped.stored_bytes) {
+            largest.stored_bytes += self.backup.stored(self.part).saturating_sub(inside);
+        }
+        Ok(drops)
+    }
+
+    /// What is lost with a folder of which the catalogue knows every file, if it was looked into.
+    fn loss_of_folder(&self) -> Result<Loss> {
         let Some(survey) = self
             .survey
             .filter(|_| self.part.kind == ComponentKind::Folder)
         else {
-            return Ok(None);
+            return Ok(Loss::default());
         };
-        Ok(
-            match self
-                .kin(survey.entries.iter().map(Taken::whole))?
-                .as_slice()
-            {
-                [kin] => kin.lost(),
-                _ => None,
+        let groups = self.groups(survey.entries.iter().map(DroppedEntry::whole))?;
+        let mut groups = groups.into_iter();
+        Ok(match (groups.next(), groups.next()) {
+            (Some(group), None) if group.is_known() => Loss {
+                rules: group.loss().rules,
+                ..Loss::default()
             },
-        )
+            _ => Loss::default(),
+        })
     }
 
-    /// See [`Known::kin`].
-    fn kin<'e>(&self, taken: impl Iterator<Item = Taken<'e>>) -> Result<Vec<Kin<'a, 'e>>> {
-        let known = self
-            .known
-            .get_or_init(|| Known::new(self.backup, self.part, self.request, self.survey));
+    /// See [`LossIndex::groups`].
+    fn groups<'e>(
+        &self,
+        taken: impl Iterator<Item = DroppedEntry<'e>>,
+    ) -> Result<Vec<LossGroup<'a>>> {
+        let index = self
+            .index
+            .get_or_init(|| LossIndex::new(self.backup, self.part, self.request, self.survey));
         let mut pace = self.request.control.pace();
-        let kin = known.kin(taken.take_while(|taken| pace.step(taken.entry.name.len()).is_ok()));
+        let groups =
+            index.groups(taken.take_while(|taken| pace.step(taken.entry.name.len()).is_ok()));
         self.request.control.check()?;
-        Ok(kin)
+        Ok(groups)
     }
 
-    fn all_of_it(&self) -> String {
-        match self.part.kind {
-            ComponentKind::Folder => format!("Everything in {}.", self.part.id),
-            ComponentKind::Addon => format!(
-                "The add-on {} with its settings and data.",
-                self.part.list_name()
-            ),
-            ComponentKind::HomeAssistant => "The whole configuration, with the history.".into(),
-            ComponentKind::Supervisor => "The Supervisor's own settings.".into(),
-            ComponentKind::Unknown => "A part that haslim does not know.".into(),
-        }
-    }
-
-    /// What Home Assistant's own settings can leave out.
-    fn how_to_leave_out(&self) -> Option<String> {
-        let what = match self.part.id.as_str() {
-            "media" => "the media folder",
-            "share" => "the share folder",
-            "addons/local" => "the folder of local add-ons",
-            _ if self.part.kind == ComponentKind::Addon => "this add-on",
-            _ => return None,
-        };
-        Some(format!("Settings → System → Backups can leave {what} out."))
-    }
-
-    /// What a selector of the user's takes out of the part: a row for each thing that a
-    /// restore treats differently.
-    fn named(&self, selector: &Selector, taken: &[Taken<'_>]) -> Result<Vec<Dropped>> {
+    /// What a selector of the user's takes out of the part: one for each thing that a restore does
+    /// about it.
+    fn named(&self, selector: &Selector, taken: &[DroppedEntry<'_>]) -> Result<Vec<Dropped>> {
         // Most selectors take nothing in most parts.
         if taken.is_empty() {
             return Ok(Vec::new());
         }
-        let text = escape(selector.text().as_bytes());
-        let kin = self.kin(taken.iter().copied())?;
-        let alone = kin.len() == 1;
-        let row = |kin: &Kin<'_, '_>| {
-            let title = kin
-                .titles()
-                .filter(|_| !alone)
-                .map_or_else(|| text.clone(), |titles| format!("{text} ({titles})"));
-            Dropped {
-                target: text.clone(),
-                stored_bytes: kin.stored,
-                files: Some(kin.files),
-                lost: self.with_heirs(&kin.heirs, kin.files, self.lost(kin)),
-                advice: kin.advice(),
-                ..self.row(title, kin.effect, false)
-            }
+        let groups = self.groups(taken.iter().copied())?;
+        let alone = groups.len() == 1;
+        let dropped = |group: LossGroup<'_>| Dropped {
+            part: Some(self.at),
+            cause: Cause::Selector {
+                text: selector.text().to_owned(),
+                alone,
+            },
+            stored_bytes: group.stored,
+            files: Some(group.files),
+            effect: group.effect,
+            loss: group.loss(),
         };
-        Ok(kin.iter().map(row).collect())
-    }
-
-    fn lost(&self, kin: &Kin<'_, '_>) -> String {
-        let lost = kin.lost().unwrap_or_else(|| self.some_files(kin.files));
-        kin.guarded()
-            .map_or_else(|| lost.clone(), |guarded| format!("{lost} {guarded}"))
-    }
-
-    fn some_files(&self, files: u64) -> String {
-        let files = words::files(files);
-        match self.part.kind {
-            ComponentKind::HomeAssistant => format!("{files} of the configuration."),
-            ComponentKind::Addon => format!("{files} of the add-on."),
-            _ => format!("{files} of {}.", self.part.id),
-        }
-    }
-
-    /// What is lost with so many `files`, where the contents of some, the `heirs`, stay under
-    /// another name; `lost` is said of the others.
-    fn with_heirs(&self, heirs: &[Taken<'_>], files: u64, lost: String) -> String {
-        let Some((name, heir)) = heirs
-            .iter()
-            .find_map(|taken| Some((&taken.entry.name, taken.heir?)))
-        else {
-            return lost;
-        };
-        let (count, name, heir) = (heirs.len() as u64, self.shown(name), self.shown(heir));
-        match (count, count == files) {
-            (1, true) => format!("Only the name {name}: its contents stay as {heir}."),
-            (1, false) => format!("{lost} Of {name} only the name: its contents stay as {heir}."),
-            (_, true) => format!(
-                "Only the names of {}: their contents stay, those of {name} as {heir}.",
-                words::files(count)
-            ),
-            (_, false) => format!(
-                "{lost} Of {} only the names: their contents stay, those of {name} as {heir}.",
-                words::files(count)
-            ),
-        }
-    }
-
-    /// A name as selectors take it, escaped.
-    fn shown(&self, name: &[u8]) -> String {
-        escape(config_path(self.part.kind, self.backup.manifest.version(), name).unwrap_or(name))
+        Ok(groups.into_iter().map(dropped).collect())
     }
 
     /// What a unit takes out of the part.
-    fn found(&self, unit: &Candidate, taken: &[Taken<'_>]) -> Result<Option<Dropped>> {
-        let stored = taken.iter().map(Taken::stored).sum();
+    fn found(&self, unit: &Candidate, taken: &[DroppedEntry<'_>]) -> Result<Option<Dropped>> {
+        let stored = taken.iter().map(DroppedEntry::stored).sum();
         let effect = effect(self.backup, self.part, false, unit.rule.as_ref());
-        let Some(row) = self
-            .find(unit, stored, files(taken), effect)?
-            .filter(|_| !taken.is_empty())
-        else {
+        let found = self.find(unit, stored, files(taken), effect)?;
+        let Some(dropped) = found.filter(|_| !taken.is_empty()) else {
             return Ok(None);
         };
-        let heirs: Vec<Taken<'_>> = taken
+        let mut renamed: Option<Renamed> = None;
+        taken
             .iter()
-            .copied()
-            .filter(|taken| taken.heir.is_some())
-            .collect();
-        Ok(Some(Dropped {
-            lost: self.with_heirs(&heirs, files(taken), row.lost),
-            ..row
-        }))
+            .for_each(|taken| add_renamed(&mut renamed, *taken));
+        let loss = Loss {
+            renamed,
+            ..dropped.loss
+        };
+        Ok(Some(Dropped { loss, ..dropped }))
     }
 
     fn find(
@@ -337,64 +236,59 @@ impl<'a> Teller<'a> {
             .first()
             .and_then(|&at| self.survey?.entries.get(at));
         let single = first.filter(|e| unit.files == 1 && e.contents.is_backup());
-        let paths =
-            single.map_or_else(|| self.globs_of(unit, rule), |e| Ok(vec![escape(&e.name)]))?;
-        let targets: Vec<String> = paths
-            .iter()
-            .map(|path| format!("{}:{path}", self.part.id))
-            .collect();
-        let row = self.row(rule.title.clone(), effect, true);
-        Ok(Some(with_rule(
-            Dropped {
-                target: targets.join(" "),
-                stored_bytes,
-                files: Some(files),
-                ..row
+        let paths = match single {
+            Some(entry) => vec![escape(&entry.name)],
+            None => self.globs_of(unit, rule)?,
+        };
+        Ok(Some(Dropped {
+            part: Some(self.at),
+            cause: Cause::Rule {
+                rule: rule.clone(),
+                paths,
             },
-            rule,
-        )))
+            stored_bytes,
+            files: Some(files),
+            effect,
+            loss: Loss::default(),
+        }))
     }
 
     /// Those of a rule's globs that found something here.
     fn globs_of(&self, unit: &Candidate, rule: &Rule) -> Result<Vec<String>> {
-        let (globs, compiled): (Vec<&String>, Vec<Glob>) = rule
+        let compiled = rule
             .globs
             .iter()
-            .filter_map(|glob| Some((glob, compile(glob).ok()?)))
-            .unzip();
+            .filter_map(|glob| Some((glob, compile(glob).ok()?)));
+        let (globs, compiled): (Vec<&String>, Vec<Glob>) = compiled.unzip();
         // What was compiled for its part's matcher can be compiled again.
         let Ok(set) = GlobSet::new(compiled) else {
             return Ok(rule.globs.clone());
         };
+        let version = self.backup.manifest.version();
         let mut found = vec![false; globs.len()];
-        let (mut left, mut matched, mut pace) =
-            (globs.len(), Vec::new(), self.request.control.pace());
+        let mut left = globs.len();
+        let (mut matched, mut pace) = (Vec::new(), self.request.control.pace());
         let entries = unit
             .entries
             .iter()
             .filter_map(|&at| self.survey?.entries.get(at));
         for entry in entries.filter(|e| e.kind != EntryKind::Directory) {
             pace.step(entry.name.len())?;
-            let Some(path) =
-                config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
-            else {
+            let Some(path) = config_path(self.part.kind, version, &entry.name) else {
                 continue;
             };
             set.matches_candidate_into(&Subject::from_bytes(path), &mut matched);
             for &at in &matched {
-                left -= found
+                let found = found
                     .get_mut(at)
-                    .map_or(0, |found| usize::from(!std::mem::replace(found, true)));
+                    .map(|found| std::mem::replace(found, true));
+                left -= usize::from(found == Some(false));
             }
             if left == 0 {
                 break;
             }
         }
-        Ok(globs
-            .into_iter()
-            .zip(found)
-            .filter(|(_, found)| *found)
-            .map(|(glob, _)| glob.clone())
-            .collect())
+        let found = globs.into_iter().zip(found).filter(|(_, found)| *found);
+        Ok(found.map(|(glob, _)| glob.clone()).collect())
     }
 }

@@ -2,128 +2,63 @@
 //! fails, and symbolic links to what is left out.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
-use crate::error::escape;
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::facts::{BrokenLink, Note, Specials};
 use crate::plan::model::Action;
-use crate::plan::request::selector::Selector;
 use crate::survey::{PartSurvey, config_path};
 
-/// How many names are shown.
+/// How many names are kept to be shown.
 const SHOWN: usize = 3;
 
-/// The warning about the named pipes and devices with these names in a part, if there are any.
-///
-/// Home Assistant's restore of the configuration unpacks them, then empties the live
-/// configuration and fails when it copies them into place: Python's `shutil.copytree` copies
-/// no special files. What it does in other parts depends on the part.
-pub(crate) fn specials<'a>(
-    backup: &Backup,
-    part: &Part,
-    names: impl Iterator<Item = &'a [u8]>,
-) -> Option<String> {
-    let (mut count, mut shown, mut options) = (0u64, Vec::new(), String::new());
+/// The named pipes and devices with these names in a part, if there are any.
+pub(crate) fn specials<'a>(part: usize, names: impl Iterator<Item = &'a [u8]>) -> Option<Specials> {
+    let (mut count, mut shown) = (0, Vec::new());
     for name in names {
         count += 1;
         if shown.len() < SHOWN {
-            shown.push(escape(name));
-            let text = config_path(part.kind, backup.manifest.version(), name)
-                .and_then(|path| Selector::text_of(&part.id, path));
-            if let Some(text) = text.and_then(typed) {
-                let _ = write!(options, " --drop {text}");
-            }
+            shown.push(name.into());
         }
     }
-    let more = count
-        .checked_sub(shown.len() as u64)
-        .filter(|more| *more > 0)
-        .map_or(String::new(), |more| format!(" and {more} more"));
-    let (what, it, have) = match count {
-        0 => return None,
-        1 => ("a named pipe or device".to_owned(), "it", "It has"),
-        _ => (
-            format!("{count} named pipes or devices"),
-            "them",
-            "They have",
-        ),
-    };
-    let restore = match part.kind {
-        ComponentKind::HomeAssistant => {
-            format!(
-                "A restore unpacks {it}, but fails when it copies {it} into place, after it has emptied the live configuration"
-            )
-        }
-        _ => format!("A restore may fail on {it}"),
-    };
-    let way = if options.is_empty() {
-        String::new()
-    } else {
-        format!(": `haslim shrink` can leave {it} out, with{options}")
-    };
-    Some(format!(
-        "{} holds {what}: {}{more}. {restore}. {have} no contents{way}.",
-        part.id,
-        shown.join(", ")
-    ))
+    (count > 0).then_some(Specials { part, count, shown })
 }
 
-/// A selector as it can be typed into a shell; `None` where that takes more than quotes.
-fn typed(text: String) -> Option<String> {
-    let plain = text
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"._-/:@+,=".contains(&b));
-    match plain {
-        true => Some(text),
-        false if text.contains('\'') || escape(text.as_bytes()) != text => None,
-        false => Some(format!("'{text}'")),
-    }
-}
-
-/// Says which pipes and devices stay. `action` gives what is done with a part.
+/// The pipes and devices that stay. `action` returns what is done with a part.
 pub(super) fn specials_kept<'a>(
     backup: &Backup,
     surveys: &[PartSurvey],
     action: impl Fn(usize) -> Option<&'a Action>,
-) -> Vec<String> {
-    let note = |survey: &PartSurvey| {
-        let (part, action) = (backup.parts.get(survey.part)?, action(survey.part)?);
-        let stays = |at: usize| !is_gone(action, at);
-        let all = survey
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| entry.kind == EntryKind::Special);
-        specials(
-            backup,
-            part,
-            all.filter(|(at, _)| stays(*at))
-                .map(|(_, entry)| &*entry.name),
-        )
+) -> Vec<Specials> {
+    let of_part = |survey: &PartSurvey| {
+        backup.parts.get(survey.part)?;
+        let action = action(survey.part)?;
+        let all = survey.entries.iter().enumerate();
+        let kept = all
+            .filter(|(_, entry)| entry.kind == EntryKind::Special)
+            .filter(|(at, _)| !action.drops_name(*at));
+        specials(survey.part, kept.map(|(_, entry)| &*entry.name))
     };
-    surveys.iter().filter_map(note).collect()
-}
-
-fn is_gone(action: &Action, entry: usize) -> bool {
-    action.drops_name(entry)
+    surveys.iter().filter_map(of_part).collect()
 }
 
 /// A symbolic link that stays.
+#[derive(Clone, Copy)]
 struct Link<'a> {
-    part: &'a str,
+    part: usize,
+    id: &'a str,
     name: &'a [u8],
     target: &'a [u8],
 }
 
-/// Says which symbolic links stay though what they lead to goes.
+/// The symbolic links that stay though what they lead to goes.
 ///
 /// Memory: the targets of the links. Links on the way to a target are not followed.
 pub(super) fn links_kept<'a>(
     backup: &Backup,
     surveys: &[PartSurvey],
     action: impl Fn(usize) -> Option<&'a Action>,
-) -> Option<String> {
+) -> Option<Note> {
     let goes = |at: usize| matches!(action(at), Some(Action::Drop | Action::Edit(_)));
     if !(0..backup.parts.len()).any(goes) {
         return None;
@@ -140,7 +75,7 @@ pub(super) fn links_kept<'a>(
             .enumerate()
             .filter(|(_, e)| e.kind == EntryKind::Symlink)
         {
-            let (Some(target), false) = (entry.link.as_deref(), is_gone(action, at)) else {
+            let (Some(target), false) = (entry.link.as_deref(), action.drops_name(at)) else {
                 continue;
             };
             let Some(place) = config_path(part.kind, backup.manifest.version(), &entry.name) else {
@@ -150,7 +85,8 @@ pub(super) fn links_kept<'a>(
                 continue;
             };
             wanted.entry(to).or_default().push(Link {
-                part: &part.id,
+                part: survey.part,
+                id: &part.id,
                 name: place,
                 target,
             });
@@ -170,7 +106,7 @@ pub(super) fn links_kept<'a>(
             .entries
             .iter()
             .enumerate()
-            .filter(|(at, _)| is_gone(action, *at))
+            .filter(|(at, _)| action.drops_name(*at))
         {
             let Some(path) = config_path(part.kind, backup.manifest.version(), &entry.name) else {
                 continue;
@@ -183,7 +119,7 @@ pub(super) fn links_kept<'a>(
             );
         }
     }
-    // Of a part that nobody looked into all goes.
+    // Of a part that was not looked into all goes.
     broken.extend(
         wanted
             .into_iter()
@@ -193,32 +129,17 @@ pub(super) fn links_kept<'a>(
     note(broken)
 }
 
-fn note(mut broken: Vec<Link<'_>>) -> Option<String> {
-    broken.sort_by_key(|link| (link.part, link.name));
-    let show = |link: &Link<'_>| {
-        format!(
-            "{}:{} (to {})",
-            link.part,
-            escape(link.name),
-            escape(link.target)
-        )
-    };
-    let shown: Vec<String> = broken.iter().take(SHOWN).map(show).collect();
-    let more = match broken.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    match broken.len() {
-        0 => None,
-        1 => Some(format!(
-            "A symbolic link stays, but what it leads to is left out: {}.",
-            shown.join(", ")
-        )),
-        count => Some(format!(
-            "{count} symbolic links stay, but what they lead to is left out: {}{more}.",
-            shown.join(", ")
-        )),
-    }
+fn note(mut broken: Vec<Link<'_>>) -> Option<Note> {
+    broken.sort_by_key(|link| (link.id, link.name));
+    let shown = broken.iter().take(SHOWN).map(|link| BrokenLink {
+        part: link.part,
+        name: link.name.into(),
+        target: link.target.into(),
+    });
+    (!broken.is_empty()).then(|| Note::BrokenLinks {
+        count: broken.len(),
+        shown: shown.collect(),
+    })
 }
 
 /// Where Home Assistant and its apps find a component (developers.home-assistant.io, "App
@@ -284,6 +205,3 @@ fn leads_to(backup: &Backup, part: &Part, place: &[u8], target: &[u8]) -> Option
     let rest = rest.strip_prefix(b"/").unwrap_or(rest).to_vec();
     Some((backup.parts.iter().position(|p| p.id == id)?, rest))
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,16 +6,16 @@ pub mod choose;
 mod draft;
 mod drops;
 pub mod edit;
-mod effects;
+pub mod effects;
 pub mod encryption;
-pub mod explain;
-mod known;
+pub mod facts;
 mod layout;
 pub(crate) mod leftovers;
+mod losses;
 pub mod model;
 mod notes;
+mod part_reasons;
 mod predict;
-mod reasons;
 mod repair;
 pub mod request;
 #[cfg(test)]
@@ -23,7 +23,8 @@ pub(crate) mod tests;
 
 pub use effects::effect;
 pub use encryption::{Encryption, EncryptionChoice};
-pub use model::{Action, Alternative, Candidate, Dropped, Form, Outcome, PartEdit, PartPlan, Plan};
+pub use facts::{Alternative, Dropped, Offer};
+pub use model::{Action, Candidate, EntryFate, Form, Outcome, PartEdit, PartPlan, Plan};
 pub use repair::{Repair, repair};
 pub use request::selector::Selector;
 pub use request::unmatched::{check_named, parse};
@@ -31,6 +32,7 @@ pub use request::{Request, builtin_catalogue};
 
 use choose::{alternatives, candidates, fit};
 use edit::scan::Scans;
+use facts::List;
 use request::locate::located;
 use request::unmatched;
 
@@ -100,10 +102,17 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
         )?
     };
     if plan.outcome == Outcome::CannotFit {
-        plan.ways_out = alternatives::out(backup, surveys, request, &scans, &units)?;
+        plan.alternatives = alternatives::out(backup, surveys, request, &scans, &units)?;
     }
-    plan.warnings = unmatched::warnings(backup, surveys, request, &scans)?;
-    reasons::of_what_stays(&mut plan, backup, surveys, request, &units);
+    plan.unmatched = unmatched::unmatched(backup, surveys, request, |list, at, part| {
+        let scan = scans.of(part)?;
+        let hits = match list {
+            List::Drop => scan.drops.get(at)?,
+            List::Keep => scan.keeps.get(at)?,
+        };
+        Some(hits.any)
+    })?;
+    part_reasons::of_what_stays(&mut plan, backup, surveys, request, &units);
     Ok(plan)
 }
 

@@ -10,7 +10,8 @@ use crate::format::outer::Member;
 use crate::format::secure::Version;
 use crate::open::{Backup, Part};
 use crate::plan::choose::tiers::Item;
-use crate::rules::{Class, Effect, Rule};
+use crate::plan::facts::{Alternative, Dropped, Note, PartReason, Unmatched};
+use crate::rules::{Class, Rule};
 use crate::survey::{PartSurvey, config_path};
 
 /// What happens to one part.
@@ -66,8 +67,8 @@ pub struct PartPlan {
     pub form: Form,
     /// Bytes that it will take in the copy, as far as can be told beforehand.
     pub predicted: u64,
-    /// In one sentence, for the table.
-    pub why: String,
+    /// Why that is so.
+    pub why: PartReason,
 }
 
 /// Where the plan leads.
@@ -117,11 +118,11 @@ pub struct Plan {
     /// Where it leads.
     pub outcome: Outcome,
     /// When it cannot fit: what the user could say to make it fit.
-    pub ways_out: Vec<Alternative>,
+    pub alternatives: Vec<Alternative>,
     /// What the user should know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// What the user named and the backup does not have.
-    pub warnings: Vec<String>,
+    pub unmatched: Vec<Unmatched>,
 }
 
 impl Plan {
@@ -319,7 +320,7 @@ impl Candidate {
     }
 
     /// The finds that it consists of: itself, unless it is a whole folder of several.
-    pub(in crate::plan) fn finds(&self) -> impl Iterator<Item = &Self> {
+    pub(crate) fn finds(&self) -> impl Iterator<Item = &Self> {
         let own = self.pieces.is_empty() && self.rule.is_some();
         own.then_some(self).into_iter().chain(&self.pieces)
     }
@@ -337,53 +338,6 @@ impl Candidate {
             whole: self.is_whole(),
         }
     }
-}
-
-/// One thing that the copy leaves out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dropped {
-    /// The component, or the paths in it as a selector.
-    pub target: String,
-    /// In plain words.
-    pub title: String,
-    /// The component's id; `backup` for what is in no component.
-    pub component: String,
-    /// The rule that chose it; `None` when the user named it, and for a whole part.
-    pub rule: Option<String>,
-    /// The class that lets it go; `None` when the user named it.
-    pub class: Option<String>,
-    /// Compressed bytes that it takes in the original.
-    pub stored_bytes: u64,
-    /// How many files; `None` for a whole part, which is not looked into.
-    pub files: Option<u64>,
-    /// What the owner loses.
-    pub lost: String,
-    /// What a restore will do about it.
-    pub on_restore: String,
-    /// The same in a few words.
-    pub effect: Effect,
-    /// How to stop it from growing next time, where there is something to say.
-    pub advice: Option<String>,
-    /// Whether the planner chose it.
-    pub unit: bool,
-}
-
-impl Dropped {
-    /// True for what may always go.
-    pub fn is_free(&self) -> bool {
-        matches!(self.class.as_deref(), Some("cache" | "log" | "nested"))
-    }
-}
-
-/// One way to make it fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alternative {
-    /// The options to add to the command.
-    pub options: String,
-    /// What would be lost and what a restore would do about it, one sentence or two each.
-    pub lost: Vec<String>,
-    /// The copy's size then, in bytes.
-    pub predicted_size: u64,
 }
 
 /// The name and the form of a part in the copy.

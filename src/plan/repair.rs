@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 
-use crate::error::Result;
+use crate::error::{Advice, Result};
 use crate::finding::Finding;
 use crate::format::manifest::Changes;
 use crate::open::{Backup, Part, missing_password};
-use crate::plan::draft::{check_hazards, hazards_kept};
+use crate::plan::draft::check_hazards;
 use crate::plan::encryption::EncryptionChoice;
+use crate::plan::facts::PartReason;
 use crate::plan::layout::{Extent, Settled, check_metadata};
 use crate::plan::model::{Action, Outcome, PartEdit, PartPlan, Plan};
+use crate::plan::notes::hazards_kept;
 use crate::plan::{layout, predict};
 use crate::survey::PartSurvey;
 
@@ -18,8 +20,8 @@ use crate::survey::PartSurvey;
 pub struct Repair {
     /// The plan; its outcome is [`Outcome::AlreadyFits`] when there is nothing to do.
     pub plan: Plan,
-    /// What is wrong and will be right in the copy, one sentence each.
-    pub findings: Vec<String>,
+    /// What is wrong and will be right in the copy.
+    pub findings: Vec<Finding>,
 }
 
 /// Plans a copy of everything in which sizes, ends, streams, versions, salts and the lists
@@ -72,7 +74,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
         .zip(settled.forms)
         .zip(predicted);
     let parts = parts.map(|((action, form), predicted)| PartPlan {
-        why: why(&action).into(),
+        why: why(&action),
         action,
         form,
         predicted,
@@ -91,21 +93,18 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
         order: settled.order,
         limit: u64::MAX,
         predicted_size,
-        ways_out: Vec::new(),
-        warnings: Vec::new(),
+        alternatives: Vec::new(),
+        unmatched: Vec::new(),
         notes,
     };
-    Ok(Repair {
-        plan,
-        findings: findings.iter().map(Finding::text).collect(),
-    })
+    Ok(Repair { plan, findings })
 }
 
-fn why(action: &Action) -> &'static str {
+fn why(action: &Action) -> PartReason {
     match action {
-        Action::Rewrite | Action::Edit(_) => "put in order",
-        Action::Reencrypt => "encrypted like the others",
-        Action::Copy | Action::Drop => "as it is",
+        Action::Rewrite | Action::Edit(_) => PartReason::PutInOrder,
+        Action::Reencrypt => PartReason::LikeTheOthers,
+        Action::Copy | Action::Drop => PartReason::AsItIs,
     }
 }
 
@@ -123,9 +122,7 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> 
             let all = PartEdit::default();
             check_hazards(backup, survey, &all).map_err(|e| {
                 let id = &part.id;
-                e.advice(format!(
-                    "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {id}:PATH."
-                ))
+                e.advice(Advice::DropInsteadOfRepair { part: id.clone() })
             })?;
             Ok(Action::Rewrite)
         }

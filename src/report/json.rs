@@ -14,9 +14,12 @@ use crate::finding::Finding;
 use crate::format::secure::Version;
 use crate::open::Backup;
 use crate::pipe::Control;
-use crate::plan::{Alternative, Plan};
+use crate::report::drops::{DropView, WayOut};
 use crate::report::largest::largest;
-use crate::rules::Catalogue;
+use crate::report::notes;
+use crate::report::plan_view::PlanView;
+use crate::report::terms::Terms;
+use crate::rules::{Catalogue, Class};
 use crate::survey::PartSurvey;
 use crate::verify::PartCheck;
 
@@ -111,42 +114,43 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
     }))
 }
 
+fn drop_row(view: &DropView<'_>) -> Value {
+    let facts = view.facts;
+    json!({
+        "target": view.target,
+        "component": view.component,
+        "rule": facts.rule().map(|rule| &rule.id),
+        "class": facts.class().map(Class::name),
+        "stored_bytes": facts.stored_bytes,
+        "files": facts.files,
+        "lost": view.lost,
+        "on_restore": view.on_restore,
+        "title": view.title,
+        "advice": view.advice,
+    })
+}
+
 /// How many of the largest paths `plan` names.
 pub const LARGEST: usize = 10;
 
 /// `plan`: all of `info` and what is to be done.
 ///
-/// `damaged` holds the parts that a copy would keep although they are damaged, as far as somebody
-/// looked.
+/// `damaged` holds the parts that a copy would keep although they are damaged, as far as they were
+/// looked at.
 ///
 /// # Errors
 /// `Interrupted`.
 pub fn plan(
     backup: &Backup,
     surveys: &[PartSurvey],
-    plan: &Plan,
+    view: &PlanView<'_>,
     damaged: &[(&str, &Error)],
+    terms: &dyn Terms,
     control: &Control,
 ) -> Result<Map<String, Value>> {
+    let plan = view.plan;
     let mut all = info(backup, plan.limit);
-    let drops: Vec<Value> = plan
-        .drops
-        .iter()
-        .map(|row| {
-            json!({
-                "target": row.target,
-                "component": row.component,
-                "rule": row.rule,
-                "class": row.class,
-                "stored_bytes": row.stored_bytes,
-                "files": row.files,
-                "lost": row.lost,
-                "on_restore": row.on_restore,
-                "title": row.title,
-                "advice": row.advice,
-            })
-        })
-        .collect();
+    let drops: Vec<Value> = view.drops.iter().map(drop_row).collect();
     let largest: Vec<Value> = largest(backup, surveys, plan, LARGEST, control)?
         .into_iter()
         .map(|large| json!({"path": large.place, "stored_bytes": large.stored, "files": large.files, "dropped_bytes": large.dropped}))
@@ -156,7 +160,7 @@ pub fn plan(
         backup
             .warnings()
             .into_iter()
-            .chain(plan.warnings.iter().cloned())
+            .chain(view.warnings.iter().cloned())
             .collect(),
     );
     all.extend(object(json!({
@@ -164,10 +168,10 @@ pub fn plan(
         "predicted_fits": plan.predicted_size <= plan.limit,
         "outcome": plan.outcome.name(),
         "drops": drops,
-        "ways_out": ways_out(plan),
-        "notes": plan.notes,
+        "ways_out": ways_out(view),
+        "notes": view.notes,
         "largest": largest,
-        "damaged": damaged.iter().map(|(id, error)| json!({"id": id, "error": error_body(error)})).collect::<Vec<_>>(),
+        "damaged": damaged.iter().map(|(id, error)| json!({"id": id, "error": error_body(error, terms)})).collect::<Vec<_>>(),
     })));
     Ok(all)
 }
@@ -212,8 +216,12 @@ impl Copy<'_> {
 }
 
 /// `plan` that ends with another code than 0: all of `plan`, and why.
-pub fn refused(mut all: Map<String, Value>, error: &Error) -> Map<String, Value> {
-    all.insert("error".into(), error_body(error));
+pub fn refused(
+    mut all: Map<String, Value>,
+    error: &Error,
+    terms: &dyn Terms,
+) -> Map<String, Value> {
+    all.insert("error".into(), error_body(error, terms));
     all
 }
 
@@ -258,13 +266,14 @@ pub fn bench(report: &Report, earlier: Option<&Report>) -> Value {
 /// `repair`: what was wrong and is right in the copy.
 pub fn repair(
     backup: &Backup,
-    plan: &Plan,
+    view: &PlanView<'_>,
     limit: u64,
-    findings: &[String],
+    findings: &[Finding],
     copy: &Copy<'_>,
 ) -> Map<String, Value> {
+    let findings: Vec<String> = findings.iter().map(Finding::text).collect();
     let mut all = info(backup, limit);
-    all.extend(object(json!({"repaired": findings, "notes": plan.notes})));
+    all.extend(object(json!({"repaired": findings, "notes": view.notes})));
     all.extend(copy.object());
     all
 }
@@ -280,6 +289,7 @@ pub fn checks(
     backup: &Backup,
     checks: &[Result<PartCheck, Error>],
     failed: Option<&Error>,
+    terms: &dyn Terms,
 ) -> Map<String, Value> {
     let parts: Vec<Value> = checks
         .iter()
@@ -291,15 +301,15 @@ pub fn checks(
                 "entries": check.entries,
                 "plaintext_bytes": check.plaintext_bytes,
                 "evidence": check.evidence.text(),
-                "warnings": check.warnings,
+                "warnings": notes::of_check(backup, check, terms),
             }),
-            Err(e) => json!({"id": part.id, "ok": false, "error": error_body(e)}),
+            Err(e) => json!({"id": part.id, "ok": false, "error": error_body(e, terms)}),
         })
         .collect();
     let mut all = object(
         json!({"schema": SCHEMA, "file": path(backup.input.path()), "ok": failed.is_none(), "components": parts, "warnings": backup.warnings()}),
     );
-    all.extend(failed.map(|error| ("error".into(), error_body(error))));
+    all.extend(failed.map(|error| ("error".into(), error_body(error, terms))));
     all
 }
 
@@ -311,29 +321,29 @@ pub fn rules(catalogue: &Catalogue) -> Map<String, Value> {
 }
 
 /// Any error.
-pub fn error(error: &Error) -> Value {
-    json!({"schema": SCHEMA, "error": error_body(error)})
+pub fn error(error: &Error, terms: &dyn Terms) -> Value {
+    json!({"schema": SCHEMA, "error": error_body(error, terms)})
 }
 
 /// The error of a `shrink` that has nothing to write, with the notes and the ways out that [`plan`]
 /// names.
-pub fn nothing_written(error: &Error, plan: &Plan) -> Value {
-    json!({"schema": SCHEMA, "error": error_body(error), "ways_out": ways_out(plan), "notes": plan.notes})
+pub fn nothing_written(error: &Error, view: &PlanView<'_>, terms: &dyn Terms) -> Value {
+    json!({"schema": SCHEMA, "error": error_body(error, terms), "ways_out": ways_out(view), "notes": view.notes})
 }
 
-fn ways_out(plan: &Plan) -> Vec<Value> {
-    let way = |way: &Alternative| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size});
-    plan.ways_out.iter().map(way).collect()
+fn ways_out(view: &PlanView<'_>) -> Vec<Value> {
+    let way = |way: &WayOut| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size});
+    view.ways_out.iter().map(way).collect()
 }
 
-fn error_body(error: &Error) -> Value {
+fn error_body(error: &Error, terms: &dyn Terms) -> Value {
     json!({
         "code": error.kind().code(),
         "kind": error.kind().name(),
         "message": error.message(),
         "part": error.part(),
         "offset": error.offset(),
-        "advice": error.next_step(),
+        "advice": error.next_step().map(|advice| terms.advice(advice)),
     })
 }
 

@@ -1,7 +1,17 @@
-//! Last stage: what programs and people read about the products of the others.
+//! Last stage: what programs and people read about the products of the others. The only place that
+//! words facts.
 
 pub mod ask;
+pub mod drops;
+pub mod explain;
 pub mod json;
 pub mod largest;
+pub mod notes;
+pub mod part_reasons;
+pub mod plan_view;
+pub mod terms;
 pub mod tree;
 pub mod words;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,22 +1,23 @@
 //! Sentences that more than one command says.
 
 use crate::error::{Error, printable};
-use crate::open::{Backup, Part};
+use crate::open::Part;
 use crate::plan::{Action, Encryption, PartPlan, Plan};
+use crate::report::terms::Terms;
 use crate::size;
 
 /// Ends every message about a run that made no output.
 pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
 
 /// An error as its reader sees it: what, where, and the next step.
-pub fn error(error: &Error) -> String {
+pub fn error(error: &Error, terms: &dyn Terms) -> String {
     let mut text = error.to_string();
     if !text.ends_with('.') {
         text.push('.');
     }
     if let Some(step) = error.next_step() {
         text.push(' ');
-        text.push_str(step);
+        text.push_str(&terms.advice(step));
     }
     text.push(' ');
     text.push_str(UNCHANGED);
@@ -73,28 +74,6 @@ pub fn action(part: &Part, planned: &PartPlan, target: &Encryption) -> &'static 
     }
 }
 
-/// The `--drop` options for parts, ready to be pasted.
-pub fn drop_options(backup: &Backup, parts: &[usize]) -> String {
-    let options: Vec<String> = parts
-        .iter()
-        .map(|&at| format!("--drop {}", shell(&backup.part(at).id)))
-        .collect();
-    options.join(" ")
-}
-
-/// Quotes a word for a POSIX shell when it needs that.
-pub fn shell(word: &str) -> String {
-    let plain = |c: char| {
-        c.is_ascii_alphanumeric()
-            || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '@' | '%' | '+' | ',')
-    };
-    if !word.is_empty() && word.chars().all(plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 /// By how many bytes a plan misses its limit.
 pub fn shortfall(plan: &Plan) -> u64 {
     plan.predicted_size.saturating_sub(plan.limit)
@@ -103,13 +82,7 @@ pub fn shortfall(plan: &Plan) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_only_when_the_shell_would_change_them() {
-        assert_eq!(shell("addon:core_mariadb"), "addon:core_mariadb");
-        assert_eq!(shell("media:a b/**"), "'media:a b/**'");
-        assert_eq!(shell("it's"), "'it'\\''s'");
-    }
+    use crate::report::tests::options::Options;
 
     #[test]
     fn both_sides_of_the_limit_are_named() {
@@ -122,16 +95,19 @@ mod tests {
 
     #[test]
     fn errors_end_with_the_state_of_the_original() {
-        let text = error(&Error::damaged("cut short").in_part("media").at(512));
+        let text = error(
+            &Error::damaged("cut short").in_part("media").at(512),
+            &Options,
+        );
         assert!(
             text.starts_with("media: cut short (at byte 512). "),
             "{text}"
         );
         assert!(text.ends_with(UNCHANGED), "{text}");
-        let text = error(&Error::input(
-            std::io::Error::other("no"),
-            "cannot open a\u{1b}[2J.tar",
-        ));
+        let text = error(
+            &Error::input(std::io::Error::other("no"), "cannot open a\u{1b}[2J.tar"),
+            &Options,
+        );
         assert!(
             text.starts_with("cannot open a\\u{1b}[2J.tar: no. "),
             "{text}"

@@ -12,7 +12,7 @@ pub use filter::CutFilter;
 pub use output::{Output, Target as OutputPath};
 
 use crate::crypt::KeyRing;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result};
 use crate::format::block::{BLOCK, padding};
 use crate::format::manifest::Changes;
 use crate::format::outer::RECORD;
@@ -120,7 +120,7 @@ pub fn rewrite(
                 size - plan.limit
             ),
         )
-        .advice("Name more to leave out with --drop, or raise --limit."));
+        .advice(Advice::DropMore));
     }
     Ok(Written { size, changes })
 }

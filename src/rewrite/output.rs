@@ -19,10 +19,10 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
-
-use crate::error::{Error, Kind, Result};
-use crate::pipe::{Control, Input};
 use system::System;
+
+use crate::error::{Error, Kind, OutputAdvice, Result};
+use crate::pipe::{Control, Input};
 
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
 /// is heard at once.
@@ -92,7 +92,7 @@ impl Target {
             && Some((stat.st_dev, stat.st_ino)) == self.input
         {
             return Err(Error::refused(format!("{shown} is the backup itself"))
-                .advice("Choose another output with -o."));
+                .advice(OutputAdvice::Another));
         }
         let stat = match self.system.look_at(&self.folder, &self.name) {
             Err(Errno::NOENT) => return Ok(()),
@@ -107,13 +107,13 @@ impl Target {
         if kind != FileType::RegularFile {
             return Err(
                 Error::refused(format!("{shown} exists and is not a regular file"))
-                    .advice("Choose another output with -o."),
+                    .advice(OutputAdvice::Another),
             );
         }
         if !self.force {
             return Err(
                 Error::new(Kind::OutputIo, format!("{shown} exists already"))
-                    .advice("Choose another output with -o, or replace it with --force."),
+                    .advice(OutputAdvice::AnotherOrReplace),
             );
         }
         Ok(())

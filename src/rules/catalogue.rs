@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::databases;
 use super::error::{RulesError, line_of};
-use super::rule::{Condition, Confidence, Never, RawRule, RemadeBy, Rule};
+use super::rule::{Condition, Confidence, Never, RawRule, RemadeBy, Rule, RuleEffect};
 
 /// The rules in order of precedence, and the never-drop list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -114,6 +114,16 @@ impl Catalogue {
     /// The rule at an index that a [`super::Matcher`] of this catalogue gave.
     pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
         self.rules.get(usize::from(index.0))
+    }
+
+    /// The rule with this condition; the first, where there are several.
+    pub fn by_condition(&self, condition: Condition) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.condition == condition)
+    }
+
+    /// The rule with this effect; the first, where there are several.
+    pub fn by_effect(&self, effect: RuleEffect) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.effect == Some(effect))
     }
 
     /// The rule of this id.

@@ -1,7 +1,7 @@
 //! What a restore does with what is missing, in one sentence per case, for
 //! people. The facts are those of Supervisor's and Core's restore code.
 
-use super::rule::{Condition, Rule};
+use super::rule::{Condition, Rule, RuleEffect};
 
 /// How a component, or a piece of it, is missing from the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,7 +72,7 @@ impl Effect {
         match rule {
             Some(rule) if rule.condition == Condition::RecorderDatabase => Self::RecorderDatabase,
             Some(rule) if rule.condition == Condition::RecorderUrl => Self::MovedDatabase,
-            Some(rule) if rule.id == "ha-nested" => Self::ConfigBackups,
+            Some(rule) if rule.effect == Some(RuleEffect::ConfigBackups) => Self::ConfigBackups,
             _ => Self::PartOfConfig,
         }
     }
@@ -80,7 +80,7 @@ impl Effect {
     fn part_of_addon(rule: Option<&Rule>) -> Self {
         match rule {
             Some(rule) if rule.condition == Condition::ImageTar => Self::ImageTar,
-            Some(rule) if rule.id == "mariadb" => Self::MariaDb,
+            Some(rule) if rule.effect == Some(RuleEffect::MariaDb) => Self::MariaDb,
             _ => Self::PartOfAddon,
         }
     }

@@ -12,6 +12,9 @@ pub fn is_recorder_file(path: &[u8]) -> bool {
     version.is_ascii_digit() && matches!(rest, b".db" | b".db-wal" | b".db-shm" | b".db-journal")
 }
 
+/// The component of the MariaDB app.
+pub const MARIADB: &str = "addon:core_mariadb";
+
 /// MariaDB's databases: they go or stay together, with their directory.
 pub fn is_mariadb_file(path: &[u8]) -> bool {
     path.strip_prefix(b"data/databases")

@@ -28,11 +28,11 @@ pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, reco
 pub use databases::is_database_name;
 pub use effects::Effect;
 pub use error::RulesError;
-pub use known_files::{is_mariadb_file, is_recorder_file};
+pub use known_files::{MARIADB, is_mariadb_file, is_recorder_file};
 pub use matcher::{Matcher, Matchers};
 pub use never::{NeverList, Taking};
 pub use npm::{NpmModules, PackageReader};
-pub use rule::{Class, Condition, Confidence, Never, RemadeBy, Rule};
+pub use rule::{Class, Condition, Confidence, Never, RemadeBy, Rule, RuleEffect};
 pub use slug::slug_prefix;
 pub use sniff::{Contents, NestedBackup, Origin, Sniffer, Verdict};
 pub use voices::{is_published_voice, is_spoken_message};

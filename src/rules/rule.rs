@@ -128,6 +128,17 @@ pub enum Condition {
     OuterGarbage,
 }
 
+/// What a restore does about the files of a rule, where neither their component nor the rule's
+/// [`Condition`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleEffect {
+    /// See [`super::Effect::ConfigBackups`].
+    ConfigBackups,
+    /// See [`super::Effect::MariaDb`].
+    MariaDb,
+}
+
 impl Condition {
     /// True for the conditions that only a backup inside the backup can meet.
     pub fn wants_backup(self) -> bool {
@@ -172,6 +183,9 @@ pub struct Rule {
     pub all_or_nothing: bool,
     /// What must hold besides the path.
     pub condition: Condition,
+    /// What a restore does about its files, where that is more than their component tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<RuleEffect>,
     /// Paths that the rule must match: its own test, and examples for readers.
     pub matches: Vec<String>,
     /// Paths that the rule must leave alone.
@@ -208,6 +222,7 @@ pub(super) struct RawRule {
     all_or_nothing: bool,
     #[serde(default)]
     condition: Condition,
+    effect: Option<RuleEffect>,
     #[serde(default)]
     matches: Vec<String>,
     #[serde(default)]
@@ -244,6 +259,7 @@ impl RawRule {
             source: self.source.unwrap_or_else(|| "your rules file".into()),
             whole_directory: self.whole_directory,
             all_or_nothing: self.all_or_nothing,
+            effect: self.effect,
             condition: self.condition,
             matches: self.matches,
             spares: self.spares,

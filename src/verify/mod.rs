@@ -22,9 +22,11 @@ use crate::crypt::KeyRing;
 use crate::error::{Error, Result};
 use crate::finding::Finding;
 use crate::format::secure::Version;
-use crate::open::{self, Backup, Part};
+use crate::open::{Backup, Part};
 use crate::pipe::{Control, parallel, read_ahead};
-use crate::survey::{self, Pieces, StreamEnd};
+use crate::plan::facts::Specials;
+use crate::survey::{Pieces, StreamEnd};
+use crate::{open, survey};
 
 /// What was found in one part.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub struct PartCheck {
     pub evidence: Evidence,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// Named pipes and devices, on which a restore may fail.
+    pub specials: Option<Specials>,
 }
 
 /// What can tell that a byte of a part was changed.
@@ -156,6 +160,7 @@ fn check_part(
             plaintext_bytes: 0,
             evidence: Evidence::Nothing,
             warnings,
+            specials: None,
         });
     }
     let mut pieces = Pieces::new(backup, part, keys)?.with_limit(control.max_expanded());
@@ -167,13 +172,15 @@ fn check_part(
         .map(Finding::text)
         .collect();
     warnings.extend(survey::warnings::slow_restore(part, &end));
-    warnings.extend(watch.finish(backup, part, control)?);
+    let (long_paths, specials) = watch.finish(at, part, control)?;
+    warnings.extend(long_paths);
     Ok(PartCheck {
         part: at,
         entries: Some(read.entries),
         plaintext_bytes: read.bytes,
         evidence: evidence(part, &end),
         warnings,
+        specials,
     })
 }
 

@@ -1,13 +1,15 @@
 //! What a restore of a part could not cope with.
 
-use crate::error::{Error, Result};
+use crate::error::{Advice, Error, Result};
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError};
 use crate::format::entry::Visitor;
-use crate::open::{Backup, Part};
+use crate::open::Part;
 use crate::pipe::Control;
+use crate::plan::facts::Specials;
 use crate::plan::leftovers;
-use crate::survey::hazards::{self, Hazard, LongPaths, View, Viewed};
+use crate::survey::hazards;
+use crate::survey::hazards::{Hazard, LongPaths, View, Viewed};
 
 /// Notes every name and link of a part, to look at them together in the end.
 ///
@@ -51,22 +53,30 @@ impl Visitor for Watch {
 }
 
 impl Watch {
-    /// Judges all entries; gives warnings of what a restore leaves out or fails on.
+    /// Judges all entries: returns a warning of what a restore leaves out, and what it fails on.
     ///
     /// # Errors
     /// `Refused` for what a restore could not cope with; `Interrupted`.
-    pub fn finish(self, backup: &Backup, part: &Part, control: &Control) -> Result<Vec<String>> {
+    pub fn finish(
+        self,
+        at: usize,
+        part: &Part,
+        control: &Control,
+    ) -> Result<(Option<String>, Option<Specials>)> {
         let among =
             || hazards::among(&self.lines, control).map(|hazards| hazards.into_iter().next());
         let hazard = self.first.map_or_else(among, |first| Ok(Some(first)))?;
         match hazard {
             None => {
-                let specials = self.lines.iter().filter(|line| line.kind == EntryKind::Special).map(|line| &*line.name);
-                let specials = leftovers::specials(backup, part, specials);
-                Ok(self.long_paths.warning(&part.id).into_iter().chain(specials).collect())
+                let lines = self.lines.iter();
+                let specials = lines.filter(|line| line.kind == EntryKind::Special);
+                let specials = leftovers::specials(at, specials.map(|line| &*line.name));
+                Ok((self.long_paths.warning(&part.id), specials))
             }
-            Some(hazard) => Err(Error::refused(hazard.text(|at| self.lines.get(at).map(Line::view)))
-                .advice("A restore could not cope with it. Make a new backup, or a copy without it: `haslim shrink` with --drop.")),
+            Some(hazard) => Err(Error::refused(
+                hazard.text(|at| self.lines.get(at).map(Line::view)),
+            )
+            .advice(Advice::LeaveEntryOut)),
         }
     }
 }

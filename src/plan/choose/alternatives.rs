@@ -5,13 +5,12 @@ use crate::format::block::BLOCK;
 use crate::open::Backup;
 use crate::plan::choose::{candidates, cover, fit};
 use crate::plan::edit::scan::Scans;
-use crate::plan::model::{Alternative, Candidate, Dropped, Outcome, Plan};
+use crate::plan::facts::{Alternative, Dropped, Offer};
+use crate::plan::model::{Candidate, Outcome, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
 use crate::plan::{draft, predict};
-use crate::report::words;
 use crate::rules::{Class, Condition};
-use crate::size;
 use crate::survey::PartSurvey;
 
 /// Up to three ways: consent to history, consent to all that rules know, the
@@ -25,11 +24,8 @@ pub(in crate::plan) fn out(
 ) -> Result<Vec<Alternative>> {
     let mut ways: Vec<Alternative> = Vec::new();
     for classes in [&[Class::History][..], &[Class::History, Class::User]] {
-        let new: Vec<&str> = classes
-            .iter()
-            .filter(|c| !request.class_may_go(**c))
-            .map(|c| c.name())
-            .collect();
+        let asked = classes.iter().copied();
+        let new: Vec<Class> = asked.filter(|c| !request.class_may_go(*c)).collect();
         if new.is_empty() {
             continue;
         }
@@ -44,33 +40,46 @@ pub(in crate::plan) fn out(
             scans,
             &candidates::allowed(backup, &wider, units),
         )?;
-        add(
-            &mut ways,
-            request,
-            format!("--allow {}", new.join(",")),
-            &plan,
-        );
+        add(&mut ways, request, backup, Offer::Allow(new), &plan);
     }
-    if let Some((options, plan)) = whole(backup, surveys, request, scans, units)? {
-        add(&mut ways, request, options, &plan);
+    if let Some((parts, plan)) = whole(backup, surveys, request, scans, units)? {
+        add(&mut ways, request, backup, Offer::Drop(parts), &plan);
     }
     Ok(ways)
 }
 
-fn add(ways: &mut Vec<Alternative>, request: &Request, options: String, plan: &Plan) {
-    let way = Alternative {
-        options,
-        lost: lost(request, plan),
-        predicted_size: plan.predicted_size,
-    };
+fn add(ways: &mut Vec<Alternative>, request: &Request, backup: &Backup, offer: Offer, plan: &Plan) {
     if plan.outcome != Outcome::Fits {
         return;
     }
-    match ways.iter_mut().find(|w| w.lost == way.lost) {
+    let way = alternative(request, backup, offer, plan);
+    let loses_the_same = |other: &&mut Alternative| {
+        let pairs = || other.drops.iter().zip(&way.drops);
+        (other.free_bytes, other.drops.len()) == (way.free_bytes, way.drops.len())
+            && pairs().all(|(one, other)| one.loses_the_same(other))
+    };
+    match ways.iter_mut().find(loses_the_same) {
         // To name what goes says more than to allow it.
-        Some(same) if way.options.starts_with("--drop") => same.options = way.options,
+        Some(same) if matches!(way.offer, Offer::Drop(_)) => same.offer = way.offer,
         Some(_) => {}
         None => ways.push(way),
+    }
+}
+
+/// What an offer leads to, besides what the user named already.
+fn alternative(request: &Request, backup: &Backup, offer: Offer, plan: &Plan) -> Alternative {
+    let is_named = |dropped: &&Dropped| {
+        let names = |part| request.drops_component(&backup.part(part).id);
+        !dropped.is_chosen() && (dropped.files.is_some() || dropped.part.is_some_and(names))
+    };
+    let (free, asked): (Vec<&Dropped>, Vec<&Dropped>) =
+        plan.drops.iter().partition(|dropped| dropped.is_free());
+    let asked = asked.into_iter().filter(|dropped| !is_named(dropped));
+    Alternative {
+        offer,
+        drops: asked.cloned().collect(),
+        free_bytes: free.iter().map(|dropped| dropped.stored_bytes).sum(),
+        predicted_size: plan.predicted_size,
     }
 }
 
@@ -81,7 +90,7 @@ fn whole(
     request: &Request,
     scans: &Scans,
     units: &[Candidate],
-) -> Result<Option<(String, Plan)>> {
+) -> Result<Option<(Vec<usize>, Plan)>> {
     let mut free = candidates::allowed(backup, request, units);
     free.retain(|u| u.rule.is_some());
     let draft = draft::draft(backup, surveys, request, scans, &free)?;
@@ -114,41 +123,6 @@ fn whole(
             && backup.part(u.part).id.starts_with("addon:local_")
     };
     free.retain(|u| !(parts.contains(&u.part) || source_goes && image_of_local(u)));
-    Ok(Some((
-        words::drop_options(backup, &parts),
-        fit::enough(backup, surveys, &named, scans, &free)?,
-    )))
-}
-
-/// What is lost besides what the user named already: in full what somebody may miss,
-/// and the rest in one sum.
-fn lost(request: &Request, plan: &Plan) -> Vec<String> {
-    let named = |row: &Dropped| {
-        !row.unit && (row.files.is_some() || request.drops_component(&row.component))
-    };
-    let (free, asked): (Vec<&Dropped>, Vec<&Dropped>) =
-        plan.drops.iter().partition(|row| row.is_free());
-    let mut lost: Vec<String> = asked
-        .iter()
-        .filter(|row| !named(row))
-        .map(|row| sentence(row))
-        .collect();
-    let sum: u64 = free.iter().map(|row| row.stored_bytes).sum();
-    if sum > 0 {
-        lost.push(format!(
-            "And caches, logs and old backups that may go anyway ({}).",
-            size::decimal(sum)
-        ));
-    }
-    lost
-}
-
-fn sentence(row: &Dropped) -> String {
-    format!(
-        "{} ({}): {} {}",
-        row.title,
-        size::decimal(row.stored_bytes),
-        row.lost,
-        row.on_restore
-    )
+    let plan = fit::enough(backup, surveys, &named, scans, &free)?;
+    Ok(Some((parts, plan)))
 }

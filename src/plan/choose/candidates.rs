@@ -12,7 +12,7 @@ use crate::plan::edit::paths::paths;
 use crate::plan::edit::scan::{Scan, Scans};
 use crate::plan::model::{Action, Candidate, PartEdit, Plan};
 use crate::plan::request::Request;
-use crate::rules::{Condition, Matchers, RuleIndex};
+use crate::rules::{Condition, Effect, Matchers, RuleIndex};
 use crate::survey::PartSurvey;
 
 /// So many backups inside one part can be decided about one by one; all smaller ones
@@ -107,13 +107,12 @@ fn is_image(unit: &Candidate) -> bool {
 
 /// Whether the user drops the image of a local add-on.
 fn builds_local_image(backup: &Backup, named: &Plan) -> bool {
-    let images = named
+    let is_local = |part: usize| backup.part(part).id.starts_with("addon:local_");
+    let mut images = named
         .drops
         .iter()
-        .filter(|row| row.component.starts_with("addon:local_"));
-    images
-        .into_iter()
-        .any(|row| row.effect == crate::rules::Effect::ImageTar)
+        .filter(|dropped| dropped.effect == Effect::ImageTar);
+    images.any(|dropped| dropped.part.is_some_and(is_local))
         && backup.parts.iter().any(|p| p.id == "addons/local")
 }
 

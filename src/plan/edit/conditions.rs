@@ -11,10 +11,35 @@ use crate::rules::{
 use crate::survey::{Entry, PartSurvey};
 
 /// The file that holds the image of an add-on that was built on the system itself.
-pub(in crate::plan) const IMAGE: &[u8] = b"image.tar";
+pub(crate) const IMAGE: &[u8] = b"image.tar";
+
+/// Why a rule leaves a file alone that its globs match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmet {
+    /// It is a database, and the rule's class goes without being asked about.
+    Database,
+    /// It is a backup made by another Home Assistant than the rule is about.
+    Backup(Origin),
+    /// It is no backup.
+    NotABackup,
+    /// It is not the memory of a crashed program.
+    NotACoreDump,
+    /// `package.json` does not name its module.
+    UnnamedModule,
+    /// It does not have a name that Home Assistant gives to what it renders.
+    NotRendered,
+    /// No voice of this name is published.
+    NoPublishedVoice,
+    /// `db_url` does not name it.
+    NotTheRecorders,
+    /// It is an image that has to stay.
+    Image(ImageTarStays),
+    /// The rule is about no file at all.
+    IsAFile,
+}
 
 /// What the conditions of rules ask about in one part.
-pub(in crate::plan) struct Conditions<'a> {
+pub(crate) struct Conditions<'a> {
     pub backup: &'a Backup,
     pub part: &'a Part,
     pub request: &'a Request,
@@ -30,61 +55,46 @@ impl Conditions<'_> {
     }
 
     /// Why a rule leaves this entry alone all the same; `None` when it applies.
-    pub fn unmet(&self, rule: &Rule, path: &[u8], entry: &Entry) -> Option<String> {
-        // Whatever a folder is called, a database in it is nobody's cache.
+    pub fn unmet(&self, rule: &Rule, path: &[u8], entry: &Entry) -> Option<Unmet> {
+        // Whatever a folder is called, a database in it is no cache.
         let database = entry.contents == Contents::Database || is_database_name(path);
         if database && rule.class.is_free() && entry.kind != EntryKind::Directory {
-            return Some("it is a database, which no rule takes without being asked".into());
+            return Some(Unmet::Database);
         }
+        let unless = |met: bool, unmet: Unmet| (!met).then_some(unmet);
         match rule.condition {
             Condition::None | Condition::RecorderDatabase => None,
-            condition if condition.wants_backup() => {
-                backup_stays(condition, entry.contents).map(str::to_owned)
+            condition if condition.wants_backup() => backup_stays(condition, entry.contents),
+            Condition::CoreDump => {
+                unless(entry.contents == Contents::CoreDump, Unmet::NotACoreDump)
             }
-            Condition::CoreDump => (entry.contents != Contents::CoreDump)
-                .then(|| "its contents are not the memory of a crashed program".into()),
-            Condition::NpmModule => {
-                let named = self.survey.modules.names(path);
-                (!named).then(|| {
-                    "`package.json` does not name its module, so nothing would install it again"
-                        .into()
-                })
-            }
-            Condition::SpokenMessage => (!is_spoken_message(path))
-                .then(|| "it is not called as Home Assistant calls what it renders".into()),
-            Condition::PiperVoice => (!is_published_voice(path))
-                .then(|| "no voice of this name is published for Piper".into()),
+            Condition::NpmModule => unless(self.survey.modules.names(path), Unmet::UnnamedModule),
+            Condition::SpokenMessage => unless(is_spoken_message(path), Unmet::NotRendered),
+            Condition::PiperVoice => unless(is_published_voice(path), Unmet::NoPublishedVoice),
             Condition::RecorderUrl => {
-                let target = self
-                    .request
-                    .database
-                    .target()
-                    .filter(|target| matches!(target, Database::File(_)));
-                let named = target.is_some_and(|target| target.takes(&self.part.id, path));
-                (!named).then(|| "`db_url` in the configuration does not name it".into())
+                let database = self.request.database.target();
+                let file = database.filter(|target| matches!(target, Database::File(_)));
+                let named = file.is_some_and(|file| file.takes(&self.part.id, path));
+                unless(named, Unmet::NotTheRecorders)
             }
             Condition::ImageTar => image_tar(self.backup, self.part, self.request)
                 .err()
-                .map(|why| why.to_string()),
-            _ => Some("it is a file".into()),
+                .map(Unmet::Image),
+            _ => Some(Unmet::IsAFile),
         }
     }
 }
 
 /// Why a rule about backups inside the backup leaves a file alone.
-fn backup_stays(condition: Condition, contents: Contents) -> Option<&'static str> {
+fn backup_stays(condition: Condition, contents: Contents) -> Option<Unmet> {
     match (contents, condition) {
         (Contents::Backup(Origin::Same), Condition::OwnBackup | Condition::LocalBackup) => None,
         (Contents::Backup(Origin::Unknown), Condition::LocalBackup | Condition::UnknownBackup) => {
             None
         }
         (Contents::Backup(_), Condition::NestedBackup) => None,
-        (Contents::Backup(Origin::Other), _) => Some("it is a backup of another Home Assistant"),
-        (Contents::Backup(Origin::Unknown), _) => {
-            Some("the backup does not tell which Home Assistant made it")
-        }
-        (Contents::Backup(Origin::Same), _) => Some("it is a backup of the same Home Assistant"),
-        _ => Some("its contents are not a Home Assistant backup"),
+        (Contents::Backup(origin), _) => Some(Unmet::Backup(origin)),
+        _ => Some(Unmet::NotABackup),
     }
 }
 
@@ -92,7 +102,7 @@ fn backup_stays(condition: Condition, contents: Contents) -> Option<&'static str
 ///
 /// # Errors
 /// Why not.
-pub(in crate::plan) fn image_tar(
+pub(crate) fn image_tar(
     backup: &Backup,
     part: &Part,
     request: &Request,
@@ -105,7 +115,7 @@ pub(in crate::plan) fn image_tar(
 }
 
 /// True when an add-on's image is there and must stay unless it is typed out in full.
-pub(in crate::plan) fn image_must_stay(backup: &Backup, part: &Part, request: &Request) -> bool {
+pub(crate) fn image_must_stay(backup: &Backup, part: &Part, request: &Request) -> bool {
     part.kind == ComponentKind::Addon && image_tar(backup, part, request).is_err()
 }
 

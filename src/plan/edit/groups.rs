@@ -6,10 +6,9 @@
 
 use std::collections::HashMap;
 
-use crate::error::escape;
 use crate::format::block::EntryKind;
 use crate::plan::model::Reason;
-use crate::rules::is_mariadb_file;
+use crate::rules::{MARIADB, is_mariadb_file};
 use crate::survey::PartSurvey;
 
 /// What SQLite puts beside a database (sqlite.org, "Temporary Files Used By SQLite"), and
@@ -36,9 +35,18 @@ struct Side {
     needed: bool,
 }
 
+/// Why a file cannot go alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// The database at this path would be damaged without it.
+    ByDatabase(Box<[u8]>),
+    /// MariaDB cannot start without it.
+    ByMariaDb,
+}
+
 /// The groups of one part. Memory: some 50 bytes for each file that belongs to one.
 #[derive(Debug, Clone, Default)]
-pub(in crate::plan) struct Groups {
+pub(crate) struct Groups {
     sides: HashMap<usize, Side>,
     /// All that is in MariaDB's folder, with that itself.
     folder: Vec<usize>,
@@ -53,7 +61,7 @@ impl Groups {
             sides: sides(survey, paths),
             ..Self::default()
         };
-        if id == "addon:core_mariadb" {
+        if id == MARIADB {
             let inside = |path: &Option<&[u8]>| path.is_some_and(is_mariadb_file);
             groups.folder = paths
                 .iter()
@@ -152,18 +160,16 @@ impl Groups {
     }
 
     /// Why an entry stays though something matches it: `None` for one that may go alone.
-    pub fn held(&self, entry: usize, paths: &[Option<&[u8]>]) -> Option<String> {
+    pub fn held(&self, entry: usize, paths: &[Option<&[u8]>]) -> Option<Held> {
         let side = self.sides.get(&entry).filter(|side| side.needed);
-        if let Some(path) = side.and_then(|side| paths.get(side.main).copied().flatten()) {
-            let path = escape(path);
-            return Some(format!(
-                "The database {path} needs this file and would be damaged without it; it goes when {path} is named."
-            ));
+        let database = side.and_then(|side| paths.get(side.main).copied().flatten());
+        if let Some(path) = database {
+            return Some(Held::ByDatabase(path.into()));
         }
         self.needed
             .binary_search(&entry)
             .ok()
-            .map(|_| "MariaDB cannot start when a file of its databases is missing; they go when data/databases is named.".to_owned())
+            .map(|_| Held::ByMariaDb)
     }
 }
 

@@ -24,11 +24,7 @@ use crate::survey::PartSurvey;
 /// # Errors
 /// `Refused` when names occur twice, so that the links would hold something else afterwards;
 /// `Interrupted`.
-pub(in crate::plan) fn promote(
-    survey: &PartSurvey,
-    edit: &mut PartEdit,
-    pace: &mut Pace<'_>,
-) -> Result<()> {
+pub(crate) fn promote(survey: &PartSurvey, edit: &mut PartEdit, pace: &mut Pace<'_>) -> Result<()> {
     if edit.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
         return Ok(());
     }

@@ -22,7 +22,7 @@ use crate::rules::is_recorder_file;
 use crate::survey::{PartSurvey, config_path};
 
 /// Who decides about the entries of a part.
-pub(in crate::plan) struct Judges<'a> {
+pub(crate) struct Judges<'a> {
     /// What the user leaves out and keeps; reason `n` is the `n`th of the former.
     pub request: &'a Request,
     /// By entry: the reason for which the planner leaves it out.
@@ -47,7 +47,7 @@ impl Judges<'_> {
 /// # Errors
 /// `Refused`, when hard links in what stays would get other contents than in the original;
 /// `Interrupted`.
-pub(in crate::plan) fn edit(
+pub(crate) fn edit(
     backup: &Backup,
     part: &Part,
     survey: &PartSurvey,

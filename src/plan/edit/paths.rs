@@ -4,7 +4,7 @@ use crate::open::{Backup, Part};
 use crate::survey::{PartSurvey, config_path};
 
 /// The paths of a part's entries, as selectors and rules see them.
-pub(in crate::plan) fn paths<'a>(
+pub(crate) fn paths<'a>(
     backup: &Backup,
     part: &Part,
     survey: &'a PartSurvey,

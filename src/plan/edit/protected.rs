@@ -8,8 +8,27 @@ use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
 use crate::rules::NeverList;
 
+/// Why a pattern does not take a file that it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection<Reason = String> {
+    /// The never-drop list has it, for this reason.
+    Listed(Reason),
+    /// It is an app's image, which nothing could build again.
+    Image,
+}
+
+impl Protection<&str> {
+    /// The same without a borrow.
+    pub fn into_owned(self) -> Protection {
+        match self {
+            Self::Listed(reason) => Protection::Listed(reason.to_owned()),
+            Self::Image => Protection::Image,
+        }
+    }
+}
+
 /// What is held back from globs in one part.
-pub(in crate::plan) struct Guard<'a> {
+pub(crate) struct Guard<'a> {
     request: &'a Request,
     id: &'a str,
     /// None where no glob of the user's asks.
@@ -41,20 +60,23 @@ impl<'a> Guard<'a> {
 
     /// Why a selector does not take a path that it matches. A symbolic link is nothing that
     /// nobody can make again.
-    pub fn held_back(&self, selector: &Selector, path: &[u8], kind: EntryKind) -> Option<&str> {
+    pub fn held_back(
+        &self,
+        selector: &Selector,
+        path: &[u8],
+        kind: EntryKind,
+    ) -> Option<Protection<&str>> {
         if selector.is_typed_in_full() {
             return None;
         }
         if self.image_stays && path == IMAGE {
-            return Some("Nothing could build this add-on's image again.");
+            return Some(Protection::Image);
         }
         let listed = || {
-            selector
-                .held_back(self.never.as_ref()?, path)
-                .filter(|_| kind != EntryKind::Symlink)
+            let reason = selector.held_back(self.never.as_ref()?, path);
+            reason.filter(|_| kind != EntryKind::Symlink)
         };
-        self.request
-            .spared_component(selector, self.id)
-            .or_else(listed)
+        let reason = self.request.spared_component(selector, self.id);
+        reason.or_else(listed).map(Protection::Listed)
     }
 }

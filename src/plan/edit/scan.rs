@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::open::{Backup, Part};
 use crate::pipe::Pace;
-use crate::plan::edit::protected::Guard;
+use crate::plan::edit::protected::{Guard, Protection};
 use crate::plan::model::Reason;
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
@@ -14,7 +14,7 @@ use crate::survey::{PartSurvey, config_path};
 
 /// What a selector does in one part.
 #[derive(Debug, Clone, Default)]
-pub(in crate::plan) struct Hits {
+pub(crate) struct Hits {
     /// Whether it matches any path there.
     pub any: bool,
     /// What it matches and is held back from it, by reason.
@@ -23,9 +23,9 @@ pub(in crate::plan) struct Hits {
 
 /// Paths that are held back for the same reason.
 #[derive(Debug, Clone)]
-pub(in crate::plan) struct Held {
+pub(crate) struct Held {
     /// Why.
-    pub reason: String,
+    pub why: Protection,
     /// The entry of the first of them.
     pub first: usize,
     /// How many there are.
@@ -33,11 +33,16 @@ pub(in crate::plan) struct Held {
 }
 
 impl Hits {
-    fn hold(&mut self, at: usize, reason: &str) {
-        match self.held.iter_mut().find(|held| held.reason == reason) {
+    fn hold(&mut self, at: usize, why: Protection<&str>) {
+        let is_same = |held: &&mut Held| match (&held.why, why) {
+            (Protection::Listed(known), Protection::Listed(reason)) => known == reason,
+            (Protection::Image, Protection::Image) => true,
+            _ => false,
+        };
+        match self.held.iter_mut().find(is_same) {
             Some(held) => held.count += 1,
             None => self.held.push(Held {
-                reason: reason.to_owned(),
+                why: why.into_owned(),
                 first: at,
                 count: 1,
             }),
@@ -55,7 +60,7 @@ enum Said {
 
 /// The outcome for one part. Memory: 4 bytes for each entry, when a selector looks into it.
 #[derive(Debug, Default)]
-pub(in crate::plan) struct Scan {
+pub(crate) struct Scan {
     /// By `--drop`.
     pub drops: Vec<Hits>,
     /// By `--keep`.
@@ -104,7 +109,7 @@ impl Scan {
                 };
                 hits.any = true;
                 match guard.held_back(selector, path, entry.kind) {
-                    Some(reason) => hits.hold(at, reason),
+                    Some(why) => hits.hold(at, why),
                     None if said == Said::Nothing => {
                         said = Reason::try_from(drop).map_or(Said::Nothing, Said::Drop)
                     }
@@ -139,7 +144,7 @@ impl Scan {
 }
 
 /// The scans of all parts that were surveyed.
-pub(in crate::plan) struct Scans(Vec<Option<Scan>>);
+pub(crate) struct Scans(Vec<Option<Scan>>);
 
 impl Scans {
     /// # Errors

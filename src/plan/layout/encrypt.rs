@@ -1,15 +1,12 @@
 //! How all parts of one copy are encrypted.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result};
 use crate::finding::Finding;
 use crate::format::secure::Version;
 use crate::open;
 use crate::open::{Backup, Part};
 use crate::plan::encryption::{Encryption, EncryptionChoice};
 use crate::plan::model::Action;
-
-/// What to do when a key is missing.
-pub(super) const GIVE_KEY: &str = "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD, or leave out more whole parts with --drop.";
 
 /// Decides for the whole archive: readers take the version and the root salt from
 /// the first member they meet and refuse others under the same key.
@@ -60,7 +57,8 @@ impl<'a> Staying<'a> {
 
     /// Makes sure that nothing has to be opened or encrypted.
     fn check_without_key(&self, encryption: EncryptionChoice, target: &Encryption) -> Result<()> {
-        let missing = |what: String| Err(Error::new(Kind::Password, what).advice(GIVE_KEY));
+        let missing =
+            |what: String| Err(Error::new(Kind::Password, what).advice(Advice::GiveKeyOrDrop));
         let archives: Vec<_> = self
             .parts()
             .map(|(part, _)| self.backup.archive(part))

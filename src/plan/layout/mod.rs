@@ -3,7 +3,7 @@
 
 mod encrypt;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result};
 use crate::finding::{Finding, MetadataFault, Unfit};
 use crate::format::secure::Version;
 use crate::open;
@@ -176,7 +176,7 @@ fn rewrap(
             "it has to be opened, since it is not compressed as backup.json says",
         )
         .in_part(part.id.clone())
-        .advice(encrypt::GIVE_KEY));
+        .advice(Advice::GiveKeyOrDrop));
     }
     if action.edit().is_some() || (fits || !able) && !recoded {
         return Ok(());

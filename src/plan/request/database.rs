@@ -1,11 +1,12 @@
 //! The recorder's database in one backup: what `database` means there.
 
+use crate::error::NoDatabase;
 use crate::rules::{belongs_to_database, is_mariadb_file, is_recorder_file};
 use crate::survey::Place;
 
 /// What `database` takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::plan) enum Database {
+pub enum Database {
     /// `home-assistant_v2.db` in the config directory, the only one that Home Assistant's own
     /// switch for the history knows (Supervisor, `homeassistant/module.py`).
     Usual,
@@ -14,18 +15,16 @@ pub(in crate::plan) enum Database {
     /// All databases of MariaDB, in this component.
     MariaDb(String),
     /// Nothing in this backup.
-    Nowhere {
-        /// Why, in a sentence.
-        why: String,
-    },
+    Nowhere(NoDatabase),
 }
 
 /// Where the recorder's database is, as far as a survey of the configuration has told.
 #[derive(Debug, Clone, Default)]
-pub struct Located(pub(in crate::plan) Option<Database>);
+pub struct Located(pub(crate) Option<Database>);
 
 impl Located {
-    pub(in crate::plan) fn target(&self) -> Option<&Database> {
+    /// Where it is; `None` as long as that was not looked for.
+    pub fn target(&self) -> Option<&Database> {
         self.0.as_ref()
     }
 }
@@ -37,7 +36,7 @@ impl Database {
             Self::Usual => Some("homeassistant"),
             Self::File(place) => Some(place.component),
             Self::MariaDb(component) => Some(component),
-            Self::Nowhere { .. } => None,
+            Self::Nowhere(_) => None,
         }
     }
 
@@ -48,7 +47,7 @@ impl Database {
                 Self::Usual => is_recorder_file(path),
                 Self::File(place) => belongs_to_database(path, &place.path),
                 Self::MariaDb(_) => is_mariadb_file(path),
-                Self::Nowhere { .. } => false,
+                Self::Nowhere(_) => false,
             }
     }
 }

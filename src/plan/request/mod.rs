@@ -8,7 +8,7 @@ pub mod selector_set;
 pub mod unmatched;
 
 use crate::error::{Error, Kind, Result};
-use crate::open::Backup;
+use crate::open::{Backup, Part};
 use crate::pipe::Control;
 use crate::plan::encryption::EncryptionChoice;
 use crate::plan::model::Candidate;
@@ -81,13 +81,22 @@ impl Request {
     }
 
     /// Why a selector that takes a component by a glob does not take this one.
-    pub(in crate::plan) fn spared_component(&self, selector: &Selector, id: &str) -> Option<&str> {
+    pub(crate) fn spared_component(&self, selector: &Selector, id: &str) -> Option<&str> {
         (selector.takes_component(id) && !selector.is_typed_in_full())
             .then(|| self.catalogue.irreplaceable(id))?
     }
 
-    pub(in crate::plan) fn spares_component(&self, selector: &Selector, id: &str) -> bool {
+    pub(crate) fn spares_component(&self, selector: &Selector, id: &str) -> bool {
         self.spared_component(selector, id).is_some()
+    }
+
+    /// The user's selectors that take a part or something out of it.
+    pub fn selectors_into<'a>(&'a self, part: &'a Part) -> impl Iterator<Item = &'a Selector> {
+        self.drops.iter().filter(|selector| {
+            let id = &part.id;
+            let whole = selector.takes_component(id) && !self.spares_component(selector, id);
+            selector.looks_into(id) || whole
+        })
     }
 
     /// Whether the user leaves paths inside a component out.
@@ -105,16 +114,16 @@ impl Request {
         self.keeps.iter().any(|s| s.looks_into(id))
     }
 
-    pub(in crate::plan) fn class_may_go(&self, class: Class) -> bool {
+    pub(crate) fn class_may_go(&self, class: Class) -> bool {
         class.is_free() || self.allow.contains(&class)
     }
 
-    pub(in crate::plan) fn may_go(&self, backup: &Backup, unit: &Candidate) -> bool {
+    pub(crate) fn may_go(&self, backup: &Backup, unit: &Candidate) -> bool {
         self.class_may_go(unit.class()) || self.consent.contains(&unit.key(backup))
     }
 
     /// What the plan aims at, in bytes.
-    pub(in crate::plan) fn target_size(&self) -> u64 {
+    pub(crate) fn target_size(&self) -> u64 {
         self.limit.saturating_sub(self.margin)
     }
 }

@@ -15,7 +15,7 @@ const SPECIAL: [char; 9] = ['*', '?', '[', ']', '{', '}', ',', '!', '\\'];
 
 /// A glob, compiled for whole names, or for paths and all that lies below what it matches.
 #[derive(Debug, Clone)]
-pub(in crate::plan) struct Pattern {
+pub(crate) struct Pattern {
     text: String,
     literal: bool,
     regex: Regex,

@@ -1,6 +1,6 @@
 //! What a user names: `media`, `addon:*_influxdb`, `database`, `homeassistant:www/**`.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, NoDatabase, Result};
 use crate::plan::request::database::Database;
 use crate::plan::request::pattern::Pattern;
 use crate::rules::{NeverList, Taking};
@@ -54,7 +54,7 @@ impl Selector {
     ///
     /// # Errors
     /// None, for the id of a part.
-    pub(in crate::plan) fn component(id: &str) -> Result<Self> {
+    pub(crate) fn component(id: &str) -> Result<Self> {
         Ok(Self {
             text: id.to_owned(),
             what: What::Component(exact(id)?),
@@ -106,7 +106,7 @@ impl Selector {
 
     /// The regular expression for the paths that it names, and for all below them: `takes_path`
     /// where [`Selector::looks_into`] is true. None where it is no pattern.
-    pub(in crate::plan) fn pattern(&self) -> Option<String> {
+    pub(crate) fn pattern(&self) -> Option<String> {
         match &self.what {
             What::Path { path, .. } => Some(path.regex().to_owned()),
             What::Component(_) | What::Database(_) => None,
@@ -127,12 +127,12 @@ impl Selector {
     }
 
     /// Whether this is the word `database`.
-    pub(in crate::plan) fn is_database(&self) -> bool {
+    pub(crate) fn is_database(&self) -> bool {
         matches!(self.what, What::Database(_))
     }
 
     /// The same selector, when it is known where the database is.
-    pub(in crate::plan) fn located(&self, target: &Database) -> Self {
+    pub(crate) fn located(&self, target: &Database) -> Self {
         let what = if self.is_database() {
             What::Database(Some(target.clone()))
         } else {
@@ -145,9 +145,9 @@ impl Selector {
     }
 
     /// Why the database that it names is not in the backup.
-    pub(in crate::plan) fn nowhere(&self) -> Option<&str> {
+    pub(crate) fn nowhere(&self) -> Option<&NoDatabase> {
         match &self.what {
-            What::Database(Some(Database::Nowhere { why })) => Some(why),
+            What::Database(Some(Database::Nowhere(why))) => Some(why),
             _ => None,
         }
     }
@@ -200,9 +200,8 @@ fn exact(name: &str) -> Result<Pattern> {
 
 fn usage(text: &str, why: &str) -> Error {
     let text = crate::error::escape(text.as_bytes());
-    Error::new(Kind::Usage, format!("'{text}' selects nothing: {why}")).advice(
-        "Selectors are media, share, ssl, addons/local, homeassistant, addon:SLUG, database, COMPONENT:GLOB and unknown:MEMBER; `haslim info` lists the components.",
-    )
+    Error::new(Kind::Usage, format!("'{text}' selects nothing: {why}"))
+        .advice(Advice::SelectorForms)
 }
 
 impl Selector {

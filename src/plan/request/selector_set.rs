@@ -13,17 +13,17 @@ const COMPILED: usize = 10 << 20;
 /// The selectors of a list that look into one part, compiled together.
 ///
 /// Memory: at most twice [`COMPILED`] for every [`TOGETHER`] selectors.
-pub(in crate::plan) struct Selectors<'a> {
+pub(crate) struct Selectors<'a> {
     selectors: &'a [Selector],
     id: &'a str,
-    pub(in crate::plan) sets: Vec<Set>,
+    pub(crate) sets: Vec<Set>,
     /// Those that take the whole component, and with it every path.
     always: Vec<usize>,
     /// Those that are no patterns.
     words: Vec<usize>,
 }
 
-pub(in crate::plan) struct Set {
+pub(crate) struct Set {
     patterns: RegexSet,
     /// By pattern: the index of its selector.
     of: Vec<usize>,
@@ -111,7 +111,7 @@ fn compile(patterns: &[(usize, String)], sets: &mut Vec<Set>) -> Result<()> {
 
 /// Counts the paths that are matched, for the tests of the planner's work.
 #[cfg(test)]
-pub(in crate::plan) mod counted {
+pub(crate) mod counted {
     use std::cell::Cell;
 
     thread_local! {

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::error::{Error, Kind, Result, escape};
+use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
-use crate::plan::edit::scan::Scans;
+use crate::plan::facts::{List, Unmatched};
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
 use crate::plan::request::selector::Selector;
@@ -18,7 +18,7 @@ const GUESSES: usize = 3;
 
 /// Whether a selector names something that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plan) enum Match {
+pub(crate) enum Match {
     /// It does.
     Found,
     /// It does not.
@@ -29,7 +29,7 @@ pub(in crate::plan) enum Match {
 
 /// Looks for what a selector names. `hits` tells whether it takes a path of a part that was
 /// looked into.
-pub(in crate::plan) fn find(
+pub(crate) fn find(
     selector: &Selector,
     backup: &Backup,
     hits: impl Fn(usize) -> Option<bool>,
@@ -109,21 +109,22 @@ fn paths<'a>(
 pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
     Selector::parse(text).map_err(|error| {
         let (component, path) = split(text.trim());
-        let forms = error.next_step().unwrap_or_default().to_owned();
-        let close = close(component, path, backup)
-            .into_iter()
-            .filter(|guess| Selector::parse(guess).is_ok());
-        match guessed(&close.collect::<Vec<_>>()) {
-            Some(guess) => error.advice(format!("{guess} {forms}")),
-            None => error,
+        let close = close(component, path, backup).into_iter();
+        let close: Vec<String> = close.filter(|text| Selector::parse(text).is_ok()).collect();
+        if close.is_empty() {
+            return error;
         }
+        error.advice(Advice::DidYouMean {
+            selectors: close,
+            forms: true,
+        })
     })
 }
 
 /// Refuses what names nothing at all. Without a survey a path counts as there.
 ///
 /// # Errors
-/// `Usage`, when there are `--drop`s and none of them matches anything.
+/// `Usage`, when there are selectors to leave something out and none of them matches anything.
 pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<()> {
     let request = &*located(backup, surveys, request);
     let found = || find_all(&request.drops, backup, surveys, &request.control);
@@ -133,85 +134,59 @@ pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -
     let named: Vec<String> = request
         .drops
         .iter()
-        .map(|s| format!("--drop {}", escape(s.text().as_bytes())))
+        .map(|s| escape(s.text().as_bytes()))
         .collect();
+    let message = format!("nothing in this backup matches {}", named.join(" or "));
+    let error = Error::new(Kind::Usage, message);
     if let Some(why) = request.drops.iter().find_map(Selector::nowhere) {
-        return Err(Error::new(
-            Kind::Usage,
-            format!("nothing in this backup matches {}", named.join(" or ")),
-        )
-        .advice(why));
+        return Err(error.advice(Advice::NoDatabase(why.clone())));
     }
-    let guesses = guesses(
-        &request.drops.iter().collect::<Vec<_>>(),
-        backup,
-        surveys,
-        &request.control,
-    )?;
-    let guesses: BTreeSet<String> = guesses.into_iter().flatten().collect();
-    let guess = guessed(&guesses.into_iter().take(GUESSES).collect::<Vec<_>>());
-    let lists = "`haslim info` lists the components, `haslim ls` the paths in them.".to_owned();
-    Err(Error::new(
-        Kind::Usage,
-        format!("nothing in this backup matches {}", named.join(" or ")),
-    )
-    .advice(guess.unwrap_or(lists)))
+    let selectors: Vec<&Selector> = request.drops.iter().collect();
+    let similar = similar(&selectors, backup, surveys, &request.control)?;
+    let similar: BTreeSet<String> = similar.into_iter().flatten().collect();
+    if similar.is_empty() {
+        return Err(error.advice(Advice::ListAll));
+    }
+    Err(error.advice(Advice::DidYouMean {
+        selectors: similar.into_iter().take(GUESSES).collect(),
+        forms: false,
+    }))
 }
 
-/// A warning for each `--drop` and `--keep` that names nothing.
+/// The selectors that name nothing.
 ///
 /// # Errors
 /// `Interrupted`.
-pub(in crate::plan) fn warnings(
+pub(crate) fn unmatched(
     backup: &Backup,
     surveys: &[PartSurvey],
     request: &Request,
-    scans: &Scans,
-) -> Result<Vec<String>> {
-    let drops = request.drops.iter().enumerate().map(|(at, s)| {
-        (
-            "--drop",
-            s,
-            find(s, backup, |part| Some(scans.of(part)?.drops.get(at)?.any)),
-        )
-    });
-    let keeps = request.keeps.iter().enumerate().map(|(at, s)| {
-        (
-            "--keep",
-            s,
-            find(s, backup, |part| Some(scans.of(part)?.keeps.get(at)?.any)),
-        )
-    });
-    let void: Vec<(&str, &Selector)> = drops
+    hits: impl Fn(List, usize, usize) -> Option<bool>,
+) -> Result<Vec<Unmatched>> {
+    let drops = request.drops.iter().enumerate().map(|s| (List::Drop, s));
+    let keeps = request.keeps.iter().enumerate().map(|s| (List::Keep, s));
+    let is_nowhere = |(list, (at, selector)): &(List, (usize, &Selector))| {
+        find(selector, backup, |part| hits(*list, *at, part)) == Match::Nowhere
+    };
+    let void: Vec<(List, &Selector)> = drops
         .chain(keeps)
-        .filter(|(_, _, found)| *found == Match::Nowhere)
-        .map(|(option, selector, _)| (option, selector))
+        .filter(is_nowhere)
+        .map(|(list, (_, selector))| (list, selector))
         .collect();
     let selectors: Vec<&Selector> = void.iter().map(|(_, selector)| *selector).collect();
-    let guesses = guesses(&selectors, backup, surveys, &request.control)?;
-    let warn = |((option, selector), guesses): (&(&str, &Selector), &Vec<String>)| {
-        let text = escape(selector.text().as_bytes());
-        let why = selector
-            .nowhere()
-            .map(str::to_owned)
-            .or_else(|| guessed(guesses));
-        let guess = why.map_or(String::new(), |guess| format!(" {guess}"));
-        format!("Nothing in this backup matches {option} {text}.{guess}")
+    let similar = similar(&selectors, backup, surveys, &request.control)?;
+    let unmatched = |((list, selector), similar): ((List, &Selector), Vec<String>)| Unmatched {
+        list,
+        selector: selector.text().to_owned(),
+        nowhere: selector.nowhere().cloned(),
+        similar,
     };
-    Ok(void.iter().zip(&guesses).map(warn).collect())
-}
-
-fn guessed(guesses: &[String]) -> Option<String> {
-    let guesses: Vec<String> = guesses
-        .iter()
-        .map(|guess| escape(guess.as_bytes()))
-        .collect();
-    (!guesses.is_empty()).then(|| format!("Did you mean {}?", guesses.join(" or ")))
+    Ok(void.into_iter().zip(similar).map(unmatched).collect())
 }
 
 /// For each selector what may have been meant by it, as selectors that do match. Looks at the
 /// paths twice, for however many.
-fn guesses(
+fn similar(
     void: &[&Selector],
     backup: &Backup,
     surveys: &[PartSurvey],

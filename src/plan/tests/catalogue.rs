@@ -86,8 +86,11 @@ fn what_a_rule_takes_goes_when_its_class_may_go_and_not_without() {
                 );
                 let plan = make(&backup, &surveys, &Wish::new(&wish).saving(&backup, 20)).unwrap();
                 let may = rule.class.is_free() || allow.contains(rule.class.name());
-                let rules: Vec<Option<&str>> =
-                    plan.drops.iter().map(|row| row.rule.as_deref()).collect();
+                let rules: Vec<Option<&str>> = plan
+                    .drops
+                    .iter()
+                    .map(|d| d.rule().map(|r| r.id.as_str()))
+                    .collect();
                 let expected = if may {
                     (Outcome::Fits, vec![Some(rule.id.as_str())])
                 } else {
@@ -124,15 +127,16 @@ fn a_row_carries_what_its_rule_says() {
         let [row] = plan.drops.as_slice() else {
             panic!("{}: {:?}", rule.id, plan.drops)
         };
+        let words = &said(&backup, &plan).drops[0];
         assert_eq!(
-            (row.lost.as_str(), row.advice.as_deref()),
+            (words.lost.as_str(), words.advice.as_deref()),
             (rule.lost.as_str(), Some(rule.prevent.as_str())),
             "{}",
             rule.id
         );
         assert_eq!(
-            (row.class.as_deref(), row.is_free()),
-            (Some(rule.class.name()), rule.class.is_free())
+            (row.class(), row.is_free()),
+            (Some(rule.class), rule.class.is_free())
         );
         assert_eq!(
             (row.stored_bytes, row.files),
@@ -141,14 +145,14 @@ fn a_row_carries_what_its_rule_says() {
             rule.id
         );
         assert!(
-            row.title.starts_with(&rule.title),
+            words.title.starts_with(&rule.title),
             "{}: {}",
             rule.id,
-            row.title
+            words.title
         );
         let effect = super::effect(&backup, &backup.parts[1], false, Some(rule));
         assert_eq!(
-            (row.effect, row.on_restore.as_str()),
+            (row.effect, words.on_restore.as_str()),
             (effect, effect.sentence()),
             "{}",
             rule.id
@@ -172,13 +176,14 @@ fn without_consent_the_way_out_is_the_class_of_the_rule() {
         } else {
             "--allow history,user"
         };
-        let ways: Vec<&str> = plan
+        let words = said(&backup, &plan);
+        let ways: Vec<&str> = words
             .ways_out
             .iter()
             .map(|way| way.options.as_str())
             .collect();
         assert_eq!(ways.first(), Some(&expected), "{}: {ways:?}", rule.id);
-        let lost = &plan.ways_out[0].lost[0];
+        let lost = &words.ways_out[0].lost[0];
         assert!(
             lost.contains(&rule.lost) && lost.starts_with(&rule.title),
             "{}: {lost}",

@@ -1,19 +1,27 @@
 //! Files that go together, where the database is, and what a pattern takes when it names a folder.
 
-use super::sketch::shown;
+use super::sketch::{Said, shown_of};
 use super::*;
 use crate::Kind;
 use crate::format::block::EntryKind;
+use crate::report::terms::Terms;
+use crate::report::tests::options::Options;
 use crate::rules::Catalogue;
+
+/// A plan and what is said about it.
+struct Planned {
+    plan: Plan,
+    said: Said,
+}
 
 /// What is left of a part, by path.
 #[track_caller]
-fn left(inside: &str, records: u64, wish: &str, id: &str) -> (Plan, Vec<String>) {
+fn left(inside: &str, records: u64, wish: &str, id: &str) -> (Planned, Vec<String>) {
     left_by(Wish::new(wish), inside, records, id)
 }
 
 #[track_caller]
-fn left_by(wish: Wish, inside: &str, records: u64, id: &str) -> (Plan, Vec<String>) {
+fn left_by(wish: Wish, inside: &str, records: u64, id: &str) -> (Planned, Vec<String>) {
     let (backup, surveys) = Sketch::new(inside).build();
     let request = wish.saving(&backup, records);
     let plan = make(&backup, &surveys, &request).unwrap();
@@ -36,8 +44,9 @@ fn left_by(wish: Wish, inside: &str, records: u64, id: &str) -> (Plan, Vec<Strin
             .map(str::to_owned)
             .or_else(|| (id != "homeassistant").then_some(name))
     };
+    let said = said(&backup, &plan);
     (
-        plan,
+        Planned { plan, said },
         names
             .into_iter()
             .filter_map(own)
@@ -74,8 +83,11 @@ fn a_side_file_never_takes_its_database() {
             .chain(["configuration.yaml"])
             .collect();
         assert_eq!(left, expected, "{drop}");
-        assert_eq!(plan.changes.without_database, without_database, "{drop}");
-        plan.notes.join("\n")
+        assert_eq!(
+            plan.plan.changes.without_database, without_database,
+            "{drop}"
+        );
+        plan.said.notes.join("\n")
     };
     check("*.db-shm", &["home-assistant_v2.db-shm"], false);
     check(
@@ -174,11 +186,12 @@ fn what_mariadb_makes_again_goes_alone_and_everything_else_with_all_its_database
         let (plan, left) = files(&format!("drop=addon:core_mariadb:{part}"));
         assert_eq!(left, without(&[]), "{part}");
         assert!(
-            plan.notes
+            plan.said
+                .notes
                 .iter()
                 .any(|note| note.contains("MariaDB cannot start")),
             "{part}: {:?}",
-            plan.notes
+            plan.said.notes
         );
     }
     for whole in [
@@ -224,27 +237,28 @@ fn the_database_is_where_db_url_puts_it() {
     let moved = "homeassistant: db/h.db 50, db/h.db-wal 9, home-assistant_v2.db 7, other.db 3, db_url=db/h.db; share: x 1";
     let (plan, files) = left(moved, 0, "drop=database", "homeassistant");
     assert_eq!(files, ["home-assistant_v2.db", "other.db"]);
-    assert!(!plan.changes.without_database);
-    assert_eq!(plan.drops[0].effect.name(), "moved_database");
+    assert!(!plan.plan.changes.without_database);
+    assert_eq!(plan.plan.drops[0].effect.name(), "moved_database");
     assert!(
-        plan.drops[0].lost.starts_with("History, logbook"),
+        plan.said.drops[0].lost.starts_with("History, logbook"),
         "{:?}",
-        plan.drops
+        plan.plan.drops
     );
     assert!(
-        plan.notes
+        plan.said
+            .notes
             .iter()
             .any(|note| note.contains("homeassistant:db/h.db (`db_url`)")),
         "{:?}",
-        plan.notes
+        plan.said.notes
     );
     let elsewhere = "homeassistant: x 1, db_url=share:hass/h.db; share: hass/h.db 50, hass/h.db-shm 2, hass/y 1";
     let (plan, files) = left(elsewhere, 0, "drop=database", "share");
     assert_eq!(files, ["hass/y"]);
     assert_eq!(
         (
-            plan.drops[0].effect.name(),
-            plan.drops[0].component.as_str()
+            plan.plan.drops[0].effect.name(),
+            plan.said.drops[0].component.as_str()
         ),
         ("part_of_folder", "share")
     );
@@ -302,14 +316,20 @@ fn a_database_that_is_not_in_the_backup_is_told_with_the_reason() {
         let error = check_named(&backup, &surveys, &request).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage, "{inside}");
         assert!(
-            error.next_step().is_some_and(|step| step.contains(why)),
+            error
+                .next_step()
+                .is_some_and(|step| Options.advice(step).contains(why)),
             "{inside}: {error:?}"
         );
         let plan = make(&backup, &surveys, &request).unwrap();
         assert!(
-            plan.drops.is_empty() && plan.warnings.iter().any(|w| w.contains(why)),
+            plan.drops.is_empty()
+                && said(&backup, &plan)
+                    .warnings
+                    .iter()
+                    .any(|w| w.contains(why)),
             "{inside}: {:?}",
-            plan.warnings
+            said(&backup, &plan).warnings
         );
     }
 }
@@ -326,7 +346,7 @@ fn a_pattern_that_names_its_folder_takes_what_rules_never_take_and_says_what() {
             "homeassistant",
         );
         assert_eq!(left, ["www/a.yaml", "www/b.png", "x"], "{all}");
-        let lost = &plan.drops[0].lost;
+        let lost = &plan.said.drops[0].lost;
         assert!(
             lost.contains("They hold: areas, dashboards, users.")
                 && lost.contains("No rule would take these. 3 files: "),
@@ -341,6 +361,7 @@ fn a_pattern_that_names_its_folder_takes_what_rules_never_take_and_says_what() {
     let (plan, files) = left(inside, 0, "drop=homeassistant:**", "homeassistant");
     assert_eq!(files.len(), 4, "{files:?}");
     let notes: Vec<&String> = plan
+        .said
         .notes
         .iter()
         .filter(|note| note.starts_with("--drop homeassistant:** keeps "))
@@ -370,6 +391,6 @@ fn a_symbolic_link_is_no_configuration() {
         plan.drops.iter().map(|row| row.files).collect::<Vec<_>>(),
         [Some(1)],
         "{}",
-        shown(&plan)
+        shown_of(&backup, &plan)
     );
 }

@@ -12,4 +12,4 @@ mod table;
 mod words;
 
 use super::*;
-use sketch::{RECORD, Sketch, Wish, plan_of};
+use sketch::{RECORD, Sketch, Wish, plan_of, said, said_of};

@@ -176,8 +176,9 @@ proptest! {
                 prop_assert!(left.iter().all(|unit| unit.stored == 0), "{left:?}");
             }
         }
-        for way in &plan.ways_out {
-            prop_assert!(way.predicted_size <= request.limit && !way.lost.is_empty());
+        for way in &plan.alternatives {
+            prop_assert!(way.predicted_size <= request.limit);
+            prop_assert!(!way.drops.is_empty() || way.free_bytes > 0);
         }
     }
 

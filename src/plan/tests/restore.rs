@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sketch::is_whole;
+use super::sketch::{Said, is_whole};
 use super::*;
 use crate::rules::Effect;
 use crate::survey::config_path;
@@ -81,37 +81,35 @@ fn says_it_stays(effect: Effect) -> bool {
 }
 
 #[track_caller]
-fn check(inside: &str, records: u64, wish: &str, expected: &[(&str, Effect)]) -> Plan {
+fn check(inside: &str, records: u64, wish: &str, expected: &[(&str, Effect)]) -> Said {
     let (backup, surveys) = Sketch::new(inside).build();
     let plan = make(&backup, &surveys, &Wish::new(wish).saving(&backup, records)).unwrap();
-    let mut rows: Vec<(&str, Effect)> = plan
-        .drops
-        .iter()
-        .map(|row| (row.title.as_str(), row.effect))
-        .collect();
+    let words = said(&backup, &plan);
+    let titles = words.drops.iter().map(|row| row.title.as_str());
+    let effects = plan.drops.iter().map(|row| row.effect);
+    let mut rows: Vec<(&str, Effect)> = titles.zip(effects).collect();
     rows.sort_by_key(|row| row.0);
     assert_eq!(
         rows, expected,
         "{inside}, {records} too many, said '{wish}'"
     );
     let after = restore(&backup, &surveys, &plan);
-    for row in &plan.drops {
-        assert_eq!(row.on_restore, row.effect.sentence());
+    for (row, said) in plan.drops.iter().zip(&words.drops) {
+        assert_eq!(said.on_restore, row.effect.sentence());
         let gone: Files = all_files(&backup, &surveys, |part, at| {
             let reason = |cut: &PartEdit| {
-                cut.removes(at) && reason_of(&plan, cut, at) == Some(row.title.clone())
+                cut.removes(at) && reason_of(&plan, cut, at) == Some(said.title.clone())
             };
             match &plan.parts[part].action {
-                Action::Drop => is_whole(row) && backup.parts[part].id == row.component,
+                Action::Drop => is_whole(row) && Some(part) == row.part,
                 Action::Edit(cut) => {
-                    backup.parts[part].id == row.component
-                        && (reason(cut) || !row.unit && cut.removes(at))
+                    Some(part) == row.part && (reason(cut) || !row.is_chosen() && cut.removes(at))
                 }
                 _ => false,
             }
         });
         let of_row = |path: &[u8]| {
-            row.unit
+            row.is_chosen()
                 || (row.effect == Effect::RecorderDatabase) == crate::rules::is_recorder_file(path)
         };
         for file in gone
@@ -123,13 +121,13 @@ fn check(inside: &str, records: u64, wish: &str, expected: &[(&str, Effect)]) ->
                 stays,
                 says_it_stays(row.effect),
                 "{}: {} {:?}",
-                row.title,
+                said.title,
                 file.1.escape_ascii(),
                 row.effect
             );
         }
     }
-    plan
+    words
 }
 
 /// The title of the unit that took an entry.
@@ -187,9 +185,9 @@ fn the_live_database_stays_and_the_rest_of_the_configuration_does_not() {
         "allow=history",
         &[("Recorder database", Effect::RecorderDatabase)],
     );
-    assert!(plan.changes.without_database);
+    assert!(plan.without_database);
     let plan = check(config, 2, "", &[("Spoken messages", Effect::PartOfConfig)]);
-    assert!(!plan.changes.without_database);
+    assert!(!plan.without_database);
     check(
         config,
         10,
@@ -203,7 +201,7 @@ fn the_live_database_stays_and_the_rest_of_the_configuration_does_not() {
         "drop=homeassistant:old/**",
         &[("homeassistant:old/**", Effect::PartOfConfig)],
     );
-    assert!(!plan.changes.without_database);
+    assert!(!plan.without_database);
     check(
         config,
         5,

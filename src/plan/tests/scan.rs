@@ -8,8 +8,10 @@ use crate::open::Backup;
 use crate::pipe::control::LOOKS;
 use crate::pipe::{Control, Silent};
 use crate::plan::tests::sketch::{Sketch, Wish};
-use crate::plan::{Outcome, Request, Selector, explain, make};
+use crate::plan::{Outcome, Request, Selector, make};
+use crate::report::explain;
 use crate::report::largest::largest;
+use crate::report::tests::options::Options;
 use crate::survey::{PartSurvey, hazards};
 
 use crate::plan::request::selector_set::Selectors;
@@ -151,7 +153,7 @@ fn planning_and_reporting_look_for_the_wish_to_stop_all_along() {
     let control = Control::default();
     let counts = [
         looks(&|| make(&backup, &surveys, &request).map(drop)),
-        looks(&|| explain::why(&backup, &surveys, &request, &plan, "media").map(drop)),
+        looks(&|| explain::why(&backup, &surveys, &request, &plan, "media", &Options).map(drop)),
         looks(&|| largest(&backup, &surveys, &plan, 10, &control).map(drop)),
         looks(&|| hazards::among(&surveys[1].entries, &control).map(drop)),
     ];
@@ -184,7 +186,7 @@ fn every_step_of_planning_hears_the_wish_to_stop() {
         crate::plan::check_named(&backup, &surveys, &stopping)
             .unwrap_err()
             .kind(),
-        explain::why(&backup, &surveys, &stopping, &plan, "media")
+        explain::why(&backup, &surveys, &stopping, &plan, "media", &Options)
             .unwrap_err()
             .kind(),
         largest(&backup, &surveys, &plan, 10, &stopped)

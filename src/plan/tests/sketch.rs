@@ -8,6 +8,9 @@ use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Input;
 use crate::plan::{Dropped, Outcome, Plan, Request, Selector, make};
+use crate::report::drops::{self, DropView, WayOut};
+use crate::report::plan_view::PlanView;
+use crate::report::tests::options::Options;
 use crate::rules::{Catalogue, Class, Contents, NpmModules, Origin};
 use crate::survey::{Entry, PartSurvey, Place, Recorder, StreamEnd};
 
@@ -383,13 +386,22 @@ pub fn plan_of(sketch: &Sketch, records: u64, wish: &str) -> (Backup, Plan) {
 
 /// A plan in one line: the outcome, and each row by its rule, by the selector behind a
 /// `=`, or by the component; a star says that the component goes as a whole.
-pub fn shown(plan: &Plan) -> String {
+pub fn shown(planned: &(Backup, Plan)) -> String {
+    shown_of(&planned.0, &planned.1)
+}
+
+/// The same of a plan for this backup.
+pub fn shown_of(backup: &Backup, plan: &Plan) -> String {
     let outcome = match plan.outcome {
         Outcome::AlreadyFits => "already fits:",
         Outcome::Fits => "fits:",
         Outcome::CannotFit => "cannot fit:",
     };
-    let mut rows: Vec<String> = plan.drops.iter().map(row).collect();
+    let mut rows: Vec<String> = plan
+        .drops
+        .iter()
+        .map(|dropped| row(backup, dropped))
+        .collect();
     rows.sort();
     std::iter::once(outcome.to_owned())
         .chain(rows)
@@ -397,12 +409,13 @@ pub fn shown(plan: &Plan) -> String {
         .join(" ")
 }
 
-fn row(row: &Dropped) -> String {
+fn row(backup: &Backup, row: &Dropped) -> String {
     let whole = if is_whole(row) { "*" } else { "" };
-    match (&row.rule, row.unit) {
-        (Some(rule), _) => format!("{rule}{whole}"),
-        (None, true) => format!("{}{whole}", row.component),
-        (None, false) => format!("={}{whole}", row.title),
+    let view = drops::view(backup, row);
+    match (row.rule(), row.is_chosen()) {
+        (Some(rule), _) => format!("{}{whole}", rule.id),
+        (None, true) => format!("{}{whole}", view.component),
+        (None, false) => format!("={}{whole}", view.title),
     }
 }
 
@@ -412,4 +425,58 @@ pub fn is_whole(row: &Dropped) -> bool {
         row.effect.name(),
         "whole_folder" | "whole_addon" | "whole_config" | "supervisor"
     )
+}
+
+/// What is said about one thing that goes.
+#[derive(Debug)]
+pub struct Row {
+    pub target: String,
+    pub title: String,
+    pub component: String,
+    pub stored_bytes: u64,
+    pub files: Option<u64>,
+    pub lost: String,
+    pub on_restore: String,
+    pub advice: Option<String>,
+}
+
+/// What is said about a plan.
+#[derive(Debug)]
+pub struct Said {
+    pub reasons: Vec<String>,
+    pub drops: Vec<Row>,
+    pub ways_out: Vec<WayOut>,
+    pub notes: Vec<String>,
+    pub warnings: Vec<String>,
+    /// Whether the copy says that it comes without the recorder's database.
+    pub without_database: bool,
+}
+
+/// Puts a plan into words.
+pub fn said(backup: &Backup, plan: &Plan) -> Said {
+    let view = PlanView::new(backup, plan, &Options);
+    let row = |view: DropView<'_>| Row {
+        target: view.target,
+        title: view.title,
+        component: view.component,
+        stored_bytes: view.facts.stored_bytes,
+        files: view.facts.files,
+        lost: view.lost,
+        on_restore: view.on_restore.to_owned(),
+        advice: view.advice,
+    };
+    Said {
+        reasons: view.reasons,
+        drops: view.drops.into_iter().map(row).collect(),
+        ways_out: view.ways_out,
+        notes: view.notes,
+        warnings: view.warnings,
+        without_database: plan.changes.without_database,
+    }
+}
+
+/// What is said about the plan for a sketch that has to lose so many records.
+pub fn said_of(sketch: &Sketch, records: u64, wish: &str) -> Said {
+    let (backup, plan) = plan_of(sketch, records, wish);
+    said(&backup, &plan)
 }

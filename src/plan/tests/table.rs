@@ -1,6 +1,6 @@
 //! What goes, case by case.
 
-use super::sketch::shown;
+use super::sketch::{shown, shown_of};
 use super::*;
 use crate::rules::{Contents, Origin};
 
@@ -10,9 +10,9 @@ type Case = (&'static str, u64, &'static str, &'static str);
 #[track_caller]
 fn check(cases: &[Case]) {
     for (inside, records, said, expected) in cases {
-        let (_, plan) = plan_of(&Sketch::new(inside), *records, said);
+        let (backup, plan) = plan_of(&Sketch::new(inside), *records, said);
         assert_eq!(
-            shown(&plan),
+            shown_of(&backup, &plan),
             *expected,
             "{inside}\n{records} too many, said '{said}'"
         );
@@ -71,8 +71,12 @@ fn cache_goes_before_log_and_log_before_nested() {
 fn without_consent_and_not_enough_all_that_may_go_is_shown() {
     let all = "nested-ha-bak pycache sub-logs tts whisper";
     for records in [116, 150, 400] {
-        let (_, plan) = plan_of(&Sketch::new(HOME), records, "");
-        assert_eq!(shown(&plan), format!("cannot fit: {all}"), "{records}");
+        let (backup, plan) = plan_of(&Sketch::new(HOME), records, "");
+        assert_eq!(
+            shown_of(&backup, &plan),
+            format!("cannot fit: {all}"),
+            "{records}"
+        );
     }
 }
 
@@ -230,13 +234,13 @@ fn thorough_takes_all_that_may_go_and_nothing_more() {
     ];
     for (records, said, expected) in rows {
         assert_eq!(
-            shown(&plan_of(&Sketch::new(HOME), records, said).1),
+            shown(&plan_of(&Sketch::new(HOME), records, said)),
             expected,
             "{records} {said}"
         );
     }
     assert_eq!(
-        shown(&plan_of(&Sketch::new("share: notes.txt 20"), 0, "thorough").1),
+        shown(&plan_of(&Sketch::new("share: notes.txt 20"), 0, "thorough")),
         "already fits:"
     );
 }
@@ -725,7 +729,7 @@ fn garbage_behind_the_end_goes_by_itself() {
         (0, "drop=share", "fits: =share* outer-garbage"),
     ] {
         assert_eq!(
-            shown(&plan_of(&sketch, records, said).1),
+            shown(&plan_of(&sketch, records, said)),
             expected,
             "{records} {said}"
         );

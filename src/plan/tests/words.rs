@@ -2,7 +2,8 @@
 //! out, and about what it could not follow.
 
 use super::*;
-use crate::plan::explain;
+use crate::report::explain;
+use crate::report::tests::options::Options;
 
 const HOME: &str = "homeassistant: configuration.yaml 1, home-assistant_v2.db 90, tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 4, x/b 6; \
     share: old.tar! 40, photo.tar 20; media: frigate/recordings/a.mp4 200, frigate/exports/b.mp4 30, film.txt 15; \
@@ -13,8 +14,8 @@ fn reasons(records: u64, wish: &str) -> Vec<String> {
     backup
         .parts
         .iter()
-        .zip(&plan.parts)
-        .map(|(part, planned)| format!("{}: {}", part.id, planned.why))
+        .zip(said(&backup, &plan).reasons)
+        .map(|(part, why)| format!("{}: {why}", part.id))
         .collect()
 }
 
@@ -61,9 +62,8 @@ fn what_somebody_declined_is_not_said_to_wait_for_consent() {
     let (backup, surveys) = Sketch::new(HOME).build();
     let mut request = Wish::new("").saving(&backup, 300);
     let why = |request: &Request, at: usize| {
-        make(&backup, &surveys, request).unwrap().parts[at]
-            .why
-            .clone()
+        let plan = make(&backup, &surveys, request).unwrap();
+        said(&backup, &plan).reasons[at].clone()
     };
     request
         .declined
@@ -82,12 +82,9 @@ fn what_somebody_declined_is_not_said_to_wait_for_consent() {
         ("declined".into(), "no rule takes anything".into())
     );
     // It is no more than a name: the same fits with the same consent.
-    let words: Vec<String> = make(&backup, &surveys, &request)
-        .unwrap()
-        .ways_out
-        .into_iter()
-        .map(|way| way.options)
-        .collect();
+    let plan = make(&backup, &surveys, &request).unwrap();
+    let words = said(&backup, &plan).ways_out.into_iter();
+    let words: Vec<String> = words.map(|way| way.options).collect();
     assert_eq!(words, ways(HOME, 300, ""));
 }
 
@@ -96,7 +93,7 @@ fn a_part_that_was_not_looked_into_says_so() {
     let (backup, mut surveys) = Sketch::new(HOME).build();
     surveys.retain(|s| s.part != 1);
     let plan = make(&backup, &surveys, &Wish::new("").saving(&backup, 4)).unwrap();
-    assert_eq!(plan.parts[1].why, "not looked into");
+    assert_eq!(said(&backup, &plan).reasons[1], "not looked into");
 }
 
 #[track_caller]
@@ -104,7 +101,7 @@ fn why(inside: &str, records: u64, wish: &str, place: &str) -> String {
     let (backup, surveys) = Sketch::new(inside).build();
     let request = Wish::new(wish).saving(&backup, records);
     let plan = make(&backup, &surveys, &request).unwrap();
-    match explain::why(&backup, &surveys, &request, &plan, place) {
+    match explain::why(&backup, &surveys, &request, &plan, place, &Options) {
         Ok(said) => said.join("\n"),
         Err(error) => format!("error: {error}"),
     }
@@ -378,7 +375,7 @@ fn a_part_that_nobody_looked_into_says_so_and_how_to_look() {
     };
     let plan = make(&backup, &surveys, &request).unwrap();
     let said = |place: &str| {
-        explain::why(&backup, &[], &request, &plan, place)
+        explain::why(&backup, &[], &request, &plan, place, &Options)
             .unwrap()
             .join("\n")
     };
@@ -393,7 +390,7 @@ fn a_part_that_nobody_looked_into_says_so_and_how_to_look() {
         "{}",
         said("media:y")
     );
-    assert!(explain::why(&backup, &[], &request, &plan, "share:x").is_err());
+    assert!(explain::why(&backup, &[], &request, &plan, "share:x", &Options).is_err());
 }
 
 #[test]
@@ -409,6 +406,7 @@ fn a_path_can_be_asked_about_as_it_is_shown() {
         &request,
         &plan,
         "media:a\\nb\\u{1b}[31m.mp4",
+        &Options,
     )
     .unwrap();
     assert!(
@@ -419,8 +417,9 @@ fn a_path_can_be_asked_about_as_it_is_shown() {
 }
 
 fn ways(inside: &str, records: u64, wish: &str) -> Vec<String> {
-    let (_, plan) = plan_of(&Sketch::new(inside), records, wish);
-    plan.ways_out
+    let words = said_of(&Sketch::new(inside), records, wish);
+    words
+        .ways_out
         .iter()
         .map(|way| way.options.clone())
         .collect()
@@ -475,7 +474,7 @@ fn the_ways_out_are_the_least_consent_and_the_fewest_whole_parts() {
 fn a_way_out_is_planned_as_its_command_will_be() {
     for records in [50, 120, 200, 260] {
         let sketch = Sketch::new(HOME);
-        let (_, plan) = plan_of(&sketch, records, "");
+        let plan = said_of(&sketch, records, "");
         assert!(!plan.ways_out.is_empty(), "{records}");
         for way in &plan.ways_out {
             let wish = way
@@ -495,7 +494,7 @@ fn a_way_out_is_planned_as_its_command_will_be() {
 
 #[test]
 fn a_way_out_says_what_a_restore_will_do() {
-    let (_, plan) = plan_of(&Sketch::new(HOME), 150, "drop=homeassistant:x");
+    let plan = said_of(&Sketch::new(HOME), 150, "drop=homeassistant:x");
     let [history, whole] = plan.ways_out.as_slice() else {
         panic!("{:?}", plan.ways_out)
     };
@@ -513,7 +512,7 @@ fn a_way_out_says_what_a_restore_will_do() {
     );
     // What goes anyway, and what the user named already, is not held against the way.
     assert_eq!(history.lost.len(), 1, "{history:?}");
-    let (_, plan) = plan_of(&Sketch::new(HOME), 240, "");
+    let plan = said_of(&Sketch::new(HOME), 240, "");
     assert_eq!(
         plan.ways_out[0].lost[1],
         "And caches, logs and old backups that may go anyway (409.60 kB)."
@@ -523,7 +522,7 @@ fn a_way_out_says_what_a_restore_will_do() {
 #[test]
 fn a_row_names_the_globs_that_found_something_and_no_others() {
     let inside = "addon:5c53de3b_esphome: data/build/a 20, data/x 1; homeassistant: home-assistant.log 20, home-assistant.log.1 20, x 1; share: old/a.tar! 50, x 1";
-    let (_, plan) = plan_of(&Sketch::new(inside), 0, "thorough");
+    let plan = said_of(&Sketch::new(inside), 0, "thorough");
     let targets: Vec<&str> = plan.drops.iter().map(|row| row.target.as_str()).collect();
     let logs = "homeassistant:home-assistant.log homeassistant:home-assistant.log.[0-9]";
     assert_eq!(
@@ -537,7 +536,7 @@ fn a_row_names_the_globs_that_found_something_and_no_others() {
 }
 
 fn notes(inside: &str, wish: &str) -> Vec<String> {
-    plan_of(&Sketch::new(inside), 0, wish).1.notes
+    said_of(&Sketch::new(inside), 0, wish).notes
 }
 
 #[test]
@@ -552,7 +551,7 @@ fn what_a_glob_did_not_take_is_told_with_its_reason() {
         note.starts_with("--drop addon:* keeps addon:core_mosquitto. The retained messages"),
         "{note}"
     );
-    let (_, plan) = plan_of(&Sketch::new(config), 0, "drop=homeassistant:no\u{1b}such");
+    let plan = said_of(&Sketch::new(config), 0, "drop=homeassistant:no\u{1b}such");
     assert_eq!(
         plan.warnings,
         ["Nothing in this backup matches --drop homeassistant:no\\u{1b}such."]
@@ -567,7 +566,7 @@ fn what_a_glob_did_not_take_is_told_with_its_reason() {
 fn a_name_that_goes_while_its_contents_stay_is_listed_too() {
     let inside = "homeassistant: a/1.mp4 10, b/2.mp4=a/1.mp4, c/3.mp4=a/1.mp4, x 1, a/4.mp4 5";
     let rows = |wish: &str| {
-        let (_, plan) = plan_of(&Sketch::new(inside), 0, wish);
+        let plan = said_of(&Sketch::new(inside), 0, wish);
         assert_eq!(plan.notes, Vec::<String>::new(), "{wish}");
         plan.drops
             .into_iter()
@@ -597,7 +596,7 @@ fn a_name_that_goes_while_its_contents_stay_is_listed_too() {
 
 #[test]
 fn a_rule_says_which_of_its_files_stay_under_another_name() {
-    let (_, plan) = plan_of(
+    let plan = said_of(
         &Sketch::new(
             "homeassistant: tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 3, keep/b.mp3=tts/0a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3, tts/1a4d55a8d778e5022fab701977c5d840bbc486d0_de_-_x.mp3 4, x 1",
         ),
@@ -621,14 +620,14 @@ fn a_rule_says_which_of_its_files_stay_under_another_name() {
 
 #[test]
 fn a_database_whose_contents_stay_under_another_name_is_excluded_all_the_same() {
-    let (_, plan) = plan_of(
+    let (backup, plan) = plan_of(
         &Sketch::new("homeassistant: home-assistant_v2.db 9, old.db=home-assistant_v2.db, x 1"),
         0,
         "drop=database",
     );
     assert!(plan.changes.without_database);
     assert_eq!(
-        plan.drops[0].lost,
+        said(&backup, &plan).drops[0].lost,
         "Only the name home-assistant_v2.db: its contents stay as old.db."
     );
 }

@@ -8,6 +8,7 @@ use super::{SCHEMA, error_body, path};
 use crate::error::{Error, escape};
 use crate::open::Backup;
 use crate::plan::Selector;
+use crate::report::terms::Terms;
 use crate::survey::{Entry, PartSurvey, config_path};
 
 /// What `ls --json` prints. Holds no copy of an entry.
@@ -19,6 +20,8 @@ pub struct Entries<'a> {
     pub surveys: &'a [PartSurvey],
     /// What is wrong with a part that could not be looked into.
     pub error: Option<&'a Error>,
+    /// What the program calls its options.
+    pub terms: &'a dyn Terms,
 }
 
 impl Serialize for Entries<'_> {
@@ -36,7 +39,7 @@ impl Serialize for Entries<'_> {
             schema: SCHEMA,
             file,
             components: Components(*self),
-            error: self.error.map(error_body),
+            error: self.error.map(|error| error_body(error, self.terms)),
         }
         .serialize(serializer)
     }

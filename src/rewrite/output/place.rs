@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::system::System;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, OutputAdvice, Result};
 
 /// Opens the folder that the file is to be in, and gives its name there.
 ///
@@ -61,10 +61,10 @@ fn no_folder(error: Errno, folder: &Path) -> Error {
     let shown = folder.display();
     match error {
         Errno::NOENT => Error::new(Kind::OutputIo, format!("there is no folder {shown}"))
-            .advice("Create it first, or choose another place for the copy with -o.")
+            .advice(OutputAdvice::CreateFolder)
             .caused_by(io::Error::from(error)),
         Errno::NOTDIR => Error::new(Kind::OutputIo, format!("{shown} is not a folder"))
-            .advice("Choose another place for the copy with -o.")
+            .advice(OutputAdvice::AnotherPlace)
             .caused_by(io::Error::from(error)),
         _ => Error::output(error.into(), &format!("cannot open the folder {shown}")),
     }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::io::Errno;
 
 use super::system::System;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, OutputAdvice, Result};
 use crate::size::both;
 
 /// No file on a FAT file system is larger: its size there is a number of 32 bits (Linux,
@@ -25,7 +25,7 @@ pub(super) fn free(system: &System, folder: &OwnedFd) -> Option<u64> {
 /// `OutputIo` where a limit of the process, the file system or the free space is smaller.
 pub(super) fn check(system: &System, folder: &OwnedFd, shown: &str, bytes: u64) -> Result<()> {
     let needed = both(bytes);
-    let refuse = |why: String, advice: String| {
+    let refuse = |why: String, advice: Advice| {
         Err(Error::new(
             Kind::OutputIo,
             format!("the copy needs {needed}, but {why}"),
@@ -47,13 +47,13 @@ pub(super) fn check(system: &System, folder: &OwnedFd, shown: &str, bytes: u64) 
                 "the disk for {shown} has the file system FAT, where no file can have more than {}",
                 both(FAT)
             ),
-            advice_fat(),
+            OutputAdvice::TooLargeForFat.into(),
         );
     }
     match free(system, folder) {
         Some(free) if free < bytes => refuse(
             format!("{shown} has only {} free", both(free)),
-            "Free some space, or write to another disk with -o.".into(),
+            OutputAdvice::OtherDisk.into(),
         ),
         _ => Ok(()),
     }
@@ -73,24 +73,23 @@ pub(super) fn failed(
         .unwrap_or_default();
     let doing = format!("writing {shown} failed after {at} bytes{needed}");
     match Errno::from_io_error(&error) {
-        Some(Errno::FBIG) if system.is_fat(folder).unwrap_or(false) => Error::output(error, &doing).advice(advice_fat()),
-        Some(Errno::FBIG) if system.largest_of_process().is_some() => Error::output(error, &doing).advice(advice_process()),
-        Some(Errno::FBIG) => Error::output(error, &doing)
-            .advice("The file system there cannot hold a file of this size: write to another disk with -o, or leave out more."),
-        Some(Errno::DQUOT) => Error::output(error, &doing).advice(
-            "You may not store more there, however much is free: delete other files of yours, have the quota raised, or write to another disk with -o.",
-        ),
+        Some(Errno::FBIG) if system.is_fat(folder).unwrap_or(false) => {
+            Error::output(error, &doing).advice(OutputAdvice::TooLargeForFat)
+        }
+        Some(Errno::FBIG) if system.largest_of_process().is_some() => {
+            Error::output(error, &doing).advice(advice_process())
+        }
+        Some(Errno::FBIG) => Error::output(error, &doing).advice(OutputAdvice::TooLargeForDisk),
+        Some(Errno::DQUOT) => Error::output(error, &doing).advice(OutputAdvice::Quota),
         _ => {
-            let free = free(system, folder).map(|n| format!(", with {} free on the disk", both(n))).unwrap_or_default();
+            let free = free(system, folder)
+                .map(|n| format!(", with {} free on the disk", both(n)))
+                .unwrap_or_default();
             Error::output(error, &format!("{doing}{free}"))
         }
     }
 }
 
-fn advice_process() -> String {
+fn advice_process() -> Advice {
     "Start it where that limit is higher (`ulimit -f unlimited`), or leave out more.".into()
-}
-
-fn advice_fat() -> String {
-    "Write to another disk with -o, one that is formatted as exFAT, NTFS or ext4, or leave out more (--limit 4GB).".into()
 }

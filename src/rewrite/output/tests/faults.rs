@@ -12,6 +12,7 @@ use crate::crypt::{KeyRing, Password};
 use crate::open::Backup;
 use crate::pipe::Control;
 use crate::plan::{self, Plan, Request, Selector};
+use crate::report::tests::options::Options;
 use crate::rewrite::output::system::Call;
 use crate::survey::{self, PartSurvey};
 use crate::{Kind, Result, verify};
@@ -329,7 +330,7 @@ fn a_file_that_the_place_cannot_hold_is_told_of_before_the_work_with_the_reason(
         .unwrap();
         target
             .check_space(bytes)
-            .map_err(|error| (error.kind(), crate::report::words::error(&error)))
+            .map_err(|error| (error.kind(), crate::report::words::error(&error, &Options)))
     };
     let four = 1u64 << 32;
     assert_eq!(check(Faults::default().on_fat(), 1000), Ok(()));
@@ -381,7 +382,7 @@ fn a_write_that_a_limit_ends_has_advice_of_its_own() {
                 )
                 .unwrap_err();
             assert_eq!(error.kind(), Kind::OutputIo);
-            let said = crate::report::words::error(&error);
+            let said = crate::report::words::error(&error, &Options);
             assert!(
                 said.contains(advice) && said.contains(" needed") && !said.contains("free space"),
                 "{said}"

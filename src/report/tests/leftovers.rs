@@ -5,6 +5,8 @@
 use crate::format::block::EntryKind;
 use crate::plan::make;
 use crate::plan::tests::sketch::{Sketch, Wish};
+use crate::report::plan_view::PlanView;
+use crate::report::tests::options::Options;
 use crate::survey::{Entry, PartSurvey};
 
 fn add(survey: &mut PartSurvey, name: &str, kind: EntryKind, link: Option<&str>) {
@@ -24,7 +26,8 @@ fn notes(sketch: &str, more: &[(usize, &str, EntryKind, Option<&str>)], wish: &s
         add(&mut surveys[*part], name, *kind, *link);
     }
     let request = Wish::new(wish).saving(&backup, 0);
-    make(&backup, &surveys, &request).unwrap().notes
+    let plan = make(&backup, &surveys, &request).unwrap();
+    PlanView::new(&backup, &plan, &Options).notes
 }
 
 const PIPE: EntryKind = EntryKind::Special;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{Error, Kind, Result, escape};
+use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::plan::edit::conditions::Conditions;
+use crate::plan::edit::conditions::Unmet;
 use crate::plan::edit::groups::Groups;
 use crate::plan::edit::paths::paths;
 use crate::plan::edit::protected::Guard;
@@ -14,8 +15,9 @@ use crate::plan::model::{Action, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
 use crate::plan::request::selector_set::Selectors;
-use crate::report::words;
-use crate::rules::{Matcher, Rule};
+use crate::report::terms::Terms;
+use crate::report::{notes, words};
+use crate::rules::{Matcher, Origin, Rule};
 use crate::size;
 use crate::survey::{Entry, PartSurvey, config_path};
 
@@ -32,43 +34,44 @@ pub fn why(
     request: &Request,
     plan: &Plan,
     place: &str,
+    terms: &dyn Terms,
 ) -> Result<Vec<String>> {
     let unknown = || {
         Error::new(
             Kind::Usage,
             format!("there is no '{}' in this backup", escape(place.as_bytes())),
         )
-        .advice("`haslim ls` shows the paths.")
+        .advice(Advice::ListPaths)
     };
     let request = &*located(backup, surveys, request);
     let (at, path) = split(backup, place).ok_or_else(unknown)?;
     let part = backup.part(at);
     let Some(survey) = surveys.iter().find(|s| s.part == at) else {
-        return unseen(backup, request, plan, at, path).map(|s| vec![s]);
+        return unseen(backup, request, plan, at, path, terms).map(|s| vec![s]);
     };
-    let teller = Teller::new(backup, request, plan, survey)?;
+    let explainer = Explainer::new(backup, request, plan, survey, terms)?;
     let (mut own, mut below, mut pace) = (Vec::new(), Vec::new(), request.control.pace());
     for (index, entry) in survey.entries.iter().enumerate() {
         let Some(found) = config_path(part.kind, backup.manifest.version(), &entry.name) else {
             continue;
         };
         pace.step(found.len())?;
-        match lies(found, path) {
-            Some(Lies::There) => own.push((found, index, entry)),
-            Some(Lies::Below) => below.push((found, index, entry)),
+        match relation(found, path) {
+            Some(Relation::There) => own.push((found, index, entry)),
+            Some(Relation::Below) => below.push((found, index, entry)),
             None => {}
         }
     }
     if path.is_empty() || !below.is_empty() {
         below.append(&mut own);
-        return teller.folder(path, &below);
+        return explainer.folder(path, &below);
     }
     let said = own.into_iter().map(|(found, index, entry)| {
         format!(
             "{}:{} {}",
             part.id,
             escape(found),
-            teller.tell(found, index, entry)
+            explainer.tell(found, index, entry)
         )
     });
     let said: Vec<String> = said.collect();
@@ -101,102 +104,99 @@ fn split<'a>(backup: &Backup, place: &'a str) -> Option<(usize, &'a str)> {
 
 /// Where a path lies, seen from the one that was asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lies {
+enum Relation {
     There,
     Below,
 }
 
 /// Compares a path as it is, and as it is shown, with the one that was asked about.
-fn lies(found: &[u8], asked: &str) -> Option<Lies> {
-    let lies = |found: &[u8]| match found.strip_prefix(asked.as_bytes())? {
-        [] => Some(Lies::There),
-        [b'/', ..] => Some(Lies::Below),
-        _ if asked.is_empty() => Some(Lies::Below),
+fn relation(found: &[u8], asked: &str) -> Option<Relation> {
+    let relation = |found: &[u8]| match found.strip_prefix(asked.as_bytes())? {
+        [] => Some(Relation::There),
+        [b'/', ..] => Some(Relation::Below),
+        _ if asked.is_empty() => Some(Relation::Below),
         _ => None,
     };
     // Only a path with a backslash looks different when it is shown.
-    lies(found).or_else(|| {
+    relation(found).or_else(|| {
         asked
             .contains('\\')
-            .then(|| lies(escape(found).as_bytes()))
+            .then(|| relation(escape(found).as_bytes()))
             .flatten()
     })
 }
 
-/// About a part that nobody looked into.
+/// About a part that was not looked into.
 fn unseen(
     backup: &Backup,
     request: &Request,
     plan: &Plan,
     at: usize,
     path: &str,
+    terms: &dyn Terms,
 ) -> Result<String> {
     let part = backup.part(at);
-    let all = format!(
-        "All of {} ({})",
-        part.id,
-        size::decimal(backup.stored(part))
-    );
+    let stored = size::decimal(backup.stored(part));
+    let all = format!("All of {} ({stored})", part.id);
     let locked = !part.is_readable(request.has_key) && part.version().is_some();
-    let advice = if locked {
-        "Give the key with --password-file or --emergency-kit, so that haslim can look inside."
-    } else {
-        ""
-    };
-    match plan.parts.get(at).map(|p| &p.action) {
-        Some(Action::Drop) => Ok(format!(
+    if plan.parts.get(at).is_some_and(|p| p.action == Action::Drop) {
+        return Ok(format!(
             "{all} would be left out: {}. {}",
-            of_whole(request, plan, part, at),
+            of_whole(request, plan, part, at, terms),
             effect(backup, part, true, None).sentence()
-        )),
-        _ if request.keeps_component(&part.id) => Ok(format!("{all} stays: --keep names it.")),
-        _ if path.is_empty() => Ok(format!("{all} stays: it was not looked into. {advice}")
-            .trim_end()
-            .to_owned()),
-        _ => {
-            Err(Error::new(Kind::Usage, format!("{} was not looked into", part.id)).advice(advice))
-        }
+        ));
     }
+    if request.keeps_component(&part.id) {
+        return Ok(format!("{all} stays: {} names it.", terms.keep()));
+    }
+    if path.is_empty() {
+        let advice = if locked {
+            format!(" {}", terms.advice(&Advice::GiveKeyToLook))
+        } else {
+            String::new()
+        };
+        return Ok(format!("{all} stays: it was not looked into.{advice}"));
+    }
+    let error = Error::new(Kind::Usage, format!("{} was not looked into", part.id));
+    Err(if locked {
+        error.advice(Advice::GiveKeyToLook)
+    } else {
+        error
+    })
 }
 
 /// Why a part goes as a whole, for people who know no rule's id.
-fn of_whole(request: &Request, plan: &Plan, part: &Part, at: usize) -> String {
-    let takes = |s: &&super::Selector| {
-        s.looks_into(&part.id)
-            || s.takes_component(&part.id) && !request.spares_component(s, &part.id)
-    };
-    let named: Vec<String> = request
-        .drops
-        .iter()
-        .filter(takes)
-        .map(|s| format!("--drop {}", escape(s.text().as_bytes())))
+fn of_whole(request: &Request, plan: &Plan, part: &Part, at: usize, terms: &dyn Terms) -> String {
+    let selectors = request.selectors_into(part);
+    let named: Vec<String> = selectors
+        .map(|s| format!("{} {}", terms.drop(), escape(s.text().as_bytes())))
         .collect();
     let here = || plan.units.iter().filter(|u| u.part == at);
     if here().any(|u| u.rule.is_none()) {
-        return "the limit demands it, and whole folders and add-ons may go (--allow user, or your answer)".into();
+        return format!(
+            "the limit demands it, and whole folders and add-ons may go ({} user, or your answer)",
+            terms.allow()
+        );
     }
     if here().next().is_none() {
         return format!("{} names it", named.join(", "));
     }
-    format!(
-        "{}all that is in it may go",
-        named
-            .iter()
-            .map(|n| format!("{n} names some of it, and "))
-            .collect::<String>()
-    )
+    let some = named
+        .iter()
+        .map(|name| format!("{name} names some of it, and "));
+    format!("{}all that is in it may go", some.collect::<String>())
 }
 
 /// What is said about one entry, or about all of which the same can be said.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Told {
+struct Explanation {
     /// Whether it stays; what goes comes first.
     stays: bool,
     why: String,
     restore: &'static str,
 }
 
-impl Told {
+impl Explanation {
     fn stays(why: impl Into<String>) -> Self {
         Self {
             stays: true,
@@ -238,12 +238,13 @@ struct Group<'a> {
 }
 
 /// Puts reasons into words.
-struct Teller<'a> {
+struct Explainer<'a> {
     backup: &'a Backup,
     request: &'a Request,
     plan: &'a Plan,
     part: &'a Part,
     survey: &'a PartSurvey,
+    terms: &'a dyn Terms,
     guard: Guard<'a>,
     paths: Vec<Option<&'a [u8]>>,
     groups: Groups,
@@ -254,12 +255,13 @@ struct Teller<'a> {
     finds: BTreeMap<usize, &'a Rule>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Explainer<'a> {
     fn new(
         backup: &'a Backup,
         request: &'a Request,
         plan: &'a Plan,
         survey: &'a PartSurvey,
+        terms: &'a dyn Terms,
     ) -> Result<Self> {
         let part = backup.part(survey.part);
         let guard = Guard::new(backup, part, request)?;
@@ -290,6 +292,7 @@ impl<'a> Teller<'a> {
             plan,
             part,
             survey,
+            terms,
             guard,
             paths,
             groups,
@@ -313,39 +316,48 @@ impl<'a> Teller<'a> {
     }
 
     fn tell(&self, path: &[u8], index: usize, entry: &Entry) -> String {
-        let told = self.told(path, index, entry);
+        let explanation = self.explanation(path, index, entry);
         if matches!(self.action(), Some(Action::Drop)) {
-            let whole = of_whole(self.request, self.plan, self.part, self.survey.part);
+            let whole = of_whole(
+                self.request,
+                self.plan,
+                self.part,
+                self.survey.part,
+                self.terms,
+            );
             let id = &self.part.id;
-            let rule = if told.why.is_empty() {
+            let rule = if explanation.why.is_empty() {
                 format!("{whole}.")
             } else {
-                told.why
+                explanation.why
             };
             return format!(
                 "would be left out, with all of {id}: {rule} {}",
-                told.restore
+                explanation.restore
             );
         }
-        told.sentence()
+        explanation.sentence()
     }
 
-    fn told(&self, path: &[u8], index: usize, entry: &Entry) -> Told {
+    fn explanation(&self, path: &[u8], index: usize, entry: &Entry) -> Explanation {
         match self.action() {
             Some(Action::Drop) => {
                 let rule = self
                     .finds
                     .get(&index)
                     .map_or(String::new(), |rule| named(rule));
-                return Told::goes(rule, effect(self.backup, self.part, true, None).sentence());
+                return Explanation::goes(
+                    rule,
+                    effect(self.backup, self.part, true, None).sentence(),
+                );
             }
             Some(Action::Edit(cut)) => {
                 if let Some(reason) = cut.reason(index) {
-                    let mut told = self.goes(usize::from(reason), path, index);
+                    let mut explanation = self.goes(usize::from(reason), path, index);
                     if cut.new_name(index).is_some() {
-                        told.restore = "Its contents stay: another name for them is kept.";
+                        explanation.restore = "Its contents stay: another name for them is kept.";
                     }
-                    return told;
+                    return explanation;
                 }
             }
             _ => {}
@@ -353,10 +365,10 @@ impl<'a> Teller<'a> {
         self.stays(path, index, entry)
     }
 
-    fn goes(&self, reason: usize, path: &[u8], index: usize) -> Told {
+    fn goes(&self, reason: usize, path: &[u8], index: usize) -> Explanation {
         let Some(past) = reason.checked_sub(self.request.drops.len()) else {
             let Some(selector) = self.request.drops.get(reason) else {
-                return Told::goes("it was named.", "");
+                return Explanation::goes("it was named.", "");
             };
             let text = escape(selector.text().as_bytes());
             let what = match self
@@ -368,35 +380,36 @@ impl<'a> Teller<'a> {
                 Some(main) => format!("{}, which it belongs to", escape(main)),
                 None => "what it belongs to".to_owned(),
             };
-            return Told::goes(format!("--drop {text} names {what}."), "");
+            return Explanation::goes(format!("{} {text} names {what}.", self.terms.drop()), "");
         };
         let Some(rule) = self.plan.units.get(past).and_then(|u| u.rule.as_ref()) else {
-            return Told::goes("the limit demands it.", "");
+            return Explanation::goes("the limit demands it.", "");
         };
-        Told::goes(
+        Explanation::goes(
             named(rule),
             effect(self.backup, self.part, false, Some(rule)).sentence(),
         )
     }
 
-    fn stays(&self, path: &[u8], index: usize, entry: &Entry) -> Told {
+    fn stays(&self, path: &[u8], index: usize, entry: &Entry) -> Explanation {
         let mut taking = Vec::new();
         self.keeps.taking(path, &mut taking);
         if !taking.is_empty() {
-            return Told::stays("--keep names it.");
+            return Explanation::stays(format!("{} names it.", self.terms.keep()));
         }
         self.drops.taking(path, &mut taking);
         if let Some(selector) = taking.first().and_then(|&at| self.request.drops.get(at)) {
             let why = match self.guard.held_back(selector, path, entry.kind) {
-                Some(reason) => format!("patterns leave it alone. {reason}"),
+                Some(why) => format!("patterns leave it alone. {}", notes::protection(&why)),
                 None if entry.kind == EntryKind::Directory => "something in it stays.".into(),
                 None => self.groups.held(index, &self.paths).map_or_else(
                     || "it belongs to a file that stays.".into(),
-                    |reason| format!("cannot take it alone. {reason}"),
+                    |why| format!("cannot take it alone. {}", notes::held(&why)),
                 ),
             };
-            return Told::stays(format!(
-                "--drop {} matches it, but {why}",
+            return Explanation::stays(format!(
+                "{} {} matches it, but {why}",
+                self.terms.drop(),
                 escape(selector.text().as_bytes())
             ));
         }
@@ -406,9 +419,9 @@ impl<'a> Teller<'a> {
             .reason(path)
             .filter(|_| entry.kind != EntryKind::Symlink)
         {
-            return Told::stays(format!("no rule ever drops it. {reason}"));
+            return Explanation::stays(format!("no rule ever drops it. {reason}"));
         }
-        Told::stays(self.of_rules(path, entry))
+        Explanation::stays(self.of_rules(path, entry))
     }
 
     /// What the rules say about a path that stays.
@@ -419,7 +432,7 @@ impl<'a> Teller<'a> {
             request: self.request,
             survey: self.survey,
         };
-        let mut unmet = None;
+        let mut could_go = None;
         let is_dir = entry.kind == EntryKind::Directory;
         let found = self.matcher.rule_where(path, is_dir, |index| {
             let Some(rule) = self.request.catalogue.rule(index) else {
@@ -429,21 +442,24 @@ impl<'a> Teller<'a> {
             let applies = why.is_none();
             // Whether a file is a backup is asked of every file; that most are none is no news.
             if let (Some(why), false) = (why, rule.globs.iter().any(|glob| glob == "**/*")) {
-                unmet.get_or_insert_with(|| format!("it could go as {}, but {why}.", titled(rule)));
+                could_go.get_or_insert_with(|| {
+                    format!("it could go as {}, but {}.", titled(rule), unmet(why))
+                });
             }
             applies
         });
         match found.and_then(|index| self.request.catalogue.rule(index)) {
             Some(rule) if !self.consented(rule) => {
                 format!(
-                    "{} only with your consent (--allow {}). Lost then: {}",
+                    "{} only with your consent ({} {}). Lost then: {}",
                     goes_as(rule),
+                    self.terms.allow(),
                     rule.class.name(),
                     rule.lost
                 )
             }
             Some(rule) => format!("{}, but the limit does not demand it.", goes_as(rule)),
-            None => unmet.unwrap_or_else(|| "no rule takes it.".into()),
+            None => could_go.unwrap_or_else(|| "no rule takes it.".into()),
         }
     }
 
@@ -463,7 +479,7 @@ impl<'a> Teller<'a> {
         } else {
             format!("{id}:{}", escape(path.as_bytes()))
         };
-        let mut groups: BTreeMap<Told, Group<'_>> = BTreeMap::new();
+        let mut groups: BTreeMap<Explanation, Group<'_>> = BTreeMap::new();
         let (mut gone, mut total, mut files) = (0, 0, 0);
         let mut pace = self.request.control.pace();
         for &(found, index, entry) in entries {
@@ -476,33 +492,36 @@ impl<'a> Teller<'a> {
             files += u64::from(is_file);
             // A folder that stays says nothing about what is in it.
             if is_file || removed {
-                let told = self.told(found, index, entry);
+                let explanation = self.explanation(found, index, entry);
                 // The contents of a hard link that goes may stay.
-                let stored = if told.stays || removed {
+                let stored = if explanation.stays || removed {
                     entry.stored
                 } else {
                     0
                 };
-                groups.entry(told).or_default().add(found, stored, is_file);
+                groups
+                    .entry(explanation)
+                    .or_default()
+                    .add(found, stored, is_file);
             }
         }
         if whole {
             total = self.backup.stored(self.part);
         }
         groups.retain(|_, group| group.files > 0);
-        let kept = groups.iter().any(|(told, _)| told.stays);
+        let kept = groups.iter().any(|(explanation, _)| explanation.stays);
         let size = format!("{}, {}", size::decimal(total), words::files(files));
         if matches!(self.action(), Some(Action::Drop)) {
             return Ok(self.dropped(&format!("{place} ({size})"), &groups));
         }
-        if let (1, Some((told, group))) = (groups.len(), groups.iter().next()) {
+        if let (1, Some((explanation, group))) = (groups.len(), groups.iter().next()) {
             // Folders that stay behind empty are not worth a word.
-            let size = if told.stays {
+            let size = if explanation.stays {
                 size
             } else {
                 format!("{}, {}", size::decimal(gone), words::files(group.files))
             };
-            return Ok(vec![format!("{place} ({size}) {}", told.sentence())]);
+            return Ok(vec![format!("{place} ({size}) {}", explanation.sentence())]);
         }
         let gone = size::decimal(gone);
         let head = match groups.keys().next() {
@@ -512,21 +531,30 @@ impl<'a> Teller<'a> {
             Some(_) => format!("Of {place} ({size}) {gone} would be left out; the rest stays."),
         };
         Ok(std::iter::once(head)
-            .chain(lines(&groups).map(|(told, size)| format!("{size} {}", told.sentence())))
+            .chain(
+                lines(&groups)
+                    .map(|(explanation, size)| format!("{size} {}", explanation.sentence())),
+            )
             .collect())
     }
 
     /// A folder in a part that goes as a whole: why, and what the rules know of it.
-    fn dropped(&self, place: &str, groups: &BTreeMap<Told, Group<'_>>) -> Vec<String> {
-        let whole = of_whole(self.request, self.plan, self.part, self.survey.part);
+    fn dropped(&self, place: &str, groups: &BTreeMap<Explanation, Group<'_>>) -> Vec<String> {
+        let whole = of_whole(
+            self.request,
+            self.plan,
+            self.part,
+            self.survey.part,
+            self.terms,
+        );
         let restore = effect(self.backup, self.part, true, None).sentence();
         let head = format!(
             "{place} would be left out, with all of {}: {whole}. {restore}",
             self.part.id
         );
         let known = lines(groups)
-            .filter(|(told, _)| !told.why.is_empty())
-            .map(|(told, size)| format!("{size}: {}", told.why));
+            .filter(|(explanation, _)| !explanation.why.is_empty())
+            .map(|(explanation, size)| format!("{size}: {}", explanation.why));
         std::iter::once(head).chain(known).collect()
     }
 }
@@ -548,10 +576,35 @@ impl<'a> Group<'a> {
 }
 
 /// The groups, what goes first, then by size.
-fn lines<'a>(groups: &'a BTreeMap<Told, Group<'_>>) -> impl Iterator<Item = (&'a Told, String)> {
+fn lines<'a>(
+    groups: &'a BTreeMap<Explanation, Group<'_>>,
+) -> impl Iterator<Item = (&'a Explanation, String)> {
     let mut order: Vec<_> = groups.iter().collect();
-    order.sort_by_key(|(told, group)| (told.stays, std::cmp::Reverse(group.stored)));
-    order.into_iter().map(|(told, group)| (told, group.size()))
+    order.sort_by_key(|(explanation, group)| (explanation.stays, std::cmp::Reverse(group.stored)));
+    order
+        .into_iter()
+        .map(|(explanation, group)| (explanation, group.size()))
+}
+
+/// Why a rule leaves a file alone that its globs match.
+fn unmet(why: Unmet) -> String {
+    let text = match why {
+        Unmet::Database => "it is a database, which no rule takes without being asked",
+        Unmet::Backup(Origin::Other) => "it is a backup of another Home Assistant",
+        Unmet::Backup(Origin::Unknown) => "the backup does not tell which Home Assistant made it",
+        Unmet::Backup(Origin::Same) => "it is a backup of the same Home Assistant",
+        Unmet::NotABackup => "its contents are not a Home Assistant backup",
+        Unmet::NotACoreDump => "its contents are not the memory of a crashed program",
+        Unmet::UnnamedModule => {
+            "`package.json` does not name its module, so nothing would install it again"
+        }
+        Unmet::NotRendered => "it is not called as Home Assistant calls what it renders",
+        Unmet::NoPublishedVoice => "no voice of this name is published for Piper",
+        Unmet::NotTheRecorders => "`db_url` in the configuration does not name it",
+        Unmet::Image(why) => return why.to_string(),
+        Unmet::IsAFile => "it is a file",
+    };
+    text.to_owned()
 }
 
 /// A rule by what it takes, with its id.

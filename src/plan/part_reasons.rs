@@ -1,75 +1,61 @@
-//! Why a part is treated as it is, in a few words for the table.
+//! Why a part is treated as it is, and which selectors had an effect.
 
-use crate::error::{Result, escape};
+use crate::error::Result;
 use crate::open::Backup;
 use crate::plan::edit::scan::Scans;
 use crate::plan::encryption::Encryption;
+use crate::plan::facts::{PartReason, Taker};
 use crate::plan::model::{Action, Candidate, Form, Outcome, PartEdit, PartPlan, Plan};
 use crate::plan::request::Request;
-use crate::plan::request::selector::Selector;
 use crate::plan::request::selector_set::Selectors;
 use crate::rules::Class;
-use crate::size;
 use crate::survey::{PartSurvey, config_path};
 
 /// Why a part is treated as it is. What is known only once a plan is finished is added
 /// by [`of_what_stays`].
-pub(super) fn why(
+pub(super) fn reason(
     action: &Action,
     form: &Form,
-    target: &Encryption,
+    encryption: &Encryption,
     backup: &Backup,
     at: usize,
     request: &Request,
     units: &[Candidate],
-) -> String {
+) -> PartReason {
     let part = backup.part(at);
+    let is_plain = *encryption == Encryption::Plain;
     match action {
-        Action::Rewrite if form.compressed != part.compressed => if form.compressed {
-            "compressed like the others"
-        } else {
-            "not compressed, like the others"
-        }
-        .into(),
-        Action::Copy if form.name.is_some() => "under its right name".into(),
-        Action::Rewrite if *target == Encryption::Plain => "decrypted".into(),
-        Action::Reencrypt if *target == Encryption::Plain => "decrypted".into(),
-        Action::Rewrite => "rewritten in another version".into(),
-        Action::Drop | Action::Edit(_) => causes(backup, at, request, units).join(", "),
-        Action::Reencrypt if part.version().is_none() => "encrypted".into(),
-        Action::Reencrypt => "encrypted anew".into(),
-        Action::Copy if request.keeps_component(&part.id) => "--keep".into(),
-        Action::Copy => "not named".into(),
+        Action::Rewrite if form.compressed != part.compressed => PartReason::Recoded {
+            compressed: form.compressed,
+        },
+        Action::Copy if form.name.is_some() => PartReason::Renamed,
+        Action::Rewrite | Action::Reencrypt if is_plain => PartReason::Decrypted,
+        Action::Rewrite => PartReason::OtherVersion,
+        Action::Drop | Action::Edit(_) => PartReason::Taken(takers(backup, at, request, units)),
+        Action::Reencrypt if part.version().is_none() => PartReason::Encrypted,
+        Action::Reencrypt => PartReason::Reencrypted,
+        Action::Copy if request.keeps_component(&part.id) => PartReason::Kept,
+        Action::Copy => PartReason::NotNamed,
     }
 }
 
-fn causes(backup: &Backup, at: usize, request: &Request, units: &[Candidate]) -> Vec<String> {
-    let part = backup.part(at);
-    let takes = |s: &&Selector| {
-        s.looks_into(&part.id)
-            || s.takes_component(&part.id) && !request.spares_component(s, &part.id)
-    };
-    let mut causes: Vec<String> = request
-        .drops
-        .iter()
-        .filter(takes)
-        .map(|s| format!("--drop {}", escape(s.text().as_bytes())))
+fn takers(backup: &Backup, at: usize, request: &Request, units: &[Candidate]) -> Vec<Taker> {
+    let selectors = request.selectors_into(backup.part(at));
+    let mut takers: Vec<Taker> = selectors
+        .map(|selector| Taker::Selector(selector.text().to_owned()))
         .collect();
     for unit in units.iter().filter(|u| u.part == at) {
         if unit.rule.is_none() {
-            causes.push("whole part".into());
+            takers.push(Taker::Whole);
         }
-        causes.extend(
-            unit.finds()
-                .filter_map(|find| find.rule.as_ref())
-                .map(|rule| rule.id.clone()),
-        );
+        let rules = unit.finds().filter_map(|find| find.rule.as_ref());
+        takers.extend(rules.map(|rule| Taker::Rule(rule.id.clone())));
     }
-    causes.dedup();
-    causes
+    takers.dedup();
+    takers
 }
 
-/// Says about every part that is copied what keeps it from getting smaller.
+/// Finds out about every part that is copied what keeps it from getting smaller.
 pub(super) fn of_what_stays(
     plan: &mut Plan,
     backup: &Backup,
@@ -84,7 +70,7 @@ pub(super) fn of_what_stays(
         }
         let surveyed = surveys.iter().any(|s| s.part == at);
         planned.why = if fits {
-            "it fits as it is".into()
+            PartReason::Fits
         } else {
             stays(backup, request, units, at, surveyed)
         };
@@ -97,37 +83,25 @@ fn stays(
     units: &[Candidate],
     at: usize,
     surveyed: bool,
-) -> String {
+) -> PartReason {
     let finds = || units.iter().filter(|u| u.part == at && u.rule.is_some());
     if finds().any(|u| request.may_go(backup, u)) {
-        return "not needed".into();
+        return PartReason::NotNeeded;
     }
     let is_declined = |unit: &&Candidate| request.declined.contains(&unit.key(backup));
-    let mut asks: Vec<String> = Vec::new();
-    for class in [Class::History, Class::User] {
-        let stored: u64 = finds()
-            .filter(|u| u.class() == class && !is_declined(u))
-            .map(|u| u.stored)
-            .sum();
-        if stored > 0 {
-            asks.push(format!("{} of {}", size::decimal(stored), class.name()));
-        }
-    }
+    let stored_of = |class: Class| -> u64 {
+        let of_class = finds().filter(|u| u.class() == class && !is_declined(u));
+        of_class.map(|u| u.stored).sum()
+    };
+    let asks = [Class::History, Class::User].map(|class| (class, stored_of(class)));
+    let asks: Vec<(Class, u64)> = asks.into_iter().filter(|(_, stored)| *stored > 0).collect();
     let declined: u64 = finds().filter(is_declined).map(|u| u.stored).sum();
-    let whole = request
-        .declined
-        .contains(&(backup.part(at).id.clone(), None));
+    let whole = (backup.part(at).id.clone(), None);
     match (asks.is_empty(), declined) {
-        (true, 0) if whole => "declined".into(),
-        (true, 0) if surveyed => "no rule takes anything".into(),
-        (true, 0) => "not looked into".into(),
-        (true, declined) => format!("{} declined", size::decimal(declined)),
-        (false, 0) => format!("{} only with consent", asks.join(", ")),
-        (false, declined) => format!(
-            "{} declined, {} only with consent",
-            size::decimal(declined),
-            asks.join(", ")
-        ),
+        (true, 0) if request.declined.contains(&whole) => PartReason::Declined,
+        (true, 0) if surveyed => PartReason::NoFinds,
+        (true, 0) => PartReason::NotLookedInto,
+        _ => PartReason::Consent { asks, declined },
     }
 }
 

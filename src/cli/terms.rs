@@ -1,0 +1,167 @@
+//! The names of this program's options and commands, for the library's sentences.
+
+use haslim::error::{Advice, OutputAdvice};
+use haslim::report::notes;
+use haslim::report::terms::Terms;
+
+/// The command line.
+pub struct CommandLine;
+
+impl Terms for CommandLine {
+    fn drop(&self) -> &str {
+        "--drop"
+    }
+
+    fn keep(&self) -> &str {
+        "--keep"
+    }
+
+    fn allow(&self) -> &str {
+        "--allow"
+    }
+
+    fn plain(&self) -> &str {
+        "--securetar none"
+    }
+
+    fn key(&self) -> &str {
+        "--emergency-kit or --password-file"
+    }
+
+    fn explain(&self) -> &str {
+        "`haslim plan --why`"
+    }
+
+    fn shrink(&self) -> &str {
+        "`haslim shrink`"
+    }
+
+    fn quoted(&self, word: &str) -> String {
+        shell(word)
+    }
+
+    fn advice(&self, advice: &Advice) -> String {
+        let text = match advice {
+            Advice::Text(text) => return text.clone().into_owned(),
+            Advice::DropOtherKey { part } => {
+                return format!(
+                    "Leave it out with --drop {part}. Parts that are kept or dropped whole need no password."
+                );
+            }
+            Advice::DropOrKeep { part } => {
+                return format!(
+                    "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {part}."
+                );
+            }
+            Advice::DropInsteadOfRepair { part } => {
+                return format!(
+                    "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {part}:PATH."
+                );
+            }
+            Advice::DidYouMean { selectors, forms } => return did_you_mean(selectors, *forms),
+            Advice::NoDatabase(why) => return notes::no_database(why, self),
+            Advice::DownloadAgain => DOWNLOAD_AGAIN,
+            Advice::Scarce => {
+                "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less."
+            }
+            Advice::RaiseExpansion => {
+                "Raise --max-expanded if this is to be expected, or leave the part out with --drop."
+            }
+            Advice::PickFromFolder => {
+                "Give one of the backups in it; `haslim info` with the folder lists them."
+            }
+            Advice::LeavePartOut => {
+                "Home Assistant never writes this; make a new backup, or take the part out with --drop."
+            }
+            Advice::LeaveEntryOut => {
+                "A restore could not cope with it. Make a new backup, or a copy without it: `haslim shrink` with --drop."
+            }
+            Advice::ListPaths => "`haslim ls` shows the paths.",
+            Advice::ListAll => "`haslim info` lists the components, `haslim ls` the paths in them.",
+            Advice::GiveKeyToLook => {
+                "Give the key with --password-file or --emergency-kit, so that haslim can look inside."
+            }
+            Advice::GiveKey => {
+                "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD. Dropping whole parts works without it."
+            }
+            Advice::GiveKeyOrDrop => {
+                "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD, or leave out more whole parts with --drop."
+            }
+            Advice::SelectorForms => SELECTOR_FORMS,
+            Advice::Repair => {
+                "`haslim repair` writes a copy in which backup.json says what the names say."
+            }
+            Advice::DropMore => "Name more to leave out with --drop, or raise --limit.",
+            Advice::DropWhatIsThere => "Name something that is in it with --drop.",
+            Advice::DropSomething => "Name something with --drop.",
+            Advice::GiveSavedBenchmark => "Give a file that `haslim bench --save` wrote.",
+            Advice::Output(advice) => output(*advice),
+        };
+        text.to_owned()
+    }
+}
+
+/// What to do about damage, unless more is known.
+pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one.";
+
+const SELECTOR_FORMS: &str = "Selectors are media, share, ssl, addons/local, homeassistant, supervisor, addon:SLUG, database, COMPONENT:GLOB and unknown:MEMBER; `haslim info` lists the components.";
+
+fn output(advice: OutputAdvice) -> &'static str {
+    match advice {
+        OutputAdvice::CheckFolder => {
+            "Check the free space and the permissions of the target folder, or choose another with -o."
+        }
+        OutputAdvice::Another => "Choose another output with -o.",
+        OutputAdvice::AnotherOrReplace => {
+            "Choose another output with -o, or replace it with --force."
+        }
+        OutputAdvice::AnotherPlace => "Choose another place for the copy with -o.",
+        OutputAdvice::CreateFolder => {
+            "Create it first, or choose another place for the copy with -o."
+        }
+        OutputAdvice::OtherDisk => "Free some space, or write to another disk with -o.",
+        OutputAdvice::TooLargeForDisk => {
+            "The file system there cannot hold a file of this size: write to another disk with -o, or leave out more."
+        }
+        OutputAdvice::TooLargeForFat => {
+            "Write to another disk with -o, one that is formatted as exFAT, NTFS or ext4, or leave out more (--limit 4GB)."
+        }
+        OutputAdvice::Quota => {
+            "You may not store more there, however much is free: delete other files of yours, have the quota raised, or write to another disk with -o."
+        }
+    }
+}
+
+fn did_you_mean(selectors: &[String], forms: bool) -> String {
+    let guess = notes::did_you_mean(selectors).unwrap_or_default();
+    if forms {
+        format!("{guess} {SELECTOR_FORMS}")
+    } else {
+        guess
+    }
+}
+
+/// Quotes a word for a POSIX shell when it needs that.
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '@' | '%' | '+' | ',')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_only_when_the_shell_would_change_them() {
+        assert_eq!(shell("addon:core_mariadb"), "addon:core_mariadb");
+        assert_eq!(shell("media:a b/**"), "'media:a b/**'");
+        assert_eq!(shell("it's"), "'it'\\''s'");
+    }
+}

@@ -1,0 +1,308 @@
+//! What is lost with files: which rules know them, what protects them, what stays under another
+//! name.
+
+use std::collections::BTreeSet;
+
+use crate::format::block::EntryKind;
+use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::edit::conditions::{Conditions, IMAGE, image_tar};
+use crate::plan::effects::effect;
+use crate::plan::facts::{Holding, Loss, Renamed};
+use crate::plan::request::Request;
+use crate::plan::request::database::Database;
+use crate::rules::{
+    Condition, Effect, MARIADB, Matcher, Rule, RuleEffect, Taking, is_mariadb_file,
+    is_recorder_file,
+};
+use crate::survey::{Entry, PartSurvey, config_path};
+
+/// More rules than this are too many to be read at once.
+const MANY: usize = 4;
+
+/// Finds the rule for each file of a part.
+pub(super) struct LossIndex<'a> {
+    backup: &'a Backup,
+    part: &'a Part,
+    request: &'a Request,
+    conditions: Option<Conditions<'a>>,
+    matcher: Option<Matcher>,
+}
+
+/// An entry whose name is dropped.
+#[derive(Clone, Copy)]
+pub(super) struct DroppedEntry<'e> {
+    pub entry: &'e Entry,
+    /// The name of the hard link as which its contents stay, if they do.
+    pub survivor: Option<&'e [u8]>,
+}
+
+impl<'e> DroppedEntry<'e> {
+    /// One that goes with its contents.
+    pub fn whole(entry: &'e Entry) -> Self {
+        Self {
+            entry,
+            survivor: None,
+        }
+    }
+
+    /// The stored bytes that go.
+    pub fn stored(&self) -> u64 {
+        if self.survivor.is_some() {
+            0
+        } else {
+            self.entry.stored
+        }
+    }
+}
+
+/// Files for which a restore does the same.
+pub(super) struct LossGroup<'a> {
+    pub effect: Effect,
+    /// Those that know the files.
+    rules: Vec<&'a Rule>,
+    /// Whether there are files that no rule knows.
+    has_unknown: bool,
+    pub files: u64,
+    pub stored: u64,
+    protected: Vec<(String, u64)>,
+    holds: BTreeSet<Holding>,
+    renamed: Option<Renamed>,
+}
+
+/// The names of files in `.storage`, and what they hold.
+const STORAGE: [(&str, Holding); 17] = [
+    ("auth", Holding::Users),
+    ("person", Holding::Persons),
+    ("core.device_registry", Holding::Devices),
+    ("core.entity_registry", Holding::Entities),
+    ("core.config_entries", Holding::Integrations),
+    ("core.area_registry", Holding::Areas),
+    ("core.floor_registry", Holding::Floors),
+    ("core.label_registry", Holding::Labels),
+    ("core.config", Holding::Home),
+    ("lovelace", Holding::Dashboards),
+    ("energy", Holding::Energy),
+    ("input_", Holding::Helpers),
+    ("counter", Holding::Helpers),
+    ("timer", Holding::Helpers),
+    ("schedule", Holding::Helpers),
+    ("zone", Holding::Zones),
+    ("tag", Holding::Tags),
+];
+
+/// What a file of `.storage` holds, where that is known.
+fn holding(path: &[u8]) -> Option<Holding> {
+    let name = path.strip_prefix(b".storage/")?;
+    let is = |stem: &str| match name.strip_prefix(stem.as_bytes()) {
+        Some(rest) => {
+            rest.is_empty()
+                || stem.ends_with('_')
+                || matches!(rest.first(), Some(b'.' | b'_')) && !stem.starts_with("core.")
+        }
+        None => false,
+    };
+    STORAGE
+        .iter()
+        .find(|(stem, _)| is(stem))
+        .map(|(_, what)| *what)
+}
+
+impl<'a> LossIndex<'a> {
+    pub fn new(
+        backup: &'a Backup,
+        part: &'a Part,
+        request: &'a Request,
+        survey: Option<&'a PartSurvey>,
+    ) -> Self {
+        let conditions = survey.map(|survey| Conditions {
+            backup,
+            part,
+            request,
+            survey,
+        });
+        // A catalogue that cannot be compiled was refused before.
+        let matcher = conditions
+            .as_ref()
+            .and_then(|_| Matcher::new(&request.catalogue, &part.id).ok());
+        Self {
+            backup,
+            part,
+            request,
+            conditions,
+            matcher,
+        }
+    }
+
+    /// Sorts what is taken by what a restore does about it, the largest first.
+    pub fn groups<'e>(
+        &self,
+        taken: impl IntoIterator<Item = DroppedEntry<'e>>,
+    ) -> Vec<LossGroup<'a>> {
+        let mut groups: Vec<LossGroup<'a>> = Vec::new();
+        let mut folders = None;
+        for taken in taken {
+            // A folder is no loss of its own.
+            if taken.entry.kind == EntryKind::Directory {
+                *folders.get_or_insert(0) += taken.stored();
+                continue;
+            }
+            let (effect, rule) = self.of(taken.entry);
+            let at = groups
+                .iter()
+                .position(|group| group.effect == effect)
+                .unwrap_or(groups.len());
+            if at == groups.len() {
+                groups.push(LossGroup::new(effect));
+            }
+            if let Some(group) = groups.get_mut(at) {
+                group.add(rule, taken);
+                self.note_protected(group, taken.entry);
+            }
+        }
+        if groups.is_empty() && folders.is_some() {
+            groups.push(LossGroup {
+                has_unknown: true,
+                ..LossGroup::new(effect(self.backup, self.part, false, None))
+            });
+        }
+        groups.sort_by_key(|group| std::cmp::Reverse(group.stored));
+        if let Some(first) = groups.first_mut() {
+            first.stored += folders.unwrap_or(0);
+        }
+        groups
+    }
+
+    /// Notes what the never-drop list says about a file that goes all the same.
+    fn note_protected(&self, group: &mut LossGroup<'a>, entry: &Entry) {
+        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
+            .unwrap_or_default();
+        // Strictly read, so that it speaks of single files of a folder too.
+        let reason = self
+            .matcher
+            .as_ref()
+            .and_then(|matcher| matcher.never().reason_when(path, Taking::Folder));
+        let Some(reason) = reason.filter(|_| entry.kind != EntryKind::Symlink) else {
+            return;
+        };
+        match group
+            .protected
+            .iter_mut()
+            .find(|(known, _)| known == reason)
+        {
+            Some((_, count)) => *count += 1,
+            None => group.protected.push((reason.to_owned(), 1)),
+        }
+        group
+            .holds
+            .extend(holding(path).filter(|_| self.part.kind == ComponentKind::HomeAssistant));
+    }
+
+    /// What a restore makes of a file that is missing, and the rule that knows it.
+    fn of(&self, entry: &Entry) -> (Effect, Option<&'a Rule>) {
+        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
+            .unwrap_or_default();
+        let Some(rule) = self.by_place(path) else {
+            let rule = self.rule(path, entry);
+            return (effect(self.backup, self.part, false, rule), rule);
+        };
+        let is_image = rule.is_some_and(|rule| rule.condition == Condition::ImageTar);
+        if is_image && image_tar(self.backup, self.part, self.request).is_err() {
+            return (Effect::ImageLost, rule);
+        }
+        (effect(self.backup, self.part, false, rule), rule)
+    }
+
+    /// The rule about a file that is known by its place, whatever the rule's globs say.
+    fn by_place(&self, path: &[u8]) -> Option<Option<&'a Rule>> {
+        let catalogue = &self.request.catalogue;
+        let database = self.request.database.target();
+        let moved = database.filter(|target| matches!(target, Database::File(_)));
+        match self.part.kind {
+            _ if moved.is_some_and(|target| target.takes(&self.part.id, path)) => {
+                Some(catalogue.by_condition(Condition::RecorderUrl))
+            }
+            ComponentKind::HomeAssistant if is_recorder_file(path) => {
+                Some(catalogue.by_condition(Condition::RecorderDatabase))
+            }
+            ComponentKind::Addon if self.part.id == MARIADB && is_mariadb_file(path) => {
+                Some(catalogue.by_effect(RuleEffect::MariaDb))
+            }
+            ComponentKind::Addon if path == IMAGE => {
+                Some(catalogue.by_condition(Condition::ImageTar))
+            }
+            _ => None,
+        }
+    }
+
+    fn rule(&self, path: &[u8], entry: &Entry) -> Option<&'a Rule> {
+        let (catalogue, conditions) = (&self.request.catalogue, self.conditions.as_ref()?);
+        let applies = |index| {
+            catalogue
+                .rule(index)
+                .is_some_and(|rule| conditions.met(rule, path, entry))
+        };
+        catalogue.rule(self.matcher.as_ref()?.rule_where(path, false, applies)?)
+    }
+}
+
+impl<'a> LossGroup<'a> {
+    fn new(effect: Effect) -> Self {
+        Self {
+            effect,
+            rules: Vec::new(),
+            has_unknown: false,
+            files: 0,
+            stored: 0,
+            protected: Vec::new(),
+            holds: BTreeSet::new(),
+            renamed: None,
+        }
+    }
+
+    fn add(&mut self, rule: Option<&'a Rule>, taken: DroppedEntry<'_>) {
+        match rule {
+            None => self.has_unknown = true,
+            // They will not be named.
+            Some(_) if self.rules.len() > MANY => {}
+            Some(rule) if self.rules.iter().any(|known| known.id == rule.id) => {}
+            Some(rule) => self.rules.push(rule),
+        }
+        self.files += 1;
+        self.stored += taken.stored();
+        add_renamed(&mut self.renamed, taken);
+    }
+
+    /// Whether rules know all of the files and are few.
+    pub fn is_known(&self) -> bool {
+        !self.rules.is_empty() && !self.has_unknown && self.rules.len() <= MANY
+    }
+
+    /// What is lost.
+    pub fn loss(self) -> Loss {
+        let known = self.is_known();
+        let rules = self.rules.into_iter().filter(|_| known).cloned();
+        Loss {
+            rules: rules.collect(),
+            protected: self.protected,
+            holds: self.holds,
+            renamed: self.renamed,
+        }
+    }
+}
+
+/// Counts an entry among those of which only the name goes, if it is one.
+pub(super) fn add_renamed(renamed: &mut Option<Renamed>, taken: DroppedEntry<'_>) {
+    let Some(survivor) = taken.survivor else {
+        return;
+    };
+    match renamed {
+        Some(renamed) => renamed.count += 1,
+        None => {
+            *renamed = Some(Renamed {
+                count: 1,
+                name: taken.entry.name.clone(),
+                survivor: survivor.into(),
+            });
+        }
+    }
+}

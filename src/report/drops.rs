@@ -1,0 +1,298 @@
+//! What a plan leaves out, in words.
+
+use crate::error::escape;
+use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::facts::{Alternative, Cause, Dropped, Holding, Offer, Renamed};
+use crate::report::terms::Terms;
+use crate::report::words;
+use crate::rules::Rule;
+use crate::size;
+use crate::survey::config_path;
+
+/// The id that stands for what is in no component.
+const BACKUP: &str = "backup";
+
+/// The words for one thing that goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropView<'a> {
+    /// The facts.
+    pub facts: &'a Dropped,
+    /// The component, or the paths in it as selectors.
+    pub target: String,
+    /// In plain words.
+    pub title: String,
+    /// The component's id; `backup` for what is in no component.
+    pub component: String,
+    /// What the owner loses.
+    pub lost: String,
+    /// What a restore will do about it.
+    pub on_restore: &'static str,
+    /// How to stop it from growing next time, where there is something to say.
+    pub advice: Option<String>,
+}
+
+/// Words one thing that goes.
+pub fn view<'a>(backup: &Backup, dropped: &'a Dropped) -> DropView<'a> {
+    let part = dropped.part.and_then(|at| backup.parts.get(at));
+    let component = part.map_or(BACKUP, |part| &part.id);
+    DropView {
+        facts: dropped,
+        target: target(component, &dropped.cause),
+        title: title(component, dropped),
+        component: component.to_owned(),
+        lost: lost(backup, part, dropped),
+        on_restore: dropped.effect.sentence(),
+        advice: advice(part, dropped),
+    }
+}
+
+fn target(component: &str, cause: &Cause) -> String {
+    match cause {
+        Cause::Selector { text, .. } => escape(text.as_bytes()),
+        Cause::Part { .. } | Cause::Trailing(_) => component.to_owned(),
+        Cause::Rule { paths, .. } => {
+            let selectors: Vec<String> = paths
+                .iter()
+                .map(|path| format!("{component}:{path}"))
+                .collect();
+            selectors.join(" ")
+        }
+    }
+}
+
+fn title(component: &str, dropped: &Dropped) -> String {
+    match &dropped.cause {
+        Cause::Part { .. } => component.to_owned(),
+        Cause::Rule { rule, .. } | Cause::Trailing(rule) => rule.title.clone(),
+        Cause::Selector { text, alone } => {
+            let text = escape(text.as_bytes());
+            let titles: Vec<&str> = dropped
+                .loss
+                .rules
+                .iter()
+                .map(|r| r.title.as_str())
+                .collect();
+            if *alone || titles.is_empty() {
+                text
+            } else {
+                format!("{text} ({})", titles.join(", "))
+            }
+        }
+    }
+}
+
+fn lost(backup: &Backup, part: Option<&Part>, dropped: &Dropped) -> String {
+    let files = dropped.files.unwrap_or(0);
+    let of_rules = of_rules(&dropped.loss.rules);
+    let lost = match (&dropped.cause, part) {
+        (Cause::Rule { rule, .. } | Cause::Trailing(rule), _) => rule.lost.clone(),
+        (Cause::Part { .. }, Some(part)) => of_rules.unwrap_or_else(|| all_of_it(part)),
+        (Cause::Selector { .. }, Some(part)) => {
+            let lost = of_rules.unwrap_or_else(|| some_files(part, files));
+            match protected(dropped) {
+                Some(protected) => format!("{lost} {protected}"),
+                None => lost,
+            }
+        }
+        (_, None) => String::new(),
+    };
+    match (&dropped.loss.renamed, part) {
+        (Some(renamed), Some(part)) => with_renamed(backup, part, renamed, files, lost),
+        _ => lost,
+    }
+}
+
+/// What is lost with files that these rules know.
+fn of_rules(rules: &[Rule]) -> Option<String> {
+    match rules {
+        [] => None,
+        [rule] => Some(rule.lost.clone()),
+        rules => {
+            let each = rules
+                .iter()
+                .map(|rule| format!("{}: {}", rule.title, rule.lost));
+            Some(each.collect::<Vec<_>>().join(" "))
+        }
+    }
+}
+
+fn all_of_it(part: &Part) -> String {
+    match part.kind {
+        ComponentKind::Folder => format!("Everything in {}.", part.id),
+        ComponentKind::Addon => format!(
+            "The add-on {} with its settings and data.",
+            part.list_name()
+        ),
+        ComponentKind::HomeAssistant => "The whole configuration, with the history.".into(),
+        ComponentKind::Supervisor => "The Supervisor's own settings.".into(),
+        ComponentKind::Unknown => "A part that haslim does not know.".into(),
+    }
+}
+
+fn some_files(part: &Part, files: u64) -> String {
+    let files = words::files(files);
+    match part.kind {
+        ComponentKind::HomeAssistant => format!("{files} of the configuration."),
+        ComponentKind::Addon => format!("{files} of the add-on."),
+        _ => format!("{files} of {}.", part.id),
+    }
+}
+
+/// What goes of the things that only the user can leave out.
+fn protected(dropped: &Dropped) -> Option<String> {
+    let loss = &dropped.loss;
+    if loss.protected.is_empty() {
+        return None;
+    }
+    let named: Vec<&str> = loss.holds.iter().map(|holding| holds(*holding)).collect();
+    let holds = if named.is_empty() {
+        String::new()
+    } else {
+        format!(" They hold: {}.", named.join(", "))
+    };
+    let reasons = loss.protected.iter();
+    let reasons: Vec<String> = reasons
+        .map(|(reason, count)| format!("{}: {reason}", words::files(*count)))
+        .collect();
+    Some(format!(
+        "No rule would take these. {}{holds}",
+        reasons.join(" ")
+    ))
+}
+
+fn holds(holding: Holding) -> &'static str {
+    match holding {
+        Holding::Areas => "areas",
+        Holding::Dashboards => "dashboards",
+        Holding::Devices => "devices",
+        Holding::Energy => "the energy dashboard",
+        Holding::Entities => "entities",
+        Holding::Floors => "floors",
+        Holding::Helpers => "helpers",
+        Holding::Home => "the home's name and place",
+        Holding::Integrations => "integrations",
+        Holding::Labels => "labels",
+        Holding::Persons => "persons",
+        Holding::Tags => "tags",
+        Holding::Users => "users",
+        Holding::Zones => "zones",
+    }
+}
+
+/// What is lost with `files`, where the contents of some stay under another name; `lost` is said of
+/// the others.
+fn with_renamed(
+    backup: &Backup,
+    part: &Part,
+    renamed: &Renamed,
+    files: u64,
+    lost: String,
+) -> String {
+    let shown = |name: &[u8]| {
+        let path = config_path(part.kind, backup.manifest.version(), name);
+        escape(path.unwrap_or(name))
+    };
+    let (count, name, survivor) = (
+        renamed.count,
+        shown(&renamed.name),
+        shown(&renamed.survivor),
+    );
+    match (count, count == files) {
+        (1, true) => format!("Only the name {name}: its contents stay as {survivor}."),
+        (1, false) => format!("{lost} Of {name} only the name: its contents stay as {survivor}."),
+        (_, true) => format!(
+            "Only the names of {}: their contents stay, those of {name} as {survivor}.",
+            words::files(count)
+        ),
+        (_, false) => format!(
+            "{lost} Of {} only the names: their contents stay, those of {name} as {survivor}.",
+            words::files(count)
+        ),
+    }
+}
+
+fn advice(part: Option<&Part>, dropped: &Dropped) -> Option<String> {
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    match &dropped.cause {
+        Cause::Rule { rule, .. } | Cause::Trailing(rule) => said(&rule.prevent),
+        Cause::Part { .. } => how_to_leave_out(part?),
+        Cause::Selector { .. } => {
+            let rules = dropped.loss.rules.iter();
+            let mut advice: Vec<&str> = rules
+                .map(|rule| rule.prevent.as_str())
+                .filter(|text| !text.is_empty())
+                .collect();
+            advice.dedup();
+            said(&advice.join(" "))
+        }
+    }
+}
+
+/// What Home Assistant's own settings can leave out.
+fn how_to_leave_out(part: &Part) -> Option<String> {
+    let what = match part.id.as_str() {
+        "media" => "the media folder",
+        "share" => "the share folder",
+        "addons/local" => "the folder of local add-ons",
+        _ if part.kind == ComponentKind::Addon => "this add-on",
+        _ => return None,
+    };
+    Some(format!("Settings → System → Backups can leave {what} out."))
+}
+
+/// The words for one way to make a copy fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WayOut {
+    /// The options to add to the command.
+    pub options: String,
+    /// What would be lost and what a restore would do about it, one sentence or two each.
+    pub lost: Vec<String>,
+    /// The copy's size then, in bytes.
+    pub predicted_size: u64,
+}
+
+/// Words one way to make a copy fit.
+pub fn way_out(backup: &Backup, alternative: &Alternative, terms: &dyn Terms) -> WayOut {
+    let each = alternative
+        .drops
+        .iter()
+        .map(|dropped| view(backup, dropped));
+    let mut lost: Vec<String> = each.map(|view| sentence(&view)).collect();
+    if alternative.free_bytes > 0 {
+        lost.push(format!(
+            "And caches, logs and old backups that may go anyway ({}).",
+            size::decimal(alternative.free_bytes)
+        ));
+    }
+    WayOut {
+        options: options(backup, &alternative.offer, terms),
+        lost,
+        predicted_size: alternative.predicted_size,
+    }
+}
+
+fn options(backup: &Backup, offer: &Offer, terms: &dyn Terms) -> String {
+    match offer {
+        Offer::Allow(classes) => {
+            let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+            format!("{} {}", terms.allow(), names.join(","))
+        }
+        Offer::Drop(parts) => {
+            let each = parts.iter().map(|&at| {
+                let id = terms.quoted(&backup.part(at).id);
+                format!("{} {id}", terms.drop())
+            });
+            each.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn sentence(view: &DropView<'_>) -> String {
+    format!(
+        "{} ({}): {} {}",
+        view.title,
+        size::decimal(view.facts.stored_bytes),
+        view.lost,
+        view.on_restore
+    )
+}

@@ -1,0 +1,259 @@
+//! What the user should know about a plan, in words.
+
+use crate::error::{NoDatabase, escape};
+use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::Selector;
+use crate::plan::edit::groups::Held;
+use crate::plan::edit::protected::Protection;
+use crate::plan::facts::{BrokenLink, List, Note, Specials, Unmatched};
+use crate::report::terms::Terms;
+use crate::survey::config_path;
+use crate::verify::PartCheck;
+
+/// Words one note.
+pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
+    let drop = |selector: &str| format!("{} {}", terms.drop(), escape(selector.as_bytes()));
+    let id = |part: &usize| &backup.part(*part).id;
+    match note {
+        Note::Survey(text) => text.clone(),
+        Note::DatabaseAt { component, path } => format!(
+            "The recorder's database is {component}:{} (`db_url`). Home Assistant's own switch for the history does not know it.",
+            escape(path.as_bytes())
+        ),
+        Note::DatabaseInMariaDb(component) => format!(
+            "The recorder's database is in MariaDB (`db_url`), so all databases in {component} are left out."
+        ),
+        Note::TakesNothing(selector) => format!(
+            "{} takes nothing: all that it matches stays. {} tells why.",
+            drop(selector),
+            terms.explain()
+        ),
+        Note::NotLookedInto(selector) => {
+            format!("Nothing in this backup matches {}.", drop(selector))
+        }
+        Note::SparesPart {
+            selector,
+            part,
+            reason,
+        } => format!(
+            "{} keeps {}. {reason} Name it in full to leave it out.",
+            drop(selector),
+            id(part)
+        ),
+        Note::Protects {
+            selector,
+            part,
+            first,
+            more,
+            why,
+        } => format!(
+            "{} keeps {} in {}. {} Patterns leave such files alone: name the folder or the file in full to leave it out.",
+            drop(selector),
+            and_more(escape(first), *more),
+            id(part),
+            protection(why)
+        ),
+        Note::Needed {
+            selector,
+            part,
+            first,
+            more,
+            why,
+        } => format!(
+            "{} keeps {} in {}. {}",
+            drop(selector),
+            and_more(escape(first), *more),
+            id(part),
+            held(why)
+        ),
+        Note::Hazards { part, count, first } => format!(
+            "{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.",
+            id(part)
+        ),
+        Note::Specials(found) => specials(backup, found, terms),
+        Note::BrokenLinks { count, shown } => broken_links(backup, *count, shown),
+        Note::NotEncrypted { asked } => not_encrypted(*asked, terms),
+        Note::EncryptedNow => {
+            "The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into()
+        }
+        Note::StaysV1 => {
+            "The parts stay in SecureTar v1; with the key they would become v2.".into()
+        }
+        Note::Moved { part, before } => format!(
+            "In the copy {} stands before {before}: before a restore Home Assistant tries the key on the first archive, and {before} would not open.",
+            id(part),
+            before = id(before)
+        ),
+    }
+}
+
+/// What the user should know about a part that was checked.
+pub fn of_check(backup: &Backup, check: &PartCheck, terms: &dyn Terms) -> Vec<String> {
+    let found = check.specials.as_ref();
+    let specials = found.map(|found| specials(backup, found, terms));
+    check.warnings.iter().cloned().chain(specials).collect()
+}
+
+fn and_more(first: String, more: u64) -> String {
+    match more {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+fn not_encrypted(asked: bool, terms: &dyn Terms) -> String {
+    let way = if asked {
+        format!(
+            "Without {} it would be encrypted, with the key.",
+            terms.plain()
+        )
+    } else {
+        format!(
+            "Home Assistant's encryption key, given with {}, would encrypt it.",
+            terms.key()
+        )
+    };
+    format!("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. {way}")
+}
+
+/// Why a pattern leaves a file alone.
+pub fn protection<'a>(why: &'a Protection<impl AsRef<str>>) -> &'a str {
+    match why {
+        Protection::Listed(reason) => reason.as_ref(),
+        Protection::Image => "Nothing could build this add-on's image again.",
+    }
+}
+
+/// Why a file cannot go alone.
+pub fn held(why: &Held) -> String {
+    match why {
+        Held::ByDatabase(path) => {
+            let path = escape(path);
+            format!(
+                "The database {path} needs this file and would be damaged without it; it goes when {path} is named."
+            )
+        }
+        Held::ByMariaDb => {
+            "MariaDB cannot start when a file of its databases is missing; they go when data/databases is named.".into()
+        }
+    }
+}
+
+/// The warning about named pipes and devices in a part.
+///
+/// Home Assistant's restore of the configuration unpacks them, then empties the live
+/// configuration and fails when it copies them into place: Python's `shutil.copytree` copies
+/// no special files. What it does in other parts depends on the part.
+pub fn specials(backup: &Backup, found: &Specials, terms: &dyn Terms) -> String {
+    let part = backup.part(found.part);
+    let one = found.count == 1;
+    let (what, it, have) = if one {
+        ("a named pipe or device".to_owned(), "it", "It has")
+    } else {
+        let what = format!("{} named pipes or devices", found.count);
+        (what, "them", "They have")
+    };
+    let shown: Vec<String> = found.shown.iter().map(|name| escape(name)).collect();
+    let shown = and_more(shown.join(", "), found.count - found.shown.len() as u64);
+    let restore = match part.kind {
+        ComponentKind::HomeAssistant => format!(
+            "A restore unpacks {it}, but fails when it copies {it} into place, after it has emptied the live configuration"
+        ),
+        _ => format!("A restore may fail on {it}"),
+    };
+    let options = found.shown.iter().filter_map(|name| {
+        let selector = typed(backup, part, name)?;
+        Some(format!("{} {}", terms.drop(), terms.quoted(&selector)))
+    });
+    let options: Vec<String> = options.collect();
+    let way = if options.is_empty() {
+        String::new()
+    } else {
+        format!(
+            ": {} can leave {it} out, with {}",
+            terms.shrink(),
+            options.join(" ")
+        )
+    };
+    format!(
+        "{} holds {what}: {shown}. {restore}. {have} no contents{way}.",
+        part.id
+    )
+}
+
+/// A path as a selector that quotes make fit to be typed; `None` where that takes more.
+fn typed(backup: &Backup, part: &Part, name: &[u8]) -> Option<String> {
+    let path = config_path(part.kind, backup.manifest.version(), name)?;
+    let text = Selector::text_of(&part.id, path)?;
+    let odd = text.contains('\'') || escape(text.as_bytes()) != text;
+    (!odd).then_some(text)
+}
+
+fn broken_links(backup: &Backup, count: usize, shown: &[BrokenLink]) -> String {
+    let more = match count - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let shown: Vec<String> = shown
+        .iter()
+        .map(|link| {
+            let id = &backup.part(link.part).id;
+            format!("{id}:{} (to {})", escape(&link.name), escape(&link.target))
+        })
+        .collect();
+    let shown = shown.join(", ");
+    if count == 1 {
+        format!("A symbolic link stays, but what it leads to is left out: {shown}.")
+    } else {
+        format!("{count} symbolic links stay, but what they lead to is left out: {shown}{more}.")
+    }
+}
+
+/// The warning about a selector that names nothing.
+pub fn unmatched(unmatched: &Unmatched, terms: &dyn Terms) -> String {
+    let option = match unmatched.list {
+        List::Drop => terms.drop(),
+        List::Keep => terms.keep(),
+    };
+    let text = escape(unmatched.selector.as_bytes());
+    let why = match &unmatched.nowhere {
+        Some(nowhere) => Some(no_database(nowhere, terms)),
+        None => did_you_mean(&unmatched.similar),
+    };
+    let why = why.map_or(String::new(), |why| format!(" {why}"));
+    format!("Nothing in this backup matches {option} {text}.{why}")
+}
+
+/// The question what may have been meant; `None` where nothing is alike.
+pub fn did_you_mean(selectors: &[String]) -> Option<String> {
+    let selectors: Vec<String> = selectors.iter().map(|s| escape(s.as_bytes())).collect();
+    (!selectors.is_empty()).then(|| format!("Did you mean {}?", selectors.join(" or ")))
+}
+
+/// Why the recorder's database is not in a backup.
+pub fn no_database(why: &NoDatabase, terms: &dyn Terms) -> String {
+    let shown = |text: &str| escape(text.as_bytes());
+    match why {
+        NoDatabase::Outside(path) => format!(
+            "`db_url` puts the recorder's database into {}, which is in no part of this backup.",
+            shown(path)
+        ),
+        NoDatabase::Absent { component, path } => format!(
+            "`db_url` puts the recorder's database at {component}:{}, which is not in this backup.",
+            shown(path)
+        ),
+        NoDatabase::Unknown(why) => format!(
+            "It cannot be told where the recorder's database is: {why}. Name the file itself, for example homeassistant:home-assistant_v2.db."
+        ),
+        NoDatabase::App { host, component } => format!(
+            "The recorder's database is on the server {}, an app of this backup; haslim does not know its files. {} {} leaves the app out as a whole.",
+            shown(host),
+            terms.drop(),
+            shown(component)
+        ),
+        NoDatabase::Server(host) => format!(
+            "`db_url` puts the recorder's database on the server {}, which is no app in this backup; there is no database of the recorder to leave out.",
+            shown(host)
+        ),
+    }
+}

@@ -1,0 +1,26 @@
+//! What the program in front of the user calls the things that can be asked for.
+
+use crate::error::Advice;
+
+/// Names of options and commands: the library has none of its own, and its sentences name those of
+/// the program that shows them.
+pub trait Terms {
+    /// The option that leaves something out.
+    fn drop(&self) -> &str;
+    /// The option that keeps something.
+    fn keep(&self) -> &str;
+    /// The option that consents to a class.
+    fn allow(&self) -> &str;
+    /// The option for a copy that is not encrypted.
+    fn plain(&self) -> &str;
+    /// The options that give a key.
+    fn key(&self) -> &str;
+    /// The command that explains why a path stays.
+    fn explain(&self) -> &str;
+    /// The command that writes a smaller copy.
+    fn shrink(&self) -> &str;
+    /// A word as it has to be typed there.
+    fn quoted(&self, word: &str) -> String;
+    /// The next step after an error, in one sentence or two.
+    fn advice(&self, advice: &Advice) -> String;
+}

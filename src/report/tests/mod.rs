@@ -1,0 +1,5 @@
+//! What is said about plans.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+mod leftovers;
+pub(crate) mod options;
