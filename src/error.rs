@@ -235,18 +235,7 @@ impl Error {
 
     /// Takes an error of ours out of an `io::Error`; `other` judges what is none.
     pub(crate) fn from_io(error: io::Error, other: impl FnOnce(io::Error) -> Self) -> Self {
-        let error = match error.downcast::<Self>() {
-            Ok(own) => return own,
-            Err(error) => error,
-        };
-        let error = match error.downcast::<crate::gzip::GzipError>() {
-            Ok(gzip) => return gzip.into(),
-            Err(error) => error,
-        };
-        match error.downcast::<crate::crypt::CryptError>() {
-            Ok(crypt) => crypt.into(),
-            Err(error) => other(error),
-        }
+        error.downcast::<Self>().unwrap_or_else(other)
     }
 }
 

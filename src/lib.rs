@@ -21,6 +21,7 @@
 //! library never talks to a terminal; only the binary does.
 
 pub mod bench;
+pub mod component;
 pub mod crypt;
 pub mod error;
 pub mod finding;

@@ -7,7 +7,7 @@ use comfy_table::Cell;
 use super::args::{Bench, Wrapping};
 use super::key::Need;
 use super::shrink::shown;
-use super::terms::CommandLine;
+use super::terms::output;
 use super::{DONE, Session, key, small, tables};
 use haslim::bench::make::Recipe;
 use haslim::bench::{Measure, Options, Report, make};
@@ -17,7 +17,6 @@ use haslim::format::secure::Version;
 use haslim::open::Backup;
 use haslim::plan::Selector;
 use haslim::report::json;
-use haslim::report::terms::Terms;
 use haslim::rewrite::{Output, OutputPath};
 use haslim::{Error, Kind, Result, bench, size};
 
@@ -30,11 +29,10 @@ pub fn run(session: &Session, choice: &Bench) -> Result<u8> {
         (Some(size), Some(path)) => made(session, choice, size, path),
         (_, file) => measured(session, choice, file.as_deref()),
     };
-    // The place is no option here.
     done.map_err(|error| match error.next_step() {
-        Some(Advice::Output(_)) => {
-            let step = error.next_step().map(|step| CommandLine.advice(step));
-            let step = step.unwrap_or_default().replace(" with -o", "");
+        // The place is no option here.
+        Some(Advice::Output(advice)) => {
+            let step = output(*advice, "");
             error.advice(step)
         }
         _ => error,

@@ -60,6 +60,7 @@ impl Terms for CommandLine {
             }
             Advice::DidYouMean { selectors, forms } => return did_you_mean(selectors, *forms),
             Advice::NoDatabase(why) => return notes::no_database(why, self),
+            Advice::Output(advice) => return output(*advice, " with -o"),
             Advice::DownloadAgain => DOWNLOAD_AGAIN,
             Advice::Scarce => {
                 "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less."
@@ -95,7 +96,6 @@ impl Terms for CommandLine {
             Advice::DropWhatIsThere => "Name something that is in it with --drop.",
             Advice::DropSomething => "Name something with --drop.",
             Advice::GiveSavedBenchmark => "Give a file that `haslim bench --save` wrote.",
-            Advice::Output(advice) => output(*advice),
         };
         text.to_owned()
     }
@@ -106,29 +106,31 @@ pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one
 
 const SELECTOR_FORMS: &str = "Selectors are media, share, ssl, addons/local, homeassistant, supervisor, addon:SLUG, database, COMPONENT:GLOB and unknown:MEMBER; `haslim info` lists the components.";
 
-fn output(advice: OutputAdvice) -> &'static str {
+/// What to do about an output that cannot be written. `option` is what gives the place of the
+/// output: nothing where that is no option.
+pub fn output(advice: OutputAdvice, option: &str) -> String {
     match advice {
-        OutputAdvice::CheckFolder => {
-            "Check the free space and the permissions of the target folder, or choose another with -o."
-        }
-        OutputAdvice::Another => "Choose another output with -o.",
+        OutputAdvice::CheckFolder => format!(
+            "Check the free space and the permissions of the target folder, or choose another{option}."
+        ),
+        OutputAdvice::Another => format!("Choose another output{option}."),
         OutputAdvice::AnotherOrReplace => {
-            "Choose another output with -o, or replace it with --force."
+            format!("Choose another output{option}, or replace it with --force.")
         }
-        OutputAdvice::AnotherPlace => "Choose another place for the copy with -o.",
+        OutputAdvice::AnotherPlace => format!("Choose another place for the copy{option}."),
         OutputAdvice::CreateFolder => {
-            "Create it first, or choose another place for the copy with -o."
+            format!("Create it first, or choose another place for the copy{option}.")
         }
-        OutputAdvice::OtherDisk => "Free some space, or write to another disk with -o.",
-        OutputAdvice::TooLargeForDisk => {
-            "The file system there cannot hold a file of this size: write to another disk with -o, or leave out more."
-        }
-        OutputAdvice::TooLargeForFat => {
-            "Write to another disk with -o, one that is formatted as exFAT, NTFS or ext4, or leave out more (--limit 4GB)."
-        }
-        OutputAdvice::Quota => {
-            "You may not store more there, however much is free: delete other files of yours, have the quota raised, or write to another disk with -o."
-        }
+        OutputAdvice::OtherDisk => format!("Free some space, or write to another disk{option}."),
+        OutputAdvice::TooLargeForDisk => format!(
+            "The file system there cannot hold a file of this size: write to another disk{option}, or leave out more."
+        ),
+        OutputAdvice::TooLargeForFat => format!(
+            "Write to another disk{option}, one that is formatted as exFAT, NTFS or ext4, or leave out more (--limit 4GB)."
+        ),
+        OutputAdvice::Quota => format!(
+            "You may not store more there, however much is free: delete other files of yours, have the quota raised, or write to another disk{option}."
+        ),
     }
 }
 

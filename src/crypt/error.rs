@@ -125,13 +125,15 @@ impl CryptError {
 
     /// The crypt error inside an [`io::Error`], if there is one.
     pub fn in_io(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
+        let error: &Error = error.get_ref()?.downcast_ref()?;
+        std::error::Error::source(error)?.downcast_ref()
     }
 }
 
+/// For the way through a reader: see [`Error::into_io`].
 impl From<CryptError> for io::Error {
     fn from(error: CryptError) -> Self {
-        Self::other(error)
+        Error::from(error).into_io()
     }
 }
 

@@ -73,9 +73,10 @@ impl GzipError {
     }
 }
 
+/// For the way through a reader: see [`Error::into_io`].
 impl From<GzipError> for std::io::Error {
     fn from(error: GzipError) -> Self {
-        Self::other(error)
+        Error::from(error).into_io()
     }
 }
 

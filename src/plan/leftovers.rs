@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::component::{HOME_ASSISTANT, LOCAL_ADDONS};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::facts::{BrokenLink, Note, Specials};
@@ -145,13 +146,13 @@ fn note(mut broken: Vec<Link<'_>>) -> Option<Note> {
 /// Where Home Assistant and its apps find a component (developers.home-assistant.io, "App
 /// configuration", `map`), the longer ones first.
 const MOUNTS: [(&str, &str); 7] = [
-    ("/homeassistant", "homeassistant"),
-    ("/usr/share/hassio/homeassistant", "homeassistant"),
-    ("/config", "homeassistant"),
+    ("/homeassistant", HOME_ASSISTANT),
+    ("/usr/share/hassio/homeassistant", HOME_ASSISTANT),
+    ("/config", HOME_ASSISTANT),
     ("/share", "share"),
     ("/media", "media"),
     ("/ssl", "ssl"),
-    ("/addons", "addons/local"),
+    ("/addons", LOCAL_ADDONS),
 ];
 
 /// The part and the path in it that a link leads to, as far as names tell.

@@ -36,6 +36,7 @@ use facts::List;
 use request::locate::located;
 use request::unmatched;
 
+use crate::component::HOME_ASSISTANT;
 use crate::error::Result;
 use crate::open::Backup;
 use crate::survey::PartSurvey;
@@ -53,7 +54,7 @@ pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
         .any(Selector::is_database);
     let wanted = |at: &usize| {
         let part = backup.part(*at);
-        if locates && part.id == "homeassistant" && !request.drops_component(&part.id) {
+        if locates && part.id == HOME_ASSISTANT && !request.drops_component(&part.id) {
             return part.layer.is_some();
         }
         let dropped_whole = request.drops_component(&part.id);

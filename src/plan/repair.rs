@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::component::HOME_ASSISTANT;
 use crate::error::{Advice, Result};
 use crate::finding::Finding;
 use crate::format::manifest::Changes;
@@ -149,7 +150,7 @@ fn check_proven(backup: &Backup, surveys: &[PartSurvey]) -> Result<()> {
 fn changes(backup: &Backup, settled: &Settled) -> Changes {
     let manifest = &backup.manifest;
     let present: HashSet<&str> = backup.parts.iter().map(Part::list_name).collect();
-    let homeassistant = manifest.homeassistant_version().map(|_| "homeassistant");
+    let homeassistant = manifest.homeassistant_version().map(|_| HOME_ASSISTANT);
     let listed = manifest
         .folders()
         .chain(manifest.addons())

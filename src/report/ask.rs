@@ -1,5 +1,6 @@
 //! The plain questions of the guided mode.
 
+use crate::component::LOCAL_ADDONS;
 use crate::error::escape;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::{self, Candidate};
@@ -67,7 +68,7 @@ pub fn question(backup: &Backup, unit: &Candidate, whole: Option<&Candidate>) ->
 pub fn place(backup: &Backup, part: &Part) -> String {
     match (part.kind, part.id.as_str()) {
         (ComponentKind::HomeAssistant, _) => "the configuration".into(),
-        (_, "addons/local") => "the folder of local add-ons".into(),
+        (_, LOCAL_ADDONS) => "the folder of local add-ons".into(),
         (ComponentKind::Folder, id) => format!("the {id} folder"),
         (ComponentKind::Addon, _) => match backup.manifest.addon_name(part.list_name()) {
             Some(name) => format!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::component::Location;
 use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
@@ -15,6 +16,7 @@ use crate::plan::model::{Action, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
 use crate::plan::request::selector_set::Selectors;
+use crate::plan::request::unmatched;
 use crate::report::terms::Terms;
 use crate::report::{notes, words};
 use crate::rules::{Matcher, Origin, Rule};
@@ -36,15 +38,10 @@ pub fn why(
     place: &str,
     terms: &dyn Terms,
 ) -> Result<Vec<String>> {
-    let unknown = || {
-        Error::new(
-            Kind::Usage,
-            format!("there is no '{}' in this backup", escape(place.as_bytes())),
-        )
-        .advice(Advice::ListPaths)
-    };
     let request = &*located(backup, surveys, request);
-    let (at, path) = split(backup, place).ok_or_else(unknown)?;
+    let Some((at, path)) = find(backup, place) else {
+        return Err(no_such_place(backup, surveys, request, place));
+    };
     let part = backup.part(at);
     let Some(survey) = surveys.iter().find(|s| s.part == at) else {
         return unseen(backup, request, plan, at, path, terms).map(|s| vec![s]);
@@ -76,30 +73,31 @@ pub fn why(
     });
     let said: Vec<String> = said.collect();
     if said.is_empty() {
-        Err(unknown())
+        Err(no_such_place(backup, surveys, request, place))
     } else {
         Ok(said)
     }
 }
 
-/// The part that a place names, and the path in it. An add-on's id has a colon of its own.
-fn split<'a>(backup: &Backup, place: &'a str) -> Option<(usize, &'a str)> {
-    let rest = |id: &str| {
-        place
-            .strip_prefix(id)
-            .filter(|rest| rest.is_empty() || rest.starts_with(':'))
-    };
-    let (at, rest) = backup
-        .parts
-        .iter()
-        .enumerate()
-        .find_map(|(at, part)| Some((at, rest(&part.id)?)))?;
-    Some((
-        at,
-        rest.trim_start_matches(':')
-            .trim_start_matches("./")
-            .trim_matches('/'),
-    ))
+/// The error for a place that is not in the backup, with what may have been meant.
+fn no_such_place(backup: &Backup, surveys: &[PartSurvey], request: &Request, place: &str) -> Error {
+    let message = format!("there is no '{}' in this backup", escape(place.as_bytes()));
+    let error = Error::new(Kind::Usage, message);
+    match unmatched::similar_to(place, backup, surveys, &request.control) {
+        Err(stopped) => stopped,
+        Ok(selectors) if selectors.is_empty() => error.advice(Advice::ListPaths),
+        Ok(selectors) => error.advice(Advice::DidYouMean {
+            selectors,
+            forms: false,
+        }),
+    }
+}
+
+/// The part that a place names, and the path in it.
+fn find<'a>(backup: &Backup, place: &'a str) -> Option<(usize, &'a str)> {
+    let Location { component, path } = Location::parse(place);
+    let at = backup.parts.iter().position(|part| part.id == component)?;
+    Some((at, path.unwrap_or_default()))
 }
 
 /// Where a path lies, seen from the one that was asked about.

@@ -2,6 +2,7 @@
 //! people. The facts are those of Supervisor's and Core's restore code.
 
 use super::rule::{Condition, Rule, RuleEffect};
+use crate::component::ComponentId;
 
 /// How a component, or a piece of it, is missing from the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,25 +47,15 @@ impl Effect {
     /// `rule` is the rule that takes the piece, if one does; it is not looked at
     /// when the component goes as a whole.
     pub fn of(component: &str, whole: bool, rule: Option<&Rule>) -> Self {
-        match component {
-            "media" | "share" | "ssl" | "addons/local" => {
-                if whole {
-                    Self::WholeFolder
-                } else {
-                    Self::PartOfFolder
-                }
-            }
-            "homeassistant" if whole => Self::WholeConfig,
-            "homeassistant" => Self::part_of_config(rule),
-            "supervisor" => Self::Supervisor,
-            addon if addon.starts_with("addon:") => {
-                if whole {
-                    Self::WholeAddon
-                } else {
-                    Self::part_of_addon(rule)
-                }
-            }
-            _ => Self::Unknown,
+        match ComponentId::parse(component) {
+            Some(ComponentId::Folder(_)) if whole => Self::WholeFolder,
+            Some(ComponentId::Folder(_)) => Self::PartOfFolder,
+            Some(ComponentId::HomeAssistant) if whole => Self::WholeConfig,
+            Some(ComponentId::HomeAssistant) => Self::part_of_config(rule),
+            Some(ComponentId::Supervisor) => Self::Supervisor,
+            Some(ComponentId::Addon(_)) if whole => Self::WholeAddon,
+            Some(ComponentId::Addon(_)) => Self::part_of_addon(rule),
+            Some(ComponentId::Unknown(_)) | None => Self::Unknown,
         }
     }
 

@@ -24,7 +24,7 @@ pub enum RulesError {
         id: String,
     },
     /// `disable` names a rule that does not exist.
-    #[error("line {line}: there is no rule '{id}' to switch off; `haslim rules` lists them all")]
+    #[error("line {line}: there is no rule '{id}' to switch off")]
     UnknownRule {
         /// Where.
         line: usize,

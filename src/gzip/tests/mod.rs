@@ -39,6 +39,7 @@ fn gzip(plaintext: &[u8], level: u32, threads: usize) -> Vec<u8> {
 fn own(error: &io::Error) -> &GzipError {
     error
         .get_ref()
-        .and_then(|e| e.downcast_ref())
+        .and_then(|e| e.downcast_ref::<crate::Error>())
+        .and_then(|e| std::error::Error::source(e)?.downcast_ref())
         .unwrap_or_else(|| panic!("not ours: {error}"))
 }

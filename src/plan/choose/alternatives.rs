@@ -1,9 +1,11 @@
 //! When a plan cannot fit: what the user could say, and what that would cost.
 
+use crate::component::{LOCAL_ADDONS, is_local_addon};
 use crate::error::Result;
 use crate::format::block::BLOCK;
 use crate::open::Backup;
-use crate::plan::choose::{candidates, cover, fit};
+use crate::plan::choose::cover::{Order, cover};
+use crate::plan::choose::{candidates, fit};
 use crate::plan::edit::scan::Scans;
 use crate::plan::facts::{Alternative, Dropped, Offer};
 use crate::plan::model::{Candidate, Outcome, Plan};
@@ -103,7 +105,8 @@ fn whole(
         .exact_size
         .saturating_sub(predict::unpadded(request.target_size()));
     // What the metadata say about the rest may take a block more.
-    let Some(chosen) = cover::smallest_cover(&left, over.saturating_add(BLOCK as u64)) else {
+    let need = over.saturating_add(BLOCK as u64);
+    let Some(chosen) = cover(&left, need, Order::FewestItems) else {
         return Ok(None);
     };
     let parts: Vec<usize> = chosen
@@ -115,12 +118,12 @@ fn whole(
     for &at in &parts {
         named.drops.push(Selector::component(&backup.part(at).id)?);
     }
-    let source_goes = parts.iter().any(|&at| backup.part(at).id == "addons/local");
+    let source_goes = parts.iter().any(|&at| backup.part(at).id == LOCAL_ADDONS);
     let image_of_local = |u: &Candidate| {
         u.rule
             .as_ref()
             .is_some_and(|r| r.condition == Condition::ImageTar)
-            && backup.part(u.part).id.starts_with("addon:local_")
+            && is_local_addon(&backup.part(u.part).id)
     };
     free.retain(|u| !(parts.contains(&u.part) || source_goes && image_of_local(u)));
     let plan = fit::enough(backup, surveys, &named, scans, &free)?;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::component::{LOCAL_ADDONS, is_local_addon};
 use crate::error::{Error, Kind, Result};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
@@ -91,11 +92,9 @@ pub(in crate::plan) fn allowed(
 /// The source of local add-ons must stay whole where an image is to be built from it.
 fn spare_local_source(backup: &Backup, named: &Plan, units: &mut Vec<Candidate>) {
     let part = |unit: &Candidate| backup.parts.get(unit.part).map_or("", |p| p.id.as_str());
-    let planned = units
-        .iter()
-        .any(|u| is_image(u) && part(u).starts_with("addon:local_"));
+    let planned = units.iter().any(|u| is_image(u) && is_local_addon(part(u)));
     if planned || builds_local_image(backup, named) {
-        units.retain(|unit| part(unit) != "addons/local");
+        units.retain(|unit| part(unit) != LOCAL_ADDONS);
     }
 }
 
@@ -107,13 +106,13 @@ fn is_image(unit: &Candidate) -> bool {
 
 /// Whether the user drops the image of a local add-on.
 fn builds_local_image(backup: &Backup, named: &Plan) -> bool {
-    let is_local = |part: usize| backup.part(part).id.starts_with("addon:local_");
+    let is_local = |part: usize| is_local_addon(&backup.part(part).id);
     let mut images = named
         .drops
         .iter()
         .filter(|dropped| dropped.effect == Effect::ImageTar);
     images.any(|dropped| dropped.part.is_some_and(is_local))
-        && backup.parts.iter().any(|p| p.id == "addons/local")
+        && backup.parts.iter().any(|p| p.id == LOCAL_ADDONS)
 }
 
 /// The parts that can go as a whole: folders whose contents rules know through and
@@ -127,11 +126,11 @@ fn wholes(
 ) -> Vec<Candidate> {
     let image_of_local = units
         .iter()
-        .any(|u| is_image(u) && backup.part(u.part).id.starts_with("addon:local_"))
+        .any(|u| is_image(u) && is_local_addon(&backup.part(u.part).id))
         || builds_local_image(backup, named);
     let mut wholes = Vec::new();
     for (at, part) in backup.parts.iter().enumerate() {
-        let needed = image_of_local && part.id == "addons/local";
+        let needed = image_of_local && part.id == LOCAL_ADDONS;
         let untouched = matches!(
             named.parts.get(at).map(|p| &p.action),
             Some(Action::Copy | Action::Reencrypt | Action::Rewrite)

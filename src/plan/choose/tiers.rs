@@ -3,9 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// How many sets are looked at before the best one found so far is taken. Real
-/// backups have a few dozen units and end long before.
-const BUDGET: usize = 2_000_000;
+use crate::plan::choose::cover::{Order, cover};
 
 /// Something that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +78,7 @@ fn among(items: &[Item], candidates: &[usize], need: u64) -> Vec<usize> {
             .collect();
         let have = saved(items, &below);
         let sizes = marginals(items, &below, &here);
-        let Some(cover) = least_cover(&sizes, need.saturating_sub(have)) else {
+        let Some(cover) = cover(&sizes, need.saturating_sub(have), Order::SmallestSum) else {
             continue;
         };
         let mut picks: Vec<usize> = cover
@@ -123,83 +121,6 @@ fn marginals(items: &[Item], below: &[usize], here: &[usize]) -> Vec<u64> {
         .filter_map(|&at| items.get(at))
         .map(marginal)
         .collect()
-}
-
-/// The subset with the smallest sum that is at least `need`, and of those one with
-/// the fewest items; `None` when all together are not enough.
-fn least_cover(sizes: &[u64], need: u64) -> Option<Vec<usize>> {
-    let mut order: Vec<usize> = (0..sizes.len()).collect();
-    let size = |at: usize| sizes.get(at).copied().unwrap_or(0);
-    order.sort_by_key(|&at| std::cmp::Reverse(size(at)));
-    let sorted: Vec<u64> = order.iter().map(|&at| size(at)).collect();
-    // Sums of all from an index on, to end branches that cannot reach the need.
-    let mut tails = vec![0u64];
-    let mut all = 0u64;
-    for size in sorted.iter().rev() {
-        all = all.saturating_add(*size);
-        tails.push(all);
-    }
-    tails.reverse();
-    if all < need {
-        return None;
-    }
-    let mut search = Search {
-        sizes: &sorted,
-        tails: &tails,
-        need,
-        best: (all, sorted.len(), (0..sorted.len()).collect()),
-    };
-    search.run();
-    let mut picked: Vec<usize> = search
-        .best
-        .2
-        .iter()
-        .filter_map(|&at| order.get(at).copied())
-        .collect();
-    picked.sort_unstable();
-    Some(picked)
-}
-
-struct Search<'a> {
-    /// Falling.
-    sizes: &'a [u64],
-    tails: &'a [u64],
-    need: u64,
-    /// Sum, number of units, units.
-    best: (u64, usize, Vec<usize>),
-}
-
-impl Search<'_> {
-    /// Tries every set, each unit first with and then without it, and ends a branch as
-    /// soon as nothing better can come of it. Without recursion: an archive decides how
-    /// many units there are.
-    fn run(&mut self) {
-        let (mut chosen, mut sum, mut at) = (Vec::<usize>::new(), 0u64, 0usize);
-        for _ in 0..BUDGET {
-            if let Some(size) = self.next(at, sum, chosen.len()) {
-                // Larger than the best set alone: only without it.
-                if sum.saturating_add(size) <= self.best.0 {
-                    chosen.push(at);
-                    sum = sum.saturating_add(size);
-                }
-                at += 1;
-                continue;
-            }
-            if sum >= self.need && (sum, chosen.len()) < (self.best.0, self.best.1) {
-                self.best = (sum, chosen.len(), chosen.clone());
-            }
-            let Some(last) = chosen.pop() else { return };
-            sum -= self.sizes.get(last).copied().unwrap_or(0);
-            at = last + 1;
-        }
-    }
-
-    /// The size of the unit at `at`, if it is worth trying to go on with it.
-    fn next(&self, at: usize, sum: u64, count: usize) -> Option<u64> {
-        let (&size, &tail) = (self.sizes.get(at)?, self.tails.get(at)?);
-        let perfect = self.best.0 == self.need && self.best.1 <= count + 1;
-        (sum < self.need && sum.saturating_add(tail) >= self.need && !perfect).then_some(size)
-    }
 }
 
 #[cfg(test)]
@@ -391,13 +312,6 @@ mod tests {
             let Some(top) = choice.picks.iter().map(|&p| items[p].tier).max() else { return Ok(()) };
             let below: Vec<usize> = (0..items.len()).filter(|&at| items[at].tier < top).collect();
             prop_assert!(saved(&items, &below) < need);
-        }
-
-        #[test]
-        fn the_smallest_sum_is_found(sizes in prop::collection::vec(0u64..50, 0..10), need in 1u64..200) {
-            let found = least_cover(&sizes, need).map(|set| set.iter().map(|&at| sizes[at]).sum::<u64>());
-            let sum_of = |mask: u32| -> u64 { sizes.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, s)| s).sum() };
-            prop_assert_eq!(found, (0..1u32 << sizes.len()).map(sum_of).filter(|&s| s >= need).min());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Whether a rule applies to a file that its globs match.
 
+use crate::component::LOCAL_ADDONS;
 use crate::format::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::request::Request;
@@ -129,7 +130,7 @@ fn repository_listed(backup: &Backup, part: &Part) -> bool {
 
 /// Whether the copy holds the local add-ons' source with all its files, as far as the user decides.
 fn local_source_kept(backup: &Backup, request: &Request) -> bool {
-    let id = "addons/local";
+    let id = LOCAL_ADDONS;
     backup.parts.iter().any(|p| p.id == id)
         && (request.keeps_component(id)
             || !request.drops_component(id) && !request.drops_within(id))

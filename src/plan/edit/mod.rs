@@ -9,6 +9,7 @@ pub mod scan;
 
 use std::collections::HashMap;
 
+use crate::component::HOME_ASSISTANT;
 use crate::error::{Kind, Result};
 use crate::format::block::EntryKind;
 use crate::format::path::PathHasher;
@@ -131,7 +132,7 @@ fn keep_directories_of_kept(
 /// Whether the recorder's database goes: the file itself, not one beside it.
 pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &PartEdit) -> bool {
     let is_database = |path: &[u8]| is_recorder_file(path) && path.ends_with(b".db");
-    part.id == "homeassistant"
+    part.id == HOME_ASSISTANT
         && survey.entries.iter().enumerate().any(|(at, entry)| {
             cut.drops_name(at)
                 && config_path(part.kind, backup.manifest.version(), &entry.name)

@@ -1,5 +1,6 @@
 //! The recorder's database in one backup: what `database` means there.
 
+use crate::component::HOME_ASSISTANT;
 use crate::error::NoDatabase;
 use crate::rules::{belongs_to_database, is_mariadb_file, is_recorder_file};
 use crate::survey::Place;
@@ -33,7 +34,7 @@ impl Database {
     /// The component that it lies in.
     pub fn component(&self) -> Option<&str> {
         match self {
-            Self::Usual => Some("homeassistant"),
+            Self::Usual => Some(HOME_ASSISTANT),
             Self::File(place) => Some(place.component),
             Self::MariaDb(component) => Some(component),
             Self::Nowhere(_) => None,

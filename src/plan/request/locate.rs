@@ -1,6 +1,7 @@
 //! Where the recorder's database is in one backup.
 use std::borrow::Cow;
 
+use crate::component::{HOME_ASSISTANT, addon_id};
 use crate::error::NoDatabase;
 use crate::open::Backup;
 use crate::plan::facts::Note;
@@ -16,7 +17,7 @@ pub(crate) fn target(backup: &Backup, surveys: &[PartSurvey]) -> Option<Database
         backup
             .parts
             .get(s.part)
-            .is_some_and(|part| part.id == "homeassistant")
+            .is_some_and(|part| part.id == HOME_ASSISTANT)
     })?;
     Some(match &survey.recorder {
         Recorder::Usual => Database::Usual,
@@ -59,7 +60,7 @@ fn file(backup: &Backup, surveys: &[PartSurvey], places: &[Place]) -> Database {
 
 /// An app's host name is its slug with hyphens (Supervisor, `addons/model.py`).
 fn server(backup: &Backup, host: &str) -> Database {
-    let app = format!("addon:{}", host.replace('-', "_"));
+    let app = addon_id(&host.replace('-', "_"));
     match backup.parts.iter().find(|part| part.id == app) {
         Some(part) if part.id == MARIADB => Database::MariaDb(app),
         Some(part) => Database::Nowhere(NoDatabase::App {

@@ -1,19 +1,10 @@
 //! What a user names: `media`, `addon:*_influxdb`, `database`, `homeassistant:www/**`.
 
+use crate::component::{ComponentId, HOME_ASSISTANT, Location};
 use crate::error::{Advice, Error, Kind, NoDatabase, Result};
 use crate::plan::request::database::Database;
 use crate::plan::request::pattern::Pattern;
 use crate::rules::{NeverList, Taking};
-
-/// The components that can be named without a prefix.
-const PLAIN: [&str; 6] = [
-    "homeassistant",
-    "media",
-    "share",
-    "ssl",
-    "addons/local",
-    "supervisor",
-];
 
 /// One thing named with `--drop` or `--keep`.
 #[derive(Debug, Clone)]
@@ -68,7 +59,7 @@ impl Selector {
             .ok()
             .filter(|path| !path.is_empty())?;
         // A member that is not known goes as a whole or not at all.
-        if id.starts_with("unknown:") {
+        if matches!(ComponentId::parse(id), Some(ComponentId::Unknown(_))) {
             return None;
         }
         let mut text = Pattern::literal_text(path);
@@ -99,7 +90,7 @@ impl Selector {
         match &self.what {
             What::Component(_) => false,
             What::Path { component, .. } => component.is_match(id.as_bytes()),
-            What::Database(None) => id == "homeassistant",
+            What::Database(None) => id == HOME_ASSISTANT,
             What::Database(Some(target)) => target.component() == Some(id),
         }
     }
@@ -154,40 +145,21 @@ impl Selector {
 }
 
 fn parse_component(text: &str) -> Result<What> {
-    if let Some(rest) = text.strip_prefix("unknown:") {
-        return Ok(What::Component(exact(&format!("unknown:{rest}"))?));
-    }
-    let (component, path) = match text.strip_prefix("addon:") {
-        Some(rest) => {
-            let (slug, path) = rest
-                .split_once(':')
-                .map_or((rest, None), |(slug, path)| (slug, Some(path)));
-            if slug.is_empty() {
-                return Err(usage(text, "the add-on's slug is missing"));
-            }
-            (glob(&format!("addon:{slug}"), text)?, path)
-        }
-        None => {
-            let (name, path) = text
-                .split_once(':')
-                .map_or((text, None), |(name, path)| (name, Some(path)));
-            if !PLAIN.contains(&name) {
-                return Err(usage(text, "no component has this name"));
-            }
-            (exact(name)?, path)
-        }
+    let Location { component, path } = Location::parse(text);
+    let matching = match ComponentId::parse(component) {
+        None => return Err(usage(text, "no component has this name")),
+        Some(ComponentId::Addon("")) => return Err(usage(text, "the add-on's slug is missing")),
+        Some(ComponentId::Addon(_)) => glob(component, text)?,
+        Some(_) => exact(component)?,
     };
-    let Some(path) = path else {
-        return Ok(What::Component(component));
-    };
-    let path = path.trim_start_matches("./").trim_matches('/');
-    if path.is_empty() {
-        return Err(usage(text, "the path after the colon is empty"));
+    match path {
+        None => Ok(What::Component(matching)),
+        Some("") => Err(usage(text, "the path after the colon is empty")),
+        Some(path) => Ok(What::Path {
+            component: matching,
+            path: Pattern::of_paths(path).map_err(|why| usage(text, &why))?,
+        }),
     }
-    Ok(What::Path {
-        component,
-        path: Pattern::of_paths(path).map_err(|why| usage(text, &why))?,
-    })
 }
 
 fn glob(pattern: &str, text: &str) -> Result<Pattern> {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::component::{Location, addon_slug};
 use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
@@ -108,7 +109,7 @@ fn paths<'a>(
 /// As [`Selector::parse`].
 pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
     Selector::parse(text).map_err(|error| {
-        let (component, path) = split(text.trim());
+        let Location { component, path } = Location::parse(text);
         let close = close(component, path, backup).into_iter();
         let close: Vec<String> = close.filter(|text| Selector::parse(text).is_ok()).collect();
         if close.is_empty() {
@@ -184,6 +185,25 @@ pub(crate) fn unmatched(
     Ok(void.into_iter().zip(similar).map(unmatched).collect())
 }
 
+/// What may have been meant by a place that is not in the backup, as selectors that do match.
+///
+/// # Errors
+/// `Interrupted`.
+pub fn similar_to(
+    place: &str,
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    control: &Control,
+) -> Result<Vec<String>> {
+    let Ok(selector) = Selector::parse(place) else {
+        let Location { component, path } = Location::parse(place);
+        let close = close(component, path.filter(|path| !path.is_empty()), backup);
+        return Ok(close);
+    };
+    let similar = similar(&[&selector], backup, surveys, control)?;
+    Ok(similar.into_iter().flatten().collect())
+}
+
 /// For each selector what may have been meant by it, as selectors that do match. Looks at the
 /// paths twice, for however many.
 fn similar(
@@ -195,7 +215,7 @@ fn similar(
     let mut guesses: Vec<Vec<String>> = void.iter().map(|_| Vec::new()).collect();
     let mut inside: Vec<(usize, &str, &str)> = Vec::new();
     for ((at, selector), guesses) in void.iter().enumerate().zip(&mut guesses) {
-        let (component, path) = split(selector.text());
+        let Location { component, path } = Location::parse(selector.text());
         match path {
             Some(path)
                 if backup
@@ -203,11 +223,7 @@ fn similar(
                     .iter()
                     .any(|part| selector.looks_into(&part.id)) =>
             {
-                inside.push((
-                    at,
-                    component,
-                    path.trim_start_matches("./").trim_matches('/'),
-                ));
+                inside.push((at, component, path));
             }
             _ => *guesses = close(component, path, backup),
         }
@@ -271,22 +287,6 @@ fn similar(
     Ok(guesses)
 }
 
-/// The component that a selector's text names, and the path behind it.
-fn split(text: &str) -> (&str, Option<&str>) {
-    let from = if text.starts_with("addon:") {
-        "addon:".len()
-    } else {
-        0
-    };
-    match text.get(from..).and_then(|rest| rest.find(':')) {
-        Some(at) if !text.starts_with("unknown:") => (
-            text.get(..from + at).unwrap_or(text),
-            text.get(from + at + 1..),
-        ),
-        _ => (text, None),
-    }
-}
-
 /// The same path as it could stand in the part: without the archive's own folder, or with
 /// the add-on's.
 fn moved(part: &Part, path: &str) -> impl Iterator<Item = String> {
@@ -331,7 +331,7 @@ fn spellings<'a>(
 
 /// The components whose names are closest to a text, if any is close.
 fn close(component: &str, path: Option<&str>, backup: &Backup) -> Vec<String> {
-    let wanted = bare(component.strip_prefix("addon:").unwrap_or(component));
+    let wanted = bare(addon_slug(component).unwrap_or(component));
     let ids = backup
         .parts
         .iter()
