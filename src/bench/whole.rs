@@ -8,11 +8,11 @@ use super::report::Measure;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
 use crate::format::block::EntryKind;
-use crate::open::Backup;
+use crate::open::{Backup, config_path};
 use crate::pipe::Control;
 use crate::plan::{self, Outcome, Request, Selector};
 use crate::rewrite::{self, Output};
-use crate::survey::{PartSurvey, config_path};
+use crate::survey::PartSurvey;
 use crate::verify;
 
 /// Runs `work` on all threads and times it; the bytes are the caller's to fill in.

@@ -217,7 +217,7 @@ fn tidied<'a>(backup: &Backup, survey: &'a PartSurvey) -> Vec<(Cow<'a, [u8]>, &'
     let names = |path: &'a [u8]| path.split(|&b| b == b'/');
     let row = |entry: &'a survey::Entry| {
         // What lies beside the config directory keeps its own name.
-        let path = survey::config_path(part.kind, backup.manifest.version(), &entry.name)
+        let path = open::config_path(part.kind, backup.manifest.version(), &entry.name)
             .unwrap_or(&entry.name);
         let is_name = |name: &&[u8]| !name.is_empty() && *name != b".";
         let path = if path.is_empty() || names(path).all(|name| is_name(&name)) {

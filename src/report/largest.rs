@@ -4,10 +4,10 @@ use std::collections::BinaryHeap;
 
 use super::tree::{Node, Tree};
 use crate::error::{Result, escape};
-use crate::open::Backup;
+use crate::open::{Backup, config_path};
 use crate::pipe::Control;
 use crate::plan::{Action, Plan};
-use crate::survey::{Entry, PartSurvey, config_path};
+use crate::survey::{Entry, PartSurvey};
 
 /// A file, or a folder with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

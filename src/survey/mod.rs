@@ -8,20 +8,19 @@
 
 pub mod hazards;
 mod part;
-mod pieces;
 mod recorder;
 pub(crate) mod warnings;
 
 pub use hazards::{Hazard, HazardKind};
-pub use part::{Entry, PartSurvey, config_path};
-pub use pieces::{Pieces, StreamEnd};
+pub use part::{Entry, PartSurvey};
 pub use recorder::{Place, Recorder};
 
-pub(crate) use part::{locate, survey_part};
-pub(crate) use pieces::trailer;
+pub(crate) use part::survey_part;
 
 use crate::crypt::KeyRing;
 use crate::error::Result;
+// Until the planner takes them from there.
+pub use crate::open::{StreamEnd, config_path};
 use crate::open::Backup;
 use crate::pipe::{Control, parallel};
 

@@ -1,18 +1,16 @@
 //! One part, walked once.
 
 use super::hazards::{self, Hazard, LongPaths, View, Viewed};
-use super::pieces::{Pieces, StreamEnd};
 use super::recorder::{self, Files};
 use super::warnings;
-use crate::crypt::{CryptError, KeyRing};
-use crate::error::{Error, Kind, Result};
+use crate::crypt::KeyRing;
+use crate::error::Result;
 use crate::finding::Finding;
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError, padding};
 use crate::format::entry::{Visitor, Walker};
-use crate::format::secure;
-use crate::gzip::{Checkpoint, GzipError};
-use crate::open::{Backup, ComponentKind, Part};
+use crate::gzip::Checkpoint;
+use crate::open::{Backup, ComponentKind, Part, Pieces, StreamEnd, config_path, locate};
 use crate::pipe::Control;
 use crate::rules::{Contents, NpmModules, PackageReader, Sniffer};
 
@@ -99,29 +97,6 @@ impl PartSurvey {
     }
 }
 
-/// The path that selectors and rules see.
-///
-/// For `homeassistant` it is relative to the config directory, which is `data`
-/// in the archive (and the archive's root in version 1 backups); `None` for what
-/// lies outside. For everything else it is relative to the archive's root.
-pub fn config_path(kind: ComponentKind, manifest_version: u64, name: &[u8]) -> Option<&[u8]> {
-    let mut name = name;
-    while let Some(rest) = name.strip_prefix(b"./") {
-        name = rest;
-    }
-    if name == b"." {
-        name = b"";
-    }
-    if kind != ComponentKind::HomeAssistant || manifest_version < 2 {
-        return Some(name);
-    }
-    match name.strip_prefix(b"data") {
-        Some(b"") => Some(b""),
-        Some(rest) => rest.strip_prefix(b"/"),
-        None => None,
-    }
-}
-
 pub(crate) fn survey_part(
     backup: &Backup,
     at: usize,
@@ -130,32 +105,6 @@ pub(crate) fn survey_part(
 ) -> Result<PartSurvey> {
     let part = backup.part(at);
     walk(backup, part, at, keys, control).map_err(|e| locate(backup, part, e))
-}
-
-/// Adds what only the caller of a stream knows: which part it is and where it lies. Where the
-/// error knows its place in the stream, the byte in the file is exact; else the part's begin.
-pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
-    if matches!(error.kind(), Kind::OutputIo | Kind::Interrupted(_)) {
-        return error;
-    }
-    let source = std::error::Error::source(&error);
-    let crypt = source
-        .and_then(|s| s.downcast_ref::<CryptError>())
-        .and_then(CryptError::offset);
-    let gzip = source
-        .and_then(|s| s.downcast_ref::<GzipError>())
-        .and_then(GzipError::offset);
-    let inside = match (crypt, gzip, part.secure()) {
-        (Some(offset), _, _) => offset,
-        (None, Some(offset), Some(header)) => {
-            secure::ciphertext_position(header.version(), offset) + header.len() as u64
-        }
-        (None, offset, _) => offset.unwrap_or(0),
-    };
-    let begin = backup.member(part).data_at();
-    error
-        .in_part(part.id.clone())
-        .at(begin.saturating_add(inside))
 }
 
 fn walk(
@@ -351,24 +300,6 @@ impl Visitor for Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_config_directory_is_the_root_of_its_paths() {
-        let path = |name: &'static [u8]| config_path(ComponentKind::HomeAssistant, 2, name);
-        assert_eq!(path(b"data/www/a"), Some(&b"www/a"[..]));
-        assert_eq!(path(b"./data"), Some(&b""[..]));
-        assert_eq!(path(b"./homeassistant.json"), None);
-        assert_eq!(path(b"database"), None);
-        assert_eq!(
-            config_path(ComponentKind::HomeAssistant, 1, b"./www/a"),
-            Some(&b"www/a"[..])
-        );
-        assert_eq!(
-            config_path(ComponentKind::Addon, 2, b"./data/x"),
-            Some(&b"data/x"[..])
-        );
-        assert_eq!(config_path(ComponentKind::Folder, 2, b"."), Some(&b""[..]));
-    }
 
     #[test]
     fn stored_positions_inside_a_piece_add_up_to_the_piece() {

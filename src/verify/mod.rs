@@ -22,9 +22,9 @@ use crate::crypt::KeyRing;
 use crate::error::{Error, Result};
 use crate::finding::Finding;
 use crate::format::secure::Version;
-use crate::open::{self, Backup, Part};
+use crate::open::{self, Backup, Part, Pieces, StreamEnd};
 use crate::pipe::{Control, parallel, read_ahead};
-use crate::survey::{self, Pieces, StreamEnd};
+use crate::survey;
 
 /// What was found in one part.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ fn each_part<T: Send>(
     let checks = parallel::each(control.threads(), &order, |at| {
         parts
             .get(at)
-            .map(|&at| check(at).map_err(|e| survey::locate(backup, backup.part(at), e)))
+            .map(|&at| check(at).map_err(|e| open::locate(backup, backup.part(at), e)))
     });
     control.end();
     checks.into_iter().flatten().collect()
