@@ -61,8 +61,8 @@ impl Pieces {
             NEAR
         };
         let reader = ReadAhead::with_buffers_of(bytes, reader);
-        let reader = reader
-            .map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))?;
+        let reader =
+            reader.map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))?;
         let source = if part.compressed {
             Source::Gzip(Box::new(Gunzip::new(reader, trailer(part))))
         } else {

@@ -6,25 +6,27 @@
 //! size in the file.
 #![deny(clippy::indexing_slicing)]
 
+mod collector;
 pub mod hazards;
 mod part;
 mod recorder;
+mod walk;
 pub(crate) mod warnings;
 
 pub use hazards::{Hazard, HazardKind};
 pub use part::{Entry, PartSurvey};
 pub use recorder::{Place, Recorder};
 
-pub(crate) use part::survey_part;
+pub(crate) use walk::survey_part;
 
 use crate::crypt::KeyRing;
 use crate::error::Result;
+use crate::open::Backup;
 // Until the planner takes them from there.
 pub use crate::open::{StreamEnd, config_path};
-use crate::open::Backup;
 use crate::pipe::{Control, parallel};
 
-/// Surveys the parts with these indices and gives the products in that order.
+/// Surveys the parts with these indices and returns the products in that order.
 ///
 /// Works on as many parts at once as there are threads, the largest first, so
 /// that the last one does not start late. Memory per thread: the read-ahead's 4 MiB and
@@ -70,7 +72,7 @@ pub fn survey_each(
     let done = parallel::each(control.threads(), &order, |at| {
         parts
             .get(at)
-            .map(|&part| part::survey_part(backup, part, keys, control))
+            .map(|&part| walk::survey_part(backup, part, keys, control))
     });
     control.end();
     done.into_iter().flatten().collect()

@@ -10,7 +10,7 @@ fn recorder(files: &[(&str, &str)]) -> Recorder {
         text.as_bytes().chunks(7).for_each(|piece| read.data(piece));
         read.end();
     }
-    read.recorder()
+    resolve::recorder(&read)
 }
 
 fn at(component: &'static str, path: &str) -> Recorder {
