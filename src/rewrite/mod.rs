@@ -19,7 +19,7 @@ use crate::format::outer::RECORD;
 use crate::open::Backup;
 use crate::pipe::Control;
 use crate::plan::{Action, Plan, Target};
-use crate::survey::PartSurvey;
+use crate::survey::{PartSurvey, Surveys};
 
 /// What was written.
 #[derive(Debug)]
@@ -63,6 +63,7 @@ pub fn rewrite(
     let mut changes = plan.changes.clone();
     changes.slug = new_slug(backup.manifest.slug())?;
     let target = settle(&plan.target, keys)?;
+    let surveys = Surveys::new(surveys);
     control.begin("write", work(backup, plan));
     for &at in &plan.order {
         let Some(member) = backup.members.get(at) else {
@@ -89,14 +90,13 @@ pub fn rewrite(
             .parts
             .get(index)
             .ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
-        let survey = surveys.iter().find(|s| s.part == index);
         let job = part::Job {
             backup,
             index,
             keys,
             target: &target,
             form: &planned.form,
-            survey,
+            survey: surveys.of(index),
         };
         match &planned.action {
             Action::Drop => {}

@@ -10,12 +10,14 @@ mod collector;
 pub mod hazards;
 mod part;
 mod recorder;
+mod surveys;
 mod walk;
 pub(crate) mod warnings;
 
 pub use hazards::{Hazard, HazardKind};
 pub use part::{Entry, PartSurvey};
 pub use recorder::{Place, Recorder};
+pub use surveys::Surveys;
 
 pub(crate) use walk::survey_part;
 
