@@ -32,6 +32,7 @@ fn check(files: &[(&str, &str)], expected: Recorder) {
     );
 }
 
+/// gui-recorder#11, core#26397.
 #[test]
 fn an_url_in_the_configuration_itself_is_read_however_it_is_written() {
     let history = || at("homeassistant", "db/history.db");
