@@ -6,8 +6,8 @@ use std::path::Path;
 use haslim::crypt::KeyRing;
 use haslim::error::escape;
 use haslim::open::{self, Backup};
-use haslim::report::tree::{Node, Tree};
 use haslim::report::{json, words};
+use haslim::survey::tree::{PathNode, PathTree};
 use haslim::survey::{self, PartSurvey};
 use haslim::{Error, Kind, Result, size};
 
@@ -141,7 +141,7 @@ fn split(scope: Option<&str>) -> (Option<&str>, &str) {
 }
 
 /// A line for each node below `root`, the biggest first. A path can be deeper than a stack.
-fn lines(tree: &Tree<'_>, root: &Node, depth: usize, top: usize) -> Result<Vec<String>> {
+fn lines(tree: &PathTree<'_>, root: &PathNode, depth: usize, top: usize) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     let mut work = if depth == 0 {
         Vec::new()
@@ -178,13 +178,13 @@ fn lines(tree: &Tree<'_>, root: &Node, depth: usize, top: usize) -> Result<Vec<S
 }
 
 /// What is to be said below one node, the last thing first.
-fn below(tree: &Tree<'_>, node: &Node, top: usize, indent: usize) -> Result<Vec<Step>> {
+fn below(tree: &PathTree<'_>, node: &PathNode, top: usize, indent: usize) -> Result<Vec<Step>> {
     let mut order = tree.children(node)?;
-    order.sort_by_key(|child| std::cmp::Reverse(child.stored));
+    order.sort_by_key(|child| std::cmp::Reverse(child.totals.stored));
     let rest = order.split_off(top.min(order.len()));
     let more = (!rest.is_empty()).then(|| Step::More {
         count: rest.len(),
-        stored: rest.iter().map(|child| child.stored).sum(),
+        stored: rest.iter().map(|child| child.totals.stored).sum(),
         indent,
     });
     Ok(more
@@ -201,7 +201,7 @@ fn below(tree: &Tree<'_>, node: &Node, top: usize, indent: usize) -> Result<Vec<
 /// One more line.
 enum Step {
     Node {
-        node: Node,
+        node: PathNode,
         indent: usize,
     },
     More {
@@ -240,11 +240,12 @@ fn print(
 ) -> Result<()> {
     let part = &backup.parts[survey.part];
     let tidied = tidied(backup, survey);
-    let tree = Tree::new(
+    let tree = PathTree::new(
         tidied.iter().map(|(path, entry)| (&**path, *entry, false)),
+        survey.overhead,
         &session.control,
     )?;
-    let root = tree.find(below.as_bytes()).ok_or_else(|| {
+    let root = tree.find(below.as_bytes())?.ok_or_else(|| {
         usage(
             format!("there is no '{}' in {}", escape(below.as_bytes()), part.id),
             "Run `haslim ls` on the component to see what is in it.",
@@ -272,16 +273,16 @@ fn space(indent: usize) -> String {
     "  ".repeat(indent.min(INDENT))
 }
 
-fn line(name: &str, node: &Node, indent: usize) -> String {
+fn line(name: &str, node: &PathNode, indent: usize) -> String {
     let files = if node.folder {
-        format!("  ({})", words::files(node.files))
+        format!("  ({})", words::files(node.totals.files))
     } else {
         String::new()
     };
     format!(
         "{:>11} {:>11} {}{name}{files}",
-        size::decimal(node.stored),
-        size::decimal(node.raw),
+        size::decimal(node.totals.stored),
+        size::decimal(node.totals.unpacked),
         space(indent)
     )
 }

@@ -3,5 +3,4 @@
 pub mod ask;
 pub mod json;
 pub mod largest;
-pub mod tree;
 pub mod words;

@@ -11,6 +11,8 @@ pub mod hazards;
 mod part;
 mod recorder;
 mod surveys;
+mod totals;
+pub mod tree;
 mod walk;
 pub(crate) mod warnings;
 
@@ -18,6 +20,7 @@ pub use hazards::{Hazard, HazardKind};
 pub use part::{Entry, PartSurvey};
 pub use recorder::{Place, Recorder};
 pub use surveys::Surveys;
+pub use totals::Totals;
 
 pub(crate) use walk::survey_part;
 

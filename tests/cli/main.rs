@@ -9,6 +9,7 @@
 
 mod advice;
 mod bench;
+mod counts;
 mod craft;
 mod exit_codes;
 mod guide;
