@@ -3,6 +3,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod component;
+mod entry;
 mod findings;
 mod members;
 mod path;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub(crate) use component::layer_at;
 pub use component::{ComponentKind, Part};
+pub use entry::{EntryAt, EntryReader, read_entry};
 pub use findings::{Archive, State, first_archive, mixed, one_context, unfit};
 pub use path::config_path;
 pub use plaintext::{Pieces, StreamEnd, source};

@@ -5,7 +5,7 @@ use super::recorder;
 use crate::finding::Finding;
 use crate::format::block::{EntryKind, padding};
 use crate::gzip::Checkpoint;
-use crate::open::StreamEnd;
+use crate::open::{EntryAt, StreamEnd};
 use crate::rules::{Contents, NpmModules};
 
 /// One entry of an inner tar.
@@ -88,5 +88,16 @@ impl PartSurvey {
     /// What is wrong, in one sentence without a full stop.
     pub fn describe(&self, hazard: &Hazard) -> String {
         hazard.text(|at| self.entries.get(at).map(Entry::view))
+    }
+
+    /// What [`crate::open::read_entry`] takes to read the data of the entry with this number
+    /// again.
+    pub fn entry_at(&self, index: usize) -> Option<EntryAt> {
+        let entry = self.entries.get(index)?;
+        Some(EntryAt {
+            index,
+            size: entry.size,
+            crc: entry.data_crc,
+        })
     }
 }

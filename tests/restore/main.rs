@@ -7,6 +7,7 @@
     clippy::disallowed_methods
 )]
 
+mod entry;
 mod fixtures;
 mod repair;
 #[path = "../support/mod.rs"]
