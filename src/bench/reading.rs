@@ -14,9 +14,9 @@ use crate::format::assemble::Header;
 use crate::format::block::TarError;
 use crate::format::entry::{Visitor, Walker};
 use crate::gzip::Gunzip;
-use crate::open::{Backup, Part, missing_password};
+use crate::open::{Backup, Part, locate, missing_password, trailer};
 use crate::pipe::{Control, read_ahead};
-use crate::survey::{PartSurvey, locate, trailer};
+use crate::survey::PartSurvey;
 
 /// The stream of a part, as it is after decryption, with clocks on its way.
 pub(super) struct Source {

@@ -8,11 +8,11 @@ use super::report::Measure;
 use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
 use crate::format::block::EntryKind;
-use crate::open::Backup;
+use crate::open::{Backup, config_path};
 use crate::pipe::Control;
 use crate::plan::{Outcome, Request, Selector};
 use crate::rewrite::Output;
-use crate::survey::{PartSurvey, config_path};
+use crate::survey::PartSurvey;
 use crate::{plan, rewrite, verify};
 
 /// Runs `work` on all threads and times it; the bytes are the caller's to fill in.

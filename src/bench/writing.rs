@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::format::block::BLOCK;
 use crate::format::secure::SecureHeader;
 use crate::gzip::{self, Cuts, GzipWriter};
-use crate::open::{Backup, Part};
+use crate::open::{Backup, Part, Pieces, locate};
 use crate::pipe::{Control, Counter, read_ahead};
 use crate::rewrite::Output;
-use crate::survey::{PartSurvey, Pieces, locate};
+use crate::survey::PartSurvey;
 
 /// Bytes of plaintext of every part that are compressed: compressing all would take far
 /// longer than any real run, which compresses only what lies beside a cut.

@@ -9,9 +9,9 @@ use super::{DONE, Session, key, usage};
 use haslim::crypt::KeyRing;
 use haslim::error::escape;
 use haslim::open::Backup;
-use haslim::report::tree::{Node, Tree};
 use haslim::report::{json, words};
 use haslim::survey::PartSurvey;
+use haslim::survey::tree::{PathNode, PathTree};
 use haslim::{Error, Kind, Result, open, size, survey};
 
 /// Prints the tree.
@@ -142,7 +142,7 @@ fn split(scope: Option<&str>) -> (Option<&str>, &str) {
 }
 
 /// A line for each node below `root`, the biggest first. A path can be deeper than a stack.
-fn lines(tree: &Tree<'_>, root: &Node, depth: usize, top: usize) -> Result<Vec<String>> {
+fn lines(tree: &PathTree<'_>, root: &PathNode, depth: usize, top: usize) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     let mut work = if depth == 0 {
         Vec::new()
@@ -179,13 +179,13 @@ fn lines(tree: &Tree<'_>, root: &Node, depth: usize, top: usize) -> Result<Vec<S
 }
 
 /// What is to be said below one node, the last thing first.
-fn below(tree: &Tree<'_>, node: &Node, top: usize, indent: usize) -> Result<Vec<Step>> {
+fn below(tree: &PathTree<'_>, node: &PathNode, top: usize, indent: usize) -> Result<Vec<Step>> {
     let mut order = tree.children(node)?;
-    order.sort_by_key(|child| std::cmp::Reverse(child.stored));
+    order.sort_by_key(|child| std::cmp::Reverse(child.totals.stored));
     let rest = order.split_off(top.min(order.len()));
     let more = (!rest.is_empty()).then(|| Step::More {
         count: rest.len(),
-        stored: rest.iter().map(|child| child.stored).sum(),
+        stored: rest.iter().map(|child| child.totals.stored).sum(),
         indent,
     });
     Ok(more
@@ -202,7 +202,7 @@ fn below(tree: &Tree<'_>, node: &Node, top: usize, indent: usize) -> Result<Vec<
 /// One more line.
 enum Step {
     Node {
-        node: Node,
+        node: PathNode,
         indent: usize,
     },
     More {
@@ -218,7 +218,7 @@ fn tidied<'a>(backup: &Backup, survey: &'a PartSurvey) -> Vec<(Cow<'a, [u8]>, &'
     let names = |path: &'a [u8]| path.split(|&b| b == b'/');
     let row = |entry: &'a survey::Entry| {
         // What lies beside the config directory keeps its own name.
-        let path = survey::config_path(part.kind, backup.manifest.version(), &entry.name)
+        let path = open::config_path(part.kind, backup.manifest.version(), &entry.name)
             .unwrap_or(&entry.name);
         let is_name = |name: &&[u8]| !name.is_empty() && *name != b".";
         let path = if path.is_empty() || names(path).all(|name| is_name(&name)) {
@@ -241,11 +241,12 @@ fn print(
 ) -> Result<()> {
     let part = &backup.parts[survey.part];
     let tidied = tidied(backup, survey);
-    let tree = Tree::new(
+    let tree = PathTree::new(
         tidied.iter().map(|(path, entry)| (&**path, *entry, false)),
+        survey.overhead,
         &session.control,
     )?;
-    let root = tree.find(below.as_bytes()).ok_or_else(|| {
+    let root = tree.find(below.as_bytes())?.ok_or_else(|| {
         usage(
             format!("there is no '{}' in {}", escape(below.as_bytes()), part.id),
             "Run `haslim ls` on the component to see what is in it.",
@@ -273,16 +274,16 @@ fn space(indent: usize) -> String {
     "  ".repeat(indent.min(INDENT))
 }
 
-fn line(name: &str, node: &Node, indent: usize) -> String {
+fn line(name: &str, node: &PathNode, indent: usize) -> String {
     let files = if node.folder {
-        format!("  ({})", words::files(node.files))
+        format!("  ({})", words::files(node.totals.files))
     } else {
         String::new()
     };
     format!(
         "{:>11} {:>11} {}{name}{files}",
-        size::decimal(node.stored),
-        size::decimal(node.raw),
+        size::decimal(node.totals.stored),
+        size::decimal(node.totals.unpacked),
         space(indent)
     )
 }

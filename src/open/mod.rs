@@ -3,8 +3,11 @@
 #![deny(clippy::indexing_slicing)]
 
 mod component;
+mod entry;
 mod findings;
 mod members;
+mod path;
+mod plaintext;
 mod unlock;
 
 use std::collections::HashMap;
@@ -14,9 +17,12 @@ use std::sync::Arc;
 
 pub(crate) use component::layer_at;
 pub use component::{ComponentKind, Part};
+pub use entry::{EntryAt, EntryReader, read_entry};
 pub use findings::{Archive, State, first_archive, mixed, one_context, unfit};
-pub use unlock::{check_head, close_others, source, unlock};
-pub(crate) use unlock::{missing_password, other_key, stream};
+pub use path::config_path;
+pub use plaintext::{Pieces, StreamEnd, source};
+pub(crate) use plaintext::{locate, missing_password, other_key, stream, trailer};
+pub use unlock::{check_head, close_others, unlock};
 
 use crate::error::{Error, Result};
 use crate::finding::Finding;

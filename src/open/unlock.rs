@@ -1,13 +1,13 @@
-//! Is this the right key? And the plaintext stream of a part.
+//! Is this the right key?
 
 use std::collections::HashSet;
 use std::io::Read;
 
+use super::plaintext::source;
 use super::{Backup, Part};
-use crate::crypt::{CryptError, Decrypter, KeyRing, MAX_ROOT_SALTS};
-use crate::error::{Advice, Error, Kind, Result};
+use crate::crypt::{CryptError, KeyRing, MAX_ROOT_SALTS};
+use crate::error::{Error, Kind, Result};
 use crate::format::secure::SecureHeader;
-use crate::pipe::Window;
 
 /// Bytes of plaintext that tell gzip or tar from noise.
 const PROBE: usize = 512;
@@ -70,33 +70,6 @@ fn is_right(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Option<bool>
             Err(error) => Err(error),
         },
     }
-}
-
-/// The error for a part that the key does not open, though it opens others; it names all of them.
-pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
-    let why = match part.secure() {
-        Some(SecureHeader::V3 { .. }) => "they have another password",
-        _ => "they have another password, or their first bytes are damaged",
-    };
-    let (closed, opened): (Vec<&Part>, Vec<&Part>) = backup
-        .parts
-        .iter()
-        .filter(|p| p.secure().is_some())
-        .partition(|p| p.closed);
-    let names: Vec<&str> = closed.iter().map(|p| p.id.as_str()).collect();
-    Error::new(
-        Kind::Password,
-        format!(
-            "the password opens {} parts, but not {}: {why}",
-            opened.len(),
-            names.join(", ")
-        ),
-    )
-    .in_part(part.id.clone())
-    .at(backup.member(part).data_at())
-    .advice(Advice::DropOtherKey {
-        part: part.id.clone(),
-    })
 }
 
 /// Makes sure that a part begins as an archive does, where something has to be read of it.
@@ -164,61 +137,4 @@ fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
         return Ok(false);
     }
     Ok(crate::crypt::looks_plain(&head, part.compressed))
-}
-
-/// The archive inside a part as it was before encryption: a gzip stream, or a
-/// tar where the backup is not compressed. Errors arise while reading, typed.
-///
-/// # Errors
-/// `Password` when the part is encrypted and there is no key, or not the right one.
-pub fn source(
-    backup: &Backup,
-    part: &Part,
-    keys: Option<&KeyRing>,
-) -> Result<Box<dyn Read + Send>> {
-    let member = backup.member(part);
-    if part.closed {
-        return Err(other_key(backup, part));
-    }
-    stream(
-        backup.input.window(member.data_at(), member.size),
-        part.secure(),
-        part,
-        keys,
-    )
-}
-
-/// The archive in a member's data, which begin with a SecureTar header where there is one.
-///
-/// # Errors
-/// As [`source`].
-pub(crate) fn stream(
-    mut data: Window,
-    header: Option<&SecureHeader>,
-    part: &Part,
-    keys: Option<&KeyRing>,
-) -> Result<Box<dyn Read + Send>> {
-    let Some(header) = header else {
-        return Ok(Box::new(data));
-    };
-    let keys = keys.ok_or_else(|| missing_password(&part.id))?;
-    data.skip(header.len() as u64);
-    let length = data.left();
-    Ok(Box::new(Decrypter::new(
-        data,
-        header,
-        length,
-        keys,
-        part.compressed,
-    )?))
-}
-
-/// The error for an encrypted part that has to be opened without a key.
-pub(crate) fn missing_password(part: &str) -> Error {
-    Error::new(
-        Kind::Password,
-        "this part is encrypted, and no password was given",
-    )
-    .in_part(part)
-    .advice(Advice::GiveKey)
 }

@@ -21,7 +21,7 @@ use crate::report::terms::Terms;
 use crate::report::{notes, words};
 use crate::rules::{Matcher, Origin, Rule};
 use crate::size;
-use crate::survey::{Entry, PartSurvey, config_path};
+use crate::survey::{Entry, PartSurvey, Totals, config_path};
 
 /// Tells which rule or choice decided about a path, given as `COMPONENT:PATH`, or about
 /// what lies in a folder or a component. One sentence or more per entry of that name; of a
@@ -478,7 +478,7 @@ impl<'a> Explainer<'a> {
             format!("{id}:{}", escape(path.as_bytes()))
         };
         let mut groups: BTreeMap<Explanation, Group<'_>> = BTreeMap::new();
-        let (mut gone, mut total, mut files) = (0, 0, 0);
+        let (mut gone, mut all) = (0, Totals::default());
         let mut pace = self.request.control.pace();
         for &(found, index, entry) in entries {
             // To tell of an entry takes longer than to look at it.
@@ -486,8 +486,7 @@ impl<'a> Explainer<'a> {
             let is_file = entry.kind != EntryKind::Directory;
             let removed = self.removes(index);
             gone += if removed { entry.stored } else { 0 };
-            total += entry.stored;
-            files += u64::from(is_file);
+            all.add(entry);
             // A folder that stays says nothing about what is in it.
             if is_file || removed {
                 let explanation = self.explanation(found, index, entry);
@@ -504,11 +503,11 @@ impl<'a> Explainer<'a> {
             }
         }
         if whole {
-            total = self.backup.stored(self.part);
+            all = Totals::of_part(self.backup, self.survey);
         }
         groups.retain(|_, group| group.files > 0);
         let kept = groups.iter().any(|(explanation, _)| explanation.stays);
-        let size = format!("{}, {}", size::decimal(total), words::files(files));
+        let size = format!("{}, {}", size::decimal(all.stored), words::files(all.files));
         if matches!(self.action(), Some(Action::Drop)) {
             return Ok(self.dropped(&format!("{place} ({size})"), &groups));
         }

@@ -1,13 +1,11 @@
 //! What takes the most, over all parts: single files, and folders of many.
 
-use std::collections::BinaryHeap;
-
-use super::tree::{Node, Tree};
 use crate::error::{Result, escape};
-use crate::open::Backup;
+use crate::open::{Backup, config_path};
 use crate::pipe::Control;
 use crate::plan::Plan;
-use crate::survey::{Entry, PartSurvey, config_path};
+use crate::survey::tree::{self, PathNode, PathTree};
+use crate::survey::{Entry, PartSurvey};
 
 /// A file, or a folder with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +20,9 @@ pub struct Large {
     pub dropped: u64,
 }
 
-/// The largest paths, none inside another, the largest first.
+/// The largest paths of all parts, as [`tree::largest`] finds them.
 ///
-/// A folder is shown as its contents where one of them is half of it or more, and as
-/// itself where no part of it stands out. Memory: that of a [`Tree`] for each part.
+/// Memory: that of a [`PathTree`] for each part.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -40,63 +37,43 @@ pub fn largest(
         .iter()
         .map(|survey| tree(backup, survey, plan, control))
         .collect::<Result<Vec<_>>>()?;
-    let mut heap: BinaryHeap<(Node, usize)> = BinaryHeap::new();
-    for (part, (_, tree)) in trees.iter().enumerate() {
-        heap.extend(
-            tree.children(&tree.root())?
-                .into_iter()
-                .map(|node| (node, part)),
-        );
-    }
-    let mut found = Vec::new();
-    while let (Some((node, part)), true) = (heap.pop(), found.len() < count) {
-        let Some((id, tree)) = trees.get(part) else {
-            continue;
-        };
-        // A folder in which there is only one other is no more than that.
-        let node = if node.stored > 0 {
-            tree.narrowed(&node)
-        } else {
-            node
-        };
-        let children = tree.children(&node)?;
-        let most = children.iter().map(|child| child.stored).max().unwrap_or(0);
-        if most > 0 && most >= node.stored / 2 {
-            heap.extend(children.into_iter().map(|child| (child, part)));
-        } else {
-            found.push(show(id, tree, &node));
-        }
-    }
-    Ok(found)
+    let show = |(at, node): (usize, PathNode)| {
+        let (survey, tree) = (surveys.get(at)?, trees.get(at)?);
+        Some(shown(&backup.part(survey.part).id, tree, &node))
+    };
+    Ok(tree::largest(&trees, count)?
+        .into_iter()
+        .filter_map(show)
+        .collect())
 }
 
-/// The paths of one part that a selector can take, with the part's id.
+/// The paths of one part that a selector can take; what the plan leaves out is marked.
 fn tree<'a>(
     backup: &'a Backup,
     survey: &'a PartSurvey,
     plan: &'a Plan,
     control: &'a Control,
-) -> Result<(&'a str, Tree<'a>)> {
-    let part = backup.parts.get(survey.part);
+) -> Result<PathTree<'a>> {
+    let part = backup.part(survey.part);
     let action = plan.parts.get(survey.part).map(|planned| &planned.action);
     let is_dropped = |index: usize| action.is_some_and(|action| action.removes(index));
     let row = |(index, entry): (usize, &'a Entry)| {
         // What lies beside the config directory is no path that a selector could take.
-        let path = config_path(part?.kind, backup.manifest.version(), &entry.name)
+        let path = config_path(part.kind, backup.manifest.version(), &entry.name)
             .filter(|path| !path.is_empty())?;
         Some((path, entry, is_dropped(index)))
     };
-    let tree = Tree::new(survey.entries.iter().enumerate().filter_map(row), control)?;
-    Ok((part.map_or("", |part| part.id.as_str()), tree))
+    let rows = survey.entries.iter().enumerate().filter_map(row);
+    PathTree::new(rows, survey.overhead, control)
 }
 
-fn show(id: &str, tree: &Tree<'_>, node: &Node) -> Large {
+fn shown(id: &str, tree: &PathTree<'_>, node: &PathNode) -> Large {
     let slash = if node.folder { "/" } else { "" };
     Large {
         place: format!("{id}:{}{slash}", escape(tree.path(node))),
-        stored: node.stored,
-        files: node.files,
-        dropped: tree.dropped(node),
+        stored: node.totals.stored,
+        files: node.totals.files,
+        dropped: node.marked,
     }
 }
 

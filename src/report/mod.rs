@@ -10,7 +10,6 @@ pub mod notes;
 pub mod part_reasons;
 pub mod plan_view;
 pub mod terms;
-pub mod tree;
 pub mod words;
 
 #[cfg(test)]

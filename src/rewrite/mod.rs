@@ -20,7 +20,7 @@ use crate::open::Backup;
 use crate::pipe::Control;
 use crate::plan::model::PartEdit;
 use crate::plan::{Action, Encryption, Plan};
-use crate::survey::PartSurvey;
+use crate::survey::{PartSurvey, Surveys};
 
 /// What was written.
 #[derive(Debug)]
@@ -64,6 +64,7 @@ pub fn rewrite(
     let mut changes = plan.changes.clone();
     changes.slug = new_slug(backup.manifest.slug())?;
     let target = settle(&plan.encryption, keys)?;
+    let surveys = Surveys::new(surveys);
     control.begin("write", work(backup, plan));
     for &at in &plan.order {
         let Some(member) = backup.members.get(at) else {
@@ -90,14 +91,13 @@ pub fn rewrite(
             .parts
             .get(index)
             .ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
-        let survey = surveys.iter().find(|s| s.part == index);
         let job = part::Job {
             backup,
             index,
             keys,
             target: &target,
             form: &planned.form,
-            survey,
+            survey: surveys.of(index),
         };
         match &planned.action {
             Action::Drop => {}

@@ -10,10 +10,10 @@ use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Kind, Result};
 use crate::format::block::padding;
 use crate::gzip;
-use crate::open::{Backup, Part, source};
+use crate::open::{Backup, Part, locate, source, trailer};
 use crate::pipe::{Control, ReadAhead, WriteBehind, read_ahead, write_behind};
 use crate::plan::{Encryption, Form, PartEdit};
-use crate::survey::{PartSurvey, locate, trailer};
+use crate::survey::PartSurvey;
 
 /// Everything that writing one part needs.
 pub(super) struct Job<'a> {

@@ -6,26 +6,32 @@
 //! size in the file.
 #![deny(clippy::indexing_slicing)]
 
+mod collector;
 pub mod hazards;
 mod part;
-mod pieces;
 mod recorder;
+mod surveys;
+mod totals;
+pub mod tree;
+mod walk;
 pub(crate) mod warnings;
 
 pub use hazards::{Hazard, HazardKind};
-pub use part::{Entry, PartSurvey, config_path};
-pub use pieces::{Pieces, StreamEnd};
+pub use part::{Entry, PartSurvey};
 pub use recorder::{Place, Recorder};
+pub use surveys::Surveys;
+pub use totals::Totals;
 
-pub(crate) use part::{locate, survey_part};
-pub(crate) use pieces::trailer;
+pub(crate) use walk::survey_part;
 
 use crate::crypt::KeyRing;
 use crate::error::Result;
 use crate::open::Backup;
+// Until the planner takes them from there.
+pub use crate::open::{StreamEnd, config_path};
 use crate::pipe::{Control, parallel};
 
-/// Surveys the parts with these indices and gives the products in that order.
+/// Surveys the parts with these indices and returns the products in that order.
 ///
 /// Works on as many parts at once as there are threads, the largest first, so
 /// that the last one does not start late. Memory per thread: the read-ahead's 4 MiB and
@@ -71,7 +77,7 @@ pub fn survey_each(
     let done = parallel::each(control.threads(), &order, |at| {
         parts
             .get(at)
-            .map(|&part| part::survey_part(backup, part, keys, control))
+            .map(|&part| walk::survey_part(backup, part, keys, control))
     });
     control.end();
     done.into_iter().flatten().collect()

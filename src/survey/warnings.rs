@@ -1,8 +1,7 @@
 //! What the user should know about a part's stream, though it could be read.
 
-use super::pieces::StreamEnd;
 use crate::finding::Finding;
-use crate::open::Part;
+use crate::open::{Part, StreamEnd};
 
 /// What is odd about a part's stream, though it could be read; `has_end` says whether the two
 /// zero blocks that end a tar are there (POSIX pax, "ustar Interchange Format").

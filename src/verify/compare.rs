@@ -291,9 +291,8 @@ impl Checker<'_> {
 
     fn new_part(&self, pair: &Pair<'_>) -> Result<&Part> {
         self.copy
-            .parts
-            .iter()
-            .find(|p| p.member == pair.at)
+            .part_of(pair.at)
+            .map(|at| self.copy.part(at))
             .ok_or_else(|| failed("a part is no longer one"))
     }
 
@@ -402,7 +401,7 @@ impl Verification<'_> {
         copy: impl Read + Send + 'static,
         control: &Control,
     ) -> Result<Verified> {
-        let known = self.surveys.iter().find(|s| s.part == part);
+        let known = self.surveys.of(part);
         // A part that is written anew for its wrapping alone was never looked into.
         let own = if known.is_none() {
             Some(survey::survey_part(

@@ -22,10 +22,9 @@ use crate::crypt::KeyRing;
 use crate::error::{Error, Result};
 use crate::finding::Finding;
 use crate::format::secure::Version;
-use crate::open::{Backup, Part};
+use crate::open::{Backup, Part, Pieces, StreamEnd};
 use crate::pipe::{Control, parallel, read_ahead};
 use crate::plan::facts::Specials;
-use crate::survey::{Pieces, StreamEnd};
 use crate::{open, survey};
 
 /// What was found in one part.
@@ -135,7 +134,7 @@ fn each_part<T: Send>(
     let checks = parallel::each(control.threads(), &order, |at| {
         parts
             .get(at)
-            .map(|&at| check(at).map_err(|e| survey::locate(backup, backup.part(at), e)))
+            .map(|&at| check(at).map_err(|e| open::locate(backup, backup.part(at), e)))
     });
     control.end();
     checks.into_iter().flatten().collect()

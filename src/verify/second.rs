@@ -11,9 +11,8 @@ use crate::error::{Error, Result, escape};
 use crate::format::assemble::Header;
 use crate::format::block::{EntryKind, TarError};
 use crate::format::entry::{Visitor, Walker};
-use crate::open::Backup;
+use crate::open::{Backup, Pieces};
 use crate::pipe::{Control, Input};
-use crate::survey::Pieces;
 
 /// Reads the outer tar with the `tar` crate and compares the members.
 pub(super) fn outer(backup: &Backup) -> Result<()> {

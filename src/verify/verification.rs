@@ -14,7 +14,7 @@ use crate::open::{Backup, Part};
 use crate::pipe::{Control, Input};
 use crate::plan::Plan;
 use crate::rewrite::Place;
-use crate::survey::PartSurvey;
+use crate::survey::{PartSurvey, Surveys};
 
 /// How often somebody who waits for another thread reports its progress and asks whether to stop.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// part that is at the same place and still has the same bytes, by their CRC-32.
 pub struct Verification<'a> {
     pub(super) original: &'a Backup,
-    pub(super) surveys: &'a [PartSurvey],
+    pub(super) surveys: Surveys<'a>,
     pub(super) plan: &'a Plan,
     pub(super) keys: Option<&'a KeyRing>,
     early: Mutex<Early>,
@@ -69,7 +69,7 @@ impl<'a> Verification<'a> {
     ) -> Self {
         Self {
             original,
-            surveys,
+            surveys: Surveys::new(surveys),
             plan,
             keys,
             early: Mutex::default(),

@@ -9,6 +9,7 @@
 
 mod advice;
 mod bench;
+mod counts;
 mod craft;
 mod exit_codes;
 mod guide;
@@ -33,13 +34,6 @@ use support::*;
 
 /// The program, for tests that need more than a finished run.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_haslim");
-
-/// A command line out of a command, its backup, and the rest, split at spaces.
-pub fn line(command: &str, backup: &Path, rest: &str) -> Vec<String> {
-    let mut args = vec![command.to_owned(), backup.to_str().unwrap().to_owned()];
-    args.extend(rest.split_whitespace().map(str::to_owned));
-    args
-}
 
 /// The exit code of `plan`, and of the `shrink` that is run after it.
 pub fn both_codes(

@@ -325,7 +325,7 @@ fn a_part_that_is_compressed_unlike_the_others_is_read_and_put_right() {
     }
 }
 
-/// supervisor#3499, and what Supervisor's schema coerces.
+/// supervisor#3499, supervisor#3514, GD#566, and what Supervisor's schema coerces.
 #[test]
 fn old_spellings_in_the_metadata_are_read() {
     let scratch = Scratch::new();

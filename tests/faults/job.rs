@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use haslim::crypt::{KeyRing, Password};
-use haslim::open::Backup;
+use haslim::open::{Backup, Pieces};
 use haslim::pipe::{Control, Progress};
 use haslim::plan::{self, EncryptionChoice, Plan, Request, Selector};
 use haslim::rewrite::{self, Output, OutputPath, Written};
-use haslim::survey::{self, PartSurvey, Pieces};
+use haslim::survey::{self, PartSurvey};
 use haslim::verify::Verification;
 use haslim::{Error, Result, verify};
 

@@ -39,24 +39,6 @@ pub fn count(variable: &str, everyday: u64) -> u64 {
     }
 }
 
-/// A `shrink` of `input` into `output`, with further options split at spaces.
-pub fn shrink(input: &Path, output: &Path, rest: &str) -> Vec<String> {
-    let mut args = vec![
-        "shrink".into(),
-        text(input),
-        "--yes".into(),
-        "-o".into(),
-        text(output),
-    ];
-    args.extend(rest.split_whitespace().map(str::to_owned));
-    args
-}
-
-/// A path as an argument.
-pub fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
-}
-
 /// A folder with nothing in it but a copy of a fixture, which must be the same at the end.
 pub struct Place {
     /// The folder.

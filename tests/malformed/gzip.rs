@@ -297,6 +297,7 @@ fn n68_a_bomb_takes_fixed_memory_and_can_be_refused() {
     haslim(args("10MB")).code(0);
 }
 
+/// supervisor#7247.
 #[test]
 fn n69_parts_that_home_assistant_restores_slowly_are_noted() {
     let stream = gzip(&around(&[file("zeros", &vec![0; 4 << 20])]));

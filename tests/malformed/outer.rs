@@ -387,24 +387,13 @@ fn n22_a_member_over_8_gib_is_read_and_its_size_written_so_that_all_read_it() {
             header.len() as u64 + size.next_multiple_of(512),
             &rest,
         );
-        let info = keyless(["info".as_ref(), input.as_os_str(), "--json".as_ref()])
-            .code(0)
-            .json();
+        let info = keyless(line("info", &input, "--json")).code(0).json();
         assert_eq!(
             info["components"][0]["stored_bytes"],
             header.len() as u64 + size.next_multiple_of(512)
         );
         let output = scratch.path("out.tar");
-        keyless([
-            "shrink".as_ref(),
-            input.as_os_str(),
-            "-o".as_ref(),
-            output.as_os_str(),
-            "-y".as_ref(),
-            "--drop".as_ref(),
-            "media".as_ref(),
-        ])
-        .code(0);
+        keyless(shrink(&input, &output, "--drop media")).code(0);
         assert_eq!(
             members(&output)
                 .iter()
@@ -425,6 +414,7 @@ fn n22_a_member_over_8_gib_is_read_and_its_size_written_so_that_all_read_it() {
     }
 }
 
+/// supervisor#7034.
 #[test]
 fn n23_a_stale_pax_size_is_named_and_recovered_or_else_damage() {
     let part = seal::v3(&gzip(&around(&[file("noise", &noise(5000))])));

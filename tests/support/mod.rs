@@ -87,6 +87,26 @@ pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<
     }
 }
 
+/// A command line out of a command, its backup, and the rest, split at spaces.
+pub fn line(command: &str, backup: &Path, rest: &str) -> Vec<String> {
+    let mut args = vec![command.to_owned(), text(backup)];
+    args.extend(rest.split_whitespace().map(str::to_owned));
+    args
+}
+
+/// A `shrink` of `input` into `output`, with further options split at spaces.
+pub fn shrink(input: &Path, output: &Path, rest: &str) -> Vec<String> {
+    let mut args = line("shrink", input, "--yes -o");
+    args.push(text(output));
+    args.extend(rest.split_whitespace().map(str::to_owned));
+    args
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
 /// Asserts that this command does not look for its output in the folder of the fixtures: what lies
 /// there, and whether it can be written, must decide no test.
 #[track_caller]

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{SCHEMA, error_body, path};
 use crate::error::{Error, escape};
-use crate::open::Backup;
+use crate::open::{Backup, config_path};
 use crate::plan::Selector;
 use crate::report::terms::Terms;
-use crate::survey::{Entry, PartSurvey, config_path};
+use crate::survey::{Entry, PartSurvey};
 
 /// What `ls --json` prints. Holds no copy of an entry.
 #[derive(Clone, Copy)]

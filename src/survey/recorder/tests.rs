@@ -10,7 +10,7 @@ fn recorder(files: &[(&str, &str)]) -> Recorder {
         text.as_bytes().chunks(7).for_each(|piece| read.data(piece));
         read.end();
     }
-    read.recorder()
+    resolve::recorder(&read)
 }
 
 fn at(component: &'static str, path: &str) -> Recorder {
@@ -32,6 +32,7 @@ fn check(files: &[(&str, &str)], expected: Recorder) {
     );
 }
 
+/// gui-recorder#11, core#26397.
 #[test]
 fn an_url_in_the_configuration_itself_is_read_however_it_is_written() {
     let history = || at("homeassistant", "db/history.db");

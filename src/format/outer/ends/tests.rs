@@ -266,7 +266,7 @@ fn a_size_is_put_right_where_the_file_has_no_end_blocks() {
     }
 }
 
-/// supervisor#4924: the header was never filled in.
+/// supervisor#4924, GD#1194: the header was never filled in.
 #[test]
 fn a_size_of_zero_in_front_of_data_is_put_right() {
     let share = gzip(&inner(5000), 6);

@@ -1,22 +1,14 @@
 //! `haslim repair`: what is wrong in one unambiguous way is right in the copy, and all the
 //! rest is as it was.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods
-)]
-
-mod support;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-use support::{
-    OuterMember, Run, Scratch, entries, fixture, haslim, keyless, make, manifest, member, members,
-    seal,
+use crate::support::{
+    self, OuterMember, Run, Scratch, entries, fixture, haslim, keyless, line, make, manifest,
+    member, members, seal, shrink,
 };
+use serde_json::Value;
 
 /// Writes an outer tar of these members.
 fn outer(scratch: &Scratch, members: &[OuterMember]) -> PathBuf {
@@ -35,8 +27,8 @@ fn outer(scratch: &Scratch, members: &[OuterMember]) -> PathBuf {
 
 fn repaired(scratch: &Scratch, broken: &Path) -> (PathBuf, Run) {
     let out = scratch.path("broken.repaired.tar");
-    let run = haslim([Path::new("repair"), broken, Path::new("--yes")]).code(0);
-    haslim([Path::new("verify"), &out]).code(0);
+    let run = haslim(line("repair", broken, "--yes")).code(0);
+    haslim(line("verify", &out, "")).code(0);
     (out, run)
 }
 
@@ -72,7 +64,7 @@ fn a_sound_backup_needs_no_repair() {
     ] {
         let scratch = Scratch::new();
         let path = scratch.copy(&format!("{name}.tar"));
-        haslim([Path::new("repair"), &path, Path::new("--yes")]).code(3);
+        haslim(line("repair", &path, "--yes")).code(3);
         assert_eq!(scratch.listing(), [format!("{name}.tar")]);
     }
 }
@@ -105,7 +97,7 @@ fn a_missing_end_is_written_even_without_the_key() {
         .next_multiple_of(512);
     bytes.truncate(end);
     let broken = scratch.file("broken.tar", &bytes);
-    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(0);
+    let run = keyless(line("repair", &broken, "--yes")).code(0);
     assert!(run.err.contains("Without the key"), "{}", run.err);
     let out = scratch.path("broken.repaired.tar");
     assert_eq!(parts(&out), parts(&fixture("v2.tar")));
@@ -128,7 +120,7 @@ fn several_gzip_members_become_one_that_holds_everything() {
         data.extend(gzip.finish().unwrap());
     }
     let broken = outer(&scratch, &all);
-    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(0);
+    let run = keyless(line("repair", &broken, "--yes")).code(0);
     assert!(run.out.contains("2 gzip members"), "{}", run.out);
     // Read as Home Assistant reads: the first member and nothing else.
     let out = scratch.path("broken.repaired.tar");
@@ -214,7 +206,7 @@ fn the_flag_for_compression_says_what_all_names_say() {
 fn the_flag_for_compression_is_not_changed_unless_the_bytes_prove_it() {
     let scratch = Scratch::new();
     let broken = misnamed(&scratch, "v3.tar");
-    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(12);
+    let run = keyless(line("repair", &broken, "--yes")).code(12);
     assert!(
         run.err.contains("--password-file") && run.err.contains(support::UNCHANGED),
         "{}",
@@ -228,7 +220,7 @@ fn the_flag_for_compression_is_not_changed_unless_the_bytes_prove_it() {
         .unwrap()
         .data;
     let broken = outer(&scratch, &all);
-    let run = haslim([Path::new("repair"), &broken, Path::new("--yes")]).code(5);
+    let run = haslim(line("repair", &broken, "--yes")).code(5);
     assert!(
         run.err.contains("share") && run.err.contains(support::UNCHANGED),
         "{}",
@@ -257,7 +249,7 @@ fn a_folder_that_would_be_looked_for_under_another_name_is_not_listed() {
             .retain(|f| f != "share")
     });
     let broken = outer(&scratch, &all);
-    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(0);
+    let run = keyless(line("repair", &broken, "--yes")).code(0);
     assert!(
         run.out.contains("lists ssl") && !run.out.contains("share"),
         "{}",
@@ -285,15 +277,14 @@ fn mixed(scratch: &Scratch, base: &str, other: &Path, name: &str) -> PathBuf {
     outer(scratch, &all)
 }
 
+/// core#182137 (kind).
 #[test]
 fn mixed_versions_become_one() {
     let scratch = Scratch::new();
     let broken = mixed(&scratch, "v3.tar", &fixture("v2.tar"), "share.tar.gz");
     let (out, run) = repaired(&scratch, &broken);
     assert!(run.out.contains("different versions"), "{}", run.out);
-    let info = keyless([Path::new("info"), &out, Path::new("--json")])
-        .code(0)
-        .json();
+    let info = keyless(line("info", &out, "--json")).code(0).json();
     assert!(
         info["components"]
             .as_array()
@@ -310,13 +301,11 @@ fn mixed_root_salts_become_one() {
     let scratch = Scratch::new();
     // The same parts under salts of their own.
     let other = scratch.path("other.tar");
-    let options = ["--securetar", "3", "--drop", "media", "--yes", "-o"].map(Path::new);
-    haslim(
-        [Path::new("shrink"), &fixture("v2.tar")]
-            .into_iter()
-            .chain(options)
-            .chain([other.as_path()]),
-    )
+    haslim(shrink(
+        &fixture("v2.tar"),
+        &other,
+        "--securetar 3 --drop media",
+    ))
     .code(0);
     let broken = mixed(&scratch, "v3.tar", &other, "share.tar.gz");
     let (out, run) = repaired(&scratch, &broken);
@@ -341,6 +330,7 @@ fn sizes(path: &Path) -> Vec<Option<u64>> {
         .collect()
 }
 
+/// supervisor#7034.
 #[test]
 fn stale_sizes_are_right_in_the_copy_for_every_reader() {
     // Two chunks and a bit, so that what v3 adds to them counts.
@@ -398,7 +388,7 @@ fn stale_sizes_are_right_in_the_copy_for_every_reader() {
                 .any(|found| found == b" mtime=1732449123.5")
                 && !bytes.windows(6).any(|found| found == b" size=")
         );
-        haslim([Path::new("repair"), &out, Path::new("--yes")]).code(3);
+        haslim(line("repair", &out, "--yes")).code(3);
     }
 }
 
@@ -418,7 +408,7 @@ fn hazardous(scratch: &Scratch, gzip_members: usize) -> PathBuf {
 fn a_part_that_is_written_anew_may_hold_nothing_that_a_restore_cannot_cope_with() {
     let scratch = Scratch::new();
     let broken = hazardous(&scratch, 2);
-    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(10);
+    let run = keyless(line("repair", &broken, "--yes")).code(10);
     for text in [
         "media: the name ../evil leads out",
         "(at byte 512)",
@@ -430,46 +420,32 @@ fn a_part_that_is_written_anew_may_hold_nothing_that_a_restore_cannot_cope_with(
     }
     assert_eq!(scratch.listing(), ["broken.tar"]);
     // As it is said, so it works.
-    keyless([
-        Path::new("shrink"),
-        &broken,
-        Path::new("--yes"),
-        Path::new("--drop"),
-        Path::new("media:../evil"),
-    ])
-    .code(0);
+    keyless(line("shrink", &broken, "--yes --drop media:../evil")).code(0);
 }
 
 #[test]
 fn a_part_that_is_kept_is_said_to_hold_what_a_restore_cannot_cope_with() {
     let scratch = Scratch::new();
     let broken = hazardous(&scratch, 1);
-    let run = keyless([Path::new("repair"), &broken, Path::new("--yes")]).code(0);
+    let run = keyless(line("repair", &broken, "--yes")).code(0);
     let note = "media is kept as it is, with 1 things that a restore could not cope with. The first: the name ../evil leads out";
     assert!(run.err.contains(note), "{}", run.err);
     let out = scratch.path("broken.repaired.tar");
     assert_eq!(parts(&out), parts(&broken));
     // In the words of a shrink, and with nothing else to put right too.
-    let run = keyless([
-        Path::new("shrink"),
+    let run = keyless(line(
+        "shrink",
         &broken,
-        Path::new("--yes"),
-        Path::new("--drop=share"),
-        Path::new("--drop=media:none"),
-    ])
+        "--yes --drop=share --drop=media:none",
+    ))
     .code(0);
     assert!(run.err.contains(note), "{}", run.err);
-    let run = keyless([Path::new("repair"), &out, Path::new("--yes")]).code(3);
+    let run = keyless(line("repair", &out, "--yes")).code(3);
     assert!(run.err.contains(note), "{}", run.err);
     std::fs::remove_file(&out).unwrap();
-    let json = keyless([
-        Path::new("repair"),
-        &broken,
-        Path::new("--yes"),
-        Path::new("--json"),
-    ])
-    .code(0)
-    .json();
+    let json = keyless(line("repair", &broken, "--yes --json"))
+        .code(0)
+        .json();
     assert!(
         json["notes"]
             .as_array()
@@ -488,7 +464,7 @@ fn damage_is_not_repaired_but_told() {
     let last = data.len() - 20;
     data[last] ^= 1;
     let broken = outer(&scratch, &all);
-    let run = haslim([Path::new("repair"), &broken, Path::new("--yes")]).code(5);
+    let run = haslim(line("repair", &broken, "--yes")).code(5);
     assert!(
         run.err.contains("share") && run.err.contains(support::UNCHANGED),
         "{}",

@@ -1,18 +1,10 @@
 //! Every fixture, as the reference library reads it: what we list, what we keep,
 //! and what we leave out.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods
-)]
-
-mod support;
 
 use std::collections::HashMap;
 
+use crate::support::*;
 use serde_json::Value;
-use support::*;
 
 fn component_of(member: &str) -> String {
     let stem = member
@@ -40,13 +32,9 @@ fn ls_lists_exactly_what_the_reference_library_reads() {
         .iter()
         .chain(&["core-v2", "core-v3", "core-plain", "v1-snapshot", "demo"])
     {
-        let listed = haslim([
-            "ls".as_ref(),
-            fixture(&format!("{name}.tar")).as_os_str(),
-            "--json".as_ref(),
-        ])
-        .code(0)
-        .json();
+        let listed = haslim(line("ls", &fixture(&format!("{name}.tar")), "--json"))
+            .code(0)
+            .json();
         let listed: HashMap<&str, &Value> = listed["components"]
             .as_array()
             .unwrap()
@@ -94,13 +82,9 @@ fn ls_lists_exactly_what_the_reference_library_reads() {
 #[test]
 fn stored_sizes_add_up_to_the_size_of_each_part() {
     for name in SYSTEMS {
-        let listed = haslim([
-            "ls".as_ref(),
-            fixture(&format!("{name}.tar")).as_os_str(),
-            "--json".as_ref(),
-        ])
-        .code(0)
-        .json();
+        let listed = haslim(line("ls", &fixture(&format!("{name}.tar")), "--json"))
+            .code(0)
+            .json();
         for component in listed["components"].as_array().unwrap() {
             let entries: u64 = component["entries"]
                 .as_array()
@@ -130,13 +114,9 @@ fn verify_finds_every_fixture_in_order() {
         .iter()
         .chain(&["core-v2", "core-v3", "core-plain", "v1-snapshot", "demo"])
     {
-        let checked = haslim([
-            "verify".as_ref(),
-            fixture(&format!("{name}.tar")).as_os_str(),
-            "--json".as_ref(),
-        ])
-        .code(0)
-        .json();
+        let checked = haslim(line("verify", &fixture(&format!("{name}.tar")), "--json"))
+            .code(0)
+            .json();
         assert_eq!(checked["ok"], true, "{name}: {checked}");
     }
 }
@@ -147,17 +127,11 @@ fn a_path_drop_keeps_every_other_entry_identical() {
     for name in SYSTEMS {
         let input = fixture(&format!("{name}.tar"));
         let output = scratch.path(&format!("{name}.out.tar"));
-        haslim([
-            "shrink".as_ref(),
-            input.as_os_str(),
-            "-o".as_ref(),
-            output.as_os_str(),
-            "-y".as_ref(),
-            "--drop".as_ref(),
-            "homeassistant:www".as_ref(),
-            "--drop".as_ref(),
-            "database".as_ref(),
-        ])
+        haslim(shrink(
+            &input,
+            &output,
+            "--drop homeassistant:www --drop database",
+        ))
         .code(0);
         let dropped = |e: &InnerEntry| {
             let name = e.name.strip_prefix(b"./").unwrap_or(&e.name);
@@ -189,17 +163,7 @@ fn parts_that_are_not_named_are_copied_byte_for_byte() {
         let output = scratch.path(&format!("{name}.out.tar"));
         let password = (name != "plain").then_some(PASSWORD);
         run(
-            [
-                "shrink".as_ref(),
-                input.as_os_str(),
-                "-o".as_ref(),
-                output.as_os_str(),
-                "-y".as_ref(),
-                "--drop".as_ref(),
-                "homeassistant:www".as_ref(),
-                "--drop".as_ref(),
-                "media".as_ref(),
-            ],
+            shrink(&input, &output, "--drop homeassistant:www --drop media"),
             password,
         )
         .code(0);
@@ -227,16 +191,7 @@ fn parts_that_are_not_named_are_copied_byte_for_byte() {
 fn unknown_keys_and_the_spelling_of_numbers_survive() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v2.tar"), scratch.path("out.tar"));
-    keyless([
-        "shrink".as_ref(),
-        input.as_os_str(),
-        "-o".as_ref(),
-        output.as_os_str(),
-        "-y".as_ref(),
-        "--drop".as_ref(),
-        "media".as_ref(),
-    ])
-    .code(0);
+    keyless(shrink(&input, &output, "--drop media")).code(0);
     let text = |path| {
         String::from_utf8(member(path, "./backup.json"))
             .unwrap()
@@ -273,9 +228,7 @@ fn a_draft_is_a_sound_backup_with_the_parts_that_were_added() {
                 .folder("addons/local", &[make::file("x", b"x")])
                 .addon("core_ssh", &[make::any_file(&long, b"long")]);
             let path = draft.write(&scratch, "draft.tar");
-            let info = haslim(["info".as_ref(), path.as_os_str(), "--json".as_ref()])
-                .code(0)
-                .json();
+            let info = haslim(line("info", &path, "--json")).code(0).json();
             assert_eq!(info["warnings"], serde_json::json!([]));
             let listed: Vec<_> = info["components"]
                 .as_array()
@@ -288,7 +241,7 @@ fn a_draft_is_a_sound_backup_with_the_parts_that_were_added() {
                 ["homeassistant", "addons/local", "addon:core_ssh"]
                     .map(|id| (id.into(), true.into()))
             );
-            haslim(["verify".as_ref(), path.as_os_str()]).code(0);
+            haslim(line("verify", &path, "")).code(0);
             assert_eq!(
                 entries(&path, "homeassistant").last().unwrap().data,
                 make::noise(900)

@@ -1,35 +1,19 @@
 //! Everything that FORMAT calls a TRAP: each has cost somebody data, and each test
 //! here fails without its handling.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods
-)]
-
-mod support;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use crate::support::make::{Head, metadata, metadata_member, pax, tar};
+use crate::support::*;
 use haslim::format::block::{BLOCK, HeaderBlock, set_size};
 use haslim::format::secure::{Layer, SecureHeader, Version};
 use haslim::open::Backup;
-use support::make::{Head, metadata, metadata_member, pax, tar};
-use support::*;
 
 /// A shrunk copy of a fixture, in a scratch folder.
-fn shrunk(scratch: &Scratch, fixture: &str, options: &[&str]) -> PathBuf {
+fn shrunk(scratch: &Scratch, fixture: &str, options: &str) -> PathBuf {
     let (input, output) = (scratch.copy(fixture), scratch.path("out.tar"));
-    let mut args = vec![
-        "shrink",
-        input.to_str().unwrap(),
-        "-o",
-        output.to_str().unwrap(),
-        "--yes",
-    ];
-    args.extend(options);
-    haslim(args).code(0);
+    haslim(shrink(&input, &output, options)).code(0);
     output
 }
 
@@ -37,11 +21,7 @@ fn shrunk(scratch: &Scratch, fixture: &str, options: &[&str]) -> PathBuf {
 fn names_of_members_are_kept_byte_for_byte() {
     let scratch = Scratch::new();
     for name in ["v3.tar", "v2.tar", "core-v3.tar"] {
-        let out = shrunk(
-            &scratch,
-            name,
-            &["--drop", "homeassistant:nest/**", "--force"],
-        );
+        let out = shrunk(&scratch, name, "--drop homeassistant:nest/** --force");
         let names = |path: &Path| {
             members(path)
                 .into_iter()
@@ -110,16 +90,7 @@ fn a_size_in_a_pax_record_is_read_and_written_so_that_both_fields_agree() {
     let (_, size) = main_header(&fixture("v3.tar"), "media");
     let input = scratch.file("in.tar", &with_pax_size(&fixture("v3.tar"), "media", size));
     let output = scratch.path("out.tar");
-    haslim([
-        "shrink".as_ref(),
-        input.as_os_str(),
-        "-o".as_ref(),
-        output.as_os_str(),
-        "-y".as_ref(),
-        "--drop".as_ref(),
-        "media:music".as_ref(),
-    ])
-    .code(0);
+    haslim(shrink(&input, &output, "--drop media:music")).code(0);
     let (at, new) = main_header(&output, "media");
     assert!(new < size);
     let bytes = std::fs::read(&output).unwrap();
@@ -142,6 +113,7 @@ fn a_size_in_a_pax_record_is_read_and_written_so_that_both_fields_agree() {
     );
 }
 
+/// supervisor#7034.
 #[test]
 fn a_stale_pax_size_is_recovered_and_named() {
     let scratch = Scratch::new();
@@ -152,24 +124,14 @@ fn a_stale_pax_size_is_recovered_and_named() {
             "in.tar",
             &with_pax_size(&fixture(name), "media", size - 1200),
         );
-        let run = haslim(["info".as_ref(), input.as_os_str()]).code(0);
+        let run = haslim(line("info", &input, "")).code(0);
         assert!(
             run.err.contains("media.tar.gz") && run.err.contains("supervisor#7034"),
             "{}",
             run.err
         );
         let output = scratch.path("out.tar");
-        keyless([
-            "shrink".as_ref(),
-            input.as_os_str(),
-            "-o".as_ref(),
-            output.as_os_str(),
-            "-y".as_ref(),
-            "--force".as_ref(),
-            "--drop".as_ref(),
-            "share".as_ref(),
-        ])
-        .code(0);
+        keyless(shrink(&input, &output, "--force --drop share")).code(0);
         assert_eq!(
             member(&output, "media.tar.gz"),
             member(&fixture(name), "media.tar.gz"),
@@ -194,24 +156,13 @@ fn a_member_over_8_gib_is_skipped_by_its_pax_size() {
         header.len() as u64 + size.next_multiple_of(512),
         &rest,
     );
-    let info = keyless(["info".as_ref(), path.as_os_str(), "--json".as_ref()])
-        .code(0)
-        .json();
+    let info = keyless(line("info", &path, "--json")).code(0).json();
     assert_eq!(
         info["components"][0]["stored_bytes"],
         header.len() as u64 + size.next_multiple_of(512)
     );
     let output = scratch.path("out.tar");
-    keyless([
-        "shrink".as_ref(),
-        path.as_os_str(),
-        "-o".as_ref(),
-        output.as_os_str(),
-        "-y".as_ref(),
-        "--drop".as_ref(),
-        "media".as_ref(),
-    ])
-    .code(0);
+    keyless(shrink(&path, &output, "--drop media")).code(0);
     assert_eq!(
         members(&output)
             .iter()
@@ -234,16 +185,11 @@ fn v3_headers(path: &Path) -> Vec<SecureHeader> {
 fn all_v3_members_share_the_salts_and_none_reuses_a_stream_key() {
     let scratch = Scratch::new();
     for (fixture_name, options) in [
-        (
-            "v3.tar",
-            &["--drop", "homeassistant:nest/**", "--drop", "media:music"][..],
-        ),
-        ("v2.tar", &["--securetar", "3"]),
-        ("plain.tar", &["--securetar", "3"]),
+        ("v3.tar", "--drop homeassistant:nest/** --drop media:music"),
+        ("v2.tar", "--securetar 3"),
+        ("plain.tar", "--securetar 3"),
     ] {
-        let mut options = options.to_vec();
-        options.push("--force");
-        let out = shrunk(&scratch, fixture_name, &options);
+        let out = shrunk(&scratch, fixture_name, &format!("{options} --force"));
         let headers = v3_headers(&out);
         assert!(headers.len() > 5);
         let first = headers[0].v3_salts().unwrap();
@@ -286,14 +232,12 @@ fn stream_id(header: &SecureHeader) -> Option<[u8; 16]> {
 fn all_members_have_one_version() {
     let scratch = Scratch::new();
     for (name, options, version) in [
-        ("v3.tar", &["--securetar", "2"][..], Some(Version::V2)),
-        ("v2.tar", &["--securetar", "3"], Some(Version::V3)),
-        ("v1.tar", &["--drop", "media:music"], Some(Version::V2)),
-        ("v2.tar", &["--securetar", "none"], None),
+        ("v3.tar", "--securetar 2", Some(Version::V2)),
+        ("v2.tar", "--securetar 3", Some(Version::V3)),
+        ("v1.tar", "--drop media:music", Some(Version::V2)),
+        ("v2.tar", "--securetar none", None),
     ] {
-        let mut options = options.to_vec();
-        options.push("--force");
-        let out = shrunk(&scratch, name, &options);
+        let out = shrunk(&scratch, name, &format!("{options} --force"));
         let backup = Backup::open(&out).unwrap();
         for part in backup.parts.iter().filter(|p| p.layer.is_some()) {
             assert_eq!(part.version(), version, "{name} {}", part.id);
@@ -306,11 +250,7 @@ fn all_members_have_one_version() {
 fn a_rewritten_archive_is_one_gzip_member_with_no_flags() {
     let scratch = Scratch::new();
     for name in ["v3.tar", "v2.tar", "plain.tar", "v1.tar"] {
-        let out = shrunk(
-            &scratch,
-            name,
-            &["--drop", "homeassistant:nest/**", "--force"],
-        );
+        let out = shrunk(&scratch, name, "--drop homeassistant:nest/** --force");
         let backup = Backup::open(&out).unwrap();
         let part = backup
             .parts
@@ -340,7 +280,7 @@ fn hard_links_survive_the_loss_of_their_first_name() {
     let out = shrunk(
         &scratch,
         "v3.tar",
-        &["--drop", "homeassistant:nest/event_media/**"],
+        "--drop homeassistant:nest/event_media/**",
     );
     let before = entries(&fixture("v3.tar"), "homeassistant");
     let after = entries(&out, "homeassistant");
@@ -381,9 +321,7 @@ fn encryption_is_told_from_the_bytes_and_not_from_the_flag() {
         .unwrap();
     bytes[at..at + 17].copy_from_slice(br#""protected":false"#);
     let input = scratch.file("in.tar", &bytes);
-    let info = haslim(["info".as_ref(), input.as_os_str(), "--json".as_ref()])
-        .code(0)
-        .json();
+    let info = haslim(line("info", &input, "--json")).code(0).json();
     assert_eq!(
         (&info["protected"], &info["securetar"]),
         (&true.into(), &3.into())

@@ -1,14 +1,15 @@
-//! The plaintext of a part in pieces, with the place in the stored stream where
-//! each piece ends.
+//! The plaintext of a part: its stream as it was before encryption, and its tar in pieces, with
+//! the place in the stored stream where each piece ends.
 
 use std::io::Read;
 
-use crate::crypt::KeyRing;
-use crate::error::{Error, Result};
-use crate::format::secure::Version;
-use crate::gzip::{Checkpoint, Gunzip, Summary, Trailer};
-use crate::open::{self, Backup, Part};
-use crate::pipe::{ReadAhead, read_ahead};
+use super::{Backup, Part};
+use crate::crypt::{CryptError, Decrypter, KeyRing};
+use crate::error::{Advice, Error, Kind, Result};
+use crate::format::secure;
+use crate::format::secure::{SecureHeader, Version};
+use crate::gzip::{Checkpoint, Gunzip, GzipError, Summary, Trailer};
+use crate::pipe::{ReadAhead, Window, read_ahead};
 
 type Ahead = ReadAhead<Box<dyn Read + Send>>;
 
@@ -53,7 +54,7 @@ impl Pieces {
     /// # Errors
     /// `Password` when it is encrypted and there is no key.
     pub fn new(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Self> {
-        let reader = open::source(backup, part, keys)?;
+        let reader = source(backup, part, keys)?;
         // A v3 chunk is one hand-over; what has no chunks stays in the processor's cache.
         let bytes = if part.version() == Some(Version::V3) {
             read_ahead::BUFFER
@@ -61,8 +62,8 @@ impl Pieces {
             NEAR
         };
         let reader = ReadAhead::with_buffers_of(bytes, reader);
-        let reader = reader
-            .map_err(|e| Error::new(crate::Kind::Internal, "no further thread").caused_by(e))?;
+        let reader =
+            reader.map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))?;
         let source = if part.compressed {
             Source::Gzip(Box::new(Gunzip::new(reader, trailer(part))))
         } else {
@@ -161,4 +162,114 @@ impl Pieces {
             },
         }
     }
+}
+
+/// The archive inside a part as it was before encryption: a gzip stream, or a
+/// tar where the backup is not compressed. Errors arise while reading, typed.
+///
+/// # Errors
+/// `Password` when the part is encrypted and there is no key, or not the right one.
+pub fn source(
+    backup: &Backup,
+    part: &Part,
+    keys: Option<&KeyRing>,
+) -> Result<Box<dyn Read + Send>> {
+    let member = backup.member(part);
+    if part.closed {
+        return Err(other_key(backup, part));
+    }
+    stream(
+        backup.input.window(member.data_at(), member.size),
+        part.secure(),
+        part,
+        keys,
+    )
+}
+
+/// The archive in a member's data, which begin with a SecureTar header where there is one.
+///
+/// # Errors
+/// As [`source`].
+pub(crate) fn stream(
+    mut data: Window,
+    header: Option<&SecureHeader>,
+    part: &Part,
+    keys: Option<&KeyRing>,
+) -> Result<Box<dyn Read + Send>> {
+    let Some(header) = header else {
+        return Ok(Box::new(data));
+    };
+    let keys = keys.ok_or_else(|| missing_password(&part.id))?;
+    data.skip(header.len() as u64);
+    let length = data.left();
+    Ok(Box::new(Decrypter::new(
+        data,
+        header,
+        length,
+        keys,
+        part.compressed,
+    )?))
+}
+
+/// The error for an encrypted part that has to be opened without a key.
+pub(crate) fn missing_password(part: &str) -> Error {
+    Error::new(
+        Kind::Password,
+        "this part is encrypted, and no password was given",
+    )
+    .in_part(part)
+    .advice(Advice::GiveKey)
+}
+
+/// The error for a part that the key does not open, though it opens others; it names all of them.
+pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
+    let why = match part.secure() {
+        Some(SecureHeader::V3 { .. }) => "they have another password",
+        _ => "they have another password, or their first bytes are damaged",
+    };
+    let (closed, opened): (Vec<&Part>, Vec<&Part>) = backup
+        .parts
+        .iter()
+        .filter(|p| p.secure().is_some())
+        .partition(|p| p.closed);
+    let names: Vec<&str> = closed.iter().map(|p| p.id.as_str()).collect();
+    Error::new(
+        Kind::Password,
+        format!(
+            "the password opens {} parts, but not {}: {why}",
+            opened.len(),
+            names.join(", ")
+        ),
+    )
+    .in_part(part.id.clone())
+    .at(backup.member(part).data_at())
+    .advice(Advice::DropOtherKey {
+        part: part.id.clone(),
+    })
+}
+
+/// Adds what only the caller of a stream knows: which part it is and where it lies. Where the
+/// error knows its place in the stream, the byte in the file is exact; else the part's begin.
+pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
+    if matches!(error.kind(), Kind::OutputIo | Kind::Interrupted(_)) {
+        return error;
+    }
+    let source = std::error::Error::source(&error);
+    let crypt = source
+        .and_then(|s| s.downcast_ref::<CryptError>())
+        .and_then(CryptError::offset);
+    let gzip = source
+        .and_then(|s| s.downcast_ref::<GzipError>())
+        .and_then(GzipError::offset);
+    let inside = match (crypt, gzip, part.secure()) {
+        (Some(offset), _, _) => offset,
+        (None, Some(offset), Some(header)) => {
+            secure::ciphertext_position(header.version(), offset) + header.len() as u64
+        }
+        (None, offset, _) => offset.unwrap_or(0),
+    };
+    let begin = backup.member(part).data_at();
+    error
+        .in_part(part.id.clone())
+        .at(begin.saturating_add(inside))
 }

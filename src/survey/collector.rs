@@ -1,0 +1,209 @@
+//! Collects the entries of one part as they pass.
+
+use super::hazards::{self, Hazard, LongPaths};
+use super::part::Entry;
+use super::recorder::{Files, Recorder, recorder};
+use crate::format::assemble::Header;
+use crate::format::block::{EntryKind, TarError};
+use crate::format::entry::Visitor;
+use crate::open::{ComponentKind, config_path};
+use crate::rules::{Contents, NpmModules, PackageReader, Sniffer};
+
+/// Notes every entry and prices it.
+pub(super) struct EntryCollector {
+    kind: ComponentKind,
+    manifest_version: u64,
+    entries: Vec<Entry>,
+    /// What a restore could not cope with, as far as single headers show it.
+    hazards: Vec<Hazard>,
+    long_paths: LongPaths,
+    /// Looks at what the current entry holds.
+    sniffer: Sniffer,
+    /// Which Home Assistant made this backup.
+    instance: Option<String>,
+    /// What the `package.json` of an add-on names.
+    packages: PackageReader,
+    /// What the configuration says about the database.
+    configuration: Files,
+    crc: crc32fast::Hasher,
+    /// Over headers, data and padding of all entries.
+    running: crc32fast::Hasher,
+    global_bytes: u64,
+    /// The current piece: where it begins in the plaintext and in the stored
+    /// stream, and how long it is in both.
+    plain_begin: u64,
+    plain_len: u64,
+    stored_begin: u64,
+    stored_len: u64,
+    /// Stored position where the last entry ended.
+    boundary: u64,
+}
+
+/// What is known once all entries have passed.
+pub(super) struct Collected {
+    /// The entries in archive order.
+    pub entries: Vec<Entry>,
+    /// CRC-32 of their headers, data and padding.
+    pub entries_crc: u32,
+    /// Bytes of headers that belong to no entry.
+    pub global_bytes: u64,
+    /// What a restore could not cope with, as far as single headers show it.
+    pub hazards: Vec<Hazard>,
+    /// The names that are too long for Linux.
+    pub long_paths: LongPaths,
+    /// Where the recorder keeps its database.
+    pub recorder: Recorder,
+    /// The modules of an add-on.
+    pub modules: NpmModules,
+}
+
+impl EntryCollector {
+    /// Prepares for a part of this kind; `instance` is the Home Assistant that made the backup.
+    pub fn new(kind: ComponentKind, manifest_version: u64, instance: Option<&str>) -> Self {
+        Self {
+            kind,
+            manifest_version,
+            entries: Vec::new(),
+            hazards: Vec::new(),
+            long_paths: LongPaths::default(),
+            sniffer: Sniffer::default(),
+            instance: instance.map(str::to_owned),
+            packages: PackageReader::default(),
+            configuration: Files::default(),
+            crc: crc32fast::Hasher::new(),
+            running: crc32fast::Hasher::new(),
+            global_bytes: 0,
+            plain_begin: 0,
+            plain_len: 0,
+            stored_begin: 0,
+            stored_len: 0,
+            boundary: 0,
+        }
+    }
+
+    /// Begins the next piece; returns the stored bytes that it takes.
+    pub fn begin_piece(&mut self, plain_begin: u64, len: usize, stored_end: u64) -> u64 {
+        self.stored_begin += self.stored_len;
+        self.stored_len = stored_end.saturating_sub(self.stored_begin);
+        self.plain_begin = plain_begin;
+        self.plain_len = len as u64;
+        self.stored_len
+    }
+
+    /// All that was noted.
+    pub fn finish(self) -> Collected {
+        Collected {
+            entries: self.entries,
+            entries_crc: self.running.finalize(),
+            global_bytes: self.global_bytes,
+            hazards: self.hazards,
+            long_paths: self.long_paths,
+            recorder: recorder(&self.configuration),
+            modules: self.packages.finish(),
+        }
+    }
+
+    /// The stored position of a plaintext position inside the current piece,
+    /// taken as even within the piece. A piece ends with an entry, or one match later, so
+    /// that this is off by the compressed share of 258 bytes at most.
+    fn stored_position(&self, plain: u64) -> u64 {
+        let into = u128::from(plain.saturating_sub(self.plain_begin));
+        let share = into * u128::from(self.stored_len) / u128::from(self.plain_len.max(1));
+        self.stored_begin + u64::try_from(share).unwrap_or(self.stored_len)
+    }
+}
+
+impl Visitor for EntryCollector {
+    fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
+        self.crc = crc32fast::Hasher::new();
+        self.sniffer = Sniffer::default();
+        if self.kind == ComponentKind::Addon {
+            self.packages.begin(
+                config_path(self.kind, self.manifest_version, &header.name).unwrap_or_default(),
+            );
+        }
+        let configuration = self.kind == ComponentKind::HomeAssistant;
+        let path =
+            config_path(self.kind, self.manifest_version, &header.name).filter(|_| configuration);
+        self.configuration.begin(path, header.kind);
+        self.hazards
+            .extend(hazards::of_header(self.entries.len(), header));
+        self.long_paths.see(&header.name);
+        self.entries.push(Entry {
+            name: header.name.as_slice().into(),
+            link: matches!(header.kind, EntryKind::HardLink | EntryKind::Symlink)
+                .then(|| header.link.as_slice().into()),
+            kind: header.kind,
+            size: header.size,
+            stored: 0,
+            // Headers are bounded; see the assembler.
+            head: u32::try_from(header.raw.len()).unwrap_or(u32::MAX),
+            before_crc: self.running.clone().finalize(),
+            header_crc: crc32fast::hash(&header.raw),
+            data_crc: 0,
+            contents: Contents::Other,
+        });
+        self.running.update(&header.raw);
+        Ok(())
+    }
+
+    fn global(&mut self, raw: &[u8]) -> Result<(), TarError> {
+        self.global_bytes += raw.len() as u64;
+        self.running.update(raw);
+        Ok(())
+    }
+
+    fn padding(&mut self, bytes: &[u8]) -> Result<(), TarError> {
+        self.running.update(bytes);
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), TarError> {
+        self.crc.update(bytes);
+        self.running.update(bytes);
+        self.sniffer.feed(bytes);
+        self.packages.feed(bytes);
+        self.configuration.data(bytes);
+        Ok(())
+    }
+
+    fn entry_end(&mut self, at: u64) -> Result<(), TarError> {
+        self.configuration.end();
+        let end = self.stored_position(at);
+        self.packages.end();
+        let contents = std::mem::take(&mut self.sniffer).finish(self.instance.as_deref());
+        if let Some(entry) = self.entries.last_mut() {
+            entry.stored = end.saturating_sub(self.boundary);
+            entry.data_crc = std::mem::take(&mut self.crc).finalize();
+            entry.contents = contents;
+        }
+        self.boundary = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_positions_inside_a_piece_add_up_to_the_piece() {
+        let mut collector = EntryCollector::new(ComponentKind::Folder, 2, None);
+        collector.begin_piece(0, 1000, 101);
+        assert_eq!(
+            (
+                collector.stored_position(0),
+                collector.stored_position(1000)
+            ),
+            (0, 101)
+        );
+        collector.begin_piece(1000, 10, 102);
+        assert_eq!(
+            (
+                collector.stored_position(1000),
+                collector.stored_position(1010)
+            ),
+            (101, 102)
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! One part, walked once.
+
+use super::collector::EntryCollector;
+use super::part::PartSurvey;
+use super::{hazards, warnings};
+use crate::crypt::KeyRing;
+use crate::error::Result;
+use crate::finding::Finding;
+use crate::format::entry::Walker;
+use crate::open::{Backup, Part, Pieces, locate};
+use crate::pipe::Control;
+
+/// Surveys one part.
+///
+/// # Errors
+/// `Damaged`, `Refused`, `Password` or `InputIo`, with the part and the place in the file;
+/// `Interrupted`.
+pub(crate) fn survey_part(
+    backup: &Backup,
+    at: usize,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<PartSurvey> {
+    let part = backup.part(at);
+    walk(backup, part, at, keys, control).map_err(|e| locate(backup, part, e))
+}
+
+fn walk(
+    backup: &Backup,
+    part: &Part,
+    at: usize,
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Result<PartSurvey> {
+    let mut pieces = Pieces::new(backup, part, keys)?
+        .with_checkpoints()
+        .with_limit(control.max_expanded());
+    let mut walker = Walker::default();
+    let mut collector = EntryCollector::new(
+        part.kind,
+        backup.manifest.version(),
+        backup.manifest.instance_id(),
+    );
+    while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {
+        let step = collector.begin_piece(walker.position(), piece.len(), stored_end);
+        walker.feed(piece, &mut collector)?;
+        control.advance(step)?;
+    }
+    let walked = walker.finish()?;
+    let found = collector.finish();
+    let inside: u64 = found.entries.iter().map(|e| e.stored).sum();
+    let end = pieces.end();
+    let mut hazards = found.hazards;
+    hazards.extend(hazards::among(&found.entries, control)?);
+    hazards.sort_by_key(|hazard| hazard.entry);
+    let findings = warnings::of_stream(part, &end, walked.ended);
+    let mut warnings: Vec<String> = findings.iter().map(Finding::text).collect();
+    warnings.extend(found.long_paths.warning(&part.id));
+    warnings.extend(warnings::slow_restore(part, &end));
+    Ok(PartSurvey {
+        part: at,
+        recorder: found.recorder,
+        modules: found.modules,
+        entries_crc: found.entries_crc,
+        global_bytes: found.global_bytes,
+        entries: found.entries,
+        end,
+        checkpoints: pieces.checkpoints(),
+        plaintext_bytes: walked.bytes,
+        overhead: backup.stored(part).saturating_sub(inside),
+        hazards,
+        findings,
+        warnings,
+    })
+}

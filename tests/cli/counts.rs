@@ -1,0 +1,135 @@
+//! The same folder has the same bytes and the same files wherever they are shown.
+
+use std::collections::BTreeMap;
+
+use haslim::size;
+use serde_json::Value;
+
+use super::line;
+use super::support::*;
+
+/// Bytes in the backup, and files.
+type Count = (u64, u64);
+
+/// A component in `ls --json`: its id, its own count, and those of its folders by the path that
+/// `--why` takes.
+struct Component {
+    id: String,
+    own: Count,
+    folders: BTreeMap<String, Count>,
+}
+
+fn components(fixture_name: &str) -> Vec<Component> {
+    let listed = haslim(line("ls", &fixture(fixture_name), "--json"))
+        .code(0)
+        .json();
+    let components = listed["components"].as_array().unwrap();
+    components.iter().map(component).collect()
+}
+
+fn component(listed: &Value) -> Component {
+    let id = listed["id"].as_str().unwrap();
+    let root = if id == "homeassistant" { "data/" } else { "" };
+    let mut folders: BTreeMap<String, Count> = BTreeMap::new();
+    let mut files = 0;
+    for entry in listed["entries"].as_array().unwrap() {
+        let is_file = u64::from(entry["kind"] != "directory");
+        files += is_file;
+        let path = entry["path"].as_str().unwrap();
+        let Some(path) = path.strip_prefix("./").unwrap_or(path).strip_prefix(root) else {
+            continue;
+        };
+        let own = (is_file == 0 && path != ".").then_some(path);
+        let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+        for folder in above.chain(own).filter(|folder| *folder != ".") {
+            let count = folders.entry(folder.to_owned()).or_default();
+            count.0 += entry["stored_bytes"].as_u64().unwrap();
+            count.1 += is_file;
+        }
+    }
+    Component {
+        id: id.to_owned(),
+        own: (listed["stored_bytes"].as_u64().unwrap(), files),
+        folders,
+    }
+}
+
+/// What a place costs, as `ls` prints it: its first line.
+#[track_caller]
+fn by_ls(fixture_name: &str, place: &str) -> String {
+    let args = ["ls", fixture(fixture_name).to_str().unwrap(), place].map(str::to_owned);
+    let shown = haslim(args.into_iter().chain(["--depth".into(), "0".into()])).code(0);
+    let row = shown.out.lines().nth(1).unwrap().to_owned();
+    let (stored, rest) = row
+        .trim_start()
+        .split_at(row.trim_start().find("B ").unwrap() + 1);
+    let files = rest.rsplit_once("  (").unwrap().1.trim_end_matches(')');
+    format!("({stored}, {files})")
+}
+
+#[track_caller]
+fn same(fixture_name: &str, place: &str, count: Count) {
+    let files = if count.1 == 1 { "file" } else { "files" };
+    let said = format!("({}, {} {files})", size::decimal(count.0), count.1);
+    assert_eq!(by_ls(fixture_name, place), said, "{fixture_name} {place}");
+    let path = fixture(fixture_name);
+    let args = ["plan", path.to_str().unwrap(), "--why", place, "--json"];
+    let why = haslim(args).code(0).json();
+    let first = why["why"][0].as_str().unwrap();
+    assert!(
+        first.contains(&said),
+        "{fixture_name} {place}: {said} is not in {first}"
+    );
+}
+
+#[test]
+fn ls_and_why_count_every_component_as_its_entries_do() {
+    for name in [
+        "v1-uncompressed.tar",
+        "v2.tar",
+        "v3.tar",
+        "plain.tar",
+        "demo.tar",
+    ] {
+        for component in components(name) {
+            same(name, &component.id, component.own);
+        }
+    }
+}
+
+#[test]
+fn ls_and_why_count_folders_as_their_entries_do() {
+    for name in ["v3.tar", "demo.tar"] {
+        for component in components(name) {
+            // `ls` shows no number of files where there is nothing.
+            let plain =
+                |(folder, count): &(&String, &Count)| count.1 > 0 && !folder.contains(['\\', ' ']);
+            let folders: Vec<(&String, &Count)> = component.folders.iter().filter(plain).collect();
+            // Some from the whole list, so that deep ones are among them.
+            for (folder, count) in folders.iter().step_by(folders.len().div_ceil(2).max(1)) {
+                same(name, &format!("{}:{folder}", component.id), **count);
+            }
+        }
+    }
+}
+
+/// The outer tar is padded to whole records of this many bytes, and `backup.json` gets shorter.
+const SLACK: u64 = 10_240 + 1024;
+
+#[test]
+fn a_component_costs_what_a_copy_without_it_saves() {
+    let name = "demo.tar";
+    let path = fixture(name);
+    for Component { id, own, .. } in components(name) {
+        let args = ["plan", path.to_str().unwrap(), "--drop", &id, "--json"];
+        let plan = haslim(args).code(0).json();
+        assert_eq!(plan["drops"][0]["stored_bytes"], own.0, "{id}");
+        let bytes = |key: &str| plan[key].as_u64().unwrap();
+        let saved = bytes("size") - bytes("predicted_size");
+        assert!(
+            saved.abs_diff(own.0) <= SLACK,
+            "{id}: {saved} for {}",
+            own.0
+        );
+    }
+}

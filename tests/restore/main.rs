@@ -1,0 +1,15 @@
+//! What comes out of the program is what can be restored: every fixture, every trap of the formats,
+//! and what was repaired. One binary, because linking each takes longer than running it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
+
+mod entry;
+mod fixtures;
+mod repair;
+#[path = "../support/mod.rs"]
+mod support;
+mod traps;
