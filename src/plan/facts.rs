@@ -4,8 +4,6 @@
 use std::collections::BTreeSet;
 
 use crate::error::NoDatabase;
-use crate::plan::edit::groups::Held;
-use crate::plan::edit::protected::Protection;
 use crate::rules::{Class, Effect, Rule};
 
 /// One thing that the copy leaves out.
@@ -325,6 +323,34 @@ pub enum Note {
         /// Index of the one that would not.
         before: usize,
     },
+}
+
+/// Why a pattern does not take a file that it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection<Reason = String> {
+    /// The never-drop list has it, for this reason.
+    Listed(Reason),
+    /// It is an app's image, which nothing could build again.
+    Image,
+}
+
+impl Protection<&str> {
+    /// The same without a borrow.
+    pub fn into_owned(self) -> Protection {
+        match self {
+            Self::Listed(reason) => Protection::Listed(reason.to_owned()),
+            Self::Image => Protection::Image,
+        }
+    }
+}
+
+/// Why a file cannot go alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// The database at this path would be damaged without it.
+    ByDatabase(Box<[u8]>),
+    /// MariaDB cannot start without it.
+    ByMariaDb,
 }
 
 /// Named pipes and devices in a part.

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::open::Backup;
+use crate::plan::choose::candidates::may_go;
 use crate::plan::edit::scan::Scans;
 use crate::plan::encryption::Encryption;
 use crate::plan::facts::{PartReason, Taker};
@@ -85,7 +86,7 @@ fn stays(
     surveyed: bool,
 ) -> PartReason {
     let finds = || units.iter().filter(|u| u.part == at && u.rule.is_some());
-    if finds().any(|u| request.may_go(backup, u)) {
+    if finds().any(|u| may_go(backup, request, u)) {
         return PartReason::NotNeeded;
     }
     let is_declined = |unit: &&Candidate| request.declined.contains(&unit.key(backup));

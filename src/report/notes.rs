@@ -3,8 +3,8 @@
 use crate::error::{NoDatabase, escape};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::Selector;
-use crate::plan::edit::groups::Held;
-use crate::plan::edit::protected::Protection;
+use crate::plan::facts::Held;
+use crate::plan::facts::Protection;
 use crate::plan::facts::{BrokenLink, List, Note, Specials, Unmatched};
 use crate::report::terms::Terms;
 use crate::survey::config_path;

@@ -67,6 +67,11 @@ pub(in crate::plan) fn find(
     Ok(units)
 }
 
+/// Whether a unit may go: by its class, or because the user agreed to it.
+pub(in crate::plan) fn may_go(backup: &Backup, request: &Request, unit: &Candidate) -> bool {
+    request.class_may_go(unit.class()) || request.consent.contains(&unit.key(backup))
+}
+
 /// Those of the units that may go. Where a whole folder may go because of what it
 /// holds, it need not be given up as a folder.
 pub(in crate::plan) fn allowed(
@@ -74,7 +79,7 @@ pub(in crate::plan) fn allowed(
     request: &Request,
     units: &[Candidate],
 ) -> Vec<Candidate> {
-    let may = |unit: &&Candidate| request.may_go(backup, unit);
+    let may = |unit: &&Candidate| may_go(backup, request, unit);
     let known: HashSet<usize> = units
         .iter()
         .filter(may)

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use crate::format::block::EntryKind;
+use crate::plan::facts::Held;
 use crate::plan::model::Reason;
 use crate::rules::{MARIADB, is_mariadb_file};
 use crate::survey::PartSurvey;
@@ -33,15 +34,6 @@ struct Side {
     main: usize,
     /// Whether the database needs it.
     needed: bool,
-}
-
-/// Why a file cannot go alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
-    /// The database at this path would be damaged without it.
-    ByDatabase(Box<[u8]>),
-    /// MariaDB cannot start without it.
-    ByMariaDb,
 }
 
 /// The groups of one part. Memory: some 50 bytes for each file that belongs to one.

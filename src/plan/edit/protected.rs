@@ -4,28 +4,10 @@ use crate::error::{Error, Kind, Result};
 use crate::format::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::plan::edit::conditions::{IMAGE, image_must_stay};
+use crate::plan::facts::Protection;
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
 use crate::rules::NeverList;
-
-/// Why a pattern does not take a file that it matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protection<Reason = String> {
-    /// The never-drop list has it, for this reason.
-    Listed(Reason),
-    /// It is an app's image, which nothing could build again.
-    Image,
-}
-
-impl Protection<&str> {
-    /// The same without a borrow.
-    pub fn into_owned(self) -> Protection {
-        match self {
-            Self::Listed(reason) => Protection::Listed(reason.to_owned()),
-            Self::Image => Protection::Image,
-        }
-    }
-}
 
 /// What is held back from globs in one part.
 pub(crate) struct Guard<'a> {

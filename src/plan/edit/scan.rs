@@ -5,7 +5,8 @@
 use crate::error::Result;
 use crate::open::{Backup, Part};
 use crate::pipe::Pace;
-use crate::plan::edit::protected::{Guard, Protection};
+use crate::plan::edit::protected::Guard;
+use crate::plan::facts::Protection;
 use crate::plan::model::Reason;
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;

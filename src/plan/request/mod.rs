@@ -8,10 +8,9 @@ pub mod selector_set;
 pub mod unmatched;
 
 use crate::error::{Error, Kind, Result};
-use crate::open::{Backup, Part};
+use crate::open::Part;
 use crate::pipe::Control;
 use crate::plan::encryption::EncryptionChoice;
-use crate::plan::model::Candidate;
 use crate::plan::request::database::Located;
 use crate::plan::request::selector::Selector;
 use crate::rules::{Catalogue, Class};
@@ -116,10 +115,6 @@ impl Request {
 
     pub(crate) fn class_may_go(&self, class: Class) -> bool {
         class.is_free() || self.allow.contains(&class)
-    }
-
-    pub(crate) fn may_go(&self, backup: &Backup, unit: &Candidate) -> bool {
-        self.class_may_go(unit.class()) || self.consent.contains(&unit.key(backup))
     }
 
     /// What the plan aims at, in bytes.
