@@ -17,8 +17,45 @@
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
 //! | [`report`] | what people and programs read |
 //!
-//! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage. The
-//! library never talks to a terminal; only the binary does.
+//! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; [`rules`] is what
+//! is known about the things that make backups large; [`finding`] is what is wrong with a backup;
+//! [`bench`] measures and makes backups to measure. The library never talks to a terminal; only the
+//! binary does.
+//!
+//! # Example
+//!
+//! How large would a copy without the media folder be?
+//!
+//! ```
+//! use haslim::open::Backup;
+//! use haslim::plan::{self, Request};
+//!
+//! # fn main() -> haslim::Result<()> {
+//! let backup = Backup::open("fixtures/plain.tar".as_ref())?;
+//! let request = Request {
+//!     drops: vec![plan::parse("media", &backup)?],
+//!     ..Request::new(5_000_000_000)?
+//! };
+//! let plan = plan::make(&backup, &[], &request)?;
+//! assert!(plan.predicted_size < backup.input.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Words
+//!
+//! | word | what it is |
+//! |---|---|
+//! | backup | one file, an uncompressed tar |
+//! | member | one file in that tar |
+//! | part | a component of the backup in the member that holds it; most are archives |
+//! | component | what a user names: `homeassistant`, `media`, `addon:SLUG`; see [`component`] |
+//! | entry | one file, folder or link in a part |
+//! | stored bytes | what an entry or a part costs in the backup, compressed |
+//! | selector | what a user leaves out or keeps: `media`, `homeassistant:www/**` |
+//! | rule | what the catalogue knows about some paths, and its class |
+//! | candidate | what a plan may leave out: a rule's finds in a part, or a whole part |
+//! | copy | the smaller backup that is written |
 
 pub mod bench;
 pub mod component;
