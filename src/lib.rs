@@ -17,8 +17,9 @@
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
 //! | [`report`] | what people and programs read |
 //!
-//! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage. The
-//! library never talks to a terminal; only the binary does.
+//! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage, and what
+//! differs between systems is in [`sys`]. The library itself never talks to a
+//! terminal; only the binary does.
 
 pub mod bench;
 pub mod crypt;
@@ -34,6 +35,7 @@ pub mod rewrite;
 pub mod rules;
 pub mod size;
 pub mod survey;
+pub mod sys;
 pub mod verify;
 
 pub use error::{Error, Kind, Result};

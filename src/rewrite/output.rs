@@ -12,17 +12,14 @@ mod system;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FileType;
-use rustix::io::Errno;
-
 use crate::error::{Error, Kind, Result};
 use crate::pipe::{Control, Input};
-use system::System;
+use crate::sys::{FileIdentity, FileKind, Folder};
+use system::{System, is_no_such_call};
 
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
 /// is heard at once.
@@ -35,11 +32,11 @@ const WRITE_BACK: u64 = 4 << 20;
 #[derive(Debug)]
 pub struct Target {
     path: PathBuf,
-    folder: OwnedFd,
+    folder: Folder,
     name: OsString,
     force: bool,
-    /// Device and inode of the input, if the output is made of one.
-    input: Option<(u64, u64)>,
+    /// Which file the input is, if the output is made of one.
+    input: Option<FileIdentity>,
     /// The bytes that the output is expected to have, once somebody said so.
     needed: Option<u64>,
     system: System,
@@ -75,9 +72,9 @@ impl Target {
             system,
         };
         target.check_existing()?;
-        let cannot = |e: Errno| {
+        let cannot = |e: io::Error| {
             Error::output(
-                e.into(),
+                e,
                 &format!("cannot write into {}", place::parent(path).display()),
             )
         };
@@ -88,23 +85,20 @@ impl Target {
     fn check_existing(&self) -> Result<()> {
         let shown = self.path.display();
         // Following links: the input reached by another name is the input still.
-        if let Ok(stat) = self.system.look_through(&self.folder, &self.name)
-            && Some((stat.st_dev, stat.st_ino)) == self.input
+        if let Ok(named) = self.system.look_through(&self.folder, &self.name)
+            && Some(named.identity) == self.input
         {
             return Err(Error::refused(format!("{shown} is the backup itself"))
                 .advice("Choose another output with -o."));
         }
-        let stat = match self.system.look_at(&self.folder, &self.name) {
-            Err(Errno::NOENT) => return Ok(()),
-            other => {
-                other.map_err(|e| Error::output(e.into(), &format!("cannot look at {shown}")))?
-            }
+        let named = match self.system.look_at(&self.folder, &self.name) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(|e| Error::output(e, &format!("cannot look at {shown}")))?,
         };
-        let kind = FileType::from_raw_mode(stat.st_mode);
-        if kind == FileType::Directory {
+        if named.kind == FileKind::Folder {
             return Err(place::is_folder(&self.path));
         }
-        if kind != FileType::RegularFile {
+        if named.kind != FileKind::Regular {
             return Err(
                 Error::refused(format!("{shown} exists and is not a regular file"))
                     .advice("Choose another output with -o."),
@@ -295,10 +289,8 @@ impl Output {
                     .copy_range(input.file(), from, &self.file, self.at, step)
                 {
                     Ok(copied) if (1..=step).contains(&copied) => copied as u64,
-                    Err(Errno::INTR) => 0,
-                    Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
-                        return Err(self.failed(e.into()));
-                    }
+                    Err(e) if e.kind() == ErrorKind::Interrupted => 0,
+                    Err(e) if has_no_room(&e) => return Err(self.failed(e)),
                     // Another file system, an old kernel, or the end of the input: the plain way
                     // knows which.
                     _ => return self.copy_through_memory(input, from, left, control),
@@ -366,7 +358,8 @@ impl Output {
         } = &self.target;
         match system.sync_folder(folder) {
             // The folders of some file systems cannot be synced; nothing better can be done there.
-            Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(path.clone()),
+            Err(error) if is_no_such_call(&error) => Ok(path.clone()),
+            Ok(()) => Ok(path.clone()),
             Err(error) => {
                 // Not durable is not done; a replaced file is lost either way.
                 let _ = system.remove(folder, name);
@@ -375,7 +368,7 @@ impl Output {
         }
     }
 
-    fn give_name(&mut self) -> rustix::io::Result<()> {
+    fn give_name(&mut self) -> io::Result<()> {
         let Target {
             folder,
             name,
@@ -385,11 +378,11 @@ impl Output {
         } = &self.target;
         if self.hidden.is_none() {
             match system.link(&self.file, folder, name) {
-                Err(Errno::EXIST) if *force => {}
+                Err(e) if e.kind() == ErrorKind::AlreadyExists && *force => {}
                 other => return other,
             }
             // Only a file that has a name can replace another one in one step.
-            let hidden = leftovers::name().map_err(|_| Errno::IO)?;
+            let hidden = leftovers::name()?;
             system.link(&self.file, folder, &hidden)?;
             self.hidden = Some(hidden);
         }
@@ -405,15 +398,23 @@ impl Output {
         Ok(())
     }
 
-    fn unnamed(&self, error: Errno) -> Error {
+    fn unnamed(&self, error: io::Error) -> Error {
         Error::output(
-            error.into(),
+            error,
             &format!(
                 "cannot give the finished file its name {}",
                 self.target.path.display()
             ),
         )
     }
+}
+
+/// Whether a write failed because a disk, a quota or the size of a file is at its limit.
+fn has_no_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
 }
 
 impl Write for Output {

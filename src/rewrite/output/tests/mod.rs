@@ -5,6 +5,7 @@ mod leftovers;
 
 use super::*;
 use faults::Faults;
+use rustix::io::Errno;
 use std::os::unix::fs::{MetadataExt, symlink};
 use system::Call;
 
