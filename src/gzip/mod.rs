@@ -1,5 +1,6 @@
 //! gzip (RFC 1952) and deflate (RFC 1951): reading a stream with the place of every
 //! byte in it, writing one as a single member on all cores, and taking bytes out.
+#![deny(clippy::indexing_slicing)]
 
 mod bits;
 mod checkpoints;

@@ -1,5 +1,6 @@
 //! Moving bytes: the input and windows of it, reading ahead and writing behind on
 //! other threads, progress and the wish to stop.
+#![deny(clippy::indexing_slicing)]
 
 pub mod control;
 mod counter;

@@ -8,6 +8,7 @@
 //! Nothing here decides: a plan asks a [`Matcher`] for the rule of a path,
 //! checks the rule's [`Condition`], and tells the user the rule's texts and the
 //! [`Effect`] on a restore.
+#![deny(clippy::indexing_slicing)]
 
 mod catalogue;
 mod conditions;

@@ -54,6 +54,10 @@ pub struct Out<'a> {
 }
 
 /// Decodes until it has to stop.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "each index is masked to its array's length, so that no check is compiled in"
+)]
 pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<'_>) -> Stop {
     let BitState {
         mut at,
@@ -152,6 +156,10 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
 
 /// Copies a match; may write up to [`CHUNK`] bytes beyond its end.
 #[inline(always)]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "the caller keeps to Out::limit and Out::floor; a check that ends well costs time in each round"
+)]
 fn copy_match(bytes: &mut [u8; OUTPUT], to: usize, distance: usize, length: usize) {
     let from = to - distance;
     if distance >= CHUNK {

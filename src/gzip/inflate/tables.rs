@@ -240,11 +240,11 @@ fn build(
     // Symbols by length, then by value: the order of their codes.
     let mut offsets = [0usize; MAX_BITS + 2];
     for at in 1..=MAX_BITS {
-        offsets[at + 1] = offsets[at] + counts[at] as usize;
+        *offsets.get_mut(at + 1)? = offsets.get(at)? + *counts.get(at)? as usize;
     }
     let mut sorted = [0u16; 320];
     for (symbol, &length) in lengths.iter().enumerate().filter(|(_, l)| **l > 0) {
-        let slot = &mut offsets[usize::from(length)];
+        let slot = offsets.get_mut(usize::from(length))?;
         *sorted.get_mut(*slot)? = symbol as u16;
         *slot += 1;
     }
@@ -284,12 +284,12 @@ impl Filler<'_> {
         let (mut code, mut at) = (0u32, 0usize);
         for length in 1..=self.longest.max(self.first) {
             self.double(length);
-            for _ in 0..counts[length as usize] {
+            for _ in 0..*counts.get(length as usize)? {
                 let symbol = symbol_of(usize::from(*sorted.get(at)?));
                 // Codes are packed with their first bit lowest (RFC 1951 §3.1.1).
                 let reversed = code.reverse_bits() >> (32 - length);
                 self.put(reversed, length, symbol, &remaining)?;
-                remaining[length as usize] -= 1;
+                *remaining.get_mut(length as usize)? -= 1;
                 at += 1;
                 code += 1;
             }
@@ -339,7 +339,7 @@ impl Filler<'_> {
         let mut bits = length - self.first;
         let mut left = 1i64 << bits;
         while self.first + bits < self.longest {
-            left -= i64::from(remaining[(self.first + bits) as usize]);
+            left -= i64::from(*remaining.get((self.first + bits) as usize)?);
             if left <= 0 {
                 break;
             }
