@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::report::Measure;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::Backup;
 use crate::pipe::Control;
 use crate::plan::{self, Outcome, Request, Selector};

@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use haslim::bench::make::{self, Recipe};
 use haslim::bench::{self, Measure, Options, Report};
 use haslim::crypt::{KeyRing, Password};
-use haslim::format::secure::Version;
+use haslim::format::securetar::Version;
 use haslim::open::Backup;
 use haslim::plan::Selector;
 use haslim::report::json;

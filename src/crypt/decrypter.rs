@@ -8,7 +8,7 @@ use super::cbc::{CbcReader, Ending};
 use super::chunked::ChunkReader;
 use super::key::KeyRing;
 use super::secretstream::StreamState;
-use crate::format::secure::{CIPHER_BLOCK, SecureHeader, Version, ciphertext_len, looks_plain};
+use crate::format::securetar::{CIPHER_BLOCK, SecureHeader, Version, ciphertext_len, looks_plain};
 
 /// Reads the plaintext of one encrypted member: a gzip or tar stream.
 ///

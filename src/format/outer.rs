@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::ends::{Ends, Found};
-use super::assemble::{Assembler, Header, Step};
-use super::block::{BLOCK, EntryKind, HeaderBlock, TarError, padding, set_name, set_size};
-use super::path;
+use super::tar::block::{BLOCK, EntryKind, HeaderBlock, TarError, padding, set_name, set_size};
+use super::tar::header::{Assembler, Header, Step};
+use super::tar::path;
 use crate::error::{Error, Kind, Result, escape};
 use crate::finding::Finding;
 use crate::pipe::{Control, Input};
@@ -102,7 +102,7 @@ impl Member {
 fn without_pax_size(header: &Header) -> Vec<u8> {
     let mut records = Vec::new();
     for (key, value) in header.pax.iter().filter(|(key, _)| key != b"size") {
-        super::pax::write(key, value, &mut records);
+        super::tar::pax::write(key, value, &mut records);
     }
     let mut out = Vec::new();
     let mut blocks = header.raw.as_chunks::<BLOCK>().0.iter();

@@ -6,7 +6,7 @@ use std::io::Read;
 use super::{Backup, Part};
 use crate::crypt::{CryptError, Decrypter, KeyRing, MAX_ROOT_SALTS};
 use crate::error::{Error, Kind, Result};
-use crate::format::secure::SecureHeader;
+use crate::format::securetar::SecureHeader;
 use crate::pipe::Window;
 
 /// Bytes of plaintext that tell gzip or tar from noise.

@@ -2,7 +2,7 @@
 
 use super::Request;
 use super::database::Target;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::rules::{
     Condition, Contents, ImageTarStays, Origin, Rule, image_tar_allowed, is_database_name,

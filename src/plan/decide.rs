@@ -12,7 +12,7 @@ use super::{
 };
 use crate::error::{Error, Result, escape};
 use crate::format::manifest::Changes;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::open::{self, Backup};
 use crate::survey::PartSurvey;
 

@@ -9,7 +9,7 @@ use super::guard::Guard;
 use super::scan::Selectors;
 use super::{Action, Plan, Request, database, effect};
 use crate::error::{Error, Kind, Result, escape};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::report::words;
 use crate::rules::{Matcher, Rule};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::cut::Reason;
 use crate::error::escape;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::survey::PartSurvey;
 
 /// What SQLite puts beside a database (sqlite.org, "Temporary Files Used By SQLite"), and

@@ -7,7 +7,7 @@ use super::scan::{Scan, Scans};
 use super::selector::Selector;
 use super::{Action, PartPlan, Request};
 use crate::error::{Error, Kind, Result, escape};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::rules::NeverList;
 use crate::survey::{PartSurvey, config_path};

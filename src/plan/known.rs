@@ -8,7 +8,7 @@ use super::database::Target;
 use super::groups::is_mariadb_file;
 use super::rows::effect;
 use super::selector::is_recorder_file;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::report::words;
 use crate::rules::{Effect, Matcher, Rule, Taking};

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::{Action, Selector};
 use crate::error::escape;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::survey::{PartSurvey, config_path};
 

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use super::cut::Cut;
 use crate::error::{Error, Result, escape};
-use crate::format::block::EntryKind;
-use crate::format::path::plain;
+use crate::format::tar::block::EntryKind;
+use crate::format::tar::path::plain;
 use crate::pipe::Pace;
 use crate::survey::PartSurvey;
 

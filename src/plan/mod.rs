@@ -45,7 +45,7 @@ pub use wrapping::{Target, Wrapping};
 
 use crate::error::Result;
 use crate::format::manifest::Changes;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::open::{Backup, Part};
 use crate::survey::PartSurvey;
 use scan::Scans;

@@ -3,10 +3,10 @@
 use super::settle::{Form, Settled};
 use super::{Action, Cut, Target};
 use crate::error::Result;
-use crate::format::block::padding;
 use crate::format::manifest::Changes;
 use crate::format::outer::{Member, RECORD};
-use crate::format::secure::{self, SecureHeader};
+use crate::format::securetar::{self, SecureHeader};
+use crate::format::tar::block::padding;
 use crate::open::{Backup, Part};
 use crate::survey::PartSurvey;
 
@@ -58,7 +58,7 @@ fn stream_size(part: &Part, member: &Member) -> u64 {
         None => member.size,
         Some(header) => header.plaintext_size().unwrap_or_else(|| {
             let ciphertext = member.size.saturating_sub(header.len() as u64);
-            secure::plaintext_len_from_ciphertext(SecureHeader::version(header), ciphertext)
+            securetar::plaintext_len_from_ciphertext(SecureHeader::version(header), ciphertext)
                 .map_or(ciphertext, |range| *range.end())
         }),
     }

@@ -4,7 +4,7 @@ use super::choose::{self, Item};
 use super::scan::Scans;
 use super::{Plan, Request, Unit, decide, predict};
 use crate::error::Result;
-use crate::format::block::BLOCK;
+use crate::format::tar::block::BLOCK;
 use crate::open::Backup;
 use crate::survey::PartSurvey;
 

@@ -11,7 +11,7 @@ use super::known::{Kin, Known, Taken};
 use super::selector::Selector;
 use super::{Action, Outcome, Plan, Request, Unit};
 use crate::error::{Result, escape};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::report::words;
 use crate::rules::{Effect, Rule, compile};

@@ -6,7 +6,7 @@ use super::{Action, Cut};
 use crate::error::{Error, Kind, Result};
 use crate::finding::{Finding, MetadataFault, Unfit};
 use crate::format::outer::Member;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::open::{self, Archive, Backup, Part, State};
 
 /// The name and the form of a part in the copy.

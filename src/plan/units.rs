@@ -11,7 +11,7 @@ use super::groups::Groups;
 use super::scan::{Scan, Scans};
 use super::{Action, Plan, Request};
 use crate::error::{Error, Kind, Result};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::rules::{Catalogue, Class, Condition, Matchers, Rule, RuleIndex};
 use crate::survey::PartSurvey;

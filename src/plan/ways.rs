@@ -5,7 +5,7 @@ use super::{
     DropRow, Outcome, Plan, Request, Selector, Unit, decide, predict, propose, reach, units,
 };
 use crate::error::Result;
-use crate::format::block::BLOCK;
+use crate::format::tar::block::BLOCK;
 use crate::open::Backup;
 use crate::report::words;
 use crate::rules::{Class, Condition};

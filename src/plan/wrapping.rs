@@ -3,7 +3,7 @@
 use super::Action;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
-use crate::format::secure::{self, SecureHeader, V3Salts, Version};
+use crate::format::securetar::{self, SecureHeader, V3Salts, Version};
 use crate::open::{self, Backup, Part};
 
 /// What the user asked for.
@@ -44,9 +44,8 @@ impl Target {
     pub fn member_size(&self, stream: u64) -> u64 {
         match self.version() {
             None => stream,
-            Some(version) => {
-                secure::ciphertext_len(version, stream).saturating_add(version.header_len() as u64)
-            }
+            Some(version) => securetar::ciphertext_len(version, stream)
+                .saturating_add(version.header_len() as u64),
         }
     }
 

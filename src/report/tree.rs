@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::error::Result;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::pipe::Control;
 use crate::survey::Entry;
 

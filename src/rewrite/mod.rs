@@ -13,9 +13,9 @@ pub use output::{Output, Target as OutputPath};
 
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
-use crate::format::block::{BLOCK, padding};
 use crate::format::manifest::Changes;
 use crate::format::outer::RECORD;
+use crate::format::tar::block::{BLOCK, padding};
 use crate::open::Backup;
 use crate::pipe::Control;
 use crate::plan::{Action, Plan, Target};

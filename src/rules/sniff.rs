@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::format::block::{BLOCK, HeaderBlock, padding};
+use crate::format::tar::block::{BLOCK, HeaderBlock, padding};
 
 /// What the contents of a file are, as far as rules ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -399,7 +399,7 @@ fn size_record(record: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::block::set_size;
+    use crate::format::tar::block::set_size;
 
     fn member(name: &str, flag: u8, data: &[u8]) -> Vec<u8> {
         let mut block = [0u8; BLOCK];

@@ -7,10 +7,10 @@ use super::warnings;
 use crate::crypt::{CryptError, KeyRing};
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
-use crate::format::assemble::Header;
-use crate::format::block::{EntryKind, TarError, padding};
-use crate::format::entry::{Visitor, Walker};
-use crate::format::secure;
+use crate::format::securetar;
+use crate::format::tar::block::{EntryKind, TarError, padding};
+use crate::format::tar::header::Header;
+use crate::format::tar::walk::{Visitor, Walker};
 use crate::gzip::{Checkpoint, GzipError};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Control;
@@ -148,7 +148,7 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
     let inside = match (crypt, gzip, part.secure()) {
         (Some(offset), _, _) => offset,
         (None, Some(offset), Some(header)) => {
-            secure::ciphertext_position(header.version(), offset) + header.len() as u64
+            securetar::ciphertext_position(header.version(), offset) + header.len() as u64
         }
         (None, offset, _) => offset.unwrap_or(0),
     };

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use crate::crypt::KeyRing;
 use crate::error::{Error, Result};
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::gzip::{Checkpoint, Gunzip, Summary, Trailer};
 use crate::open::{self, Backup, Part};
 use crate::pipe::{ReadAhead, read_ahead};

@@ -3,17 +3,17 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::member::OneMember;
-use super::second;
+use super::reference_tar;
+use super::single_gzip::SingleGzip;
 use super::verification::Verification;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result, escape};
 use crate::finding::Finding;
-use crate::format::assemble::Header;
-use crate::format::block::{BLOCK, TarError};
-use crate::format::entry::Visitor;
 use crate::format::outer::{Member, RECORD};
-use crate::format::secure::SecureHeader;
+use crate::format::securetar::SecureHeader;
+use crate::format::tar::block::{BLOCK, TarError};
+use crate::format::tar::header::Header;
+use crate::format::tar::walk::Visitor;
 use crate::open::{Backup, Part, source};
 use crate::pipe::{Control, Input, ReadAhead, parallel, read_full};
 use crate::plan::{Action, Cut, PartPlan, Plan};
@@ -81,7 +81,7 @@ impl Verification<'_> {
             )));
         }
         let copy = Backup::read(copy, control)?;
-        second::outer(&copy)?;
+        reference_tar::outer(&copy)?;
         check_gaps(&copy)?;
         check_manifest(original, plan, written, &copy)?;
         let pairs = pair_members(original, plan, &copy)?;
@@ -427,9 +427,9 @@ impl Verification<'_> {
             .is_some_and(|planned| planned.form.compressed);
         let read = if compressed {
             // Decrypting, inflating and walking run side by side.
-            second::inner(ahead(OneMember::new(stream))?, &mut expected)?
+            reference_tar::inner(ahead(SingleGzip::new(stream))?, &mut expected)?
         } else {
-            second::inner(stream, &mut expected)?
+            reference_tar::inner(stream, &mut expected)?
         };
         if !read.ended {
             return Err(failed("its archive has no end"));

@@ -18,10 +18,10 @@ use serde_json::json;
 
 use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Result};
-use crate::format::block::{BLOCK, EntryKind, padding};
 use crate::format::manifest;
 use crate::format::outer::RECORD;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
+use crate::format::tar::block::{BLOCK, EntryKind, padding};
 use crate::gzip::GzipWriter;
 use crate::pipe::Control;
 use crate::plan::Target;

@@ -2,7 +2,7 @@
 
 use super::contents::Kind;
 use super::random::Random;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 
 /// A part of a made backup.
 #[derive(Debug)]

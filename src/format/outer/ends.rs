@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 use super::{Member, RECORD};
 use crate::error::{Error, Kind, Result};
-use crate::format::assemble::{Assembler, Step};
-use crate::format::block::{BLOCK, EntryKind, HeaderBlock, padding};
-use crate::format::path;
-use crate::format::secure::{self, Layer, SecureHeader};
+use crate::format::securetar::{self, Layer, SecureHeader};
+use crate::format::tar::block::{BLOCK, EntryKind, HeaderBlock, padding};
+use crate::format::tar::header::{Assembler, Step};
+use crate::format::tar::path;
 use crate::gzip::{Gunzip, Trailer};
 use crate::pipe::{Control, Input};
 
@@ -110,7 +110,7 @@ impl<'a> Ends<'a> {
         let mut head = [0u8; BLOCK];
         let got = self.input.read_at(member.data_at(), &mut head)?;
         let head = head.get(..got).unwrap_or_default();
-        match secure::sniff(head, true) {
+        match securetar::sniff(head, true) {
             Ok(Layer::Secure(header @ (SecureHeader::V2 { .. } | SecureHeader::V3 { .. }))) => {
                 let real = header.member_len().unwrap_or(member.size);
                 self.settle(member, stated, real, Proof::Header)
@@ -118,7 +118,7 @@ impl<'a> Ends<'a> {
             Ok(Layer::Plain) if self.suspects_gzip(member, stated)? => self.gzip(member, stated),
             // Zeros look like an empty tar, and are no proof of anything.
             _ if head.iter().any(|&byte| byte != 0)
-                && secure::looks_plain(head, false)
+                && securetar::looks_plain(head, false)
                 && self.suspects_tar(member, stated)? =>
             {
                 self.tar(member, stated)

@@ -3,7 +3,7 @@
 use super::sketch::shown;
 use super::*;
 use crate::Kind;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::rules::Catalogue;
 
 /// What is left of a part, by path.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 
 /// Where these files put the database; each is a name, and its text behind `=`.
 fn recorder(files: &[(&str, &str)]) -> Recorder {

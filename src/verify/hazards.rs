@@ -1,9 +1,9 @@
 //! What a restore of a part could not cope with.
 
 use crate::error::{Error, Result};
-use crate::format::assemble::Header;
-use crate::format::block::{EntryKind, TarError};
-use crate::format::entry::Visitor;
+use crate::format::tar::block::{EntryKind, TarError};
+use crate::format::tar::header::Header;
+use crate::format::tar::walk::Visitor;
 use crate::open::{Backup, Part};
 use crate::pipe::Control;
 use crate::plan::leftovers;
@@ -13,7 +13,7 @@ use crate::survey::hazards::{self, Hazard, LongPaths, View, Viewed};
 ///
 /// Memory: the names, and some 70 bytes for each entry.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(super) struct HazardCollector {
     lines: Vec<Line>,
     first: Option<Hazard>,
     long_paths: LongPaths,
@@ -35,7 +35,7 @@ impl Viewed for Line {
     }
 }
 
-impl Visitor for Watch {
+impl Visitor for HazardCollector {
     fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
         self.first = self
             .first
@@ -50,7 +50,7 @@ impl Visitor for Watch {
     }
 }
 
-impl Watch {
+impl HazardCollector {
     /// Judges all entries; gives warnings of what a restore leaves out or fails on.
     ///
     /// # Errors

@@ -15,7 +15,7 @@
 use std::ops::RangeInclusive;
 
 use crate::Error;
-use crate::format::block::{BLOCK, HeaderBlock};
+use crate::format::tar::block::{BLOCK, HeaderBlock};
 
 /// How many first bytes of a member [`sniff`] wants to see: one tar block, which
 /// is longer than any header.

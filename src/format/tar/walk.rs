@@ -1,7 +1,7 @@
 //! The entries of an inner tar, out of a stream of plaintext, byte for byte.
 
-use super::assemble::{Assembler, Header, Step};
 use super::block::{BLOCK, TarError, padding};
+use super::header::{Assembler, Header, Step};
 
 /// What a [`Walker`] tells while it walks. Every byte of the stream is told
 /// exactly once: as part of a header, as data, as padding, or as the tail.
@@ -219,7 +219,7 @@ fn bytes_of(left: u64, bytes: &[u8]) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::format::block::EntryKind;
+    use crate::format::tar::block::EntryKind;
 
     /// Writes down what it is told.
     #[derive(Default)]
