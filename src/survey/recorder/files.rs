@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::{Recorder, resolve};
 use crate::format::tar::block::EntryKind;
 
 /// More of one file is not looked at.
@@ -76,11 +75,6 @@ impl Files {
     /// Whether more is there than was looked at.
     pub(super) fn overflowed(&self) -> bool {
         self.overflowed
-    }
-
-    /// Where the recorder keeps its database.
-    pub fn recorder(&self) -> Recorder {
-        resolve::recorder(self)
     }
 
     /// Whether a file was looked at and says nothing about databases.

@@ -37,32 +37,34 @@ struct Search<'a> {
     steps: Cell<usize>,
 }
 
-/// Where the recorder of these files keeps its database.
-pub fn recorder(files: &Files) -> Recorder {
-    const ROOT: &str = "configuration.yaml";
-    let Some(text) = files.text(ROOT) else {
-        return Recorder::Usual;
-    };
-    let search = Search {
-        files,
-        trees: RefCell::default(),
-        left: Cell::new(BUDGET),
-        steps: Cell::new(STEPS),
-    };
-    let found = match search.open(ROOT) {
-        Ok(Some(root)) => search.in_configuration(&root),
-        Ok(None) => Ok(None),
-        // What is no YAML for one reader may be for another: look for the plain form.
-        Err(why) => match rules::recorder_url(text) {
-            Some(url) => Ok(Some(url.to_owned())),
-            None => Err(why),
-        },
-    };
-    match found {
-        Ok(Some(url)) => url::read(&url),
-        Ok(None) if files.overflowed() => Recorder::Unknown(TOO_LARGE.into()),
-        Ok(None) => Recorder::Usual,
-        Err(why) => Recorder::Unknown(why),
+impl Files {
+    /// Where the recorder keeps its database.
+    pub fn recorder(&self) -> Recorder {
+        const ROOT: &str = "configuration.yaml";
+        let Some(text) = self.text(ROOT) else {
+            return Recorder::Usual;
+        };
+        let search = Search {
+            files: self,
+            trees: RefCell::default(),
+            left: Cell::new(BUDGET),
+            steps: Cell::new(STEPS),
+        };
+        let found = match search.open(ROOT) {
+            Ok(Some(root)) => search.in_configuration(&root),
+            Ok(None) => Ok(None),
+            // What is no YAML for one reader may be for another: look for the plain form.
+            Err(why) => match rules::recorder_url(text) {
+                Some(url) => Ok(Some(url.to_owned())),
+                None => Err(why),
+            },
+        };
+        match found {
+            Ok(Some(url)) => url::read(&url),
+            Ok(None) if self.overflowed() => Recorder::Unknown(TOO_LARGE.into()),
+            Ok(None) => Recorder::Usual,
+            Err(why) => Recorder::Unknown(why),
+        }
     }
 }
 
