@@ -17,7 +17,6 @@ mod error;
 mod key;
 pub mod secretstream;
 mod spelling;
-mod v1;
 
 #[cfg(test)]
 mod tests;
@@ -28,4 +27,3 @@ pub use encrypter::Encrypter;
 pub use error::CryptError;
 pub use key::{KeyRing, MAX_ROOT_SALTS, Password};
 pub use spelling::is_dash;
-pub use v1::{V1Footer, v1_footer};

@@ -6,13 +6,14 @@
 
 mod input;
 mod run;
+mod symbol;
 mod tables;
 
 use std::io::{self, Read};
 
 use self::input::BitInput;
 use self::run::{OUTPUT, Out, STEP, Stop, Tables};
-use self::tables::Symbol;
+use self::symbol::Symbol;
 use super::error::GzipError;
 
 /// How far deflate can refer back (RFC 1951 §2).

@@ -1,7 +1,8 @@
 //! The inner loop of inflate: symbols to bytes until something runs out.
 
 use super::input::BitState;
-use super::tables::{DISTANCE_BITS, DISTANCE_SIZE, LITERAL_BITS, LITERAL_SIZE, Symbol};
+use super::symbol::Symbol;
+use super::tables::{DISTANCE_BITS, DISTANCE_SIZE, LITERAL_BITS, LITERAL_SIZE};
 
 /// Bytes of the output buffer; a power of two, so that indices can be masked.
 pub const OUTPUT: usize = 256 << 10;
