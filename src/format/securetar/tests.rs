@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
+use crate::Error;
 
 #[test]
 fn a_byte_of_the_plaintext_is_found_in_the_ciphertext() {

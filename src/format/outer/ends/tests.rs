@@ -7,8 +7,9 @@ use std::path::Path;
 
 use super::super::{Outer, scan, scan_closely};
 use super::*;
+use crate::error::Kind;
 use crate::format::securetar::V3Salts;
-use crate::format::tar::block::set_size;
+use crate::format::tar::block::{padding, set_size};
 use crate::format::tar::pax;
 
 /// How a header says its size.
