@@ -14,7 +14,7 @@ pub use output::{Output, Target as OutputPath};
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Changes;
-use crate::format::outer::RECORD;
+use crate::format::outer::{Member, RECORD};
 use crate::format::tar::block::{BLOCK, padding};
 use crate::open::Backup;
 use crate::pipe::Control;
@@ -62,65 +62,105 @@ pub fn rewrite(
 ) -> Result<Written> {
     let mut changes = plan.changes.clone();
     changes.slug = new_slug(backup.manifest.slug())?;
-    let target = settle(&plan.target, keys)?;
+    let parts = Parts {
+        backup,
+        surveys,
+        plan,
+        keys,
+        target: settle(&plan.target, keys)?,
+        control,
+    };
     control.begin("write", work(backup, plan));
     for &at in &plan.order {
         let Some(member) = backup.members.get(at) else {
             continue;
         };
-        let index = backup.part_of(at);
         if at == backup.manifest_member {
             let text = backup.manifest.changed(&changes)?;
             write_small(output, &member.header_with_size(text.len() as u64)?, &text)?;
-            continue;
-        }
-        let Some(index) = index else {
-            output.copy(
-                &backup.input,
-                member.header_at,
-                member.header.raw.len() as u64 + member.size,
-                control,
-            )?;
-            // The padding of a last member may be missing in the input.
-            output.zeros(padding(member.size))?;
-            continue;
-        };
-        let planned = plan
-            .parts
-            .get(index)
-            .ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
-        let survey = surveys.iter().find(|s| s.part == index);
-        let job = part::Job {
-            backup,
-            index,
-            keys,
-            target: &target,
-            form: &planned.form,
-            survey,
-        };
-        match &planned.action {
-            Action::Drop => {}
-            Action::Copy => job.copy(output, control)?,
-            Action::Rewrap => job.rewrap(output, control)?,
-            Action::Cut(entries) => complete(job.cut(entries, output, control)?),
+        } else if let Some(part) = backup.part_of(at) {
+            parts.write(part, output, complete)?;
+        } else {
+            copy_member(backup, member, output, control)?;
         }
     }
-    output.zeros(2 * BLOCK as u64)?;
-    let end = output.position();
-    output.zeros(end.next_multiple_of(RECORD) - end)?;
+    end_archive(output)?;
     control.end();
     let size = output.position();
     if size > plan.limit {
-        return Err(Error::new(
-            Kind::CannotFit,
-            format!(
-                "the result has {size} bytes, {} more than the limit",
-                size - plan.limit
-            ),
-        )
-        .advice("Name more to leave out with --drop, or raise --limit."));
+        return Err(too_large(size, plan.limit));
     }
     Ok(Written { size, changes })
+}
+
+/// What every part is written by.
+struct Parts<'a> {
+    backup: &'a Backup,
+    surveys: &'a [PartSurvey],
+    plan: &'a Plan,
+    keys: Option<&'a KeyRing>,
+    target: Target,
+    control: &'a Control,
+}
+
+impl Parts<'_> {
+    /// Does with a part what the plan says.
+    fn write(
+        &self,
+        index: usize,
+        output: &mut Output,
+        complete: &mut dyn FnMut(Place),
+    ) -> Result<()> {
+        let planned = self
+            .plan
+            .parts
+            .get(index)
+            .ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
+        let job = part::Job {
+            backup: self.backup,
+            index,
+            keys: self.keys,
+            target: &self.target,
+            form: &planned.form,
+            survey: self.surveys.iter().find(|s| s.part == index),
+        };
+        match &planned.action {
+            Action::Drop => {}
+            Action::Copy => job.copy(output, self.control)?,
+            Action::Rewrap => job.rewrap(output, self.control)?,
+            Action::Cut(entries) => complete(job.cut(entries, output, self.control)?),
+        }
+        Ok(())
+    }
+}
+
+/// Copies a member that is no part, header and data.
+fn copy_member(
+    backup: &Backup,
+    member: &Member,
+    output: &mut Output,
+    control: &Control,
+) -> Result<()> {
+    let len = member.header.raw.len() as u64 + member.size;
+    output.copy(&backup.input, member.header_at, len, control)?;
+    // The padding of a last member may be missing in the input.
+    output.zeros(padding(member.size))
+}
+
+/// Two blocks of zeros, and as many more as make whole records.
+fn end_archive(output: &mut Output) -> Result<()> {
+    output.zeros(2 * BLOCK as u64)?;
+    let end = output.position();
+    output.zeros(end.next_multiple_of(RECORD) - end)
+}
+
+fn too_large(size: u64, limit: u64) -> Error {
+    let message = format!(
+        "the result has {size} bytes, {} more than the limit",
+        size - limit
+    );
+    Error::new(Kind::CannotFit, message)
+        .advice("Name more to leave out with --drop, or raise --limit.")
 }
 
 /// Bytes of the input that the plan moves, for the progress.

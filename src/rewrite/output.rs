@@ -9,6 +9,7 @@ mod leftovers;
 mod place;
 mod room;
 mod system;
+mod target;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,10 +17,11 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::pipe::{Control, Input};
-use crate::sys::{FileIdentity, FileKind, Folder};
-use system::{System, is_no_such_call};
+use system::is_no_such_call;
+
+pub use target::Target;
 
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
 /// is heard at once.
@@ -27,149 +29,6 @@ const COPY_STEP: u64 = 4 << 20;
 /// How many bytes are written before the disk is told to begin with them. A slow disk whose
 /// queue is full makes that call wait for as many to be taken: not for long.
 const WRITE_BACK: u64 = 4 << 20;
-
-/// A place for an output, looked at before any work is done.
-#[derive(Debug)]
-pub struct Target {
-    path: PathBuf,
-    folder: Folder,
-    name: OsString,
-    force: bool,
-    /// Which file the input is, if the output is made of one.
-    input: Option<FileIdentity>,
-    /// The bytes that the output is expected to have, once somebody said so.
-    needed: Option<u64>,
-    system: System,
-}
-
-impl Target {
-    /// Checks that `path` can become the output of a run over `input`.
-    ///
-    /// # Errors
-    /// `OutputIo` when it exists (unless `force`) or its folder is missing or not
-    /// writable; `Refused` when it is the input itself or no regular file, a folder for one.
-    pub fn check(path: &Path, force: bool, input: &Input) -> Result<Self> {
-        Self::check_by(System::default(), path, force, Some(input))
-    }
-
-    /// The same for an output that is made of nothing that was read.
-    ///
-    /// # Errors
-    /// As [`Target::check`].
-    pub fn check_alone(path: &Path, force: bool) -> Result<Self> {
-        Self::check_by(System::default(), path, force, None)
-    }
-
-    fn check_by(system: System, path: &Path, force: bool, input: Option<&Input>) -> Result<Self> {
-        let (folder, name) = place::open(&system, path)?;
-        let target = Self {
-            path: path.to_owned(),
-            folder,
-            name,
-            force,
-            input: input.map(Input::identity),
-            needed: None,
-            system,
-        };
-        target.check_existing()?;
-        let cannot = |e: io::Error| {
-            Error::output(
-                e,
-                &format!("cannot write into {}", place::parent(path).display()),
-            )
-        };
-        target.system.may_write(&target.folder).map_err(cannot)?;
-        Ok(target)
-    }
-
-    fn check_existing(&self) -> Result<()> {
-        let shown = self.path.display();
-        // Following links: the input reached by another name is the input still.
-        if let Ok(named) = self.system.look_through(&self.folder, &self.name)
-            && Some(named.identity) == self.input
-        {
-            return Err(Error::refused(format!("{shown} is the backup itself"))
-                .advice("Choose another output with -o."));
-        }
-        let named = match self.system.look_at(&self.folder, &self.name) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-            other => other.map_err(|e| Error::output(e, &format!("cannot look at {shown}")))?,
-        };
-        if named.kind == FileKind::Folder {
-            return Err(place::is_folder(&self.path));
-        }
-        if named.kind != FileKind::Regular {
-            return Err(
-                Error::refused(format!("{shown} exists and is not a regular file"))
-                    .advice("Choose another output with -o."),
-            );
-        }
-        if !self.force {
-            return Err(
-                Error::new(Kind::OutputIo, format!("{shown} exists already"))
-                    .advice("Choose another output with -o, or replace it with --force."),
-            );
-        }
-        Ok(())
-    }
-
-    /// Where the output will be.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Makes sure that `bytes` fit on the disk, and into one file there.
-    ///
-    /// # Errors
-    /// `OutputIo` with the bytes needed and how many there can be: by the free space, the file
-    /// system (FAT) or a limit that the process was started with (`RLIMIT_FSIZE`).
-    pub fn check_space(&mut self, bytes: u64) -> Result<()> {
-        self.needed = Some(bytes);
-        room::check(
-            &self.system,
-            &self.folder,
-            &self.path.display().to_string(),
-            bytes,
-        )
-    }
-
-    /// Removes what runs that were killed left in the folder. Only a file system
-    /// without nameless files, or a kill while a file was being replaced, leaves any.
-    pub fn remove_leftovers(&self) {
-        leftovers::remove(&self.system, &self.folder, self.input);
-    }
-
-    /// Opens the file that will become the output.
-    ///
-    /// # Errors
-    /// `OutputIo`.
-    pub fn create(self) -> Result<Output> {
-        let (file, hidden) = match self.system.create_nameless(&self.folder) {
-            Ok(file) => {
-                // It may be hidden for a moment, when it replaces another one.
-                let _ = self.system.lock(&file);
-                (file, None)
-            }
-            // Not every file system can; NFS, FAT and some network shares cannot.
-            Err(_) => {
-                let (file, name) = leftovers::create(&self.system, &self.folder).map_err(|e| {
-                    Error::output(
-                        e,
-                        &format!("cannot create a file beside {}", self.path.display()),
-                    )
-                })?;
-                (file, Some(name))
-            }
-        };
-        Ok(Output {
-            file,
-            at: 0,
-            on_its_way: 0,
-            hidden,
-            target: self,
-        })
-    }
-}
 
 /// A file being written. Dropped without [`Output::publish`], it is gone.
 #[derive(Debug)]
