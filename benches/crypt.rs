@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use haslim::crypt::{Decrypter, Encrypter, KeyRing};
-use haslim::format::secure::{SecureHeader, V3Salts};
+use haslim::format::securetar::{SecureHeader, V3Salts};
 use haslim::pipe::Counter;
 
 /// What is encrypted; a compressed part is no different from it.

@@ -1,13 +1,24 @@
 //! Inflating, deflating and splicing, in bytes of plaintext per second.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod support;
 
 use std::io::Write;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use flate2::{Decompress, FlushDecompress, Status};
 use haslim::gzip::{Checkpoint, Cuts, Gunzip, GzipWriter, Trailer, splice};
 use haslim::pipe::Counter;
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
+
+/// The header of what `support::compressed` makes, which has no extra fields.
+const HEADER: usize = 10;
 
 fn inflate(gzip: &[u8], checkpoints: bool) -> (u64, Vec<Checkpoint>) {
     let mut gunzip = Gunzip::new(gzip, Trailer::Strict);
@@ -18,6 +29,41 @@ fn inflate(gzip: &[u8], checkpoints: bool) -> (u64, Vec<Checkpoint>) {
     (gunzip.summary().plaintext_bytes, gunzip.checkpoints())
 }
 
+/// The same with zlib-rs, which does not show where blocks begin: bytes of plaintext, checksum.
+fn inflate_by_zlib_rs(gzip: &[u8]) -> (u64, u32) {
+    let mut inflate = Decompress::new(false);
+    let (mut piece, mut crc) = (vec![0; 64 << 10], crc32fast::Hasher::new());
+    loop {
+        let (read, written) = (inflate.total_in() as usize, inflate.total_out());
+        let rest = &gzip[HEADER + read..];
+        let status = inflate.decompress(rest, &mut piece, FlushDecompress::None);
+        crc.update(&piece[..(inflate.total_out() - written) as usize]);
+        if status.unwrap() == Status::StreamEnd {
+            return (inflate.total_out(), crc.finalize());
+        }
+    }
+}
+
+/// The same with miniz_oxide, which stops where blocks begin.
+fn inflate_by_miniz_oxide(gzip: &[u8]) -> (u64, u32) {
+    let mut inflate = DecompressorOxide::new();
+    let (mut window, mut crc) = (vec![0; 256 << 10], crc32fast::Hasher::new());
+    let (mut read, mut written, mut at) = (HEADER, 0, 0);
+    let flags = inflate_flags::TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY;
+    loop {
+        let (status, used, got) = decompress(&mut inflate, &gzip[read..], &mut window, at, flags);
+        crc.update(&window[at..at + got]);
+        (read, written) = (read + used, written + got as u64);
+        at = (at + got) % window.len();
+        match status {
+            TINFLStatus::Done => return (written, crc.finalize()),
+            TINFLStatus::BlockBoundary | TINFLStatus::HasMoreOutput => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// All decoders in one run, so that their ratios can be compared.
 fn reading(criterion: &mut Criterion) {
     let tar = support::tar();
     let gzip = support::compressed(&tar);
@@ -26,6 +72,15 @@ fn reading(criterion: &mut Criterion) {
     group.bench_function("plain", |bencher| bencher.iter(|| inflate(&gzip, false)));
     group.bench_function("with checkpoints", |bencher| {
         bencher.iter(|| inflate(&gzip, true))
+    });
+    let whole = (tar.len() as u64, crc32fast::hash(&tar));
+    assert_eq!(inflate_by_zlib_rs(&gzip), whole);
+    assert_eq!(inflate_by_miniz_oxide(&gzip), whole);
+    group.bench_function("zlib-rs", |bencher| {
+        bencher.iter(|| inflate_by_zlib_rs(&gzip))
+    });
+    group.bench_function("miniz_oxide", |bencher| {
+        bencher.iter(|| inflate_by_miniz_oxide(&gzip))
     });
 }
 

@@ -5,9 +5,9 @@ mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use haslim::bench::make;
-use haslim::format::assemble::Header;
-use haslim::format::block::TarError;
-use haslim::format::entry::{Visitor, Walker};
+use haslim::format::tar::block::TarError;
+use haslim::format::tar::header::Header;
+use haslim::format::tar::walk::{Visitor, Walker};
 
 /// The size of the pieces that the decoder gives.
 const PIECE: usize = 64 << 10;

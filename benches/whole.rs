@@ -8,7 +8,7 @@ use std::path::Path;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use haslim::bench::make;
 use haslim::crypt::KeyRing;
-use haslim::format::secure::Version;
+use haslim::format::securetar::Version;
 use haslim::open::Backup;
 use haslim::plan::{self, Plan, Request, Selector};
 use haslim::rewrite::{self, Output, Written};

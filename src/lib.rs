@@ -17,7 +17,8 @@
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
 //! | [`report`] | what people and programs read |
 //!
-//! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; [`rules`] is what
+//! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; what differs
+//! between systems is in [`sys`]; [`rules`] is what
 //! is known about the things that make backups large; [`finding`] is what is wrong with a backup;
 //! [`bench`] measures and makes backups to measure. The library never talks to a terminal; only the
 //! binary does.
@@ -72,6 +73,7 @@ pub mod rewrite;
 pub mod rules;
 pub mod size;
 pub mod survey;
+pub mod sys;
 pub mod verify;
 
 pub use error::{Error, Kind, Result};

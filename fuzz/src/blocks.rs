@@ -1,6 +1,6 @@
 //! Mutations that leave a tar a tar: without right checksums no reader looks further.
 
-use haslim::format::block::{BLOCK, set_checksum};
+use haslim::format::tar::block::{BLOCK, set_checksum};
 
 /// Renews the checksum of every block that has the ustar mark.
 pub fn repair(bytes: &mut [u8]) {

@@ -1,8 +1,8 @@
 //! The entries of an inner tar, out of any bytes.
 
-use haslim::format::assemble::Header;
-use haslim::format::block::TarError;
-use haslim::format::entry::{Visitor, Walked, Walker};
+use haslim::format::tar::block::TarError;
+use haslim::format::tar::header::Header;
+use haslim::format::tar::walk::{Visitor, Walked, Walker};
 
 /// Puts the bytes together again as they are told.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! The outer tar and the metadata of a backup, out of any bytes.
 
-use haslim::format::assemble::{Assembler, Header, Step};
-use haslim::format::block::BLOCK;
 use haslim::format::outer::scan;
+use haslim::format::tar::block::BLOCK;
+use haslim::format::tar::header::{Assembler, Header, Step};
 use haslim::open::Backup;
 use haslim::pipe::Control;
 
@@ -22,7 +22,7 @@ pub fn run(data: &[u8]) {
                 // A size is nothing that a directory can have.
                 let Some(resized) = resized else {
                     assert!(
-                        size > 0 && kind != haslim::format::block::EntryKind::File,
+                        size > 0 && kind != haslim::format::tar::block::EntryKind::File,
                         "a resized header is not read"
                     );
                     continue;

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::OnceLock;
 
 use haslim::crypt::{Decrypter, Encrypter, KeyRing, Password};
-use haslim::format::secure::{Layer, SNIFF_LEN, SecureHeader, V3Salts, Version, sniff};
+use haslim::format::securetar::{Layer, SNIFF_LEN, SecureHeader, V3Salts, Version, sniff};
 
 /// The fixtures' password.
 const PASSWORD: &str = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG";

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use haslim::crypt::{KeyRing, Password};
 use haslim::finding::Finding;
-use haslim::format::secure::Version;
+use haslim::format::securetar::Version;
 use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::{self, Outcome, Request, Selector, EncryptionChoice};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Advice, Error, Kind, Result};
+use crate::sys;
 
 /// The version of the kept form. Keys are only ever added.
 pub const SCHEMA: u32 = 1;
@@ -111,9 +112,9 @@ impl Report {
         whole: Vec<Measure>,
     ) -> Self {
         let machine = Machine {
-            processor: processor(),
+            processor: sys::processor_name(),
             threads,
-            peak_memory: peak_memory(),
+            peak_memory: sys::peak_memory(),
         };
         Self {
             schema: SCHEMA,
@@ -175,25 +176,6 @@ impl Report {
         }
         found
     }
-}
-
-/// What Linux calls the processor; machines that are no PCs have other lines, or none.
-fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("model name") || line.starts_with("Model"));
-    line.and_then(|line| line.split_once(':'))
-        .map(|(_, name)| name.trim().to_owned())
-        .unwrap_or_default()
-}
-
-/// The high-water mark of the resident set (proc(5), `VmHWM`).
-fn peak_memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
-        .map_or(0, |kb| kb * 1024)
 }
 
 #[cfg(test)]

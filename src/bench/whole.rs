@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::report::Measure;
 use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, config_path};
 use crate::pipe::Control;
 use crate::plan::{Outcome, Request, Selector};

@@ -13,7 +13,7 @@ use haslim::bench::make::Recipe;
 use haslim::bench::{Measure, Options, Report, make};
 use haslim::crypt::{KeyRing, Password};
 use haslim::error::Advice;
-use haslim::format::secure::Version;
+use haslim::format::securetar::Version;
 use haslim::open::Backup;
 use haslim::plan::Selector;
 use haslim::report::json;

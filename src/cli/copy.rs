@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
-use haslim::format::secure::Version;
+use haslim::format::securetar::Version;
 use haslim::pipe::Control;
 use haslim::report::json;
 use haslim::rewrite::{self, Output, OutputPath, Place, Written};

@@ -1,5 +1,6 @@
 //! `haslim info`: one backup, or one line per backup in a folder.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use comfy_table::Cell;
@@ -88,40 +89,22 @@ fn verdict(session: &Session, backup: &Backup) -> String {
     format!("{fits}: {text}.{cloud}")
 }
 
-/// Every file in the folder that looks like a backup; what cannot be read gets a line too.
+/// Every file in the folder, and in those below it, that looks like a backup; what cannot be read
+/// gets a line too.
 fn folder(session: &Session, path: &Path) -> Result<u8> {
-    // The folder itself has to be readable; what vanishes from it meanwhile is no backup.
-    std::fs::read_dir(path).map_err(|e| {
-        Error::input(
-            e,
-            &format!("cannot look into the folder {}", path.display()),
-        )
-        .advice("Check the path and the permissions.")
-    })?;
-    let files = WalkDir::new(path)
-        .max_depth(1)
-        .sort_by_file_name()
+    let opened: Vec<_> = backups_in(session, path)?
         .into_iter()
-        .filter_map(|e| e.ok());
-    let backups = files
-        .filter(|e| e.file_type().is_file() && e.path().extension().is_some_and(|x| x == "tar"));
-    let open = |path: &Path| Backup::read(Input::open(path)?, &session.control);
-    let opened: Vec<_> = backups
-        .map(|e| (e.path().to_owned(), open(e.path())))
+        .map(|path| {
+            let backup = Input::open(&path).and_then(|file| Backup::read(file, &session.control));
+            (path, backup)
+        })
         .collect();
     session.control.check()?;
     let limit = session.common.limit;
     if session.common.json {
         let rows: Vec<_> = opened
             .iter()
-            .map(|(path, backup)| match backup {
-                Ok(backup) => serde_json::Value::Object(json::info(backup, limit)),
-                Err(e) => {
-                    let mut value = json::error(e, &CommandLine);
-                    value["file"] = json::path(path).into();
-                    value
-                }
-            })
+            .map(|(path, backup)| json_row(path, backup, limit))
             .collect();
         session
             .screen
@@ -135,8 +118,10 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         ));
         return Ok(DONE);
     }
-    let cells = |(path, backup): &(PathBuf, Result<Backup>)| {
-        let file = haslim::error::escape(path.file_name().unwrap_or_default().as_encoded_bytes());
+    let rows = opened.iter().map(|(file, backup)| {
+        // What it is called in the folder.
+        let file = file.strip_prefix(path).unwrap_or(file);
+        let file = haslim::error::escape(file.as_os_str().as_encoded_bytes());
         match backup {
             Ok(backup) => row(file, backup, limit),
             Err(e) => vec![
@@ -144,11 +129,59 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
                 Cell::new(haslim::error::printable(&format!("not readable: {e}"))),
             ],
         }
-    };
-    session
-        .screen
-        .as_is(&tables::backups(opened.iter().map(cells).collect()));
+    });
+    session.screen.as_is(&tables::backups(rows.collect()));
     Ok(DONE)
+}
+
+/// The files whose names end in .tar, sorted by name, folder by folder. Links are followed; one
+/// that leads back to a folder above adds nothing.
+///
+/// # Errors
+/// When the folder itself cannot be read. One below it that cannot be read is a warning, and what
+/// vanishes meanwhile is no backup.
+fn backups_in(session: &Session, path: &Path) -> Result<Vec<PathBuf>> {
+    let unreadable = |folder: &Path, error: walkdir::Error| {
+        let doing = format!("cannot look into the folder {}", folder.display());
+        let error = error.into_io_error().unwrap_or(ErrorKind::Other.into());
+        Error::input(error, &doing).advice("Check the path and the permissions.")
+    };
+    let mut found = Vec::new();
+    for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+        session.control.check()?;
+        match entry {
+            Ok(entry) => {
+                let named = entry.path().extension().is_some_and(|end| end == "tar");
+                if named && entry.file_type().is_file() {
+                    found.push(entry.into_path());
+                }
+            }
+            Err(error) if error.depth() == 0 => return Err(unreadable(path, error)),
+            Err(error) if is_nothing(&error) => {}
+            Err(error) => {
+                let folder = error.path().unwrap_or(path).to_owned();
+                session.screen.warn(unreadable(&folder, error).message());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A link to a folder above, a link that leads nowhere, or something that is gone.
+fn is_nothing(error: &walkdir::Error) -> bool {
+    let gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
+    error.loop_ancestor().is_some() || error.io_error().is_some_and(gone)
+}
+
+fn json_row(path: &Path, backup: &Result<Backup>, limit: u64) -> serde_json::Value {
+    match backup {
+        Ok(backup) => serde_json::Value::Object(json::info(backup, limit)),
+        Err(e) => {
+            let mut value = json::error(e, &CommandLine);
+            value["file"] = json::path(path).into();
+            value
+        }
+    }
 }
 
 /// The encryption of all parts in a word.

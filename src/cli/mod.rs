@@ -208,7 +208,8 @@ fn guarded(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
 }
 
 fn start(common: &Common) -> anyhow::Result<Session> {
-    keep_memory_private();
+    // A core file would hold the key, and so does what a debugger can read.
+    haslim::sys::keep_memory_private();
     let scarce = || {
         let step = CommandLine.advice(&Advice::Scarce);
         format!("cannot begin: {NO_MORE}. {step} The system says")
@@ -228,23 +229,6 @@ fn start(common: &Common) -> anyhow::Result<Session> {
     let control = Control::new(progress::choose(common), stop, threads)
         .with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
     Ok(Session::new(common, control))
-}
-
-/// A core file would hold the key, and so does what a debugger can read.
-///
-/// The limit alone is not enough: it does not count where the system pipes core files
-/// into a program (core(5)).
-fn keep_memory_private() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    // Neither is ever refused; nothing depends on them either.
-    let _ = setrlimit(
-        Resource::Core,
-        Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        },
-    );
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 fn run(command: Command, session: &Session) -> Result<u8> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use haslim::crypt::KeyRing;
 use haslim::finding::Finding;
-use haslim::format::secure::Version;
+use haslim::format::securetar::Version;
 use haslim::open::{self, Backup};
 use haslim::plan::{self, Outcome, Plan, Request};
 use haslim::rules::Class;

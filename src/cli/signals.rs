@@ -2,13 +2,13 @@
 //! the program with a code of the system's become one of its own. What whoever started the program
 //! wants ignored, as `nohup` does and a shell for what runs behind it, stays so.
 
-use std::io::{self, Write, stdin};
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use haslim::Kind;
 use haslim::report::words::UNCHANGED;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use haslim::sys::{Typing, ignored_signals};
 use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -18,7 +18,7 @@ use signal_hook::iterator::Signals;
 static WAITING: AtomicBool = AtomicBool::new(false);
 
 /// What the terminal was like before somebody was asked.
-static TERMINAL: Mutex<Option<Termios>> = Mutex::new(None);
+static TERMINAL: Mutex<Option<Typing>> = Mutex::new(None);
 
 /// Starts listening; the result holds zero until a signal came, then its number.
 ///
@@ -35,7 +35,7 @@ pub fn listen() -> io::Result<Arc<AtomicUsize>> {
         Arc::new(AtomicBool::new(true)),
     )?;
     let heard = Arc::clone(&stop);
-    let ignored = ignored(&std::fs::read("/proc/self/status").unwrap_or_default());
+    let ignored = ignored_signals();
     let mut signals = Signals::new(
         [SIGINT, SIGTERM, SIGHUP]
             .into_iter()
@@ -59,25 +59,9 @@ pub fn listen() -> io::Result<Arc<AtomicUsize>> {
     Ok(stop)
 }
 
-/// Which signals a process ignores, by its status (proc_pid_status(5)); none where that does not
-/// tell.
-fn ignored(status: &[u8]) -> impl Fn(i32) -> bool + use<> {
-    let status = String::from_utf8_lossy(status);
-    let mask = status
-        .lines()
-        .find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok())
-        .unwrap_or(0);
-    move |signal| {
-        u32::try_from(signal - 1)
-            .ok()
-            .and_then(|bit| mask.checked_shr(bit))
-            .is_some_and(|mask| mask & 1 == 1)
-    }
-}
-
 /// Marks the time in which somebody is asked something; ends when dropped.
 pub fn waiting() -> Waiting {
-    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = tcgetattr(stdin()).ok();
+    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Typing::now();
     WAITING.store(true, Ordering::SeqCst);
     Waiting
 }
@@ -86,10 +70,9 @@ pub fn waiting() -> Waiting {
 /// typed, not even in the moment between the question and the reading of the answer.
 pub fn waiting_unseen() -> Waiting {
     let waiting = waiting();
-    if let Ok(mut silent) = tcgetattr(stdin()) {
-        silent.local_modes -= LocalModes::ECHO;
+    if let Some(now) = Typing::now() {
         // Where that fails, the reading itself tries again and tells.
-        let _ = tcsetattr(stdin(), OptionalActions::Now, &silent);
+        now.unseen().apply();
     }
     waiting
 }
@@ -101,7 +84,7 @@ fn restore() {
         .unwrap_or_else(PoisonError::into_inner)
         .take()
     {
-        let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
+        before.apply();
     }
 }
 
@@ -112,25 +95,5 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         restore();
         WAITING.store(false, Ordering::SeqCst);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_status_of_a_process_tells_what_it_ignores() {
-        // The first is `nohup`, the second what a shell runs behind it.
-        let hup = ignored(b"Name:\t\xff\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000004002\n");
-        assert_eq!([SIGHUP, SIGINT, SIGTERM].map(hup), [true, false, false]);
-        let int = ignored(b"SigIgn:\t0000000000000006\n");
-        assert_eq!([SIGHUP, SIGINT, SIGTERM].map(int), [false, true, false]);
-        for unclear in [b"".as_slice(), b"SigIgn:\n", b"SigIgn:\tnonsense"] {
-            assert_eq!(
-                [0, SIGHUP, SIGINT, SIGTERM, 64, 65].map(ignored(unclear)),
-                [false; 6]
-            );
-        }
     }
 }

@@ -1,60 +1,67 @@
-//! Text that fits the terminal: broken between words, and only where somebody sees it.
+//! Text that fits the terminal: broken between words, and only where it is seen.
 
-use std::os::fd::AsFd;
+use haslim::sys::AsStream;
+use textwrap::core::Word;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 /// A terminal narrower than this is left to break lines itself.
 const NARROW: usize = 20;
 
 /// The columns of a terminal; `None` for what is no terminal.
-pub fn width(stream: impl AsFd) -> Option<usize> {
-    // An error says that it is none.
-    let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    Some(usize::from(size.ws_col)).filter(|&columns| columns >= NARROW)
+pub fn width(stream: impl AsStream) -> Option<usize> {
+    let (columns, _) = terminal_size::terminal_size_of(stream)?;
+    Some(usize::from(columns.0)).filter(|&columns| columns >= NARROW)
 }
 
 /// Breaks the lines of a text where they are longer than `width`. What follows a break is
-/// indented as its line is. A word that is longer than a line stays whole, to be copied.
+/// indented as its line is. A word that is longer than a line stays whole, to be copied, and so
+/// does a number with its unit.
 pub fn wrap(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else {
         return text.to_owned();
     };
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
-    for (number, line) in text.split('\n').enumerate() {
-        if number > 0 {
-            out.push('\n');
-        }
-        wrap_line(line, width, &mut out);
-    }
-    out
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| wrap_line(line, width))
+        .collect();
+    lines.join("\n")
 }
 
-fn wrap_line(line: &str, width: usize, out: &mut String) {
-    let indent = line.len() - line.trim_start_matches(' ').len();
-    let (mut column, mut begun) = (0, false);
-    let words: Vec<&str> = line.split(' ').collect();
-    for (number, word) in words.iter().enumerate() {
-        let length = columns(word);
-        let unit = words
-            .get(number + 1)
-            .filter(|next| are_one(word, next))
-            .map_or(0, |next| 1 + columns(next));
-        let in_one = number
-            .checked_sub(1)
-            .and_then(|before| words.get(before))
-            .is_some_and(|before| are_one(before, word));
-        if begun && length > 0 && !in_one && column + 1 + length + unit > width {
-            out.truncate(out.trim_end_matches(' ').len());
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        } else if number > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-        begun |= length > 0;
+/// Spaces at the end stay: an answer is typed behind them.
+fn wrap_line(line: &str, width: usize) -> String {
+    let words = line.trim_start_matches(' ');
+    let (indent, _) = line.split_at(line.len() - words.len());
+    let (words, end) = words.split_at(words.trim_end_matches(' ').len());
+    if words.is_empty() {
+        return line.to_owned();
     }
+    let options = Options::new(width)
+        .initial_indent(indent)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .word_separator(WordSeparator::Custom(words_and_amounts))
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::fill(words, options) + end
+}
+
+/// The words of a line, a number with its unit being one.
+fn words_and_amounts(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let mut words = WordSeparator::AsciiSpace.find_words(line).peekable();
+    let mut begin = 0;
+    Box::new(std::iter::from_fn(move || {
+        let mut last = words.next()?;
+        let mut end = begin + last.len() + last.whitespace.len();
+        while last.whitespace.len() == 1
+            && let Some(unit) = words.next_if(|next| are_one(&last, next))
+        {
+            end += unit.len() + unit.whitespace.len();
+            last = unit;
+        }
+        let word = line.get(begin..end).map(Word::from);
+        begin = end;
+        word
+    }))
 }
 
 /// A number and its unit stay together.
@@ -76,19 +83,6 @@ fn are_one(number: &str, unit: &str) -> bool {
                 | "file"
                 | "files"
         )
-}
-
-/// The columns that a word takes; what sets colours takes none.
-fn columns(word: &str) -> usize {
-    let (mut count, mut hidden) = (0, false);
-    for c in word.chars() {
-        match c {
-            '\x1b' => hidden = true,
-            'm' if hidden => hidden = false,
-            _ => count += usize::from(!hidden),
-        }
-    }
-    count
 }
 
 #[cfg(test)]

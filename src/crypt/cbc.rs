@@ -10,7 +10,7 @@ use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 
 use super::CryptError;
 use super::key::{KeyRing, random};
-use crate::format::secure::{CIPHER_BLOCK, SecureHeader};
+use crate::format::securetar::{CIPHER_BLOCK, SecureHeader};
 use crate::pipe::read_full;
 
 /// How much is decrypted or encrypted at a time: whole blocks in bulk keep the

@@ -9,7 +9,7 @@ use super::key::KeyRing;
 use super::secretstream::{
     ChunkKey, Forged, MAC_LEN, StreamState, TAG_LEN, Tag, decrypt_chunk, decrypt_message,
 };
-use crate::format::secure::{CHUNK, CHUNK_OVERHEAD, SecureHeader, V3Salts};
+use crate::format::securetar::{CHUNK, CHUNK_OVERHEAD, SecureHeader, V3Salts};
 use crate::pipe::read_full;
 
 /// Bytes of a full sealed chunk.

@@ -8,7 +8,7 @@ use super::cbc::{CbcReader, Ending};
 use super::chunked::ChunkReader;
 use super::key::KeyRing;
 use super::secretstream::StreamState;
-use crate::format::secure::{CIPHER_BLOCK, SecureHeader, Version, ciphertext_len, looks_plain};
+use crate::format::securetar::{CIPHER_BLOCK, SecureHeader, Version, ciphertext_len, looks_plain};
 
 /// Reads the plaintext of one encrypted member: a gzip or tar stream.
 ///
@@ -68,18 +68,14 @@ impl<R: Read> Decrypter<R> {
         compressed: bool,
     ) -> Result<Self, CryptError> {
         let header_len = header.len() as u64;
-        let mut trailing = 0;
-        let inner = match header {
+        let cbc = |reader, salt, ending| {
+            let reader = CbcReader::new(reader, keys, salt, ciphertext_len, ending, header_len);
+            Inner::Cbc(Box::new(reader))
+        };
+        let (inner, trailing) = match header {
             SecureHeader::V1 { salt } => {
                 whole_blocks(ciphertext_len)?;
-                Inner::Cbc(Box::new(CbcReader::new(
-                    reader,
-                    keys,
-                    salt,
-                    ciphertext_len,
-                    Ending::Open,
-                    header_len,
-                )))
+                (cbc(reader, salt, Ending::Open), 0)
             }
             SecureHeader::V2 {
                 plaintext_size,
@@ -87,14 +83,7 @@ impl<R: Read> Decrypter<R> {
                 ..
             } => {
                 let ending = Ending::Padded(padding(*plaintext_size, ciphertext_len)?);
-                Inner::Cbc(Box::new(CbcReader::new(
-                    reader,
-                    keys,
-                    salt,
-                    ciphertext_len,
-                    ending,
-                    header_len,
-                )))
+                (cbc(reader, salt, ending), 0)
             }
             SecureHeader::V3 {
                 plaintext_size,
@@ -104,14 +93,10 @@ impl<R: Read> Decrypter<R> {
                 ..
             } => {
                 let key = keys.stream_key(salts, derivation_salt)?;
-                trailing = beyond(*plaintext_size, ciphertext_len, header_len)?;
+                let trailing = beyond(*plaintext_size, ciphertext_len, header_len)?;
                 let state = StreamState::new(key.bytes(), stream_header);
-                Inner::Chunks(Box::new(ChunkReader::new(
-                    reader,
-                    state,
-                    *plaintext_size,
-                    header_len,
-                )))
+                let reader = ChunkReader::new(reader, state, *plaintext_size, header_len);
+                (Inner::Chunks(Box::new(reader)), trailing)
             }
         };
         Ok(Self {

@@ -7,7 +7,7 @@ use super::CryptError;
 use super::cbc::CbcWriter;
 use super::chunked::ChunkWriter;
 use super::key::KeyRing;
-use crate::format::secure::{SecureHeader, V3Salts};
+use crate::format::securetar::{SecureHeader, V3Salts};
 
 /// Writes the plaintext of one member as ciphertext, without its header.
 ///

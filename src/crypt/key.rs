@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::CryptError;
-use crate::format::secure::V3Salts;
+use crate::format::securetar::V3Salts;
 
 /// How many different v3 root salts one archive may have. Genuine ones have one;
 /// tools that merged archives may leave a few. Each costs an Argon2 run.

@@ -2,7 +2,7 @@
 //!
 //! [`KeyRing`] turns a password into keys, [`Decrypter`] reads a member of any
 //! SecureTar version, [`Encrypter`] writes version 2 or 3. The header in front of
-//! the ciphertext is [`crate::format::secure`]'s.
+//! the ciphertext is [`crate::format::securetar`]'s.
 //!
 //! Keys are wiped from memory when dropped, and no type here prints one. Nothing
 //! in this room ever reuses a salt or nonce: only `Encrypter` makes them, at random,
@@ -17,15 +17,13 @@ mod error;
 mod key;
 pub mod secretstream;
 mod spelling;
-mod v1;
 
 #[cfg(test)]
 mod tests;
 
-pub use crate::format::secure::looks_plain;
+pub use crate::format::securetar::looks_plain;
 pub use decrypter::{Decrypter, End};
 pub use encrypter::Encrypter;
 pub use error::CryptError;
 pub use key::{KeyRing, MAX_ROOT_SALTS, Password};
 pub use spelling::is_dash;
-pub use v1::{V1Footer, v1_footer};

@@ -6,7 +6,7 @@ use super::checkpoints::{Checkpoint, Checkpoints};
 use super::error::GzipError;
 use super::header::{self, Parsed};
 use super::inflate::{Event, Inflate};
-use crate::crypt::v1_footer;
+use super::v1_footer;
 
 /// Bytes that tell a gzip member from anything else.
 const MAGIC: usize = 2;
@@ -20,7 +20,7 @@ const MORE: usize = 4 << 10;
 pub enum Trailer {
     /// CRC-32 and size, as RFC 1952 §2.3.1 has them; further members may follow.
     Strict,
-    /// SecureTar v1 padded the two fields apart; see [`v1_footer`]. One member only.
+    /// SecureTar v1 padded the two fields apart; see [`v1_footer()`]. One member only.
     SecureTarV1,
 }
 

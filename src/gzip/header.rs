@@ -63,8 +63,8 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
 fn optional(bytes: &[u8], flags: u8) -> Option<usize> {
     let mut at = FIXED;
     if flags & FEXTRA != 0 {
-        let len = bytes.get(at..at + 2)?;
-        at += 2 + usize::from(u16::from_le_bytes([len[0], len[1]]));
+        let len = bytes.get(at..)?.first_chunk::<2>()?;
+        at += 2 + usize::from(u16::from_le_bytes(*len));
     }
     for flag in [FNAME, FCOMMENT] {
         if flags & flag != 0 {

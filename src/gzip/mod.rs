@@ -1,5 +1,6 @@
 //! gzip (RFC 1952) and deflate (RFC 1951): reading a stream with the place of every
 //! byte in it, writing one as a single member on all cores, and taking bytes out.
+#![deny(clippy::indexing_slicing)]
 
 mod bits;
 mod checkpoints;
@@ -11,6 +12,7 @@ mod header;
 mod inflate;
 mod recompress;
 mod splice;
+mod v1_footer;
 
 pub use checkpoints::Checkpoint;
 pub use deflate::GzipWriter;
@@ -20,6 +22,7 @@ pub use gunzip::{Gunzip, Summary, Trailer};
 pub(crate) use header::OURS as HEADER;
 pub use recompress::{compress, copy_plain, inflate, rewrite};
 pub use splice::{Cuts, splice};
+pub use v1_footer::{V1Footer, v1_footer};
 
 #[cfg(test)]
 mod tests;

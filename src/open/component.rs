@@ -3,7 +3,7 @@
 use super::Backup;
 use crate::error::{Error, Result, escape};
 use crate::format::outer::Member;
-use crate::format::secure::{self, HeaderError, Layer, SecureHeader, Version};
+use crate::format::securetar::{self, HeaderError, Layer, SecureHeader, Version};
 use crate::pipe::Input;
 
 /// What a component is to Home Assistant.
@@ -220,7 +220,7 @@ fn plain(name: &str) -> &str {
 /// The first bytes of a member.
 fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
     let mut head =
-        vec![0u8; secure::SNIFF_LEN.min(usize::try_from(member.size).unwrap_or(usize::MAX))];
+        vec![0u8; securetar::SNIFF_LEN.min(usize::try_from(member.size).unwrap_or(usize::MAX))];
     input.read_exact_at(member.data_at(), &mut head)?;
     Ok(head)
 }
@@ -229,11 +229,11 @@ fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
 /// does not hide a plain archive: Supervisor has written such names (supervisor#3838).
 fn sniffed(head: &[u8], named: bool) -> std::result::Result<(Layer, bool), HeaderError> {
     let zeros = head.iter().all(|&byte| byte == 0);
-    let found = secure::sniff(head, named);
+    let found = securetar::sniff(head, named);
     match found {
         Ok(Layer::Plain) => Ok((Layer::Plain, named)),
         Ok(Layer::Secure(SecureHeader::V1 { .. })) | Err(_)
-            if !zeros && secure::looks_plain(head, !named) =>
+            if !zeros && securetar::looks_plain(head, !named) =>
         {
             Ok((Layer::Plain, !named))
         }
@@ -254,9 +254,9 @@ pub(crate) fn layer_at(
     size: u64,
     compressed: bool,
 ) -> Result<std::result::Result<Layer, HeaderError>> {
-    let mut head = [0u8; secure::SNIFF_LEN];
+    let mut head = [0u8; securetar::SNIFF_LEN];
     let want = usize::try_from(size).unwrap_or(usize::MAX).min(head.len());
     let head = head.get_mut(..want).unwrap_or_default();
     input.read_exact_at(at, head)?;
-    Ok(secure::sniff(head, compressed))
+    Ok(securetar::sniff(head, compressed))
 }

@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use super::{Backup, Part, Pieces, locate};
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
-use crate::format::assemble::Header;
-use crate::format::block::TarError;
-use crate::format::entry::{Visitor, Walker};
+use crate::format::tar::block::TarError;
+use crate::format::tar::header::Header;
+use crate::format::tar::walk::{Visitor, Walker};
 use crate::pipe::Control;
 
 /// Which entry of a part, and what its survey found there.

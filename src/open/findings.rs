@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::{Backup, ComponentKind, Part};
 use crate::error::{Advice, Error, Result, escape};
 use crate::finding::{Finding, Unfit};
-use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
+use crate::format::securetar::{Layer, SecureHeader, V3Salts, Version};
 
 /// One archive as Home Assistant's own checks see it: of a backup that is there, or of a copy that
 /// is planned.

@@ -7,7 +7,7 @@ use super::{find_manifest, read_manifest};
 use crate::error::Result;
 use crate::format::manifest::Manifest;
 use crate::format::outer::{self, Outer};
-use crate::format::path;
+use crate::format::tar::path;
 use crate::pipe::{Control, Input};
 
 /// Reads the outer tar, and once more closely where something is missing: a size that is too

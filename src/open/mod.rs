@@ -26,10 +26,10 @@ pub use unlock::{check_head, close_others, unlock};
 
 use crate::error::{Error, Result};
 use crate::finding::Finding;
-use crate::format::block::{BLOCK, EntryKind};
 use crate::format::manifest::{self, Manifest};
 use crate::format::outer::{Member, RECORD};
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
+use crate::format::tar::block::{BLOCK, EntryKind};
 use crate::pipe::{Control, Input};
 
 /// One backup file: what is inside, and where.

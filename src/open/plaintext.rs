@@ -6,8 +6,8 @@ use std::io::Read;
 use super::{Backup, Part};
 use crate::crypt::{CryptError, Decrypter, KeyRing};
 use crate::error::{Advice, Error, Kind, Result};
-use crate::format::secure;
-use crate::format::secure::{SecureHeader, Version};
+use crate::format::securetar;
+use crate::format::securetar::{SecureHeader, Version};
 use crate::gzip::{Checkpoint, Gunzip, GzipError, Summary, Trailer};
 use crate::pipe::{ReadAhead, Window, read_ahead};
 
@@ -264,7 +264,7 @@ pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
     let inside = match (crypt, gzip, part.secure()) {
         (Some(offset), _, _) => offset,
         (None, Some(offset), Some(header)) => {
-            secure::ciphertext_position(header.version(), offset) + header.len() as u64
+            securetar::ciphertext_position(header.version(), offset) + header.len() as u64
         }
         (None, offset, _) => offset.unwrap_or(0),
     };

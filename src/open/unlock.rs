@@ -7,7 +7,7 @@ use super::plaintext::source;
 use super::{Backup, Part};
 use crate::crypt::{CryptError, KeyRing, MAX_ROOT_SALTS};
 use crate::error::{Error, Kind, Result};
-use crate::format::secure::SecureHeader;
+use crate::format::securetar::SecureHeader;
 
 /// Bytes of plaintext that tell gzip or tar from noise.
 const PROBE: usize = 512;

@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Advice, Error, Kind, Result};
+use crate::sys::{self, FileIdentity, FileState};
 
 /// An open file that is only ever read, and only at explicit positions, so that
 /// threads can share it.
@@ -15,29 +15,9 @@ use crate::error::{Advice, Error, Kind, Result};
 pub struct Input {
     file: File,
     path: PathBuf,
-    stamp: Stamp,
+    state: FileState,
     /// The error when reading fails: which file it is makes the difference.
     failed: fn(io::Error, &str) -> Error,
-}
-
-/// What tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-}
-
-impl Stamp {
-    fn of(meta: &std::fs::Metadata) -> Self {
-        Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            size: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-        }
-    }
 }
 
 impl Input {
@@ -88,11 +68,10 @@ impl Input {
     }
 
     fn take(file: File, path: &Path, failed: fn(io::Error, &str) -> Error) -> Result<Arc<Self>> {
-        let meta = file
-            .metadata()
+        let state = FileState::of_file(&file)
             .map_err(|e| failed(e, &format!("cannot look at {}", path.display())))?;
         Ok(Arc::new(Self {
-            stamp: Stamp::of(&meta),
+            state,
             file,
             path: path.to_owned(),
             failed,
@@ -107,14 +86,10 @@ impl Input {
     pub(crate) fn stand_in(len: u64) -> Result<Arc<Self>> {
         let nothing = Path::new("/dev/null");
         let file = File::open(nothing).map_err(|e| Error::input(e, "cannot open the stand-in"))?;
-        let meta = file
-            .metadata()
+        let state = FileState::of_file(&file)
             .map_err(|e| Error::input(e, "cannot look at the stand-in"))?;
         Ok(Arc::new(Self {
-            stamp: Stamp {
-                size: len,
-                ..Stamp::of(&meta)
-            },
+            state: FileState { size: len, ..state },
             file,
             path: nothing.to_owned(),
             failed: Error::input,
@@ -128,7 +103,7 @@ impl Input {
 
     /// Its size in bytes when it was opened.
     pub fn len(&self) -> u64 {
-        self.stamp.size
+        self.state.size
     }
 
     /// True for a file without bytes.
@@ -136,9 +111,9 @@ impl Input {
         self.len() == 0
     }
 
-    /// Device and inode, to tell whether another path is the same file.
-    pub fn identity(&self) -> (u64, u64) {
-        (self.stamp.device, self.stamp.inode)
+    /// Which file it is, to tell whether another path is the same file.
+    pub fn identity(&self) -> FileIdentity {
+        self.state.identity
     }
 
     /// The file itself, for copies inside the kernel.
@@ -153,7 +128,7 @@ impl Input {
     pub fn read_at(&self, mut offset: u64, buf: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, offset) {
+            match sys::read_at(&self.file, rest, offset) {
                 Ok(0) => break,
                 Ok(n) => {
                     filled += n;
@@ -192,10 +167,9 @@ impl Input {
     /// The first place from `at` on where something else than a hole of zeros may be; the end
     /// of the file where there is no such place.
     pub fn skip_hole(&self, at: u64) -> u64 {
-        // Nothing else depends on where the file's own position is (lseek(2), SEEK_DATA).
-        match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(at)) {
-            Ok(data) => data.max(at),
-            Err(rustix::io::Errno::NXIO) => self.len().max(at),
+        match sys::next_data(&self.file, at) {
+            Ok(Some(data)) => data.max(at),
+            Ok(None) => self.len().max(at),
             // A file system that does not know.
             Err(_) => at,
         }
@@ -227,13 +201,11 @@ impl Input {
     /// # Errors
     /// [`Kind::InputIo`] when it grew, shrank, was written to, or its path now names another file.
     pub fn check_unchanged(&self) -> Result<()> {
-        let now = self
-            .file
-            .metadata()
+        let now = FileState::of_file(&self.file)
             .map_err(|e| Error::input(e, "cannot look at the backup again"))?;
-        let named = std::fs::metadata(&self.path)
+        let named = FileState::of_path(&self.path)
             .map_err(|e| Error::input(e, "the backup is gone from its place"))?;
-        if Stamp::of(&now) != self.stamp || Stamp::of(&named) != self.stamp {
+        if now != self.state || named != self.state {
             return Err(
                 Error::new(Kind::InputIo, "the backup changed while it was being read")
                     .advice("Wait until Home Assistant has finished writing it, then try again."),

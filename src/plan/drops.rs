@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use globset::{Candidate as Subject, Glob, GlobSet};
 
 use crate::error::{Result, escape};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::effects::effect;
 use crate::plan::facts::{Cause, Dropped, Loss, Renamed};

@@ -1,7 +1,7 @@
 //! How the copy's parts are encrypted: as before, in another version, or not at all.
 
-use crate::format::secure;
-use crate::format::secure::{SecureHeader, V3Salts, Version};
+use crate::format::securetar;
+use crate::format::securetar::{SecureHeader, V3Salts, Version};
 use crate::open::Part;
 
 /// What the user asked for.
@@ -42,9 +42,8 @@ impl Encryption {
     pub fn member_size(&self, stream: u64) -> u64 {
         match self.version() {
             None => stream,
-            Some(version) => {
-                secure::ciphertext_len(version, stream).saturating_add(version.header_len() as u64)
-            }
+            Some(version) => securetar::ciphertext_len(version, stream)
+                .saturating_add(version.header_len() as u64),
         }
     }
 

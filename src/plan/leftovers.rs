@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::component::{HOME_ASSISTANT, LOCAL_ADDONS};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::facts::{BrokenLink, Note, Specials};
 use crate::plan::model::Action;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::edit::conditions::{Conditions, IMAGE, image_tar};
 use crate::plan::effects::effect;

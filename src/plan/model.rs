@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::encryption::Encryption;
 use crate::error::{Error, Kind, Result};
-use crate::format::block::EntryKind;
 use crate::format::manifest::Changes;
 use crate::format::outer::Member;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::plan::choose::tiers::Item;
 use crate::plan::facts::{Alternative, Dropped, Note, PartReason, Unmatched};

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::format::manifest::Changes;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::open::Backup;
 use crate::plan::edit::groups::Groups;
 use crate::plan::edit::paths::paths;

@@ -1,11 +1,11 @@
 //! How large the copy will be.
 
 use crate::error::Result;
-use crate::format::block::padding;
 use crate::format::manifest::Changes;
 use crate::format::outer::{Member, RECORD};
-use crate::format::secure;
-use crate::format::secure::SecureHeader;
+use crate::format::securetar;
+use crate::format::securetar::SecureHeader;
+use crate::format::tar::block::padding;
 use crate::open::{Backup, Part};
 use crate::plan::encryption::Encryption;
 use crate::plan::layout::Settled;
@@ -61,7 +61,7 @@ fn stream_size(part: &Part, member: &Member) -> u64 {
         None => member.size,
         Some(header) => header.plaintext_size().unwrap_or_else(|| {
             let ciphertext = member.size.saturating_sub(header.len() as u64);
-            secure::plaintext_len_from_ciphertext(SecureHeader::version(header), ciphertext)
+            securetar::plaintext_len_from_ciphertext(SecureHeader::version(header), ciphertext)
                 .map_or(ciphertext, |range| *range.end())
         }),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::component::Location;
 use crate::error::{Advice, Error, Kind, Result, escape};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::plan::edit::conditions::Conditions;
 use crate::plan::edit::conditions::Unmet;

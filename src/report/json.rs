@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::bench::Report;
 use crate::error::{Error, Result, escape, is_unsafe};
 use crate::finding::Finding;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::open::Backup;
 use crate::pipe::Control;
 use crate::report::drops::{DropView, WayOut};

@@ -4,10 +4,10 @@ use std::io;
 
 use super::header;
 use crate::error::{Error, Kind};
-use crate::format::assemble::Header;
-use crate::format::block::{BLOCK, TarError};
-use crate::format::entry::{Visitor, Walker};
 use crate::format::outer::RECORD;
+use crate::format::tar::block::{BLOCK, TarError};
+use crate::format::tar::header::Header;
+use crate::format::tar::walk::{Visitor, Walker};
 use crate::gzip::{Edit, Filter, GzipError};
 use crate::pipe::Control;
 use crate::plan::PartEdit;

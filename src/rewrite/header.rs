@@ -2,9 +2,9 @@
 //! under another of its names, and a link that must point there.
 
 use crate::error::{Error, Kind, Result};
-use crate::format::assemble::Header;
-use crate::format::block::{BLOCK, padding, set_checksum, set_size};
-use crate::format::pax;
+use crate::format::tar::block::{BLOCK, padding, set_checksum, set_size};
+use crate::format::tar::header::Header;
+use crate::format::tar::pax;
 
 /// Where the name and the link target stand in a header block, and how long they may be.
 const NAME: std::ops::Range<usize> = 0..100;
@@ -131,7 +131,7 @@ fn build(header: &Header, mut main: [u8; BLOCK], records: &[pax::Record]) -> Vec
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::format::assemble::{Assembler, Step};
+    use crate::format::tar::header::{Assembler, Step};
 
     fn read(raw: &[u8]) -> Header {
         let mut assembler = Assembler::default();
@@ -173,7 +173,7 @@ mod tests {
                     (name.as_bytes(), old.size, old.kind)
                 );
                 let mode = |h: &Header| {
-                    crate::format::block::HeaderBlock(h.raw.last_chunk().unwrap()).mode()
+                    crate::format::tar::block::HeaderBlock(h.raw.last_chunk().unwrap()).mode()
                 };
                 assert_eq!(mode(&new), mode(&old));
             }

@@ -13,9 +13,9 @@ pub use output::{Output, Target as OutputPath};
 
 use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
-use crate::format::block::{BLOCK, padding};
 use crate::format::manifest::Changes;
-use crate::format::outer::RECORD;
+use crate::format::outer::{Member, RECORD};
+use crate::format::tar::block::{BLOCK, padding};
 use crate::open::Backup;
 use crate::pipe::Control;
 use crate::plan::model::PartEdit;
@@ -63,66 +63,107 @@ pub fn rewrite(
 ) -> Result<Written> {
     let mut changes = plan.changes.clone();
     changes.slug = new_slug(backup.manifest.slug())?;
-    let target = settle(&plan.encryption, keys)?;
-    let surveys = Surveys::new(surveys);
+    let parts = Parts {
+        backup,
+        surveys: Surveys::new(surveys),
+        plan,
+        keys,
+        target: settle(&plan.encryption, keys)?,
+        control,
+    };
     control.begin("write", work(backup, plan));
     for &at in &plan.order {
         let Some(member) = backup.members.get(at) else {
             continue;
         };
-        let index = backup.part_of(at);
         if at == backup.manifest_member {
             let text = backup.manifest.changed(&changes)?;
             write_small(output, &member.header_with_size(text.len() as u64)?, &text)?;
-            continue;
+        } else if let Some(part) = backup.part_of(at) {
+            parts.write(part, output, complete)?;
+        } else {
+            copy_member(backup, member, output, control)?;
         }
-        let Some(index) = index else {
-            output.copy(
-                &backup.input,
-                member.header_at,
-                member.header.raw.len() as u64 + member.size,
-                control,
-            )?;
-            // The padding of a last member may be missing in the input.
-            output.zeros(padding(member.size))?;
-            continue;
-        };
-        let planned = plan
+    }
+    end_archive(output)?;
+    control.end();
+    let size = output.position();
+    if size > plan.limit {
+        return Err(too_large(size, plan.limit));
+    }
+    Ok(Written { size, changes })
+}
+
+/// What every part is written by.
+struct Parts<'a> {
+    backup: &'a Backup,
+    surveys: Surveys<'a>,
+    plan: &'a Plan,
+    keys: Option<&'a KeyRing>,
+    target: Encryption,
+    control: &'a Control,
+}
+
+impl Parts<'_> {
+    /// Does with a part what the plan says.
+    fn write(
+        &self,
+        index: usize,
+        output: &mut Output,
+        complete: &mut dyn FnMut(Place),
+    ) -> Result<()> {
+        let planned = self
+            .plan
             .parts
             .get(index)
             .ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
         let job = part::Job {
-            backup,
+            backup: self.backup,
             index,
-            keys,
-            target: &target,
+            keys: self.keys,
+            target: &self.target,
             form: &planned.form,
-            survey: surveys.of(index),
+            survey: self.surveys.of(index),
         };
         match &planned.action {
             Action::Drop => {}
-            Action::Copy => job.copy(output, control)?,
-            Action::Reencrypt => job.rewrap(output, control)?,
-            Action::Edit(edit) => complete(job.cut(edit, output, control)?),
-            Action::Rewrite => complete(job.cut(&PartEdit::default(), output, control)?),
+            Action::Copy => job.copy(output, self.control)?,
+            Action::Reencrypt => job.rewrap(output, self.control)?,
+            Action::Edit(edit) => complete(job.cut(edit, output, self.control)?),
+            Action::Rewrite => {
+                complete(job.cut(&PartEdit::default(), output, self.control)?);
+            }
         }
+        Ok(())
     }
+}
+
+/// Copies a member that is no part, header and data.
+fn copy_member(
+    backup: &Backup,
+    member: &Member,
+    output: &mut Output,
+    control: &Control,
+) -> Result<()> {
+    let len = member.header.raw.len() as u64 + member.size;
+    output.copy(&backup.input, member.header_at, len, control)?;
+    // The padding of a last member may be missing in the input.
+    output.zeros(padding(member.size))
+}
+
+/// Two blocks of zeros, and as many more as make whole records.
+fn end_archive(output: &mut Output) -> Result<()> {
     output.zeros(2 * BLOCK as u64)?;
     let end = output.position();
-    output.zeros(end.next_multiple_of(RECORD) - end)?;
-    control.end();
-    let size = output.position();
-    if size > plan.limit {
-        return Err(Error::new(
-            Kind::CannotFit,
-            format!(
-                "the result has {size} bytes, {} more than the limit",
-                size - plan.limit
-            ),
-        )
-        .advice(Advice::DropMore));
-    }
-    Ok(Written { size, changes })
+    output.zeros(end.next_multiple_of(RECORD) - end)
+}
+
+fn too_large(size: u64, limit: u64) -> Error {
+    let message = format!(
+        "the result has {size} bytes, {} more than the limit",
+        size - limit
+    );
+    Error::new(Kind::CannotFit, message).advice(Advice::DropMore)
 }
 
 /// Bytes of the input that the plan moves, for the progress.

@@ -9,19 +9,19 @@ mod leftovers;
 mod place;
 mod room;
 mod system;
+mod target;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FileType;
-use rustix::io::Errno;
-use system::System;
+use system::is_no_such_call;
 
-use crate::error::{Error, Kind, OutputAdvice, Result};
+pub use target::Target;
+
+use crate::error::{Error, Result};
 use crate::pipe::{Control, Input};
 
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
@@ -30,152 +30,6 @@ const COPY_STEP: u64 = 4 << 20;
 /// How many bytes are written before the disk is told to begin with them. A slow disk whose
 /// queue is full makes that call wait for as many to be taken: not for long.
 const WRITE_BACK: u64 = 4 << 20;
-
-/// A place for an output, looked at before any work is done.
-#[derive(Debug)]
-pub struct Target {
-    path: PathBuf,
-    folder: OwnedFd,
-    name: OsString,
-    force: bool,
-    /// Device and inode of the input, if the output is made of one.
-    input: Option<(u64, u64)>,
-    /// The bytes that the output is expected to have, once somebody said so.
-    needed: Option<u64>,
-    system: System,
-}
-
-impl Target {
-    /// Checks that `path` can become the output of a run over `input`.
-    ///
-    /// # Errors
-    /// `OutputIo` when it exists (unless `force`) or its folder is missing or not
-    /// writable; `Refused` when it is the input itself or no regular file, a folder for one.
-    pub fn check(path: &Path, force: bool, input: &Input) -> Result<Self> {
-        Self::check_by(System::default(), path, force, Some(input))
-    }
-
-    /// The same for an output that is made of nothing that was read.
-    ///
-    /// # Errors
-    /// As [`Target::check`].
-    pub fn check_alone(path: &Path, force: bool) -> Result<Self> {
-        Self::check_by(System::default(), path, force, None)
-    }
-
-    fn check_by(system: System, path: &Path, force: bool, input: Option<&Input>) -> Result<Self> {
-        let (folder, name) = place::open(&system, path)?;
-        let target = Self {
-            path: path.to_owned(),
-            folder,
-            name,
-            force,
-            input: input.map(Input::identity),
-            needed: None,
-            system,
-        };
-        target.check_existing()?;
-        let cannot = |e: Errno| {
-            Error::output(
-                e.into(),
-                &format!("cannot write into {}", place::parent(path).display()),
-            )
-        };
-        target.system.may_write(&target.folder).map_err(cannot)?;
-        Ok(target)
-    }
-
-    fn check_existing(&self) -> Result<()> {
-        let shown = self.path.display();
-        // Following links: the input reached by another name is the input still.
-        if let Ok(stat) = self.system.look_through(&self.folder, &self.name)
-            && Some((stat.st_dev, stat.st_ino)) == self.input
-        {
-            return Err(Error::refused(format!("{shown} is the backup itself"))
-                .advice(OutputAdvice::Another));
-        }
-        let stat = match self.system.look_at(&self.folder, &self.name) {
-            Err(Errno::NOENT) => return Ok(()),
-            other => {
-                other.map_err(|e| Error::output(e.into(), &format!("cannot look at {shown}")))?
-            }
-        };
-        let kind = FileType::from_raw_mode(stat.st_mode);
-        if kind == FileType::Directory {
-            return Err(place::is_folder(&self.path));
-        }
-        if kind != FileType::RegularFile {
-            return Err(
-                Error::refused(format!("{shown} exists and is not a regular file"))
-                    .advice(OutputAdvice::Another),
-            );
-        }
-        if !self.force {
-            return Err(
-                Error::new(Kind::OutputIo, format!("{shown} exists already"))
-                    .advice(OutputAdvice::AnotherOrReplace),
-            );
-        }
-        Ok(())
-    }
-
-    /// Where the output will be.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Makes sure that `bytes` fit on the disk, and into one file there.
-    ///
-    /// # Errors
-    /// `OutputIo` with the bytes needed and how many there can be: by the free space, the file
-    /// system (FAT) or a limit that the process was started with (`RLIMIT_FSIZE`).
-    pub fn check_space(&mut self, bytes: u64) -> Result<()> {
-        self.needed = Some(bytes);
-        room::check(
-            &self.system,
-            &self.folder,
-            &self.path.display().to_string(),
-            bytes,
-        )
-    }
-
-    /// Removes what runs that were killed left in the folder. Only a file system
-    /// without nameless files, or a kill while a file was being replaced, leaves any.
-    pub fn remove_leftovers(&self) {
-        leftovers::remove(&self.system, &self.folder, self.input);
-    }
-
-    /// Opens the file that will become the output.
-    ///
-    /// # Errors
-    /// `OutputIo`.
-    pub fn create(self) -> Result<Output> {
-        let (file, hidden) = match self.system.create_nameless(&self.folder) {
-            Ok(file) => {
-                // It may be hidden for a moment, when it replaces another one.
-                let _ = self.system.lock(&file);
-                (file, None)
-            }
-            // Not every file system can; NFS, FAT and some network shares cannot.
-            Err(_) => {
-                let (file, name) = leftovers::create(&self.system, &self.folder).map_err(|e| {
-                    Error::output(
-                        e,
-                        &format!("cannot create a file beside {}", self.path.display()),
-                    )
-                })?;
-                (file, Some(name))
-            }
-        };
-        Ok(Output {
-            file,
-            at: 0,
-            on_its_way: 0,
-            hidden,
-            target: self,
-        })
-    }
-}
 
 /// A file being written. Dropped without [`Output::publish`], it is gone.
 #[derive(Debug)]
@@ -295,10 +149,8 @@ impl Output {
                     .copy_range(input.file(), from, &self.file, self.at, step)
                 {
                     Ok(copied) if (1..=step).contains(&copied) => copied as u64,
-                    Err(Errno::INTR) => 0,
-                    Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
-                        return Err(self.failed(e.into()));
-                    }
+                    Err(e) if e.kind() == ErrorKind::Interrupted => 0,
+                    Err(e) if has_no_room(&e) => return Err(self.failed(e)),
                     // Another file system, an old kernel, or the end of the input: the plain way
                     // knows which.
                     _ => return self.copy_through_memory(input, from, left, control),
@@ -366,7 +218,8 @@ impl Output {
         } = &self.target;
         match system.sync_folder(folder) {
             // The folders of some file systems cannot be synced; nothing better can be done there.
-            Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(path.clone()),
+            Err(error) if is_no_such_call(&error) => Ok(path.clone()),
+            Ok(()) => Ok(path.clone()),
             Err(error) => {
                 // Not durable is not done; a replaced file is lost either way.
                 let _ = system.remove(folder, name);
@@ -375,7 +228,7 @@ impl Output {
         }
     }
 
-    fn give_name(&mut self) -> rustix::io::Result<()> {
+    fn give_name(&mut self) -> io::Result<()> {
         let Target {
             folder,
             name,
@@ -385,11 +238,11 @@ impl Output {
         } = &self.target;
         if self.hidden.is_none() {
             match system.link(&self.file, folder, name) {
-                Err(Errno::EXIST) if *force => {}
+                Err(e) if e.kind() == ErrorKind::AlreadyExists && *force => {}
                 other => return other,
             }
             // Only a file that has a name can replace another one in one step.
-            let hidden = leftovers::name().map_err(|_| Errno::IO)?;
+            let hidden = leftovers::name()?;
             system.link(&self.file, folder, &hidden)?;
             self.hidden = Some(hidden);
         }
@@ -405,15 +258,23 @@ impl Output {
         Ok(())
     }
 
-    fn unnamed(&self, error: Errno) -> Error {
+    fn unnamed(&self, error: io::Error) -> Error {
         Error::output(
-            error.into(),
+            error,
             &format!(
                 "cannot give the finished file its name {}",
                 self.target.path.display()
             ),
         )
     }
+}
+
+/// Whether a write failed because a disk, a quota or the size of a file is at its limit.
+fn has_no_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
 }
 
 impl Write for Output {

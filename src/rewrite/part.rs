@@ -8,7 +8,7 @@ use super::output::Output;
 use super::splicing;
 use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Kind, Result};
-use crate::format::block::padding;
+use crate::format::tar::block::padding;
 use crate::gzip;
 use crate::open::{Backup, Part, locate, source, trailer};
 use crate::pipe::{Control, ReadAhead, WriteBehind, read_ahead, write_behind};

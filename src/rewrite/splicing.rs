@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::format::block::BLOCK;
 use crate::format::outer::RECORD;
+use crate::format::tar::block::BLOCK;
 use crate::gzip::Cuts;
 use crate::plan::PartEdit;
 use crate::survey::PartSurvey;

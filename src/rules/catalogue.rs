@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use globset::{Glob, GlobBuilder};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::databases;
 use super::error::{RulesError, line_of};
+use super::glob::{compile, component_fits, typed_in_full};
 use super::rule::{Condition, Confidence, Never, RawRule, RemadeBy, Rule, RuleEffect};
 
 /// The rules in order of precedence, and the never-drop list.
@@ -153,36 +153,6 @@ impl Catalogue {
             .zip(&self.rules)
             .filter(move |(_, rule)| rule.enabled && component_fits(&rule.component, component))
     }
-}
-
-/// Whether a component glob means this component.
-pub(super) fn component_fits(glob: &str, component: &str) -> bool {
-    // Compiling takes longer than all else, and most are names.
-    if typed_in_full(glob) {
-        return glob == component;
-    }
-    match glob.split_once('*') {
-        // And almost all others are a name with one star, which stands for no slash.
-        Some((begin, end)) if typed_in_full(begin) && typed_in_full(end) => {
-            let star = component
-                .strip_prefix(begin)
-                .and_then(|rest| rest.strip_suffix(end));
-            star.is_some_and(|star| !star.contains('/'))
-        }
-        _ => compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(component)),
-    }
-}
-
-/// Compiles a glob the way the whole catalogue is written: case counts, `*` and
-/// `?` stay inside one name, `**` also stands for no folder at all.
-pub fn compile(glob: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(glob).literal_separator(true).build()
-}
-
-/// Whether a glob is a path typed out in full: only such a glob of the user's
-/// may take what the never-drop list protects.
-pub fn typed_in_full(glob: &str) -> bool {
-    !glob.contains(['*', '?', '[', ']', '{', '}', '\\'])
 }
 
 fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, RulesError> {

@@ -1,6 +1,6 @@
 //! Databases: what no rule takes without being asked about.
 
-use super::catalogue::{compile, component_fits};
+use super::glob::{compile, component_fits};
 use super::rule::Rule;
 
 /// How the names of SQLite databases end, in lower case.

@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 use globset::{Candidate, GlobSet};
 
-use super::catalogue::{Catalogue, RuleIndex, compile, component_fits};
+use super::catalogue::{Catalogue, RuleIndex};
 use super::error::RulesError;
+use super::glob::{compile, component_fits};
 use super::never::{NeverList, Taking};
 use super::rule::Rule;
 

@@ -8,12 +8,14 @@
 //! Nothing here decides: a plan asks a [`Matcher`] for the rule of a path,
 //! checks the rule's [`Condition`], and tells the user the rule's texts and the
 //! [`Effect`] on a restore.
+#![deny(clippy::indexing_slicing)]
 
 mod catalogue;
 mod conditions;
 mod databases;
 mod effects;
 mod error;
+mod glob;
 mod known_files;
 mod matcher;
 mod never;
@@ -23,11 +25,12 @@ mod slug;
 mod sniff;
 mod voices;
 
-pub use catalogue::{Catalogue, RuleIndex, compile, typed_in_full};
+pub use catalogue::{Catalogue, RuleIndex};
 pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, recorder_url};
 pub use databases::is_database_name;
 pub use effects::Effect;
 pub use error::RulesError;
+pub use glob::{compile, typed_in_full};
 pub use known_files::{MARIADB, is_mariadb_file, is_recorder_file};
 pub use matcher::{Matcher, Matchers};
 pub use never::{NeverList, Taking};

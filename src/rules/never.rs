@@ -4,8 +4,9 @@
 
 use globset::{Candidate, GlobMatcher, GlobSet};
 
-use super::catalogue::{Catalogue, compile, component_fits};
+use super::catalogue::Catalogue;
 use super::error::RulesError;
+use super::glob::{compile, component_fits};
 use super::rule::Never;
 
 /// How a path would be taken: some files are only dangerous to take alone.

@@ -2,10 +2,10 @@
 
 use super::hazards::{self, Hazard, LongPaths};
 use super::part::Entry;
-use super::recorder::{Files, Recorder, recorder};
-use crate::format::assemble::Header;
-use crate::format::block::{EntryKind, TarError};
-use crate::format::entry::Visitor;
+use super::recorder::{Files, Recorder};
+use crate::format::tar::block::{EntryKind, TarError};
+use crate::format::tar::header::Header;
+use crate::format::tar::walk::Visitor;
 use crate::open::{ComponentKind, config_path};
 use crate::rules::{Contents, NpmModules, PackageReader, Sniffer};
 
@@ -98,7 +98,7 @@ impl EntryCollector {
             global_bytes: self.global_bytes,
             hazards: self.hazards,
             long_paths: self.long_paths,
-            recorder: recorder(&self.configuration),
+            recorder: self.configuration.recorder(),
             modules: self.packages.finish(),
         }
     }

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::collections::hash_map;
 
 use crate::error::{Result, escape};
-use crate::format::assemble::Header;
-use crate::format::block::EntryKind;
-use crate::format::path::{self, Fault, PathHasher, plain};
+use crate::format::tar::block::EntryKind;
+use crate::format::tar::header::Header;
+use crate::format::tar::path::{self, Fault, PathHasher, plain};
 use crate::pipe::{Control, Pace};
 
 /// One such thing.

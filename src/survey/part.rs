@@ -3,7 +3,7 @@
 use super::hazards::{Hazard, View, Viewed};
 use super::recorder;
 use crate::finding::Finding;
-use crate::format::block::{EntryKind, padding};
+use crate::format::tar::block::{EntryKind, padding};
 use crate::gzip::Checkpoint;
 use crate::open::{EntryAt, StreamEnd};
 use crate::rules::{Contents, NpmModules};

@@ -1,7 +1,7 @@
 //! What entries cost together.
 
 use super::{Entry, PartSurvey};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::Backup;
 
 /// The sums over some entries. Whatever lists the paths of a part counts with this.

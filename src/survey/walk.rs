@@ -6,7 +6,7 @@ use super::{hazards, warnings};
 use crate::crypt::KeyRing;
 use crate::error::Result;
 use crate::finding::Finding;
-use crate::format::entry::Walker;
+use crate::format::tar::walk::Walker;
 use crate::open::{Backup, Part, Pieces, locate};
 use crate::pipe::Control;
 

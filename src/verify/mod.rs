@@ -8,10 +8,10 @@
 #![deny(clippy::indexing_slicing)]
 
 mod compare;
-mod member;
-mod second;
+mod hazards;
+mod reference_tar;
+mod single_gzip;
 mod verification;
-mod watch;
 
 pub use compare::{Verified, output};
 pub use verification::Verification;
@@ -21,7 +21,7 @@ use std::io::Read;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Result};
 use crate::finding::Finding;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::open::{Backup, Part, Pieces, StreamEnd};
 use crate::pipe::{Control, parallel, read_ahead};
 use crate::plan::facts::Specials;
@@ -76,7 +76,7 @@ pub fn backup(
     keys: Option<&KeyRing>,
     control: &Control,
 ) -> Result<Vec<Result<PartCheck>>> {
-    second::outer(backup)?;
+    reference_tar::outer(backup)?;
     let all: Vec<usize> = (0..backup.parts.len()).collect();
     Ok(each_part(backup, &all, control, |at| {
         check_part(backup, at, keys, control)
@@ -163,15 +163,18 @@ fn check_part(
         });
     }
     let mut pieces = Pieces::new(backup, part, keys)?.with_limit(control.max_expanded());
-    let mut watch = watch::Watch::default();
-    let read = second::inner(second::PieceReader::new(&mut pieces, control), &mut watch)?;
+    let mut hazards = hazards::HazardCollector::default();
+    let read = reference_tar::inner(
+        reference_tar::PieceReader::new(&mut pieces, control),
+        &mut hazards,
+    )?;
     let end = pieces.end();
     let mut warnings: Vec<String> = survey::warnings::of_stream(part, &end, read.ended)
         .iter()
         .map(Finding::text)
         .collect();
     warnings.extend(survey::warnings::slow_restore(part, &end));
-    let (long_paths, specials) = watch.finish(at, part, control)?;
+    let (long_paths, specials) = hazards.finish(at, part, control)?;
     warnings.extend(long_paths);
     Ok(PartCheck {
         part: at,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Verified;
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
-use crate::format::secure::Layer;
+use crate::format::securetar::Layer;
 use crate::open;
 use crate::open::{Backup, Part};
 use crate::pipe::{Control, Input};

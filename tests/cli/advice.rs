@@ -1,5 +1,7 @@
 //! What an error tells to do has to help.
 
+use std::os::unix::fs::symlink;
+
 use crate::support::*;
 use crate::{line, terminal::Terminal};
 
@@ -197,6 +199,29 @@ fn a_folder_without_backups_says_so() {
         .code(0)
         .json();
     assert_eq!(value["backups"], serde_json::json!([]));
+}
+
+#[test]
+fn info_finds_backups_in_folders_below_and_behind_links() {
+    let scratch = Scratch::new();
+    std::fs::create_dir_all(scratch.path("2025/old")).unwrap();
+    std::fs::copy(fixture("v3.tar"), scratch.path("2025/old/a.tar")).unwrap();
+    symlink(fixture("v2.tar"), scratch.path("linked.tar")).unwrap();
+    // Back to a folder above, and to nowhere.
+    symlink("..", scratch.path("2025/up")).unwrap();
+    symlink("nowhere", scratch.path("gone.tar")).unwrap();
+    let run = keyless(line("info", scratch.0.path(), "")).code(0);
+    let files: Vec<&str> = run
+        .out
+        .lines()
+        .filter_map(|line| line.split_whitespace().find(|word| word.ends_with(".tar")))
+        .collect();
+    assert_eq!(files, ["2025/old/a.tar", "linked.tar"], "{}", run.out);
+    assert_eq!(run.err, "");
+    let json = keyless(line("info", scratch.0.path(), "--json"))
+        .code(0)
+        .json();
+    assert_eq!(json["backups"].as_array().unwrap().len(), 2);
 }
 
 #[test]

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use haslim::crypt::{Decrypter, KeyRing, Password};
-use haslim::format::assemble::Header;
-use haslim::format::block::{EntryKind, HeaderBlock, TarError};
-use haslim::format::entry::{Visitor, Walker};
 use haslim::format::outer;
-use haslim::format::secure::{Layer, SNIFF_LEN, Version, sniff};
+use haslim::format::securetar::{Layer, SNIFF_LEN, Version, sniff};
+use haslim::format::tar::block::{EntryKind, HeaderBlock, TarError};
+use haslim::format::tar::header::Header;
+use haslim::format::tar::walk::{Visitor, Walker};
 use haslim::gzip::{Gunzip, Summary, Trailer};
 use haslim::pipe::{Control, Input};
 

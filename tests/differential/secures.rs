@@ -1,6 +1,6 @@
 //! Encrypted parts: sound ones and some of a wrong writer, made by securetar; then damaged.
 
-use haslim::format::secure::Version;
+use haslim::format::securetar::Version;
 
 use crate::report::Outcome;
 use crate::rng::Rng;

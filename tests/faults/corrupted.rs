@@ -123,7 +123,7 @@ fn a_mistake_of_the_survey_never_gets_through() {
         ("the name", |e| e.name = b"data/another".as_slice().into()),
         ("the size", |e| e.size += 1),
         ("the kind", |e| {
-            e.kind = haslim::format::block::EntryKind::Symlink
+            e.kind = haslim::format::tar::block::EntryKind::Symlink
         }),
     ];
     let keys = keys();

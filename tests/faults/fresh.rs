@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use haslim::format::secure::{SecureHeader, V3Salts, Version};
+use haslim::format::securetar::{SecureHeader, V3Salts, Version};
 use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::EncryptionChoice;

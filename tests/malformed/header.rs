@@ -1,6 +1,6 @@
 //! 39 to 52: SecureTar headers and ciphertext.
 
-use haslim::format::secure::SecureHeader;
+use haslim::format::securetar::SecureHeader;
 
 use crate::judge::Hostile;
 use crate::make::*;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::support::make::{Head, metadata, metadata_member, pax, tar};
 use crate::support::*;
-use haslim::format::block::{BLOCK, HeaderBlock, set_size};
-use haslim::format::secure::{Layer, SecureHeader, Version};
+use haslim::format::securetar::{Layer, SecureHeader, Version};
+use haslim::format::tar::block::{BLOCK, HeaderBlock, set_size};
 use haslim::open::Backup;
 
 /// A shrunk copy of a fixture, in a scratch folder.
@@ -52,7 +52,7 @@ fn a_backup_json_without_its_dot_is_not_taken() {
 }
 
 fn renew_checksum(bytes: &mut [u8], at: usize) {
-    haslim::format::block::set_checksum(bytes[at..at + BLOCK].as_mut_array().unwrap());
+    haslim::format::tar::block::set_checksum(bytes[at..at + BLOCK].as_mut_array().unwrap());
 }
 
 /// The header block of a member, as (offset, size).
@@ -74,7 +74,7 @@ fn with_pax_size(path: &Path, id: &str, stated: u64) -> Vec<u8> {
     let records = at - BLOCK..at;
     let old = bytes[records.clone()].iter().position(|&b| b == 0).unwrap();
     let mut text = bytes[records.start..records.start + old].to_vec();
-    haslim::format::pax::write(b"size", stated.to_string().as_bytes(), &mut text);
+    haslim::format::tar::pax::write(b"size", stated.to_string().as_bytes(), &mut text);
     bytes[records.start..records.start + text.len()].copy_from_slice(&text);
     set_size(
         bytes[at - 2 * BLOCK..at - BLOCK].as_mut_array().unwrap(),

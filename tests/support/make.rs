@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use haslim::format::block::{BLOCK, set_checksum, set_size};
+use haslim::format::tar::block::{BLOCK, set_checksum, set_size};
 
 /// One header block. Every change renews the checksum.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ fn written(records: &[(&str, &[u8])]) -> Vec<u8> {
     let mut data = Vec::new();
     records
         .iter()
-        .for_each(|(key, value)| haslim::format::pax::write(key.as_bytes(), value, &mut data));
+        .for_each(|(key, value)| haslim::format::tar::pax::write(key.as_bytes(), value, &mut data));
     data
 }
 

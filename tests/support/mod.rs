@@ -275,7 +275,7 @@ pub fn plaintext(path: &Path, component: &str) -> Vec<u8> {
         .expect("the component is there");
     let stream = haslim::open::source(&backup, part, Some(&keys)).unwrap();
     let mut bytes = Vec::new();
-    if part.version() == Some(haslim::format::secure::Version::V1) && part.compressed {
+    if part.version() == Some(haslim::format::securetar::Version::V1) && part.compressed {
         // No other reader understands the trailer of v1.
         let mut gunzip = haslim::gzip::Gunzip::new(stream, haslim::gzip::Trailer::SecureTarV1);
         while let Some(piece) = gunzip.next_piece().unwrap() {

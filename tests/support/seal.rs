@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::OnceLock;
 
 use haslim::crypt::{Encrypter, KeyRing, Password};
-use haslim::format::secure::V3Salts;
+use haslim::format::securetar::V3Salts;
 
 use super::{PASSWORD, make};
 

@@ -4,8 +4,8 @@ use super::pages::Pages;
 use super::random::Random;
 use super::tar::{self, Attributes};
 use super::text::Words;
-use crate::format::block::{BLOCK, EntryKind, padding};
 use crate::format::outer::RECORD;
+use crate::format::tar::block::{BLOCK, EntryKind, padding};
 
 /// How much is made at once.
 const PIECE: usize = 64 << 10;

@@ -7,6 +7,7 @@
 
 mod contents;
 mod pages;
+mod parts;
 mod random;
 mod tar;
 mod text;
@@ -18,10 +19,10 @@ use serde_json::json;
 
 use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Result};
-use crate::format::block::{BLOCK, EntryKind, padding};
 use crate::format::manifest;
 use crate::format::outer::RECORD;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
+use crate::format::tar::block::{BLOCK, EntryKind, padding};
 use crate::gzip::GzipWriter;
 use crate::pipe::Control;
 use crate::plan::Encryption;
@@ -82,7 +83,7 @@ pub fn make(
         output,
         control,
     };
-    for (number, component) in (0..).zip(&tree::components()) {
+    for (number, component) in (0..).zip(&parts::components()) {
         maker.member(number, component)?;
     }
     maker.end()?;
@@ -95,7 +96,7 @@ pub fn make(
 /// # Errors
 /// `Usage` for a part that is not made, `OutputIo` when `out` fails.
 pub fn part(recipe: Recipe, name: &str, out: impl Write) -> Result<()> {
-    let parts = tree::components();
+    let parts = parts::components();
     let found = parts
         .iter()
         .zip(0..)
@@ -199,7 +200,7 @@ impl Maker<'_> {
     }
 
     fn metadata(&self) -> serde_json::Value {
-        let parts = tree::components();
+        let parts = parts::components();
         let names = |kind| parts.iter().filter(move |c| c.kind == kind).map(|c| c.name);
         let addons: Vec<_> = names(ComponentKind::Addon)
             .map(|slug| json!({"slug": slug, "name": slug, "version": "1.0.0", "size": 0}))

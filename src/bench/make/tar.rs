@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use crate::error::{Error, Result};
-use crate::format::block::{BLOCK, EntryKind, padding, set_checksum, set_size};
 use crate::format::outer::RECORD;
-use crate::format::pax;
+use crate::format::tar::block::{BLOCK, EntryKind, padding, set_checksum, set_size};
+use crate::format::tar::pax;
 
 /// The size from which the field of the header is too narrow (eleven octal digits).
 const WIDE: u64 = 1 << 33;
@@ -177,7 +177,7 @@ impl<W: Write> TarWriter<W> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::format::assemble::{Assembler, Header, Step};
+    use crate::format::tar::header::{Assembler, Header, Step};
 
     fn read(raw: &[u8]) -> Header {
         let mut assembler = Assembler::default();

@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use std::sync::OnceLock;
 
 use super::{CryptError, Decrypter, Encrypter, End, KeyRing, Password};
-use crate::format::secure::{Layer, SecureHeader, V3Salts, sniff};
+use crate::format::securetar::{Layer, SecureHeader, V3Salts, sniff};
 
 const PASSWORD: &str = "Päss-wörd 1234";
 const MIB: usize = 1 << 20;

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use super::*;
-use crate::format::secure::{Version, ciphertext_len, plaintext_len_from_ciphertext};
+use crate::format::securetar::{Version, ciphertext_len, plaintext_len_from_ciphertext};
 
 const STEP: usize = 256 * 1024;
 const SIZES: &[usize] = &[

@@ -1,8 +1,8 @@
 //! Version 1, as securetar 2024.11.0 wrote it.
 
-use super::super::{V1Footer, v1_footer};
 use super::vectors::V1;
 use super::*;
+use crate::gzip::{V1Footer, v1_footer};
 
 #[test]
 fn the_footer_of_real_v1_members_is_found() {

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::value::RawValue;
 
-use super::{Addon, Manifest};
+use super::Manifest;
+use super::reader::Addon;
 use crate::error::{Error, Result};
 use crate::format::raw_json::{Edit, edited, value};
 use crate::pipe::Counter;

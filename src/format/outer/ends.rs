@@ -15,16 +15,15 @@
 //! stands behind it, or the end of the outer tar. To read a sound backup costs no more than two
 //! blocks a part: streams are inflated only where something does not fit.
 
+mod streams;
+
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Member, RECORD};
-use crate::error::{Error, Kind, Result};
-use crate::format::assemble::{Assembler, Step};
-use crate::format::block::{BLOCK, EntryKind, HeaderBlock, padding};
-use crate::format::path;
-use crate::format::secure::{self, Layer, SecureHeader};
-use crate::gzip::{Gunzip, Trailer};
+use super::Member;
+use crate::error::Result;
+use crate::format::securetar::{self, Layer, SecureHeader};
+use crate::format::tar::block::{BLOCK, EntryKind, HeaderBlock};
 use crate::pipe::{Control, Input};
 
 /// A size is not looked into that leads further than this behind the end of the file: then the
@@ -110,7 +109,7 @@ impl<'a> Ends<'a> {
         let mut head = [0u8; BLOCK];
         let got = self.input.read_at(member.data_at(), &mut head)?;
         let head = head.get(..got).unwrap_or_default();
-        match secure::sniff(head, true) {
+        match securetar::sniff(head, true) {
             Ok(Layer::Secure(header @ (SecureHeader::V2 { .. } | SecureHeader::V3 { .. }))) => {
                 let real = header.member_len().unwrap_or(member.size);
                 self.settle(member, stated, real, Proof::Header)
@@ -118,7 +117,7 @@ impl<'a> Ends<'a> {
             Ok(Layer::Plain) if self.suspects_gzip(member, stated)? => self.gzip(member, stated),
             // Zeros look like an empty tar, and are no proof of anything.
             _ if head.iter().any(|&byte| byte != 0)
-                && secure::looks_plain(head, false)
+                && securetar::looks_plain(head, false)
                 && self.suspects_tar(member, stated)? =>
             {
                 self.tar(member, stated)
@@ -190,180 +189,6 @@ impl<'a> Ends<'a> {
             && (!len.is_multiple_of(BLOCK as u64) || member.end() - len > MOST_EXCESS)
     }
 
-    /// Whether a gzip stream may not end where the header says.
-    ///
-    /// Its last four bytes are the size of its contents, which for a tar are whole blocks (RFC
-    /// 1952 §2.3.1); of sizes that are wrong one in 512 leads to such a number.
-    fn suspects_gzip(&self, member: &Member, stated: Next) -> Result<bool> {
-        if self.is_too_far(member) {
-            return Ok(false);
-        }
-        if stated == Next::Other || member.size < 18 {
-            return Ok(true);
-        }
-        let mut last = [0u8; 4 + BLOCK];
-        let want = usize::try_from(4 + padding(member.size)).unwrap_or_default();
-        let last = last.get_mut(..want).unwrap_or_default();
-        let got = self
-            .input
-            .read_at(member.data_at() + member.size - 4, last)?;
-        let Some((size, padding)) = last
-            .get(..got)
-            .and_then(|last| last.split_first_chunk::<4>())
-        else {
-            return Ok(true);
-        };
-        let size = u32::from_le_bytes(*size);
-        let odd =
-            size == 0 || !size.is_multiple_of(BLOCK as u32) || padding.iter().any(|&b| b != 0);
-        Ok(odd || self.closely && self.holds_a_header(member)?)
-    }
-
-    /// Whether a header stands in the last data of a member, where the next member's could.
-    fn holds_a_header(&self, member: &Member) -> Result<bool> {
-        let end = member.end().min(self.input.len());
-        let mut at = member
-            .data_at()
-            .max(end.saturating_sub(MOST_EXCESS) / BLOCK as u64 * BLOCK as u64);
-        let mut buf = vec![0u8; 1 << 20];
-        while at < end {
-            self.control.check()?;
-            let got = self.input.read_at(at, &mut buf)?;
-            let blocks = buf.get(..got).unwrap_or_default().as_chunks::<BLOCK>().0;
-            let within = usize::try_from((end - at) / BLOCK as u64).unwrap_or(usize::MAX);
-            if blocks
-                .iter()
-                .take(within)
-                .any(|block| HeaderBlock(block).has_mark() && HeaderBlock(block).checksum_fits())
-            {
-                return Ok(true);
-            }
-            at += buf.len() as u64;
-        }
-        Ok(false)
-    }
-
-    /// Inflates a stream to its end. Memory: what [`Gunzip`] takes.
-    fn gzip(&self, member: &Member, stated: Next) -> Result<Found> {
-        let start = member.data_at();
-        let left = self.input.len().saturating_sub(start);
-        let window = self.input.window(start, left.min(self.budget.get()));
-        let mut gunzip = Gunzip::new(window, Trailer::Strict)
-            .with_limit(self.control.max_expanded())
-            .leaving_the_rest();
-        let outcome = loop {
-            self.control.check()?;
-            match gunzip.next_piece() {
-                Ok(Some(_)) => {}
-                Ok(None) => break Ok(gunzip.summary().compressed_bytes),
-                Err(error) => break Err(Error::from_read(error)),
-            }
-        };
-        self.spend(gunzip.summary().compressed_bytes);
-        match outcome {
-            Ok(real) => self.settle(member, stated, real, Proof::Stream),
-            Err(error) if error.kind() != Kind::Damaged => Err(error),
-            Err(_) if stated != Next::Other => Ok(Found::AsStated),
-            Err(error) => Ok(Found::Nowhere(format!(
-                "nor do the data of that part show where they end: {}",
-                error.message()
-            ))),
-        }
-    }
-
-    fn spend(&self, bytes: u64) {
-        self.budget.set(self.budget.get().saturating_sub(bytes));
-    }
-
-    /// Whether a tar may not end where the header says: it has whole blocks, and two of zeros
-    /// in the end, behind which nothing follows but the next member.
-    fn suspects_tar(&self, member: &Member, stated: Next) -> Result<bool> {
-        if self.is_too_far(member) {
-            return Ok(false);
-        }
-        let blocks = member.size.is_multiple_of(BLOCK as u64) && member.size >= 2 * BLOCK as u64;
-        if self.closely || stated == Next::Other || !blocks {
-            return Ok(true);
-        }
-        let end = member.end();
-        Ok(!self.are_zeros(end - 2 * BLOCK as u64, end)?
-            || stated == Next::End && self.header_behind_zeros(end)?.is_some())
-    }
-
-    /// The header that is the first thing behind zeros.
-    fn header_behind_zeros(&self, at: u64) -> Result<Option<u64>> {
-        let Some(first) = self.first_set(at)? else {
-            return Ok(None);
-        };
-        let start = first - first % BLOCK as u64;
-        Ok((start >= at && self.next_at(start)? == Next::Header).then_some(start))
-    }
-
-    /// Goes from entry to entry of a tar that is not compressed.
-    fn tar(&self, member: &Member, stated: Next) -> Result<Found> {
-        let Some(zeros) = self.walk(member)? else {
-            let why = "nor do the data of that part show where they end: their tar does not lead to an end";
-            return Ok(if stated == Next::Other {
-                Found::Nowhere(why.into())
-            } else {
-                Found::AsStated
-            });
-        };
-        let (start, block) = (member.data_at(), BLOCK as u64);
-        if let Some(header) = self.header_behind_zeros(zeros)? {
-            return self.settle(member, stated, header - start, Proof::Stream);
-        }
-        // Zeros of the part and of the outer tar's end: any number of them is the part's.
-        let rest = self.first_set(zeros)?.unwrap_or(self.input.len());
-        let whole =
-            member.size.is_multiple_of(block) && member.end() >= zeros && member.end() <= rest;
-        let likely = (zeros + 2 * block - start).next_multiple_of(RECORD);
-        let real = if start + likely <= rest {
-            likely
-        } else {
-            (zeros + 2 * block).min(rest) - start
-        };
-        if whole {
-            Ok(Found::AsStated)
-        } else {
-            self.settle(member, stated, real, Proof::Stream)
-        }
-    }
-
-    /// The place of the zeros that end a tar in a member's data; `None` where it has no end, or
-    /// goes on into what is rather the next member.
-    fn walk(&self, member: &Member) -> Result<Option<u64>> {
-        let (mut at, mut begin) = (member.data_at(), member.data_at());
-        let mut assembler = Assembler::default();
-        while self.budget.get() > 0 {
-            self.control.check()?;
-            self.spend(BLOCK as u64);
-            let mut block = [0u8; BLOCK];
-            if self.input.read_at(at, &mut block)? < BLOCK {
-                return Ok(None);
-            }
-            let Ok(step) = assembler.push(&block) else {
-                return Ok(None);
-            };
-            at += BLOCK as u64;
-            match step {
-                Step::More => {}
-                Step::Global(_) => begin = at,
-                Step::End => return Ok(Some(begin)),
-                Step::Header(header) if begin == member.end() && is_outer(&header.name) => {
-                    return Ok(None);
-                }
-                Step::Header(header) => {
-                    at = at
-                        .saturating_add(header.size)
-                        .saturating_add(padding(header.size));
-                    begin = at;
-                }
-            }
-        }
-        Ok(None)
-    }
-
     fn are_zeros(&self, at: u64, end: u64) -> Result<bool> {
         Ok(self.first_set(at)?.is_none_or(|first| first >= end))
     }
@@ -392,16 +217,6 @@ impl<'a> Ends<'a> {
             buf.resize(ZEROS.len(), 0);
         }
     }
-}
-
-/// Whether a name is one that members of the outer tar have.
-fn is_outer(name: &[u8]) -> bool {
-    let name = path::plain(name);
-    let known = name == b"backup.json"
-        || name == b"snapshot.json"
-        || name.ends_with(b".tar")
-        || name.ends_with(b".tar.gz");
-    known && !name.contains(&b'/')
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@
 
 mod input;
 mod run;
+mod symbol;
 mod tables;
 
 use std::io::{self, Read};
 
 use self::input::BitInput;
 use self::run::{OUTPUT, Out, STEP, Stop, Tables};
-use self::tables::Symbol;
+use self::symbol::Symbol;
 use super::error::GzipError;
 
 /// How far deflate can refer back (RFC 1951 §2).
@@ -223,7 +224,7 @@ impl<R: Read> Inflate<R> {
         }
         let mut lengths = [0u8; 19];
         for &at in ORDER.iter().take(count) {
-            lengths[at] = self.input.take(3) as u8;
+            *lengths.get_mut(at)? = self.input.take(3) as u8;
         }
         let mut table = [Symbol::default(); 128];
         tables::code_lengths(&lengths, &mut table)?;
@@ -246,7 +247,7 @@ impl<R: Read> Inflate<R> {
     ) -> Option<()> {
         let mut at = 0;
         while at < total {
-            let symbol = table[(self.input.peek() & 127) as usize];
+            let symbol = *table.get((self.input.peek() & 127) as usize)?;
             self.input.skip(symbol.bits());
             let (value, repeat) = match symbol.value() {
                 16 => (

@@ -1,7 +1,8 @@
 //! The inner loop of inflate: symbols to bytes until something runs out.
 
 use super::input::BitState;
-use super::tables::{DISTANCE_BITS, DISTANCE_SIZE, LITERAL_BITS, LITERAL_SIZE, Symbol};
+use super::symbol::Symbol;
+use super::tables::{DISTANCE_BITS, DISTANCE_SIZE, LITERAL_BITS, LITERAL_SIZE};
 
 /// Bytes of the output buffer; a power of two, so that indices can be masked.
 pub const OUTPUT: usize = 256 << 10;
@@ -54,6 +55,10 @@ pub struct Out<'a> {
 }
 
 /// Decodes until it has to stop.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "each index is masked to its array's length, so that no check is compiled in"
+)]
 pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<'_>) -> Stop {
     let BitState {
         mut at,
@@ -152,6 +157,10 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
 
 /// Copies a match; may write up to [`CHUNK`] bytes beyond its end.
 #[inline(always)]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "the caller keeps to Out::limit and Out::floor; a check that ends well costs time in each round"
+)]
 fn copy_match(bytes: &mut [u8; OUTPUT], to: usize, distance: usize, length: usize) {
     let from = to - distance;
     if distance >= CHUNK {

@@ -1,6 +1,8 @@
 //! Huffman tables for inflate (RFC 1951 §3.2): two levels, one look-up for almost
 //! every symbol, and its base value and extra bits in the same entry.
 
+use super::symbol::{Symbol, distance_symbol, literal_symbol, plain_symbol};
+
 /// Bits of the first look-up for literals and lengths.
 pub const LITERAL_BITS: u32 = 11;
 /// Bits of the first look-up for distances.
@@ -13,183 +15,6 @@ const MAX_BITS: usize = 15;
 pub const LITERAL_SIZE: usize = 4096;
 /// See [`LITERAL_SIZE`].
 pub const DISTANCE_SIZE: usize = 1024;
-
-/// One entry, packed:
-///
-/// | bits | literal | length or distance | pointer | end, no symbol |
-/// |---|---|---|---|---|
-/// | 0..6 | bits of the code | bits of the code and its extra bits | bits of the first level | bits of the code |
-/// | 6..8 | – | – | 1 | 2, 3 |
-/// | 8..14 | – | bits of the code | bits of the second level | – |
-/// | 14..16 | 2 | 0 | 1 | 1 |
-/// | 16..32 | the byte | base value | where the second level begins | – |
-///
-/// The numbers of bits stand where a shift, which takes its count modulo 64, needs no mask.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Symbol(u32);
-
-const LITERAL: u32 = 0x8000;
-/// Neither a byte nor a match.
-const OTHER: u32 = 0x4000;
-const POINTER: u32 = OTHER | 0x40;
-const END: u32 = OTHER | 0x80;
-const INVALID: u32 = OTHER | 0xc0;
-const KINDS: u32 = OTHER | 0xc0;
-
-impl Symbol {
-    const NONE: Self = Self(INVALID | 1);
-
-    /// A symbol whose extra bits were counted, with its code.
-    fn with_code(self, bits: u32) -> Self {
-        Self(self.0 + bits + (bits << 8))
-    }
-
-    /// All bits that it takes, or those of the first level.
-    #[inline(always)]
-    pub fn bits(self) -> u32 {
-        self.0 & 63
-    }
-
-    /// Takes it out of a word of bits.
-    #[inline(always)]
-    pub fn skip(self, word: u64) -> u64 {
-        word.wrapping_shr(self.0)
-    }
-
-    /// The length or distance, given the word before it was taken out.
-    #[inline(always)]
-    pub fn with_extra(self, word: u64) -> usize {
-        let all = word & (1u64.wrapping_shl(self.0) - 1);
-        (self.0 >> 16) as usize + all.wrapping_shr(self.0 >> 8) as usize
-    }
-
-    /// Where a pointer leads, given the word after the first level was taken out.
-    #[inline(always)]
-    pub fn second(self, word: u64) -> usize {
-        let bits = self.0 >> 8 & 63;
-        (self.0 >> 16) as usize + (word & (1u64.wrapping_shl(bits) - 1)) as usize
-    }
-
-    /// The base value.
-    #[inline(always)]
-    pub fn value(self) -> usize {
-        (self.0 >> 16) as usize
-    }
-
-    /// The byte of a literal.
-    #[inline(always)]
-    pub fn byte(self) -> u8 {
-        (self.0 >> 16) as u8
-    }
-
-    #[inline(always)]
-    pub fn is_literal(self) -> bool {
-        self.0 & LITERAL != 0
-    }
-
-    #[inline(always)]
-    pub fn is_pointer(self) -> bool {
-        self.0 & KINDS == POINTER
-    }
-
-    #[inline(always)]
-    pub fn is_end(self) -> bool {
-        self.0 & KINDS == END
-    }
-
-    /// A length or a distance.
-    #[inline(always)]
-    pub fn is_value(self) -> bool {
-        self.0 & (LITERAL | OTHER) == 0
-    }
-}
-
-/// Base values and extra bits of the length symbols 257.. (RFC 1951 §3.2.5).
-const LENGTHS: [(u32, u32); 29] = [
-    (3, 0),
-    (4, 0),
-    (5, 0),
-    (6, 0),
-    (7, 0),
-    (8, 0),
-    (9, 0),
-    (10, 0),
-    (11, 1),
-    (13, 1),
-    (15, 1),
-    (17, 1),
-    (19, 2),
-    (23, 2),
-    (27, 2),
-    (31, 2),
-    (35, 3),
-    (43, 3),
-    (51, 3),
-    (59, 3),
-    (67, 4),
-    (83, 4),
-    (99, 4),
-    (115, 4),
-    (131, 5),
-    (163, 5),
-    (195, 5),
-    (227, 5),
-    (258, 0),
-];
-
-/// Base values and extra bits of the distance symbols.
-const DISTANCES: [(u32, u32); 30] = [
-    (1, 0),
-    (2, 0),
-    (3, 0),
-    (4, 0),
-    (5, 1),
-    (7, 1),
-    (9, 2),
-    (13, 2),
-    (17, 3),
-    (25, 3),
-    (33, 4),
-    (49, 4),
-    (65, 5),
-    (97, 5),
-    (129, 6),
-    (193, 6),
-    (257, 7),
-    (385, 7),
-    (513, 8),
-    (769, 8),
-    (1025, 9),
-    (1537, 9),
-    (2049, 10),
-    (3073, 10),
-    (4097, 11),
-    (6145, 11),
-    (8193, 12),
-    (12289, 12),
-    (16385, 13),
-    (24577, 13),
-];
-
-fn literal_symbol(symbol: usize) -> Symbol {
-    match symbol {
-        0..=255 => Symbol(LITERAL | (symbol as u32) << 16),
-        256 => Symbol(END),
-        _ => LENGTHS
-            .get(symbol - 257)
-            .map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra)),
-    }
-}
-
-fn distance_symbol(symbol: usize) -> Symbol {
-    DISTANCES
-        .get(symbol)
-        .map_or(Symbol::NONE, |(base, extra)| Symbol(base << 16 | extra))
-}
-
-fn plain_symbol(symbol: usize) -> Symbol {
-    Symbol((symbol as u32) << 16)
-}
 
 /// Fills the table for literals and lengths; `None` when the lengths make no code.
 pub fn literals(lengths: &[u8], table: &mut [Symbol; LITERAL_SIZE]) -> Option<()> {
@@ -240,11 +65,11 @@ fn build(
     // Symbols by length, then by value: the order of their codes.
     let mut offsets = [0usize; MAX_BITS + 2];
     for at in 1..=MAX_BITS {
-        offsets[at + 1] = offsets[at] + counts[at] as usize;
+        *offsets.get_mut(at + 1)? = offsets.get(at)? + *counts.get(at)? as usize;
     }
     let mut sorted = [0u16; 320];
     for (symbol, &length) in lengths.iter().enumerate().filter(|(_, l)| **l > 0) {
-        let slot = &mut offsets[usize::from(length)];
+        let slot = offsets.get_mut(usize::from(length))?;
         *sorted.get_mut(*slot)? = symbol as u16;
         *slot += 1;
     }
@@ -284,12 +109,12 @@ impl Filler<'_> {
         let (mut code, mut at) = (0u32, 0usize);
         for length in 1..=self.longest.max(self.first) {
             self.double(length);
-            for _ in 0..counts[length as usize] {
+            for _ in 0..*counts.get(length as usize)? {
                 let symbol = symbol_of(usize::from(*sorted.get(at)?));
                 // Codes are packed with their first bit lowest (RFC 1951 §3.1.1).
                 let reversed = code.reverse_bits() >> (32 - length);
                 self.put(reversed, length, symbol, &remaining)?;
-                remaining[length as usize] -= 1;
+                *remaining.get_mut(length as usize)? -= 1;
                 at += 1;
                 code += 1;
             }
@@ -339,7 +164,7 @@ impl Filler<'_> {
         let mut bits = length - self.first;
         let mut left = 1i64 << bits;
         while self.first + bits < self.longest {
-            left -= i64::from(remaining[(self.first + bits) as usize]);
+            left -= i64::from(*remaining.get((self.first + bits) as usize)?);
             if left <= 0 {
                 break;
             }
@@ -351,7 +176,7 @@ impl Filler<'_> {
         if self.next > self.table.len() {
             return None;
         }
-        let pointer = Symbol(POINTER | self.first | bits << 8 | (self.begin as u32) << 16);
+        let pointer = Symbol::pointer(self.first, bits, self.begin);
         *self.table.get_mut(prefix)? = pointer;
         Some(())
     }

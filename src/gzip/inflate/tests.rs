@@ -1,4 +1,4 @@
-//! Our decoder against zlib-rs and libdeflate.
+//! Our decoder against zlib-rs, libdeflate and miniz_oxide.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod blocks;
 mod codes;
 
 /// Bytes with runs, repeats and noise, out of few numbers.

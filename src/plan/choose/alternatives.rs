@@ -2,7 +2,7 @@
 
 use crate::component::{LOCAL_ADDONS, is_local_addon};
 use crate::error::Result;
-use crate::format::block::BLOCK;
+use crate::format::tar::block::BLOCK;
 use crate::open::Backup;
 use crate::plan::choose::cover::{Order, cover};
 use crate::plan::choose::{candidates, fit};

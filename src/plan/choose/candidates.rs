@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::component::{LOCAL_ADDONS, is_local_addon};
 use crate::error::{Error, Kind, Result};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::edit::conditions::Conditions;
 use crate::plan::edit::groups::Groups;

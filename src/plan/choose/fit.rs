@@ -1,7 +1,7 @@
 //! From units to a plan that fits: choose, weigh, choose again.
 
 use crate::error::Result;
-use crate::format::block::BLOCK;
+use crate::format::tar::block::BLOCK;
 use crate::open::Backup;
 use crate::plan::choose::tiers;
 use crate::plan::choose::tiers::Item;

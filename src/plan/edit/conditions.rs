@@ -1,7 +1,7 @@
 //! Whether a rule applies to a file that its globs match.
 
 use crate::component::LOCAL_ADDONS;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::request::Request;
 use crate::plan::request::database::Database;

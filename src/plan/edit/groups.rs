@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::plan::facts::Held;
 use crate::plan::model::Reason;
 use crate::rules::{MARIADB, is_mariadb_file};

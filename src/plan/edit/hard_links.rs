@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result, escape};
-use crate::format::block::EntryKind;
-use crate::format::path::plain;
+use crate::format::tar::block::EntryKind;
+use crate::format::tar::path::plain;
 use crate::pipe::Pace;
 use crate::plan::model::{EntryFate, NewName, PartEdit};
 use crate::survey::PartSurvey;

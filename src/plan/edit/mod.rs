@@ -11,8 +11,8 @@ use std::collections::HashMap;
 
 use crate::component::HOME_ASSISTANT;
 use crate::error::{Kind, Result};
-use crate::format::block::EntryKind;
-use crate::format::path::PathHasher;
+use crate::format::tar::block::EntryKind;
+use crate::format::tar::path::PathHasher;
 use crate::open::{Backup, Part};
 use crate::pipe::Pace;
 use crate::plan::edit::groups::Groups;

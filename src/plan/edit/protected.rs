@@ -1,7 +1,7 @@
 //! What the user's globs do not take: that, or its folder, has to be typed out in full.
 
 use crate::error::{Error, Kind, Result};
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::plan::edit::conditions::{IMAGE, image_must_stay};
 use crate::plan::facts::Protection;

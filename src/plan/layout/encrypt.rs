@@ -2,7 +2,7 @@
 
 use crate::error::{Advice, Error, Kind, Result};
 use crate::finding::Finding;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::open;
 use crate::open::{Backup, Part};
 use crate::plan::encryption::{Encryption, EncryptionChoice};

@@ -5,7 +5,7 @@ mod encrypt;
 
 use crate::error::{Advice, Error, Kind, Result};
 use crate::finding::{Finding, MetadataFault, Unfit};
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::open;
 use crate::open::{Archive, Backup, Part, State};
 use crate::plan::encryption::{Encryption, EncryptionChoice};

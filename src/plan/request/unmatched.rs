@@ -392,46 +392,6 @@ fn apart(one: &str, other: &str) -> Option<usize> {
     // Names are short; what is far longer than one is none.
     let comparable = one.len().abs_diff(other.len()) <= 2 * 4;
     comparable
-        .then(|| edits(one, other))
+        .then(|| strsim::levenshtein(one, other))
         .filter(|edits| *edits <= most)
-}
-
-/// Levenshtein's distance: letters to add, to leave out and to replace.
-fn edits(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut diagonal = at;
-        let mut left = at + 1;
-        let mut next = vec![left];
-        for (&theirs, &above) in other.iter().zip(row.iter().skip(1)) {
-            left = (diagonal + usize::from(theirs != letter))
-                .min(left + 1)
-                .min(above + 1);
-            diagonal = above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn edits_are_counted() {
-        for (one, other, count) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("", "ab", 2),
-            ("media", "medai", 2),
-            ("share", "shared", 1),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(edits(one, other), count, "{one} {other}");
-            assert_eq!(edits(other, one), count, "{other} {one}");
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::*;
-use crate::format::secure::Version;
+use crate::format::securetar::Version;
 use crate::plan::{Candidate, builtin_catalogue};
 use crate::rules::{Class, Condition, Contents, Origin, Rule};
 use crate::survey::Entry;

@@ -3,7 +3,7 @@
 use super::sketch::{Said, shown_of};
 use super::*;
 use crate::Kind;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::report::terms::Terms;
 use crate::report::tests::options::Options;
 use crate::rules::Catalogue;

@@ -1,10 +1,10 @@
 //! Backups as one line of text, and wishes as another.
 
-use crate::format::assemble::Header;
-use crate::format::block::{BLOCK, EntryKind, padding};
 use crate::format::manifest::Manifest;
 use crate::format::outer::Member;
-use crate::format::secure::{Layer, SecureHeader, V3Salts, Version};
+use crate::format::securetar::{Layer, SecureHeader, V3Salts, Version};
+use crate::format::tar::block::{BLOCK, EntryKind, padding};
+use crate::format::tar::header::Header;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::Input;
 use crate::plan::{Dropped, Outcome, Plan, Request, Selector, make};
@@ -113,7 +113,7 @@ impl Sketch {
             // The tail of the gzip stream: the end of the tar, checksum and length.
             let stream = entries.iter().map(|e| e.stored).sum::<u64>() + 40;
             let size = self.version.map_or(stream, |v| {
-                crate::format::secure::ciphertext_len(v, stream) + v.header_len() as u64
+                crate::format::securetar::ciphertext_len(v, stream) + v.header_len() as u64
             });
             surveys.push(survey(
                 parts.len(),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 use crate::plan::make;
 use crate::plan::tests::sketch::{Sketch, Wish};
 use crate::report::plan_view::PlanView;

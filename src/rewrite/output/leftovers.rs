@@ -6,14 +6,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-
-use rustix::fs::{Dir, FileType};
-use rustix::io::Errno;
+use std::io::{self, ErrorKind};
 
 use super::system::System;
+use crate::sys::{FileIdentity, FileKind, Folder};
 
 const BEGIN: &[u8] = b".haslim-";
 const END: &[u8] = b".tmp";
@@ -42,13 +38,13 @@ fn is_name(name: &[u8]) -> bool {
 }
 
 /// Creates a hidden file and locks it.
-pub(super) fn create(system: &System, folder: &OwnedFd) -> io::Result<(File, OsString)> {
+pub(super) fn create(system: &System, folder: &Folder) -> io::Result<(File, OsString)> {
     for _ in 0..ATTEMPTS {
         let name = name()?;
         let file = system.create_hidden(folder, &name)?;
-        let locked = system.lock(&file);
-        let taken = locked == Err(Errno::WOULDBLOCK)
-            || system.look_at(folder, &name).err() == Some(Errno::NOENT);
+        let failed_as = |error: Option<io::Error>, kind| error.is_some_and(|e| e.kind() == kind);
+        let taken = failed_as(system.lock(&file).err(), ErrorKind::WouldBlock)
+            || failed_as(system.look_at(folder, &name).err(), ErrorKind::NotFound);
         if !taken {
             return Ok((file, name));
         }
@@ -60,30 +56,25 @@ pub(super) fn create(system: &System, folder: &OwnedFd) -> io::Result<(File, OsS
 }
 
 /// Removes the hidden files that no living process holds, but never the file that is
-/// `spared` (device and inode), if any. What cannot be removed stays.
-pub(super) fn remove(system: &System, folder: &OwnedFd, spared: Option<(u64, u64)>) {
-    let Ok(listing) = Dir::read_from(folder) else {
+/// `spared`, if any. What cannot be removed stays.
+pub(super) fn remove(system: &System, folder: &Folder, spared: Option<FileIdentity>) {
+    let Ok(names) = folder.names() else {
         return;
     };
-    for entry in listing
-        .flatten()
-        .filter(|entry| is_name(entry.file_name().to_bytes()))
-    {
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if is_left(system, folder, name, spared) {
-            let _ = system.remove(folder, name);
+    for name in names.filter(|name| is_name(name.as_encoded_bytes())) {
+        if is_left(system, folder, &name, spared) {
+            let _ = system.remove(folder, &name);
         }
     }
 }
 
-fn is_left(system: &System, folder: &OwnedFd, name: &OsStr, spared: Option<(u64, u64)>) -> bool {
-    let Ok(stat) = system.look_at(folder, name) else {
+fn is_left(system: &System, folder: &Folder, name: &OsStr, spared: Option<FileIdentity>) -> bool {
+    let Ok(named) = system.look_at(folder, name) else {
         return false;
     };
-    let ours = stat.st_uid == rustix::process::geteuid().as_raw()
-        && Some((stat.st_dev, stat.st_ino)) != spared;
-    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    ours && regular
+    named.is_own
+        && Some(named.identity) != spared
+        && named.kind == FileKind::Regular
         && system
             .open_hidden(folder, name)
             .is_ok_and(|file| system.lock(&file).is_ok())

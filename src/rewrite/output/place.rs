@@ -1,21 +1,18 @@
 //! What the path of an output names: a file in a folder, or nothing but a folder.
 
 use std::ffi::OsString;
-use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
-use rustix::io::Errno;
+use std::io::{self, ErrorKind};
+use std::path::{Path, is_separator};
 
 use super::system::System;
 use crate::error::{Error, Kind, OutputAdvice, Result};
+use crate::sys::Folder;
 
 /// Opens the folder that the file is to be in, and gives its name there.
 ///
 /// # Errors
 /// `OutputIo` when there is no such folder, `Refused` when the path names a folder that is there.
-pub(super) fn open(system: &System, path: &Path) -> Result<(OwnedFd, OsString)> {
+pub(super) fn open(system: &System, path: &Path) -> Result<(Folder, OsString)> {
     if let Some(name) = file_name(path) {
         let folder = parent(path);
         return Ok((
@@ -42,9 +39,10 @@ pub(super) fn parent(path: &Path) -> &Path {
 
 /// `None` for what can only be a folder: `Path` alone takes `new/` and `new/.` for `new`.
 fn file_name(path: &Path) -> Option<OsString> {
-    let last = path.as_os_str().as_bytes().rsplit(|&b| b == b'/').next()?;
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let last = bytes.rsplit(|&b| is_separator(b.into())).next()?;
     path.file_name()
-        .filter(|name| name.as_bytes() == last)
+        .filter(|name| name.as_encoded_bytes() == last)
         .map(OsString::from)
 }
 
@@ -57,16 +55,16 @@ pub(super) fn is_folder(path: &Path) -> Error {
     ))
 }
 
-fn no_folder(error: Errno, folder: &Path) -> Error {
+fn no_folder(error: io::Error, folder: &Path) -> Error {
     let shown = folder.display();
-    match error {
-        Errno::NOENT => Error::new(Kind::OutputIo, format!("there is no folder {shown}"))
+    match error.kind() {
+        ErrorKind::NotFound => Error::new(Kind::OutputIo, format!("there is no folder {shown}"))
             .advice(OutputAdvice::CreateFolder)
-            .caused_by(io::Error::from(error)),
-        Errno::NOTDIR => Error::new(Kind::OutputIo, format!("{shown} is not a folder"))
+            .caused_by(error),
+        ErrorKind::NotADirectory => Error::new(Kind::OutputIo, format!("{shown} is not a folder"))
             .advice(OutputAdvice::AnotherPlace)
-            .caused_by(io::Error::from(error)),
-        _ => Error::output(error.into(), &format!("cannot open the folder {shown}")),
+            .caused_by(error),
+        _ => Error::output(error, &format!("cannot open the folder {shown}")),
     }
 }
 

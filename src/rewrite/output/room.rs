@@ -1,29 +1,26 @@
 //! How much can be written to a place, and what to do where that is not enough.
 
-use std::io;
-use std::os::fd::OwnedFd;
-
-use rustix::io::Errno;
+use std::io::{self, ErrorKind};
 
 use super::system::System;
 use crate::error::{Advice, Error, Kind, OutputAdvice, Result};
 use crate::size::both;
+use crate::sys::Folder;
 
 /// No file on a FAT file system is larger: its size there is a number of 32 bits (Linux,
 /// `fs/fat/inode.c`, `s_maxbytes`). exFAT has no such limit, and a name of its own.
 const FAT: u64 = u32::MAX as u64;
 
 /// Bytes that are free on the disk; `None` when it does not say.
-pub(super) fn free(system: &System, folder: &OwnedFd) -> Option<u64> {
-    let disk = system.disk(folder).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+pub(super) fn free(system: &System, folder: &Folder) -> Option<u64> {
+    system.free_space(folder).ok()
 }
 
 /// Makes sure that a file of so many bytes can be in the folder, as far as that can be known.
 ///
 /// # Errors
 /// `OutputIo` where a limit of the process, the file system or the free space is smaller.
-pub(super) fn check(system: &System, folder: &OwnedFd, shown: &str, bytes: u64) -> Result<()> {
+pub(super) fn check(system: &System, folder: &Folder, shown: &str, bytes: u64) -> Result<()> {
     let needed = both(bytes);
     let refuse = |why: String, advice: Advice| {
         Err(Error::new(
@@ -62,7 +59,7 @@ pub(super) fn check(system: &System, folder: &OwnedFd, shown: &str, bytes: u64) 
 /// The error for a write that failed after `at` bytes, of so many `needed` if that is known.
 pub(super) fn failed(
     system: &System,
-    folder: &OwnedFd,
+    folder: &Folder,
     shown: &str,
     at: u64,
     needed: Option<u64>,
@@ -72,22 +69,21 @@ pub(super) fn failed(
         .map(|n| format!(" of {} needed", both(n)))
         .unwrap_or_default();
     let doing = format!("writing {shown} failed after {at} bytes{needed}");
-    match Errno::from_io_error(&error) {
-        Some(Errno::FBIG) if system.is_fat(folder).unwrap_or(false) => {
-            Error::output(error, &doing).advice(OutputAdvice::TooLargeForFat)
+    let advice: Advice = match error.kind() {
+        ErrorKind::FileTooLarge if system.is_fat(folder).unwrap_or(false) => {
+            OutputAdvice::TooLargeForFat.into()
         }
-        Some(Errno::FBIG) if system.largest_of_process().is_some() => {
-            Error::output(error, &doing).advice(advice_process())
-        }
-        Some(Errno::FBIG) => Error::output(error, &doing).advice(OutputAdvice::TooLargeForDisk),
-        Some(Errno::DQUOT) => Error::output(error, &doing).advice(OutputAdvice::Quota),
+        ErrorKind::FileTooLarge if system.largest_of_process().is_some() => advice_process(),
+        ErrorKind::FileTooLarge => OutputAdvice::TooLargeForDisk.into(),
+        ErrorKind::QuotaExceeded => OutputAdvice::Quota.into(),
         _ => {
             let free = free(system, folder)
                 .map(|n| format!(", with {} free on the disk", both(n)))
                 .unwrap_or_default();
-            Error::output(error, &format!("{doing}{free}"))
+            return Error::output(error, &format!("{doing}{free}"));
         }
-    }
+    };
+    Error::output(error, &doing).advice(advice)
 }
 
 fn advice_process() -> Advice {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 
 /// More of one file is not looked at.
 const FILE: usize = 1 << 20;

@@ -9,7 +9,6 @@ mod url;
 mod yaml;
 
 pub(super) use files::Files;
-pub(super) use resolve::recorder;
 
 /// What the configuration says about where the recorder keeps its database.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

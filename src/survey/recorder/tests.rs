@@ -1,5 +1,5 @@
 use super::*;
-use crate::format::block::EntryKind;
+use crate::format::tar::block::EntryKind;
 
 /// Where these files put the database; each is a name, and its text behind `=`.
 fn recorder(files: &[(&str, &str)]) -> Recorder {
@@ -10,7 +10,7 @@ fn recorder(files: &[(&str, &str)]) -> Recorder {
         text.as_bytes().chunks(7).for_each(|piece| read.data(piece));
         read.end();
     }
-    resolve::recorder(&read)
+    read.recorder()
 }
 
 fn at(component: &'static str, path: &str) -> Recorder {

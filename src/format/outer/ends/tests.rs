@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::super::{Outer, scan, scan_closely};
 use super::*;
-use crate::format::block::set_size;
-use crate::format::pax;
-use crate::format::secure::V3Salts;
+use crate::error::Kind;
+use crate::format::securetar::V3Salts;
+use crate::format::tar::block::{padding, set_size};
+use crate::format::tar::pax;
 
 /// How a header says its size.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +38,7 @@ fn header(name: &str, size: u64, field: Field) -> Vec<u8> {
         Field::Base256 => {
             let mut block = block(name, b'0', 0);
             block[124..136].copy_from_slice(&[&[0x80, 0, 0, 0][..], &size.to_be_bytes()].concat());
-            crate::format::block::set_checksum(&mut block);
+            crate::format::tar::block::set_checksum(&mut block);
             block.to_vec()
         }
         Field::Pax => {

@@ -167,6 +167,7 @@ proptest! {
         let (read, blocks) = inflated(&bits.bytes).unwrap();
         prop_assert!(read == plain);
         prop_assert_eq!(blocks.len(), count);
+        prop_assert!(blocks::inflated_by_miniz_oxide(&bits.bytes, plain.len()) == (plain, blocks));
         for cut in 0..bits.bytes.len().min(40) {
             prop_assert!(inflated(&bits.bytes[..bits.bytes.len() - 1 - cut]).is_err());
         }

@@ -3,8 +3,11 @@
 pub(super) mod faults;
 mod leftovers;
 
+use super::system::System;
 use super::*;
+use crate::error::Kind;
 use faults::Faults;
+use rustix::io::Errno;
 use std::os::unix::fs::{MetadataExt, symlink};
 use system::Call;
 

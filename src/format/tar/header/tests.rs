@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::format::block::{set_checksum, set_size};
+use crate::format::tar::block::{set_checksum, set_size};
 
 /// A header block with its checksum, and the data that belong to it in whole blocks.
 fn piece(flag: u8, name: &[u8], data: &[u8]) -> Vec<u8> {

@@ -1,9 +1,9 @@
 //! What a restore of a part could not cope with.
 
 use crate::error::{Advice, Error, Result};
-use crate::format::assemble::Header;
-use crate::format::block::{EntryKind, TarError};
-use crate::format::entry::Visitor;
+use crate::format::tar::block::{EntryKind, TarError};
+use crate::format::tar::header::Header;
+use crate::format::tar::walk::Visitor;
 use crate::open::Part;
 use crate::pipe::Control;
 use crate::plan::facts::Specials;
@@ -15,7 +15,7 @@ use crate::survey::hazards::{Hazard, LongPaths, View, Viewed};
 ///
 /// Memory: the names, and some 70 bytes for each entry.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(super) struct HazardCollector {
     lines: Vec<Line>,
     first: Option<Hazard>,
     long_paths: LongPaths,
@@ -37,7 +37,7 @@ impl Viewed for Line {
     }
 }
 
-impl Visitor for Watch {
+impl Visitor for HazardCollector {
     fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
         self.first = self
             .first
@@ -52,7 +52,7 @@ impl Visitor for Watch {
     }
 }
 
-impl Watch {
+impl HazardCollector {
     /// Judges all entries: returns a warning of what a restore leaves out, and what it fails on.
     ///
     /// # Errors

@@ -12,10 +12,13 @@
 //! Version 1 has no mark of its own: it is what is left when the bytes are
 //! neither marked nor a plain gzip or tar.
 
-use std::ops::RangeInclusive;
+mod error;
+mod lengths;
 
-use crate::Error;
-use crate::format::block::{BLOCK, HeaderBlock};
+pub use error::HeaderError;
+pub use lengths::{ciphertext_len, ciphertext_position, plaintext_len_from_ciphertext};
+
+use crate::format::tar::block::{BLOCK, HeaderBlock};
 
 /// How many first bytes of a member [`sniff`] wants to see: one tar block, which
 /// is longer than any header.
@@ -123,53 +126,6 @@ pub enum Layer {
     Plain,
     /// Encrypted; the ciphertext begins [`SecureHeader::len`] bytes in.
     Secure(SecureHeader),
-}
-
-/// Why the first bytes of a member are no usable header.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HeaderError {
-    /// The member ends before its header does, or cannot hold any archive.
-    #[error("the part has only {found} bytes; its header alone takes {needed}")]
-    TooShort {
-        /// Bytes that are there.
-        found: u64,
-        /// The least that would be needed.
-        needed: u64,
-    },
-    /// No mark, not plain, and not whole cipher blocks either: not even version 1.
-    #[error("the part is no archive, neither plain nor encrypted ({found} bytes)")]
-    Unrecognised {
-        /// Bytes of the whole member.
-        found: u64,
-    },
-    /// A version that this program does not know.
-    #[error(
-        "the part is encrypted with SecureTar version {version}, which is newer than this program"
-    )]
-    UnknownVersion {
-        /// The version byte.
-        version: u8,
-    },
-    /// The reserved bytes beside the version byte are in use.
-    #[error("the SecureTar header (version {version}) sets bytes that must be zero")]
-    ReservedBytes {
-        /// The version byte.
-        version: u8,
-    },
-}
-
-impl From<HeaderError> for Error {
-    fn from(error: HeaderError) -> Self {
-        let message = error.to_string();
-        match error {
-            HeaderError::TooShort { .. } | HeaderError::Unrecognised { .. } => {
-                Self::damaged(message)
-            }
-            HeaderError::UnknownVersion { .. } | HeaderError::ReservedBytes { .. } => {
-                Self::refused(message).advice("Look for a newer haslim; a newer Home Assistant wrote this, or the part is damaged.")
-            }
-        }
-    }
 }
 
 impl SecureHeader {
@@ -372,56 +328,6 @@ pub fn looks_plain(first: &[u8], compressed: bool) -> bool {
         return rest.iter().take(BLOCK).all(|&b| b == 0);
     }
     header.checksum_fits()
-}
-
-/// Bytes of ciphertext (without the header) for so many bytes of plaintext.
-///
-/// Version 3: 17 more per started chunk of 1 MiB, and one chunk at least.
-/// Version 2: up to the next multiple of 16, always adding. Version 1: up to a
-/// multiple of 16. Sizes beyond 2^64 are capped there, which no file reaches.
-pub fn ciphertext_len(version: Version, plaintext_len: u64) -> u64 {
-    let block = CIPHER_BLOCK as u64;
-    match version {
-        Version::V1 => plaintext_len
-            .checked_next_multiple_of(block)
-            .unwrap_or(u64::MAX),
-        Version::V2 => plaintext_len.saturating_add(block - plaintext_len % block),
-        Version::V3 => {
-            let chunks = plaintext_len.div_ceil(CHUNK as u64).max(1);
-            plaintext_len.saturating_add(chunks.saturating_mul(CHUNK_OVERHEAD as u64))
-        }
-    }
-}
-
-/// Where in the ciphertext (the header not counted) the byte stands that is number `plaintext` of
-/// the plaintext: version 3 puts a tag in front of each chunk and an authenticator behind it.
-pub fn ciphertext_position(version: Version, plaintext: u64) -> u64 {
-    match version {
-        Version::V1 | Version::V2 => plaintext,
-        Version::V3 => plaintext
-            .saturating_add((plaintext / CHUNK as u64).saturating_mul(CHUNK_OVERHEAD as u64))
-            .saturating_add(1),
-    }
-}
-
-/// The plaintext sizes that could be behind so many bytes of ciphertext: one for
-/// version 3, sixteen for version 2, and for version 1, whose last blocks may or
-/// may not be padded, sixteen as well. `None` when no writer makes that length.
-pub fn plaintext_len_from_ciphertext(version: Version, len: u64) -> Option<RangeInclusive<u64>> {
-    let block = CIPHER_BLOCK as u64;
-    if version != Version::V3 {
-        let whole = len >= block && len.is_multiple_of(block);
-        let most = if version == Version::V1 {
-            len
-        } else {
-            len.checked_sub(1)?
-        };
-        return whole.then(|| most.saturating_sub(block - 1)..=most);
-    }
-    let overhead = CHUNK_OVERHEAD as u64;
-    let chunks = len.div_ceil(CHUNK as u64 + overhead);
-    let plaintext = len.checked_sub(chunks.checked_mul(overhead)?)?;
-    (ciphertext_len(version, plaintext) == len).then_some(plaintext..=plaintext)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
+use crate::Error;
 
 #[test]
 fn a_byte_of_the_plaintext_is_found_in_the_ciphertext() {
@@ -22,7 +23,7 @@ fn a_byte_of_the_plaintext_is_found_in_the_ciphertext() {
     }
 }
 use crate::Kind;
-use crate::format::block::set_checksum;
+use crate::format::tar::block::set_checksum;
 
 fn v3() -> SecureHeader {
     SecureHeader::V3 {

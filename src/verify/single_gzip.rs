@@ -14,7 +14,7 @@ const STEP: usize = 256 << 10;
 
 /// Reads the plaintext of exactly one member with flags 0; checks its checksum, its size,
 /// and that nothing follows. Memory: 256 KiB and the decoder's window.
-pub(super) struct OneMember<R> {
+pub(super) struct SingleGzip<R> {
     reader: R,
     inflate: Decompress,
     buffer: Vec<u8>,
@@ -36,7 +36,7 @@ fn wrong(what: &str) -> io::Error {
     Error::new(Kind::Damaged, what).into_io()
 }
 
-impl<R: Read> OneMember<R> {
+impl<R: Read> SingleGzip<R> {
     pub fn new(reader: R) -> Self {
         let inflate = Decompress::new(false);
         Self {
@@ -99,7 +99,7 @@ impl<R: Read> OneMember<R> {
     }
 }
 
-impl<R: Read> Read for OneMember<R> {
+impl<R: Read> Read for SingleGzip<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.state == State::Header {
             self.header()?;
@@ -142,7 +142,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
-        OneMember::new(bytes).read_to_end(&mut out).map(|_| out)
+        SingleGzip::new(bytes).read_to_end(&mut out).map(|_| out)
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::disagree;
 use crate::error::{Error, Result, escape};
-use crate::format::assemble::Header;
-use crate::format::block::{EntryKind, TarError};
-use crate::format::entry::{Visitor, Walker};
+use crate::format::tar::block::{EntryKind, TarError};
+use crate::format::tar::header::Header;
+use crate::format::tar::walk::{Visitor, Walker};
 use crate::open::{Backup, Pieces};
 use crate::pipe::{Control, Input};
 

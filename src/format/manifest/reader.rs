@@ -1,0 +1,164 @@
+//! Takes out of `backup.json` what haslim needs to know, and notes what is wrong with it.
+
+use serde_json::value::RawValue;
+
+use super::{Core, Known, Listed};
+use crate::finding::MetadataFault;
+use crate::format::raw_json::{each_field, each_item, is_object, value};
+
+/// What one of them takes besides its bytes.
+const EACH: usize = 64;
+
+/// An add-on as far as it is of interest.
+#[derive(serde::Deserialize)]
+pub(super) struct Addon<'a> {
+    #[serde(borrow)]
+    pub slug: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub version: Option<&'a RawValue>,
+}
+
+impl<'a> Addon<'a> {
+    /// `None` for what is no object; a list would do for the type.
+    pub fn of(raw: &'a RawValue) -> Option<Self> {
+        value(raw).filter(|_| is_object(raw))
+    }
+}
+
+/// Takes what is known out of the fields.
+pub(super) struct Reader {
+    pub known: Known,
+    /// Bytes that may still be taken; none is left when there was too much.
+    pub room: usize,
+}
+
+impl Reader {
+    pub fn field(&mut self, key: &str, raw: &RawValue) {
+        match key {
+            "slug" => self.known.slug = self.string(raw).unwrap_or_default(),
+            "name" => self.known.name = self.string(raw),
+            "date" => self.known.date = self.string(raw),
+            "type" => self.known.kind = self.string(raw),
+            "version" => self.known.version = Some(number(raw)),
+            "protected" => self.known.protected = self.flag("protected", raw, |_| Some(true)),
+            "compressed" => self.known.compressed = self.flag("compressed", raw, spelled_flag),
+            "crypto" => self.known.names_cipher = raw.get() != "null",
+            "homeassistant" => self.known.homeassistant = self.core(raw),
+            "extra" => {
+                self.known.is_automatic = flag_in(raw, "with_automatic_settings");
+                self.known.instance_id =
+                    self.text_in(raw, "instance_id").filter(|id| !id.is_empty());
+            }
+            "folders" => self.known.folders = self.list(raw, Self::string),
+            "addons" => self.known.addons = self.list(raw, Self::addon),
+            "repositories" => self.known.repositories = self.list(raw, Self::string),
+            _ => {}
+        }
+    }
+
+    /// A string, if it is one and there is room for it.
+    fn string(&mut self, raw: &RawValue) -> Option<String> {
+        if !raw.get().starts_with('"') {
+            return None;
+        }
+        self.room = self.room.saturating_sub(raw.get().len() + EACH);
+        if self.room == 0 { None } else { value(raw) }
+    }
+
+    /// The text that an object has in this field.
+    fn text_in(&mut self, raw: &RawValue, name: &str) -> Option<String> {
+        let mut text = None;
+        let _ = each_field(raw.get(), |key, raw| {
+            if key == name {
+                text = self.string(raw);
+            }
+            Ok(())
+        });
+        text
+    }
+
+    fn core(&mut self, raw: &RawValue) -> Core {
+        let mut core = Core {
+            version: self.string(raw),
+            excludes_database: flag_in(raw, "exclude_database"),
+            is_object: is_object(raw),
+        };
+        if core.is_object {
+            // What is no object was no JSON, which was found before.
+            let _ = each_field(raw.get(), |key, raw| {
+                if key == "version" {
+                    core.version = self.string(raw);
+                }
+                Ok(())
+            });
+        }
+        core
+    }
+
+    /// A flag. What is no `true` or `false` is what Supervisor takes it for: any other
+    /// `protected` means yes (`v1_protected`; old backups have text there, supervisor#3499).
+    fn flag(
+        &mut self,
+        key: &'static str,
+        raw: &RawValue,
+        odd: impl Fn(&RawValue) -> Option<bool>,
+    ) -> Option<bool> {
+        value(raw).or_else(|| {
+            self.known.faults.push(MetadataFault::Type { key });
+            odd(raw)
+        })
+    }
+
+    fn addon(&mut self, raw: &RawValue) -> Option<Listed> {
+        let addon = Addon::of(raw)?;
+        let slug = self.string(addon.slug?)?;
+        Some(Listed {
+            slug,
+            name: addon.name.and_then(|name| self.string(name)),
+            has_version: addon.version.is_some(),
+        })
+    }
+
+    /// The items of a list that are what is looked for; none for what is no list.
+    fn list<T>(
+        &mut self,
+        raw: &RawValue,
+        item: impl Fn(&mut Self, &RawValue) -> Option<T>,
+    ) -> Vec<T> {
+        let mut items = Vec::new();
+        let _ = each_item(raw.get(), |raw| {
+            items.extend(item(self, raw));
+            Ok(())
+        });
+        items
+    }
+}
+
+/// Whether an object has this field, and it is true.
+fn flag_in(raw: &RawValue, name: &str) -> bool {
+    let mut flag = false;
+    let _ = each_field(raw.get(), |key, raw| {
+        flag |= key == name && raw.get() == "true";
+        Ok(())
+    });
+    flag
+}
+
+/// A whole number, also as text: Supervisor's schema takes both (`vol.Coerce(int)`).
+fn number(raw: &RawValue) -> Option<u64> {
+    value(raw).or_else(|| value::<String>(raw)?.trim().parse().ok())
+}
+
+/// What Supervisor's schema takes for yes and no beside `true` and `false` (voluptuous, `Boolean`).
+fn spelled_flag(raw: &RawValue) -> Option<bool> {
+    match value::<String>(raw)
+        .map(|text| text.to_lowercase())
+        .as_deref()
+    {
+        Some("1" | "true" | "yes" | "on" | "enable") => Some(true),
+        Some("0" | "false" | "no" | "off" | "disable") => Some(false),
+        _ => value::<i64>(raw).map(|number| number != 0),
+    }
+}

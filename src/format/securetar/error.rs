@@ -1,0 +1,50 @@
+//! Why a header cannot be used.
+
+use crate::Error;
+
+/// Why the first bytes of a member are no usable header.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// The member ends before its header does, or cannot hold any archive.
+    #[error("the part has only {found} bytes; its header alone takes {needed}")]
+    TooShort {
+        /// Bytes that are there.
+        found: u64,
+        /// The least that would be needed.
+        needed: u64,
+    },
+    /// No mark, not plain, and not whole cipher blocks either: not even version 1.
+    #[error("the part is no archive, neither plain nor encrypted ({found} bytes)")]
+    Unrecognised {
+        /// Bytes of the whole member.
+        found: u64,
+    },
+    /// A version that this program does not know.
+    #[error(
+        "the part is encrypted with SecureTar version {version}, which is newer than this program"
+    )]
+    UnknownVersion {
+        /// The version byte.
+        version: u8,
+    },
+    /// The reserved bytes beside the version byte are in use.
+    #[error("the SecureTar header (version {version}) sets bytes that must be zero")]
+    ReservedBytes {
+        /// The version byte.
+        version: u8,
+    },
+}
+
+impl From<HeaderError> for Error {
+    fn from(error: HeaderError) -> Self {
+        let message = error.to_string();
+        match error {
+            HeaderError::TooShort { .. } | HeaderError::Unrecognised { .. } => {
+                Self::damaged(message)
+            }
+            HeaderError::UnknownVersion { .. } | HeaderError::ReservedBytes { .. } => {
+                Self::refused(message).advice("Look for a newer haslim; a newer Home Assistant wrote this, or the part is damaged.")
+            }
+        }
+    }
+}

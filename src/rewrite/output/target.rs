@@ -1,0 +1,159 @@
+//! The place of an output, before there is one.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::system::System;
+use super::{Output, leftovers, place, room};
+use crate::error::{Error, Kind, OutputAdvice, Result};
+use crate::pipe::Input;
+use crate::sys::{FileIdentity, FileKind, Folder};
+
+/// A place for an output, looked at before any work is done.
+#[derive(Debug)]
+pub struct Target {
+    pub(super) path: PathBuf,
+    pub(super) folder: Folder,
+    pub(super) name: OsString,
+    pub(super) force: bool,
+    /// Which file the input is, if the output is made of one.
+    pub(super) input: Option<FileIdentity>,
+    /// The bytes that the output is expected to have, once somebody said so.
+    pub(super) needed: Option<u64>,
+    pub(super) system: System,
+}
+
+impl Target {
+    /// Checks that `path` can become the output of a run over `input`.
+    ///
+    /// # Errors
+    /// `OutputIo` when it exists (unless `force`) or its folder is missing or not
+    /// writable; `Refused` when it is the input itself or no regular file, a folder for one.
+    pub fn check(path: &Path, force: bool, input: &Input) -> Result<Self> {
+        Self::check_by(System::default(), path, force, Some(input))
+    }
+
+    /// The same for an output that is made of nothing that was read.
+    ///
+    /// # Errors
+    /// As [`Target::check`].
+    pub fn check_alone(path: &Path, force: bool) -> Result<Self> {
+        Self::check_by(System::default(), path, force, None)
+    }
+
+    pub(super) fn check_by(
+        system: System,
+        path: &Path,
+        force: bool,
+        input: Option<&Input>,
+    ) -> Result<Self> {
+        let (folder, name) = place::open(&system, path)?;
+        let target = Self {
+            path: path.to_owned(),
+            folder,
+            name,
+            force,
+            input: input.map(Input::identity),
+            needed: None,
+            system,
+        };
+        target.check_existing()?;
+        let cannot = |e: io::Error| {
+            Error::output(
+                e,
+                &format!("cannot write into {}", place::parent(path).display()),
+            )
+        };
+        target.system.may_write(&target.folder).map_err(cannot)?;
+        Ok(target)
+    }
+
+    fn check_existing(&self) -> Result<()> {
+        let shown = self.path.display();
+        // Following links: the input reached by another name is the input still.
+        if let Ok(named) = self.system.look_through(&self.folder, &self.name)
+            && Some(named.identity) == self.input
+        {
+            return Err(Error::refused(format!("{shown} is the backup itself"))
+                .advice(OutputAdvice::Another));
+        }
+        let named = match self.system.look_at(&self.folder, &self.name) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(|e| Error::output(e, &format!("cannot look at {shown}")))?,
+        };
+        if named.kind == FileKind::Folder {
+            return Err(place::is_folder(&self.path));
+        }
+        if named.kind != FileKind::Regular {
+            return Err(
+                Error::refused(format!("{shown} exists and is not a regular file"))
+                    .advice(OutputAdvice::Another),
+            );
+        }
+        if !self.force {
+            return Err(
+                Error::new(Kind::OutputIo, format!("{shown} exists already"))
+                    .advice(OutputAdvice::AnotherOrReplace),
+            );
+        }
+        Ok(())
+    }
+
+    /// Where the output will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes sure that `bytes` fit on the disk, and into one file there.
+    ///
+    /// # Errors
+    /// `OutputIo` with the bytes needed and how many there can be: by the free space, the file
+    /// system (FAT) or a limit that the process was started with (`RLIMIT_FSIZE`).
+    pub fn check_space(&mut self, bytes: u64) -> Result<()> {
+        self.needed = Some(bytes);
+        room::check(
+            &self.system,
+            &self.folder,
+            &self.path.display().to_string(),
+            bytes,
+        )
+    }
+
+    /// Removes what runs that were killed left in the folder. Only a file system
+    /// without nameless files, or a kill while a file was being replaced, leaves any.
+    pub fn remove_leftovers(&self) {
+        leftovers::remove(&self.system, &self.folder, self.input);
+    }
+
+    /// Opens the file that will become the output.
+    ///
+    /// # Errors
+    /// `OutputIo`.
+    pub fn create(self) -> Result<Output> {
+        let (file, hidden) = match self.system.create_nameless(&self.folder) {
+            Ok(file) => {
+                // It may be hidden for a moment, when it replaces another one.
+                let _ = self.system.lock(&file);
+                (file, None)
+            }
+            // Not every file system can; NFS, FAT and some network shares cannot.
+            Err(_) => {
+                let (file, name) = leftovers::create(&self.system, &self.folder).map_err(|e| {
+                    Error::output(
+                        e,
+                        &format!("cannot create a file beside {}", self.path.display()),
+                    )
+                })?;
+                (file, Some(name))
+            }
+        };
+        Ok(Output {
+            file,
+            at: 0,
+            on_its_way: 0,
+            hidden,
+            target: self,
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! Whether a file is a Home Assistant backup, told while it passes.
+
+use serde::Deserialize;
+
+use crate::format::tar::block::{BLOCK, HeaderBlock, padding};
+
+/// Core, homeassistant/components/backup: `extra` of `backup.json`.
+#[derive(Deserialize)]
+struct Extra {
+    #[serde(default)]
+    extra: serde_json::Value,
+}
+
+impl Extra {
+    fn instance_id(&self) -> Option<String> {
+        self.extra
+            .get("instance_id")?
+            .as_str()
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned)
+    }
+}
+
+/// What every `backup.json` of Home Assistant has (Supervisor, backups/validate.py).
+#[derive(Deserialize)]
+struct Metadata {
+    slug: String,
+    date: String,
+    r#type: String,
+    #[serde(flatten)]
+    rest: Extra,
+}
+
+impl Metadata {
+    /// The metadata, if the text is that of a backup and not of anything else of this name.
+    fn read(text: &[u8]) -> Option<Self> {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let metadata: Self = serde_json::from_slice(text).ok()?;
+        let day = metadata.date.as_bytes().get(..10)?;
+        let dated = day.iter().enumerate().all(|(at, b)| {
+            if matches!(at, 4 | 7) {
+                *b == b'-'
+            } else {
+                b.is_ascii_digit()
+            }
+        });
+        (!metadata.slug.is_empty()
+            && dated
+            && matches!(metadata.r#type.as_str(), "full" | "partial"))
+        .then_some(metadata)
+    }
+}
+
+/// Whether a file turned out to be a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// A backup: metadata, and nothing else but archives of parts.
+    Backup,
+    /// Anything else, or damaged, or cut short: it stays.
+    Other,
+}
+
+/// Reads a file's contents in pieces and tells whether it is a backup.
+///
+/// A backup is a tar whose members are `./backup.json` (or `./snapshot.json`)
+/// and at least one `NAME.tar` or `NAME.tar.gz`, and nothing else; the metadata have a
+/// slug, a date and a type. Supervisor puts them last, so all headers are walked. Anybody's
+/// tar may hold some `backup.json`, and even archives beside it.
+///
+/// Memory: one block of 512 bytes, and the metadata, at most 1 MiB.
+#[derive(Debug, Clone)]
+pub struct NestedBackup {
+    block: [u8; BLOCK],
+    filled: usize,
+    state: State,
+    /// The size that a PAX record gives to the next member.
+    pax_size: Option<u64>,
+    /// The text of the metadata while it passes.
+    text: Vec<u8>,
+    metadata: Option<Instance>,
+    parts: bool,
+}
+
+/// Which Home Assistant made a backup, when its metadata say so.
+type Instance = Option<String>;
+
+/// Metadata that are longer make no backup: then the file stays.
+const LONGEST: u64 = 1 << 20;
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// A header block comes next.
+    Header,
+    /// The first block of PAX records comes next; so many bytes of them in all.
+    Pax(u64),
+    /// So many bytes of the metadata come next, and then so many of padding.
+    Text(u64, u64),
+    /// So many bytes are of no interest.
+    Skip(u64),
+    Decided(Verdict),
+}
+
+impl Default for NestedBackup {
+    fn default() -> Self {
+        Self {
+            block: [0; BLOCK],
+            filled: 0,
+            state: State::Header,
+            pax_size: None,
+            text: Vec::new(),
+            metadata: None,
+            parts: false,
+        }
+    }
+}
+
+impl NestedBackup {
+    /// Takes the next piece of the file. Once there is a verdict it stays, and
+    /// the rest of the file need not be fed.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Option<Verdict> {
+        while !bytes.is_empty() {
+            let used = match self.state {
+                State::Decided(verdict) => return Some(verdict),
+                State::Skip(left) => self.skip(left, bytes.len()),
+                State::Text(left, padding) => self.read(left, padding, bytes),
+                State::Header | State::Pax(_) => self.fill(bytes),
+            };
+            bytes = bytes.get(used..).unwrap_or_default();
+        }
+        self.verdict()
+    }
+
+    /// At the end of the file: which Home Assistant made the backup, if it is one and says
+    /// so. A file that is cut short is none.
+    pub fn finish(self) -> Option<Option<String>> {
+        let whole = self.verdict() == Some(Verdict::Backup);
+        self.metadata.filter(|_| whole)
+    }
+
+    /// The verdict, as soon as there is one.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self.state {
+            State::Decided(verdict) => Some(verdict),
+            _ => None,
+        }
+    }
+
+    fn skip(&mut self, left: u64, available: usize) -> usize {
+        let used = usize::try_from(left).unwrap_or(usize::MAX).min(available);
+        let left = left - used as u64;
+        self.state = if left == 0 {
+            State::Header
+        } else {
+            State::Skip(left)
+        };
+        used
+    }
+
+    fn read(&mut self, left: u64, padding: u64, bytes: &[u8]) -> usize {
+        let used = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        self.text
+            .extend_from_slice(bytes.get(..used).unwrap_or_default());
+        self.state = match (left - used as u64, padding) {
+            (0, padding) => self.judge(padding),
+            (left, padding) => State::Text(left, padding),
+        };
+        used
+    }
+
+    /// All of the metadata is there.
+    fn judge(&mut self, padding: u64) -> State {
+        let Some(metadata) = Metadata::read(&std::mem::take(&mut self.text)) else {
+            return State::Decided(Verdict::Other);
+        };
+        self.metadata = Some(metadata.rest.instance_id());
+        if padding == 0 {
+            State::Header
+        } else {
+            State::Skip(padding)
+        }
+    }
+
+    fn fill(&mut self, bytes: &[u8]) -> usize {
+        let room = self.block.get_mut(self.filled..).unwrap_or_default();
+        let used = room.len().min(bytes.len());
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.filled += used;
+        if self.filled == BLOCK {
+            self.filled = 0;
+            self.state = match self.state {
+                State::Pax(size) => self.pax(size),
+                _ => self.header(),
+            };
+        }
+        used
+    }
+
+    fn header(&mut self) -> State {
+        let header = HeaderBlock(&self.block);
+        if header.is_zero() {
+            // Readers stop at the first block of zeros.
+            let whole = self.metadata.is_some() && self.parts;
+            return State::Decided(if whole {
+                Verdict::Backup
+            } else {
+                Verdict::Other
+            });
+        }
+        let (true, Ok(size)) = (header.checksum_fits(), header.size()) else {
+            return State::Decided(Verdict::Other);
+        };
+        match header.flag() {
+            b'x' if size > 0 => State::Pax(size),
+            // Global records, GNU's long names and links: nothing to learn from them.
+            b'x' | b'g' | b'L' | b'K' => skipping(size),
+            b'0' | 0 => self.file(size),
+            // The root that some writers store.
+            b'5' if matches!(header.name().as_deref(), Ok(b"." | b"./")) => State::Header,
+            _ => State::Decided(Verdict::Other),
+        }
+    }
+
+    fn file(&mut self, size: u64) -> State {
+        let Ok(name) = HeaderBlock(&self.block).name() else {
+            return State::Decided(Verdict::Other);
+        };
+        let size = self.pax_size.take().unwrap_or(size);
+        // Readers look for exactly these names.
+        let metadata = matches!(name.as_slice(), b"./backup.json" | b"./snapshot.json");
+        let bare = name.strip_prefix(b"./").unwrap_or(&name);
+        let part = (bare.ends_with(b".tar.gz") || bare.ends_with(b".tar")) && !bare.contains(&b'/');
+        self.parts |= part;
+        match () {
+            // Of two a reader would have to choose.
+            () if metadata && self.metadata.is_none() && (1..=LONGEST).contains(&size) => {
+                State::Text(size, padding(size))
+            }
+            () if part => skipping(size),
+            () => State::Decided(Verdict::Other),
+        }
+    }
+
+    /// Looks for `size` among PAX records (POSIX.1-2017 pax, "pax Extended
+    /// Header"): a member over 8 GiB has its size there. Only the first block is
+    /// read; what Python writes for a backup's members fits in easily.
+    fn pax(&mut self, size: u64) -> State {
+        let length = usize::try_from(size).unwrap_or(usize::MAX);
+        let records = self.block.get(..length.min(BLOCK)).unwrap_or(&self.block);
+        self.pax_size = records.split(|&b| b == b'\n').find_map(size_record);
+        let (stored, read) = (size.saturating_add(padding(size)), BLOCK as u64);
+        if stored > read {
+            State::Skip(stored - read)
+        } else {
+            State::Header
+        }
+    }
+}
+
+/// The state that passes over a member's data.
+fn skipping(size: u64) -> State {
+    match size.saturating_add(padding(size)) {
+        0 => State::Header,
+        left => State::Skip(left),
+    }
+}
+
+/// The value of a record `LENGTH size=VALUE`.
+fn size_record(record: &[u8]) -> Option<u64> {
+    let (_, rest) = record.split_at_checked(record.iter().position(|&b| b == b' ')?)?;
+    let digits = rest
+        .strip_prefix(b" size=")
+        .filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

@@ -1,0 +1,164 @@
+//! Values by key, and the files that are included where they should stand.
+
+use super::{At, Search, Why};
+use crate::survey::recorder::yaml::Value;
+
+impl Search<'_> {
+    /// The value of a key, with includes followed.
+    pub(super) fn get(&self, at: &At, key: &str, depth: usize) -> Result<Option<At>, Why> {
+        match self.get_raw(at, key, depth)? {
+            Some(value) => self.followed(value, depth),
+            None => Ok(None),
+        }
+    }
+
+    /// The value of a key as it stands there. Several files can make up one mapping.
+    pub(super) fn get_raw(&self, at: &At, key: &str, depth: usize) -> Result<Option<At>, Why> {
+        self.step(depth)?;
+        let Some(node) = at.tree.node(at.node) else {
+            return Ok(None);
+        };
+        match node.tag.as_deref() {
+            Some("include_dir_merge_named") => {
+                for file in self.folder(at)? {
+                    let Some(inner) = self.open(&file)? else {
+                        continue;
+                    };
+                    if let Some(found) = self.get_raw(&inner, key, depth + 1)? {
+                        return Ok(Some(found));
+                    }
+                }
+                Ok(None)
+            }
+            Some("include_dir_named") => {
+                let stem = |file: &&String| {
+                    file.rsplit('/')
+                        .next()
+                        .and_then(|name| name.strip_suffix(".yaml"))
+                        == Some(key)
+                };
+                match self.folder(at)?.iter().find(stem) {
+                    Some(file) => self.open(file),
+                    None => Ok(None),
+                }
+            }
+            _ => Ok(at
+                .tree
+                .get(at.node, key)
+                .map(|node| At { node, ..at.clone() })),
+        }
+    }
+
+    /// Follows `!include`.
+    pub(super) fn followed(&self, at: At, depth: usize) -> Result<Option<At>, Why> {
+        self.step(depth)?;
+        match at.tree.node(at.node) {
+            Some(node) if node.tag.as_deref() == Some("include") => {
+                let Value::Scalar(path) = &node.value else {
+                    return Ok(None);
+                };
+                match self.open(&beside(&at.file, path)?)? {
+                    Some(inner) => self.followed(inner, depth + 1),
+                    None => Ok(None),
+                }
+            }
+            _ => Ok(Some(at)),
+        }
+    }
+
+    /// What a mapping or a list holds, with includes followed.
+    pub(super) fn values(&self, at: &At, depth: usize) -> Result<Vec<At>, Why> {
+        self.step(depth)?;
+        let Some(node) = at.tree.node(at.node) else {
+            return Ok(Vec::new());
+        };
+        let mut values = Vec::new();
+        if let Some(
+            way @ ("include_dir_named"
+            | "include_dir_list"
+            | "include_dir_merge_named"
+            | "include_dir_merge_list"),
+        ) = node.tag.as_deref()
+        {
+            for file in self.folder(at)? {
+                let Some(inner) = self.open(&file)? else {
+                    continue;
+                };
+                if way.starts_with("include_dir_merge") {
+                    values.extend(self.values(&inner, depth + 1)?);
+                } else {
+                    values.extend(self.followed(inner, depth + 1)?);
+                }
+            }
+            return Ok(values);
+        }
+        let inside: Vec<usize> = match &node.value {
+            Value::Map(pairs) => pairs.iter().map(|(_, value)| *value).collect(),
+            Value::List(items) => items.clone(),
+            Value::Scalar(_) => Vec::new(),
+        };
+        for node in inside {
+            values.extend(self.followed(At { node, ..at.clone() }, depth + 1)?);
+        }
+        Ok(values)
+    }
+
+    /// The files that `!include_dir_…` reads: all YAML files below the folder but secrets and
+    /// what is hidden (Core, `util/yaml/loader.py`, `_find_files`).
+    fn folder(&self, at: &At) -> Result<Vec<String>, Why> {
+        let Some(name) = at.tree.scalar(at.node) else {
+            return Ok(Vec::new());
+        };
+        let folder = beside(&at.file, name)?;
+        let hidden = |path: &str| path.split('/').any(|name| name.starts_with('.'));
+        let inside = |path: &&str| {
+            let rest = if folder.is_empty() {
+                Some(*path)
+            } else {
+                path.strip_prefix(folder.as_str())
+            };
+            let yaml = path.ends_with(".yaml")
+                && !path.ends_with("/secrets.yaml")
+                && *path != "secrets.yaml";
+            yaml && rest.is_some_and(|rest| !hidden(rest))
+        };
+        Ok(self
+            .files
+            .below(&folder)
+            .filter(inside)
+            .map(str::to_owned)
+            .collect())
+    }
+}
+
+/// The path that a file's `!include` means, relative to the config directory.
+pub(super) fn beside(file: &str, name: &str) -> Result<String, Why> {
+    let name = name.trim();
+    let outside = || {
+        format!(
+            "{} lies outside the configuration",
+            crate::error::escape(name.as_bytes())
+        )
+    };
+    let (mut names, inside): (Vec<&str>, &str) = match name.strip_prefix('/') {
+        Some(_) => (
+            Vec::new(),
+            name.strip_prefix("/config/").ok_or_else(outside)?,
+        ),
+        None => (
+            file.rsplit_once('/')
+                .map_or(Vec::new(), |(folder, _)| folder.split('/').collect()),
+            name,
+        ),
+    };
+    for part in inside.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                names.pop().ok_or_else(outside)?;
+            }
+            part => names.push(part),
+        }
+    }
+    Ok(names.join("/"))
+}

@@ -1,0 +1,163 @@
+//! What only Linux has.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these are the calls that the rest of the library reaches through this room"
+)]
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::num::NonZeroU64;
+use std::os::fd::AsRawFd;
+
+use rustix::fs::{Advice, AtFlags, CWD, OFlags, RenameFlags};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+use super::unix::{self, Folder, OWNER_ONLY};
+
+/// Copies between open files inside the kernel, as much as it does in one go; zero bytes are the
+/// end of the source.
+///
+/// # Errors
+/// The system's; `Unsupported` and others where the two files are on file systems that cannot.
+pub(crate) fn copy_range(
+    from: &File,
+    mut source: u64,
+    to: &File,
+    mut target: u64,
+    len: usize,
+) -> io::Result<usize> {
+    let copied = rustix::fs::copy_file_range(from, Some(&mut source), to, Some(&mut target), len)?;
+    Ok(copied)
+}
+
+/// Makes the disk begin with a range, and does not wait for it. Linux begins to write the range
+/// back on the advice that it is not needed; what is being written stays in the cache
+/// (mm/fadvise.c, `POSIX_FADV_DONTNEED`). Where that is not so, nothing is lost but time.
+pub(crate) fn begin_write_back(file: &File, offset: u64, len: u64) {
+    let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(len), Advice::DontNeed);
+}
+
+impl Folder {
+    /// Whether the folder is on a FAT file system, of whatever kind (statfs(2),
+    /// `MSDOS_SUPER_MAGIC`).
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn is_fat(&self) -> io::Result<bool> {
+        Ok(rustix::fs::fstatfs(&self.0)?.f_type == 0x4d44)
+    }
+
+    /// Creates a file without a name (open(2), `O_TMPFILE`), which only its owner may read. It is
+    /// gone with the process, unless [`Folder::name_file`] names it.
+    ///
+    /// # Errors
+    /// The system's, where the file system has no such files: NFS, FAT and some network shares.
+    pub(crate) fn create_nameless(&self) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.0, ".", flags, OWNER_ONLY)?.into())
+    }
+
+    /// Names a file that has no name. Never replaces anything.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, or another one of the system's.
+    pub(crate) fn name_file(&self, file: &File, name: &OsStr) -> io::Result<()> {
+        let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let flags = AtFlags::SYMLINK_FOLLOW;
+        Ok(rustix::fs::linkat(CWD, own, &self.0, name, flags)?)
+    }
+
+    /// Renames a file. Never replaces anything.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; `InvalidInput` or `Unsupported` where the file system cannot promise it;
+    /// or another one of the system's.
+    pub(crate) fn rename_to_new(&self, old: &OsStr, new: &OsStr) -> io::Result<()> {
+        let flags = RenameFlags::NOREPLACE;
+        Ok(rustix::fs::renameat_with(
+            &self.0, old, &self.0, new, flags,
+        )?)
+    }
+}
+
+/// Keeps what this process has in memory from core files and from debuggers.
+///
+/// The limit on core files alone is not enough: it does not count where the system pipes them
+/// into a program (core(5)).
+pub fn keep_memory_private() {
+    unix::refuse_core_files();
+    // Never refused; nothing depends on it either.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+/// Which signals whoever started this process wants ignored (proc_pid_status(5)); none where the
+/// system does not report that.
+pub fn ignored_signals() -> impl Fn(i32) -> bool {
+    ignored(&status())
+}
+
+fn ignored(status: &str) -> impl Fn(i32) -> bool + use<> {
+    let mask = status
+        .lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok())
+        .unwrap_or(0);
+    move |signal| {
+        u32::try_from(signal - 1)
+            .ok()
+            .and_then(|bit| mask.checked_shr(bit))
+            .is_some_and(|mask| mask & 1 == 1)
+    }
+}
+
+/// The most memory that this process had in use so far, in bytes: the high-water mark of the
+/// resident set (proc(5), `VmHWM`). Zero where the system does not report it.
+pub fn peak_memory() -> u64 {
+    let text = status();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+        .map_or(0, |kb| kb * 1024)
+}
+
+/// This process's status; a program's name need not be UTF-8.
+fn status() -> String {
+    let bytes = std::fs::read("/proc/self/status").unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What the system calls the processor; machines that are no PCs have other lines, or none. Empty
+/// where it does not say.
+pub fn processor_name() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("model name") || line.starts_with("Model"));
+    line.and_then(|line| line.split_once(':'))
+        .map(|(_, name)| name.trim().to_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HUP: i32 = 1;
+    const INT: i32 = 2;
+    const TERM: i32 = 15;
+
+    #[test]
+    fn the_status_of_a_process_tells_what_it_ignores() {
+        let ignored = |status: &[u8]| ignored(&String::from_utf8_lossy(status));
+        // The first is `nohup`, the second what a shell runs behind it.
+        let hup = ignored(b"Name:\t\xff\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000004002\n");
+        assert_eq!([HUP, INT, TERM].map(hup), [true, false, false]);
+        let int = ignored(b"SigIgn:\t0000000000000006\n");
+        assert_eq!([HUP, INT, TERM].map(int), [false, true, false]);
+        for unclear in [b"".as_slice(), b"SigIgn:\n", b"SigIgn:\tnonsense"] {
+            assert_eq!(
+                [0, HUP, INT, TERM, 64, 65].map(ignored(unclear)),
+                [false; 6]
+            );
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Member by member: what the plan copies byte for byte, and what it writes anew.
+
+use std::io::Read;
+
+use super::{Verified, failed};
+use crate::error::{Error, Result};
+use crate::format::outer::Member;
+use crate::format::securetar::SecureHeader;
+use crate::open::{Backup, Part, source};
+use crate::pipe::{Control, read_full};
+use crate::plan::{Action, PartEdit, PartPlan, Plan};
+use crate::rewrite::Place;
+use crate::verify::Verification;
+
+/// A member of the copy and where it comes from.
+pub(super) struct Pair<'a> {
+    old: &'a Member,
+    pub new: &'a Member,
+    /// Where in the copy.
+    at: usize,
+    /// `None` for a member that is no part, which is copied as it is.
+    planned: Option<(&'a PartPlan, usize)>,
+}
+
+impl Pair<'_> {
+    fn is_renamed(&self) -> bool {
+        self.planned
+            .is_some_and(|(planned, _)| planned.form.name.is_some())
+    }
+
+    /// The header that the plan gives to the member, with so many bytes of data.
+    fn header(&self, size: u64) -> Result<Vec<u8>> {
+        self.planned.map_or_else(
+            || self.old.header_with_size(size),
+            |(planned, _)| planned.form.header(self.old, size),
+        )
+    }
+}
+
+/// The members of the copy in order, each with the one of the original that it comes from.
+///
+/// # Errors
+/// `VerifyFailed` when they are not those that the plan keeps.
+pub(super) fn pair_members<'a>(
+    original: &'a Backup,
+    plan: &'a Plan,
+    copy: &'a Backup,
+) -> Result<Vec<Pair<'a>>> {
+    let mut pairs = Vec::new();
+    let mut new = 0;
+    for &old in &plan.order {
+        let Some(member) = original.members.get(old) else {
+            continue;
+        };
+        let planned = original
+            .part_of(old)
+            .and_then(|at| plan.parts.get(at).map(|planned| (planned, at)));
+        if planned.is_some_and(|(planned, _)| planned.action == Action::Drop) {
+            continue;
+        }
+        let name = planned
+            .and_then(|(planned, _)| planned.form.name.as_ref())
+            .unwrap_or(&member.header.name);
+        let same = |m: &&Member| m.header.name == *name && m.header.kind == member.header.kind;
+        let Some(found) = copy.members.get(new).filter(same) else {
+            return Err(failed(format!(
+                "{} is not where it should be",
+                member.display_name()
+            )));
+        };
+        if old != original.manifest_member {
+            pairs.push(Pair {
+                old: member,
+                new: found,
+                at: new,
+                planned,
+            });
+        }
+        new += 1;
+    }
+    if new != copy.members.len() {
+        return Err(failed("it has more members than planned"));
+    }
+    Ok(pairs)
+}
+
+/// Compares a member with its original in the way that the plan calls for.
+pub(super) struct Checker<'a> {
+    pub verification: &'a Verification<'a>,
+    pub copy: &'a Backup,
+    pub control: &'a Control,
+}
+
+impl Checker<'_> {
+    pub fn pair(&self, pair: &Pair<'_>) -> Result<Verified> {
+        let outcome = match pair.planned.map(|(planned, at)| (&planned.action, at)) {
+            None | Some((Action::Copy | Action::Drop, _)) => self.same_bytes(pair),
+            Some((Action::Reencrypt, at)) => self
+                .right_headers(pair)
+                .and_then(|()| self.same_stream(pair, at)),
+            Some((action, at)) => {
+                let edit = action.edit().ok_or_else(|| failed("a part has no plan"))?;
+                self.right_headers(pair)
+                    .and_then(|()| self.same_entries(pair, at, edit))
+            }
+        };
+        outcome.map_err(|e| e.in_part(pair.new.display_name()))
+    }
+
+    fn new_part(&self, pair: &Pair<'_>) -> Result<&Part> {
+        let part = self.copy.part_of(pair.at);
+        part.map(|at| self.copy.part(at))
+            .ok_or_else(|| failed("a part is no longer one"))
+    }
+
+    /// A rewritten part has its old header with the new size, and no more in front of its
+    /// ciphertext than reading it needs.
+    fn right_headers(&self, pair: &Pair<'_>) -> Result<()> {
+        let new = pair.new;
+        if new.header.raw != pair.header(new.size)? {
+            return Err(failed("its header differs by more than planned"));
+        }
+        match self.new_part(pair)?.secure() {
+            Some(SecureHeader::V2 { reserved, .. } | SecureHeader::V3 { reserved, .. })
+                if *reserved != [0; 8] =>
+            {
+                Err(failed(
+                    "its SecureTar header has something in the reserved bytes",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn same_bytes(&self, pair: &Pair<'_>) -> Result<Verified> {
+        let (old, new) = (pair.old, pair.new);
+        // A stale size and a wrong name are all that a copy puts right there.
+        let expected = if old.stale || pair.is_renamed() {
+            pair.header(old.size)?
+        } else {
+            old.header.raw.clone()
+        };
+        if new.header.raw != expected {
+            return Err(failed("its header differs"));
+        }
+        if old.size != new.size {
+            return Err(failed("its size differs"));
+        }
+        let ours = self
+            .verification
+            .original
+            .input
+            .window(old.data_at(), old.size);
+        let theirs = self.copy.input.window(new.data_at(), new.size);
+        self.same(ours, theirs)
+    }
+
+    fn same_stream(&self, pair: &Pair<'_>, at: usize) -> Result<Verified> {
+        let ours = source(
+            self.verification.original,
+            self.verification.original.part(at),
+            self.verification.keys,
+        )?;
+        let theirs = source(self.copy, self.new_part(pair)?, self.verification.keys)?;
+        self.same(ours, theirs)
+    }
+
+    fn same(&self, mut ours: impl Read, mut theirs: impl Read) -> Result<Verified> {
+        let (mut a, mut b) = (vec![0u8; 1 << 18], vec![0u8; 1 << 18]);
+        let mut bytes_compared = 0;
+        loop {
+            let first = read_full(&mut ours, &mut a).map_err(Error::from_read)?;
+            let second = read_full(&mut theirs, &mut b).map_err(Error::from_read)?;
+            if a.get(..first) != b.get(..second) {
+                return Err(failed("its contents differ").at(bytes_compared));
+            }
+            if first == 0 {
+                return Ok(Verified {
+                    bytes_compared,
+                    entries_compared: 0,
+                });
+            }
+            bytes_compared += first as u64;
+            self.control.advance(first as u64)?;
+        }
+    }
+
+    /// Compares a part that was cut, unless that was done while the rest was being written.
+    fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &PartEdit) -> Result<Verified> {
+        let part = self.new_part(pair)?;
+        let place = Place {
+            part: at,
+            data_at: pair.new.data_at(),
+            size: pair.new.size,
+        };
+        match self
+            .verification
+            .known(place, &self.copy.input, self.control)?
+        {
+            Some(verified) => verified,
+            None => self.verification.same_entries(
+                at,
+                cut,
+                source(self.copy, part, self.verification.keys)?,
+                self.control,
+            ),
+        }
+    }
+}
