@@ -92,7 +92,7 @@ pub struct Error {
     message: String,
     part: Option<String>,
     offset: Option<u64>,
-    advice: Option<Advice>,
+    advice: Option<Box<Advice>>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -177,7 +177,7 @@ impl Error {
     /// Replaces the next step that the user is told.
     #[must_use]
     pub fn advice(mut self, advice: impl Into<Advice>) -> Self {
-        self.advice = Some(advice.into());
+        self.advice = Some(Box::new(advice.into()));
         self
     }
 
@@ -213,7 +213,7 @@ impl Error {
 
     /// The next step for the user.
     pub fn next_step(&self) -> Option<&Advice> {
-        self.advice.as_ref()
+        self.advice.as_deref()
     }
 
     /// Sends this error through a `Read` or `Write`; [`Error::from_read`] and

@@ -117,7 +117,7 @@ fn not_encrypted(asked: bool, terms: &dyn Terms) -> String {
 }
 
 /// Why a pattern leaves a file alone.
-pub fn protection<'a>(why: &'a Protection<impl AsRef<str>>) -> &'a str {
+pub fn protection(why: &Protection<impl AsRef<str>>) -> &str {
     match why {
         Protection::Listed(reason) => reason.as_ref(),
         Protection::Image => "Nothing could build this add-on's image again.",

@@ -43,7 +43,7 @@ impl Entry {
 /// Everything inside one part.
 #[derive(Debug, Clone)]
 pub struct PartSurvey {
-    /// Index in [`Backup::parts`].
+    /// Index in [`crate::open::Backup::parts`].
     pub part: usize,
     /// The entries in archive order.
     pub entries: Vec<Entry>,
