@@ -12,9 +12,9 @@ use haslim::verify::Verification;
 use haslim::{Error, Kind, Result};
 
 use super::Session;
+use super::commands::shrink::refusal;
 use super::kept::{self, Check};
 use super::prepare::Prepared;
-use super::shrink::refusal;
 
 /// Where the copy goes and how freely.
 pub struct Writing {

@@ -10,7 +10,7 @@ use haslim::open::{self, Backup};
 use haslim::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
-use super::{Session, small};
+use super::{Session, small_file};
 use text::{MOST_KEYS, Text};
 
 /// The variable that may hold the key.
@@ -207,7 +207,7 @@ fn asked(session: &Session, need: Need) -> Result<Option<Password>> {
 }
 
 fn prompt(need: Need) -> Result<Password> {
-    let _waiting = super::signals::waiting_unseen();
+    let _waiting = super::terminal::signals::waiting_unseen();
     let or_not = if need == Need::Must {
         ""
     } else {
@@ -226,7 +226,7 @@ fn prompt(need: Need) -> Result<Password> {
 /// The first line, without its line ending; what follows is only looked at for the key of an
 /// emergency kit.
 fn from_file(session: &Session, path: &Path) -> Result<Given> {
-    let text = Text::of(&small::KEY.read(path, &session.control)?);
+    let text = Text::of(&small_file::KEY.read(path, &session.control)?);
     let (first, sure) = text.first_line();
     let found = text.keys();
     let kit = text.is_kit();
@@ -249,7 +249,7 @@ fn from_file(session: &Session, path: &Path) -> Result<Given> {
 
 /// The keys in an emergency kit.
 fn from_kit(session: &Session, path: &Path) -> Result<Given> {
-    let passwords = Text::of(&small::KEY.read(path, &session.control)?).keys();
+    let passwords = Text::of(&small_file::KEY.read(path, &session.control)?).keys();
     match passwords.len() {
         0 => Err(Error::new(Kind::Password, format!("there is no encryption key in {}", path.display()))
             .advice("It is a line of seven groups of four letters and digits. A key of another kind belongs on the first line of a file for --password-file.")),

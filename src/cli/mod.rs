@@ -1,27 +1,14 @@
 //! The terminal side: arguments, the key, progress, tables.
 
 mod args;
-mod bench;
+mod commands;
 mod copy;
-mod guide;
-mod info;
 mod kept;
 mod key;
-mod ls;
-mod memory;
-mod next;
 mod prepare;
-mod progress;
-mod repair;
-mod rules;
-mod screen;
-mod show;
-mod shrink;
-mod signals;
-mod small;
-mod tables;
-mod verify;
-mod wrap;
+mod render;
+mod small_file;
+mod terminal;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +25,9 @@ use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 
 use args::{Cli, Command, Common};
-use screen::Screen;
+use commands::{bench, info, ls, repair, rules, shrink, verify};
+use terminal::output::{self, Screen};
+use terminal::{memory, progress, signals};
 
 /// Everything that a command is given besides its own arguments.
 pub struct Session {
@@ -142,7 +131,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && args::want_json(std::env::args_os()) => {
-            let _ = screen::json(&json::error(&args::usage(&error)));
+            let _ = output::json(&json::error(&args::usage(&error)));
             return ExitCode::from(Kind::Usage.code());
         }
         Err(error) => return without_command(&error),
@@ -150,7 +139,7 @@ pub fn main() -> ExitCode {
     let session = match start(&cli.common) {
         Ok(session) => session,
         Err(error) if cli.common.json => {
-            let _ = screen::json(&json::error(&Error::new(
+            let _ = output::json(&json::error(&Error::new(
                 Kind::Internal,
                 format!("{error:#}"),
             )));
@@ -177,9 +166,9 @@ pub fn main() -> ExitCode {
 
 /// Prints the help, or what is wrong with the arguments.
 fn without_command(error: &clap::Error) -> ExitCode {
-    match screen::loss(error.print()) {
+    match output::loss(error.print()) {
         Some(why) if !error.use_stderr() => {
-            let error = screen::unprinted(&why);
+            let error = output::unprinted(&why);
             let _ = writeln!(std::io::stderr(), "error: {}", words::error(&error));
             ExitCode::from(error.kind().code())
         }

@@ -12,9 +12,10 @@ use haslim::survey::{self, PartSurvey};
 use haslim::{Kind, Result, plan::Wrapping, verify};
 
 use super::args::{self, Choice, Consent};
+use super::commands::rules;
 use super::kept::{self, Check};
 use super::key::Need;
-use super::{Session, key, rules};
+use super::{Session, key};
 
 /// A backup with everything that is needed to decide about it and to write it.
 pub struct Prepared {

@@ -11,8 +11,8 @@ use haslim::report::{json, words};
 use haslim::survey::{self, PartSurvey};
 use haslim::{Error, Kind, Result, size};
 
-use super::key::Need;
-use super::{DONE, Session, key, usage};
+use crate::cli::key::Need;
+use crate::cli::{DONE, Session, key, usage};
 
 /// Prints the tree.
 pub fn run(

@@ -9,12 +9,13 @@ use haslim::report::json;
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result, size, survey};
 
-use super::copy::{self, Writing};
 use super::guide::{self, Answer};
-use super::key::Need;
-use super::prepare::Prepared;
 use super::shrink;
-use super::{DONE, Session, key, next};
+use crate::cli::copy::{self, Writing};
+use crate::cli::key::Need;
+use crate::cli::prepare::Prepared;
+use crate::cli::render::next_steps;
+use crate::cli::{DONE, Session, key};
 
 /// Says what is wrong, asks, writes the copy, verifies, publishes.
 pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
@@ -107,7 +108,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         session.screen.say(&session.screen.green(&format!(
             "Written, read back and compared with the original: {shown}, {size}"
         )));
-        next::after_writing(session, &copy);
+        next_steps::after_writing(session, &copy);
     }
     Ok(DONE)
 }

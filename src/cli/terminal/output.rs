@@ -8,8 +8,8 @@ use haslim::pipe::Control;
 use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 
-use super::args::{Color, Common};
 use super::wrap;
+use crate::cli::args::{Color, Common};
 
 /// Standard output and standard error, as the options want them.
 pub struct Screen {

@@ -7,10 +7,11 @@ use haslim::report::largest::{self, Large};
 use haslim::report::{json, words};
 use haslim::{Result, size};
 
-use super::args::Choice;
-use super::copy::Writing;
-use super::prepare::Prepared;
-use super::{Session, next, tables};
+use super::{next_steps, tables};
+use crate::cli::Session;
+use crate::cli::args::Choice;
+use crate::cli::copy::Writing;
+use crate::cli::prepare::Prepared;
 
 /// How many of the largest paths `plan` shows.
 const LARGEST: usize = json::LARGEST;
@@ -185,7 +186,7 @@ pub fn ways_out(
     };
     screen.say(&format!("\n{}", screen.bold(heading)));
     for way in ways {
-        let mut command = next::shrink(session, prepared, choice, writing);
+        let mut command = next_steps::shrink(session, prepared, choice, writing);
         command.push(way.options.clone());
         screen.as_is(&format!("  {}", printable(&command.join(" "))));
         screen.say(&format!(

@@ -9,7 +9,8 @@ use haslim::report::json;
 use haslim::verify::PartCheck;
 use haslim::{Error, Result, size};
 
-use super::{DONE, Session, key, tables};
+use crate::cli::render::tables;
+use crate::cli::{DONE, Session, key};
 
 /// Checks the backup; the exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {

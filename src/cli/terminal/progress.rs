@@ -7,8 +7,8 @@ use std::time::Duration;
 use haslim::pipe::{Progress, Silent};
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
-use super::args::Common;
-use super::{memory, screen};
+use super::{memory, output};
+use crate::cli::args::Common;
 
 const BAR: &str = "{msg:7} {wide_bar} {decimal_bytes}/{decimal_total_bytes}{pace}";
 
@@ -48,7 +48,7 @@ impl Progress for Bar {
                     let _ = out.write_str(&pace(state.pos(), state.per_sec(), state.eta()));
                 },
             );
-            bar.set_style(if screen::is_unicode() {
+            bar.set_style(if output::is_unicode() {
                 style
             } else {
                 style.progress_chars("#>-")

@@ -8,10 +8,10 @@ use haslim::plan::Outcome;
 use haslim::report::words;
 use haslim::size;
 
-use super::Session;
-use super::args::Choice;
-use super::copy::{Finished, Writing};
-use super::prepare::Prepared;
+use crate::cli::Session;
+use crate::cli::args::Choice;
+use crate::cli::copy::{Finished, Writing};
+use crate::cli::prepare::Prepared;
 
 /// Says how to go on with a backup that the cloud would not take as it is.
 pub fn after_info(session: &Session, backup: &Backup) {

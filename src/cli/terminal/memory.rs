@@ -8,7 +8,7 @@
 use haslim::error::SCARCE;
 use haslim::{Error, Kind, Result, size};
 
-use super::args::Command;
+use crate::cli::args::Command;
 
 /// What a thread takes: the stack that the standard library gives it, and its first buffers.
 const THREAD: usize = 3 << 20;

@@ -13,10 +13,11 @@ use haslim::report::json;
 use haslim::rewrite::{Output, OutputPath};
 use haslim::{Error, Kind, Result, size};
 
-use super::args::{Bench, Wrapping};
-use super::key::Need;
 use super::shrink::shown;
-use super::{DONE, Session, key, small, tables};
+use crate::cli::args::{Bench, Wrapping};
+use crate::cli::key::Need;
+use crate::cli::render::tables;
+use crate::cli::{DONE, Session, key, small_file};
 
 /// Bytes of the backup that is made when none is given: enough for steady rates.
 const OWN: u64 = 64_000_000;
@@ -94,7 +95,7 @@ fn measured(session: &Session, choice: &Bench, file: Option<&Path>) -> Result<u8
     let earlier = choice
         .compare
         .as_deref()
-        .map(|path| Report::parse(&small::RESULT.read(path, &session.control)?))
+        .map(|path| Report::parse(&small_file::RESULT.read(path, &session.control)?))
         .transpose()?;
     let folder = choice.write.clone().unwrap_or_else(std::env::temp_dir);
     let drops = choice

@@ -11,11 +11,12 @@ use haslim::report::{json, words};
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result, size};
 
-use super::args::Choice;
-use super::copy::{self, Finished, Writing};
 use super::guide::{self, Answer};
-use super::prepare::{Depth, Prepared, prepare};
-use super::{DONE, STOPPED, Session, kept, next, show, usage};
+use crate::cli::args::Choice;
+use crate::cli::copy::{self, Finished, Writing};
+use crate::cli::prepare::{Depth, Prepared, prepare};
+use crate::cli::render::{next_steps, plan as show};
+use crate::cli::{DONE, STOPPED, Session, kept, usage};
 
 /// What `--no-verify` leaves out.
 const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original; parts that are kept whole are NOT checked for damage. \
@@ -99,7 +100,7 @@ pub fn plan(
         show::largest(session, &prepared)?;
         show::ways_out(session, &prepared, choice, writing);
         if !hopeless {
-            next::after_plan(session, &prepared, choice, writing, taken);
+            next_steps::after_plan(session, &prepared, choice, writing, taken);
         }
     }
     match refused {
@@ -348,5 +349,5 @@ fn announce(session: &Session, prepared: &Prepared, copy: &Finished, verified: b
             unseen.join(", ")
         ));
     }
-    next::after_writing(session, copy);
+    next_steps::after_writing(session, copy);
 }

@@ -10,11 +10,11 @@ use haslim::plan::{Action, Plan};
 use haslim::report::words;
 use haslim::size;
 
-use super::{screen, wrap};
+use crate::cli::terminal::{output, wrap};
 
 /// A line under the headings and nothing else, to be read and to be pasted.
 fn style() -> TableStyle {
-    let line = if screen::is_unicode() { '─' } else { '-' };
+    let line = if output::is_unicode() { '─' } else { '-' };
     TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
 }
 
@@ -207,7 +207,7 @@ pub fn plan(backup: &Backup, plan: &Plan) -> String {
 /// A bar of up to ten blocks: the largest part has them all.
 fn bar(stored: u64, largest: u64) -> String {
     let blocks = (u128::from(stored) * 10).div_ceil(u128::from(largest.max(1)));
-    let block = if screen::is_unicode() { "▇" } else { "#" };
+    let block = if output::is_unicode() { "▇" } else { "#" };
     block.repeat(usize::try_from(blocks).unwrap_or(10).min(10))
 }
 

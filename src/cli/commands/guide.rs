@@ -10,9 +10,11 @@ use haslim::report::ask::question;
 use haslim::report::words;
 use haslim::{Error, Result, size};
 
-use super::copy::Writing;
-use super::prepare::Prepared;
-use super::{Session, shrink, signals, wrap};
+use super::shrink;
+use crate::cli::Session;
+use crate::cli::copy::Writing;
+use crate::cli::prepare::Prepared;
+use crate::cli::terminal::{signals, wrap};
 
 /// More questions than this tire; then the ways out are shown instead.
 const QUESTIONS: usize = 6;

@@ -10,7 +10,9 @@ use haslim::report::{json, words};
 use haslim::{Error, Result, size};
 use walkdir::WalkDir;
 
-use super::{DONE, Session, next, shrink, tables};
+use super::shrink;
+use crate::cli::render::{next_steps, tables};
+use crate::cli::{DONE, Session};
 
 /// Prints what is inside.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
@@ -49,7 +51,7 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
     screen.as_is(&tables::parts(&backup, limit));
     screen.say(&verdict(session, &backup));
     backup.warnings().iter().for_each(|w| screen.warn(w));
-    next::after_info(session, &backup);
+    next_steps::after_info(session, &backup);
     Ok(DONE)
 }
 
