@@ -22,7 +22,11 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::pipe::{Control, Input};
+#[cfg(test)]
+pub(crate) use system::Call;
 use system::System;
+#[cfg(test)]
+pub(crate) use tests::faults::Faults;
 
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
 /// is heard at once.

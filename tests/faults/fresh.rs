@@ -91,7 +91,7 @@ fn many(name: &str, wrapping: Wrapping, drops: &[&str], runs: u64) -> Vec<Option
         // A new ring for each, as each run of the program has.
         let keys = keys();
         let backup = Backup::open(&fixture(name)).unwrap();
-        let job = Job::new(backup, &keys, drops, wrapping, &Control::default()).unwrap();
+        let mut job = Job::new(backup, &keys, drops, wrapping, &Control::default()).unwrap();
         job.run(&path, &Control::default()).unwrap();
         let copied = job
             .backup

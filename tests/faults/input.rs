@@ -160,7 +160,7 @@ fn a_change_at_the_begin_of_any_stage_is_11_and_leaves_nothing() {
                 Wrapping::AsIs,
                 &control,
             )
-            .and_then(|job| job.run(&scratch.path("out.tar"), &control))
+            .and_then(|mut job| job.run(&scratch.path("out.tar"), &control))
             .map_err(|e| opened.explain(e));
             let error = outcome.expect_err(&format!("{stage} {change:?}"));
             assert_eq!(error.kind(), Kind::InputIo, "{stage} {change:?}: {error}");

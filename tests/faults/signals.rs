@@ -86,7 +86,7 @@ fn a_wish_to_stop_at_any_step_of_any_stage_is_heard_at_once() {
                 Wrapping::AsIs,
                 &control,
             )
-            .and_then(|job| job.run(&place.output(), &control));
+            .and_then(|mut job| job.run(&place.output(), &control));
             match outcome {
                 Err(error) => assert_eq!(error.kind().code(), 143, "{stage} {step}: {error}"),
                 // There are no more steps than this.

@@ -23,7 +23,7 @@ const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// What can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Call {
+pub(crate) enum Call {
     OpenFolder,
     Look,
     Space,
