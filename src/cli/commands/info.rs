@@ -10,9 +10,8 @@ use haslim::report::{json, words};
 use haslim::{Error, Result, size};
 use walkdir::WalkDir;
 
-use super::shrink;
-use crate::cli::render::{next_steps, tables};
-use crate::cli::{DONE, Session};
+use crate::cli::render::{escaped_path, next_steps, tables};
+use crate::cli::session::{DONE, Session};
 
 /// Prints what is inside.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
@@ -25,8 +24,8 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
 
 fn one(session: &Session, path: &Path) -> Result<u8> {
     let backup = session.open_repairable(path)?;
-    let limit = session.common.limit;
-    if session.common.json {
+    let limit = session.settings.limit;
+    if session.settings.json {
         session.screen.json(&json::info(&backup, limit));
         return Ok(DONE);
     }
@@ -74,7 +73,7 @@ fn protection(backup: &Backup) -> String {
 }
 
 fn verdict(session: &Session, backup: &Backup) -> String {
-    let (size, limit) = (backup.input.len(), session.common.limit);
+    let (size, limit) = (backup.input.len(), session.settings.limit);
     let text = words::against_limit(size, limit);
     let fits = if size <= limit {
         session.screen.green("It fits")
@@ -111,8 +110,8 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         .map(|e| (e.path().to_owned(), open(e.path())))
         .collect();
     session.control.check()?;
-    let limit = session.common.limit;
-    if session.common.json {
+    let limit = session.settings.limit;
+    if session.settings.json {
         let rows: Vec<_> = opened
             .iter()
             .map(|(path, backup)| match backup {
@@ -132,7 +131,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
     if opened.is_empty() {
         session.screen.say(&format!(
             "There are no backups in {}: no file whose name ends in .tar.",
-            shrink::shown(path)
+            escaped_path(path)
         ));
         return Ok(DONE);
     }

@@ -5,14 +5,15 @@ use std::path::Path;
 
 use haslim::crypt::KeyRing;
 use haslim::error::escape;
+use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::{self, Backup};
 use haslim::report::tree::{Node, Tree};
 use haslim::report::{json, words};
 use haslim::survey::{self, PartSurvey};
 use haslim::{Error, Kind, Result, size};
 
-use crate::cli::key::Need;
-use crate::cli::{DONE, Session, key, usage};
+use crate::cli::key;
+use crate::cli::session::{DONE, Session, usage};
 
 /// Prints the tree.
 pub fn run(
@@ -22,7 +23,7 @@ pub fn run(
     depth: usize,
     top: usize,
 ) -> Result<u8> {
-    let mut backup = session.open(path)?;
+    let backup = session.open(path)?;
     let (component, below) = split(scope);
     let wanted: Vec<usize> = (0..backup.parts.len())
         .filter(|&at| component.is_none_or(|c| backup.parts[at].id == c))
@@ -38,13 +39,10 @@ pub fn run(
     let needed = readable
         .iter()
         .any(|&at| backup.parts[at].version().is_some());
-    let keys = key::keys(session, &backup, Need::must_if(needed))?;
-    if let Some(keys) = &keys {
-        open::close_others(&mut backup, keys)?;
-    }
-    let (surveys, failed) = look(session, &backup, &readable, keys.as_ref(), faulty)?;
+    let Unlocked { backup, keys } = key::unlock(session, backup, KeyNeed::must_if(needed))?;
+    let (surveys, failed) = look(session, &backup, &readable, keys.as_deref(), faulty)?;
     backup.input.check_unchanged()?;
-    if session.common.json {
+    if session.settings.json {
         let entries = json::Entries {
             backup: &backup,
             surveys: &surveys,

@@ -9,7 +9,8 @@ use haslim::rules::{Catalogue, Rule};
 use haslim::{Error, Kind, Result, plan};
 
 use crate::cli::render::tables;
-use crate::cli::{DONE, Session, small_file};
+use crate::cli::session::{DONE, Session};
+use crate::cli::small_file;
 
 /// What a file of rules holds.
 const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[rule]] for each rule, with `id`, `component`, `globs` and `class` \
@@ -47,7 +48,7 @@ fn said(rule: &Rule) -> String {
 /// Lists the rules.
 pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
     let catalogue = catalogue(file, &session.control)?;
-    if session.common.json {
+    if session.settings.json {
         session.screen.json(&json::rules(&catalogue));
         return Ok(DONE);
     }

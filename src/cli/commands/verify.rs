@@ -4,29 +4,27 @@ use std::path::Path;
 
 use comfy_table::Cell;
 use haslim::finding::Finding;
-use haslim::open::{self, Backup};
+use haslim::job::Unlocked;
+use haslim::open::Backup;
 use haslim::report::json;
 use haslim::verify::PartCheck;
 use haslim::{Error, Result, size};
 
+use crate::cli::key;
 use crate::cli::render::tables;
-use crate::cli::{DONE, Session, key};
+use crate::cli::session::{DONE, Session};
 
 /// Checks the backup; the exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
-    let mut backup = session.open(path)?;
-    let keys = key::required(session, &backup)?;
-    if let Some(keys) = &keys {
-        open::close_others(&mut backup, keys)?;
-    }
+    let Unlocked { backup, keys } = key::unlock_all(session, session.open(path)?)?;
     if keys.is_some() && !backup.is_protected() {
         session
             .screen
             .warn("The backup is not encrypted; the password was not needed.");
     }
-    let checks = haslim::verify::backup(&backup, keys.as_ref(), &session.control)?;
+    let checks = haslim::verify::backup(&backup, keys.as_deref(), &session.control)?;
     backup.input.check_unchanged()?;
-    if session.common.json {
+    if session.settings.json {
         session.screen.json(&json::checks(&backup, &checks));
     } else {
         show(session, &backup, &checks);
@@ -38,7 +36,7 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
     match failed {
         None => Ok(DONE),
         // The JSON has said it already, and must stay alone.
-        Some(error) if session.common.json => Ok(error.kind().code()),
+        Some(error) if session.settings.json => Ok(error.kind().code()),
         Some(error) => Err(error),
     }
 }

@@ -2,16 +2,15 @@
 
 use haslim::error::printable;
 use haslim::finding::Finding;
+use haslim::job::Prepared;
 use haslim::plan::{DropRow, Outcome};
 use haslim::report::largest::{self, Large};
 use haslim::report::{json, words};
 use haslim::{Result, size};
 
 use super::{next_steps, tables};
-use crate::cli::Session;
-use crate::cli::args::Choice;
-use crate::cli::copy::Writing;
-use crate::cli::prepare::Prepared;
+use crate::cli::session::Session;
+use crate::cli::settings::{Selection, Writing};
 
 /// How many of the largest paths `plan` shows.
 const LARGEST: usize = json::LARGEST;
@@ -69,8 +68,8 @@ pub fn plan(session: &Session, prepared: &Prepared, tense: &str) {
 }
 
 /// Tells, quiet or not, what was named and is not there. JSON has it among its warnings.
-pub fn slips(session: &Session, prepared: &Prepared) {
-    if !session.common.json {
+pub fn unmatched_selectors(session: &Session, prepared: &Prepared) {
+    if !session.settings.json {
         prepared
             .plan
             .warnings
@@ -171,7 +170,7 @@ pub fn largest(session: &Session, prepared: &Prepared) -> Result<()> {
 pub fn ways_out(
     session: &Session,
     prepared: &Prepared,
-    choice: &Choice,
+    selection: &Selection,
     writing: Option<&Writing>,
 ) {
     let ways = &prepared.plan.ways_out;
@@ -186,7 +185,7 @@ pub fn ways_out(
     };
     screen.say(&format!("\n{}", screen.bold(heading)));
     for way in ways {
-        let mut command = next_steps::shrink(session, prepared, choice, writing);
+        let mut command = next_steps::shrink(session, prepared, selection, writing);
         command.push(way.options.clone());
         screen.as_is(&format!("  {}", printable(&command.join(" "))));
         screen.say(&format!(

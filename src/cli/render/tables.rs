@@ -70,10 +70,14 @@ fn fitted(mut table: Table, words: &[usize], spare: &[usize]) -> String {
     let constraints: Vec<ColumnConstraint> = least
         .iter()
         .enumerate()
-        .map(|(at, least)| match () {
-            () if hidden.contains(&at) => ColumnConstraint::Hidden,
-            () if words.contains(&at) => ColumnConstraint::LowerBoundary(Width::Fixed(*least)),
-            () => ColumnConstraint::ContentWidth,
+        .map(|(at, least)| {
+            if hidden.contains(&at) {
+                ColumnConstraint::Hidden
+            } else if words.contains(&at) {
+                ColumnConstraint::LowerBoundary(Width::Fixed(*least))
+            } else {
+                ColumnConstraint::ContentWidth
+            }
         })
         .collect();
     table.set_constraints(constraints);

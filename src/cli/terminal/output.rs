@@ -9,7 +9,8 @@ use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 
 use super::wrap;
-use crate::cli::args::{Color, Common};
+use crate::cli::args::Color;
+use crate::cli::settings::Settings;
 
 /// Standard output and standard error, as the options want them.
 pub struct Screen {
@@ -23,9 +24,9 @@ pub struct Screen {
 impl Screen {
     /// Decides about colour: `--color`, then `NO_COLOR` (no-color.org), then whether it is a
     /// terminal.
-    pub fn new(common: &Common) -> Self {
+    pub fn new(settings: &Settings) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        let wanted = |terminal: bool| match common.color {
+        let wanted = |terminal: bool| match settings.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => terminal && !no_color,
@@ -35,7 +36,7 @@ impl Screen {
             wanted(io::stderr().is_terminal()),
         );
         Self {
-            quiet: common.quiet,
+            quiet: settings.quiet,
             out_color,
             err_color,
             lost: OnceLock::new(),

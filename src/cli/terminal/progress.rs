@@ -8,17 +8,17 @@ use haslim::pipe::{Progress, Silent};
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::{memory, output};
-use crate::cli::args::Common;
+use crate::cli::settings::Settings;
 
 const BAR: &str = "{msg:7} {wide_bar} {decimal_bytes}/{decimal_total_bytes}{pace}";
 
 /// What fits the options and the place where standard error goes.
-pub fn choose(common: &Common) -> Arc<dyn Progress> {
-    if common.quiet || common.json {
+pub fn choose(settings: &Settings) -> Arc<dyn Progress> {
+    if settings.quiet || settings.json {
         Arc::new(Silent)
     } else if stderr().is_terminal() {
         Arc::new(Bar::default())
-    } else if common.verbose {
+    } else if settings.verbose {
         Arc::new(Lines)
     } else {
         Arc::new(Silent)
