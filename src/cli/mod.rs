@@ -37,10 +37,10 @@ pub fn main() -> ExitCode {
         Err(error) => return without_command(&error),
     };
     let (settings, task) = settings::from_args(cli);
-    let json = settings.json;
-    let session = match start(settings) {
+    let (json, writes) = (settings.json, task.is_to_write());
+    let session = match start(settings, writes) {
         Ok(session) => session,
-        Err(error) => return without_session(&error, json),
+        Err(error) => return without_session(&error, json, writes),
     };
     let verifies = matches!(task, Task::Verify { .. });
     let code = guarded(|| run(task, &session))
@@ -62,12 +62,14 @@ fn run(task: Task, session: &Session) -> Result<u8> {
 }
 
 /// Says why nothing could be begun.
-fn without_session(error: &anyhow::Error, json: bool) -> ExitCode {
+fn without_session(error: &anyhow::Error, json: bool, writes: bool) -> ExitCode {
     if json {
         let error = Error::new(Kind::Internal, format!("{error:#}"));
         let _ = output::json(&json::error(&error));
     } else {
-        let _ = writeln!(std::io::stderr(), "error: {error:#}. {}", words::UNCHANGED);
+        let unchanged = if writes { words::UNCHANGED } else { "" };
+        let text = format!("error: {error:#}. {unchanged}");
+        let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
     }
     ExitCode::from(Kind::Internal.code())
 }
@@ -97,10 +99,10 @@ fn guarded(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
 }
 
 /// Listens to signals, and prepares threads, progress and output.
-fn start(settings: Settings) -> anyhow::Result<Session> {
+fn start(settings: Settings, writes: bool) -> anyhow::Result<Session> {
     keep_memory_private();
     let scarce = || format!("cannot begin: {NO_MORE}. {SCARCE} The system says");
-    let stop = signals::listen().with_context(scarce)?;
+    let stop = signals::listen(writes).with_context(scarce)?;
     let wanted = settings
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -113,7 +115,7 @@ fn start(settings: Settings) -> anyhow::Result<Session> {
         .with_context(scarce)?;
     let control = Control::new(progress::choose(&settings), stop, threads)
         .with_max_expanded(settings.max_expanded.unwrap_or(u64::MAX));
-    let screen = Screen::new(&settings);
+    let screen = Screen::new(&settings, writes);
     Ok(Session::new(settings, control, screen))
 }
 

@@ -168,6 +168,17 @@ pub enum Task {
     Make(Making),
 }
 
+impl Task {
+    /// Whether the command is there to write a backup: then a run that ends without one says so.
+    pub fn is_to_write(&self) -> bool {
+        match self {
+            Self::Shrink { .. } | Self::Repair { .. } | Self::Make(_) => true,
+            Self::Plan { writing, .. } => writing.is_some(),
+            _ => false,
+        }
+    }
+}
+
 /// The settings and the task that the arguments stand for.
 pub fn from_args(cli: Cli) -> (Settings, Task) {
     (cli.common.into(), cli.command.into())
@@ -341,6 +352,25 @@ mod tests {
                 panic!("{line}");
             };
             assert_eq!(writing.path(&backup, "slim"), Path::new(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn only_commands_that_are_there_to_write_are_taken_for_such() {
+        for (line, writes) in [
+            ("haslim shrink a.tar", true),
+            ("haslim shrink a.tar -n", true),
+            ("haslim repair a.tar", true),
+            ("haslim bench a.tar --make 1MB", true),
+            ("haslim bench a.tar", false),
+            ("haslim plan a.tar", false),
+            ("haslim plan a.tar --why media", false),
+            ("haslim info a.tar", false),
+            ("haslim ls a.tar", false),
+            ("haslim verify a.tar", false),
+            ("haslim rules", false),
+        ] {
+            assert_eq!(task(line).is_to_write(), writes, "{line}");
         }
     }
 }

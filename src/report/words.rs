@@ -5,7 +5,7 @@ use crate::open::{Backup, Part};
 use crate::plan::{Action, PartPlan, Plan, Target};
 use crate::size;
 
-/// Ends every message about a run that made no output.
+/// Ends every message about a run that was to make an output and made none.
 pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
 
 /// An error as its reader sees it: what, where, and the next step.
@@ -18,8 +18,6 @@ pub fn error(error: &Error) -> String {
         text.push(' ');
         text.push_str(step);
     }
-    text.push(' ');
-    text.push_str(UNCHANGED);
     // Paths of files and what the system says are in it as they came.
     printable(&text)
 }
@@ -122,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn errors_end_with_the_state_of_the_original() {
+    fn errors_end_with_the_next_step() {
         let text = error(&Error::damaged("cut short").in_part("media").at(512));
         assert!(
             text.starts_with("media: cut short (at byte 512). "),
             "{text}"
         );
-        assert!(text.ends_with(UNCHANGED), "{text}");
+        assert!(text.ends_with("use an older one."), "{text}");
         let text = error(&Error::input(
             std::io::Error::other("no"),
             "cannot open a\u{1b}[2J.tar",

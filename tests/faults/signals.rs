@@ -61,7 +61,7 @@ fn a_signal_ends_a_run_with_its_code_and_nothing_is_left() {
             let run = paused.end();
             drop(key);
             assert_eq!(run.code, code, "{command}: {}", run.err);
-            assert!(run.err.trim_end().ends_with(UNCHANGED), "{}", run.err);
+            assert!(says_what_did_not_happen(command, &run.err), "{}", run.err);
             place.holds(&[], command);
         }
     }

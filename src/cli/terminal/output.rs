@@ -15,6 +15,8 @@ use crate::cli::settings::Settings;
 /// Standard output and standard error, as the options want them.
 pub struct Screen {
     quiet: bool,
+    /// Whether the command is there to write a backup: then an error says that none was written.
+    writes: bool,
     out_color: bool,
     err_color: bool,
     /// Why something never reached standard output.
@@ -23,8 +25,8 @@ pub struct Screen {
 
 impl Screen {
     /// Decides about colour: `--color`, then `NO_COLOR` (no-color.org), then whether it is a
-    /// terminal.
-    pub fn new(settings: &Settings) -> Self {
+    /// terminal. `writes` is whether the command is there to write a backup.
+    pub fn new(settings: &Settings, writes: bool) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let wanted = |terminal: bool| match settings.color {
             Color::Always => true,
@@ -37,6 +39,7 @@ impl Screen {
         );
         Self {
             quiet: settings.quiet,
+            writes,
             out_color,
             err_color,
             lost: OnceLock::new(),
@@ -115,7 +118,10 @@ impl Screen {
     /// Prints an error on standard error. That there is nothing to do is none, though it has
     /// a code of its own: with `--quiet` the code is all that tells.
     pub fn error(&self, error: &Error) {
-        let text = words::error(error);
+        let mut text = words::error(error);
+        if self.writes {
+            text = format!("{text} {}", words::UNCHANGED);
+        }
         if matches!(error.kind(), Kind::AlreadyFits | Kind::NothingToRepair) {
             if !self.quiet {
                 report(&text);
