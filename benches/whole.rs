@@ -1,4 +1,5 @@
-//! End to end, on files: survey, rewrite and verify a backup, in stored bytes per second.
+//! End to end, on files: survey, rewrite and verify a backup, in stored bytes per second. What is
+//! written is also synced.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -9,11 +10,11 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use haslim::bench::make;
 use haslim::crypt::KeyRing;
 use haslim::format::securetar::Version;
+use haslim::job::CopyWriter;
 use haslim::open::Backup;
 use haslim::plan::{self, Plan, Request, Selector};
-use haslim::rewrite::{self, Output, Written};
+use haslim::rewrite::{Output, Written};
 use haslim::survey::{self, PartSurvey};
-use haslim::verify;
 
 /// A made backup, and what is needed to do something with it.
 struct Sample {
@@ -67,39 +68,33 @@ impl Sample {
         plan::make(&self.backup, &self.surveys, &request).unwrap()
     }
 
+    fn writer<'a>(&'a self, plan: &'a Plan) -> CopyWriter<'a> {
+        CopyWriter {
+            backup: &self.backup,
+            surveys: &self.surveys,
+            plan,
+            keys: self.keys.as_ref(),
+        }
+    }
+
     fn write(&self, plan: &Plan, folder: &Path) -> (Output, Written) {
         let mut output = Output::scratch(folder).unwrap();
-        let written = rewrite::rewrite(
-            &self.backup,
-            &self.surveys,
-            plan,
-            self.keys.as_ref(),
-            &mut output,
-            &support::control(),
-            &mut |_| (),
-        )
-        .unwrap();
+        let written = self
+            .writer(plan)
+            .write(&mut output, false, &support::control())
+            .unwrap();
         (output, written)
     }
 
     fn verify(&self, plan: &Plan, (output, written): &(Output, Written)) -> u64 {
-        let copy = output.read_back().unwrap();
-        let keys = self.keys.as_ref();
-        verify::output(
-            &self.backup,
-            &self.surveys,
-            plan,
-            written,
-            copy,
-            keys,
-            &support::control(),
-        )
-        .unwrap()
-        .bytes_compared
+        self.writer(plan)
+            .verify(output, written, &support::control())
+            .unwrap()
+            .bytes_compared
     }
 }
 
-/// What `shrink` does after the survey; syncing is left to the disk's own benchmarks.
+/// What `shrink` does after the survey.
 const COPIES: [(&str, &str); 2] = [
     ("without a part", "media"),
     ("without a folder", "homeassistant:nest/event_media"),

@@ -15,6 +15,7 @@
 //! | [`plan`] | [`plan::Plan`]: what is kept, dropped and rewritten, and the size to expect |
 //! | [`rewrite`] | [`rewrite::Written`]: a finished, unpublished file |
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
+//! | [`job`] | [`job::Published`]: a copy with its name, after all of the above with threads, checks and another try |
 //! | [`report`] | what people and programs read |
 //!
 //! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; what differs
@@ -65,6 +66,7 @@ pub mod error;
 pub mod finding;
 pub mod format;
 pub mod gzip;
+pub mod job;
 pub mod open;
 pub mod pipe;
 pub mod plan;

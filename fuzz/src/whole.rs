@@ -1,18 +1,19 @@
-//! A whole run: open, survey, plan, write, verify, publish; and the copy opened again.
+//! A whole run as `haslim shrink --yes` makes it: open, survey, plan, write, verify, publish; and the
+//! copy opened again.
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use haslim::crypt::{KeyRing, Password};
 use haslim::finding::Finding;
 use haslim::format::securetar::Version;
+use haslim::job::{Depth, Job, WriteOptions, WriteOutcome};
 use haslim::open::Backup;
-use haslim::pipe::Control;
-use haslim::plan::{self, Outcome, Request, Selector, EncryptionChoice};
-use haslim::rewrite::{self, OutputPath};
+use haslim::pipe::{Control, Silent};
+use haslim::plan::{Request, Selector, EncryptionChoice};
 use haslim::rules::Catalogue;
-use haslim::{Error, Kind, Result, survey, verify};
+use haslim::{Error, Kind, Result, verify};
 
 /// Bytes of options in front: how the backup is made, and what is left out.
 pub const PREFIX: usize = 4;
@@ -97,46 +98,25 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
     request.keeps = chosen(keeps & 0x0f).collect::<Result<_>>()?;
     request.thorough = form & 2 != 0;
     let keys = (form & 4 != 0).then(|| KeyRing::new(Password::new("fuzz".into())));
-    request.has_key = keys.is_some();
     if keys.is_some() {
         request.encryption = EncryptionChoice::Version(Version::V2);
     }
-    let keys = keys.as_ref();
-    let parts: Vec<usize> = if request.thorough {
-        (0..backup.parts.len()).collect()
-    } else {
-        plan::to_survey(&backup, &request)
-    };
-    let readable: Vec<usize> = parts
-        .into_iter()
-        .filter(|&at| backup.parts[at].layer.is_some())
-        .collect();
-    let surveys = survey::survey(&backup, &readable, keys, &control())?;
-    let plan = plan::make(&backup, &surveys, &request)?;
-    if plan.outcome != Outcome::Fits {
-        return Err(Error::new(Kind::AlreadyFits, "nothing to do"));
+    let nothing_to_do = || Err(Error::new(Kind::AlreadyFits, "nothing to do"));
+    let job = Job::new(backup, request)?;
+    let mut prepared = job.prepare(keys.map(Arc::new), Depth::Checked, &Silent, &control())?;
+    if prepared.refusal().is_some() {
+        return nothing_to_do();
     }
-    let mut output = OutputPath::check(out, false, &backup.input)?.create()?;
-    let written = rewrite::rewrite(
-        &backup,
-        &surveys,
-        &plan,
-        keys,
-        &mut output,
-        &control(),
-        &mut |_| (),
-    )?;
-    verify::output(
-        &backup,
-        &surveys,
-        &plan,
-        &written,
-        output.read_back()?,
-        keys,
-        &control(),
-    )?;
-    backup.input.check_unchanged()?;
-    output.publish().map(drop)
+    prepared.report_damage(false, &Silent)?;
+    let options = WriteOptions {
+        replace: false,
+        verify: true,
+        check_kept: true,
+    };
+    match prepared.write(out, options, &Silent, &control())? {
+        WriteOutcome::Published(_) => Ok(()),
+        WriteOutcome::Refused(_) => nothing_to_do(),
+    }
 }
 
 /// What was published opens, and each part of it that was rewritten is sound.

@@ -8,12 +8,12 @@ use super::report::Measure;
 use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
 use crate::format::tar::block::EntryKind;
+use crate::job::CopyWriter;
 use crate::open::{Backup, config_path};
 use crate::pipe::Control;
-use crate::plan::{Outcome, Request, Selector};
+use crate::plan::{self, Outcome, Request, Selector};
 use crate::rewrite::Output;
 use crate::survey::PartSurvey;
-use crate::{plan, rewrite, verify};
 
 /// Runs `work` on all threads and times it; the bytes are the caller's to fill in.
 pub(super) fn time<T>(
@@ -60,23 +60,19 @@ pub(super) fn copy(
                 .advice(Advice::DropWhatIsThere),
         );
     }
+    let writer = CopyWriter {
+        backup,
+        surveys,
+        plan: &plan,
+        keys,
+    };
     let mut output = Output::scratch(folder)?;
+    // One after the other, so that each can be timed.
     let (written, rewrite) = time("rewrite", control, || {
-        let written = rewrite::rewrite(
-            backup,
-            surveys,
-            &plan,
-            keys,
-            &mut output,
-            control,
-            &mut |_| (),
-        )?;
-        output.sync()?;
-        Ok(written)
+        writer.write(&mut output, false, control)
     })?;
-    let read_back = output.read_back()?;
     let (_, verify) = time("verify", control, || {
-        verify::output(backup, surveys, &plan, &written, read_back, keys, control)
+        writer.verify(&output, &written, control)
     })?;
     let copied = |measure: Measure| Measure {
         stored_bytes: written.size,

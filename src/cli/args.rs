@@ -69,27 +69,7 @@ pub enum Command {
         why: Option<String>,
     },
     /// Write a smaller copy
-    Shrink {
-        backup: PathBuf,
-        #[command(flatten)]
-        choice: Choice,
-        /// Where to write the copy [default: <name>.slim.tar beside the backup]
-        #[arg(short, long, value_name = "OUT")]
-        output: Option<PathBuf>,
-        /// Do not ask
-        #[arg(short, long)]
-        yes: bool,
-        /// Only show the plan
-        #[arg(short = 'n', long)]
-        dry_run: bool,
-        /// Replace an existing output
-        #[arg(long)]
-        force: bool,
-        /// For measurements only: do not read the copy back and compare it with the original before
-        /// it gets its name
-        #[arg(long, hide_short_help = true)]
-        no_verify: bool,
-    },
+    Shrink(Shrink),
     /// Read everything, check everything
     Verify { backup: PathBuf },
     /// Write a copy in which wrong sizes, ends, streams, versions, salts and lists are put right
@@ -113,6 +93,30 @@ pub enum Command {
     },
     /// Measure how fast each stage is on this machine, or make a backup to measure on
     Bench(Bench),
+}
+
+/// Where a smaller copy goes, and how it is written.
+#[derive(Debug, Args)]
+pub struct Shrink {
+    pub backup: PathBuf,
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Where to write the copy [default: <name>.slim.tar beside the backup]
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Only show the plan
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Replace an existing output
+    #[arg(long)]
+    pub force: bool,
+    /// For measurements only: do not read the copy back and compare it with the original before
+    /// it gets its name
+    #[arg(long, hide_short_help = true)]
+    pub no_verify: bool,
 }
 
 /// What to measure, or what to make.
@@ -189,27 +193,6 @@ pub enum Wrapping {
     #[value(name = "3")]
     Three,
     None,
-}
-
-impl Consent {
-    /// The word on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::History => "history",
-            Self::User => "user",
-        }
-    }
-}
-
-impl Wrapping {
-    /// The word on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Two => "2",
-            Self::Three => "3",
-            Self::None => "none",
-        }
-    }
 }
 
 #[derive(Debug, Clone, Args)]

@@ -4,13 +4,18 @@ mod text;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
 
 use haslim::crypt::{KeyRing, Password};
+use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::{self, Backup};
 use haslim::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
-use super::{Session, small};
+use super::session::Session;
+use super::settings::KeySource;
+use super::small_file;
+use super::terminal::prompt;
 use text::{MOST_KEYS, Text};
 
 /// The variable that may hold the key.
@@ -22,24 +27,6 @@ const TRIES: usize = 3;
 /// How many spellings of a key are tried. Each takes a key derivation for every salt that the
 /// backup has: some 50 ms for a backup of Home Assistant's.
 const SPELLINGS: usize = 16;
-
-/// What a key is good for: whether somebody at a terminal is asked for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// Nothing.
-    No,
-    /// Without it less can be seen or done.
-    Helps,
-    /// Nothing can be done without it.
-    Must,
-}
-
-impl Need {
-    /// Must, if so; otherwise nothing.
-    pub fn must_if(so: bool) -> Self {
-        if so { Self::Must } else { Self::No }
-    }
-}
 
 /// What the user gave for a key.
 struct Given {
@@ -104,7 +91,7 @@ impl Given {
 ///
 /// # Errors
 /// `Password` when it is empty though needed, or wrong, or its file cannot be read.
-pub fn keys(session: &Session, backup: &Backup, need: Need) -> Result<Option<KeyRing>> {
+pub fn keys(session: &Session, backup: &Backup, need: KeyNeed) -> Result<Option<KeyRing>> {
     let fit = |given: Given| {
         if backup.is_protected() {
             return given.opening(session, backup);
@@ -137,20 +124,30 @@ pub fn keys(session: &Session, backup: &Backup, need: Need) -> Result<Option<Key
     Ok(None)
 }
 
-/// The key of a backup that has to be read whole; `None` for one that is not encrypted.
+/// A backup with its key.
 ///
 /// # Errors
-/// As [`keys`], and `Password` when it is encrypted and there is no key.
-pub fn required(session: &Session, backup: &Backup) -> Result<Option<KeyRing>> {
-    let keys = keys(session, backup, Need::must_if(backup.is_protected()))?;
-    if keys.is_none() && backup.is_protected() {
+/// As [`keys`] and [`Unlocked::new`].
+pub fn unlock(session: &Session, backup: Backup, need: KeyNeed) -> Result<Unlocked> {
+    let keys = keys(session, &backup, need)?;
+    Unlocked::new(backup, keys.map(Arc::new))
+}
+
+/// A backup that has to be read whole, with its key; without one if it is not encrypted.
+///
+/// # Errors
+/// As [`unlock`], and `Password` when it is encrypted and there is no key.
+pub fn unlock_all(session: &Session, backup: Backup) -> Result<Unlocked> {
+    let is_protected = backup.is_protected();
+    let keys = keys(session, &backup, KeyNeed::must_if(is_protected))?;
+    if keys.is_none() && is_protected {
         return Err(Error::new(
             Kind::Password,
             "the backup is encrypted, and no password was given",
         )
         .advice("Give it with --password-file, --emergency-kit or HASLIM_PASSWORD."));
     }
-    Ok(keys)
+    Unlocked::new(backup, keys.map(Arc::new))
 }
 
 /// The key as the user gave it, for a backup that does not exist yet: nothing tells whether it is
@@ -158,7 +155,7 @@ pub fn required(session: &Session, backup: &Backup) -> Result<Option<KeyRing>> {
 ///
 /// # Errors
 /// As [`keys`].
-pub fn given(session: &Session, need: Need) -> Result<Option<Password>> {
+pub fn given(session: &Session, need: KeyNeed) -> Result<Option<Password>> {
     match said(session)? {
         Some(given) => given.certain().map(Some),
         None => asked(session, need)?
@@ -174,12 +171,14 @@ fn empty() -> Error {
 
 /// What the options or the variable say.
 fn said(session: &Session) -> Result<Option<Given>> {
-    if let Some(path) = &session.common.password_file {
-        return from_file(session, path).map(Some);
+    match &session.settings.key {
+        KeySource::PasswordFile(path) => from_file(session, path).map(Some),
+        KeySource::EmergencyKit(path) => from_kit(session, path).map(Some),
+        KeySource::VariableOrPrompt => from_variable(),
     }
-    if let Some(path) = &session.common.emergency_kit {
-        return from_kit(session, path).map(Some);
-    }
+}
+
+fn from_variable() -> Result<Option<Given>> {
     let Some(value) = std::env::var_os(VARIABLE) else {
         return Ok(None);
     };
@@ -194,39 +193,27 @@ fn said(session: &Session) -> Result<Option<Given>> {
 }
 
 /// What somebody types; `None` where nobody can be asked, or has no key and it can be done without.
-fn asked(session: &Session, need: Need) -> Result<Option<Password>> {
-    if need == Need::No
-        || session.common.json
+fn asked(session: &Session, need: KeyNeed) -> Result<Option<Password>> {
+    if need == KeyNeed::No
+        || session.settings.json
         || !io::stdin().is_terminal()
         || !io::stderr().is_terminal()
     {
         return Ok(None);
     }
-    let password = prompt(need)?;
-    Ok(Some(password).filter(|password| need == Need::Must || !password.is_empty()))
-}
-
-fn prompt(need: Need) -> Result<Password> {
-    let _waiting = super::signals::waiting_unseen();
-    let or_not = if need == Need::Must {
+    let or_not = if need == KeyNeed::Must {
         ""
     } else {
         " (or just Enter, to go on without looking inside)"
     };
-    let text = rpassword::prompt_password(format!("Encryption key of the backup{or_not}: "));
-    text.map(Password::new).map_err(|e| match e.kind() {
-        io::ErrorKind::Interrupted => Error::new(
-            Kind::Interrupted(signal_hook::consts::SIGINT),
-            "stopped on request",
-        ),
-        _ => Error::new(Kind::Password, format!("no password could be read: {e}")),
-    })
+    let password = prompt::ask_unseen(&format!("Encryption key of the backup{or_not}: "))?;
+    Ok(Some(password).filter(|password| need == KeyNeed::Must || !password.is_empty()))
 }
 
 /// The first line, without its line ending; what follows is only looked at for the key of an
 /// emergency kit.
 fn from_file(session: &Session, path: &Path) -> Result<Given> {
-    let text = Text::of(&small::KEY.read(path, &session.control)?);
+    let text = Text::of(&small_file::KEY.read(path, &session.control)?);
     let (first, sure) = text.first_line();
     let found = text.keys();
     let kit = text.is_kit();
@@ -249,7 +236,7 @@ fn from_file(session: &Session, path: &Path) -> Result<Given> {
 
 /// The keys in an emergency kit.
 fn from_kit(session: &Session, path: &Path) -> Result<Given> {
-    let passwords = Text::of(&small::KEY.read(path, &session.control)?).keys();
+    let passwords = Text::of(&small_file::KEY.read(path, &session.control)?).keys();
     match passwords.len() {
         0 => Err(Error::new(Kind::Password, format!("there is no encryption key in {}", path.display()))
             .advice("It is a line of seven groups of four letters and digits. A key of another kind belongs on the first line of a file for --password-file.")),

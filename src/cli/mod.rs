@@ -1,175 +1,54 @@
 //! The terminal side: arguments, the key, progress, tables.
 
 mod args;
-mod bench;
-mod copy;
-mod guide;
-mod info;
-mod kept;
+mod commands;
 mod key;
-mod ls;
-mod memory;
-mod next;
-mod prepare;
-mod progress;
-mod repair;
-mod rules;
-mod screen;
-mod show;
-mod shrink;
-mod signals;
-mod small;
-mod tables;
-mod terms;
-mod verify;
-mod wrap;
+mod render;
+mod session;
+mod settings;
+mod small_file;
+mod terminal;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
-use args::{Cli, Command, Common};
 use clap::Parser;
-use screen::Screen;
-use terms::{CommandLine, DOWNLOAD_AGAIN};
-
 use haslim::error::{Advice, NO_MORE};
-use haslim::open::Backup;
-use haslim::pipe::{Control, Input};
+use haslim::pipe::Control;
 use haslim::report::terms::Terms;
 use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 
-/// Everything that a command is given besides its own arguments.
-pub struct Session {
-    pub common: Common,
-    pub control: Control,
-    pub screen: Screen,
-    input: OnceLock<Arc<Input>>,
-    /// Set when there is a backup around what is damaged, so that `verify` can tell more.
-    opened: OnceLock<()>,
-    /// Set when a file has got its name.
-    published: OnceLock<()>,
-}
-
-impl Session {
-    fn new(common: &Common, control: Control) -> Self {
-        let screen = Screen::new(common);
-        Self {
-            common: common.clone(),
-            control,
-            screen,
-            input: OnceLock::new(),
-            opened: OnceLock::new(),
-            published: OnceLock::new(),
-        }
-    }
-
-    /// Opens the backup that the command is about.
-    ///
-    /// # Errors
-    /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
-    pub fn open(&self, path: &Path) -> Result<Backup> {
-        let backup = self.open_repairable(path)?;
-        backup.check_compression()?;
-        Ok(backup)
-    }
-
-    /// As [`Session::open`], but also opens a backup whose parts Home Assistant would look for
-    /// under other names.
-    ///
-    /// # Errors
-    /// As [`Session::open`].
-    pub fn open_repairable(&self, path: &Path) -> Result<Backup> {
-        let backup = Backup::read(self.input(path)?, &self.control)?;
-        let _ = self.opened.set(());
-        Ok(backup)
-    }
-
-    fn input(&self, path: &Path) -> Result<Arc<Input>> {
-        if path.as_os_str() == "-" {
-            return Err(Error::refused("a backup cannot be read from standard input")
-                .advice("haslim reads it at many places at once: save it to a file first, and name that (./- if it is called so)."));
-        }
-        let input = Input::open(path)?;
-        let _ = self.input.set(Arc::clone(&input));
-        Ok(input)
-    }
-
-    /// Notes that a file has got its name: from then on the run has done what it was for.
-    pub fn published(&self) {
-        let _ = self.published.set(());
-    }
-
-    /// The code at the end, which also tells whether what was printed reached its place.
-    fn end(&self, code: u8) -> u8 {
-        let Some(error) = self.screen.lost() else {
-            return code;
-        };
-        if self.published.get().is_some() {
-            self.screen.shout(&format!(
-                "{error}. The file that was to be made is complete all the same."
-            ));
-            return code;
-        }
-        self.screen.error(&error);
-        if code == DONE {
-            error.kind().code()
-        } else {
-            code
-        }
-    }
-
-    /// Damage in a file that changed meanwhile is not what the user has to look into. What is
-    /// sound, `verify` can tell, unless it just `verified`.
-    fn explain(&self, error: Error, verified: bool) -> Error {
-        let Some(input) = self.input.get() else {
-            return error;
-        };
-        let error = input.explain(error);
-        let general =
-            error.kind() == Kind::Damaged && error.next_step() == Some(&Advice::DownloadAgain);
-        if general && !verified && self.opened.get().is_some() {
-            return error.advice(format!(
-                "{DOWNLOAD_AGAIN} `haslim verify` lists every part that is intact."
-            ));
-        }
-        error
-    }
-}
+use args::Cli;
+use render::terms::CommandLine;
+use session::{DONE, Session};
+use settings::{Settings, Task};
+use terminal::output::{self, Screen};
+use terminal::{memory, progress, signals};
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && args::want_json(std::env::args_os()) => {
-            let _ = screen::json(&json::error(&args::usage(&error), &CommandLine));
+            let _ = output::json(&json::error(&args::usage(&error), &CommandLine));
             return ExitCode::from(Kind::Usage.code());
         }
         Err(error) => return without_command(&error),
     };
-    let session = match start(&cli.common) {
+    let (settings, task) = settings::from_args(cli);
+    let (json, writes) = (settings.json, task.is_to_write());
+    let session = match start(settings, writes) {
         Ok(session) => session,
-        Err(error) if cli.common.json => {
-            let _ = screen::json(&json::error(
-                &Error::new(Kind::Internal, format!("{error:#}")),
-                &CommandLine,
-            ));
-            return ExitCode::from(Kind::Internal.code());
-        }
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}. {}", words::UNCHANGED);
-            return ExitCode::from(Kind::Internal.code());
-        }
+        Err(error) => return without_session(&error, json, writes),
     };
-    let verifies = matches!(cli.command, Command::Verify { .. });
-    let code = guarded(|| run(cli.command, &session))
+    let verifies = matches!(task, Task::Verify { .. });
+    let code = guarded(|| run(task, &session))
         .map_err(|e| session.explain(e, verifies))
         .unwrap_or_else(|error| {
-            if session.common.json {
+            if session.settings.json {
                 session.screen.json(&json::error(&error, &CommandLine));
             } else {
                 session.screen.error(&error);
@@ -179,11 +58,29 @@ pub fn main() -> ExitCode {
     ExitCode::from(session.end(code))
 }
 
+fn run(task: Task, session: &Session) -> Result<u8> {
+    memory::check(&task)?;
+    commands::run(task, session)
+}
+
+/// Says why nothing could be begun.
+fn without_session(error: &anyhow::Error, json: bool, writes: bool) -> ExitCode {
+    if json {
+        let error = Error::new(Kind::Internal, format!("{error:#}"));
+        let _ = output::json(&json::error(&error, &CommandLine));
+    } else {
+        let unchanged = if writes { words::UNCHANGED } else { "" };
+        let text = format!("error: {error:#}. {unchanged}");
+        let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+    }
+    ExitCode::from(Kind::Internal.code())
+}
+
 /// Prints the help, or what is wrong with the arguments.
 fn without_command(error: &clap::Error) -> ExitCode {
-    match screen::loss(error.print()) {
+    match output::loss(error.print()) {
         Some(why) if !error.use_stderr() => {
-            let error = screen::unprinted(&why);
+            let error = output::unprinted(&why);
             let _ = writeln!(
                 std::io::stderr(),
                 "error: {}",
@@ -207,17 +104,17 @@ fn guarded(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
     })
 }
 
-fn start(common: &Common) -> anyhow::Result<Session> {
+/// Listens to signals, and prepares threads, progress and output.
+fn start(settings: Settings, writes: bool) -> anyhow::Result<Session> {
     // A core file would hold the key, and so does what a debugger can read.
     haslim::sys::keep_memory_private();
     let scarce = || {
         let step = CommandLine.advice(&Advice::Scarce);
         format!("cannot begin: {NO_MORE}. {step} The system says")
     };
-    let stop = signals::listen().with_context(scarce)?;
-    let wanted = common
+    let stop = signals::listen(writes).with_context(scarce)?;
+    let wanted = settings
         .threads
-        .map(usize::from)
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     // More than there is memory for would end the run when it is half done.
     let threads = memory::threads(wanted);
@@ -226,82 +123,10 @@ fn start(common: &Common) -> anyhow::Result<Session> {
         .num_threads(threads)
         .build_global()
         .with_context(scarce)?;
-    let control = Control::new(progress::choose(common), stop, threads)
-        .with_max_expanded(common.max_expanded.unwrap_or(u64::MAX));
-    Ok(Session::new(common, control))
-}
-
-fn run(command: Command, session: &Session) -> Result<u8> {
-    memory::check(&command)?;
-    match command {
-        Command::Info { path } => info::run(session, &path),
-        Command::Ls {
-            backup,
-            scope,
-            depth,
-            top,
-        } => ls::run(session, &backup, scope.as_deref(), depth, top),
-        Command::Plan {
-            backup,
-            choice,
-            why: None,
-        } => shrink::plan(session, &backup, &choice, None),
-        Command::Plan {
-            backup,
-            choice,
-            why: Some(place),
-        } => shrink::why(session, &backup, &choice, &place),
-        Command::Shrink {
-            backup,
-            choice,
-            dry_run,
-            output,
-            yes,
-            force,
-            no_verify,
-        } => {
-            let writing = copy::Writing {
-                output,
-                yes,
-                force,
-                no_verify,
-            };
-            if dry_run {
-                shrink::plan(session, &backup, &choice, Some(&writing))
-            } else {
-                shrink::run(session, &backup, &choice, &writing)
-            }
-        }
-        Command::Repair {
-            backup,
-            output,
-            yes,
-            force,
-        } => repair::run(
-            session,
-            &backup,
-            &copy::Writing {
-                output,
-                yes,
-                force,
-                no_verify: false,
-            },
-        ),
-        Command::Verify { backup } => verify::run(session, &backup),
-        Command::Rules { rules } => rules::run(session, rules.as_deref()),
-        Command::Bench(choice) => bench::run(session, &choice),
-    }
-}
-
-/// The result of a command that ended as asked.
-pub const DONE: u8 = 0;
-
-/// The result of a question that was answered with no or quit: as after Ctrl-C.
-pub const STOPPED: u8 = 130;
-
-/// An error of the command line's own.
-pub fn usage(message: impl Into<String>, advice: impl Into<Advice>) -> Error {
-    Error::new(Kind::Usage, message).advice(advice)
+    let control = Control::new(progress::choose(&settings), stop, threads)
+        .with_max_expanded(settings.max_expanded.unwrap_or(u64::MAX));
+    let screen = Screen::new(&settings, writes);
+    Ok(Session::new(settings, control, screen))
 }
 
 #[cfg(test)]

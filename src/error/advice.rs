@@ -39,6 +39,11 @@ pub enum Advice {
         /// Its component.
         part: String,
     },
+    /// Download the backup again, or go on without this damaged part, or with it as it is.
+    DropOrKeepDamaged {
+        /// Its component.
+        part: String,
+    },
     /// Leave out the entry of this part, which a repair does not do.
     DropInsteadOfRepair {
         /// Its component.

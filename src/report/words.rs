@@ -6,7 +6,7 @@ use crate::plan::{Action, Encryption, PartPlan, Plan};
 use crate::report::terms::Terms;
 use crate::size;
 
-/// Ends every message about a run that made no output.
+/// Ends every message about a run that was to make an output and made none.
 pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
 
 /// An error as its reader sees it: what, where, and the next step.
@@ -19,8 +19,6 @@ pub fn error(error: &Error, terms: &dyn Terms) -> String {
         text.push(' ');
         text.push_str(&terms.advice(step));
     }
-    text.push(' ');
-    text.push_str(UNCHANGED);
     // Paths of files and what the system says are in it as they came.
     printable(&text)
 }
@@ -94,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_end_with_the_state_of_the_original() {
+    fn errors_end_with_the_next_step() {
         let text = error(
             &Error::damaged("cut short").in_part("media").at(512),
             &Options,
@@ -103,7 +101,7 @@ mod tests {
             text.starts_with("media: cut short (at byte 512). "),
             "{text}"
         );
-        assert!(text.ends_with(UNCHANGED), "{text}");
+        assert!(text.ends_with("DownloadAgain"), "{text}");
         let text = error(
             &Error::input(std::io::Error::other("no"), "cannot open a\u{1b}[2J.tar"),
             &Options,

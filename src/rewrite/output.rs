@@ -23,6 +23,10 @@ pub use target::Target;
 
 use crate::error::{Error, Result};
 use crate::pipe::{Control, Input};
+#[cfg(test)]
+pub(crate) use system::Call;
+#[cfg(test)]
+pub(crate) use tests::faults::Faults;
 
 /// How many bytes the kernel copies in one call: short enough that a wish to stop
 /// is heard at once.

@@ -1,6 +1,8 @@
 //! Nothing gets a name before it was read back and compared: whatever stage goes wrong, and
 //! whatever byte of the finished copy, verification says so (code 6).
 
+use std::sync::Arc;
+
 use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::rewrite::{Output, Written};
@@ -30,7 +32,7 @@ const DROPS: [&str; 6] = [
     "supervisor",
 ];
 
-fn verify(job: &Job<'_>, output: &Output, written: &Written) -> Result<()> {
+fn verify(job: &Job, output: &Output, written: &Written) -> Result<()> {
     job.verify(output, written, &Control::default()).map(drop)
 }
 
@@ -190,14 +192,16 @@ fn other_metadata_than_was_written_are_refused() {
 fn a_copy_that_the_key_does_not_open_is_refused() {
     let (right, wrong) = (
         keys(),
-        haslim::crypt::KeyRing::new(haslim::crypt::Password::new("wrong".into())),
+        Arc::new(haslim::crypt::KeyRing::new(haslim::crypt::Password::new(
+            "wrong".into(),
+        ))),
     );
     for name in ["v3.tar", "v2.tar", "v2-uncompressed.tar"] {
         let (scratch, mut job) = (Scratch::new(), Job::of_fixture(name, &right, &DROPS));
         let (output, written) = job
             .write(&scratch.path("out.tar"), &Control::default())
             .unwrap();
-        job.keys = &wrong;
+        job.keys = Some(Arc::clone(&wrong));
         fails(verify(&job, &output, &written), name);
     }
 }

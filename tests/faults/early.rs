@@ -17,7 +17,7 @@ const FIXTURES: [&str; 4] = ["v3.tar", "v2.tar", "v1.tar", "plain-uncompressed.t
 const DROPS: [&str; 3] = ["homeassistant:www", "media:music", "share:notes.txt"];
 
 /// Writes a copy; gives the places of the parts that were cut.
-fn write(job: &Job<'_>, path: &Path) -> (Output, Written, Vec<Place>) {
+fn write(job: &Job, path: &Path) -> (Output, Written, Vec<Place>) {
     let mut output = OutputPath::check(path, false, &job.backup.input)
         .unwrap()
         .create()
@@ -28,7 +28,7 @@ fn write(job: &Job<'_>, path: &Path) -> (Output, Written, Vec<Place>) {
         &job.backup,
         &job.surveys,
         &job.plan,
-        Some(job.keys),
+        job.keys.as_deref(),
         &mut output,
         &Control::default(),
         &mut complete,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use haslim::crypt::KeyRing;
 use haslim::open::{Backup, Part};
@@ -42,7 +43,7 @@ enum End {
 }
 
 /// Reads the backup as `haslim verify` does, then all of its contents.
-fn verified(path: &Path, keys: &KeyRing) -> Result<Contents> {
+fn verified(path: &Path, keys: &Arc<KeyRing>) -> Result<Contents> {
     let backup = Backup::open(path)?;
     for check in verify::backup(&backup, Some(keys), &Control::default())? {
         check?;
@@ -51,8 +52,8 @@ fn verified(path: &Path, keys: &KeyRing) -> Result<Contents> {
 }
 
 /// Shrinks the backup so that the part with the flip is rewritten; reads the copy.
-fn shrunk(path: &Path, keys: &KeyRing, drop: &str, out: &Path) -> Result<Contents> {
-    let job = Job::alike(Backup::open(path)?, keys, &[drop])?;
+fn shrunk(path: &Path, keys: &Arc<KeyRing>, drop: &str, out: &Path) -> Result<Contents> {
+    let mut job = Job::alike(Backup::open(path)?, keys, &[drop])?;
     let written = job.run(out, &Control::default())?;
     let after = contents(&Backup::open(&written)?, keys);
     std::fs::remove_file(written).unwrap();
@@ -79,7 +80,7 @@ struct Before {
 }
 
 impl Before {
-    fn new(path: &Path, keys: &KeyRing, out: &Path) -> Self {
+    fn new(path: &Path, keys: &Arc<KeyRing>, out: &Path) -> Self {
         let backup = Backup::open(path).unwrap();
         let verified = contents(&backup, keys).unwrap();
         let of = |id: &String| {
@@ -122,7 +123,7 @@ struct Subject {
     scratch: Scratch,
     input: PathBuf,
     file: File,
-    keys: KeyRing,
+    keys: Arc<KeyRing>,
     before: Before,
 }
 
@@ -142,7 +143,7 @@ impl Subject {
     }
 
     /// What `verify` and `shrink` make of one flip in a part.
-    fn turn(&self, part: &Part, keys: &KeyRing, what: &str) -> (End, End) {
+    fn turn(&self, part: &Part, keys: &Arc<KeyRing>, what: &str) -> (End, End) {
         let read = found(
             verified(&self.input, keys).map(|now| now == self.before.verified),
             what,

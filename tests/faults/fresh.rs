@@ -96,7 +96,7 @@ fn many(
         // A new ring for each, as each run of the program has.
         let keys = keys();
         let backup = Backup::open(&fixture(name)).unwrap();
-        let job = Job::new(backup, &keys, drops, encryption, &Control::default()).unwrap();
+        let mut job = Job::new(backup, &keys, drops, encryption, &Control::default()).unwrap();
         job.run(&path, &Control::default()).unwrap();
         let copied = job
             .backup

@@ -1,38 +1,49 @@
-//! A whole shrink in process, stage by stage, in the order of `haslim shrink`.
+//! A whole shrink in process, as `haslim shrink` does it.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use haslim::crypt::{KeyRing, Password};
-use haslim::open::{Backup, Pieces};
-use haslim::pipe::{Control, Progress};
-use haslim::plan::{self, EncryptionChoice, Plan, Request, Selector};
-use haslim::rewrite::{self, Output, OutputPath, Written};
-use haslim::survey::{self, PartSurvey};
+use haslim::job::{self, Depth, Prepared, WriteOptions, WriteOutcome};
+use haslim::open::Backup;
+use haslim::open::Pieces;
+use haslim::pipe::{Control, Progress, Silent};
+use haslim::plan::{EncryptionChoice, Request, Selector};
+use haslim::rewrite::{Output, OutputPath, Written};
 use haslim::verify::Verification;
 use haslim::{Error, Result, verify};
 
 use crate::support::PASSWORD;
 
-pub fn keys() -> KeyRing {
-    KeyRing::new(Password::new(PASSWORD.into()))
+pub fn keys() -> Arc<KeyRing> {
+    Arc::new(KeyRing::new(Password::new(PASSWORD.into())))
 }
 
 /// A backup with its plan.
-pub struct Job<'a> {
-    pub backup: Backup,
-    pub keys: &'a KeyRing,
-    pub surveys: Vec<PartSurvey>,
-    pub plan: Plan,
+pub struct Job(Prepared);
+
+impl Deref for Job {
+    type Target = Prepared;
+
+    fn deref(&self) -> &Prepared {
+        &self.0
+    }
 }
 
-impl<'a> Job<'a> {
+impl DerefMut for Job {
+    fn deref_mut(&mut self) -> &mut Prepared {
+        &mut self.0
+    }
+}
+
+impl Job {
     /// Surveys what is needed and plans to leave out `drops`.
     pub fn new(
         backup: Backup,
-        keys: &'a KeyRing,
+        keys: &Arc<KeyRing>,
         drops: &[&str],
         encryption: EncryptionChoice,
         control: &Control,
@@ -44,32 +55,22 @@ impl<'a> Job<'a> {
         let request = Request {
             drops,
             encryption,
-            has_key: true,
             ..Request::new(u64::MAX)?
         };
-        let surveys = survey::survey(
-            &backup,
-            &plan::to_survey(&backup, &request),
-            Some(keys),
-            control,
-        )?;
-        let plan = plan::make(&backup, &surveys, &request)?;
-        Ok(Self {
-            backup,
-            keys,
-            surveys,
-            plan,
-        })
+        let keys = Some(Arc::clone(keys));
+        job::Job::new(backup, request)?
+            .prepare(keys, Depth::Needed, &Silent, control)
+            .map(Self)
     }
 
     /// A fixture with some of its entries to be left out.
-    pub fn of_fixture(name: &str, keys: &'a KeyRing, drops: &[&str]) -> Self {
+    pub fn of_fixture(name: &str, keys: &Arc<KeyRing>, drops: &[&str]) -> Self {
         let backup = Backup::open(&crate::fixture(name)).unwrap();
         Self::alike(backup, keys, drops).unwrap()
     }
 
     /// A copy that is encrypted if its original is.
-    pub fn alike(backup: Backup, keys: &'a KeyRing, drops: &[&str]) -> Result<Self> {
+    pub fn alike(backup: Backup, keys: &Arc<KeyRing>, drops: &[&str]) -> Result<Self> {
         let encryption = if backup.is_protected() {
             EncryptionChoice::AsIs
         } else {
@@ -81,22 +82,18 @@ impl<'a> Job<'a> {
     /// Writes the copy; it has no name yet.
     pub fn write(&self, path: &Path, control: &Control) -> Result<(Output, Written)> {
         let mut output = OutputPath::check(path, false, &self.backup.input)?.create()?;
-        let written = rewrite::rewrite(
-            &self.backup,
-            &self.surveys,
-            &self.plan,
-            Some(self.keys),
-            &mut output,
-            control,
-            &mut |_| (),
-        )?;
-        output.sync()?;
+        let written = self.writer().write(&mut output, false, control)?;
         Ok((output, written))
     }
 
     /// A verification that can begin early.
     pub fn verification(&self) -> Verification<'_> {
-        Verification::new(&self.backup, &self.surveys, &self.plan, Some(self.keys))
+        Verification::new(
+            &self.backup,
+            &self.surveys,
+            &self.plan,
+            self.keys.as_deref(),
+        )
     }
 
     /// Reads the copy back and compares.
@@ -106,41 +103,21 @@ impl<'a> Job<'a> {
         written: &Written,
         control: &Control,
     ) -> Result<verify::Verified> {
-        verify::output(
-            &self.backup,
-            &self.surveys,
-            &self.plan,
-            written,
-            output.read_back()?,
-            Some(self.keys),
-            control,
-        )
+        self.writer().verify(output, written, control)
     }
 
     /// All of it; parts that are cut are compared as soon as they are written.
-    pub fn run(&self, path: &Path, control: &Control) -> Result<PathBuf> {
-        let explained = |e: Error| self.backup.input.explain(e);
-        let mut output = OutputPath::check(path, false, &self.backup.input)?.create()?;
-        let verification = self.verification();
-        let (reader, beside) = (output.read_back()?, control.beside());
-        let mut complete = |place| verification.compare_early(place, &reader, &beside);
-        let written = rewrite::rewrite(
-            &self.backup,
-            &self.surveys,
-            &self.plan,
-            Some(self.keys),
-            &mut output,
-            control,
-            &mut complete,
-        )
-        .map_err(explained)?;
-        output.sync()?;
-        verification
-            .finish(&written, output.read_back()?, control)
-            .map_err(explained)?;
-        self.backup.input.check_unchanged()?;
-        control.check()?;
-        output.publish()
+    pub fn run(&mut self, path: &Path, control: &Control) -> Result<PathBuf> {
+        let options = WriteOptions {
+            replace: false,
+            verify: true,
+            check_kept: false,
+        };
+        let outcome = self.0.write(path, options, &Silent, control);
+        match outcome.map_err(|e: Error| self.backup.input.explain(e))? {
+            WriteOutcome::Published(copy) => Ok(copy.path),
+            WriteOutcome::Refused(refusal) => panic!("{refusal:?}"),
+        }
     }
 }
 

@@ -100,10 +100,12 @@ impl Hostile {
             .split_once("error: ")
             .unwrap_or_else(|| panic!("{line}: no error in\n{}", run.err))
             .1;
-        let told = error
-            .trim_end()
-            .strip_suffix(UNCHANGED)
-            .unwrap_or_else(|| panic!("{line}: the end of\n{error}"));
+        let command = line.split(' ').next().unwrap_or_default();
+        assert!(
+            says_what_did_not_happen(command, error),
+            "{line}: the end of\n{error}"
+        );
+        let told = error.trim_end().trim_end_matches(UNCHANGED);
         // What, and after that what to do.
         assert!(
             told.trim_end().trim_end_matches('.').contains(". "),

@@ -23,8 +23,18 @@ use serde_json::Value;
 /// The password of every fixture.
 pub const PASSWORD: &str = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG";
 
-/// Ends every message about a run without an output.
+/// Ends every message about a run that was to make an output and made none.
 pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
+
+/// Whether an error says what did not happen where it has to: at its end when the command is one
+/// that writes, and nowhere when it only reads.
+pub fn says_what_did_not_happen(command: &str, error: &str) -> bool {
+    if matches!(command, "shrink" | "repair") {
+        error.trim_end().ends_with(UNCHANGED)
+    } else {
+        !error.contains(UNCHANGED)
+    }
+}
 
 /// A finished run of the program.
 pub struct Run {

@@ -14,7 +14,7 @@ use crate::sys::{self, Folder, Named};
 
 /// What can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Call {
+pub(crate) enum Call {
     OpenFolder,
     Look,
     Space,

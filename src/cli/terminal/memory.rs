@@ -5,9 +5,10 @@
 //! gives it back, and only then begins. Where the system promises more than it has, nothing
 //! can be told from that.
 
-use super::args::Command;
 use haslim::error::Advice;
 use haslim::{Error, Kind, Result, size};
+
+use crate::cli::settings::Task;
 
 /// What a thread takes: the stack that the standard library gives it, and its first buffers.
 const THREAD: usize = 3 << 20;
@@ -27,12 +28,12 @@ pub fn threads(wanted: usize) -> usize {
 ///
 /// # Errors
 /// `Internal`, as for any promise that cannot be kept here, with what is missing.
-pub fn check(command: &Command) -> Result<()> {
-    let needed = match command {
-        Command::Info { .. } | Command::Rules { .. } => REST,
+pub fn check(task: &Task) -> Result<()> {
+    let needed = match task {
+        Task::Info { .. } | Task::Rules { .. } => REST,
         // Argon2 takes 16 MiB for itself (crypt::key), and gives them back.
-        Command::Ls { .. } | Command::Plan { .. } | Command::Verify { .. } => 28 << 20,
-        Command::Shrink { .. } | Command::Repair { .. } | Command::Bench(_) => 40 << 20,
+        Task::Ls { .. } | Task::Plan { .. } | Task::Why { .. } | Task::Verify { .. } => 28 << 20,
+        Task::Shrink { .. } | Task::Repair { .. } | Task::Measure(_) | Task::Make(_) => 40 << 20,
     };
     if has(needed) {
         return Ok(());

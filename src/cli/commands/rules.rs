@@ -8,7 +8,9 @@ use haslim::report::json;
 use haslim::rules::{Catalogue, Rule};
 use haslim::{Error, Kind, Result, plan};
 
-use super::{DONE, Session, small, tables};
+use crate::cli::render::tables;
+use crate::cli::session::{DONE, Session};
+use crate::cli::small_file;
 
 /// What a file of rules holds.
 const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[rule]] for each rule, with `id`, `component`, `globs` and `class` \
@@ -25,7 +27,7 @@ pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
     };
     let wrong =
         |why: String| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(KEYS);
-    let bytes = small::RULES.read(file, control)?;
+    let bytes = small_file::RULES.read(file, control)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not valid UTF-8".into()))?;
     Catalogue::with_user_file(text).map_err(|e| wrong(e.to_string()))
 }
@@ -46,7 +48,7 @@ fn said(rule: &Rule) -> String {
 /// Lists the rules.
 pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
     let catalogue = catalogue(file, &session.control)?;
-    if session.common.json {
+    if session.settings.json {
         session.screen.json(&json::rules(&catalogue));
         return Ok(DONE);
     }

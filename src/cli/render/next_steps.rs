@@ -2,21 +2,22 @@
 
 use std::path::Path;
 
-use super::Session;
-use super::args::Choice;
-use super::copy::{Finished, Writing};
-use super::prepare::Prepared;
-use super::terms::shell;
 use haslim::error::{escape, printable};
+use haslim::format::securetar::Version;
+use haslim::job::{Prepared, Published};
 use haslim::open::Backup;
-use haslim::plan::Outcome;
+use haslim::plan::{EncryptionChoice, Outcome};
 use haslim::report::words;
 use haslim::size;
+
+use crate::cli::render::terms::shell;
+use crate::cli::session::Session;
+use crate::cli::settings::{KeySource, Selection, Writing};
 
 /// Says how to go on with a backup that the cloud would not take as it is.
 pub fn after_info(session: &Session, backup: &Backup) {
     let path = backup.input.path();
-    let (what, command) = if backup.input.len() > session.common.limit {
+    let (what, command) = if backup.input.len() > session.settings.limit {
         (
             "\nTo see what could be left out:",
             parts("plan", session, path),
@@ -36,7 +37,7 @@ pub fn after_info(session: &Session, backup: &Backup) {
 pub fn after_plan(
     session: &Session,
     prepared: &Prepared,
-    choice: &Choice,
+    selection: &Selection,
     writing: Option<&Writing>,
     taken: bool,
 ) {
@@ -51,12 +52,16 @@ pub fn after_plan(
         } else {
             "To write it:"
         };
-        paste(session, what, &shrink(session, prepared, choice, writing));
+        paste(
+            session,
+            what,
+            &shrink(session, prepared, selection, writing),
+        );
     }
 }
 
 /// Says what Home Assistant will call the copy, and how it gets there.
-pub fn after_writing(session: &Session, copy: &Finished) {
+pub fn after_writing(session: &Session, copy: &Published) {
     let name = escape(copy.name.as_bytes());
     session.screen.say(&format!(
         "\nHome Assistant will list it as \"{name}\", with the slug {}.",
@@ -78,62 +83,71 @@ pub fn after_writing(session: &Session, copy: &Finished) {
 pub fn shrink(
     session: &Session,
     prepared: &Prepared,
-    choice: &Choice,
+    selection: &Selection,
     writing: Option<&Writing>,
 ) -> Vec<String> {
     let mut parts = parts("shrink", session, prepared.backup.input.path());
-    parts.extend(choice.drop.iter().map(|s| format!("--drop {}", shell(s))));
-    parts.extend(choice.keep.iter().map(|s| format!("--keep {}", shell(s))));
     parts.extend(
-        choice
+        selection
+            .drop
+            .iter()
+            .map(|s| format!("--drop {}", shell(s))),
+    );
+    parts.extend(
+        selection
+            .keep
+            .iter()
+            .map(|s| format!("--keep {}", shell(s))),
+    );
+    parts.extend(
+        selection
             .allow
             .iter()
-            .map(|consent| format!("--allow {}", consent.name())),
+            .map(|class| format!("--allow {}", class.name())),
     );
-    parts.extend(choice.thorough.then(|| "--thorough".to_owned()));
+    parts.extend(selection.thorough.then(|| "--thorough".to_owned()));
     parts.extend(
-        choice
+        selection
             .rules
             .as_deref()
             .map(|f| format!("--rules {}", file(f))),
     );
-    parts.extend(
-        choice
-            .securetar
-            .map(|wrapping| format!("--securetar {}", wrapping.name())),
-    );
+    parts.extend(securetar(selection.encryption).map(|name| format!("--securetar {name}")));
     if let Some(writing) = writing {
         parts.extend(writing.output.as_deref().map(|f| format!("-o {}", file(f))));
-        parts.extend(writing.force.then(|| "--force".to_owned()));
+        parts.extend(writing.replace.then(|| "--force".to_owned()));
     }
     parts
 }
 
 /// A command about a backup, with the options that every command has.
 fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
-    let common = &session.common;
+    let settings = &session.settings;
     let mut parts = vec![format!("haslim {command}"), file(backup)];
-    if common.limit != size::CLOUD_LIMIT {
-        parts.push(format!("--limit {}", size::option(common.limit)));
+    if settings.limit != size::CLOUD_LIMIT {
+        parts.push(format!("--limit {}", size::option(settings.limit)));
     }
     parts.extend(
-        common
+        settings
             .max_expanded
             .map(|bytes| format!("--max-expanded {}", size::option(bytes))),
     );
-    parts.extend(
-        common
-            .password_file
-            .as_deref()
-            .map(|f| format!("--password-file {}", file(f))),
-    );
-    parts.extend(
-        common
-            .emergency_kit
-            .as_deref()
-            .map(|f| format!("--emergency-kit {}", file(f))),
-    );
+    parts.extend(match &settings.key {
+        KeySource::PasswordFile(path) => Some(format!("--password-file {}", file(path))),
+        KeySource::EmergencyKit(path) => Some(format!("--emergency-kit {}", file(path))),
+        KeySource::VariableOrPrompt => None,
+    });
     parts
+}
+
+/// What `--securetar` calls it; `None` for what needs no option.
+fn securetar(choice: EncryptionChoice) -> Option<&'static str> {
+    match choice {
+        EncryptionChoice::AsIs => None,
+        EncryptionChoice::Version(Version::V2) => Some("2"),
+        EncryptionChoice::Version(_) => Some("3"),
+        EncryptionChoice::Plain => Some("none"),
+    }
 }
 
 /// A path as the shell takes it; no option begins so.

@@ -4,15 +4,16 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use comfy_table::Cell;
-use walkdir::WalkDir;
-
-use super::terms::CommandLine;
-use super::{DONE, Session, next, shrink, tables};
 use haslim::finding::Finding;
 use haslim::open::Backup;
 use haslim::pipe::Input;
 use haslim::report::{json, words};
 use haslim::{Error, Result, size};
+use walkdir::WalkDir;
+
+use crate::cli::render::terms::CommandLine;
+use crate::cli::render::{escaped_path, next_steps, tables};
+use crate::cli::session::{DONE, Session};
 
 /// Prints what is inside.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
@@ -25,8 +26,8 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
 
 fn one(session: &Session, path: &Path) -> Result<u8> {
     let backup = session.open_repairable(path)?;
-    let limit = session.common.limit;
-    if session.common.json {
+    let limit = session.settings.limit;
+    if session.settings.json {
         session.screen.json(&json::info(&backup, limit));
         return Ok(DONE);
     }
@@ -51,7 +52,7 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
     screen.as_is(&tables::parts(&backup, limit));
     screen.say(&verdict(session, &backup));
     backup.warnings().iter().for_each(|w| screen.warn(w));
-    next::after_info(session, &backup);
+    next_steps::after_info(session, &backup);
     Ok(DONE)
 }
 
@@ -74,7 +75,7 @@ fn protection(backup: &Backup) -> String {
 }
 
 fn verdict(session: &Session, backup: &Backup) -> String {
-    let (size, limit) = (backup.input.len(), session.common.limit);
+    let (size, limit) = (backup.input.len(), session.settings.limit);
     let text = words::against_limit(size, limit);
     let fits = if size <= limit {
         session.screen.green("It fits")
@@ -100,8 +101,8 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         })
         .collect();
     session.control.check()?;
-    let limit = session.common.limit;
-    if session.common.json {
+    let limit = session.settings.limit;
+    if session.settings.json {
         let rows: Vec<_> = opened
             .iter()
             .map(|(path, backup)| json_row(path, backup, limit))
@@ -114,7 +115,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
     if opened.is_empty() {
         session.screen.say(&format!(
             "There are no backups in {}: no file whose name ends in .tar.",
-            shrink::shown(path)
+            escaped_path(path)
         ));
         return Ok(DONE);
     }

@@ -20,11 +20,12 @@ static WAITING: AtomicBool = AtomicBool::new(false);
 /// What the terminal was like before somebody was asked.
 static TERMINAL: Mutex<Option<Typing>> = Mutex::new(None);
 
-/// Starts listening; the result holds zero until a signal came, then its number.
+/// Starts listening; the result holds zero until a signal came, then its number. A run that is
+/// ended while it waits for an answer says that nothing was written, if it `writes` at all.
 ///
 /// # Errors
 /// When the system refuses the handlers.
-pub fn listen() -> io::Result<Arc<AtomicUsize>> {
+pub fn listen(writes: bool) -> io::Result<Arc<AtomicUsize>> {
     let stop = Arc::new(AtomicUsize::new(0));
     // A file that reaches the limit of its size is then a write that fails.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
@@ -47,7 +48,11 @@ pub fn listen() -> io::Result<Arc<AtomicUsize>> {
             for signal in signals.forever() {
                 if WAITING.load(Ordering::SeqCst) {
                     restore();
-                    let _ = writeln!(io::stderr(), "\n{UNCHANGED}");
+                    let _ = if writes {
+                        writeln!(io::stderr(), "\n{UNCHANGED}")
+                    } else {
+                        writeln!(io::stderr())
+                    };
                     std::process::exit(128 + signal);
                 }
                 heard.store(

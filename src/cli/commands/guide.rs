@@ -1,32 +1,22 @@
 //! Guided mode: a few plain questions, the biggest gain first.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, Write, stdin, stdout};
 use std::path::Path;
 
+use haslim::job::Prepared;
 use haslim::open::ComponentKind;
 use haslim::plan::{self, Candidate, Outcome, Request};
 use haslim::report::ask::question;
 use haslim::report::words;
-use haslim::{Error, Result, size};
+use haslim::{Result, size};
 
-use super::copy::Writing;
-use super::prepare::Prepared;
-use super::{Session, shrink, signals, wrap};
+use super::writing;
+use crate::cli::session::Session;
+use crate::cli::settings::Writing;
+use crate::cli::terminal::prompt::{Answer, ask, tell};
 
 /// More questions than this tire; then the ways out are shown instead.
 const QUESTIONS: usize = 6;
-
-/// An answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    Yes,
-    No,
-    /// Leave out the whole folder instead.
-    Whole,
-    /// Stop here; nothing is written.
-    Quit,
-}
 
 /// Asks for consent until the plan fits. False when the user wants to stop.
 ///
@@ -39,7 +29,7 @@ pub fn consent(
     session: &Session,
     prepared: &mut Prepared,
     place: &Path,
-    writing: &Writing,
+    settings: &Writing,
 ) -> Result<bool> {
     let units = plan::candidates(&prepared.backup, &prepared.surveys, &prepared.request)?;
     let mut open: VecDeque<&Candidate> = units
@@ -57,12 +47,12 @@ pub fn consent(
             break;
         }
         if questions == 0 {
-            shrink::is_free(place, writing, &prepared.backup)?;
+            writing::check_free(place, settings, &prepared.backup)?;
             introduce(session, prepared);
         }
         let Some(unit) = open.pop_front() else { break };
         questions += 1;
-        if !one(session, prepared, &units, unit, questions)? {
+        if !ask_about(session, prepared, &units, unit, questions)? {
             return Ok(false);
         }
         // About a part as a whole nobody is asked who was asked about what is in it, and
@@ -123,7 +113,7 @@ fn introduce(session: &Session, prepared: &Prepared) {
 }
 
 /// Asks one question and plans anew. False when the user wants to stop.
-fn one(
+fn ask_about(
     session: &Session,
     prepared: &mut Prepared,
     units: &[Candidate],
@@ -150,52 +140,16 @@ fn one(
         "   [y]es, [n]o, [q]uit: "
     };
     let key = unit.key(&prepared.backup);
-    match ask(session, prompt, offers_whole)? {
+    match ask(&session.control, prompt, offers_whole)? {
         Answer::Quit => return Ok(false),
         Answer::No => prepared.request.declined.push(key),
         Answer::Yes => prepared.request.consent.push(key),
         Answer::Whole => prepared.request.consent.push((key.0, None)),
     }
-    prepared.again()?;
+    prepared.replan()?;
     tell(&format!(
         "   The copy would have {}.",
         words::against_limit(prepared.plan.predicted_size, prepared.plan.limit)
     ));
     Ok(true)
-}
-
-/// Asks until there is an answer. The end of the input means to stop.
-pub fn ask(session: &Session, text: &str, offers_whole: bool) -> Result<Answer> {
-    let _waiting = signals::waiting();
-    // A signal that came before is not to wait for an answer.
-    session.control.check()?;
-    let failed = |e| Error::input(e, "cannot read the answer");
-    loop {
-        stdout()
-            .write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())
-            .and_then(|()| stdout().flush())
-            .map_err(failed)?;
-        let mut answer = String::new();
-        if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
-            tell("");
-            return Ok(Answer::Quit);
-        }
-        match answer.trim().to_lowercase().as_str() {
-            "y" | "yes" => return Ok(Answer::Yes),
-            "n" | "no" | "" => return Ok(Answer::No),
-            "q" | "quit" => return Ok(Answer::Quit),
-            "w" | "whole" if offers_whole => return Ok(Answer::Whole),
-            _ => {}
-        }
-    }
-}
-
-/// Prints a line of the conversation: quiet or not, a question has to be read.
-fn tell(text: &str) {
-    // A reader that went away gets no answer asked for either.
-    let _ = writeln!(
-        stdout().lock(),
-        "{}",
-        wrap::wrap(text, wrap::width(stdout()))
-    );
 }

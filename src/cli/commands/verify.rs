@@ -3,36 +3,34 @@
 use std::path::Path;
 
 use comfy_table::Cell;
-
-use super::terms::CommandLine;
-use super::{DONE, Session, key, tables};
 use haslim::finding::Finding;
+use haslim::job::Unlocked;
 use haslim::open::Backup;
 use haslim::report::{json, notes};
 use haslim::verify::PartCheck;
-use haslim::{Error, Result, open, size};
+use haslim::{Error, Result, size};
+
+use crate::cli::key;
+use crate::cli::render::tables;
+use crate::cli::render::terms::CommandLine;
+use crate::cli::session::{DONE, Session};
 
 /// Checks the backup; the exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
-    let mut backup = session.open(path)?;
-    let keys = key::required(session, &backup)?;
-    if let Some(keys) = &keys {
-        open::close_others(&mut backup, keys)?;
-    }
+    let Unlocked { backup, keys } = key::unlock_all(session, session.open(path)?)?;
     if keys.is_some() && !backup.is_protected() {
         session
             .screen
             .warn("The backup is not encrypted; the password was not needed.");
     }
-    let checks = haslim::verify::backup(&backup, keys.as_ref(), &session.control)?;
+    let checks = haslim::verify::backup(&backup, keys.as_deref(), &session.control)?;
     backup.input.check_unchanged()?;
     let refused = refused(&backup);
-    if session.common.json {
+    if session.settings.json {
         let failed = checks.iter().find_map(|check| check.as_ref().err());
         let failed = failed.or(refused.as_ref());
-        session
-            .screen
-            .json(&json::checks(&backup, &checks, failed, &CommandLine));
+        let document = json::checks(&backup, &checks, failed, &CommandLine);
+        session.screen.json(&document);
         // The document has the error already.
         return Ok(failed.map_or(DONE, |error| error.kind().code()));
     }

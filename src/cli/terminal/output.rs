@@ -3,17 +3,21 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
-use super::args::{Color, Common};
-use super::terms::CommandLine;
-use super::wrap;
 use haslim::error::printable;
 use haslim::pipe::Control;
 use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 
+use super::wrap;
+use crate::cli::args::Color;
+use crate::cli::render::terms::CommandLine;
+use crate::cli::settings::Settings;
+
 /// Standard output and standard error, as the options want them.
 pub struct Screen {
     quiet: bool,
+    /// Whether the command is there to write a backup: then an error says that none was written.
+    writes: bool,
     out_color: bool,
     err_color: bool,
     /// Why something never reached standard output.
@@ -22,10 +26,10 @@ pub struct Screen {
 
 impl Screen {
     /// Decides about colour: `--color`, then `NO_COLOR` (no-color.org), then whether it is a
-    /// terminal.
-    pub fn new(common: &Common) -> Self {
+    /// terminal. `writes` is whether the command is there to write a backup.
+    pub fn new(settings: &Settings, writes: bool) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        let wanted = |terminal: bool| match common.color {
+        let wanted = |terminal: bool| match settings.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => terminal && !no_color,
@@ -35,7 +39,8 @@ impl Screen {
             wanted(io::stderr().is_terminal()),
         );
         Self {
-            quiet: common.quiet,
+            quiet: settings.quiet,
+            writes,
             out_color,
             err_color,
             lost: OnceLock::new(),
@@ -114,7 +119,10 @@ impl Screen {
     /// Prints an error on standard error. That there is nothing to do is none, though it has
     /// a code of its own: with `--quiet` the code is all that tells.
     pub fn error(&self, error: &Error) {
-        let text = words::error(error, &CommandLine);
+        let mut text = words::error(error, &CommandLine);
+        if self.writes {
+            text = format!("{text} {}", words::UNCHANGED);
+        }
         if matches!(error.kind(), Kind::AlreadyFits | Kind::NothingToRepair) {
             if !self.quiet {
                 report(&text);

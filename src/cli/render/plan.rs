@@ -1,19 +1,20 @@
 //! A plan as people read it.
 
-use super::args::Choice;
-use super::copy::Writing;
-use super::prepare::Prepared;
-use super::terms::CommandLine;
-use super::{Session, next, tables};
 use haslim::error::printable;
 use haslim::finding::Finding;
+use haslim::job::Prepared;
 use haslim::plan::Outcome;
 use haslim::report::drops::DropView;
-use haslim::report::largest::Large;
+use haslim::report::largest::{self, Large};
 use haslim::report::plan_view::PlanView;
-use haslim::report::{json, largest, words};
+use haslim::report::{json, words};
 use haslim::rules::Class;
 use haslim::{Result, size};
+
+use super::{next_steps, tables};
+use crate::cli::render::terms::CommandLine;
+use crate::cli::session::Session;
+use crate::cli::settings::{Selection, Writing};
 
 /// How many of the largest paths `plan` shows.
 const LARGEST: usize = json::LARGEST;
@@ -73,8 +74,8 @@ pub fn plan(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: 
 }
 
 /// Tells, quiet or not, what was named and is not there. JSON has it among its warnings.
-pub fn slips(session: &Session, view: &PlanView<'_>) {
-    if !session.common.json {
+pub fn unmatched_selectors(session: &Session, view: &PlanView<'_>) {
+    if !session.settings.json {
         view.warnings
             .iter()
             .for_each(|warning| session.screen.shout(warning));
@@ -170,7 +171,7 @@ pub fn ways_out(
     session: &Session,
     prepared: &Prepared,
     view: &PlanView<'_>,
-    choice: &Choice,
+    selection: &Selection,
     writing: Option<&Writing>,
 ) {
     let ways = &view.ways_out;
@@ -185,7 +186,7 @@ pub fn ways_out(
     };
     screen.say(&format!("\n{}", screen.bold(heading)));
     for way in ways {
-        let mut command = next::shrink(session, prepared, choice, writing);
+        let mut command = next_steps::shrink(session, prepared, selection, writing);
         command.push(way.options.clone());
         screen.as_is(&format!("  {}", printable(&command.join(" "))));
         screen.say(&format!(

@@ -7,18 +7,18 @@ use std::time::Duration;
 use haslim::pipe::{Progress, Silent};
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
-use super::args::Common;
-use super::{memory, screen};
+use super::{memory, output};
+use crate::cli::settings::Settings;
 
 const BAR: &str = "{msg:7} {wide_bar} {decimal_bytes}/{decimal_total_bytes}{pace}";
 
 /// What fits the options and the place where standard error goes.
-pub fn choose(common: &Common) -> Arc<dyn Progress> {
-    if common.quiet || common.json {
+pub fn choose(settings: &Settings) -> Arc<dyn Progress> {
+    if settings.quiet || settings.json {
         Arc::new(Silent)
     } else if stderr().is_terminal() {
         Arc::new(Bar::default())
-    } else if common.verbose {
+    } else if settings.verbose {
         Arc::new(Lines)
     } else {
         Arc::new(Silent)
@@ -48,7 +48,7 @@ impl Progress for Bar {
                     let _ = out.write_str(&pace(state.pos(), state.per_sec(), state.eta()));
                 },
             );
-            bar.set_style(if screen::is_unicode() {
+            bar.set_style(if output::is_unicode() {
                 style
             } else {
                 style.progress_chars("#>-")

@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::key::Need;
-use super::terms::CommandLine;
-use super::{DONE, Session, key, usage};
 use haslim::crypt::KeyRing;
 use haslim::error::escape;
-use haslim::open::Backup;
+use haslim::job::{KeyNeed, Unlocked};
+use haslim::open::{self, Backup};
 use haslim::report::{json, words};
-use haslim::survey::PartSurvey;
 use haslim::survey::tree::{PathNode, PathTree};
-use haslim::{Error, Kind, Result, open, size, survey};
+use haslim::survey::{self, PartSurvey};
+use haslim::{Error, Kind, Result, size};
+
+use crate::cli::key;
+use crate::cli::render::terms::CommandLine;
+use crate::cli::session::{DONE, Session, usage};
 
 /// Prints the tree.
 pub fn run(
@@ -22,7 +24,7 @@ pub fn run(
     depth: usize,
     top: usize,
 ) -> Result<u8> {
-    let mut backup = session.open(path)?;
+    let backup = session.open(path)?;
     let (component, below) = split(scope);
     let wanted: Vec<usize> = (0..backup.parts.len())
         .filter(|&at| component.is_none_or(|c| backup.parts[at].id == c))
@@ -38,13 +40,10 @@ pub fn run(
     let needed = readable
         .iter()
         .any(|&at| backup.parts[at].version().is_some());
-    let keys = key::keys(session, &backup, Need::must_if(needed))?;
-    if let Some(keys) = &keys {
-        open::close_others(&mut backup, keys)?;
-    }
-    let (surveys, failed) = look(session, &backup, &readable, keys.as_ref(), faulty)?;
+    let Unlocked { backup, keys } = key::unlock(session, backup, KeyNeed::must_if(needed))?;
+    let (surveys, failed) = look(session, &backup, &readable, keys.as_deref(), faulty)?;
     backup.input.check_unchanged()?;
-    if session.common.json {
+    if session.settings.json {
         let entries = json::Entries {
             backup: &backup,
             surveys: &surveys,

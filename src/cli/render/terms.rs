@@ -53,6 +53,11 @@ impl Terms for CommandLine {
                     "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {part}."
                 );
             }
+            Advice::DropOrKeepDamaged { part } => {
+                return format!(
+                    "{DOWNLOAD_AGAIN} Or leave the part out with --drop {part}, or keep it as it is with --keep {part}; a restore of it may fail."
+                );
+            }
             Advice::DropInsteadOfRepair { part } => {
                 return format!(
                     "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {part}:PATH."

@@ -6,16 +6,17 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 
-use super::{screen, wrap};
 use haslim::open::{Backup, Part};
 use haslim::plan::Action;
 use haslim::report::plan_view::PlanView;
 use haslim::report::words;
 use haslim::size;
 
+use crate::cli::terminal::{output, wrap};
+
 /// A line under the headings and nothing else, to be read and to be pasted.
 fn style() -> TableStyle {
-    let line = if screen::is_unicode() { '─' } else { '-' };
+    let line = if output::is_unicode() { '─' } else { '-' };
     TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
 }
 
@@ -71,10 +72,14 @@ fn fitted(mut table: Table, words: &[usize], spare: &[usize]) -> String {
     let constraints: Vec<ColumnConstraint> = least
         .iter()
         .enumerate()
-        .map(|(at, least)| match () {
-            () if hidden.contains(&at) => ColumnConstraint::Hidden,
-            () if words.contains(&at) => ColumnConstraint::LowerBoundary(Width::Fixed(*least)),
-            () => ColumnConstraint::ContentWidth,
+        .map(|(at, least)| {
+            if hidden.contains(&at) {
+                ColumnConstraint::Hidden
+            } else if words.contains(&at) {
+                ColumnConstraint::LowerBoundary(Width::Fixed(*least))
+            } else {
+                ColumnConstraint::ContentWidth
+            }
         })
         .collect();
     table.set_constraints(constraints);
@@ -208,7 +213,7 @@ pub fn plan(backup: &Backup, view: &PlanView<'_>) -> String {
 /// A bar of up to ten blocks: the largest part has them all.
 fn bar(stored: u64, largest: u64) -> String {
     let blocks = (u128::from(stored) * 10).div_ceil(u128::from(largest.max(1)));
-    let block = if screen::is_unicode() { "▇" } else { "#" };
+    let block = if output::is_unicode() { "▇" } else { "#" };
     block.repeat(usize::try_from(blocks).unwrap_or(10).min(10))
 }
 

@@ -1,0 +1,52 @@
+//! From a selection to a prepared job.
+
+use std::sync::Arc;
+
+use haslim::Result;
+use haslim::job::{Depth, Job, Prepared};
+use haslim::open::Backup;
+use haslim::plan::{self, Request};
+
+use super::rules;
+use crate::cli::key;
+use crate::cli::session::Session;
+use crate::cli::settings::Selection;
+
+/// Reads the key if there is a need, surveys, plans.
+///
+/// # Errors
+/// As [`request`], [`key::keys`] and [`Job::prepare`].
+pub fn prepare(
+    session: &Session,
+    backup: Backup,
+    selection: &Selection,
+    depth: Depth,
+) -> Result<Prepared> {
+    let request = request(session, &backup, selection)?;
+    let job = Job::new(backup, request)?;
+    let keys = key::keys(session, job.backup(), job.key_need())?.map(Arc::new);
+    job.prepare(keys, depth, &session.screen, &session.control)
+}
+
+/// What is wanted, as the planner takes it.
+///
+/// # Errors
+/// `Usage` for a selector that is none, and as [`rules::catalogue`].
+fn request(session: &Session, backup: &Backup, selection: &Selection) -> Result<Request> {
+    let selectors = |texts: &[String]| {
+        texts
+            .iter()
+            .map(|text| plan::parse(text, backup))
+            .collect::<Result<Vec<_>>>()
+    };
+    Ok(Request {
+        drops: selectors(&selection.drop)?,
+        keeps: selectors(&selection.keep)?,
+        allow: selection.allow.clone(),
+        thorough: selection.thorough,
+        catalogue: rules::catalogue(selection.rules.as_deref(), &session.control)?,
+        encryption: selection.encryption,
+        control: session.control.clone(),
+        ..Request::new(session.settings.limit)?
+    })
+}

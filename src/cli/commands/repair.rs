@@ -1,0 +1,100 @@
+//! `haslim repair`: a copy with everything in it, put in order.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use haslim::job::{PreparedRepair, Published, Refusal, prepare_repair};
+use haslim::open::Backup;
+use haslim::report::json;
+use haslim::{Error, Kind, Result, size};
+
+use super::writing::{self, check_consent, check_free, check_place, stopped};
+use crate::cli::key;
+use crate::cli::render::{self, escaped_path, next_steps};
+use crate::cli::session::{DONE, Session};
+use crate::cli::settings::Writing;
+use crate::cli::terminal::prompt::{Answer, ask};
+
+/// What stands before `.tar` in the name of a copy that was not named.
+const MARK: &str = "repaired";
+
+/// Says what is wrong, asks, writes the copy, verifies, publishes.
+///
+/// # Errors
+/// As [`prepare_repair`] and [`writing::write`]; `NothingToRepair`.
+pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
+    let begin = Instant::now();
+    let backup = session.open_repairable(path)?;
+    let place = writing.path(path, MARK);
+    check_place(&place, &backup)?;
+    check_consent(
+        session,
+        writing,
+        "repair",
+        "Add --yes, or run it on a terminal: it says what it would put right before it asks.",
+    )?;
+    let mut repair = prepare(session, backup)?;
+    let expected = repair.prepared.plan.predicted_size;
+    check_free(&place, writing, &repair.prepared.backup)?.check_space(expected)?;
+    if !session.settings.json {
+        announce(session, &repair);
+    }
+    let question = format!("Write it to {}? [y]es, [N]o: ", escaped_path(&place));
+    if !writing.yes && ask(&session.control, &question, false)? != Answer::Yes {
+        return stopped(session);
+    }
+    let copy = writing::write(session, &mut repair.prepared, &place, writing)?;
+    report(session, &repair, &copy, begin);
+    Ok(DONE)
+}
+
+/// Reads the key, surveys, and plans what is to be put right.
+fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
+    let screen = &session.screen;
+    let keys = key::keys(session, &backup, PreparedRepair::key_need(&backup))?.map(Arc::new);
+    if keys.is_none() && backup.is_protected() {
+        screen.warn("Without the key only the outer file is looked at, not the parts in it.");
+    }
+    let repair = prepare_repair(backup, keys, &session.control)?;
+    let view = render::plan::view(&repair.prepared);
+    view.notes.iter().for_each(|note| screen.warn(note));
+    if repair.prepared.refusal() == Some(Refusal::AlreadyFits) {
+        return Err(Error::new(
+            Kind::NothingToRepair,
+            "Nothing to do: nothing to repair was found",
+        )
+        .advice("`haslim verify` reads and checks everything."));
+    }
+    Ok(repair)
+}
+
+/// Says what is wrong and will be right.
+fn announce(session: &Session, repair: &PreparedRepair) {
+    let findings = repair.findings.iter();
+    findings.for_each(|finding| session.screen.say(&format!("  {}", finding.text())));
+    session.screen.say(&format!(
+        "In the copy all of this is put right. It will have about {}.",
+        size::both(repair.prepared.plan.predicted_size)
+    ));
+}
+
+/// Says what was written.
+fn report(session: &Session, repair: &PreparedRepair, copy: &Published, begin: Instant) {
+    if session.settings.json {
+        let limit = session.settings.limit;
+        session.screen.json(&json::repair(
+            &repair.prepared.backup,
+            &render::plan::view(&repair.prepared),
+            limit,
+            &repair.findings,
+            &writing::json_copy(copy, limit, true, begin),
+        ));
+        return;
+    }
+    let (path, size) = (escaped_path(&copy.path), size::both(copy.size));
+    session.screen.say(&session.screen.green(&format!(
+        "Written, read back and compared with the original: {path}, {size}"
+    )));
+    next_steps::after_writing(session, copy);
+}

@@ -1,0 +1,189 @@
+//! `haslim shrink`: shows the plan, asks, writes, verifies, publishes.
+
+use std::path::Path;
+use std::time::Instant;
+
+use haslim::job::{Depth, Prepared, Published};
+use haslim::pipe::Control;
+use haslim::plan::Outcome;
+use haslim::report::{json, words};
+use haslim::rewrite::OutputPath;
+use haslim::{Error, Result, size};
+
+use super::guide;
+use super::preparing::prepare;
+use super::writing::{self, check_consent, check_free, check_place, stopped};
+use crate::cli::render::terms::CommandLine;
+use crate::cli::render::{self, escaped_path, next_steps, refusal};
+use crate::cli::session::{DONE, Session};
+use crate::cli::settings::{Selection, Writing};
+use crate::cli::terminal::prompt::{Answer, ask};
+
+/// What stands before `.tar` in the name of a copy that was not named.
+pub const MARK: &str = "slim";
+
+/// What `--no-verify` leaves out.
+const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original; parts that are kept whole are NOT checked for damage. \
+    If the disk, the memory or haslim makes a mistake, nobody will notice before a restore fails. \
+    This is for measurements; do not keep such a copy as a backup.";
+
+/// Writes a smaller copy.
+///
+/// # Errors
+/// As [`prepare`] and [`writing::write`]; what ends a run before anything is written.
+pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writing) -> Result<u8> {
+    let begin = Instant::now();
+    let backup = session.open(path)?;
+    let place = writing.path(path, MARK);
+    check_place(&place, &backup)?;
+    check_consent(
+        session,
+        writing,
+        "shrink",
+        "Add --yes, or look first with `haslim plan`.",
+    )?;
+    let depth = if writing.verify {
+        Depth::Checked
+    } else {
+        Depth::Needed
+    };
+    let mut prepared = prepare(session, backup, selection, depth)?;
+    render::plan::unmatched_selectors(session, &render::plan::view(&prepared));
+    if !writing.yes
+        && prepared.plan.outcome == Outcome::CannotFit
+        && !guide::consent(session, &mut prepared, &place, writing)?
+    {
+        return stopped(session);
+    }
+    let refusal = prepared.refusal();
+    if refusal.is_none() {
+        check_free(&place, writing, &prepared.backup)?;
+    }
+    if !session.settings.json {
+        render::plan::plan(
+            session,
+            &prepared,
+            &render::plan::view(&prepared),
+            "will be",
+        );
+    }
+    if let Some(reason) = refusal {
+        let error = refusal::error(&prepared, reason);
+        return refuse(session, &prepared, selection, writing, error);
+    }
+    if !is_agreed(session, &mut prepared, &place, writing)? {
+        return stopped(session);
+    }
+    if !writing.verify {
+        session.screen.shout(UNVERIFIED);
+    }
+    let copy = writing::write(session, &mut prepared, &place, writing)?;
+    report(session, &prepared, &copy, writing.verify, begin)?;
+    Ok(DONE)
+}
+
+/// Ends a run whose plan leads to no copy.
+fn refuse(
+    session: &Session,
+    prepared: &Prepared,
+    selection: &Selection,
+    writing: &Writing,
+    error: Error,
+) -> Result<u8> {
+    let view = render::plan::view(prepared);
+    if !session.settings.json {
+        render::plan::ways_out(session, prepared, &view, selection, Some(writing));
+        return Err(error);
+    }
+    let code = error.kind().code();
+    let error = refusal::with_unmatched_selectors(error, &view);
+    let document = json::nothing_written(&error, &view, &CommandLine);
+    session.screen.json(&document);
+    Ok(code)
+}
+
+/// Whether the user wants the copy, knowing what is damaged; without a question, always.
+fn is_agreed(
+    session: &Session,
+    prepared: &mut Prepared,
+    place: &Path,
+    writing: &Writing,
+) -> Result<bool> {
+    let expected = prepared.plan.predicted_size;
+    OutputPath::check(place, writing.replace, &prepared.backup.input)?.check_space(expected)?;
+    // A user who is asked has to know first; else the rest is found out while the copy is written.
+    if writing.verify && !writing.yes {
+        prepared.check_kept_parts(&session.control);
+    }
+    prepared.report_damage(!writing.yes, &session.screen)?;
+    let question = format!(
+        "\nWrite {} to {}? [y]es, [N]o: ",
+        size::decimal(expected),
+        escaped_path(place)
+    );
+    Ok(writing.yes || ask(&session.control, &question, false)? == Answer::Yes)
+}
+
+/// Says what was written.
+fn report(
+    session: &Session,
+    prepared: &Prepared,
+    copy: &Published,
+    verified: bool,
+    begin: Instant,
+) -> Result<()> {
+    if !session.settings.json {
+        // Else a note has said it, and JSON says it.
+        if session.settings.quiet && prepared.backup.is_protected() && !copy.protected {
+            session
+                .screen
+                .shout("The copy is NOT encrypted: whoever has the file can read it.");
+        }
+        announce(session, prepared, copy, verified);
+        return Ok(());
+    }
+    let planned = json::plan(
+        &prepared.backup,
+        &prepared.surveys,
+        &render::plan::view(prepared),
+        &prepared.damaged_parts(),
+        &CommandLine,
+        // The copy has its name: nothing can stop that any more.
+        &Control::default(),
+    )?;
+    session.screen.json(&json::shrink(
+        planned,
+        &writing::json_copy(copy, prepared.plan.limit, verified, begin),
+        &prepared.unchecked_parts(),
+    ));
+    Ok(())
+}
+
+fn announce(session: &Session, prepared: &Prepared, copy: &Published, verified: bool) {
+    let screen = &session.screen;
+    let stands = match i128::from(copy.size) - i128::from(prepared.plan.predicted_size) {
+        0 => "exactly as expected".into(),
+        off => format!("{off:+} bytes from what was expected"),
+    };
+    let path = escaped_path(&copy.path);
+    screen.say(&format!(
+        "\nReached:  {}",
+        words::against_limit(copy.size, prepared.plan.limit)
+    ));
+    screen.say(&format!("          {stands}"));
+    screen.say(&if verified {
+        screen.green(&format!(
+            "Written, read back and compared with the original: {path}"
+        ))
+    } else {
+        screen.red(&format!("Written, NOT VERIFIED: {path}"))
+    });
+    let locked = prepared.locked_parts();
+    if verified && !locked.is_empty() {
+        screen.say(&format!(
+            "          Not checked for damage, for want of the key, and copied bit by bit: {}",
+            locked.join(", ")
+        ));
+    }
+    next_steps::after_writing(session, copy);
+}

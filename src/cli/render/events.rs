@@ -1,0 +1,23 @@
+//! What happens during a job, as warnings.
+
+use haslim::job::{Event, Observer};
+
+use crate::cli::terminal::output::Screen;
+
+impl Observer for Screen {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::PartUnreadable { part, error } => self.warn(&format!(
+                "{part} cannot be looked into; a copy keeps it as it is. {error}"
+            )),
+            Event::PartDamaged { part, error } => self.warn(&format!(
+                "{part} is damaged; a copy keeps it as it is. {error}"
+            )),
+            Event::PartUnchecked { part, error } => self.warn(&format!(
+                "{part} could not be checked; a copy keeps it as it is. {error}"
+            )),
+            // The next attempt follows at once, with nothing for the user to do.
+            Event::CopyTooLarge { .. } => {}
+        }
+    }
+}

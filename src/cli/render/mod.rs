@@ -1,0 +1,16 @@
+//! What commands print for people.
+
+pub mod bench;
+mod events;
+pub mod next_steps;
+pub mod plan;
+pub mod refusal;
+pub mod tables;
+pub mod terms;
+
+use std::path::Path;
+
+/// A path, safe to print.
+pub fn escaped_path(path: &Path) -> String {
+    haslim::error::escape(path.as_os_str().as_encoded_bytes())
+}

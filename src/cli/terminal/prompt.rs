@@ -1,0 +1,75 @@
+//! Questions, and the answers to them.
+
+use std::io::{self, BufRead, Write, stdin, stdout};
+
+use haslim::crypt::Password;
+use haslim::pipe::Control;
+use haslim::{Error, Kind, Result};
+
+use super::{signals, wrap};
+
+/// An answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Yes,
+    No,
+    /// Leave out the whole folder instead.
+    Whole,
+    /// Stop here; nothing is written.
+    Quit,
+}
+
+/// Asks until there is an answer. The end of the input means to stop.
+///
+/// # Errors
+/// `Interrupted`, for a signal that came before; `InputIo` when no answer can be read.
+pub fn ask(control: &Control, text: &str, offers_whole: bool) -> Result<Answer> {
+    let _waiting = signals::waiting();
+    // A signal that came before is not to wait for an answer.
+    control.check()?;
+    let failed = |e| Error::input(e, "cannot read the answer");
+    loop {
+        stdout()
+            .write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())
+            .and_then(|()| stdout().flush())
+            .map_err(failed)?;
+        let mut answer = String::new();
+        if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
+            tell("");
+            return Ok(Answer::Quit);
+        }
+        match answer.trim().to_lowercase().as_str() {
+            "y" | "yes" => return Ok(Answer::Yes),
+            "n" | "no" | "" => return Ok(Answer::No),
+            "q" | "quit" => return Ok(Answer::Quit),
+            "w" | "whole" if offers_whole => return Ok(Answer::Whole),
+            _ => {}
+        }
+    }
+}
+
+/// Asks for a password, which is not shown while it is typed.
+///
+/// # Errors
+/// `Interrupted` for Ctrl-C; `Password` when nothing can be read.
+pub fn ask_unseen(text: &str) -> Result<Password> {
+    let _waiting = signals::waiting_unseen();
+    let typed = rpassword::prompt_password(text);
+    typed.map(Password::new).map_err(|e| match e.kind() {
+        io::ErrorKind::Interrupted => Error::new(
+            Kind::Interrupted(signal_hook::consts::SIGINT),
+            "stopped on request",
+        ),
+        _ => Error::new(Kind::Password, format!("no password could be read: {e}")),
+    })
+}
+
+/// Prints a line of the conversation: quiet or not, a question has to be read.
+pub fn tell(text: &str) {
+    // A reader that went away gets no answer asked for either.
+    let _ = writeln!(
+        stdout().lock(),
+        "{}",
+        wrap::wrap(text, wrap::width(stdout()))
+    );
+}

@@ -1,0 +1,196 @@
+//! Parts that a copy keeps as they are: whether they are sound.
+
+use super::events::{Event, Observer};
+use super::prepared::{PartIntegrity, Prepared};
+use super::writer::named;
+use crate::crypt::KeyRing;
+use crate::error::{Advice, Error, Kind, Result};
+use crate::open::Backup;
+use crate::pipe::Control;
+use crate::verify;
+
+/// Checks these parts, in parallel, as far as the key reaches.
+pub(super) fn check(
+    backup: &Backup,
+    parts: &[usize],
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Vec<PartIntegrity> {
+    let outcomes = verify::integrity(backup, parts, keys, control);
+    parts
+        .iter()
+        .zip(outcomes)
+        .map(|(&part, outcome)| PartIntegrity { part, outcome })
+        .collect()
+}
+
+/// Runs `work`, which has `busy` parts to look into, and checks `parts` on a thread that it
+/// leaves idle, the smallest first. Returns what was found out when the work was done.
+pub(super) fn check_while<T>(
+    backup: &Backup,
+    parts: &[usize],
+    keys: Option<&KeyRing>,
+    busy: usize,
+    control: &Control,
+    work: impl FnOnce() -> T,
+) -> (T, Vec<PartIntegrity>) {
+    if parts.is_empty() || busy == 0 || busy >= control.threads() {
+        return (work(), Vec::new());
+    }
+    let mut order = parts.to_vec();
+    order.sort_by_key(|&at| backup.stored(backup.part(at)));
+    let beside = control.beside();
+    let checks = || {
+        order
+            .into_iter()
+            .take_while(|_| beside.check().is_ok())
+            .flat_map(|at| check(backup, &[at], keys, &beside))
+            .collect::<Vec<PartIntegrity>>()
+    };
+    std::thread::scope(|scope| {
+        // Without a further thread, all of it is done later.
+        let checks = named("check").spawn_scoped(scope, checks);
+        let outcome = work();
+        beside.abandon();
+        let found = checks
+            .ok()
+            .and_then(|checks| checks.join().ok())
+            .unwrap_or_default();
+        // What else went wrong will go wrong again, where it can be reported.
+        let finished =
+            |check: &PartIntegrity| check.outcome.as_ref().err().is_none_or(is_about_contents);
+        (outcome, found.into_iter().filter(finished).collect())
+    })
+}
+
+/// Whether an error says something about the contents of a part. All others, a wish to stop for
+/// one, end a job.
+pub(super) fn is_about_contents(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Damaged | Kind::Refused)
+}
+
+/// Damage in a part, with what lets a run go on all the same.
+pub(super) fn with_way_out(error: Error, id: &str) -> Error {
+    if error.kind() != Kind::Damaged {
+        return error;
+    }
+    error.advice(Advice::DropOrKeepDamaged { part: id.into() })
+}
+
+impl Prepared {
+    /// Checks the parts that the copy would keep and that nothing is known about yet, as far as the
+    /// key reaches: damage in them would go into the copy unseen. See
+    /// [`Prepared::report_damage`] for the outcome.
+    pub fn check_kept_parts(&mut self, control: &Control) {
+        let checks = self.kept_parts_integrity(control);
+        self.integrity.extend(checks);
+    }
+
+    /// The integrity of the parts that the copy would keep and that nothing is known about yet.
+    pub(super) fn kept_parts_integrity(&self, control: &Control) -> Vec<PartIntegrity> {
+        let has_key = self.keys.is_some();
+        let can_be_checked = |at: usize| {
+            let part = self.backup.part(at);
+            part.fault.is_some() || part.is_readable(has_key)
+        };
+        let parts: Vec<usize> = (0..self.backup.parts.len())
+            .filter(|&at| self.is_copied(at) && !self.is_known(at) && can_be_checked(at))
+            .collect();
+        check(&self.backup, &parts, self.keys.as_deref(), control)
+    }
+
+    /// Reports what is known to be wrong with parts that the copy would keep. It is an error,
+    /// unless the user is `asked` afterwards and can decide, or named the part with `keeps`.
+    ///
+    /// # Errors
+    /// The damage, and whatever kept a part from being checked and is not about its contents.
+    pub fn report_damage(&mut self, asked: bool, observer: &dyn Observer) -> Result<()> {
+        let known = std::mem::take(&mut self.integrity);
+        self.integrity = self.report(known, asked, observer)?;
+        Ok(())
+    }
+
+    /// See [`Prepared::report_damage`]. Returns the checks when none of them ends the job.
+    pub(super) fn report(
+        &self,
+        mut checks: Vec<PartIntegrity>,
+        asked: bool,
+        observer: &dyn Observer,
+    ) -> Result<Vec<PartIntegrity>> {
+        let first = checks
+            .iter()
+            .position(|check| self.ends_the_job(check, asked))
+            .map(|at| checks.swap_remove(at));
+        for check in checks.iter().filter(|check| self.is_copied(check.part)) {
+            let part = self.id(check.part);
+            match &check.outcome {
+                Err(error) if error.kind() == Kind::Damaged => {
+                    observer.event(Event::PartDamaged { part, error });
+                }
+                Err(error) if is_about_contents(error) => {
+                    observer.event(Event::PartUnchecked { part, error });
+                }
+                _ => {}
+            }
+        }
+        match first {
+            Some(PartIntegrity {
+                part,
+                outcome: Err(error),
+            }) => Err(with_way_out(error, self.id(part))),
+            _ => Ok(checks),
+        }
+    }
+
+    fn ends_the_job(&self, check: &PartIntegrity, asked: bool) -> bool {
+        match &check.outcome {
+            Err(error) if is_about_contents(error) => {
+                error.kind() == Kind::Damaged
+                    && !asked
+                    && self.is_copied(check.part)
+                    && !self.request.keeps_component(self.id(check.part))
+            }
+            other => other.is_err(),
+        }
+    }
+
+    /// Parts that the copy keeps although they are known to be damaged.
+    pub fn damaged_parts(&self) -> Vec<(&str, &Error)> {
+        self.kept_with(Kind::Damaged).collect()
+    }
+
+    /// Parts that the copy keeps and that were not checked for damage: for want of the key, and
+    /// those in which something stood in the way.
+    pub fn unchecked_parts(&self) -> Vec<&str> {
+        let mut parts = self.locked_parts();
+        parts.extend(self.kept_with(Kind::Refused).map(|(id, _)| id));
+        parts
+    }
+
+    /// Parts that the copy keeps and that were not checked for damage for want of the key.
+    pub fn locked_parts(&self) -> Vec<&str> {
+        let has_key = self.keys.is_some();
+        let parts = self.backup.parts.iter().enumerate();
+        parts
+            .filter(|(at, part)| {
+                self.is_copied(*at) && part.layer.is_some() && !part.is_readable(has_key)
+            })
+            .map(|(_, part)| part.id.as_str())
+            .collect()
+    }
+
+    fn kept_with(&self, kind: Kind) -> impl Iterator<Item = (&str, &Error)> {
+        let copied = self
+            .integrity
+            .iter()
+            .filter(|check| self.is_copied(check.part));
+        copied.filter_map(move |check| {
+            let error = check.outcome.as_ref().err()?;
+            (error.kind() == kind).then(|| (self.id(check.part), error))
+        })
+    }
+
+    fn id(&self, at: usize) -> &str {
+        &self.backup.part(at).id
+    }
+}

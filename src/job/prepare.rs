@@ -1,0 +1,305 @@
+//! From a backup and a request to a plan: what has to be read, and what is found out there.
+
+use std::sync::Arc;
+
+use super::events::{Event, Observer};
+use super::integrity::{self, check_while, is_about_contents, with_way_out};
+use super::prepared::{PartIntegrity, Prepared};
+use super::unlocked::Unlocked;
+use crate::crypt::KeyRing;
+use crate::error::{Error, Result};
+use crate::finding::Finding;
+use crate::open::Backup;
+use crate::pipe::Control;
+use crate::plan::{self, EncryptionChoice, Outcome, Request};
+use crate::survey::{self, PartSurvey};
+
+/// What the key of a backup is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyNeed {
+    /// Nothing.
+    No,
+    /// Without it less can be seen or done.
+    Helps,
+    /// Nothing can be done without it.
+    Must,
+}
+
+impl KeyNeed {
+    /// Must, if so; otherwise nothing.
+    pub fn must_if(so: bool) -> Self {
+        if so { Self::Must } else { Self::No }
+    }
+}
+
+/// What has to be known about the inside of the parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// As little as the plan can do with.
+    Needed,
+    /// The same, and meanwhile parts that will be kept are checked.
+    Checked,
+    /// All that can be read, for a plan that shows what is big.
+    All,
+}
+
+/// A backup and what is wanted of it. No part has been read yet.
+#[derive(Debug)]
+pub struct Job {
+    backup: Backup,
+    request: Request,
+    /// The parts that have to be surveyed for what was named.
+    named: Vec<usize>,
+    /// Whether the planner chooses something besides.
+    chooses: bool,
+}
+
+impl Job {
+    /// Takes a backup and what is wanted of it, and finds out what has to be read.
+    ///
+    /// # Errors
+    /// As [`plan::check_named`]: a mistake in what was named is reported as early as it can be,
+    /// before the key and the surveys. Where everything fits as it is, nothing else would be taken
+    /// instead, and a warning in the plan does.
+    pub fn new(backup: Backup, request: Request) -> Result<Self> {
+        let chooses = request.thorough || remaining(&backup, &request) > request.limit;
+        if chooses {
+            plan::check_named(&backup, &[], &request)?;
+        }
+        Ok(Self {
+            named: plan::to_survey(&backup, &request),
+            backup,
+            request,
+            chooses,
+        })
+    }
+
+    /// The backup.
+    pub fn backup(&self) -> &Backup {
+        &self.backup
+    }
+
+    /// What the key of the backup is good for here.
+    pub fn key_need(&self) -> KeyNeed {
+        let backup = &self.backup;
+        let opens = self
+            .named
+            .iter()
+            .any(|&at| backup.part(at).version().is_some());
+        let encrypts = match self.request.encryption {
+            EncryptionChoice::AsIs => false,
+            EncryptionChoice::Version(_) => true,
+            EncryptionChoice::Plain => backup.is_protected(),
+        };
+        if opens || encrypts {
+            KeyNeed::Must
+        } else if (self.chooses || is_mixed(backup)) && backup.is_protected() {
+            KeyNeed::Helps
+        } else {
+            KeyNeed::No
+        }
+    }
+
+    /// Surveys and plans.
+    ///
+    /// The request learns here whether there is a key. What is wrong with parts that the plan can
+    /// do without does not end this: it is reported, and kept with the result.
+    ///
+    /// # Errors
+    /// As [`survey::survey`], for a part that the plan needs; as [`plan::make`] and
+    /// [`plan::check_named`]; `InputIo` when the backup changed meanwhile.
+    pub fn prepare(
+        self,
+        keys: Option<Arc<KeyRing>>,
+        depth: Depth,
+        observer: &dyn Observer,
+        control: &Control,
+    ) -> Result<Prepared> {
+        let Self {
+            backup,
+            mut request,
+            named,
+            chooses,
+        } = self;
+        let unlocked = Unlocked::new(backup, keys)?;
+        request.has_key = unlocked.keys.is_some();
+        let reading = Reading {
+            unlocked: &unlocked,
+            request: &request,
+            named: &named,
+            observer,
+            control,
+        };
+        let (mut found, sound) = reading.first(chooses, depth)?;
+        // Only now it is known which part holds what `database` names.
+        let also = plan::to_survey_then(&unlocked.backup, &found.surveys, &request);
+        if !also.is_empty() {
+            found.add(reading.look_inside(&also, &also)?);
+        }
+        if chooses {
+            plan::check_named(&unlocked.backup, &found.surveys, &request)?;
+        }
+        let mut plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
+        // What was named may miss the limit by a hair; then there is something to choose after all.
+        if plan.outcome == Outcome::CannotFit && !chooses {
+            let all = reading.choosable();
+            found = reading.look_inside(&all, &all)?;
+            plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
+        }
+        unlocked.backup.input.check_unchanged()?;
+        let faulty = reading.faulty();
+        found.add_unsurveyed(sound);
+        found.integrity.extend(faulty);
+        let Unlocked { backup, keys } = unlocked;
+        Ok(Prepared {
+            backup,
+            keys,
+            surveys: found.surveys,
+            integrity: found.integrity,
+            request,
+            plan,
+        })
+    }
+}
+
+/// What was found out by reading parts.
+#[derive(Default)]
+struct Found {
+    surveys: Vec<PartSurvey>,
+    integrity: Vec<PartIntegrity>,
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        self.surveys.extend(other.surveys);
+        self.integrity.extend(other.integrity);
+    }
+
+    /// Adds checks of parts that were not surveyed.
+    fn add_unsurveyed(&mut self, checks: Vec<PartIntegrity>) {
+        let surveys = &self.surveys;
+        let is_new = |check: &PartIntegrity| surveys.iter().all(|s| s.part != check.part);
+        self.integrity.extend(checks.into_iter().filter(is_new));
+    }
+}
+
+/// Reading parts of a backup for a plan.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    unlocked: &'a Unlocked,
+    request: &'a Request,
+    named: &'a [usize],
+    observer: &'a dyn Observer,
+    control: &'a Control,
+}
+
+impl Reading<'_> {
+    /// Surveys what the plan and this depth need; meanwhile checks other parts, if there is a
+    /// thread for that. Returns what was found out, and the outcome of those checks.
+    fn first(&self, chooses: bool, depth: Depth) -> Result<(Found, Vec<PartIntegrity>)> {
+        let needed = if chooses {
+            self.choosable()
+        } else {
+            self.named.to_vec()
+        };
+        let parts = if depth == Depth::All {
+            self.choosable()
+        } else {
+            needed.clone()
+        };
+        let mut rest = Vec::new();
+        if depth == Depth::Checked {
+            rest = self.unlocked.readable();
+            rest.retain(|at| !parts.contains(at) && !self.request.drops_component(self.id(*at)));
+        }
+        let (found, sound) = check_while(
+            &self.unlocked.backup,
+            &rest,
+            self.unlocked.keys.as_deref(),
+            parts.len(),
+            self.control,
+            || self.look_inside(&parts, &needed),
+        );
+        Ok((found?, sound))
+    }
+
+    /// The parts out of which the planner may choose, and those that were named.
+    fn choosable(&self) -> Vec<usize> {
+        let Unlocked { backup, keys } = self.unlocked;
+        let is_open = |at: &usize| {
+            let id = self.id(*at);
+            backup.part(*at).is_readable(keys.is_some())
+                && !self.request.keeps_component(id)
+                && !self.request.drops_component(id)
+        };
+        (0..backup.parts.len())
+            .filter(|at| self.named.contains(at) || is_open(at))
+            .collect()
+    }
+
+    /// Surveys these parts. What is wrong with one that is not `needed` comes beside the surveys.
+    fn look_inside(&self, parts: &[usize], needed: &[usize]) -> Result<Found> {
+        let (backup, keys) = (&self.unlocked.backup, self.unlocked.keys.as_deref());
+        let mut found = Found::default();
+        let surveys = survey::survey_each(backup, parts, keys, self.control);
+        for (&at, outcome) in parts.iter().zip(surveys) {
+            match outcome {
+                Ok(survey) => found.surveys.push(survey),
+                Err(error) if needed.contains(&at) || !is_about_contents(&error) => {
+                    return Err(with_way_out(error, self.id(at)));
+                }
+                Err(error) => found.integrity.extend(self.check_unreadable(at, &error)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Checks a part that could not be surveyed: what the tar inside is like matters less than
+    /// whether its bytes are those that were stored.
+    fn check_unreadable(&self, at: usize, error: &Error) -> Vec<PartIntegrity> {
+        let checks = integrity::check(
+            &self.unlocked.backup,
+            &[at],
+            self.unlocked.keys.as_deref(),
+            &self.control.beside(),
+        );
+        if checks.iter().any(|check| check.outcome.is_ok()) {
+            let part = self.id(at);
+            self.observer.event(Event::PartUnreadable { part, error });
+        }
+        checks
+    }
+
+    /// What is wrong with the first bytes of parts.
+    fn faulty(&self) -> Vec<PartIntegrity> {
+        let backup = &self.unlocked.backup;
+        let faulty: Vec<usize> = (0..backup.parts.len())
+            .filter(|&at| backup.part(at).fault.is_some())
+            .collect();
+        integrity::check(backup, &faulty, None, &self.control.beside())
+    }
+
+    fn id(&self, at: usize) -> &str {
+        &self.unlocked.backup.part(at).id
+    }
+}
+
+/// Whether a copy has to have parts encrypted anew, unless those of one kind all go.
+fn is_mixed(backup: &Backup) -> bool {
+    backup.findings.iter().any(|finding| {
+        matches!(
+            finding,
+            Finding::Mixed { .. } | Finding::Versions | Finding::RootSalts
+        )
+    })
+}
+
+/// Bytes that are left when the whole parts that the user named are gone.
+fn remaining(backup: &Backup, request: &Request) -> u64 {
+    let keeps = |id: &str| request.keeps_component(id) || request.keeps_within(id);
+    let gone = backup
+        .parts
+        .iter()
+        .filter(|part| request.drops_component(&part.id) && !keeps(&part.id));
+    backup.input.len() - backup.unaccounted() - gone.map(|part| backup.stored(part)).sum::<u64>()
+}

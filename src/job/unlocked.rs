@@ -1,0 +1,38 @@
+//! A backup together with its key.
+
+use std::sync::Arc;
+
+use crate::crypt::KeyRing;
+use crate::error::Result;
+use crate::open::{self, Backup};
+
+/// A backup and the key that opens its parts, if there is one.
+#[derive(Debug)]
+pub struct Unlocked {
+    /// The backup. A part that the key does not open is marked as [closed](crate::open::Part::closed).
+    pub backup: Backup,
+    /// The key; shared, since deriving it is slow.
+    pub keys: Option<Arc<KeyRing>>,
+}
+
+impl Unlocked {
+    /// Marks the parts that the key does not open, though it opens others.
+    ///
+    /// # Errors
+    /// `InputIo` when the file cannot be read; `Internal` when there is no memory to derive the
+    /// key.
+    pub fn new(mut backup: Backup, keys: Option<Arc<KeyRing>>) -> Result<Self> {
+        if let Some(keys) = &keys {
+            open::close_others(&mut backup, keys)?;
+        }
+        Ok(Self { backup, keys })
+    }
+
+    /// The parts that can be looked into.
+    pub fn readable(&self) -> Vec<usize> {
+        let has_key = self.keys.is_some();
+        (0..self.backup.parts.len())
+            .filter(|&at| self.backup.part(at).is_readable(has_key))
+            .collect()
+    }
+}

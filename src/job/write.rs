@@ -1,0 +1,156 @@
+//! Writing a copy that is not larger than the limit, and giving it its name.
+
+use std::path::{Path, PathBuf};
+
+use super::events::{Event, Observer};
+use super::prepared::{PartIntegrity, Prepared};
+use super::refusal::Refusal;
+use super::writer::{lost, named};
+use crate::error::{Error, Kind, Result};
+use crate::format::securetar::Version;
+use crate::pipe::{Control, Input};
+use crate::rewrite::{Output, OutputPath, Written};
+
+/// How a copy is written.
+#[derive(Debug, Clone, Copy)]
+pub struct WriteOptions {
+    /// Replace a file that is there already.
+    pub replace: bool,
+    /// Read the copy back and compare it with the original before it gets its name.
+    pub verify: bool,
+    /// Meanwhile check the parts that are kept as they are and that nothing is known about; damage
+    /// in one ends the job. Without it they should have been checked before: see
+    /// [`Prepared::check_kept_parts`].
+    pub check_kept: bool,
+}
+
+/// A copy that has its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub size: u64,
+    /// Its id in Home Assistant.
+    pub slug: String,
+    /// Its name there.
+    pub name: String,
+    /// Whether it is encrypted.
+    pub protected: bool,
+    /// In which version.
+    pub securetar: Option<Version>,
+}
+
+/// How writing ended, when nothing failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// The copy is complete and has its name.
+    Published(Published),
+    /// With the sizes that were measured, the plan leads to no copy; the plan says why.
+    Refused(Refusal),
+}
+
+/// How often a copy that came out too large is planned anew with what was measured.
+const ATTEMPTS: usize = 3;
+
+impl Prepared {
+    /// Writes the copy until it is not larger than the limit: a plan that was too optimistic is
+    /// made anew with the bytes that were measured.
+    ///
+    /// Nothing appears at `path` before all of it is written and, as the options say, verified.
+    ///
+    /// # Errors
+    /// As [`OutputPath::check`] and [`CopyWriter::write`](super::CopyWriter::write); the damage in
+    /// a part that is kept; `InputIo` when the backup changed meanwhile; `CannotFit` when the copy
+    /// was too large at the last attempt. No file is left then.
+    pub fn write(
+        &mut self,
+        path: &Path,
+        options: WriteOptions,
+        observer: &dyn Observer,
+        control: &Control,
+    ) -> Result<WriteOutcome> {
+        let target = |input: &Input| OutputPath::check(path, options.replace, input);
+        self.write_to(&target, options, observer, control)
+    }
+
+    /// As [`Prepared::write`], with a new target for each attempt.
+    pub(super) fn write_to(
+        &mut self,
+        target: &dyn Fn(&Input) -> Result<OutputPath>,
+        options: WriteOptions,
+        observer: &dyn Observer,
+        control: &Control,
+    ) -> Result<WriteOutcome> {
+        for attempt in 1..=ATTEMPTS {
+            let mut target = target(&self.backup.input)?;
+            target.remove_leftovers();
+            target.check_space(self.plan.predicted_size)?;
+            let mut output = target.create()?;
+            match self.write_checked(&mut output, options, observer, control) {
+                Ok((written, checked)) => {
+                    self.integrity.extend(checked);
+                    return self.publish(output, written).map(WriteOutcome::Published);
+                }
+                Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => {
+                    return Err(error);
+                }
+                Err(_) => {
+                    let excess = output.position().saturating_sub(self.plan.predicted_size);
+                    self.request.margin = self.request.margin.saturating_add(excess);
+                    self.replan()?;
+                    observer.event(Event::CopyTooLarge { attempt, excess });
+                    if let Some(refusal) = self.refusal() {
+                        return Ok(WriteOutcome::Refused(refusal));
+                    }
+                }
+            }
+        }
+        Err(Error::new(Kind::Internal, "no attempt was made"))
+    }
+
+    /// Writes and verifies, and checks the parts that are kept at the same time. Returns what was
+    /// found out about those.
+    fn write_checked(
+        &self,
+        output: &mut Output,
+        options: WriteOptions,
+        observer: &dyn Observer,
+        control: &Control,
+    ) -> Result<(Written, Vec<PartIntegrity>)> {
+        let beside = control.beside();
+        let done = std::thread::scope(|scope| -> Result<(Written, Vec<PartIntegrity>)> {
+            let check = || self.kept_parts_integrity(&beside);
+            let thread = if options.check_kept && control.threads() > 1 {
+                named("check").spawn_scoped(scope, check).ok()
+            } else {
+                None
+            };
+            let written = self
+                .writer()
+                .write(output, options.verify, control)
+                .inspect_err(|_| beside.abandon())?;
+            let checks = match thread {
+                Some(thread) => thread.join().map_err(|_| lost("check"))?,
+                None if options.check_kept => self.kept_parts_integrity(control),
+                None => Vec::new(),
+            };
+            Ok((written, self.report(checks, false, observer)?))
+        })?;
+        self.backup.input.check_unchanged()?;
+        control.check()?;
+        Ok(done)
+    }
+
+    fn publish(&self, output: Output, written: Written) -> Result<Published> {
+        let Written { size, changes } = written;
+        Ok(Published {
+            path: output.publish()?,
+            size,
+            name: self.backup.manifest.changed_name(&changes),
+            slug: changes.slug,
+            protected: changes.protected,
+            securetar: self.plan.securetar(&self.backup),
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! Writing one copy and comparing it, on all threads at once.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::Builder;
+
+use crate::crypt::KeyRing;
+use crate::error::{Error, Kind, Result};
+use crate::open::Backup;
+use crate::pipe::Control;
+use crate::plan::Plan;
+use crate::rewrite::{self, Output, Place, Written};
+use crate::survey::PartSurvey;
+use crate::verify::{self, Verification, Verified};
+
+/// What is needed to write a copy, and to compare it with its original.
+#[derive(Debug, Clone, Copy)]
+pub struct CopyWriter<'a> {
+    /// The original.
+    pub backup: &'a Backup,
+    /// The surveys that the plan was made of.
+    pub surveys: &'a [PartSurvey],
+    /// What to write.
+    pub plan: &'a Plan,
+    /// The key.
+    pub keys: Option<&'a KeyRing>,
+}
+
+impl CopyWriter<'_> {
+    /// Writes the copy and waits until the disk has it. With `verify` it is read back and compared
+    /// with the original; parts that were cut, while the rest is still being written.
+    ///
+    /// # Errors
+    /// As [`rewrite::rewrite`] and [`verify::output`]; the output must not be published then.
+    pub fn write(&self, output: &mut Output, verify: bool, control: &Control) -> Result<Written> {
+        let Self {
+            backup,
+            surveys,
+            plan,
+            keys,
+        } = *self;
+        let verification = Verification::new(backup, surveys, plan, keys);
+        let beside = control.beside();
+        let reader = output.read_back()?;
+        std::thread::scope(|scope| {
+            let _abandoned = AbandonOnDrop(&beside);
+            // One place for each part at most.
+            let (tell, complete) = channel::<Place>();
+            let compare = |complete: Receiver<Place>| {
+                complete
+                    .into_iter()
+                    .for_each(|place| verification.compare_early(place, &reader, &beside))
+            };
+            let early = if verify && control.threads() > 1 {
+                named("verify")
+                    .spawn_scoped(scope, move || compare(complete))
+                    .ok()
+            } else {
+                None
+            };
+            // Without a listener all is left to the end.
+            let written =
+                rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut |place| {
+                    tell.send(place).unwrap_or_default()
+                })?;
+            drop(tell);
+            let output = &*output;
+            // While the disk catches up, what it is given is read back.
+            let sync = named("sync").spawn_scoped(scope, || output.sync()).ok();
+            if verify {
+                verification.finish(&written, output.read_back()?, control)?;
+            }
+            early.map_or(Ok(()), |early| early.join().map_err(|_| lost("verify")))?;
+            sync.map_or_else(
+                || output.sync(),
+                |sync| sync.join().map_err(|_| lost("sync"))?,
+            )?;
+            Ok(written)
+        })
+    }
+
+    /// Reads a finished copy back and compares it with the original.
+    ///
+    /// # Errors
+    /// As [`verify::output`].
+    pub fn verify(
+        &self,
+        output: &Output,
+        written: &Written,
+        control: &Control,
+    ) -> Result<Verified> {
+        verify::output(
+            self.backup,
+            self.surveys,
+            self.plan,
+            written,
+            output.read_back()?,
+            self.keys,
+            control,
+        )
+    }
+}
+
+/// Ends the work beside when the work itself ends early.
+struct AbandonOnDrop<'a>(&'a Control);
+
+impl Drop for AbandonOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// A thread with this name.
+pub(super) fn named(name: &str) -> Builder {
+    Builder::new().name(name.into())
+}
+
+/// The error for a thread that ended without its result.
+pub(super) fn lost(thread: &str) -> Error {
+    Error::new(Kind::Internal, format!("the {thread} thread was lost"))
+}
