@@ -1,7 +1,9 @@
 //! What is odd or wrong about a backup, as facts: one list that `info`, `verify`, `repair`
 //! and the end of `shrink` share, so that none of them says less than another.
 
-use crate::format::securetar::HeaderError;
+mod header_error;
+
+pub use header_error::HeaderError;
 
 /// One thing that is odd or wrong. Names in it are safe to print.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@
 //! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; what differs
 //! between systems is in [`sys`]; [`rules`] is what
 //! is known about the things that make backups large; [`finding`] is what is wrong with a backup;
-//! [`bench`] measures and makes backups to measure. The library never talks to a terminal; only the
+//! [`mod@bench`] measures and makes backups to measure. The library never talks to a terminal; only the
 //! binary does.
 //!
 //! # Example

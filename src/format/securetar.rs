@@ -12,10 +12,9 @@
 //! Version 1 has no mark of its own: it is what is left when the bytes are
 //! neither marked nor a plain gzip or tar.
 
-mod error;
 mod lengths;
 
-pub use error::HeaderError;
+pub use crate::finding::HeaderError;
 pub use lengths::{ciphertext_len, ciphertext_position, plaintext_len_from_ciphertext};
 
 use crate::format::tar::block::{BLOCK, HeaderBlock};

@@ -80,7 +80,7 @@ pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request
 /// others that the planner may choose from, in any order.
 ///
 /// What the user named goes first. If that is not enough, units of the free
-/// classes and of those with consent are chosen (see [`choose::choose`]).
+/// classes and of those with consent are chosen (see [`choose::tiers::choose`]).
 ///
 /// # Errors
 /// `Password` when a part has to be opened or encrypted without a key, `Refused`

@@ -1,4 +1,4 @@
-//! Why a header cannot be used.
+//! Why the first bytes of a part are no archive's.
 
 use crate::Error;
 
