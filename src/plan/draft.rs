@@ -96,7 +96,8 @@ pub(super) fn plan(
         })
         .collect();
     let predicted_size = predict::padded(exact_size);
-    if outcome(backup, request, &parts, predicted_size) != Outcome::AlreadyFits {
+    let outcome = outcome(backup, request, &parts, predicted_size);
+    if outcome != Outcome::AlreadyFits {
         check_metadata(backup, &changes.without)?;
     }
     let noted = Noted {
@@ -110,18 +111,12 @@ pub(super) fn plan(
     };
     let notes = noted.notes()?;
     let mut plan = Plan {
-        outcome: outcome(backup, request, &parts, predicted_size),
         notes,
-        parts,
-        drops: Vec::new(),
         units: units.to_vec(),
-        changes,
         encryption: target,
         order,
-        limit: request.limit,
         predicted_size,
-        alternatives: Vec::new(),
-        unmatched: Vec::new(),
+        ..Plan::new(parts, changes, request.limit, outcome)
     };
     plan.drops = drops::drops(backup, surveys, request, &plan)?;
     Ok(plan)

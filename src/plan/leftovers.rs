@@ -52,6 +52,9 @@ struct Link<'a> {
     target: &'a [u8],
 }
 
+/// Links by the part and the path that they lead to.
+type Wanted<'a> = HashMap<(usize, Vec<u8>), Vec<Link<'a>>>;
+
 /// The symbolic links that stay though what they lead to goes.
 ///
 /// Memory: the targets of the links. Links on the way to a target are not followed.
@@ -64,70 +67,74 @@ pub(super) fn links_kept<'a>(
     if !(0..backup.parts.len()).any(goes) {
         return None;
     }
-    let mut wanted: HashMap<(usize, Vec<u8>), Vec<Link<'_>>> = HashMap::new();
+    let mut wanted = Wanted::new();
     for survey in surveys {
-        let (Some(part), Some(action)) = (backup.parts.get(survey.part), action(survey.part))
-        else {
-            continue;
-        };
-        for (at, entry) in survey
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| e.kind == EntryKind::Symlink)
-        {
-            let (Some(target), false) = (entry.link.as_deref(), action.drops_name(at)) else {
-                continue;
-            };
-            let Some(place) = config_path(part.kind, backup.manifest.version(), &entry.name) else {
-                continue;
-            };
-            let Some(to) = leads_to(backup, part, place, target).filter(|(to, _)| goes(*to)) else {
-                continue;
-            };
-            wanted.entry(to).or_default().push(Link {
-                part: survey.part,
-                id: &part.id,
-                name: place,
-                target,
-            });
+        if let Some(action) = action(survey.part) {
+            for (to, link) in links(backup, survey, action) {
+                if goes(to.0) {
+                    wanted.entry(to).or_default().push(link);
+                }
+            }
         }
     }
-    let (mut broken, mut looked) = (Vec::new(), Vec::new());
+    let mut broken = Vec::new();
     for survey in surveys {
         if wanted.is_empty() {
             break;
         }
-        let (Some(part), Some(action)) = (backup.parts.get(survey.part), action(survey.part))
-        else {
-            continue;
-        };
-        looked.push(survey.part);
-        for (_, entry) in survey
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| action.drops_name(*at))
-        {
-            let Some(path) = config_path(part.kind, backup.manifest.version(), &entry.name) else {
-                continue;
-            };
-            broken.extend(
-                wanted
-                    .remove(&(survey.part, path.to_vec()))
-                    .into_iter()
-                    .flatten(),
-            );
+        if let Some(action) = action(survey.part) {
+            broken.extend(leads_nowhere(backup, survey, action, &mut wanted));
         }
     }
     // Of a part that was not looked into all goes.
-    broken.extend(
-        wanted
-            .into_iter()
-            .filter(|((part, _), _)| !looked.contains(part))
-            .flat_map(|(_, links)| links),
-    );
+    let surveyed = |part: usize| surveys.iter().any(|survey| survey.part == part);
+    let rest = wanted.into_iter().filter(|((part, _), _)| !surveyed(*part));
+    broken.extend(rest.flat_map(|(_, links)| links));
     note(broken)
+}
+
+/// The symbolic links of a part that stay, and what each leads to.
+fn links<'a>(
+    backup: &'a Backup,
+    survey: &'a PartSurvey,
+    action: &Action,
+) -> impl Iterator<Item = ((usize, Vec<u8>), Link<'a>)> {
+    let part = backup.part(survey.part);
+    let version = backup.manifest.version();
+    let entries = survey.entries.iter().enumerate();
+    let kept = entries.filter(|(at, e)| e.kind == EntryKind::Symlink && !action.drops_name(*at));
+    kept.filter_map(move |(_, entry)| {
+        let target = entry.link.as_deref()?;
+        let name = config_path(part.kind, version, &entry.name)?;
+        let to = leads_to(backup, part, name, target)?;
+        let link = Link {
+            part: survey.part,
+            id: &part.id,
+            name,
+            target,
+        };
+        Some((to, link))
+    })
+}
+
+/// Takes the links that lead to what goes of a part out of `wanted`.
+fn leads_nowhere<'a>(
+    backup: &Backup,
+    survey: &PartSurvey,
+    action: &Action,
+    wanted: &mut Wanted<'a>,
+) -> Vec<Link<'a>> {
+    let part = backup.part(survey.part);
+    let version = backup.manifest.version();
+    let mut broken = Vec::new();
+    let entries = survey.entries.iter().enumerate();
+    for (_, entry) in entries.filter(|(at, _)| action.drops_name(*at)) {
+        if let Some(path) = config_path(part.kind, version, &entry.name) {
+            let links = wanted.remove(&(survey.part, path.to_vec()));
+            broken.extend(links.into_iter().flatten());
+        }
+    }
+    broken
 }
 
 fn note(mut broken: Vec<Link<'_>>) -> Option<Note> {

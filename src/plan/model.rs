@@ -126,6 +126,29 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan of which only this is known: nothing is encrypted or moved, nothing is said.
+    pub(in crate::plan) fn new(
+        parts: Vec<PartPlan>,
+        changes: Changes,
+        limit: u64,
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            parts,
+            drops: Vec::new(),
+            units: Vec::new(),
+            changes,
+            encryption: Encryption::Plain,
+            order: Vec::new(),
+            limit,
+            predicted_size: 0,
+            outcome,
+            alternatives: Vec::new(),
+            notes: Vec::new(),
+            unmatched: Vec::new(),
+        }
+    }
+
     /// The SecureTar version of the copy's encrypted parts; the oldest where they are mixed.
     pub fn securetar(&self, backup: &Backup) -> Option<Version> {
         let version = |(part, planned): (&Part, &PartPlan)| match planned.action {

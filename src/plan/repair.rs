@@ -33,19 +33,7 @@ pub struct Repair {
 /// into it can prove what its name says; `Refused` when a part has to be written anew and holds
 /// what a restore could not cope with.
 pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<Repair> {
-    let mut findings: Vec<Finding> = backup
-        .findings
-        .iter()
-        .filter(|finding| finding.is_mended())
-        .cloned()
-        .collect();
-    findings.extend(
-        surveys
-            .iter()
-            .flat_map(|survey| &survey.findings)
-            .filter(|finding| finding.is_mended())
-            .cloned(),
-    );
+    let findings = findings(backup, surveys);
     let actions = (0..backup.parts.len())
         .map(|at| action(backup, surveys, at))
         .collect::<Result<Vec<Action>>>()?;
@@ -69,36 +57,35 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     let predicted = predict::parts(backup, surveys, &settled);
     let predicted_size = predict::padded(predict::exact(backup, &predicted, &changes)?);
     let notes = hazards_kept(backup, surveys, |at| settled.actions.get(at));
-    let parts = settled
-        .actions
-        .into_iter()
-        .zip(settled.forms)
-        .zip(predicted);
-    let parts = parts.map(|((action, form), predicted)| PartPlan {
-        why: why(&action),
-        action,
-        form,
-        predicted,
-    });
+    let parts = settled.actions.into_iter().zip(settled.forms);
+    let parts = parts
+        .zip(predicted)
+        .map(|((action, form), predicted)| PartPlan {
+            why: why(&action),
+            action,
+            form,
+            predicted,
+        });
+    let outcome = if findings.is_empty() {
+        Outcome::AlreadyFits
+    } else {
+        Outcome::Fits
+    };
     let plan = Plan {
-        parts: parts.collect(),
-        drops: Vec::new(),
-        units: Vec::new(),
-        outcome: if findings.is_empty() {
-            Outcome::AlreadyFits
-        } else {
-            Outcome::Fits
-        },
-        changes,
+        notes,
         encryption: settled.target,
         order: settled.order,
-        limit: u64::MAX,
         predicted_size,
-        alternatives: Vec::new(),
-        unmatched: Vec::new(),
-        notes,
+        ..Plan::new(parts.collect(), changes, u64::MAX, outcome)
     };
     Ok(Repair { plan, findings })
+}
+
+/// What is wrong and can be put right.
+fn findings(backup: &Backup, surveys: &[PartSurvey]) -> Vec<Finding> {
+    let of_parts = surveys.iter().flat_map(|survey| &survey.findings);
+    let all = backup.findings.iter().chain(of_parts);
+    all.filter(|finding| finding.is_mended()).cloned().collect()
 }
 
 fn why(action: &Action) -> PartReason {

@@ -477,31 +477,7 @@ impl<'a> Explainer<'a> {
         } else {
             format!("{id}:{}", escape(path.as_bytes()))
         };
-        let mut groups: BTreeMap<Explanation, Group<'_>> = BTreeMap::new();
-        let (mut gone, mut all) = (0, Totals::default());
-        let mut pace = self.request.control.pace();
-        for &(found, index, entry) in entries {
-            // To tell of an entry takes longer than to look at it.
-            pace.step(found.len() + TELLING)?;
-            let is_file = entry.kind != EntryKind::Directory;
-            let removed = self.removes(index);
-            gone += if removed { entry.stored } else { 0 };
-            all.add(entry);
-            // A folder that stays says nothing about what is in it.
-            if is_file || removed {
-                let explanation = self.explanation(found, index, entry);
-                // The contents of a hard link that goes may stay.
-                let stored = if explanation.stays || removed {
-                    entry.stored
-                } else {
-                    0
-                };
-                groups
-                    .entry(explanation)
-                    .or_default()
-                    .add(found, stored, is_file);
-            }
-        }
+        let (mut groups, mut all, gone) = self.explain_each(entries)?;
         if whole {
             all = Totals::of_part(self.backup, self.survey);
         }
@@ -533,6 +509,39 @@ impl<'a> Explainer<'a> {
                     .map(|(explanation, size)| format!("{size} {}", explanation.sentence())),
             )
             .collect())
+    }
+
+    /// Groups entries by what is said about them, with their totals and the bytes that go.
+    fn explain_each<'e>(
+        &self,
+        entries: &[(&'e [u8], usize, &Entry)],
+    ) -> Result<(BTreeMap<Explanation, Group<'e>>, Totals, u64)> {
+        let mut groups: BTreeMap<Explanation, Group<'e>> = BTreeMap::new();
+        let (mut gone, mut all) = (0, Totals::default());
+        let mut pace = self.request.control.pace();
+        for &(found, index, entry) in entries {
+            // To tell of an entry takes longer than to look at it.
+            pace.step(found.len() + TELLING)?;
+            let is_file = entry.kind != EntryKind::Directory;
+            let removed = self.removes(index);
+            gone += if removed { entry.stored } else { 0 };
+            all.add(entry);
+            // A folder that stays says nothing about what is in it.
+            if is_file || removed {
+                let explanation = self.explanation(found, index, entry);
+                // The contents of a hard link that goes may stay.
+                let stored = if explanation.stays || removed {
+                    entry.stored
+                } else {
+                    0
+                };
+                groups
+                    .entry(explanation)
+                    .or_default()
+                    .add(found, stored, is_file);
+            }
+        }
+        Ok((groups, all, gone))
     }
 
     /// A folder in a part that goes as a whole: why, and what the rules know of it.

@@ -12,10 +12,38 @@ use crate::verify::PartCheck;
 
 /// Words one note.
 pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
-    let drop = |selector: &str| format!("{} {}", terms.drop(), escape(selector.as_bytes()));
-    let id = |part: &usize| &backup.part(*part).id;
     match note {
         Note::Survey(text) => text.clone(),
+        Note::DatabaseAt { .. } | Note::DatabaseInMariaDb(_) => of_database(note),
+        Note::TakesNothing(_)
+        | Note::NotLookedInto(_)
+        | Note::SparesPart { .. }
+        | Note::Protects { .. }
+        | Note::Needed { .. } => of_selector(backup, note, terms),
+        Note::Hazards { part, count, first } => format!(
+            "{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.",
+            backup.part(*part).id
+        ),
+        Note::Specials(found) => specials(backup, found, terms),
+        Note::BrokenLinks { count, shown } => broken_links(backup, *count, shown),
+        Note::NotEncrypted { asked } => not_encrypted(*asked, terms),
+        Note::EncryptedNow => {
+            "The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into()
+        }
+        Note::StaysV1 => {
+            "The parts stay in SecureTar v1; with the key they would become v2.".into()
+        }
+        Note::Moved { part, before } => format!(
+            "In the copy {} stands before {before}: before a restore Home Assistant tries the key on the first archive, and {before} would not open.",
+            backup.part(*part).id,
+            before = backup.part(*before).id
+        ),
+    }
+}
+
+/// Words a note about the recorder's database.
+fn of_database(note: &Note) -> String {
+    match note {
         Note::DatabaseAt { component, path } => format!(
             "The recorder's database is {component}:{} (`db_url`). Home Assistant's own switch for the history does not know it.",
             escape(path.as_bytes())
@@ -23,6 +51,22 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
         Note::DatabaseInMariaDb(component) => format!(
             "The recorder's database is in MariaDB (`db_url`), so all databases in {component} are left out."
         ),
+        _ => String::new(),
+    }
+}
+
+/// Words a note about one of the user's selectors.
+fn of_selector(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
+    let drop = |selector: &str| format!("{} {}", terms.drop(), escape(selector.as_bytes()));
+    let keeps = |selector: &str, first: &[u8], more: u64, part: usize| {
+        let first = and_more(escape(first), more);
+        format!(
+            "{} keeps {first} in {}.",
+            drop(selector),
+            backup.part(part).id
+        )
+    };
+    match note {
         Note::TakesNothing(selector) => format!(
             "{} takes nothing: all that it matches stays. {} tells why.",
             drop(selector),
@@ -38,7 +82,7 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
         } => format!(
             "{} keeps {}. {reason} Name it in full to leave it out.",
             drop(selector),
-            id(part)
+            backup.part(*part).id
         ),
         Note::Protects {
             selector,
@@ -47,10 +91,8 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
             more,
             why,
         } => format!(
-            "{} keeps {} in {}. {} Patterns leave such files alone: name the folder or the file in full to leave it out.",
-            drop(selector),
-            and_more(escape(first), *more),
-            id(part),
+            "{} {} Patterns leave such files alone: name the folder or the file in full to leave it out.",
+            keeps(selector, first, *more, *part),
             protection(why)
         ),
         Note::Needed {
@@ -59,31 +101,8 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
             first,
             more,
             why,
-        } => format!(
-            "{} keeps {} in {}. {}",
-            drop(selector),
-            and_more(escape(first), *more),
-            id(part),
-            held(why)
-        ),
-        Note::Hazards { part, count, first } => format!(
-            "{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.",
-            id(part)
-        ),
-        Note::Specials(found) => specials(backup, found, terms),
-        Note::BrokenLinks { count, shown } => broken_links(backup, *count, shown),
-        Note::NotEncrypted { asked } => not_encrypted(*asked, terms),
-        Note::EncryptedNow => {
-            "The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into()
-        }
-        Note::StaysV1 => {
-            "The parts stay in SecureTar v1; with the key they would become v2.".into()
-        }
-        Note::Moved { part, before } => format!(
-            "In the copy {} stands before {before}: before a restore Home Assistant tries the key on the first archive, and {before} would not open.",
-            id(part),
-            before = id(before)
-        ),
+        } => format!("{} {}", keeps(selector, first, *more, *part), held(why)),
+        _ => String::new(),
     }
 }
 

@@ -41,68 +41,76 @@ impl Terms for CommandLine {
     }
 
     fn advice(&self, advice: &Advice) -> String {
-        let text = match advice {
-            Advice::Text(text) => return text.clone().into_owned(),
-            Advice::DropOtherKey { part } => {
-                return format!(
-                    "Leave it out with --drop {part}. Parts that are kept or dropped whole need no password."
-                );
-            }
-            Advice::DropOrKeep { part } => {
-                return format!(
-                    "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {part}."
-                );
-            }
-            Advice::DropOrKeepDamaged { part } => {
-                return format!(
-                    "{DOWNLOAD_AGAIN} Or leave the part out with --drop {part}, or keep it as it is with --keep {part}; a restore of it may fail."
-                );
-            }
-            Advice::DropInsteadOfRepair { part } => {
-                return format!(
-                    "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {part}:PATH."
-                );
-            }
-            Advice::DidYouMean { selectors, forms } => return did_you_mean(selectors, *forms),
-            Advice::NoDatabase(why) => return notes::no_database(why, self),
-            Advice::Output(advice) => return output(*advice, " with -o"),
-            Advice::DownloadAgain => DOWNLOAD_AGAIN,
-            Advice::Scarce => {
-                "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less."
-            }
-            Advice::RaiseExpansion => {
-                "Raise --max-expanded if this is to be expected, or leave the part out with --drop."
-            }
-            Advice::PickFromFolder => {
-                "Give one of the backups in it; `haslim info` with the folder lists them."
-            }
-            Advice::LeavePartOut => {
-                "Home Assistant never writes this; make a new backup, or take the part out with --drop."
-            }
-            Advice::LeaveEntryOut => {
-                "A restore could not cope with it. Make a new backup, or a copy without it: `haslim shrink` with --drop."
-            }
-            Advice::ListPaths => "`haslim ls` shows the paths.",
-            Advice::ListAll => "`haslim info` lists the components, `haslim ls` the paths in them.",
-            Advice::GiveKeyToLook => {
-                "Give the key with --password-file or --emergency-kit, so that haslim can look inside."
-            }
-            Advice::GiveKey => {
-                "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD. Dropping whole parts works without it."
-            }
-            Advice::GiveKeyOrDrop => {
-                "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD, or leave out more whole parts with --drop."
-            }
-            Advice::SelectorForms => SELECTOR_FORMS,
-            Advice::Repair => {
-                "`haslim repair` writes a copy in which backup.json says what the names say."
-            }
-            Advice::DropMore => "Name more to leave out with --drop, or raise --limit.",
-            Advice::DropWhatIsThere => "Name something that is in it with --drop.",
-            Advice::DropSomething => "Name something with --drop.",
-            Advice::GiveSavedBenchmark => "Give a file that `haslim bench --save` wrote.",
-        };
-        text.to_owned()
+        match advice {
+            Advice::Text(text) => text.clone().into_owned(),
+            Advice::DidYouMean { selectors, forms } => did_you_mean(selectors, *forms),
+            Advice::NoDatabase(why) => notes::no_database(why, self),
+            Advice::Output(advice) => output(*advice, " with -o"),
+            Advice::DropOtherKey { part }
+            | Advice::DropOrKeep { part }
+            | Advice::DropOrKeepDamaged { part }
+            | Advice::DropInsteadOfRepair { part } => about_part(advice, part),
+            advice => general(advice).to_owned(),
+        }
+    }
+}
+
+/// Advice about one part.
+fn about_part(advice: &Advice, part: &str) -> String {
+    match advice {
+        Advice::DropOtherKey { .. } => format!(
+            "Leave it out with --drop {part}. Parts that are kept or dropped whole need no password."
+        ),
+        Advice::DropOrKeep { .. } => format!(
+            "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {part}."
+        ),
+        Advice::DropInsteadOfRepair { .. } => format!(
+            "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {part}:PATH."
+        ),
+        _ => format!(
+            "{DOWNLOAD_AGAIN} Or leave the part out with --drop {part}, or keep it as it is with --keep {part}; a restore of it may fail."
+        ),
+    }
+}
+
+/// Advice that is the same for every backup.
+fn general(advice: &Advice) -> &'static str {
+    match advice {
+        Advice::Scarce => {
+            "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less."
+        }
+        Advice::RaiseExpansion => {
+            "Raise --max-expanded if this is to be expected, or leave the part out with --drop."
+        }
+        Advice::PickFromFolder => {
+            "Give one of the backups in it; `haslim info` with the folder lists them."
+        }
+        Advice::LeavePartOut => {
+            "Home Assistant never writes this; make a new backup, or take the part out with --drop."
+        }
+        Advice::LeaveEntryOut => {
+            "A restore could not cope with it. Make a new backup, or a copy without it: `haslim shrink` with --drop."
+        }
+        Advice::ListPaths => "`haslim ls` shows the paths.",
+        Advice::ListAll => "`haslim info` lists the components, `haslim ls` the paths in them.",
+        Advice::GiveKeyToLook => {
+            "Give the key with --password-file or --emergency-kit, so that haslim can look inside."
+        }
+        Advice::GiveKey => {
+            "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD. Dropping whole parts works without it."
+        }
+        Advice::GiveKeyOrDrop => {
+            "Give it with --password-file, --emergency-kit or HASLIM_PASSWORD, or leave out more whole parts with --drop."
+        }
+        Advice::SelectorForms => SELECTOR_FORMS,
+        Advice::Repair => {
+            "`haslim repair` writes a copy in which backup.json says what the names say."
+        }
+        Advice::DropMore => "Name more to leave out with --drop, or raise --limit.",
+        Advice::DropWhatIsThere => "Name something that is in it with --drop.",
+        Advice::DropSomething => "Name something with --drop.",
+        Advice::GiveSavedBenchmark => "Give a file that `haslim bench --save` wrote.",
+        _ => DOWNLOAD_AGAIN,
     }
 }
 

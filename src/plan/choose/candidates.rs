@@ -229,7 +229,6 @@ impl Finder<'_> {
         if matcher.is_empty() {
             return Ok(Vec::new());
         }
-        let apart = self.apart();
         let paths = paths(backup, part, survey);
         let groups = Groups::new(&part.id, survey, &paths);
         let rule_of = |index: usize| {
@@ -245,16 +244,34 @@ impl Finder<'_> {
             };
             matcher.rule_where(path, entry.kind == EntryKind::Directory, accept)
         };
-        let mut finds: BTreeMap<Key, Find> = BTreeMap::new();
-        let (mut wanted, mut pace) = (HashSet::new(), request.control.pace());
+        // What a database cannot do without goes as the database does.
+        let found =
+            |index: usize| rule_of(groups.leader(index)).or_else(|| rule_of(groups.main(index)?));
+        let (finds, wanted) = self.gather(found)?;
+        let unit = |((rule, _), find): (Key, Find)| {
+            self.unit(rule, self.together(&groups, find), wanted.contains(&rule))
+        };
+        Ok(finds.into_iter().filter_map(unit).collect())
+    }
+
+    /// Gathers the entries that rules find and that are still there, and the rules of which the
+    /// user keeps something.
+    fn gather(
+        &self,
+        found: impl Fn(usize) -> Option<RuleIndex>,
+    ) -> Result<(BTreeMap<Key, Find>, HashSet<RuleIndex>)> {
+        let Conditions {
+            request, survey, ..
+        } = self.conditions;
+        let apart = self.apart();
+        let (mut finds, mut wanted) = (BTreeMap::<Key, Find>::new(), HashSet::new());
+        let mut pace = request.control.pace();
         for (index, entry) in survey.entries.iter().enumerate() {
             pace.step(entry.name.len())?;
             if self.cut.is_some_and(|cut| cut.drops_name(index)) {
                 continue;
             }
-            // What a database cannot do without goes as the database does.
-            let found = rule_of(groups.leader(index)).or_else(|| rule_of(groups.main(index)?));
-            let Some(found) = found else { continue };
+            let Some(found) = found(index) else { continue };
             let Some(rule) = request.catalogue.rule(found) else {
                 continue;
             };
@@ -272,12 +289,7 @@ impl Finder<'_> {
             find.stored += entry.stored;
             find.files += u64::from(entry.kind != EntryKind::Directory);
         }
-        Ok(finds
-            .into_iter()
-            .filter_map(|((rule, _), find)| {
-                self.unit(rule, self.together(&groups, find), wanted.contains(&rule))
-            })
-            .collect())
+        Ok((finds, wanted))
     }
 
     /// The find without what can only go with more than it has.

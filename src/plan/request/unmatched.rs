@@ -231,60 +231,56 @@ fn similar(
     let mut likely: BTreeSet<(usize, String)> = BTreeSet::new();
     for survey in surveys.iter().filter(|_| !inside.is_empty()) {
         let part = backup.part(survey.part);
-        let here = inside.iter().filter(|(at, ..)| {
-            void.get(*at)
-                .is_some_and(|selector| selector.looks_into(&part.id))
-        });
-        let moved: Vec<(usize, &str, String)> = here
-            .flat_map(|&(at, component, path)| {
-                moved(part, path).map(move |path| (at, component, path))
-            })
-            .collect();
-        let spellings = spellings(
-            moved.iter().map(|(.., path)| first(path).to_lowercase()),
-            backup,
-            survey,
-            control,
-        )?;
-        for (at, component, path) in &moved {
-            let names = spellings
-                .get(&first(path).to_lowercase())
-                .into_iter()
-                .flatten();
-            let spelled = names.map(|name| {
-                format!(
-                    "{name}{}",
-                    path.get(first(path).len()..).unwrap_or_default()
-                )
-            });
-            likely.extend(
-                spelled
-                    .chain([path.clone()])
-                    .map(|path| (*at, format!("{component}:{path}"))),
-            );
-        }
+        let looks_into = |at: usize| void.get(at).is_some_and(|s| s.looks_into(&part.id));
+        let here = inside.iter().copied().filter(|(at, ..)| looks_into(*at));
+        likely.extend(spelled_otherwise(here, backup, survey, control)?);
     }
-    let (texts, selectors): (Vec<_>, Vec<_>) = likely
+    let selectors = likely
         .into_iter()
-        .filter_map(|(at, text)| {
-            Selector::parse(&text)
-                .ok()
-                .map(|selector| ((at, text), selector))
-        })
-        .unzip();
+        .filter_map(|(at, text)| Some((Selector::parse(&text).ok()?, (at, text))));
+    let (selectors, texts): (Vec<_>, Vec<_>) = selectors.unzip();
     let found = find_all(&selectors, backup, surveys, control)?;
-    for ((at, text), _) in texts
+    let found = texts
         .into_iter()
         .zip(found)
-        .filter(|(_, found)| *found == Match::Found)
-    {
-        guesses
+        .filter(|(_, found)| *found == Match::Found);
+    for ((at, text), _) in found {
+        let guesses = guesses
             .get_mut(at)
-            .filter(|guesses| guesses.len() < GUESSES)
+            .filter(|guesses| guesses.len() < GUESSES);
+        guesses
             .into_iter()
             .for_each(|guesses| guesses.push(text.clone()));
     }
     Ok(guesses)
+}
+
+/// The selectors that some `places`, each by its number, component and path, could have meant in
+/// one part: with other cases, and at another place in the archive.
+fn spelled_otherwise<'a>(
+    places: impl Iterator<Item = (usize, &'a str, &'a str)>,
+    backup: &Backup,
+    survey: &PartSurvey,
+    control: &Control,
+) -> Result<Vec<(usize, String)>> {
+    let part = backup.part(survey.part);
+    let places: Vec<(usize, &str, String)> = places
+        .flat_map(|(at, component, path)| moved(part, path).map(move |path| (at, component, path)))
+        .collect();
+    let wanted = places.iter().map(|(.., path)| first(path).to_lowercase());
+    let spellings = spellings(wanted, backup, survey, control)?;
+    let mut likely = Vec::new();
+    for (at, component, path) in places {
+        let rest = path.get(first(&path).len()..).unwrap_or_default();
+        let names = spellings.get(&first(&path).to_lowercase());
+        let spelled = names
+            .into_iter()
+            .flatten()
+            .map(|name| format!("{name}{rest}"));
+        let paths = spelled.chain([path.clone()]);
+        likely.extend(paths.map(|path| (at, format!("{component}:{path}"))));
+    }
+    Ok(likely)
 }
 
 /// The same path as it could stand in the part: without the archive's own folder, or with
