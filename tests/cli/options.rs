@@ -481,7 +481,7 @@ fn a_command_whose_every_drop_names_nothing_takes_nothing_else() {
         .code(2);
         let said = format!("{}{}", run.out, run.err);
         assert!(
-            said.contains("nothing in this backup matches --drop addon:Nothing_Like_It"),
+            said.contains("nothing in this backup matches addon:Nothing_Like_It"),
             "{said}"
         );
         let run = haslim(line(

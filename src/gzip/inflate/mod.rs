@@ -1,8 +1,13 @@
 //! Inflate (RFC 1951) that tells where each deflate block begins, to the bit, and
 //! that can begin at any of them.
 //!
-//! No library shows both block boundaries and its window, which is what cutting a
-//! stream without recompressing it needs.
+//! Cutting a stream without recompressing it needs both, and speed is why this is no
+//! library's: zlib-rs does not show where blocks begin, and miniz_oxide, whose feature
+//! `block-boundary` does, takes 2.2 times as long (zlib-rs 1.8 times). That is the 9 MB of
+//! `benches/support` at level 9 in one run of `cargo bench --bench gzip inflate`: 940 MiB/s
+//! here, 773 with checkpoints, 519 by zlib-rs, 418 by miniz_oxide, two cores of an Intel Xeon,
+//! not idle. Of a tar of sources both are closer: 1.7 and 1.3 times. In the tests miniz_oxide
+//! judges where blocks begin.
 
 mod input;
 mod run;

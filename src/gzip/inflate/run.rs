@@ -55,104 +55,168 @@ pub struct Out<'a> {
 }
 
 /// Decodes until it has to stop.
+pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<'_>) -> Stop {
+    let mut source = Source { input, bits: *bits };
+    let (limit, floor) = (out.limit.min(OUTPUT - STEP), out.floor);
+    let mut sink = Sink {
+        bytes: out.bytes,
+        filled: out.filled,
+    };
+    let stop = loop {
+        if sink.filled >= limit {
+            break Stop::Full;
+        }
+        // Enough for this step's second filling too.
+        let there = input.get(source.bits.at..).map_or(0, <[u8]>::len);
+        if there < 16 || !source.refill() {
+            break Stop::Hungry;
+        }
+        let length = match next_length(&mut source, tables, &mut sink) {
+            Next::Literal => continue,
+            Next::Length(length) => length,
+            Next::Stop(stop) => break stop,
+        };
+        if source.bits.count < DISTANCE_NEED && !source.refill() {
+            break Stop::Bad;
+        }
+        let Some(distance) = next_distance(&mut source, tables) else {
+            break Stop::Bad;
+        };
+        if distance > sink.filled - floor {
+            break Stop::Bad;
+        }
+        copy_match(sink.bytes, sink.filled, distance, length);
+        sink.filled += length;
+    };
+    *bits = source.bits;
+    out.filled = sink.filled;
+    stop
+}
+
+/// The input of the loop. A copy of the bits, which the compiler can keep in registers.
+struct Source<'a> {
+    input: &'a [u8],
+    bits: BitState,
+}
+
+impl Source<'_> {
+    /// Fills the word up to 56 bits at least; false when the input has less than 8 bytes.
+    #[inline(always)]
+    fn refill(&mut self) -> bool {
+        let BitState { at, word, count } = &mut self.bits;
+        let rest = self.input.get(*at..);
+        let Some(next) = rest.and_then(|rest| rest.first_chunk::<8>()) else {
+            return false;
+        };
+        *word |= u64::from_le_bytes(*next) << *count;
+        *at += (63 - *count as usize) >> 3;
+        *count |= 56;
+        true
+    }
+
+    /// Uses the bits of a symbol.
+    #[inline(always)]
+    fn take(&mut self, symbol: Symbol) {
+        self.bits.word = symbol.skip(self.bits.word);
+        self.bits.count -= symbol.bits();
+    }
+}
+
+/// The output of the loop. A copy of where it stands, which the compiler can keep in a register.
+struct Sink<'a> {
+    bytes: &'a mut [u8; OUTPUT],
+    filled: usize,
+}
+
+impl Sink<'_> {
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "each index is masked to its array's length, so that no check is compiled in"
+    )]
+    #[inline(always)]
+    fn put(&mut self, symbol: Symbol) {
+        self.bytes[self.filled & (OUTPUT - 1)] = symbol.byte();
+        self.filled += 1;
+    }
+}
+
+/// What came of looking for a length.
+enum Next {
+    /// Literals, which are in the output.
+    Literal,
+    Length(usize),
+    Stop(Stop),
+}
+
+/// Decodes up to three literals, or up to two and a length.
 #[allow(
     clippy::indexing_slicing,
     reason = "each index is masked to its array's length, so that no check is compiled in"
 )]
-pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<'_>) -> Stop {
-    let BitState {
-        mut at,
-        mut word,
-        mut count,
-    } = *bits;
-    let mut filled = out.filled;
-    let (limit, floor) = (out.limit.min(OUTPUT - STEP), out.floor);
-    let bytes = &mut *out.bytes;
-    let stop = loop {
-        if filled >= limit {
-            break Stop::Full;
-        }
-        // Enough for this step's second filling too.
-        let Some(rest) = input.get(at..).filter(|rest| rest.len() >= 16) else {
-            break Stop::Hungry;
-        };
-        let Some(next) = rest.first_chunk::<8>() else {
-            break Stop::Hungry;
-        };
-        word |= u64::from_le_bytes(*next) << count;
-        at += (63 - count as usize) >> 3;
-        count |= 56;
-        let mut symbol = tables.literals[(word & LITERAL_MASK) as usize];
-        // Two short literals leave enough bits for what follows; a third one comes often.
+#[inline(always)]
+fn next_length(source: &mut Source<'_>, tables: &Tables, sink: &mut Sink<'_>) -> Next {
+    let first = |source: &Source<'_>| tables.literals[(source.bits.word & LITERAL_MASK) as usize];
+    let mut symbol = first(source);
+    // Two short literals leave enough bits for what follows; a third one comes often.
+    if symbol.is_literal() {
+        source.take(symbol);
+        sink.put(symbol);
+        symbol = first(source);
         if symbol.is_literal() {
-            (word, count) = (symbol.skip(word), count - symbol.bits());
-            bytes[filled & (OUTPUT - 1)] = symbol.byte();
-            filled += 1;
-            symbol = tables.literals[(word & LITERAL_MASK) as usize];
+            source.take(symbol);
+            sink.put(symbol);
+            symbol = first(source);
             if symbol.is_literal() {
-                (word, count) = (symbol.skip(word), count - symbol.bits());
-                bytes[filled & (OUTPUT - 1)] = symbol.byte();
-                filled += 1;
-                symbol = tables.literals[(word & LITERAL_MASK) as usize];
-                if symbol.is_literal() {
-                    (word, count) = (symbol.skip(word), count - symbol.bits());
-                    bytes[filled & (OUTPUT - 1)] = symbol.byte();
-                    filled += 1;
-                    continue;
-                }
+                source.take(symbol);
+                sink.put(symbol);
+                return Next::Literal;
             }
+        }
+    }
+    if !symbol.is_value() {
+        if symbol.is_pointer() {
+            source.take(symbol);
+            symbol = tables.literals[symbol.second(source.bits.word) & (LITERAL_SIZE - 1)];
+        }
+        if symbol.is_literal() {
+            source.take(symbol);
+            sink.put(symbol);
+            return Next::Literal;
         }
         if !symbol.is_value() {
-            if symbol.is_pointer() {
-                (word, count) = (symbol.skip(word), count - symbol.bits());
-                symbol = tables.literals[symbol.second(word) & (LITERAL_SIZE - 1)];
-            }
-            if symbol.is_literal() {
-                (word, count) = (symbol.skip(word), count - symbol.bits());
-                bytes[filled & (OUTPUT - 1)] = symbol.byte();
-                filled += 1;
-                continue;
-            }
-            if !symbol.is_value() {
-                (word, count) = (symbol.skip(word), count - symbol.bits());
-                break if symbol.is_end() {
-                    Stop::End
-                } else {
-                    Stop::Bad
-                };
-            }
+            source.take(symbol);
+            return Next::Stop(if symbol.is_end() {
+                Stop::End
+            } else {
+                Stop::Bad
+            });
         }
-        let length = symbol.with_extra(word);
-        (word, count) = (symbol.skip(word), count - symbol.bits());
-        if count < DISTANCE_NEED {
-            let Some(next) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
-                break Stop::Bad;
-            };
-            word |= u64::from_le_bytes(*next) << count;
-            at += (63 - count as usize) >> 3;
-            count |= 56;
+    }
+    let length = symbol.with_extra(source.bits.word);
+    source.take(symbol);
+    Next::Length(length)
+}
+
+/// Decodes a distance; `None` where the code has none.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "each index is masked to its array's length, so that no check is compiled in"
+)]
+#[inline(always)]
+fn next_distance(source: &mut Source<'_>, tables: &Tables) -> Option<usize> {
+    let mut symbol = tables.distances[(source.bits.word & DISTANCE_MASK) as usize];
+    if !symbol.is_value() {
+        if symbol.is_pointer() {
+            source.take(symbol);
+            symbol = tables.distances[symbol.second(source.bits.word) & (DISTANCE_SIZE - 1)];
         }
-        let mut symbol = tables.distances[(word & DISTANCE_MASK) as usize];
         if !symbol.is_value() {
-            if symbol.is_pointer() {
-                (word, count) = (symbol.skip(word), count - symbol.bits());
-                symbol = tables.distances[symbol.second(word) & (DISTANCE_SIZE - 1)];
-            }
-            if !symbol.is_value() {
-                break Stop::Bad;
-            }
+            return None;
         }
-        let distance = symbol.with_extra(word);
-        (word, count) = (symbol.skip(word), count - symbol.bits());
-        if distance > filled - floor {
-            break Stop::Bad;
-        }
-        copy_match(bytes, filled, distance, length);
-        filled += length;
-    };
-    *bits = BitState { at, word, count };
-    out.filled = filled;
-    stop
+    }
+    let distance = symbol.with_extra(source.bits.word);
+    source.take(symbol);
+    Some(distance)
 }
 
 /// Copies a match; may write up to [`CHUNK`] bytes beyond its end.
