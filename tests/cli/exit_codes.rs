@@ -168,44 +168,57 @@ fn no_command_is_wrong_usage() {
     keyless(["no-such-command"]).code(2);
 }
 
-#[test]
-fn plan_ends_with_the_code_of_shrink() {
-    let options = [
-        "",
-        "--drop media",
-        "--drop media --limit 60kB",
-        "--drop media:music",
-        "--drop media:no/such/path",
-        "--drop addon:no_such_addon",
-        "--drop media --keep media",
-        "--drop homeassistant:** --keep homeassistant:**",
-        "--drop database",
-        "--limit 1kB",
-        "--limit 50kB",
-        "--limit 50kB --allow history,user",
-        "--thorough",
-        "--thorough --allow history,user",
-        "--securetar 2",
-        "--securetar none --drop share",
-        "--drop no-such-thing",
-    ];
+/// Options that end in each way, with the right key and without one.
+const OPTIONS: [&str; 17] = [
+    "",
+    "--drop media",
+    "--drop media --limit 60kB",
+    "--drop media:music",
+    "--drop media:no/such/path",
+    "--drop addon:no_such_addon",
+    "--drop media --keep media",
+    "--drop homeassistant:** --keep homeassistant:**",
+    "--drop database",
+    "--limit 1kB",
+    "--limit 50kB",
+    "--limit 50kB --allow history,user",
+    "--thorough",
+    "--thorough --allow history,user",
+    "--securetar 2",
+    "--securetar none --drop share",
+    "--drop no-such-thing",
+];
+
+/// Fails unless `plan` and `shrink` end alike with all of [`OPTIONS`].
+#[track_caller]
+fn check_codes_of_plan(names: &[&str]) {
     let scratch = Scratch::new();
-    for name in [
-        "v1.tar",
-        "v2.tar",
-        "v3.tar",
-        "v3-uncompressed.tar",
-        "plain.tar",
-        "core-v3.tar",
-    ] {
+    for name in names {
         let input = fixture(name);
-        for rest in options {
-            for password in [None, Some(PASSWORD), Some("wrong")] {
-                let (plan, shrink) = both_codes(&scratch, &input, rest, password);
-                assert_eq!(plan, shrink, "{name} {rest} {password:?}");
+        let check = |rest: &str, password| {
+            let (plan, shrink) = both_codes(&scratch, &input, rest, password);
+            assert_eq!(plan, shrink, "{name} {rest} {password:?}");
+        };
+        for rest in OPTIONS {
+            for password in [None, Some(PASSWORD)] {
+                check(rest, password);
             }
         }
+        // A wrong key is found out in the same way whatever is named.
+        for rest in ["", "--drop media", "--drop media:music"] {
+            check(rest, Some("wrong"));
+        }
     }
+}
+
+#[test]
+fn plan_ends_with_the_code_of_shrink_over_old_backups() {
+    check_codes_of_plan(&["v1.tar", "v2.tar", "plain.tar"]);
+}
+
+#[test]
+fn plan_ends_with_the_code_of_shrink_over_new_backups() {
+    check_codes_of_plan(&["v3.tar", "v3-uncompressed.tar", "core-v3.tar"]);
 }
 
 #[test]

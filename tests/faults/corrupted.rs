@@ -161,11 +161,11 @@ fn a_copy_of_another_plan_is_refused() {
     ];
     for name in FIXTURES {
         for drops in plans {
+            let (scratch, made) = (Scratch::new(), Job::of_fixture(name, &keys, drops));
+            let (output, written) = made
+                .write(&scratch.path("out.tar"), &Control::default())
+                .unwrap();
             for meant in plans.iter().filter(|meant| **meant != drops) {
-                let (scratch, made) = (Scratch::new(), Job::of_fixture(name, &keys, drops));
-                let (output, written) = made
-                    .write(&scratch.path("out.tar"), &Control::default())
-                    .unwrap();
                 fails(
                     verify(&Job::of_fixture(name, &keys, meant), &output, &written),
                     &format!("{name}: {drops:?} for {meant:?}"),

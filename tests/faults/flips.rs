@@ -167,7 +167,7 @@ impl Subject {
 
 /// Turns over bits in the parts of a fixture, one at a time.
 fn no_flip_is_silent(name: &str) {
-    let (flips, seed) = (count("HASLIM_FLIPS", 200), count("HASLIM_SEED", 2026));
+    let (flips, seed) = (count("HASLIM_FLIPS", 100), count("HASLIM_SEED", 2026));
     let (subject, mut random) = (Subject::new(name), Rng::new(seed));
     let whole = Backup::open(&subject.input).unwrap();
     let parts: Vec<_> = whole
