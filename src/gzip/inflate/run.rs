@@ -37,24 +37,24 @@ pub enum Stop {
     Full,
     /// The input has too few bytes for another step.
     Hungry,
-    /// The block's end symbol came.
+    /// The block's end symbol was read.
     End,
-    /// No symbol, or a distance that leads nowhere.
+    /// An invalid symbol, or a distance before the start of the data.
     Bad,
 }
 
-/// Where the output stands.
+/// The state of the output.
 pub struct Out<'a> {
     pub bytes: &'a mut [u8; OUTPUT],
     /// Where the next byte goes.
     pub filled: usize,
     /// No step begins at or beyond this index, which leaves [`STEP`] bytes of room.
     pub limit: usize,
-    /// No match may reach below this index.
+    /// No match may refer to a position below this index.
     pub floor: usize,
 }
 
-/// Decodes until it has to stop.
+/// Decodes until it must stop.
 #[allow(
     clippy::indexing_slicing,
     reason = "each index is masked to its array's length, so that no check is compiled in"
@@ -72,7 +72,7 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
         if filled >= limit {
             break Stop::Full;
         }
-        // Enough for this step's second filling too.
+        // Also enough for the second refill of this step.
         let Some(rest) = input.get(at..).filter(|rest| rest.len() >= 16) else {
             break Stop::Hungry;
         };
@@ -83,7 +83,7 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
         at += (63 - count as usize) >> 3;
         count |= 56;
         let mut symbol = tables.literals[(word & LITERAL_MASK) as usize];
-        // Two short literals leave enough bits for what follows; a third one comes often.
+        // Two short literals leave enough bits for what follows; a third one is common.
         if symbol.is_literal() {
             (word, count) = (symbol.skip(word), count - symbol.bits());
             bytes[filled & (OUTPUT - 1)] = symbol.byte();
@@ -155,7 +155,7 @@ pub fn decode(bits: &mut BitState, input: &[u8], tables: &Tables, out: &mut Out<
     stop
 }
 
-/// Copies a match; may write up to [`CHUNK`] bytes beyond its end.
+/// Copies a match; may write up to [`CHUNK`] bytes past its end.
 #[inline(always)]
 #[allow(
     clippy::indexing_slicing,
