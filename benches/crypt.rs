@@ -1,4 +1,4 @@
-//! Deriving keys, decrypting and encrypting, in bytes of plaintext per second.
+//! Key derivation, decryption and encryption, in bytes of plaintext per second.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -10,7 +10,7 @@ use haslim::crypt::{Decrypter, Encrypter, KeyRing};
 use haslim::format::securetar::{SecureHeader, V3Salts};
 use haslim::pipe::Counter;
 
-/// What is encrypted; a compressed part is no different from it.
+/// The plaintext to encrypt; a compressed part would make no difference.
 const PLAINTEXT: usize = 16 << 20;
 
 fn plaintext() -> Vec<u8> {
@@ -20,7 +20,7 @@ fn plaintext() -> Vec<u8> {
     bytes
 }
 
-/// An encrypter of version 3 with the archive's salts, or of version 2 without.
+/// An encrypter for version 3 with the archive's salts, or for version 2 without.
 fn encrypter<W: Write>(out: W, keys: &KeyRing, salts: Option<&V3Salts>) -> Encrypter<W> {
     match salts {
         Some(salts) => Encrypter::new_v3(out, keys, salts).unwrap(),
@@ -72,7 +72,7 @@ fn ciphers(criterion: &mut Criterion) {
     }
 }
 
-/// What every command on an encrypted backup pays once.
+/// The cost that every command on an encrypted backup pays once.
 fn keys(criterion: &mut Criterion) {
     let salts = support::keys().new_v3_salts().unwrap();
     criterion.bench_function("key/v3", |bencher| {

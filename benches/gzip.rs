@@ -17,7 +17,7 @@ use haslim::pipe::Counter;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
-/// The header of what `support::compressed` makes, which has no extra fields.
+/// The header length in the output of `support::compressed`, which has no extra fields.
 const HEADER: usize = 10;
 
 fn inflate(gzip: &[u8], checkpoints: bool) -> (u64, Vec<Checkpoint>) {
@@ -29,7 +29,7 @@ fn inflate(gzip: &[u8], checkpoints: bool) -> (u64, Vec<Checkpoint>) {
     (gunzip.summary().plaintext_bytes, gunzip.checkpoints())
 }
 
-/// The same with zlib-rs, which does not show where blocks begin: bytes of plaintext, checksum.
+/// The same with zlib-rs, which does not report where blocks begin: bytes of plaintext, checksum.
 fn inflate_by_zlib_rs(gzip: &[u8]) -> (u64, u32) {
     let mut inflate = Decompress::new(false);
     let (mut piece, mut crc) = (vec![0; 64 << 10], crc32fast::Hasher::new());
@@ -102,7 +102,7 @@ fn writing(criterion: &mut Criterion) {
     }
 }
 
-/// Runs of entries taken out of the middle: one long, and many short ones.
+/// Runs of entries removed from the middle: one long, and many short ones.
 fn splicing(criterion: &mut Criterion) {
     let tar = support::tar();
     let gzip = support::compressed(&tar);
@@ -116,7 +116,7 @@ fn splicing(criterion: &mut Criterion) {
         .map(|n| n * length / 40..n * length / 40 + 10_240)
         .collect();
     for (name, drops) in [("one cut", long), ("39 cuts", short)] {
-        // Nobody reads the result, so its checksum is of no interest.
+        // The result is never read, so its checksum does not matter.
         let cuts = Cuts {
             drops,
             end: length - 10_240,

@@ -9,7 +9,7 @@ use haslim::format::tar::block::TarError;
 use haslim::format::tar::header::Header;
 use haslim::format::tar::walk::{Visitor, Walker};
 
-/// The size of the pieces that the decoder gives.
+/// The size of the decoder's pieces.
 const PIECE: usize = 64 << 10;
 
 /// Counts entries and bytes of data.

@@ -1,5 +1,5 @@
-//! End to end, on files: survey, rewrite and verify a backup, in stored bytes per second. What is
-//! written is also synced.
+//! Whole runs on files: survey, rewrite and verify a backup, in stored bytes per second. The output
+//! is also synced.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -16,7 +16,7 @@ use haslim::plan::{self, Plan, Request, Selector};
 use haslim::rewrite::{Output, Written};
 use haslim::survey::{self, PartSurvey};
 
-/// A made backup, and what is needed to do something with it.
+/// A generated backup, and everything needed to process it.
 struct Sample {
     name: &'static str,
     backup: Backup,
@@ -94,7 +94,7 @@ impl Sample {
     }
 }
 
-/// What `shrink` does after the survey.
+/// The steps of `shrink` after the survey.
 const COPIES: [(&str, &str); 2] = [
     ("without a part", "media"),
     ("without a folder", "homeassistant:nest/event_media"),

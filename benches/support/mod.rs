@@ -1,4 +1,4 @@
-//! What every bench needs: made plaintext, keys, the settings.
+//! What every bench needs: generated plaintext, keys, settings.
 #![allow(dead_code, reason = "each bench uses its own share")]
 #![allow(clippy::unwrap_used)]
 
@@ -11,24 +11,24 @@ use haslim::crypt::{KeyRing, Password};
 use haslim::gzip::GzipWriter;
 use haslim::pipe::{Control, Silent};
 
-/// Of what the made parts are parts: large enough for steady rates, small enough for `cargo test
+/// The recipe of the generated parts: large enough for steady rates, small enough for `cargo test
 /// --benches`.
 pub const RECIPE: Recipe = Recipe {
     size: 20_000_000,
     seed: 0,
 };
 
-/// Fewer samples than usual: one takes tens of milliseconds and more.
+/// Fewer samples than usual, because one takes tens of milliseconds or more.
 pub fn settings() -> Criterion {
     Criterion::default().sample_size(20)
 }
 
-/// A key for what is encrypted here.
+/// A key for the data encrypted here.
 pub fn keys() -> KeyRing {
     KeyRing::new(Password::new("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG".into()))
 }
 
-/// All threads, and nobody who listens.
+/// All threads, and no progress reports.
 pub fn control() -> Control {
     Control::new(Arc::new(Silent), Arc::default(), threads())
 }
@@ -44,7 +44,7 @@ pub fn tar() -> Vec<u8> {
     tar
 }
 
-/// The same compressed, as an encrypted backup has it.
+/// The same, compressed as in an encrypted backup.
 pub fn compressed(tar: &[u8]) -> Vec<u8> {
     let mut gzip = GzipWriter::new(Vec::new(), 9, threads()).unwrap();
     gzip.write_all(tar).unwrap();

@@ -9,7 +9,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     if size < PREFIX || seed.is_multiple_of(8) {
         return fuzzer_mutate(data, size, max_size);
     }
-    // The options in front are no part of the archive behind them.
+    // The options at the start are not part of the archive that follows.
     PREFIX
         + haslim_fuzz::blocks::mutate(
             &mut data[PREFIX..],

@@ -1,8 +1,8 @@
-//! Mutations that leave a tar a tar: without right checksums no reader looks further.
+//! Mutations that keep a tar's structure: readers stop at a wrong checksum.
 
 use haslim::format::tar::block::{BLOCK, set_checksum};
 
-/// Renews the checksum of every block that has the ustar mark.
+/// Updates the checksum of every block that has the ustar mark.
 pub fn repair(bytes: &mut [u8]) {
     for block in bytes.as_chunks_mut::<BLOCK>().0 {
         if block[257..262] == *b"ustar" {
@@ -11,7 +11,7 @@ pub fn repair(bytes: &mut [u8]) {
     }
 }
 
-/// The fuzzer's own mutation, or one of whole blocks; then checksums are mostly made right.
+/// The fuzzer's own mutation, or one of whole blocks; checksums are then usually corrected.
 pub fn mutate(
     data: &mut [u8],
     size: usize,
@@ -34,7 +34,7 @@ pub fn mutate(
             data.copy_within(a..a + BLOCK, b);
             size
         }
-        // Inside one header or one block of data, so that all others stay where they are.
+        // Inside one header or one block of data, so that all others stay in place.
         3..=5 if count > 0 => {
             let mut block = data[a..a + BLOCK].to_vec();
             own(&mut block, BLOCK, BLOCK);
@@ -49,7 +49,7 @@ pub fn mutate(
     size
 }
 
-/// Where one of so many blocks begins.
+/// Where one of `count` blocks begins.
 fn pick(seed: u32, count: usize) -> usize {
     (seed.wrapping_mul(0x9e37_79b9) >> 8) as usize % count.max(1) * BLOCK
 }

@@ -1,10 +1,10 @@
-//! The entries of an inner tar, out of any bytes.
+//! The entries of an inner tar, from any bytes.
 
 use haslim::format::tar::block::TarError;
 use haslim::format::tar::header::Header;
 use haslim::format::tar::walk::{Visitor, Walked, Walker};
 
-/// Puts the bytes together again as they are told.
+/// Assembles the bytes again as they arrive.
 #[derive(Default)]
 struct Echo {
     bytes: Vec<u8>,
@@ -56,7 +56,7 @@ fn walk(data: &[u8], step: usize) -> Result<(Echo, Walked), TarError> {
     Ok((echo, walker.finish()?))
 }
 
-/// A sound tar is told byte for byte, the same in pieces of any size.
+/// A valid tar is passed on byte for byte, the same in pieces of any size.
 pub fn run(data: &[u8]) {
     let whole = walk(data, data.len().max(1));
     let step = 1 + data.iter().take(8).map(|&b| usize::from(b)).sum::<usize>() % 1500;

@@ -1,7 +1,7 @@
-//! What the fuzz targets do with their bytes: one module each.
+//! The code of the fuzz targets: one module each.
 //!
-//! A target must not panic, hang or take much memory, whatever the bytes; and where the
-//! library says that they are sound, what it promises about them must hold.
+//! A target must not panic, hang or take much memory, whatever the bytes; and if the library
+//! accepts them, its promises about them must hold.
 
 pub mod blocks;
 pub mod inner;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use haslim::pipe::Input;
 
-/// Bytes as an input file, in memory; each call overwrites the one before.
+/// Bytes as an input file, in memory; each call overwrites the previous one.
 fn input(bytes: &[u8]) -> Arc<Input> {
     thread_local! {
         static FILE: File = rustix::fs::memfd_create("input", rustix::fs::MemfdFlags::CLOEXEC).unwrap().into();

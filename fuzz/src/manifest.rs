@@ -1,10 +1,10 @@
-//! `backup.json`, out of any text.
+//! `backup.json`, from any text.
 
 use haslim::format::manifest::{Changes, Manifest};
 use serde_json::{Map, Value};
 
 const SLUG: &str = "0badcafe";
-/// What a copy may say otherwise than its original.
+/// The fields in which a copy may differ from its original.
 const CHANGED: [&str; 10] = [
     "slug",
     "name",
@@ -18,7 +18,7 @@ const CHANGED: [&str; 10] = [
     "extra",
 ];
 
-/// A copy is read again, has its new slug, and says nothing else otherwise.
+/// A copy can be read again, has its new slug, and has no other differences.
 pub fn run(data: &[u8]) {
     let Some((&choice, text)) = data.split_first() else {
         return;
@@ -74,7 +74,7 @@ pub fn run(data: &[u8]) {
             .filter(|(key, _)| !CHANGED.contains(&key.as_str()))
             .collect::<Vec<_>>()
     };
-    // A key that serde_json has given a meaning of its own makes it refuse what is sound.
+    // serde_json refuses a valid text with a key to which it gives a special meaning.
     let Ok(before) = serde_json::from_slice::<Map<String, Value>>(text) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! The outer tar and the metadata of a backup, out of any bytes.
+//! The outer tar and the metadata of a backup, from any bytes.
 
 use haslim::format::outer::scan;
 use haslim::format::tar::block::BLOCK;
@@ -6,7 +6,7 @@ use haslim::format::tar::header::{Assembler, Header, Step};
 use haslim::open::Backup;
 use haslim::pipe::Control;
 
-/// Sound members lie one behind the other, inside the file, and can be given another size.
+/// Valid members follow one another, are inside the file, and can be given another size.
 pub fn run(data: &[u8]) {
     let input = crate::input(data);
     if let Ok(outer) = scan(&input, &Control::default()) {
@@ -19,7 +19,7 @@ pub fn run(data: &[u8]) {
                 let raw = member.header_with_size(size).unwrap();
                 let resized = read(&raw);
                 let kind = member.header.kind;
-                // A size is nothing that a directory can have.
+                // A directory cannot have a size.
                 let Some(resized) = resized else {
                     assert!(
                         size > 0 && kind != haslim::format::tar::block::EntryKind::File,

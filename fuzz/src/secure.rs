@@ -1,4 +1,4 @@
-//! SecureTar headers and ciphertexts, out of any bytes; and out of sound ones with damage.
+//! SecureTar headers and ciphertexts, from any bytes; and from valid ones with damage.
 
 use std::io::{Read, Write};
 use std::sync::OnceLock;
@@ -63,7 +63,7 @@ fn foreign(bytes: &[u8], compressed: bool) {
     }
 }
 
-/// A sound part with one place damaged: version 3 tells, or the place does not matter.
+/// A valid part with one kind of damage: version 3 detects it, or it does not matter.
 fn damaged(plaintext: &[u8], damage: u8, place: usize) {
     let (keys, salts) = keys();
     let (version, damage) = if damage & 1 == 0 {

@@ -1,4 +1,4 @@
-//! Bytes taken out of a gzip stream: what is left inflates to exactly what was kept.
+//! Bytes removed from a gzip stream: the result inflates to exactly the kept bytes.
 
 use std::io::Read;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use haslim::gzip::{Checkpoint, Cuts, Gunzip, Trailer, splice};
 
-/// A stream, and what to take out of it.
+/// A stream, and the ranges to remove.
 #[derive(Arbitrary, Debug)]
 pub struct Wish {
     stream: Stream,
@@ -19,7 +19,7 @@ pub struct Wish {
 
 #[derive(Arbitrary, Debug)]
 enum Stream {
-    /// Written by zlib, flushed at some places.
+    /// Written by zlib, with flushes at some positions.
     Sound {
         pieces: Vec<Piece>,
         level: u8,
@@ -39,7 +39,7 @@ enum Piece {
     Text(Vec<u8>),
 }
 
-/// More plaintext than this teaches nothing new, and takes long.
+/// More plaintext than this takes long and finds nothing new.
 const MOST: usize = 1 << 20;
 
 pub fn run(wish: &Wish) {
@@ -207,7 +207,7 @@ fn deflated(plaintext: &[u8], level: u8, flushes: &[(u32, u8)]) -> Vec<u8> {
     out
 }
 
-/// What deflate data that end exactly here inflate to.
+/// The contents of deflate data that end exactly here.
 fn inflated(data: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(MOST + 1);
     let mut inflate = Decompress::new(false);

@@ -1,5 +1,5 @@
-//! A whole run as `haslim shrink --yes` makes it: open, survey, plan, write, verify, publish; and the
-//! copy opened again.
+//! A whole run like `haslim shrink --yes`: open, survey, plan, write, verify, publish; then the
+//! copy is opened again.
 
 use std::io::Write;
 use std::path::Path;
@@ -15,7 +15,7 @@ use haslim::plan::{Request, Selector, EncryptionChoice};
 use haslim::rules::Catalogue;
 use haslim::{Error, Kind, Result, verify};
 
-/// Bytes of options in front: how the backup is made, and what is left out.
+/// Bytes of options at the start: how the backup is made, and what is left out.
 pub const PREFIX: usize = 4;
 
 const DROPS: [&str; 8] = [
@@ -119,7 +119,7 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
     }
 }
 
-/// What was published opens, and each part of it that was rewritten is sound.
+/// The published copy opens, and each rewritten part of it is valid.
 fn check_copy(path: &Path) {
     let copy = Backup::open(path).expect("a copy opens");
     assert!(
@@ -138,7 +138,7 @@ fn backup_around(tar: &[u8], form: u8, level: u8) -> Vec<u8> {
         r#"{{"slug":"aaaaaaaa","version":2,"name":"n","date":"2026-10-01","type":"full","compressed":{compressed},"protected":false,
         "homeassistant":{{"version":"2026.10.0","exclude_database":false}},"folders":["media","share"],"addons":[]}}"#
     );
-    // Most rules are about the configuration: slow, but now and then worth it.
+    // Most rules concern the configuration: slow, but worth it from time to time.
     let first = if form & 16 != 0 {
         "homeassistant"
     } else {

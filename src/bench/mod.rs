@@ -1,8 +1,8 @@
-//! How fast each stage is on a given backup, and backups to find that out with.
+//! Measures the speed of each stage on a given backup, and generates backups for that.
 //!
-//! [`run`] times the stages one after the other over all parts, each on one thread
-//! unless said otherwise and into a sink that only counts, and then the whole as a
-//! command does it, on all threads. [`make`] makes backups of any size.
+//! [`run`] times the stages one after another over all parts, each on one thread unless stated
+//! otherwise and with output that is only counted. Then it times the whole run as a command does
+//! it, on all threads. [`make`] generates backups of any size.
 
 pub mod make;
 mod reading;
@@ -25,21 +25,21 @@ use crate::survey::{self, PartSurvey};
 /// What to measure besides reading.
 #[derive(Debug)]
 pub struct Options<'a> {
-    /// Where a file without a name may be written, which is gone afterwards.
+    /// The folder for a temporary file without a name.
     pub folder: &'a Path,
-    /// What the copy that is written there leaves out; `None` for no copy. With nothing in
-    /// it, the folder that takes most is left out.
+    /// The contents to leave out of the copy that is written there; `None` for no copy. If the list
+    /// is empty, the largest folder is left out.
     pub copy: Option<Vec<Selector>>,
 }
 
-/// Times every stage, and the whole.
+/// Times every stage, and the whole run.
 ///
-/// Memory does not depend on the backup's size, the entries excepted. The backup is only
-/// read; into the folder go up to 256 MiB, and one copy if there is to be one, in files
-/// without a name that are gone afterwards.
+/// Memory does not depend on the backup's size, except for its entries. The backup is only read. Up
+/// to 256 MiB are written to the folder, and one copy if requested, in files without a name that
+/// are gone afterwards.
 ///
 /// # Errors
-/// Those of reading the backup and of writing into the folder.
+/// Errors from reading the backup and from writing into the folder.
 pub fn run(
     backup: &Backup,
     keys: Option<&KeyRing>,
@@ -71,7 +71,7 @@ pub fn run(
             control,
         )?);
     }
-    // What takes no time has nothing to do in this backup.
+    // A stage that takes no time does not occur in this backup.
     stages.retain(|stage| stage.stored_bytes > 0);
     Ok(Report::new(
         sample(backup, &surveys),

@@ -1,7 +1,7 @@
 //! The stages of reading: read, decrypt, inflate, walk.
 //!
-//! They pull from one another, so a clock stands between each two, and a stage's own
-//! time is what its clock shows beyond that of the stage behind it.
+//! Each stage reads from the one before it, so a timer runs between each two. A stage's own time is
+//! its timer's value minus the value of the timer before it.
 
 use std::io::Read;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::open::{Backup, Part, locate, missing_password, trailer};
 use crate::pipe::{Control, read_ahead};
 use crate::survey::PartSurvey;
 
-/// The stream of a part, as it is after decryption, with clocks on its way.
+/// The stream of a part after decryption, with timers.
 pub(super) struct Source {
     pub reader: Box<dyn Read>,
     /// Reading alone.
@@ -53,7 +53,7 @@ pub(super) fn open(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Resu
     })
 }
 
-/// Reads every part that was surveyed to its end.
+/// Reads every surveyed part to its end.
 pub(super) fn stages(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -79,7 +79,7 @@ pub(super) fn stages(
     Ok(all.into())
 }
 
-/// Reads one part; gives the time of every stage.
+/// Reads one part; returns the time of every stage.
 fn pass(
     backup: &Backup,
     part: &Part,
@@ -129,7 +129,7 @@ fn pass(
     ])
 }
 
-/// Hears nothing.
+/// Ignores all entries.
 struct Nobody;
 
 impl Visitor for Nobody {

@@ -1,4 +1,4 @@
-//! What was measured: to be shown, kept, and compared with an earlier one.
+//! The results: to be shown, stored, and compared with earlier ones.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Advice, Error, Kind, Result};
 use crate::sys;
 
-/// The version of the kept form. Keys are only ever added.
+/// The version of the stored form. Keys are only ever added.
 pub const SCHEMA: u32 = 1;
 
 /// One run.
@@ -17,56 +17,56 @@ pub struct Report {
     pub schema: u32,
     /// The version of that program.
     pub version: String,
-    /// Where it ran.
+    /// The machine that ran it.
     pub machine: Machine,
-    /// What it ran on.
+    /// The backup that was measured.
     pub backup: Sample,
-    /// Stage by stage.
+    /// The results of each stage.
     pub stages: Vec<Measure>,
-    /// The whole, as the commands do it.
+    /// The results of the whole run, as the commands do it.
     pub whole: Vec<Measure>,
 }
 
-/// The machine, as far as it matters.
+/// The relevant facts about the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// The processor's name; empty when the system does not tell.
+    /// The processor's name; empty if the system does not report it.
     pub processor: String,
     /// Threads that were used.
     pub threads: usize,
-    /// The most memory that the program had in use so far, in bytes; zero when the system does not
-    /// tell.
+    /// The maximum memory that the program has used so far, in bytes; zero if the system does not
+    /// report it.
     pub peak_memory: u64,
 }
 
-/// The backup, without anything that tells whose it is.
+/// The backup, without anything that identifies its owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// Bytes of the file.
     pub size: u64,
-    /// The SecureTar version, `None` when it is not encrypted.
+    /// The SecureTar version, `None` if it is not encrypted.
     pub securetar: Option<u8>,
     /// How many parts it has.
     pub parts: u64,
-    /// How many entries they hold.
+    /// How many entries they contain.
     pub entries: u64,
     /// Bytes of the parts' tars.
     pub plaintext_bytes: u64,
 }
 
-/// One stage, or a whole.
+/// One stage, or a whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
-    /// Stable: `read`, `decrypt`, `inflate`, `walk`, `splice`, `deflate`, `encrypt`,
+    /// A stable name: `read`, `decrypt`, `inflate`, `walk`, `splice`, `deflate`, `encrypt`,
     /// `write`; `survey`, `rewrite`, `verify`.
     pub name: String,
     /// Threads that it could use.
     pub threads: usize,
     /// Bytes as they are stored, encrypted and compressed.
     pub stored_bytes: u64,
-    /// Bytes of tar that they stand for; zero when there are none to speak of.
+    /// The corresponding bytes of tar; zero if there are none.
     pub plaintext_bytes: u64,
-    /// The time that it took.
+    /// The time in seconds.
     pub seconds: f64,
 }
 
@@ -88,18 +88,18 @@ impl Measure {
         self.seconds += time.as_secs_f64();
     }
 
-    /// Stored bytes in a second.
+    /// Stored bytes per second.
     pub fn stored_rate(&self) -> f64 {
         rate(self.stored_bytes, self.seconds)
     }
 
-    /// Bytes of plaintext in a second.
+    /// Bytes of plaintext per second.
     pub fn plaintext_rate(&self) -> f64 {
         rate(self.plaintext_bytes, self.seconds)
     }
 }
 
-/// A stage that was too short for the clock counts as a nanosecond.
+/// A stage that is too short for the clock counts as a nanosecond.
 fn rate(bytes: u64, seconds: f64) -> f64 {
     bytes as f64 / seconds.max(1e-9)
 }
@@ -126,10 +126,10 @@ impl Report {
         }
     }
 
-    /// Reads a report that was kept.
+    /// Reads a stored report.
     ///
     /// # Errors
-    /// `Usage` when the text is none, or one of a newer program.
+    /// `Usage` if the text is not a report, or comes from a newer program.
     pub fn parse(text: &[u8]) -> Result<Self> {
         let wrong = |what: String| Error::new(Kind::Usage, what).advice(Advice::GiveSavedBenchmark);
         let report: Self = serde_json::from_slice(text)
@@ -149,7 +149,7 @@ impl Report {
         stage.seconds / all.max(1e-9)
     }
 
-    /// How many times as fast a measure is as the one of the same name in `earlier`.
+    /// How many times as fast a measure is as the one with the same name in `earlier`.
     pub fn gain(measure: &Measure, earlier: &Self) -> Option<f64> {
         let before = earlier
             .stages
@@ -159,7 +159,7 @@ impl Report {
         Some(measure.stored_rate() / before.stored_rate().max(1e-9))
     }
 
-    /// Why the rates of two reports cannot be compared without second thoughts.
+    /// Why the rates of two reports can only be compared with reservations.
     pub fn differences(&self, earlier: &Self) -> Vec<String> {
         let mut found = Vec::new();
         if self.backup != earlier.backup {

@@ -1,11 +1,11 @@
-//! Clocks on the way of the bytes.
+//! Timers for the stages of a stream.
 
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Bytes and time, added up. Clones add to the same sums.
+/// Total bytes and time. Clones add to the same totals.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Meter(Rc<Cell<(u64, Duration)>>);
 
@@ -18,7 +18,7 @@ impl Meter {
         self.0.get().1
     }
 
-    /// Runs one step and adds the time that it took.
+    /// Runs one step and adds its time.
     pub fn step<T>(&self, work: impl FnOnce() -> T) -> T {
         let begin = Instant::now();
         let done = work();
@@ -32,7 +32,7 @@ impl Meter {
     }
 }
 
-/// A reader with a meter. What it takes includes all that stands behind it.
+/// A reader with a meter. Its time includes all readers below it.
 pub(super) struct Timed<R> {
     reader: R,
     meter: Meter,

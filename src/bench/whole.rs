@@ -1,4 +1,4 @@
-//! The whole, as a command does it.
+//! The whole run, as a command does it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::plan::{self, Outcome, Request, Selector};
 use crate::rewrite::Output;
 use crate::survey::PartSurvey;
 
-/// Runs `work` on all threads and times it; the bytes are the caller's to fill in.
+/// Runs `work` on all threads and times it; the caller fills in the bytes.
 pub(super) fn time<T>(
     name: &str,
     control: &Control,
@@ -34,7 +34,7 @@ pub(super) fn time<T>(
     ))
 }
 
-/// Writes a copy and reads it back, in a file that never gets a name.
+/// Writes a copy and reads it back, in a file that is never named.
 pub(super) fn copy(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -81,8 +81,8 @@ pub(super) fn copy(
     Ok(vec![copied(rewrite), copied(verify)])
 }
 
-/// The folder that takes most among those that take less than half of their part, by the
-/// stored bytes of the files right in it: so that there is something to cut and to keep.
+/// The largest folder of those smaller than half of their part, by the stored bytes of the files
+/// directly in it: so that there are entries to cut and to keep.
 fn largest_folder(backup: &Backup, surveys: &[PartSurvey]) -> Result<Selector> {
     let version = backup.manifest.version();
     let mut sizes: Vec<(String, u64)> = Vec::new();
@@ -99,7 +99,7 @@ fn largest_folder(backup: &Backup, surveys: &[PartSurvey]) -> Result<Selector> {
             let Some((folder, _)) = path.and_then(|path| path.rsplit_once('/')) else {
                 continue;
             };
-            // Anything else could mean something else in a selector.
+            // Any other name could have another meaning in a selector.
             if folder
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'.' | b'-'))

@@ -16,13 +16,13 @@ use crate::pipe::{Control, Counter, read_ahead};
 use crate::rewrite::Output;
 use crate::survey::PartSurvey;
 
-/// Bytes of plaintext of every part that are compressed: compressing all would take far
-/// longer than any real run, which compresses only what lies beside a cut.
+/// How many bytes of plaintext of every part are compressed: compressing all would take far longer
+/// than a real run, which only compresses around a cut.
 const DEFLATED: usize = 16 << 20;
 /// Bytes that are written to the disk.
 const WRITTEN: u64 = 256 << 20;
 
-/// Cuts, compresses and encrypts every part that was surveyed.
+/// Cuts, compresses and encrypts every surveyed part.
 pub(super) fn stages(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -32,7 +32,7 @@ pub(super) fn stages(
     let mut all = ["splice", "deflate", "encrypt"].map(Measure::new);
     let [splice, deflate, encrypt] = &mut all;
     deflate.threads = control.threads();
-    // A key for a backup that has none; what it encrypts goes nowhere.
+    // A key for a backup without one; its output is discarded.
     let own = KeyRing::new(Password::new("bench".into()));
     control.begin("write", backup.input.len());
     for survey in surveys {
@@ -63,12 +63,12 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// As Home Assistant compresses: hard where it encrypts, in a hurry where not.
+    /// Home Assistant's compression levels: strong for encrypted parts, fast for others.
     fn level(&self) -> u32 {
         if self.part.version().is_some() { 9 } else { 6 }
     }
 
-    /// Takes the middle third of the entries out without compressing the rest anew.
+    /// Removes the middle third of the entries without compressing the rest again.
     fn splice(&self, measure: &mut Measure) -> Result<()> {
         let Some(cuts) = middle(self.survey) else {
             return Ok(());
@@ -96,7 +96,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Compresses the begin of the plaintext on all threads.
+    /// Compresses the start of the plaintext on all threads.
     fn deflate(&self, measure: &mut Measure) -> Result<()> {
         let mut pieces = Pieces::new(self.backup, self.part, self.keys)?;
         let mut plaintext = Vec::with_capacity(DEFLATED);
@@ -117,7 +117,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Encrypts the stream as the backup's version does, or version 3 where it has none.
+    /// Encrypts the stream in the backup's version, or in version 3 if it has none.
     fn encrypt(&self, own: &KeyRing, measure: &mut Measure) -> Result<()> {
         let Source { mut reader, .. } = open(self.backup, self.part, self.keys)?;
         let keys = self.keys.unwrap_or(own);
@@ -145,7 +145,7 @@ impl Bench<'_> {
     }
 }
 
-/// A cut of the middle third of a part's entries; `None` when it cannot be spliced.
+/// A cut of the middle third of a part's entries; `None` if it cannot be spliced.
 fn middle(survey: &PartSurvey) -> Option<Cuts> {
     if survey.checkpoints.is_empty() || survey.global_bytes > 0 || survey.entries.len() < 3 {
         return None;
@@ -161,7 +161,7 @@ fn middle(survey: &PartSurvey) -> Option<Cuts> {
     };
     let (drop, end) = (until(third)..until(2 * third), until(survey.entries.len()));
     let tail = vec![0; 2 * BLOCK];
-    // Nobody reads the result, so its checksum is of no interest.
+    // The result is never read, so its checksum does not matter.
     Some(Cuts {
         size: end - (drop.end - drop.start) + tail.len() as u64,
         drops: vec![drop],
@@ -171,7 +171,7 @@ fn middle(survey: &PartSurvey) -> Option<Cuts> {
     })
 }
 
-/// Writes the begin of the backup into a file without a name, and waits for the disk.
+/// Writes the start of the backup into a file without a name, and waits for the disk.
 pub(super) fn to_disk(backup: &Backup, folder: &Path, control: &Control) -> Result<Measure> {
     let size = backup.input.len().min(WRITTEN);
     let mut output = Output::scratch(folder)?;

@@ -13,26 +13,26 @@ use super::key::{KeyRing, random};
 use crate::format::securetar::{CIPHER_BLOCK, SecureHeader};
 use crate::pipe::read_full;
 
-/// How much is decrypted or encrypted at a time: whole blocks in bulk keep the
-/// processor's AES units busy, and it still fits the second-level cache.
+/// How much is decrypted or encrypted at a time: many whole blocks keep the processor's AES units
+/// busy, and this size still fits into the second-level cache.
 const STEP: usize = 256 * 1024;
 
 type Blocks = Array<u8, U16>;
 
-/// What the end of the ciphertext must look like.
+/// How the ciphertext must end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ending {
-    /// v1: no rule; every byte is handed out.
+    /// v1: no rule; every byte is returned.
     Open,
-    /// v2: PKCS#7 padding of exactly so many bytes.
+    /// v2: PKCS#7 padding of exactly this many bytes.
     Padded(usize),
 }
 
 /// Decrypts a CBC stream of known length step by step.
 ///
-/// The last block of a padded stream is handed out in a step of its own, so that a
-/// caller sees the first bytes, and by them a wrong password, before the padding
-/// is judged. Memory: one step, reused.
+/// The last block of a padded stream is returned in its own step, so that a caller sees the first
+/// bytes, and can recognise a wrong password, before the padding is checked. Memory: one step,
+/// reused.
 pub(super) struct CbcReader<R> {
     reader: R,
     cipher: cbc::Decryptor<Aes128>,
@@ -90,7 +90,8 @@ impl<R: Read> CbcReader<R> {
         self.ready.0 = self.ready.0.saturating_add(n).min(self.ready.1);
     }
 
-    /// Decrypts a step where the caller wants it; 0 when [`CbcReader::fill`] has to be asked.
+    /// Decrypts a step directly into the caller's buffer; returns 0 if [`CbcReader::fill`] must be
+    /// used.
     pub(super) fn read_direct(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let pending = self.ready.0 < self.ready.1;
         if pending || self.left <= CIPHER_BLOCK as u64 || out.len() < STEP {
@@ -100,7 +101,8 @@ impl<R: Read> CbcReader<R> {
         }
     }
 
-    /// Reads and decrypts into `room`, which has space for a step; gives the bytes of plaintext.
+    /// Reads and decrypts into `room`, which has space for a step; returns the number of plaintext
+    /// bytes.
     fn step(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let padded = matches!(self.ending, Ending::Padded(_));
         let held_back = if padded && self.left > CIPHER_BLOCK as u64 {
@@ -147,7 +149,7 @@ fn unpadded_len(data: &[u8], length: usize) -> Option<usize> {
 pub(super) struct CbcWriter {
     cipher: cbc::Encryptor<Aes128>,
     salt: [u8; 16],
-    /// Plaintext that waits to be encrypted.
+    /// Plaintext that is not encrypted yet.
     buffer: Vec<u8>,
 }
 
@@ -170,7 +172,7 @@ impl CbcWriter {
         }
     }
 
-    /// Takes as much of `data` as the step has room for, after passing a full one on.
+    /// Takes as much of `data` as fits into the step, after writing out a full one.
     pub(super) fn write<W: Write>(&mut self, writer: &mut W, data: &[u8]) -> io::Result<usize> {
         if self.buffer.len() == STEP {
             self.pass_on(writer)?;
@@ -183,7 +185,7 @@ impl CbcWriter {
 
     pub(super) fn finish<W: Write>(&mut self, writer: &mut W) -> io::Result<()> {
         let length = CIPHER_BLOCK - self.buffer.len() % CIPHER_BLOCK;
-        // At most 16, so it is its own byte.
+        // At most 16, so it fits into a byte.
         self.buffer.resize(self.buffer.len() + length, length as u8);
         self.pass_on(writer)
     }

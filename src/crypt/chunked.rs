@@ -1,4 +1,4 @@
-//! SecureTar v3: plaintext cut into chunks of 1 MiB, each sealed by secretstream.
+//! SecureTar v3: plaintext divided into chunks of 1 MiB, each sealed by secretstream.
 
 use std::io::{self, Read, Write};
 
@@ -17,7 +17,7 @@ const SEALED: usize = CHUNK + CHUNK_OVERHEAD;
 
 /// One chunk of the current batch.
 struct Slot {
-    /// Where its message lies in the buffer.
+    /// Where its message starts in the buffer.
     start: usize,
     end: usize,
     result: Result<Tag, Forged>,
@@ -25,33 +25,32 @@ struct Slot {
 
 /// Opens a v3 stream batch by batch.
 ///
-/// Reads exactly the bytes that the header's plaintext size calls for. Memory:
-/// `batch` sealed chunks, reused.
+/// Reads exactly the bytes that the header's plaintext size requires. Memory: `batch` sealed
+/// chunks, reused.
 pub(super) struct ChunkReader<R> {
     reader: R,
     state: StreamState,
     buffer: Vec<u8>,
     batch: usize,
     slots: Vec<Slot>,
-    /// The slot that is handed out next.
+    /// The slot that is returned next.
     next_slot: usize,
     /// Message bytes that are ready, as a range of the buffer.
     ready: (usize, usize),
     /// Plaintext not yet read from the stream.
     unread: u64,
-    /// Plaintext in chunks that were not yet checked for their place.
+    /// Plaintext in chunks whose position was not checked yet.
     unchecked: u64,
-    /// The number of the next chunk to be checked.
+    /// The number of the next chunk to check.
     index: u64,
     header_len: u64,
-    /// The stream stopped here, to be told after the chunks before it.
+    /// The stream failed here; the error is returned after the chunks before it.
     stopped: Option<CryptError>,
     done: bool,
 }
 
 impl<R: Read> ChunkReader<R> {
-    /// Expects `ciphertext_len` to be enough for `plaintext_size`; checked by the
-    /// caller.
+    /// `ciphertext_len` must be enough for `plaintext_size`; the caller checks this.
     pub(super) fn new(reader: R, state: StreamState, plaintext_size: u64, header_len: u64) -> Self {
         Self {
             reader,
@@ -99,7 +98,7 @@ impl<R: Read> ChunkReader<R> {
         self.ready.0 = self.ready.0.saturating_add(n).min(self.ready.1);
     }
 
-    /// Checks the place of the next chunk and hands its message out.
+    /// Checks the position of the next chunk and makes its message available.
     fn take_slot(&mut self) -> io::Result<()> {
         let Some(slot) = self.slots.get(self.next_slot) else {
             return Ok(());
@@ -111,7 +110,7 @@ impl<R: Read> ChunkReader<R> {
         Ok(())
     }
 
-    /// Whether a chunk with so many bytes of message may stand where it does.
+    /// Whether a chunk with a message of `len` bytes is allowed at this position.
     fn judge(&mut self, result: Result<Tag, Forged>, len: usize) -> io::Result<()> {
         let (index, offset) = (self.index, self.offset_of(self.index));
         let missing = self.unchecked.saturating_sub(len as u64);
@@ -136,8 +135,8 @@ impl<R: Read> ChunkReader<R> {
         Ok(())
     }
 
-    /// Opens the next chunk where the caller wants it; 0 when [`ChunkReader::fill`] has to be
-    /// asked: at the end, where less room is than for a full chunk, and where several chunks
+    /// Opens the next chunk directly in the caller's buffer; returns 0 if [`ChunkReader::fill`]
+    /// must be used: at the end, if there is less room than for a full chunk, and if several chunks
     /// are opened at a time.
     pub(super) fn read_direct(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let pending = self.ready.0 < self.ready.1
@@ -168,7 +167,7 @@ impl<R: Read> ChunkReader<R> {
             .saturating_add(index.saturating_mul(SEALED as u64))
     }
 
-    /// Reads up to `batch` chunks and opens them, side by side if there are several.
+    /// Reads up to `batch` chunks and opens them, in parallel if there are several.
     fn read_batch(&mut self) -> io::Result<()> {
         self.slots.clear();
         self.next_slot = 0;
@@ -183,7 +182,7 @@ impl<R: Read> ChunkReader<R> {
         if got < want {
             self.stopped = Some(self.cut_off(got, want));
         }
-        // A chunk that is cut short cannot be opened and is not handed out.
+        // A chunk that is cut short cannot be opened and is not returned.
         let usable = if got < want {
             got / SEALED * SEALED
         } else {
@@ -194,7 +193,7 @@ impl<R: Read> ChunkReader<R> {
         Ok(())
     }
 
-    /// The stream ends after so many of the bytes that were wanted next.
+    /// The error for a stream that ends after `got` of the next `want` bytes.
     fn cut_off(&self, got: usize, want: usize) -> CryptError {
         let offset = self.offset_of(self.index).saturating_add(got as u64);
         let missing =
@@ -208,7 +207,7 @@ impl<R: Read> ChunkReader<R> {
         plain + plain.div_ceil(CHUNK).max(1) * CHUNK_OVERHEAD
     }
 
-    /// Plaintext in so many bytes of sealed chunks.
+    /// Plaintext in `sealed` bytes of sealed chunks.
     fn plain_in(&self, sealed: usize) -> u64 {
         (sealed - sealed.div_ceil(SEALED) * CHUNK_OVERHEAD) as u64
     }
@@ -239,7 +238,7 @@ impl<R: Read> ChunkReader<R> {
     }
 }
 
-/// Ciphertext bytes of `plain` more bytes, where no bytes mean no chunk.
+/// Ciphertext bytes for `plain` more bytes; zero bytes need no chunk.
 fn sealed_len(plain: u64) -> u64 {
     plain.saturating_add(
         plain
@@ -250,20 +249,19 @@ fn sealed_len(plain: u64) -> u64 {
 
 /// Seals a v3 stream chunk by chunk.
 ///
-/// A full chunk waits until more data or the end comes, because the last one, full
-/// or not, carries the FINAL tag. Memory: one sealed chunk.
+/// A full chunk is held until more data or the end arrives, because the last one, full or not, has
+/// the FINAL tag. Memory: one sealed chunk.
 pub(super) struct ChunkWriter {
     state: StreamState,
     salts: V3Salts,
     derivation_salt: [u8; 16],
     stream_header: [u8; 24],
-    /// The tag's place, the message so far, and later the MAC.
+    /// The space for the tag, the message so far, and later the MAC.
     buffer: Vec<u8>,
 }
 
 impl ChunkWriter {
-    /// Draws a fresh derivation salt and stream header, so that no two streams
-    /// ever share a key.
+    /// Draws a fresh derivation salt and stream header, so that no two streams ever share a key.
     pub(super) fn new(keys: &KeyRing, salts: &V3Salts) -> Result<Self, CryptError> {
         let (derivation_salt, stream_header) = (super::key::random()?, super::key::random()?);
         let key = keys.stream_key(salts, &derivation_salt)?;
@@ -288,8 +286,7 @@ impl ChunkWriter {
         }
     }
 
-    /// Takes as much of `data` as the chunk has room for, after passing a full
-    /// one on.
+    /// Takes as much of `data` as fits into the chunk, after writing out a full one.
     pub(super) fn write<W: Write>(&mut self, writer: &mut W, data: &[u8]) -> io::Result<usize> {
         if self.buffer.len() == TAG_LEN + CHUNK {
             self.seal(writer, Tag::Message)?;

@@ -12,13 +12,13 @@ use crate::format::securetar::{CIPHER_BLOCK, SecureHeader, Version, ciphertext_l
 
 /// Reads the plaintext of one encrypted member: a gzip or tar stream.
 ///
-/// Bytes come in order, each only after its chunk was authenticated (v3); CBC (v1,
-/// v2) has nothing to authenticate with. An error is final: reading on repeats it.
-/// The stream is complete only when [`Decrypter::finish`] says so. Memory: 256 KiB
-/// for v1 and v2, 1 MiB per chunk of a batch for v3; allocated once.
+/// Bytes are returned in order, each only after its chunk was authenticated (v3); CBC (v1, v2) has
+/// no authentication. An error is final: further reads repeat it. The stream is complete only if
+/// [`Decrypter::finish`] succeeds. Memory: 256 KiB for v1 and v2, 1 MiB per chunk of a batch for
+/// v3; allocated once.
 pub struct Decrypter<R> {
     inner: Inner<R>,
-    /// Bytes handed out so far.
+    /// Bytes returned so far.
     position: u64,
     trailing: u64,
     compressed: bool,
@@ -30,15 +30,15 @@ enum Inner<R> {
     Chunks(Box<ChunkReader<R>>),
 }
 
-/// How a stream ended.
+/// The end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
-    /// Bytes of plaintext in all.
+    /// Total bytes of plaintext.
     pub plaintext_len: u64,
     /// Bytes of plaintext that the caller had not read before `finish`.
     pub unread: u64,
-    /// Ciphertext bytes behind the final chunk of a v3 stream, which every reader
-    /// ignores: worth a warning. They are not read.
+    /// Ciphertext bytes after the final chunk of a v3 stream, which every reader ignores. They are
+    /// worth a warning and are not read.
     pub trailing: u64,
 }
 
@@ -51,15 +51,15 @@ impl<R> fmt::Debug for Decrypter<R> {
 }
 
 impl<R: Read> Decrypter<R> {
-    /// Prepares to read `ciphertext_len` bytes of ciphertext from `reader`, which
-    /// stands behind the header. `compressed` is what the member's name promises.
+    /// Prepares to read `ciphertext_len` bytes of ciphertext from `reader`, which is positioned
+    /// after the header. `compressed` is what the member's name states.
     ///
-    /// The password is tried first where the version can tell (v3), then the
-    /// lengths; no data is read.
+    /// The password is checked first if the version allows it (v3), then the lengths; no data is
+    /// read.
     ///
     /// # Errors
-    /// `WrongPassword`, `TooManySalts` or `Derivation` from the keys; `Truncated`,
-    /// `SizeMismatch` or `NotWholeBlocks` when the length cannot be right.
+    /// `WrongPassword`, `TooManySalts` or `Derivation` from the keys; `Truncated`, `SizeMismatch`
+    /// or `NotWholeBlocks` if the length cannot be right.
     pub fn new(
         reader: R,
         header: &SecureHeader,
@@ -108,8 +108,8 @@ impl<R: Read> Decrypter<R> {
         })
     }
 
-    /// Lets `chunks` chunks of v3 be decrypted side by side on rayon's threads, at
-    /// the cost of 1 MiB each. Other versions are fast enough without it.
+    /// Allows `chunks` chunks of v3 to be decrypted in parallel on rayon's threads, at the cost of
+    /// 1 MiB each. Other versions are fast enough without it.
     #[must_use]
     pub fn with_batch(mut self, chunks: usize) -> Self {
         if let Inner::Chunks(inner) = &mut self.inner {
@@ -118,13 +118,13 @@ impl<R: Read> Decrypter<R> {
         self
     }
 
-    /// Tells whether the plaintext begins like the stream the name promises.
+    /// Whether the plaintext begins like the stream that the name states.
     ///
-    /// To be asked before anything is read. `false` means a wrong password or
-    /// damage, which v1 and v2 cannot tell apart; another part can.
+    /// Must be called before anything is read. `false` means a wrong password or damage, which
+    /// cannot be distinguished for v1 and v2 without another part.
     ///
     /// # Errors
-    /// As reading does, but a stream of one block with bad padding is `false`.
+    /// The same as for reading, but a stream of one block with bad padding returns `false`.
     pub fn starts_plain(&mut self) -> io::Result<bool> {
         let compressed = self.compressed;
         match self.fill_buf() {
@@ -136,9 +136,9 @@ impl<R: Read> Decrypter<R> {
         }
     }
 
-    /// Reads what is left and checks that the stream ended as its version demands:
-    /// v3 with the FINAL chunk exactly where the header's size puts it, v2 with the
-    /// padding that size calls for, v1 after its last whole block.
+    /// Reads the rest and checks that the stream ends as its version requires: v3 with the FINAL
+    /// chunk exactly at the position that the header's size determines, v2 with the padding for
+    /// that size, v1 after its last whole block.
     ///
     /// # Errors
     /// A [`CryptError`] inside the [`io::Error`], or the reader's own error.
@@ -163,7 +163,7 @@ impl<R: Read> Decrypter<R> {
         Ok((reader, end))
     }
 
-    /// Bytes of plaintext handed out so far.
+    /// Bytes of plaintext returned so far.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -196,7 +196,7 @@ impl<R: Read> BufRead for Decrypter<R> {
 impl<R: Read> Read for Decrypter<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.failed.is_none() {
-            // Room enough for a whole step gets it without a copy.
+            // A buffer with room for a whole step is filled without a copy.
             let direct = match &mut self.inner {
                 Inner::Cbc(inner) => inner.read_direct(out),
                 Inner::Chunks(inner) => inner.read_direct(out),
@@ -213,7 +213,7 @@ impl<R: Read> Read for Decrypter<R> {
     }
 }
 
-/// What is told when somebody reads on: another error than one of ours cannot be repeated.
+/// The error for further reads: an error from another source than this module cannot be repeated.
 fn lasting(error: &io::Error) -> CryptError {
     CryptError::in_io(error)
         .cloned()
@@ -240,7 +240,7 @@ fn padding(plaintext_size: u64, len: u64) -> Result<usize, CryptError> {
     usize::try_from(len - plaintext_size).map_err(|_| mismatch)
 }
 
-/// Ciphertext bytes beyond what the plaintext size of a v3 header calls for.
+/// Ciphertext bytes beyond those that the plaintext size of a v3 header requires.
 fn beyond(plaintext_size: u64, len: u64, header_len: u64) -> Result<u64, CryptError> {
     let expected = ciphertext_len(Version::V3, plaintext_size);
     len.checked_sub(expected).ok_or(CryptError::Truncated {

@@ -11,11 +11,10 @@ use crate::format::securetar::{SecureHeader, V3Salts};
 
 /// Writes the plaintext of one member as ciphertext, without its header.
 ///
-/// Every encrypter draws its own random salts, and there is no way to set them, so
-/// that no key stream is ever used twice. The header comes from
-/// [`Encrypter::header`] and belongs in front. One that is dropped before
-/// [`Encrypter::finish`] leaves a stream that no reader accepts as complete.
-/// Memory: 256 KiB (v2) or 1 MiB (v3).
+/// Every encrypter draws its own random salts, and they cannot be set, so that no key stream is
+/// ever used twice. The header comes from [`Encrypter::header`] and belongs before the ciphertext.
+/// An encrypter dropped before [`Encrypter::finish`] leaves a stream that no reader accepts as
+/// complete. Memory: 256 KiB (v2) or 1 MiB (v3).
 pub struct Encrypter<W> {
     writer: W,
     inner: Inner,
@@ -37,10 +36,10 @@ impl<W> fmt::Debug for Encrypter<W> {
 }
 
 impl<W: Write> Encrypter<W> {
-    /// Starts a v2 stream under a fresh salt.
+    /// Starts a v2 stream with a fresh salt.
     ///
     /// # Errors
-    /// `NoRandom` when the system gives no random bytes.
+    /// `NoRandom` if the system returns no random bytes.
     pub fn new_v2(writer: W, keys: &KeyRing) -> Result<Self, CryptError> {
         Ok(Self::new(
             writer,
@@ -48,12 +47,12 @@ impl<W: Write> Encrypter<W> {
         ))
     }
 
-    /// Starts a v3 stream under the archive's salts, with a derivation salt and a
-    /// stream header of its own.
+    /// Starts a v3 stream with the archive's salts, its own derivation salt and its own stream
+    /// header.
     ///
     /// # Errors
-    /// `WrongPassword` when the salts belong to another password, for the archive
-    /// would then not open with one; `NoRandom`, `TooManySalts`, `Derivation`.
+    /// `WrongPassword` if the salts belong to another password, because the archive would then need
+    /// two passwords; `NoRandom`, `TooManySalts`, `Derivation`.
     pub fn new_v3(writer: W, keys: &KeyRing, salts: &V3Salts) -> Result<Self, CryptError> {
         Ok(Self::new(
             writer,
@@ -70,9 +69,9 @@ impl<W: Write> Encrypter<W> {
         }
     }
 
-    /// The header that belongs in front of the ciphertext. Its length does not
-    /// depend on the size, so it can be written with 0 and patched afterwards; a
-    /// header with the wrong size opens nowhere.
+    /// The header that belongs before the ciphertext. Its length does not depend on the size, so it
+    /// can be written with 0 and patched afterwards; no reader accepts a header with the wrong
+    /// size.
     pub fn header(&self, plaintext_size: u64) -> SecureHeader {
         match &self.inner {
             Inner::Cbc(inner) => inner.header(plaintext_size),
@@ -80,11 +79,11 @@ impl<W: Write> Encrypter<W> {
         }
     }
 
-    /// Writes the end of the stream (padding, or the FINAL chunk) and returns the
-    /// writer, not flushed, and the bytes of plaintext that went in.
+    /// Writes the end of the stream (padding, or the FINAL chunk) and returns the writer, not
+    /// flushed, and the number of plaintext bytes that were written.
     ///
     /// # Errors
-    /// The writer's own, or `Poisoned` after an earlier failure.
+    /// The writer's error, or `Poisoned` after an earlier failure.
     pub fn finish(mut self) -> io::Result<(W, u64)> {
         self.guarded(|inner, writer| match inner {
             Inner::Cbc(inner) => inner.finish(writer),
@@ -93,13 +92,12 @@ impl<W: Write> Encrypter<W> {
         Ok((self.writer, self.plaintext_len))
     }
 
-    /// Bytes of plaintext that went in so far.
+    /// Bytes of plaintext written so far.
     pub fn plaintext_len(&self) -> u64 {
         self.plaintext_len
     }
 
-    /// Runs one step; a failed one may have written half of its bytes, so nothing
-    /// may follow it.
+    /// Runs one step; a failed step may have written half of its bytes, so nothing may follow it.
     fn guarded<T>(
         &mut self,
         step: impl FnOnce(&mut Inner, &mut W) -> io::Result<T>,
@@ -127,7 +125,7 @@ impl<W: Write> Write for Encrypter<W> {
         Ok(taken)
     }
 
-    /// Flushes the writer behind; what does not fill a chunk yet stays here.
+    /// Flushes the underlying writer; bytes that do not fill a chunk yet stay in the buffer.
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }

@@ -1,4 +1,4 @@
-//! What can go wrong between ciphertext and plaintext.
+//! Errors of decryption and encryption.
 
 use std::io;
 
@@ -6,27 +6,26 @@ use crate::{Error, Kind};
 
 /// Why a part could not be decrypted or encrypted.
 ///
-/// Offsets count bytes from the start of the member, its SecureTar header
-/// included. No variant holds key material. Through `Read` and `Write` it travels
-/// as the inner error of an [`io::Error`].
+/// Offsets count bytes from the start of the member, including its SecureTar header. No variant
+/// contains key material. `Read` and `Write` return it as the inner error of an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CryptError {
-    /// The password does not fit; known from the header alone (version 3).
+    /// The password does not fit; the header alone shows it (version 3).
     #[error("the password does not open this part")]
     WrongPassword,
-    /// More different root salts than [`MAX_ROOT_SALTS`](super::MAX_ROOT_SALTS):
-    /// each costs a key derivation, so a made-up file could keep us busy for days.
+    /// More different root salts than [`MAX_ROOT_SALTS`](super::MAX_ROOT_SALTS): each costs a key
+    /// derivation, so a crafted file could cost days of computing time.
     #[error("the parts use more than {limit} different key salts")]
     TooManySalts {
-        /// The cap.
+        /// The limit.
         limit: usize,
     },
     /// The ciphertext ends too early.
     #[error("the encrypted data ends {missing} bytes too early")]
     Truncated {
-        /// Where it ends.
+        /// Where the ciphertext ends.
         offset: u64,
-        /// Bytes that should follow.
+        /// Bytes that are missing.
         missing: u64,
     },
     /// The size in the version 2 header and the length of the ciphertext disagree.
@@ -36,23 +35,23 @@ pub enum CryptError {
     SizeMismatch {
         /// The header's plaintext size.
         plaintext_size: u64,
-        /// Bytes of ciphertext that are there.
+        /// Bytes of ciphertext that are present.
         ciphertext_len: u64,
     },
     /// AES-CBC ciphertext that is empty or not whole blocks of 16 bytes.
     #[error("{ciphertext_len} encrypted bytes are not whole blocks of 16")]
     NotWholeBlocks {
-        /// Bytes of ciphertext that are there.
+        /// Bytes of ciphertext that are present.
         ciphertext_len: u64,
     },
-    /// The last block is no PKCS#7 padding, or not the one the header's size
-    /// calls for. With a wrong password this can be the first sign.
+    /// The last block is not PKCS#7 padding, or not the padding for the header's size. With a wrong
+    /// password this can be the first sign.
     #[error("the padding of the last encrypted block is wrong")]
     BadPadding {
         /// Where the last block begins.
         offset: u64,
     },
-    /// A chunk does not carry the right authenticator.
+    /// A chunk does not have the right authenticator.
     #[error("encrypted chunk {index} is damaged")]
     BadChunk {
         /// Its number, from 0.
@@ -60,17 +59,17 @@ pub enum CryptError {
         /// Where it begins.
         offset: u64,
     },
-    /// A genuine chunk says that it is the last, but the header promises more.
+    /// A genuine chunk is marked as the last, but the header states more bytes.
     #[error("encrypted chunk {index} ends the data, but {missing} more bytes are promised")]
     EarlyFinal {
         /// Its number, from 0.
         index: u64,
         /// Where it begins.
         offset: u64,
-        /// Plaintext bytes that should follow.
+        /// Plaintext bytes that are missing.
         missing: u64,
     },
-    /// The last chunk by the header's size does not say that it is the last.
+    /// The last chunk by the header's size is not marked as the last.
     #[error("encrypted chunk {index} should be the last, but does not say so")]
     MissingFinal {
         /// Its number, from 0.
@@ -86,13 +85,13 @@ pub enum CryptError {
         /// Where it begins.
         offset: u64,
     },
-    /// Reading or writing failed earlier, so the stream is not complete and cannot become so.
+    /// Reading or writing failed earlier, so the stream is incomplete and cannot be completed.
     #[error("reading or writing encrypted data failed earlier")]
     Poisoned,
-    /// The system has no random numbers for us.
+    /// The system returned no random bytes.
     #[error("the system gave no random numbers")]
     NoRandom,
-    /// The key derivation refused to run; it takes 16 MiB of memory.
+    /// The key derivation failed to start; it takes 16 MiB of memory.
     #[error(
         "the key could not be derived from the password: that takes 16 MiB of memory, which the system did not give"
     )]
@@ -100,7 +99,7 @@ pub enum CryptError {
 }
 
 impl CryptError {
-    /// Where in the member it happened, if it has a place.
+    /// The position of the error in the member, if it has one.
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::Truncated { offset, .. }
@@ -113,7 +112,7 @@ impl CryptError {
         }
     }
 
-    /// The kind, and so the exit code.
+    /// The kind, which also determines the exit code.
     pub fn kind(&self) -> Kind {
         match self {
             Self::WrongPassword => Kind::Password,
@@ -130,15 +129,14 @@ impl CryptError {
     }
 }
 
-/// For the way through a reader: see [`Error::into_io`].
+/// For errors that pass through a reader: see [`Error::into_io`].
 impl From<CryptError> for io::Error {
     fn from(error: CryptError) -> Self {
         Error::from(error).into_io()
     }
 }
 
-/// Keeps the offset inside the member: where the member begins is the caller's to
-/// know and to add.
+/// Keeps the offset inside the member; the caller adds the position of the member.
 impl From<CryptError> for Error {
     fn from(error: CryptError) -> Self {
         let message = match error.offset() {

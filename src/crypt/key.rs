@@ -1,4 +1,4 @@
-//! From a password to the keys of each format version, each derived once.
+//! Derives the keys of each format version from a password, each only once.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,15 +11,15 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::CryptError;
 use crate::format::securetar::V3Salts;
 
-/// How many different v3 root salts one archive may have. Genuine ones have one;
-/// tools that merged archives may leave a few. Each costs an Argon2 run.
+/// How many different v3 root salts one archive may have. Genuine archives have one; tools that
+/// merged archives may leave a few. Each costs an Argon2 run.
 pub const MAX_ROOT_SALTS: usize = 16;
 
-/// Rounds of SHA-256 behind the v1/v2 key and initialisation vector.
+/// Rounds of SHA-256 for the v1/v2 key and initialisation vector.
 const SHA_ROUNDS: usize = 100;
 
-/// Argon2id costs of v3: libsodium's opslimit 8 is the number of passes, its
-/// memlimit of 16 MiB is in bytes where Argon2 counts KiB; always one lane.
+/// Argon2id costs of v3: libsodium's opslimit 8 is the number of passes, and its memlimit of 16 MiB
+/// is in bytes, while Argon2 counts KiB; there is always one lane.
 const ARGON2_PASSES: u32 = 8;
 const ARGON2_KIB: u32 = 16 * 1024;
 
@@ -31,7 +31,7 @@ const PERSON: &[u8] = b"SecureTarv3";
 pub struct Password(pub(super) Zeroizing<String>);
 
 impl Password {
-    /// Takes a password exactly as it is: trimming is the caller's business.
+    /// Takes a password exactly as it is: the caller trims it if necessary.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
@@ -80,8 +80,8 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 
 /// All keys that come from one password, each derived once and shared by threads.
 ///
-/// A v3 root key takes some 50 ms and 16 MiB to derive; while one thread does so,
-/// the others wait for the result. At most [`MAX_ROOT_SALTS`] are kept.
+/// Deriving a v3 root key takes about 50 ms and 16 MiB; while one thread does so, the others wait
+/// for the result. At most [`MAX_ROOT_SALTS`] are kept.
 pub struct KeyRing {
     password: Password,
     cbc: OnceLock<Secret<16>>,
@@ -95,7 +95,7 @@ impl fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Takes the password; nothing is derived before it is needed.
+    /// Takes the password; keys are derived only when they are needed.
     pub fn new(password: Password) -> Self {
         Self {
             password,
@@ -104,20 +104,19 @@ impl KeyRing {
         }
     }
 
-    /// Tells whether the password fits a v3 archive, without reading any data.
-    /// The comparison takes the same time wherever the keys differ.
+    /// Whether the password fits a v3 archive, checked without reading any data. The comparison
+    /// takes the same time for all keys.
     ///
     /// # Errors
-    /// `TooManySalts` above the cap, `Derivation` when the 16 MiB for Argon2 cannot
-    /// be had.
+    /// `TooManySalts` above the limit, `Derivation` if the 16 MiB for Argon2 cannot be allocated.
     pub fn check_v3(&self, salts: &V3Salts) -> Result<bool, CryptError> {
         let root = self.root_key(&salts.root_salt)?;
         let key = subkey(&root, &salts.validation_salt);
         Ok(key.bytes().ct_eq(&salts.validation_key).into())
     }
 
-    /// Makes fresh salts for an archive that has none yet: one that was plain or
-    /// had an older version. All its members must then share them.
+    /// Creates fresh salts for an archive that has none yet, because it was plain or had an older
+    /// version. All its members must then share them.
     ///
     /// # Errors
     /// `NoRandom`, `TooManySalts` and `Derivation`.
@@ -132,7 +131,7 @@ impl KeyRing {
         })
     }
 
-    /// The stream key of one v3 member, after the password was checked.
+    /// The stream key of one v3 member, after checking the password.
     pub(super) fn stream_key(
         &self,
         salts: &V3Salts,
@@ -174,8 +173,8 @@ impl KeyRing {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<([u8; 16], Secret<32>)>> {
-        // The list is never left half changed, so a thread that died holding it
-        // does no harm.
+        // The list is never half changed, so a thread that panics while holding the lock does no
+        // harm.
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -214,8 +213,8 @@ fn argon2id(password: &[u8], salt: &[u8; 16]) -> Result<Secret<32>, CryptError> 
     Ok(key)
 }
 
-/// BLAKE2b-256 of nothing, keyed with the root key, salted and personalised (RFC
-/// 7693 §2.5 leaves both to the parameter block; BLAKE2 specification §2.8).
+/// BLAKE2b-256 of an empty message, keyed with the root key, salted and personalised (RFC 7693 §2.5
+/// leaves both to the parameter block; BLAKE2 specification §2.8).
 fn subkey(root: &Secret<32>, salt: &[u8; 16]) -> Secret<32> {
     let hash = blake2b_simd::Params::new()
         .hash_length(32)

@@ -1,12 +1,11 @@
 //! Passwords, keys, and the layer between ciphertext and gzip or tar.
 //!
-//! [`KeyRing`] turns a password into keys, [`Decrypter`] reads a member of any
-//! SecureTar version, [`Encrypter`] writes version 2 or 3. The header in front of
-//! the ciphertext is [`crate::format::securetar`]'s.
+//! [`KeyRing`] derives keys from a password, [`Decrypter`] reads a member of any SecureTar version,
+//! [`Encrypter`] writes version 2 or 3. [`crate::format::securetar`] handles the header before the
+//! ciphertext.
 //!
-//! Keys are wiped from memory when dropped, and no type here prints one. Nothing
-//! in this room ever reuses a salt or nonce: only `Encrypter` makes them, at random,
-//! one set per stream.
+//! Keys are wiped from memory when dropped, and no type here prints one. This module never reuses a
+//! salt or nonce: only `Encrypter` creates them, at random, one set per stream.
 #![deny(clippy::indexing_slicing)]
 
 mod cbc;

@@ -1,15 +1,14 @@
 //! libsodium's `crypto_secretstream_xchacha20poly1305`, chunk by chunk.
 //!
-//! Own code rather than a library's, because here the state that leads from chunk
-//! to chunk is apart from the work on one chunk. The next nonce needs only the
-//! MAC of the chunk before it, and that stands in the ciphertext, so chunks can
-//! be decrypted side by side.
+//! This is own code and not a library's, because it separates the state between chunks from the
+//! work on one chunk. The next nonce needs only the MAC of the chunk before it, and that MAC is in
+//! the ciphertext, so chunks can be decrypted in parallel.
 //!
 //! The construction (libsodium documentation, "Encrypting a set of related
 //! messages", section "Algorithm"):
 //! - key = HChaCha20(stream key, header\[..16\]); nonce = counter (u32 LE, from 1) ‖
 //!   header\[16..24\].
-//! - Per chunk ChaCha20-IETF (RFC 8439) with that key and nonce: block 0 gives the
+//! - Per chunk ChaCha20-IETF (RFC 8439) with that key and nonce: block 0 contains the
 //!   Poly1305 key, block 1 encrypts the tag (its first byte is the only one stored),
 //!   the blocks from 2 on encrypt the message.
 //! - MAC over: the whole 64 bytes of block 1 with the tag in it, the encrypted
@@ -34,17 +33,16 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 pub const KEY_LEN: usize = 32;
 /// Bytes of a stream header.
 pub const HEADER_LEN: usize = 24;
-/// Bytes in front of the message in a sealed chunk.
+/// Bytes before the message in a sealed chunk.
 pub const TAG_LEN: usize = 1;
-/// Bytes behind the message in a sealed chunk.
+/// Bytes after the message in a sealed chunk.
 pub const MAC_LEN: usize = 16;
 
-/// How much goes through the cipher and the authenticator in turn: small enough
-/// that the second finds it in the first-level cache, and a multiple of both
-/// block sizes.
+/// How much is passed to the cipher and then to the authenticator: small enough to stay in the
+/// first-level cache between the two, and a multiple of both block sizes.
 const STRIDE: usize = 16 * 1024;
 
-/// What a chunk says about its place in the stream.
+/// The position of a chunk in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
     /// Any chunk.
@@ -82,12 +80,12 @@ impl Tag {
     }
 }
 
-/// A chunk that does not carry the MAC its contents call for.
+/// A chunk without the MAC that its contents require.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a secretstream chunk is not authentic")]
 pub struct Forged;
 
-/// Key and nonce of one chunk; good for that chunk alone.
+/// Key and nonce of one chunk; valid only for that chunk.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct ChunkKey {
     key: [u8; KEY_LEN],
@@ -101,7 +99,7 @@ impl fmt::Debug for ChunkKey {
     }
 }
 
-/// Where a stream stands: the key and nonce of its next chunk.
+/// The current position in a stream: the key and nonce of its next chunk.
 pub struct StreamState {
     next: ChunkKey,
 }
@@ -129,19 +127,19 @@ impl StreamState {
         Self { next }
     }
 
-    /// Steps over one chunk, known by its tag and MAC, and returns its key.
+    /// Advances past one chunk, identified by its tag and MAC, and returns its key.
     ///
-    /// Nothing is checked here: a wrong MAC or tag leads to keys under which
-    /// [`decrypt_chunk`] fails.
+    /// Nothing is checked here: after a wrong MAC or tag, [`decrypt_chunk`] fails with the
+    /// resulting keys.
     pub fn advance(&mut self, tag: Tag, mac: &[u8; MAC_LEN]) -> ChunkKey {
         let passed = self.next.clone();
         self.step(tag, mac);
         passed
     }
 
-    /// Seals one chunk and steps over it. `chunk` holds the message between
-    /// [`TAG_LEN`] bytes of room in front and [`MAC_LEN`] behind; a slice without
-    /// that room is left alone and gives `false`.
+    /// Seals one chunk and advances past it. `chunk` contains the message between [`TAG_LEN`] free
+    /// bytes before it and [`MAC_LEN`] after it; a slice without this space is left unchanged and
+    /// returns `false`.
     #[must_use]
     pub fn seal(&mut self, tag: Tag, chunk: &mut [u8]) -> bool {
         match encrypt_chunk(&self.next, tag, chunk) {
@@ -153,7 +151,7 @@ impl StreamState {
         }
     }
 
-    /// Opens one chunk in place and steps over it; see [`decrypt_chunk`].
+    /// Opens one chunk in place and advances past it; see [`decrypt_chunk`].
     ///
     /// # Errors
     /// [`Forged`]; the state stays before that chunk.
@@ -190,7 +188,7 @@ impl ChunkKey {
         ChaCha20::new(&self.key.into(), &self.nonce.into())
     }
 
-    /// The cipher at block 1, and the authenticator keyed from block 0.
+    /// The cipher at block 1, and the authenticator with its key from block 0.
     fn start(&self) -> (ChaCha20, Poly1305) {
         let mut cipher = self.cipher();
         let mut block = Zeroizing::new([0u8; 64]);
@@ -203,22 +201,22 @@ impl ChunkKey {
     }
 }
 
-/// Decrypts one sealed chunk in place: on success the message stands between the
-/// [`TAG_LEN`] first and [`MAC_LEN`] last bytes. Chunks may be opened in any order
-/// and by any thread, each with its own key.
+/// Decrypts one sealed chunk in place: on success the message is between the first [`TAG_LEN`] and
+/// the last [`MAC_LEN`] bytes. Chunks may be opened in any order and by any thread, each with its
+/// own key.
 ///
 /// # Errors
-/// [`Forged`] when the MAC does not fit or the chunk is too short to have one; the
-/// message is then wiped, so that nothing unauthentic can be used by mistake.
+/// [`Forged`] if the MAC does not fit or the chunk is too short to have one; the message is then
+/// wiped, so that unauthenticated data cannot be used by mistake.
 pub fn decrypt_chunk(key: &ChunkKey, chunk: &mut [u8]) -> Result<Tag, Forged> {
     let (tag_byte, message, stored) = split(chunk).ok_or(Forged)?;
     decrypt_message(key, tag_byte, message, stored)
 }
 
-/// As [`decrypt_chunk`], with the three parts of a chunk at places of their own.
+/// Like [`decrypt_chunk`], with the three parts of a chunk in separate slices.
 ///
 /// # Errors
-/// As [`decrypt_chunk`].
+/// The same as for [`decrypt_chunk`].
 pub fn decrypt_message(
     key: &ChunkKey,
     tag_byte: &u8,
@@ -252,8 +250,8 @@ pub fn decrypt_message(
     }
 }
 
-/// Encrypts the message inside `chunk` in place and sets the tag byte and the MAC
-/// around it. Returns the MAC, or `None` when there is no room for both.
+/// Encrypts the message inside `chunk` in place and sets the tag byte and the MAC around it.
+/// Returns the MAC, or `None` if there is no room for both.
 fn encrypt_chunk(key: &ChunkKey, tag: Tag, chunk: &mut [u8]) -> Option<[u8; MAC_LEN]> {
     let (tag_byte, message, stored) = split(chunk)?;
     let (mut cipher, mut poly) = key.start();
@@ -277,19 +275,19 @@ fn split(chunk: &mut [u8]) -> Option<(&mut u8, &mut [u8], &mut [u8; MAC_LEN])> {
     Some((tag, message, mac))
 }
 
-/// Feeds all whole 16-byte blocks; what is left over is for [`finish_mac`].
+/// Processes all whole 16-byte blocks; [`finish_mac`] processes the rest.
 fn authenticate_blocks(poly: &mut Poly1305, data: &[u8]) {
     let (blocks, _) = Block::slice_as_chunks(data);
     poly.update(blocks);
 }
 
-/// Feeds the end of the message, the zeros and the two lengths.
+/// Processes the end of the message, the zeros and the two lengths.
 #[expect(
     clippy::indexing_slicing,
     reason = "the rest of whole blocks of 16 is at most 15 bytes"
 )]
 fn finish_mac(poly: Poly1305, rest: &[u8], message_len: usize) -> [u8; MAC_LEN] {
-    // At most 15 bytes of rest, as many zeros, and 16 bytes of lengths.
+    // At most 15 remaining bytes, the same number of zeros, and 16 bytes of lengths.
     let mut tail = [0u8; 48];
     let used = rest.len();
     tail[..used].copy_from_slice(rest);

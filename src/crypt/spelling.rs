@@ -1,22 +1,23 @@
-//! The same password as other hands, keyboards and editors would have written it.
+//! The same password as other people, keyboards and editors would have written it.
 
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::Password;
 
-/// A key that Home Assistant makes has so many groups of so many capital letters and digits
-/// (Core, `backup/config.py`, and securetar's `XXXX-XXXX-…`), with a dash between two.
+/// The number of groups in a key that Home Assistant generates, and of capital letters and digits
+/// in each group (Core, `backup/config.py`, and securetar's `XXXX-XXXX-…`), with a dash between
+/// groups.
 const GROUPS: usize = 7;
 const GROUP: usize = 4;
 
-/// Composing and decomposing make UTF-8 at most three times as long (UAX #15, "expansion
-/// factor"), so that no half-filled buffer with a secret in it is left behind.
+/// Composing and decomposing make UTF-8 at most three times as long (UAX #15, "expansion factor").
+/// The buffer is never reallocated, so no copy of a secret stays in memory.
 const EXPANSION: usize = 3;
 
 impl Password {
-    /// The key of Home Assistant's own kind that a text spells: in capital letters, with a dash
-    /// between groups, whatever stands there. `None` for a text that is no such key.
+    /// The key in Home Assistant's own format that a text contains: in capital letters, with a dash
+    /// between groups, whatever separated them. `None` if the text is not such a key.
     pub fn automatic(text: &str) -> Option<Self> {
         let mut key = Zeroizing::new(String::with_capacity(GROUPS * (GROUP + 1)));
         let mut count = 0;
@@ -43,16 +44,16 @@ impl Password {
         self.mapped(|text, out| out.extend(text.nfd()))
     }
 
-    /// The same password without blanks, line ends and marks around it that nobody sees, if
-    /// that differs.
+    /// The same password without the invisible spaces, line ends and marks around it, if that
+    /// differs.
     pub fn trimmed(&self) -> Option<Self> {
         self.without(is_unseen)
     }
 
-    /// What else may have been meant, the most likely first: without what stands around it,
-    /// quotation marks as well; in both normal forms, as one keyboard composes letters and
-    /// another does not; and as a key that Home Assistant makes. At most nine, each another
-    /// one and none of them the password itself.
+    /// Other passwords that the user may have meant, the most likely first: without surrounding
+    /// characters, including quotation marks; in both normal forms, because one keyboard composes
+    /// letters and another does not; and as a key in Home Assistant's own format. At most nine, all
+    /// different and none of them the password itself.
     pub fn other_spellings(&self) -> Vec<Self> {
         let bare = self.without(|c| is_unseen(c) || is_quote(c));
         let bases: Vec<Self> = std::iter::once(self.clone())
@@ -72,7 +73,7 @@ impl Password {
         found
     }
 
-    /// True for the same password, character for character.
+    /// True if both passwords are equal, character for character.
     pub fn is_same(&self, other: &Self) -> bool {
         *self.0 == *other.0
     }
@@ -91,7 +92,7 @@ impl Password {
     }
 }
 
-/// Blanks, line ends, byte order marks, soft hyphens, and marks of no width.
+/// Spaces, line ends, byte order marks, soft hyphens, and marks without width.
 fn is_unseen(c: char) -> bool {
     let marks = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     marks || c.is_whitespace() || c.is_control()
@@ -105,7 +106,7 @@ fn is_quote(c: char) -> bool {
     )
 }
 
-/// What a dash becomes: in a text that was set, typed or read off a picture.
+/// The characters that replace a dash in typeset, typed or scanned text.
 pub fn is_dash(c: char) -> bool {
     matches!(
         c,
@@ -114,7 +115,7 @@ pub fn is_dash(c: char) -> bool {
     )
 }
 
-/// What may stand between the letters of a key, or around it.
+/// Characters allowed between the letters of a key, or around it.
 fn is_between(c: char) -> bool {
     is_dash(c)
         || is_unseen(c)

@@ -2,24 +2,24 @@
 
 use crate::Error;
 
-/// Why the first bytes of a member are no usable header.
+/// Why the first bytes of a member are not a usable header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// The member ends before its header does, or cannot hold any archive.
+    /// The member ends before its header does, or is too short for any archive.
     #[error("the part has only {found} bytes; its header alone takes {needed}")]
     TooShort {
-        /// Bytes that are there.
+        /// Bytes that are present.
         found: u64,
-        /// The least that would be needed.
+        /// The minimum required.
         needed: u64,
     },
-    /// No mark, not plain, and not whole cipher blocks either: not even version 1.
+    /// No mark, not plain, and not whole cipher blocks: not even version 1.
     #[error("the part is no archive, neither plain nor encrypted ({found} bytes)")]
     Unrecognised {
         /// Bytes of the whole member.
         found: u64,
     },
-    /// A version that this program does not know.
+    /// A version that this program does not support.
     #[error(
         "the part is encrypted with SecureTar version {version}, which is newer than this program"
     )]

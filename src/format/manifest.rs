@@ -1,5 +1,5 @@
-//! `backup.json`: what a backup says about itself, and what a slimmed copy has
-//! to say instead. Key order, unknown keys and the spelling of numbers are kept.
+//! `backup.json`: what a backup says about itself, and what a slimmed copy must say instead. Key
+//! order, unknown keys and the spelling of numbers are kept.
 
 mod changes;
 mod reader;
@@ -14,40 +14,41 @@ use super::raw_json::each_field;
 use crate::error::{Error, Result, escape};
 use crate::finding::MetadataFault;
 
-/// The member that holds it, exactly as Home Assistant's readers look it up.
+/// The member with the metadata, exactly as Home Assistant's readers look it up.
 pub const MEMBER: &[u8] = b"./backup.json";
-/// The same in backups from before 2022.
+/// Its name in backups from before 2022.
 pub const OLD_MEMBER: &[u8] = b"./snapshot.json";
 
-/// More bytes than this are no metadata.
+/// A longer text is refused as metadata.
 pub const MAX_BYTES: u64 = 16 << 20;
-/// More values than this neither: each takes far more memory than text.
+/// A text with more values is refused too: each value takes far more memory than its text.
 const MAX_VALUES: usize = 200_000;
-/// More than this of names, slugs and the like neither: all else is only ever looked at in passing.
+/// Limit for the names, slugs and similar values that are kept; all other values are only read in
+/// passing.
 const MAX_KNOWN: usize = 1 << 20;
-/// What some editors put in front of a text.
+/// Some editors put this mark in front of a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-/// The folders that a backup may hold (supervisor `backups/validate.py`, `ALL_FOLDERS`); version 1
-/// lists the configuration as one more.
+/// The folders that a backup may contain (supervisor `backups/validate.py`, `ALL_FOLDERS`); version
+/// 1 lists the configuration as another one.
 const FOLDERS: [&str; 5] = ["share", "addons/local", "ssl", "media", "homeassistant"];
 
-/// The metadata of one backup: what haslim needs of it, and the text.
+/// The metadata of one backup: the values that haslim needs, and the text.
 ///
-/// Memory: the text once, and the rest of at most a few MiB.
+/// Memory: the text once, plus a few MiB at most.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     text: String,
     known: Known,
 }
 
-/// What haslim needs to know; absent is what has another type than it should.
+/// The values that haslim needs. A value of the wrong type counts as absent.
 #[derive(Debug, Clone, Default)]
 struct Known {
     slug: String,
     name: Option<String>,
     date: Option<String>,
     kind: Option<String>,
-    /// `None` when there is none, `Some(None)` for one that is no such number.
+    /// `None` if there is no version, `Some(None)` if it is not a valid number.
     version: Option<Option<u64>>,
     protected: Option<bool>,
     compressed: Option<bool>,
@@ -70,7 +71,7 @@ struct Core {
     is_object: bool,
 }
 
-/// An add-on that is listed.
+/// A listed add-on.
 #[derive(Debug, Clone, Default)]
 struct Listed {
     slug: String,
@@ -82,12 +83,12 @@ impl Manifest {
     /// Reads the JSON text.
     ///
     /// # Errors
-    /// `Damaged` when it is not one JSON object in UTF-8 with the keys that every
-    /// backup has; `Refused` for duplicate keys, absurd nesting or numbers of things, or a
-    /// version newer than this program.
+    /// `Damaged` if it is not one JSON object in UTF-8 with the keys that every backup has;
+    /// `Refused` for duplicate keys, absurd nesting or counts, or a version newer than this
+    /// program.
     pub fn parse(text: impl Into<Vec<u8>>) -> Result<Self> {
         let text = text.into();
-        // Every value but the first in its place stands behind one of these.
+        // Every value except the first item of an array or object follows one of these.
         if text
             .iter()
             .filter(|b| matches!(b, b',' | b'[' | b'{'))
@@ -104,7 +105,8 @@ impl Manifest {
                 e.utf8_error().valid_up_to()
             ))
         })?;
-        // Python's json reads a text with this mark, Core's does not; a copy is written without.
+        // Python's json accepts a text with this mark, Core's does not; copies are written without
+        // it.
         let has_mark = text.starts_with(BYTE_ORDER_MARK);
         if has_mark {
             text.remove(0);
@@ -192,7 +194,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// The id that Home Assistant keeps the backup under.
+    /// The id under which Home Assistant keeps the backup.
     pub fn slug(&self) -> &str {
         &self.known.slug
     }
@@ -202,7 +204,7 @@ impl Manifest {
         self.known.name.as_deref().unwrap_or_default()
     }
 
-    /// When it was made, as written there.
+    /// When the backup was made, as written in the metadata.
     pub fn date(&self) -> &str {
         self.known.date.as_deref().unwrap_or_default()
     }
@@ -212,17 +214,17 @@ impl Manifest {
         self.known.kind.as_deref().unwrap_or("partial")
     }
 
-    /// 1 for backups from before the config directory moved into `data/`, else 2.
+    /// 1 for backups from before the config directory moved into `data/`, otherwise 2.
     pub fn version(&self) -> u64 {
         self.known.version.flatten().unwrap_or(1)
     }
 
-    /// What it claims about encryption; the bytes of each part are the truth.
+    /// What the metadata claim about encryption; only the bytes of each part are reliable.
     pub fn protected(&self) -> bool {
         self.known.protected.unwrap_or(false)
     }
 
-    /// Whether it says in either place that the parts are encrypted.
+    /// Whether either field says that the parts are encrypted.
     pub fn claims_encryption(&self) -> bool {
         self.protected() || self.known.names_cipher
     }
@@ -232,18 +234,17 @@ impl Manifest {
         self.known.compressed.unwrap_or(true)
     }
 
-    /// The Core version that made it.
+    /// The Core version that made the backup.
     pub fn homeassistant_version(&self) -> Option<&str> {
         self.known.homeassistant.version.as_deref()
     }
 
-    /// Whether a restore is told to keep the live recorder database.
+    /// Whether the backup makes a restore keep the live recorder database.
     pub fn excludes_database(&self) -> bool {
         self.known.homeassistant.excludes_database
     }
 
-    /// Whether a copy can tell a restore to keep the live database: old metadata have no
-    /// place to say so.
+    /// Whether a copy can make a restore keep the live database: old metadata have no field for it.
     pub fn can_exclude_database(&self) -> bool {
         self.known.homeassistant.is_object
     }
@@ -253,28 +254,29 @@ impl Manifest {
         self.known.is_automatic
     }
 
-    /// Which Home Assistant made it, where that is said (Core, `components/backup`: `extra` of
-    /// `backup.json`).
+    /// The instance of Home Assistant that made the backup, if it is recorded (Core,
+    /// `components/backup`: `extra` of `backup.json`).
     pub fn instance_id(&self) -> Option<&str> {
         self.known.instance_id.as_deref()
     }
 
-    /// The folders listed, `addons/local` in that spelling.
+    /// The listed folders; local add-ons appear as `addons/local`.
     pub fn folders(&self) -> impl Iterator<Item = &str> {
         self.known.folders.iter().map(String::as_str)
     }
 
-    /// The folders listed that Home Assistant does not know: it refuses a backup that lists one.
+    /// The listed folders that Home Assistant does not recognise: it refuses a backup that lists
+    /// one.
     pub fn unknown_folders(&self) -> impl Iterator<Item = &str> {
         self.folders().filter(|folder| !FOLDERS.contains(folder))
     }
 
-    /// The slugs of the add-ons listed.
+    /// The slugs of the listed add-ons.
     pub fn addons(&self) -> impl Iterator<Item = &str> {
         self.known.addons.iter().map(|addon| addon.slug.as_str())
     }
 
-    /// What an add-on is called.
+    /// The name of an add-on.
     pub fn addon_name(&self, slug: &str) -> Option<&str> {
         self.known
             .addons
@@ -289,13 +291,12 @@ impl Manifest {
         self.known.has_mark
     }
 
-    /// What Home Assistant's schema does not accept, or not all of its versions read alike.
+    /// What Home Assistant's schema rejects, or what its versions read differently.
     pub fn faults(&self) -> &[MetadataFault] {
         &self.known.faults
     }
 
-    /// What of [`Manifest::faults`] only shows in all fields together is added to what single
-    /// fields told.
+    /// The faults that need all fields together, added to those found in single fields.
     fn faults_in_all(&self) -> Vec<MetadataFault> {
         let known = &self.known;
         let missing = |is: bool, key, set_in_copies| {
@@ -318,14 +319,14 @@ impl Manifest {
         faults
     }
 
-    /// The add-on repositories listed.
+    /// The listed add-on repositories.
     pub fn repositories(&self) -> impl Iterator<Item = &str> {
         self.known.repositories.iter().map(String::as_str)
     }
 }
 
-/// Whether a slug can be the name of a file, as it is in a backup. Until March 2023 Supervisor
-/// allowed any slug for a local add-on, with blanks and umlauts.
+/// Whether a slug can be a file name, as it is in a backup. Until March 2023 Supervisor allowed any
+/// slug for a local add-on, with spaces and umlauts.
 pub fn is_file_name(slug: &str) -> bool {
     !slug.is_empty() && !slug.starts_with('.') && !slug.chars().any(|c| c == '/' || c.is_control())
 }

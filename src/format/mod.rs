@@ -1,5 +1,5 @@
-//! The formats: the outer tar, `backup.json`, SecureTar headers, and the
-//! entries of the inner tars. Everything here is about bytes; nothing decides.
+//! The formats: the outer tar, `backup.json`, SecureTar headers, and the entries of the inner tars.
+//! This module reads and writes bytes and makes no decisions.
 #![deny(clippy::indexing_slicing)]
 
 pub mod manifest;

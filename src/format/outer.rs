@@ -1,7 +1,7 @@
-//! The outer tar: which members it has and where, byte for byte.
+//! The outer tar: its members and their positions, byte for byte.
 //!
-//! Read strictly. Where Home Assistant's own readers would stop silently or see
-//! something else, this reader says so instead.
+//! The reader is strict. Where Home Assistant's own readers would stop silently or see something
+//! else, it returns an error or a finding.
 
 mod ends;
 mod scan;
@@ -25,10 +25,10 @@ pub struct Member {
     pub header: Header,
     /// Where the header begins in the file.
     pub header_at: u64,
-    /// Bytes of data: what the header says, or the recovered truth when `stale` is set.
+    /// Bytes of data: the size in the header, or the recovered size if `stale` is set.
     pub size: u64,
-    /// True when the header's size is not the true one: Home Assistant has left sizes of another
-    /// time there (supervisor#7034, core#181621), or zero (supervisor#4924).
+    /// True if the header states a wrong size: Home Assistant has left the size from before a
+    /// change there (supervisor#7034, core#181621), or zero (supervisor#4924).
     pub stale: bool,
 }
 
@@ -40,7 +40,7 @@ impl Member {
 
     /// Where the next header begins.
     pub fn end(&self) -> u64 {
-        // A hostile size must not wrap around; no file reaches the cap.
+        // A hostile size must not wrap around; no file reaches this limit.
         self.data_at()
             .saturating_add(self.size)
             .saturating_add(padding(self.size))
@@ -56,8 +56,8 @@ impl Member {
         escape(&self.header.name)
     }
 
-    /// The header for the same member under another name, with `size` bytes of data; `None` where
-    /// the name stands in an extended header or does not fit into the field for it.
+    /// The header for the same member under another name, with `size` bytes of data; `None` if the
+    /// name is in an extended header or does not fit into its field.
     pub fn renamed(&self, name: &[u8], size: u64) -> Option<Vec<u8>> {
         let mut raw = self.header_with_size(size).ok()?;
         let main = raw.last_chunk_mut::<BLOCK>()?;
@@ -71,11 +71,11 @@ impl Member {
 
     /// The header for the same member with `size` bytes of data.
     ///
-    /// All else stays byte for byte; a PAX size, which would win over the new
-    /// one, is taken out.
+    /// Everything else stays byte for byte; a PAX size, which would override the new one, is
+    /// removed.
     ///
     /// # Errors
-    /// `Internal` when the header is not made of blocks.
+    /// `Internal` if the header does not consist of blocks.
     pub fn header_with_size(&self, size: u64) -> Result<Vec<u8>> {
         let mut raw = if self.header.has_pax_size() {
             without_pax_size(&self.header)
@@ -90,8 +90,8 @@ impl Member {
     }
 }
 
-/// Rewrites the PAX block of a header without its size records. The blocks
-/// before the records keep everything but their own size.
+/// Rewrites the PAX block of a header without its size records. The blocks before the records
+/// change only in their own size.
 fn without_pax_size(header: &Header) -> Vec<u8> {
     let mut records = Vec::new();
     for (key, value) in header.pax.iter().filter(|(key, _)| key != b"size") {
@@ -129,21 +129,21 @@ fn without_pax_size(header: &Header) -> Vec<u8> {
     out
 }
 
-/// What the outer tar holds.
+/// The contents of the outer tar.
 #[derive(Debug)]
 pub struct Outer {
     /// The members, in file order.
     pub members: Vec<Member>,
-    /// What the user should know: missing end, bytes after the end, stale sizes.
+    /// Findings to report: missing end, bytes after the end, stale sizes.
     pub findings: Vec<Finding>,
 }
 
-/// Reads every header of the outer tar. Data is skipped, not read, as long as the headers and
-/// the ends of the parts look sound; otherwise the data have to show where a part ends, as
-/// `outer/ends.rs` explains. What follows the end is read up to the first byte that is not zero,
-/// holes left out.
+/// Reads every header of the outer tar. Data is skipped, not read, while the headers and the ends
+/// of the parts look valid; otherwise the data itself shows where a part ends, as `outer/ends.rs`
+/// explains. The bytes after the end are read up to the first one that is not zero; holes are
+/// skipped.
 ///
-/// Takes time with the bytes of the file and of what its gzip streams expand to, at most.
+/// Time grows at most with the bytes of the file and the expanded size of its gzip streams.
 ///
 /// # Errors
 /// `Damaged`, `Refused` or `InputIo`, with the member and the offset; `Interrupted`.
@@ -153,7 +153,7 @@ pub fn scan(input: &Arc<Input>, control: &Control) -> Result<Outer> {
     let outcome = scan.run();
     let odd = match &outcome {
         Ok(()) => scan.has_rest,
-        // What is cut off was not misread before.
+        // A file that is cut off was read correctly up to that point.
         Err(error) => matches!(error.kind(), Kind::Damaged | Kind::Refused) && !scan.is_cut_off,
     };
     if odd && let Some(closer) = scan_closely(input, control)? {
@@ -162,11 +162,11 @@ pub fn scan(input: &Arc<Input>, control: &Control) -> Result<Outer> {
     outcome.map(|()| scan.outer)
 }
 
-/// As [`scan()`], but suspects every size where the data hold what looks like a further member.
-/// For files that lack something: a wrong size can lead to a sound header behind another member.
-/// `None` when no more wrong sizes are found in this way, or the members cannot be read.
+/// Like [`scan()`], but checks every size if the data contain something that looks like another
+/// member. For files that lack something: a wrong size can lead to a valid header after another
+/// member. `None` if this finds no more wrong sizes, or if the members cannot be read.
 ///
-/// Reads the last 64 MiB of each member, and more where it finds something.
+/// Reads the last 64 MiB of each member, and more if it finds something.
 ///
 /// # Errors
 /// `InputIo`, `Interrupted`.

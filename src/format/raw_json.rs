@@ -1,8 +1,8 @@
-//! JSON objects and arrays whose values stay the text that they were: number
-//! spellings, escapes and white space inside them included.
+//! JSON objects and arrays whose values keep their text, including the spelling of numbers, escapes
+//! and white space.
 //!
-//! Nothing is built up: the fields pass one by one, so that a text of any size takes no
-//! further memory.
+//! No tree is built: the fields are visited one by one, so that a text of any size takes no further
+//! memory.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,15 +12,15 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::Result;
 use serde_json::value::RawValue;
 
-/// A key, out of the text itself where it is spelled without escapes.
+/// A key, borrowed from the text if it is spelled without escapes.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 pub(super) struct Key<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-/// Shows every field of an object, in its order.
+/// Calls `each` for every field of an object, in order.
 ///
 /// # Errors
-/// When the text is no object, or what `each` gives.
+/// If the text is not an object, or an error from `each`.
 pub(super) fn each_field<'a>(
     text: &'a str,
     each: impl FnMut(&str, &'a RawValue) -> Result<()>,
@@ -49,10 +49,10 @@ pub(super) fn each_field<'a>(
     deserializer.deserialize_map(Fields(each))
 }
 
-/// Shows every item of an array, in its order.
+/// Calls `each` for every item of an array, in order.
 ///
 /// # Errors
-/// When the text is no array, or what `each` gives.
+/// If the text is not an array, or an error from `each`.
 pub(super) fn each_item<'a>(
     text: &'a str,
     each: impl FnMut(&'a RawValue) -> Result<()>,
@@ -81,7 +81,7 @@ pub(super) fn each_item<'a>(
     deserializer.deserialize_seq(Items(each))
 }
 
-/// What a text is as the type asked for; `None` where it is something else.
+/// Parses a text as the requested type; `None` if it is something else.
 pub(super) fn value<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
@@ -91,29 +91,29 @@ pub(super) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 
-/// What becomes of one field.
+/// A change to one field.
 pub(super) enum Edit<'a> {
-    /// This value, in its place, or at the end when there is no such field.
+    /// Sets this value in its place, or at the end if there is no such field.
     Set(String),
-    /// This value where there is such a field.
+    /// Sets this value if there is such a field.
     Replace(String),
-    /// These fields are set in a value that is an object; anything else is left alone.
+    /// Sets these fields in a value that is an object; anything else is left alone.
     Inside(&'a [(&'a str, Edit<'a>)]),
-    /// A list without the items that are gone and with some more; what is no list is left
-    /// alone, unless there are more.
+    /// A list without the items that `gone` selects and with the items of `more`; anything but a
+    /// list is left alone unless `more` has items.
     List {
-        /// Whether an item goes.
+        /// Whether an item is removed.
         gone: &'a dyn Fn(&RawValue) -> bool,
-        /// What comes behind the rest.
+        /// The items added at the end.
         more: &'a [String],
     },
 }
 
-/// Writes an object with these edits, in the order of the text and then of the edits. What
-/// no edit changes stays the text that it was.
+/// Writes an object with these edits, in the order of the text and then of the edits. Unedited
+/// values keep their text.
 ///
 /// # Errors
-/// When the text is no object, or the writer's.
+/// If the text is not an object, or an error from the writer.
 pub(super) fn edited(text: &str, edits: &[(&str, Edit<'_>)], out: &mut dyn Write) -> Result<()> {
     let mut fields = Fields { out, any: false };
     let mut seen = vec![false; edits.len()];
@@ -137,7 +137,7 @@ pub(super) fn edited(text: &str, edits: &[(&str, Edit<'_>)], out: &mut dyn Write
 
 struct Fields<'a> {
     out: &'a mut dyn Write,
-    /// Whether one was written already.
+    /// Whether an item was already written.
     any: bool,
 }
 
@@ -167,7 +167,7 @@ impl Edit<'_> {
         }
     }
 
-    /// For a field that is not there.
+    /// Adds a field that is not there yet.
     fn add(&self, key: &str, fields: &mut Fields<'_>) -> Result<()> {
         match self {
             Self::Set(new) => {

@@ -1,6 +1,6 @@
-//! The SecureTar header in front of an encrypted part, versions 1 to 3.
+//! The SecureTar header before an encrypted part, versions 1 to 3.
 //!
-//! Layouts as securetar 2026.10.0 reads and writes them (all numbers big-endian):
+//! Layouts as securetar 2026.10.0 reads and writes them (all numbers are big-endian):
 //!
 //! | bytes | v1 | v2 | v3 |
 //! |---|---|---|---|
@@ -9,8 +9,8 @@
 //! | 24..32 | | reserved, ignored | reserved, ignored |
 //! | 32.. | | salt 16 | root salt 16, validation salt 16, validation key 32, derivation salt 16, stream header 24 |
 //!
-//! Version 1 has no mark of its own: it is what is left when the bytes are
-//! neither marked nor a plain gzip or tar.
+//! Version 1 has no mark of its own: bytes count as version 1 if they have no mark and are not a
+//! plain gzip or tar either.
 
 mod lengths;
 
@@ -19,17 +19,17 @@ pub use lengths::{ciphertext_len, ciphertext_position, plaintext_len_from_cipher
 
 use crate::format::tar::block::{BLOCK, HeaderBlock};
 
-/// How many first bytes of a member [`sniff`] wants to see: one tar block, which
-/// is longer than any header.
+/// How many first bytes of a member [`sniff`] needs: one tar block, which is longer than any
+/// header.
 pub const SNIFF_LEN: usize = BLOCK;
 
 /// The length of the longest SecureTar header, in bytes.
 pub const MAX_HEADER: usize = V3_LEN;
 
-/// Plaintext bytes in every v3 chunk but the last.
+/// Plaintext bytes in every v3 chunk except the last.
 pub const CHUNK: usize = 1 << 20;
 
-/// What a v3 chunk grows by: one encrypted tag byte in front, a 16-byte MAC behind
+/// The overhead of a v3 chunk: one encrypted tag byte in front and a 16-byte MAC at the end
 /// (libsodium, `crypto_secretstream_xchacha20poly1305_ABYTES`).
 pub const CHUNK_OVERHEAD: usize = 17;
 
@@ -53,7 +53,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// The number that users and `--json` see.
+    /// The number shown to users and in `--json`.
     pub fn number(self) -> u8 {
         match self {
             Self::V1 => 1,
@@ -62,7 +62,7 @@ impl Version {
         }
     }
 
-    /// Bytes of the header in front of the ciphertext.
+    /// Bytes of the header before the ciphertext.
     pub fn header_len(self) -> usize {
         match self {
             Self::V1 => V1_LEN,
@@ -72,15 +72,15 @@ impl Version {
     }
 }
 
-/// What all v3 members of one archive share: readers derive the root key once,
-/// from the first header that they meet.
+/// What all v3 members of one archive share: readers derive the root key once, from the first
+/// header that they find.
 ///
-/// None of it is secret: the validation key only tells whether a password fits.
+/// None of it is secret: the validation key only shows whether a password fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct V3Salts {
-    /// Salt of the root key, which Argon2id makes from the password.
+    /// Salt of the root key, which Argon2id derives from the password.
     pub root_salt: [u8; 16],
-    /// Salt of the validation key, which BLAKE2b makes from the root key.
+    /// Salt of the validation key, which BLAKE2b derives from the root key.
     pub validation_salt: [u8; 16],
     /// The validation key as the writer computed it.
     pub validation_key: [u8; 32],
@@ -98,7 +98,7 @@ pub enum SecureHeader {
     V2 {
         /// Bytes of plaintext, as the writer counted them.
         plaintext_size: u64,
-        /// Reserved bytes: ignored by readers, zero when we write.
+        /// Reserved bytes: ignored by readers, written as zero.
         reserved: [u8; 8],
         /// Salt of the CBC initialisation vector.
         salt: [u8; 16],
@@ -107,7 +107,7 @@ pub enum SecureHeader {
     V3 {
         /// Bytes of plaintext, as the writer counted them.
         plaintext_size: u64,
-        /// Reserved bytes: ignored by readers, zero when we write.
+        /// Reserved bytes: ignored by readers, written as zero.
         reserved: [u8; 8],
         /// The archive's salts.
         salts: V3Salts,
@@ -118,7 +118,7 @@ pub enum SecureHeader {
     },
 }
 
-/// What the first bytes of a member turned out to be.
+/// What the first bytes of a member are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layer {
     /// A gzip or tar stream, not encrypted.
@@ -128,7 +128,7 @@ pub enum Layer {
 }
 
 impl SecureHeader {
-    /// Bytes that the header takes in front of the ciphertext.
+    /// Bytes of the header before the ciphertext.
     #[expect(clippy::len_without_is_empty, reason = "a header is never empty")]
     pub fn len(&self) -> usize {
         self.version().header_len()
@@ -143,7 +143,7 @@ impl SecureHeader {
         }
     }
 
-    /// Bytes of plaintext as the header states them; version 1 does not say.
+    /// Bytes of plaintext as stated in the header; version 1 does not state them.
     pub fn plaintext_size(&self) -> Option<u64> {
         match self {
             Self::V1 { .. } => None,
@@ -153,7 +153,7 @@ impl SecureHeader {
         }
     }
 
-    /// The archive's salts, of version 3 alone.
+    /// The archive's salts; only version 3 has them.
     pub fn v3_salts(&self) -> Option<&V3Salts> {
         match self {
             Self::V3 { salts, .. } => Some(salts),
@@ -161,8 +161,8 @@ impl SecureHeader {
         }
     }
 
-    /// True when reserved metadata bytes are set: worth a warning, since readers
-    /// ignore them and a rewritten header has zeros there.
+    /// True if reserved metadata bytes are set. This is worth a warning, because readers ignore
+    /// them and a rewritten header has zeros there.
     pub fn reserved_set(&self) -> bool {
         match self {
             Self::V1 { .. } => false,
@@ -170,8 +170,8 @@ impl SecureHeader {
         }
     }
 
-    /// Bytes of the whole member (header and ciphertext) by the stated plaintext
-    /// size, to be held against the size in the outer tar. `None` for version 1.
+    /// The length in bytes of the whole member (header and ciphertext) for the stated plaintext
+    /// size, to compare with the size in the outer tar. `None` for version 1.
     pub fn member_len(&self) -> Option<u64> {
         let ciphertext = ciphertext_len(self.version(), self.plaintext_size()?);
         Some(ciphertext.saturating_add(self.len() as u64))
@@ -208,7 +208,7 @@ impl SecureHeader {
         out
     }
 
-    /// Reads a header that begins with the mark; `first` may go on behind it.
+    /// Reads a header that begins with the mark; `first` may be longer than the header.
     fn parse_marked(first: &[u8]) -> Result<Self, HeaderError> {
         let mut fields = Fields {
             rest: first,
@@ -256,7 +256,7 @@ fn put_marked(out: &mut Vec<u8>, version: Version, plaintext_size: u64, reserved
     out.extend_from_slice(reserved);
 }
 
-/// Takes fields of fixed width off the front.
+/// Takes fields of fixed width from the front.
 struct Fields<'a> {
     rest: &'a [u8],
     read: usize,
@@ -278,16 +278,16 @@ impl Fields<'_> {
     }
 }
 
-/// Tells plain from encrypted by the first bytes of a member.
+/// Distinguishes plain from encrypted by the first bytes of a member.
 ///
-/// `first` must be the first [`SNIFF_LEN`] bytes or more, or the whole member when it is shorter
-/// ([`MAX_HEADER`] do for v2 and v3 alone); `compressed` is what the member's name promises
-/// (`.tar.gz` or `.tar`). A member without a mark that does not look plain is taken for version 1,
-/// as every reader does; whether it really is shows only once it is decrypted.
+/// `first` must be at least the first [`SNIFF_LEN`] bytes, or the whole member if it is shorter
+/// ([`MAX_HEADER`] bytes are enough for v2 and v3 alone); `compressed` is what the member's name
+/// states (`.tar.gz` or `.tar`). A member without a mark that does not look plain is taken for
+/// version 1, as every reader does; only decryption shows whether it is.
 ///
 /// # Errors
-/// [`HeaderError`] for a member too short for what it claims to be, an unknown
-/// version, or reserved identification bytes in use.
+/// [`HeaderError`] for a member too short for its format, an unknown version, or reserved
+/// identification bytes in use.
 pub fn sniff(first: &[u8], compressed: bool) -> Result<Layer, HeaderError> {
     if first.starts_with(MAGIC) {
         return SecureHeader::parse_marked(first).map(Layer::Secure);
@@ -309,12 +309,11 @@ pub fn sniff(first: &[u8], compressed: bool) -> Result<Layer, HeaderError> {
     Ok(Layer::Secure(SecureHeader::V1 { salt: *salt }))
 }
 
-/// True when bytes begin like the stream that the name promises.
+/// True if the bytes begin like the stream that the name states.
 ///
-/// Compressed: the gzip mark, deflate as the method and no reserved flag (RFC 1952
-/// §2.3.1); a random block passes once in 2^27. Otherwise: a tar header whose
-/// checksum fits, or the zero blocks of an empty tar, of which one is enough where no
-/// more bytes are given.
+/// Compressed: the gzip mark, deflate as the method and no reserved flag (RFC 1952 §2.3.1); one
+/// random block in 2^27 passes. Otherwise: a tar header with a valid checksum, or the zero blocks
+/// of an empty tar; one zero block is enough if there are no more bytes.
 pub fn looks_plain(first: &[u8], compressed: bool) -> bool {
     if compressed {
         return matches!(first, [0x1f, 0x8b, 8, flags, ..] if flags & 0xe0 == 0);

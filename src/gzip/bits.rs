@@ -1,16 +1,15 @@
-//! Deflate data put together out of pieces that end inside a byte.
+//! Assembles deflate data from pieces that end inside a byte.
 
 use std::io::{self, Write};
 
 /// A deflate stream of copied blocks and new ones, lowest bit first (RFC 1951 §3.1.1).
 ///
-/// Copied blocks keep their place within a byte: before a copy, empty blocks are put
-/// in until the stream stands at the same bit of a byte as the source. So copies are
-/// whole bytes, and a stored block, whose data begin on a byte boundary
-/// (RFC 1951 §3.2.4), is right wherever it comes.
+/// Copied blocks keep their bit position within a byte: before a copy, empty blocks are inserted
+/// until the stream is at the same bit of a byte as the source. So copies are whole bytes, and a
+/// stored block, whose data begin on a byte boundary (RFC 1951 §3.2.4), is valid at any position.
 pub(super) struct BitOut<W> {
     out: W,
-    /// The byte that is not full yet, and how many of its bits are in.
+    /// The byte that is not full yet, and how many of its bits are set.
     partial: u8,
     count: u32,
 }
@@ -18,13 +17,13 @@ pub(super) struct BitOut<W> {
 /// An empty block with fixed codes: its header and the end symbol (RFC 1951 §3.2.6).
 const EMPTY_FIXED: (u64, u32) = (0b010, 10);
 
-/// An empty block with codes of its own (RFC 1951 §3.2.7), 97 bits long: an odd number,
-/// which no other empty block has. Its parts in order: the header with the counts (257
-/// literals, 2 distances, 18 code lengths), the lengths of the codes for 18, 2 and 1,
-/// 254 zeros, the lengths of 254, 255, 256 and of two distances, and the end symbol.
+/// An empty block with its own codes (RFC 1951 §3.2.7), 97 bits long: an odd number, unlike every
+/// other empty block. Its parts in order: the header with the counts (257 literals, 2 distances, 18
+/// code lengths), the lengths of the codes for 18, 2 and 1, 254 zeros, the lengths of 254, 255, 256
+/// and of two distances, and the end symbol.
 const EMPTY_ODD: [(u64, u32); 10] = [
     (0b100, 3),
-    // Counts are stored less 257, 1 and 4.
+    // Counts are stored minus 257, 1 and 4.
     (0, 5),
     (1, 5),
     (14, 4),
@@ -65,10 +64,10 @@ impl<W: Write> BitOut<W> {
         Ok(())
     }
 
-    /// The writer, on a byte boundary: an empty stored block fills a byte that is begun.
+    /// The writer, on a byte boundary: an empty stored block fills a partial byte.
     ///
     /// # Errors
-    /// The writer's.
+    /// Errors of the writer.
     pub fn aligned(&mut self) -> io::Result<&mut W> {
         if self.count != 0 {
             self.put(0, 3)?;
@@ -80,10 +79,10 @@ impl<W: Write> BitOut<W> {
         Ok(&mut self.out)
     }
 
-    /// Puts empty blocks in until the stream stands at this bit of a byte.
+    /// Inserts empty blocks until the stream is at this bit of a byte.
     ///
     /// # Errors
-    /// The writer's.
+    /// Errors of the writer.
     pub fn meet(&mut self, bit: u64) -> io::Result<()> {
         let missing = |count: u32| (bit + 8 - u64::from(count)) % 8;
         if missing(self.count) % 2 == 1 {
@@ -97,11 +96,11 @@ impl<W: Write> BitOut<W> {
         Ok(())
     }
 
-    /// Appends bytes of a source that stands at the same bit of a byte; of the first
-    /// one only the bits from there on.
+    /// Appends bytes of a source that is at the same bit of a byte; of the first byte only the bits
+    /// from there on.
     ///
     /// # Errors
-    /// The writer's.
+    /// Errors of the writer.
     pub fn copy(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some((&first, rest)) = bytes.split_first() else {
             return Ok(());
@@ -122,7 +121,7 @@ impl<W: Write> BitOut<W> {
         self.partial = (self.partial & kept | byte & !kept) & mask(self.count);
     }
 
-    /// Gives the writer back; the stream has ended on a byte boundary.
+    /// Returns the writer; the stream has ended on a byte boundary.
     pub fn into_inner(self) -> W {
         self.out
     }
@@ -140,8 +139,8 @@ mod tests {
                 bits.meet(from).unwrap();
                 bits.meet(to).unwrap();
                 assert_eq!(u64::from(bits.count), to);
-                // A last block with fixed codes that holds `a`: 0x30 + 0x61, then the end (RFC 1951
-                // §3.2.6).
+                // A last block with fixed codes that contains `a`: 0x30 + 0x61, then the end (RFC
+                // 1951 §3.2.6).
                 bits.put(0b011, 3).unwrap();
                 bits.put(u64::from((0x30u8 + b'a').reverse_bits()), 8)
                     .unwrap();

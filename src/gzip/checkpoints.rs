@@ -1,11 +1,11 @@
-//! Places in a compressed stream where reading can begin.
+//! Positions in a compressed stream where reading can begin.
 
-/// How many checkpoints a stream has at most: 1 MiB of windows.
+/// The maximum number of checkpoints in a stream: 1 MiB of windows.
 const MOST: usize = 32;
-/// Bytes of plaintext between two checkpoints in the beginning.
+/// Bytes of plaintext between two checkpoints at first.
 const INTERVAL: u64 = 1 << 20;
 
-/// The begin of a deflate block, with all that is needed to decode from there.
+/// The start of a deflate block, with everything needed to decode from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Where the block begins in the compressed stream, in bits.
@@ -16,9 +16,8 @@ pub struct Checkpoint {
     pub window: Box<[u8]>,
 }
 
-/// Collects checkpoints, evenly spread over a stream of unknown length: when there
-/// are too many, every other one goes and the interval doubles. The first block's
-/// begin always stays.
+/// Collects checkpoints, evenly spread over a stream of unknown length: if there are too many,
+/// every other one is removed and the interval doubles. The start of the first block always stays.
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
     noted: Vec<Checkpoint>,
@@ -26,7 +25,7 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Notes this block's begin if it is far enough from the one before.
+    /// Records the start of this block if it is far enough from the one before.
     pub fn offer(&mut self, bit: u64, plain: u64, window: &[u8]) {
         self.interval = self.interval.max(INTERVAL);
         if self

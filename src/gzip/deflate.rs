@@ -1,8 +1,8 @@
-//! Writing deflate data and one gzip member on all cores.
+//! Writes deflate data, or one gzip member, on all cores.
 //!
-//! As pigz does it (zlib's `deflateSetDictionary`): the plaintext is cut into
-//! blocks, each compressed on its own with the 32 KiB before it as dictionary and
-//! ended with a sync flush, so that the blocks put together are one deflate stream.
+//! It works like pigz (zlib's `deflateSetDictionary`): the plaintext is divided into blocks, each
+//! compressed on its own with the 32 KiB before it as dictionary and ended with a sync flush, so
+//! that the blocks together are one deflate stream.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -14,24 +14,23 @@ use super::error::GzipError;
 use super::header;
 use super::inflate::WINDOW;
 
-/// Bytes of plaintext in a block: long enough that the flush between two blocks
-/// costs nothing that can be seen.
+/// Bytes of plaintext in a block: long enough that the flush between two blocks has no measurable
+/// cost.
 pub(super) const BLOCK: usize = 512 << 10;
-/// Bytes that a compressed block can have: stored blocks (RFC 1951 §3.2.4) add far
-/// less than this. As no block ever fills its buffer, the bytes written depend on
-/// the plaintext alone, never on a buffer's history.
+/// Maximum bytes of a compressed block: stored blocks (RFC 1951 §3.2.4) add far less than this.
+/// Because no block ever fills its buffer, the bytes written depend on the plaintext alone, never
+/// on a buffer's history.
 const ROOM: usize = BLOCK + BLOCK / 8 + 1024;
-/// The strongest compression there is.
+/// The strongest compression level.
 const STRONGEST: u32 = 9;
 
-/// A deflate stream being written, without any framing: blocks in order, on all cores.
+/// Writes a deflate stream without any framing: blocks in order, on all cores.
 ///
-/// The bytes depend on the plaintext and the level, not on the number of threads nor
-/// on how the plaintext was cut into writes. The work is done on rayon's threads. At
-/// most `threads + 2` blocks are under way; then the caller waits for the oldest.
-/// Memory: about 1.4 MiB for each of them and one more, allocated when first needed and
-/// used again. Dropped unfinished, nothing waits; the blocks under way are forgotten when
-/// they are done.
+/// The bytes depend on the plaintext and the level, not on the number of threads or on how the
+/// plaintext was divided into writes. The work is done on rayon's threads. At most `threads + 2`
+/// blocks are in progress; then the caller waits for the oldest. Memory: about 1.4 MiB for each of
+/// them and one more, allocated when first needed and reused. Dropping it unfinished does not wait;
+/// the blocks in progress are discarded when they are done.
 pub(super) struct Deflater {
     level: Compression,
     filling: Block,
@@ -43,8 +42,8 @@ pub(super) struct Deflater {
 }
 
 impl Deflater {
-    /// `level` is zlib's, 0 to 9; more counts as 9. `threads` says how many blocks are
-    /// worth having under way, not how many threads rayon has.
+    /// `level` is zlib's, 0 to 9; more counts as 9. `threads` is the useful number of blocks in
+    /// progress, not the number of rayon's threads.
     pub fn new(level: u32, threads: usize) -> Self {
         let level = Compression::new(level.min(STRONGEST));
         Self {
@@ -63,10 +62,10 @@ impl Deflater {
         self.filling.follow(before);
     }
 
-    /// Takes plaintext; what is compressed by now goes to `out`.
+    /// Takes plaintext; data that is already compressed goes to `out`.
     ///
     /// # Errors
-    /// The writer's, or [`GzipError::LostWorker`].
+    /// Errors of the writer, or [`GzipError::LostWorker`].
     pub fn write_all(&mut self, mut bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
         while !bytes.is_empty() {
             let taken = self.write(bytes, out)?;
@@ -76,9 +75,9 @@ impl Deflater {
     }
 
     fn write(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<usize> {
-        // A full block is sent only when more comes, so that the last one is known.
+        // A full block is sent only when more data arrives, so that the last one is known.
         if self.filling.plaintext.len() == BLOCK && !bytes.is_empty() {
-            // First make room: an error then leaves the block where it is.
+            // Make room first: an error then leaves the block where it is.
             if self.queue.len() >= self.depth {
                 self.receive(out)?;
             }
@@ -92,11 +91,11 @@ impl Deflater {
         Ok(now.len())
     }
 
-    /// Compresses what is left and waits for everything. `last` ends the deflate
-    /// stream; otherwise a sync flush (an empty stored block) ends on a byte boundary.
+    /// Compresses the rest and waits for all blocks. `last` ends the deflate stream; otherwise a
+    /// sync flush (an empty stored block) ends on a byte boundary.
     ///
     /// # Errors
-    /// The writer's, or [`GzipError::LostWorker`].
+    /// Errors of the writer, or [`GzipError::LostWorker`].
     pub fn end(&mut self, last: bool, out: &mut impl Write) -> io::Result<()> {
         self.send(last);
         while !self.queue.is_empty() {
@@ -113,7 +112,7 @@ impl Deflater {
         let (give, take) = bounded(1);
         rayon::spawn(move || {
             let outcome = block.compress(last).map(|()| block);
-            // The writer may be gone; then nobody wants the block.
+            // The writer may be gone; then the block is no longer needed.
             let _ = give.send(outcome);
         });
         self.queue.push_back(take);
@@ -123,7 +122,8 @@ impl Deflater {
         let Some(next) = self.queue.pop_front() else {
             return Ok(());
         };
-        // On one of rayon's own threads, waiting could mean waiting for ourselves.
+        // Waiting on one of rayon's own threads could deadlock, because the block may be queued on
+        // it.
         while next.is_empty() && rayon::yield_now() == Some(rayon::Yield::Executed) {}
         let block = next.recv().map_err(|_| GzipError::LostWorker)??;
         self.crc.combine(&block.crc);
@@ -133,23 +133,22 @@ impl Deflater {
     }
 }
 
-/// A gzip stream being written: one member, one deflate stream, no optional fields.
+/// Writes a gzip stream: one member, one deflate stream, no optional fields.
 ///
-/// The bytes depend on the plaintext and the level, not on the number of threads nor on how
-/// the plaintext was cut into writes. The work is done on rayon's threads. Memory: about
-/// 1.4 MiB for each of `threads + 3` blocks. Dropped unfinished, it leaves a stream that no
-/// reader accepts.
+/// The bytes depend on the plaintext and the level, not on the number of threads or on how the
+/// plaintext was divided into writes. The work is done on rayon's threads. Memory: about 1.4 MiB
+/// for each of `threads + 3` blocks. If it is dropped unfinished, no reader accepts the stream.
 pub struct GzipWriter<W> {
     out: W,
     deflater: Deflater,
 }
 
 impl<W: Write> GzipWriter<W> {
-    /// Writes the header. `level` is zlib's, 0 to 9; more counts as 9. `threads` says how many
-    /// blocks are worth having under way.
+    /// Writes the header. `level` is zlib's, 0 to 9; more counts as 9. `threads` is the useful
+    /// number of blocks in progress.
     ///
     /// # Errors
-    /// The writer's.
+    /// Errors of the writer.
     pub fn new(mut out: W, level: u32, threads: usize) -> io::Result<Self> {
         out.write_all(&header::OURS)?;
         Ok(Self {
@@ -158,10 +157,10 @@ impl<W: Write> GzipWriter<W> {
         })
     }
 
-    /// Compresses the last block, writes the trailer and gives the writer back.
+    /// Compresses the last block, writes the trailer and returns the writer.
     ///
     /// # Errors
-    /// The writer's, or [`GzipError::LostWorker`].
+    /// Errors of the writer, or [`GzipError::LostWorker`].
     pub fn finish(mut self) -> io::Result<W> {
         self.deflater.end(true, &mut self.out)?;
         let crc = self.deflater.crc.finalize();
@@ -176,13 +175,13 @@ impl<W: Write> Write for GzipWriter<W> {
         self.deflater.write(bytes, &mut self.out)
     }
 
-    /// Flushes nothing: where a block ends must not depend on who asks.
+    /// Flushes nothing: the end of a block must not depend on the caller.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// A block on its way to a worker and back; its buffers serve the next one.
+/// A block that a worker compresses and returns; its buffers are reused for the next one.
 struct Block {
     level: Compression,
     dictionary: Vec<u8>,
@@ -202,7 +201,7 @@ impl Block {
         }
     }
 
-    /// Empties the block; it will hold what comes after `before`.
+    /// Empties the block for the data that follows `before`.
     fn follow(&mut self, before: &[u8]) {
         self.plaintext.clear();
         self.dictionary.clear();
@@ -215,8 +214,8 @@ impl Block {
         self.crc.reset();
         self.crc.update(&self.plaintext);
         self.compressed.clear();
-        // Never one that was used and reset: zlib-rs keeps traces of the earlier data, so
-        // the bytes written would depend on which block it was used for before.
+        // The compressor is never reset and reused: zlib-rs keeps traces of the earlier data, so
+        // the bytes written would depend on the block it was used for before.
         let mut deflate = Compress::new(self.level, false);
         if !self.dictionary.is_empty() {
             deflate
@@ -234,7 +233,7 @@ impl Block {
             let status = deflate
                 .compress_vec(rest, &mut self.compressed, flush)
                 .map_err(io::Error::other)?;
-            // Room left over means that everything is out (zlib's deflate()).
+            // If there is room left, all output was written (zlib's deflate()).
             let room = self.compressed.len() < self.compressed.capacity();
             let all = deflate.total_in() == self.plaintext.len() as u64;
             if status == Status::StreamEnd || (!last && all && room) {

@@ -1,4 +1,4 @@
-//! Taking bytes out of a stream while it passes.
+//! Removes bytes from a stream while it passes through.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -8,35 +8,35 @@ use super::error::GzipError;
 /// One step of an edit; the steps apply to the plaintext in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// So many bytes stay.
+    /// Keeps this many bytes.
     Keep(u64),
-    /// So many bytes go.
+    /// Removes this many bytes.
     Drop(u64),
-    /// These bytes come in.
+    /// Inserts these bytes.
     Insert(Vec<u8>),
 }
 
-/// Decides about a plaintext that it is shown once, in order.
+/// Decides which bytes of a plaintext to keep; it reads the plaintext once, in order.
 ///
-/// Edits may lag behind what was shown, as long as a decision needs more bytes, and
-/// they may run ahead: an entry of 8 GB is kept or dropped with one edit.
+/// Edits may lag behind the bytes read if a decision needs more bytes, and they may run ahead: one
+/// edit keeps or drops an entry of 8 GB.
 pub trait Filter {
-    /// Sees the next bytes; appends what is decided now.
+    /// Reads the next bytes and appends the edits decided so far.
     ///
     /// # Errors
-    /// Whatever makes the filter give up.
+    /// Any error that stops the filter.
     fn feed(&mut self, plaintext: &[u8], edits: &mut Vec<Edit>) -> io::Result<()>;
 
-    /// The plaintext is over; appends what is still undecided.
+    /// The plaintext has ended; appends the remaining edits.
     ///
     /// # Errors
-    /// Whatever makes the filter give up.
+    /// Any error that stops the filter.
     fn finish(&mut self, edits: &mut Vec<Edit>) -> io::Result<()>;
 }
 
-/// Applies a filter's edits to the bytes it was shown, and writes what stays.
+/// Applies a filter's edits to the bytes it has read, and writes the bytes that stay.
 ///
-/// Memory: the bytes that the filter has not decided about, a header at most.
+/// Memory: the bytes that the filter has not decided about, at most one header.
 #[derive(Default)]
 pub struct EditBuffer {
     pending: Vec<u8>,
@@ -45,10 +45,10 @@ pub struct EditBuffer {
 }
 
 impl EditBuffer {
-    /// Shows `plaintext` to the filter and writes what is decided.
+    /// Passes `plaintext` to the filter and writes the bytes that are decided.
     ///
     /// # Errors
-    /// The filter's or the writer's.
+    /// Errors of the filter or the writer.
     pub fn feed(
         &mut self,
         plaintext: &[u8],
@@ -71,10 +71,10 @@ impl EditBuffer {
         Ok(())
     }
 
-    /// Ends the stream: every byte must be decided now.
+    /// Ends the stream: every byte must be decided by now.
     ///
     /// # Errors
-    /// The filter's or the writer's; [`GzipError::BadEdit`] when edits and bytes do not meet.
+    /// Errors of the filter or the writer; [`GzipError::BadEdit`] if edits and bytes do not match.
     pub fn finish(&mut self, filter: &mut dyn Filter, out: &mut impl Write) -> io::Result<()> {
         filter.finish(&mut self.edits)?;
         self.queue.extend(self.edits.drain(..));
@@ -86,7 +86,7 @@ impl EditBuffer {
         Ok(())
     }
 
-    /// Applies edits to the begin of `bytes`; gives how many of them were used.
+    /// Applies edits to the start of `bytes`; returns how many of them were used.
     fn apply(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<usize> {
         let mut used = 0;
         while let Some(edit) = self.queue.front_mut() {
@@ -116,7 +116,7 @@ impl EditBuffer {
     }
 }
 
-/// The bytes that an edit takes now; the edit is shortened by them.
+/// The bytes that an edit covers now; the edit becomes shorter by them.
 fn take<'a>(count: &mut u64, bytes: &'a [u8]) -> &'a [u8] {
     let now = usize::try_from(*count)
         .unwrap_or(usize::MAX)

@@ -1,4 +1,4 @@
-//! What can be wrong with a gzip stream.
+//! Errors of a gzip stream.
 
 use crate::Error;
 use crate::error::Advice;
@@ -6,7 +6,7 @@ use crate::error::Advice;
 /// A gzip stream that cannot be read. Offsets count bytes of the compressed stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GzipError {
-    /// The first bytes are no gzip header.
+    /// The first bytes are not a gzip header.
     #[error("the part is not compressed with gzip")]
     NotGzip,
     /// The names and extra fields of a header are too long to be genuine.
@@ -15,7 +15,7 @@ pub enum GzipError {
         /// Where the header begins.
         offset: u64,
     },
-    /// A further member has flags that RFC 1952 reserves, which some readers ignore and others do
+    /// A further member has flags that RFC 1952 reserves; some readers ignore them and others do
     /// not.
     #[error("the gzip header at byte {offset} of the stream sets reserved flags")]
     ReservedFlags {
@@ -25,22 +25,22 @@ pub enum GzipError {
     /// There is more plaintext than the caller allows.
     #[error("the data expand to more than {limit} bytes")]
     TooLarge {
-        /// What the caller allows, in bytes of plaintext.
+        /// The limit set by the caller, in bytes of plaintext.
         limit: u64,
     },
     /// The stream ends early.
     #[error("the compressed data ends too early, at byte {offset} of the stream")]
     Truncated {
-        /// Where it ends.
+        /// Where the stream ends.
         offset: u64,
     },
-    /// The deflate data make no sense.
+    /// The deflate data are invalid.
     #[error("the compressed data are damaged near byte {offset} of the stream")]
     BadDeflate {
-        /// Up to where they were read.
+        /// The position up to which they were read.
         offset: u64,
     },
-    /// The contents do not have the checksum or the size that the trailer states.
+    /// The contents do not match the checksum or the size in the trailer.
     #[error(
         "the contents do not match their {what}; the trailer is at byte {offset} of the stream"
     )]
@@ -50,7 +50,7 @@ pub enum GzipError {
         /// Where the trailer begins.
         offset: u64,
     },
-    /// An edit does not fit the plaintext: a mistake of ours, not of the input.
+    /// An edit does not fit the plaintext: an error in haslim, not in the input.
     #[error("an edit reaches beyond the end of the data")]
     BadEdit,
     /// A compression thread ended without a result.
@@ -59,7 +59,7 @@ pub enum GzipError {
 }
 
 impl GzipError {
-    /// Where in the compressed stream it happened, if it has a place.
+    /// The position of the error in the compressed stream, if it has one.
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::LongHeader { offset }
@@ -73,7 +73,7 @@ impl GzipError {
     }
 }
 
-/// For the way through a reader: see [`Error::into_io`].
+/// For errors that pass through a reader: see [`Error::into_io`].
 impl From<GzipError> for std::io::Error {
     fn from(error: GzipError) -> Self {
         Error::from(error).into_io()

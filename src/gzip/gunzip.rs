@@ -1,4 +1,4 @@
-//! Reading a gzip stream piece by piece.
+//! Reads a gzip stream piece by piece.
 
 use std::io::{self, Read};
 
@@ -8,43 +8,43 @@ use super::header::{self, Parsed};
 use super::inflate::{Event, Inflate};
 use super::v1_footer;
 
-/// Bytes that tell a gzip member from anything else.
+/// The number of bytes that identify a gzip member.
 const MAGIC: usize = 2;
 /// More than any genuine end of a SecureTar v1 stream.
 const V1_TAIL: usize = 64;
-/// By how much more of a long header is looked at.
+/// By how many bytes the buffer grows for a long header.
 const MORE: usize = 4 << 10;
 
 /// What follows the deflate data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trailer {
-    /// CRC-32 and size, as RFC 1952 §2.3.1 has them; further members may follow.
+    /// CRC-32 and size as in RFC 1952 §2.3.1; further members may follow.
     Strict,
-    /// SecureTar v1 padded the two fields apart; see [`v1_footer()`]. One member only.
+    /// SecureTar v1 padded the two fields separately; see [`v1_footer()`]. One member only.
     SecureTarV1,
 }
 
-/// What a whole stream turned out to be.
+/// The result of reading a whole stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// gzip members. Home Assistant reads only the first of an encrypted archive.
     pub members: u64,
-    /// Bytes of the stream, with all that follows the last member.
+    /// Bytes of the stream, including all that follows the last member.
     pub compressed_bytes: u64,
     /// Bytes of plaintext.
     pub plaintext_bytes: u64,
-    /// Bytes after the last member, zeros included.
+    /// Bytes after the last member, including zeros.
     pub trailing_bytes: u64,
-    /// Those of them that are not zero.
+    /// How many of these bytes are not zero.
     pub trailing_nonzero: u64,
-    /// Whether every member's checksum was there and right.
+    /// Whether every member had a checksum that was right.
     pub checksum_checked: bool,
 }
 
-/// A gzip stream that is inflated piece by piece.
+/// Inflates a gzip stream piece by piece.
 ///
-/// Checks CRC-32 and size of every member. Memory: half a MiB for the decoder; up to 1 MiB
-/// more for a header with long names, and what the checkpoints take.
+/// Checks CRC-32 and size of every member. Memory: half a MiB for the decoder; up to 1 MiB more for
+/// a header with long names, and the memory of the checkpoints.
 pub struct Gunzip<R> {
     inflate: Inflate<R>,
     trailer: Trailer,
@@ -54,7 +54,7 @@ pub struct Gunzip<R> {
     position: u64,
     summary: Summary,
     limit: u64,
-    /// Whether what follows the last member is left alone.
+    /// Whether the bytes after the last member are left unread.
     leaves_rest: bool,
     checkpoints: Option<Checkpoints>,
 }
@@ -64,7 +64,7 @@ enum State {
     Header,
     Body,
     Done,
-    /// An error was given out; nothing after it can be trusted.
+    /// An error was returned; nothing after it can be trusted.
     Failed(u64),
 }
 
@@ -88,29 +88,29 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// Refuses to give out more than `limit` bytes of plaintext, over all members.
+    /// Fails instead of returning more than `limit` bytes of plaintext, over all members.
     #[must_use]
     pub fn with_limit(mut self, limit: u64) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Ends right behind the last member: neither zeros nor anything else that follows is read,
-    /// so that [`Summary::compressed_bytes`] tells where the stream ends.
+    /// Ends directly after the last member: zeros and other bytes that follow are not read, so that
+    /// [`Summary::compressed_bytes`] is the end of the stream.
     #[must_use]
     pub fn leaving_the_rest(mut self) -> Self {
         self.leaves_rest = true;
         self
     }
 
-    /// Notes places where reading can begin later, for [`super::splice()`].
+    /// Records positions where reading can begin later, for [`super::splice()`].
     #[must_use]
     pub fn with_checkpoints(mut self) -> Self {
         self.checkpoints = Some(Checkpoints::default());
         self
     }
 
-    /// The places that were noted; none when there is more than one member.
+    /// The recorded positions; none if there is more than one member.
     pub fn checkpoints(&mut self) -> Vec<Checkpoint> {
         let noted = self
             .checkpoints
@@ -124,22 +124,22 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// Inflates the next piece, never an empty one and at most 64 KiB; `None` at the
-    /// end of the stream, once everything was checked.
+    /// Inflates the next piece, never an empty one and at most 64 KiB; `None` at the end of the
+    /// stream, after all checks.
     ///
     /// # Errors
-    /// A [`GzipError`] inside the [`io::Error`], or the reader's own error. Either is
-    /// final: asked again, the stream counts as cut off there.
+    /// A [`GzipError`] inside the [`io::Error`], or the reader's own error. Either is final:
+    /// further calls report the stream as truncated there.
     pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
         self.next_piece_up_to(usize::MAX)
     }
 
-    /// As [`Gunzip::next_piece`], with a piece that ends as soon as it has `want` bytes,
-    /// or at most 258 bytes later (RFC 1951 §3.2.5): so that the compressed position of a
-    /// place in the plaintext can be had.
+    /// Like [`Gunzip::next_piece`], with a piece that ends as soon as it has `want` bytes, or at
+    /// most 258 bytes later (RFC 1951 §3.2.5). The caller can thus find the compressed position of
+    /// a position in the plaintext.
     ///
     /// # Errors
-    /// As [`Gunzip::next_piece`].
+    /// The same as for [`Gunzip::next_piece`].
     pub fn next_piece_up_to(&mut self, want: usize) -> io::Result<Option<&[u8]>> {
         match self.fill(want) {
             Ok(true) => {
@@ -154,7 +154,7 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// Puts the next piece into the inflater's output; false at the end.
+    /// Fills the inflater's output with the next piece; false at the end.
     fn fill(&mut self, want: usize) -> io::Result<bool> {
         loop {
             match self.state {
@@ -170,7 +170,7 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// The piece that [`Gunzip::next_piece`] gave last.
+    /// The piece that [`Gunzip::next_piece`] returned last.
     pub fn piece(&self) -> &[u8] {
         if self.state == State::Body {
             self.inflate.piece()
@@ -184,7 +184,7 @@ impl<R: Read> Gunzip<R> {
         self.position
     }
 
-    /// What is known up to now; complete after the last piece.
+    /// The summary so far; complete after the last piece.
     pub fn summary(&self) -> Summary {
         Summary {
             compressed_bytes: self.inflate.input.byte_position(),
@@ -219,11 +219,11 @@ impl<R: Read> Gunzip<R> {
                     return Ok(());
                 }
                 Parsed::Wrong | Parsed::Reserved if first => return Err(GzipError::NotGzip.into()),
-                // For Python's GzipFile this is a member, and not garbage.
+                // Python's GzipFile takes this for a member, not for garbage.
                 Parsed::Reserved => return Err(GzipError::ReservedFlags { offset }.into()),
                 Parsed::Wrong => return self.trailing(),
                 Parsed::TooLong => return Err(GzipError::LongHeader { offset }.into()),
-                // After a member a lone first byte proves nothing; two are a member cut off.
+                // After a member, a single first byte proves nothing; two are a truncated member.
                 Parsed::More if ended && !first && there.len() < MAGIC => return self.trailing(),
                 Parsed::More if ended => {
                     return Err(GzipError::Truncated {
@@ -236,7 +236,7 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// Python's GzipFile looks for a further member behind any number of zeros.
+    /// Python's GzipFile looks for a further member after any number of zeros.
     fn skip_zeros(&mut self) -> io::Result<()> {
         loop {
             let rest = self.inflate.input.following(1)?;
@@ -249,7 +249,7 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// Everything after the last member belongs to nothing; it is only counted.
+    /// Nothing after the last member belongs to the stream; these bytes are only counted.
     fn trailing(&mut self) -> io::Result<()> {
         loop {
             let rest = self.inflate.input.following(1)?;
@@ -264,7 +264,7 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// Goes on inside a member; true when there is a piece.
+    /// Continues inside a member; true if there is a piece.
     fn inflate_some(&mut self, want: usize) -> io::Result<bool> {
         match self.inflate.next_up_to(want)? {
             Event::Block => {
@@ -313,7 +313,7 @@ impl<R: Read> Gunzip<R> {
             }
             .into());
         }
-        // The field holds the size modulo 2^32.
+        // The field contains the size modulo 2^32.
         if u64::from(stated_size) != size & u64::from(u32::MAX) {
             return Err(GzipError::BadTrailer {
                 what: "size",

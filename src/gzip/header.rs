@@ -3,12 +3,12 @@
 /// Bytes that every gzip header has.
 pub(crate) const FIXED: usize = 10;
 
-/// The header that we write: deflate, no flags, no time, unknown system. Home
-/// Assistant's reader of encrypted archives fails on optional fields.
+/// The header that haslim writes: deflate, no flags, no time, unknown system. Home Assistant's
+/// reader of encrypted archives fails on optional fields.
 pub(crate) const OURS: [u8; FIXED] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// Bytes that a header may have. The extra field ends at 64 KiB; the two names have no
-/// end but their zero byte, and without a limit one that never comes would fill the memory.
+/// The maximum length of a header. The extra field ends at 64 KiB; the two names end only at their
+/// zero byte, and without a limit a name without one would fill the memory.
 pub(super) const LIMIT: usize = 1 << 20;
 
 /// The trailer of a member: the checksum and the size modulo 2^32 (RFC 1952 §2.3.1).
@@ -23,23 +23,23 @@ const FNAME: u8 = 8;
 const FCOMMENT: u8 = 16;
 const RESERVED: u8 = 0xe0;
 
-/// The outcome of looking at the begin of a member.
+/// The result of parsing the start of a member.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
-    /// A whole header of so many bytes.
+    /// A whole header of this many bytes.
     Complete(usize),
-    /// The bytes so far could be one.
+    /// The bytes so far could be the start of a header.
     More,
-    /// It is none.
+    /// It is not a header.
     Wrong,
-    /// It would be one, but sets reserved flags (RFC 1952 §2.3.1.2 wants an error; Python ignores
-    /// them).
+    /// It would be a header, but sets reserved flags (RFC 1952 §2.3.1.2 requires an error; Python
+    /// ignores them).
     Reserved,
-    /// It could be one, but exceeds [`LIMIT`].
+    /// It could be a header, but exceeds [`LIMIT`].
     TooLong,
 }
 
-/// Reads a header from the bytes that are there.
+/// Reads a header from the available bytes.
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let magic = bytes.iter().zip(&OURS).take(3).all(|(a, b)| a == b);
     if !magic {
@@ -59,7 +59,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     }
 }
 
-/// The end of the optional fields; `None` when more bytes are needed.
+/// The end of the optional fields; `None` if more bytes are needed.
 fn optional(bytes: &[u8], flags: u8) -> Option<usize> {
     let mut at = FIXED;
     if flags & FEXTRA != 0 {

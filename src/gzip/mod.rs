@@ -1,5 +1,5 @@
-//! gzip (RFC 1952) and deflate (RFC 1951): reading a stream with the place of every
-//! byte in it, writing one as a single member on all cores, and taking bytes out.
+//! gzip (RFC 1952) and deflate (RFC 1951): reads a stream with the position of every byte in it,
+//! writes one as a single member on all cores, and removes bytes.
 #![deny(clippy::indexing_slicing)]
 
 mod bits;

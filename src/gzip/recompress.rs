@@ -1,4 +1,4 @@
-//! A stream with bytes taken out, compressed anew as one gzip member.
+//! Removes bytes from a stream and compresses the rest again as one gzip member.
 
 use std::io::{self, Read, Write};
 
@@ -6,14 +6,14 @@ use super::deflate::GzipWriter;
 use super::edit::{EditBuffer, Filter};
 use super::gunzip::{Gunzip, Trailer};
 
-/// Bytes that are read at once from a stream that is not compressed.
+/// Bytes per read from an uncompressed stream.
 const STEP: usize = 256 << 10;
 
-/// Inflates `input`, lets `filter` edit the plaintext, and writes what stays as one
-/// gzip member with flags 0. Gives the writer back.
+/// Inflates `input`, applies `filter` to the plaintext, and writes the rest as one gzip member with
+/// flags 0. Returns the writer.
 ///
 /// # Errors
-/// Those of the input (a [`super::GzipError`] inside), of the filter, of the output.
+/// Errors of the input (a [`super::GzipError`] inside), of the filter, of the output.
 pub fn rewrite<R: Read, W: Write>(
     input: R,
     trailer: Trailer,
@@ -31,10 +31,10 @@ pub fn rewrite<R: Read, W: Write>(
     .finish()
 }
 
-/// The same without compressing what stays.
+/// The same without compressing the rest.
 ///
 /// # Errors
-/// As [`rewrite`].
+/// The same as for [`rewrite`].
 pub fn inflate<R: Read, W: Write>(
     input: R,
     trailer: Trailer,
@@ -53,7 +53,7 @@ pub fn inflate<R: Read, W: Write>(
 /// The same for a stream that was not compressed before.
 ///
 /// # Errors
-/// As [`rewrite`].
+/// The same as for [`rewrite`].
 pub fn compress<R: Read, W: Write>(
     input: R,
     output: W,
@@ -64,10 +64,10 @@ pub fn compress<R: Read, W: Write>(
     copy_plain(input, GzipWriter::new(output, level, threads)?, filter)?.finish()
 }
 
-/// The same for a stream that is not compressed, neither before nor after.
+/// The same for a stream that is uncompressed before and after.
 ///
 /// # Errors
-/// Those of the input, the filter and the output.
+/// Errors of the input, the filter and the output.
 pub fn copy_plain<R: Read, W: Write>(
     mut input: R,
     mut output: W,

@@ -1,10 +1,9 @@
-//! Taking bytes out of a gzip stream without compressing the rest anew.
+//! Removes bytes from a gzip stream without compressing the rest again.
 //!
-//! Deflate refers back at most 32 KiB (RFC 1951 §2). So after a cut only the
-//! plaintext up to the first block that begins 32 KiB behind it has to be encoded
-//! again; from there on the old blocks are copied as they are, up to the block that
-//! holds the next cut. What is copied is not even inflated: checkpoints say where
-//! blocks begin.
+//! Deflate refers back at most 32 KiB (RFC 1951 §2). So after a cut, only the plaintext up to the
+//! first block that begins at least 32 KiB after it must be encoded again; from there on the old
+//! blocks are copied unchanged, up to the block that contains the next cut. Copied blocks are not
+//! even inflated, because checkpoints record where blocks begin.
 
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -16,36 +15,36 @@ use super::error::GzipError;
 use super::header;
 use super::inflate::{Event, Inflate, WINDOW};
 
-/// Compressed bytes that a block may have before it is encoded anew instead of being
-/// held until its end shows whether it can be copied. zlib's have at most 96 KiB.
+/// The maximum compressed size of a block that is held until its end shows whether it can be
+/// copied; a longer one is encoded again. zlib's blocks have at most 96 KiB.
 const HELD: usize = 1 << 20;
 
-/// What is taken out of a plaintext, and what comes of that.
+/// The bytes to remove from a plaintext, and the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cuts {
-    /// Ranges that go, in order, none touching another.
+    /// Ranges to remove, in order, none touching another.
     pub drops: Vec<Range<u64>>,
-    /// From here on everything goes; `tail` comes instead.
+    /// From here on everything is removed and replaced by `tail`.
     pub end: u64,
     /// The new end.
     pub tail: Vec<u8>,
-    /// CRC-32 of the plaintext that results.
+    /// CRC-32 of the resulting plaintext.
     pub crc: u32,
-    /// Bytes of it.
+    /// Its length in bytes.
     pub size: u64,
 }
 
-/// Copies `input`, a gzip stream of one member, without what `cuts` takes out; writes
-/// one member with flags 0 and gives the writer back, with the number of bytes of
-/// plaintext that had to be encoded again.
+/// Copies `input`, a gzip stream of one member, without the bytes that `cuts` removes. Writes one
+/// member with flags 0 and returns the writer and the number of plaintext bytes that had to be
+/// encoded again.
 ///
-/// `checkpoints` are those of [`super::Gunzip::with_checkpoints`] over the same stream;
-/// the one at its begin must be there. The bytes written do not depend on `threads`.
-/// Memory: that of the decoder, 1 MiB for a block, and the encoder's blocks.
+/// `checkpoints` come from [`super::Gunzip::with_checkpoints`] over the same stream; the one at its
+/// start must be there. The bytes written do not depend on `threads`. Memory: the decoder's, 1 MiB
+/// for a block, and the encoder's blocks.
 ///
 /// # Errors
-/// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] when the cuts do not fit
-/// the stream; those of input and output.
+/// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] if the cuts do not fit the stream;
+/// errors of input and output.
 pub fn splice<R: Read, W: Write>(
     input: R,
     checkpoints: &[Checkpoint],
@@ -73,7 +72,7 @@ pub fn splice<R: Read, W: Write>(
 
 struct Splicer<'a, R, W> {
     inflate: Inflate<R>,
-    /// Where the decoder's current piece begins in the plaintext, and how much of it is used.
+    /// Where the decoder's current piece begins in the plaintext, and how much of it was used.
     begin: u64,
     used: usize,
     checkpoints: &'a [Checkpoint],
@@ -84,7 +83,7 @@ struct Splicer<'a, R, W> {
     encoded: u64,
 }
 
-/// Where a stretch that is encoded anew ends.
+/// Where a newly encoded stretch ends.
 enum Stretch {
     /// At a block that can be copied.
     Block,
@@ -121,19 +120,19 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
         }
     }
 
-    /// Plaintext position of the next byte that is not used.
+    /// Plaintext position of the next unused byte.
     fn position(&self) -> u64 {
         self.begin + self.used as u64
     }
 
-    /// Lets the decoder go on; the piece before counts as used.
+    /// Decodes up to the next event; the piece before counts as used.
     fn next(&mut self) -> io::Result<Event> {
         self.begin += self.inflate.piece().len() as u64;
         self.used = 0;
         self.inflate.next()
     }
 
-    /// The input stands at a block's begin; so does the decoder now.
+    /// Moves the decoder to the start of the block at the input's position.
     fn resume(&mut self, plain: u64, window: &[u8]) -> io::Result<()> {
         self.inflate.resume(window);
         (self.begin, self.used) = (plain, 0);
@@ -144,7 +143,7 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
         }
     }
 
-    /// The last checkpoint up to a place in the plaintext, if it is ahead.
+    /// The last checkpoint up to a position in the plaintext, if it is ahead.
     fn ahead(&self, to: u64) -> Option<&Checkpoint> {
         let behind = self.begin + self.inflate.piece().len() as u64;
         self.checkpoints
@@ -154,8 +153,8 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
             .filter(|c| c.plain > behind)
     }
 
-    /// The decoder stands at a block's begin. Copies all blocks that end at or before
-    /// `to`, and encodes what the next one has before it.
+    /// The decoder is at the start of a block. Copies all blocks that end at or before `to`, and
+    /// encodes the part of the next one before `to`.
     fn copy_to(&mut self, to: u64) -> io::Result<()> {
         if let Some(Checkpoint { bit, plain, window }) = self.ahead(to).cloned() {
             let low = self
@@ -178,8 +177,8 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
         }
     }
 
-    /// Reads the block that begins here, and copies it if it ends at or before `to`;
-    /// otherwise goes back to its begin, where a stretch begins.
+    /// Reads the block that begins here, and copies it if it ends at or before `to`; otherwise
+    /// returns to its start, where a newly encoded stretch begins.
     fn hold_block(&mut self, to: u64) -> io::Result<Held> {
         let (start, plain) = (self.inflate.input.bit_position(), self.position());
         self.inflate.input.set_mark();
@@ -209,7 +208,7 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
         Ok(held)
     }
 
-    /// Copies the block that was read since `start`, up to where the next one begins.
+    /// Copies the block that was read since `start`, up to the start of the next one.
     fn copy_block(&mut self, start: u64) -> io::Result<()> {
         let end = self.inflate.input.bit_position();
         let whole = usize::try_from(end / 8 - start / 8).unwrap_or(usize::MAX);
@@ -220,7 +219,7 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
         Ok(())
     }
 
-    /// Passes over the plaintext up to `to`, by way of a checkpoint if that is shorter.
+    /// Skips the plaintext up to `to`, by way of a checkpoint if that is shorter.
     fn skip_to(&mut self, to: u64) -> io::Result<()> {
         if let Some(Checkpoint { bit, plain, window }) = self.ahead(to).cloned() {
             self.inflate.input.forward(bit, |_| Ok(()))?;
@@ -237,7 +236,7 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
         }
     }
 
-    /// Encodes what comes up to `to`, or up to the first block that begins at or after `from`.
+    /// Encodes the plaintext up to `to`, or up to the first block that begins at or after `from`.
     fn encode(&mut self, from: u64, to: u64) -> io::Result<Stretch> {
         loop {
             let piece = up_to(self.inflate.piece(), self.begin, to);
@@ -261,17 +260,17 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
     }
 }
 
-/// What became of a block.
+/// The result of reading a block.
 enum Held {
     /// It ended early enough and was copied.
     Copied,
-    /// The place is inside it; what it has before was encoded anew.
+    /// The position is inside it; the part before it is encoded again.
     Reached,
-    /// It is too long to be held, and is to be encoded anew.
+    /// It is too long to be held and must be encoded again.
     TooLong,
 }
 
-/// The bytes of a piece that begins at `begin` which lie before `to`.
+/// The bytes before `to` of a piece that begins at `begin`.
 fn up_to(piece: &[u8], begin: u64, to: u64) -> &[u8] {
     let len = usize::try_from(to.saturating_sub(begin))
         .unwrap_or(usize::MAX)

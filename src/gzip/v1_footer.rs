@@ -1,9 +1,8 @@
-//! The end of a version 1 plaintext, where gzip's footer is not where it belongs.
+//! The end of a version 1 plaintext, where gzip's footer is in the wrong place.
 //!
-//! securetar up to 2024.11 padded each *write call* that was not a multiple of 16
-//! bytes, and Python's `tarfile` stream makes three at the end of a compressed
-//! archive. With E = end of the deflate data, counted from the start of the gzip
-//! stream, the plaintext therefore ends like this:
+//! securetar up to 2024.11 padded each *write call* that was not a multiple of 16 bytes, and
+//! Python's `tarfile` stream makes three at the end of a compressed archive. With E = end of the
+//! deflate data, counted from the start of the gzip stream, the plaintext therefore ends like this:
 //!
 //! | bytes | contents |
 //! |---|---|
@@ -14,13 +13,13 @@
 //! | A+16 .. A+20 | size of the tar modulo 2^32, little-endian |
 //! | A+20 .. A+32 | 12 bytes of value 12 |
 //!
-//! The stream ends there: A+32 bytes, whole cipher blocks, nothing else. Tar's
-//! earlier writes come in the buffer size, a multiple of 16, and are not padded;
-//! for the same reason an uncompressed v1 archive has no padding at all.
+//! The stream ends there: A+32 bytes, whole cipher blocks, nothing else. Tar's earlier writes have
+//! the buffer size, a multiple of 16, and are not padded; for the same reason an uncompressed v1
+//! archive has no padding at all.
 
-/// Bytes that gzip's footer takes when it is written in one piece (RFC 1952 §2.3.1).
+/// Bytes of gzip's footer when it is written in one piece (RFC 1952 §2.3.1).
 const FOOTER: usize = 8;
-/// Bytes of the footer as v1 split it.
+/// Bytes of the footer as v1 splits it.
 const SPLIT: usize = 32;
 const FIELD_PADDING: [u8; 12] = [12; 12];
 
@@ -33,14 +32,13 @@ pub struct V1Footer {
     pub isize: u32,
 }
 
-/// Finds CRC32 and ISIZE behind the deflate data of a v1 plaintext.
+/// Finds CRC32 and ISIZE after the deflate data of a v1 plaintext.
 ///
-/// `deflate_end` is E above; `tail` all plaintext from there to the end (at most 47
-/// bytes in a genuine stream). The split layout must fit to the last byte. A normal
-/// footer, alone or with PKCS#7 padding to a whole block, is taken too, in case
-/// some tool wrote one. The lengths of the two never overlap, and both end on a whole
-/// cipher block. `None` means that the stream is damaged; `Some` of a damaged one is
-/// possible, and shows when the numbers do not fit the data.
+/// `deflate_end` is E above; `tail` is all plaintext from there to the end (at most 47 bytes in a
+/// genuine stream). The split layout must fit to the last byte. A normal footer, alone or with
+/// PKCS#7 padding to a whole block, is also accepted, in case some tool wrote one. The lengths of
+/// the two never overlap, and both end on a whole cipher block. `None` means that the stream is
+/// damaged; a damaged one can also return `Some`, which shows when the numbers do not fit the data.
 pub fn v1_footer(deflate_end: u64, tail: &[u8]) -> Option<V1Footer> {
     split(deflate_end, tail).or_else(|| joined(deflate_end, tail))
 }

@@ -1,4 +1,4 @@
-//! Which component a member holds, told from its name, and how its bytes are wrapped.
+//! The component in a member, known from its name, and the encryption of its bytes.
 
 use super::Backup;
 use crate::error::{Error, Result, escape};
@@ -6,7 +6,7 @@ use crate::format::outer::Member;
 use crate::format::securetar::{self, HeaderError, Layer, SecureHeader, Version};
 use crate::pipe::Input;
 
-/// What a component is to Home Assistant.
+/// The kind of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ComponentKind {
     /// `media`, `share`, `ssl` or `addons/local`.
@@ -17,7 +17,7 @@ pub enum ComponentKind {
     HomeAssistant,
     /// The Supervisor's own settings (since Supervisor 2026.03.3).
     Supervisor,
-    /// Something that this version of haslim does not know, kept as it is.
+    /// A component that this version of haslim does not recognise; it is kept as it is.
     Unknown,
 }
 
@@ -34,31 +34,31 @@ impl ComponentKind {
     }
 }
 
-/// One component of a backup, in the member that holds it.
+/// One component of a backup and the member with its data.
 #[derive(Debug, Clone)]
 pub struct Part {
     /// The name that selectors use: `media`, `addons/local`, `addon:SLUG`,
     /// `homeassistant`, `supervisor`, `unknown:MEMBER` (escaped).
     pub id: String,
-    /// What it is.
+    /// The kind of the component.
     pub kind: ComponentKind,
     /// Index of its member in [`Backup::members`].
     pub member: usize,
-    /// How the archive is wrapped; `None` for a member that is no archive, or no sound one.
+    /// The encryption of the archive; `None` for a member that is not a valid archive.
     pub layer: Option<Layer>,
-    /// Why the first bytes are no archive's, though `backup.json` lists the part.
+    /// Why the first bytes are not an archive's, although `backup.json` lists the part.
     pub fault: Option<HeaderError>,
-    /// Whether the archive is a gzip stream: by its bytes, or by its name where they are encrypted.
+    /// Whether the archive is a gzip stream: by its bytes, or by its name if they are encrypted.
     pub compressed: bool,
-    /// What the name says about that: `.tar.gz` or `.tar`; `None` for a name that is no archive's.
+    /// Whether the name says so: `.tar.gz` or `.tar`; `None` if the name is not an archive's.
     pub suffix: Option<bool>,
     /// Whether `backup.json` lists it.
     pub listed: bool,
-    /// Whether the key that was given opens other parts, but not this one.
+    /// Whether the given key opens other parts, but not this one.
     pub closed: bool,
 }
 
-/// The folders that Home Assistant knows, as their archives are called.
+/// The folders of Home Assistant, by the names of their archives.
 const FOLDERS: [(&str, &str); 4] = [
     ("share", "share"),
     ("media", "media"),
@@ -92,8 +92,8 @@ impl Part {
         let (found, read) =
             found.map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
         match found {
-            // Bytes without any mark are only taken for SecureTar v1 where an archive must be, and
-            // where the backup says that it is encrypted: they look like damage.
+            // Bytes without any mark are taken for SecureTar v1 only where an archive must be, and
+            // only if the backup says that it is encrypted: they look like damage.
             Ok((Layer::Secure(SecureHeader::V1 { .. }), _)) | Err(_)
                 if kind == ComponentKind::Unknown => {}
             Ok((Layer::Secure(SecureHeader::V1 { .. }), _))
@@ -110,23 +110,23 @@ impl Part {
         Ok(part)
     }
 
-    /// Notes that the first bytes are neither those of an archive nor encrypted ones.
+    /// Records that the first bytes are neither an archive nor encrypted.
     pub(super) fn is_no_archive(&mut self, size: u64) {
         (self.layer, self.fault) = (None, Some(HeaderError::Unrecognised { found: size }));
     }
 
-    /// Makes a member that nobody reads out of it: `backup.json` means another one.
+    /// Marks it as an unknown member, because `backup.json` means another one.
     pub(super) fn becomes_unknown(&mut self, member: &Member) {
         (self.id, self.kind, self.listed) = (unknown_id(member), ComponentKind::Unknown, false);
         self.fault = None;
     }
 
-    /// The SecureTar version, `None` when it is not encrypted.
+    /// The SecureTar version, `None` if it is not encrypted.
     pub fn version(&self) -> Option<Version> {
         self.secure().map(SecureHeader::version)
     }
 
-    /// Whether it can be looked into, with or without a key.
+    /// Whether its contents can be read, with or without a key.
     pub fn is_readable(&self, has_key: bool) -> bool {
         self.layer.is_some() && !self.closed && (has_key || self.version().is_none())
     }
@@ -136,7 +136,7 @@ impl Part {
         self.suffix.is_some()
     }
 
-    /// Whether it is the file that macOS puts beside another one on disks of other systems
+    /// Whether it is a file that macOS adds beside another one on disks of other systems
     /// (AppleSingle/AppleDouble formats, 1990): its name begins with `._`.
     pub fn is_apple_double(&self) -> bool {
         self.kind == ComponentKind::Unknown
@@ -146,7 +146,7 @@ impl Part {
                 .is_some_and(|name| plain(name).starts_with("._"))
     }
 
-    /// The SecureTar header, `None` when it is not encrypted.
+    /// The SecureTar header, `None` if it is not encrypted.
     pub fn secure(&self) -> Option<&SecureHeader> {
         match &self.layer {
             Some(Layer::Secure(header)) => Some(header),
@@ -160,8 +160,8 @@ impl Part {
     }
 }
 
-/// The name without its suffix, and whether that says compressed; `None` for a
-/// name that is no archive's.
+/// The name without its suffix, and whether the suffix says compressed; `None` if the name is not
+/// an archive's.
 fn stem_and_compression(name: &[u8]) -> (&[u8], Option<bool>) {
     if let Some(stem) = name.strip_suffix(b".tar.gz") {
         (stem, Some(true))
@@ -225,8 +225,8 @@ fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-/// What an archive's bytes are, and whether they are compressed. A name that is wrong about that
-/// does not hide a plain archive: Supervisor has written such names (supervisor#3838).
+/// The layer of an archive's bytes, and whether they are compressed. A name that is wrong about
+/// that does not hide a plain archive: Supervisor has written such names (supervisor#3838).
 fn sniffed(head: &[u8], named: bool) -> std::result::Result<(Layer, bool), HeaderError> {
     let zeros = head.iter().all(|&byte| byte == 0);
     let found = securetar::sniff(head, named);
@@ -244,10 +244,10 @@ fn sniffed(head: &[u8], named: bool) -> std::result::Result<(Layer, bool), Heade
     }
 }
 
-/// How an archive of `size` bytes is wrapped that begins at this place of a file.
+/// The layer of an archive of `size` bytes at this position of a file.
 ///
 /// # Errors
-/// The inner one for bytes that are no header; the outer one when they cannot be read.
+/// The inner error if the bytes are not a header; the outer one if they cannot be read.
 pub(crate) fn layer_at(
     input: &Input,
     at: u64,

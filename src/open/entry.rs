@@ -10,7 +10,7 @@ use crate::format::tar::header::Header;
 use crate::format::tar::walk::{Visitor, Walker};
 use crate::pipe::Control;
 
-/// Which entry of a part, and what its survey found there.
+/// The position of an entry in a part, and its size and checksum from the survey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryAt {
     /// Its number in the archive; the first is 0.
@@ -21,16 +21,16 @@ pub struct EntryAt {
     pub crc: u32,
 }
 
-/// Reads the data of one entry again, in one pass over the archive up to where the entry ends.
+/// Reads the data of one entry again, in one pass over the archive up to the end of the entry.
 ///
-/// The bytes are those that were surveyed: their number and their CRC-32 are compared before the
+/// The bytes are the ones that were surveyed: their number and their CRC-32 are compared before the
 /// last of them are returned. Memory: that of [`Pieces`], and one piece (64 KiB of a compressed
-/// archive, 1 MiB of one that is not). Looks for the wish to stop at every piece.
+/// archive, 1 MiB of an uncompressed one). Checks for cancellation at every piece.
 ///
 /// # Errors
-/// `Password` when the part is encrypted and there is no key that opens it. What reading meets
-/// comes out of the [`Read`] and can be had with [`Error::from_read`]: `Damaged` with the part and
-/// the byte, also when the archive is not what was surveyed; `InputIo`; `Interrupted`.
+/// `Password` if the part is encrypted and no key opens it. Errors while reading come from the
+/// [`Read`]; [`Error::from_read`] converts them: `Damaged` with the part and the byte, also if the
+/// archive is not the one that was surveyed; `InputIo`; `Interrupted`.
 pub fn read_entry<'a>(
     backup: &'a Backup,
     part: &'a Part,
@@ -50,21 +50,21 @@ pub fn read_entry<'a>(
     })
 }
 
-/// The data of one entry; made by [`read_entry`].
+/// The data of one entry; created by [`read_entry`].
 pub struct EntryReader<'a> {
     backup: &'a Backup,
     part: &'a Part,
     pieces: Pieces,
     walker: Walker,
     picker: Picker,
-    /// How much of what was picked last was returned.
+    /// How much of the last picked data was returned.
     taken: usize,
     failed: bool,
     control: &'a Control,
 }
 
 impl EntryReader<'_> {
-    /// Goes on to the next bytes of the entry, or to its end.
+    /// Continues to the next bytes of the entry, or to its end.
     fn advance(&mut self) -> Result<()> {
         self.picker.data.clear();
         self.taken = 0;
@@ -89,7 +89,7 @@ impl Read for EntryReader<'_> {
             && !self.picker.ended
             && let Err(error) = self.advance()
         {
-            // After a wish to stop every further read ends with it as well.
+            // After cancellation, every further read also returns `Interrupted`.
             self.failed = !matches!(error.kind(), Kind::Interrupted(_));
             return Err(locate(self.backup, self.part, error).into_io());
         }
@@ -100,12 +100,12 @@ impl Read for EntryReader<'_> {
     }
 }
 
-/// Takes the data of one entry out of all that pass.
+/// Selects the data of one entry.
 struct Picker {
     entry: EntryAt,
     /// Entries that have begun.
     begun: usize,
-    /// What passed of the entry since it was last looked at.
+    /// Data of the entry that were not taken yet.
     data: Vec<u8>,
     crc: crc32fast::Hasher,
     ended: bool,
@@ -122,7 +122,7 @@ impl Picker {
         }
     }
 
-    /// Whether the entry that has begun last is the one to take.
+    /// Whether the current entry is the selected one.
     fn is_here(&self) -> bool {
         self.begun == self.entry.index + 1
     }

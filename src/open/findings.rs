@@ -1,5 +1,5 @@
-//! What is odd or wrong about a backup, as far as its outer file, its metadata and the first
-//! bytes of its parts tell.
+//! What is odd or wrong about a backup, as far as its outer file, its metadata and the first bytes
+//! of its parts show.
 
 use std::collections::HashSet;
 
@@ -8,48 +8,47 @@ use crate::error::{Advice, Error, Result, escape};
 use crate::finding::{Finding, Unfit};
 use crate::format::securetar::{Layer, SecureHeader, V3Salts, Version};
 
-/// One archive as Home Assistant's own checks see it: of a backup that is there, or of a copy that
-/// is planned.
+/// One archive as Home Assistant's own checks see it: in an existing backup, or in a planned copy.
 #[derive(Debug, Clone)]
 pub struct Archive<'a> {
     /// The member's name.
     pub name: &'a [u8],
     /// The part's id.
     pub id: &'a str,
-    /// What it holds.
+    /// Its contents.
     pub state: State,
 }
 
-/// What an archive holds.
+/// The contents of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Nothing.
+    /// It is empty.
     Empty,
-    /// Something else.
+    /// It is not an archive.
     NoArchive,
     /// A gzip or tar stream that is not encrypted.
     Plain {
-        /// Whether it is the gzip one.
+        /// Whether it is gzip.
         compressed: bool,
     },
-    /// An encrypted one.
+    /// An encrypted archive.
     Encrypted {
-        /// In which version.
+        /// Its version.
         version: Version,
-        /// Under which root salt.
+        /// Its root salt.
         salts: Option<V3Salts>,
     },
 }
 
-/// The suffix by which Supervisor looks for archives (supervisor `backups/backup.py`,
+/// The suffix with which Supervisor looks for archives (supervisor `backups/backup.py`,
 /// `validate_backup`).
 fn suffix(compressed: bool) -> &'static [u8] {
     if compressed { b".tar.gz" } else { b".tar" }
 }
 
-/// Supervisor's password check, which comes before every restore: it opens the first member
-/// with the suffix that `compressed` calls for, listed or not, with the key if the backup is
-/// called protected. Returns that archive's index, and why it does not open; `None` where it does.
+/// Supervisor's password check, which precedes every restore: it opens the first member with the
+/// suffix for `compressed`, listed or not, with the key if the backup is marked as protected.
+/// Returns that archive's index, and why it does not open; `None` if it does.
 pub fn first_archive(
     archives: &[Archive<'_>],
     compressed: bool,
@@ -74,8 +73,8 @@ pub fn unfit(state: State, compressed: bool, protected: bool) -> Option<Unfit> {
 }
 
 /// Whether one key and one root salt open all encrypted archives: Core's decryption of a whole
-/// backup and securetar's `SecureTarRootKeyContext` take version and salt from the first that they
-/// meet.
+/// backup and securetar's `SecureTarRootKeyContext` take version and salt from the first one that
+/// they read.
 pub fn one_context(archives: &[Archive<'_>]) -> Option<Finding> {
     let mut ways = archives.iter().filter_map(|archive| match archive.state {
         State::Encrypted { version, salts } => Some((version, salts)),
@@ -109,7 +108,7 @@ pub fn mixed(archives: &[Archive<'_>]) -> Option<Finding> {
 }
 
 impl Part {
-    /// What it holds, for Home Assistant's checks.
+    /// Its contents, for Home Assistant's checks.
     pub fn state(&self, size: u64) -> State {
         match &self.layer {
             Some(Layer::Plain) => State::Plain {
@@ -142,8 +141,8 @@ impl Backup {
         }
     }
 
-    /// Whether the archives of a copy are compressed: what `backup.json` says, unless the names
-    /// of all parts say otherwise.
+    /// Whether the archives of a copy are compressed: as `backup.json` says, unless the names of
+    /// all parts contradict it.
     pub fn right_compression(&self) -> bool {
         let stated = self.manifest.compressed();
         let mut named = self
@@ -165,7 +164,7 @@ impl Backup {
         part.listed || part.kind == ComponentKind::Supervisor
     }
 
-    /// All that is odd or wrong, in the order in which it is told.
+    /// All that is odd or wrong, in the order of the report.
     pub(super) fn look(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         if self.manifest.has_byte_order_mark() {
@@ -205,7 +204,7 @@ impl Backup {
         found
     }
 
-    /// What `backup.json` lists and the file does not have.
+    /// Parts that `backup.json` lists and the file does not have.
     fn absent(&self) -> Vec<Finding> {
         let present: HashSet<&str> = self.parts.iter().map(|part| part.id.as_str()).collect();
         let addons = self.manifest.addons().map(|slug| format!("addon:{slug}"));
@@ -241,20 +240,19 @@ impl Backup {
         }
     }
 
-    /// Whether nothing is in it and nobody looks for it.
+    /// Whether it is empty and no reader looks for it.
     pub(crate) fn is_empty_archive(&self, part: &Part) -> bool {
         !self.is_looked_for(part) && part.is_archive() && self.member(part).size == 0
     }
 
-    /// Whether a list of folders needs to say no more than this one's name, and finds it under
-    /// that.
+    /// Whether its name alone is enough for a list of folders, and readers find it under that name.
     pub(crate) fn can_be_listed(&self, part: &Part) -> bool {
         part.kind == ComponentKind::Folder
             && part.layer.is_some()
             && part.suffix == Some(self.right_compression())
     }
 
-    /// Where the parts are of one kind, and `protected` says the other.
+    /// A finding if all parts are of one kind, and `protected` says the other.
     fn flag_against_all(&self) -> Option<Finding> {
         let encrypted = self.is_protected();
         (self.manifest.protected() != encrypted).then_some(Finding::Protection { encrypted })
@@ -275,11 +273,11 @@ impl Backup {
         flag.into_iter().chain(odd).collect()
     }
 
-    /// Makes sure that Home Assistant looks for the names that are there: what `compressed` says is
-    /// not wrong about all of them. A repair puts that right.
+    /// Checks that Home Assistant looks for the names that exist: `compressed` is not wrong about
+    /// all of them. A repair corrects it.
     ///
     /// # Errors
-    /// `Damaged`, with the first part in question.
+    /// `Damaged`, with the first such part.
     pub fn check_compression(&self) -> Result<()> {
         let stated = self.manifest.compressed();
         let wrong = self.right_compression() != stated;
@@ -299,7 +297,8 @@ impl Backup {
         .advice(Advice::Repair))
     }
 
-    /// Whether a part's name and bytes are what `compressed` makes Home Assistant look for.
+    /// Whether a part's name and bytes are the ones that Home Assistant looks for with this
+    /// `compressed`.
     pub(crate) fn is_as_named(&self, part: &Part, compressed: bool) -> bool {
         part.suffix == Some(compressed) && (part.compressed == compressed || part.layer.is_none())
     }
@@ -307,7 +306,7 @@ impl Backup {
     fn first_archive(&self, archives: &[Archive<'_>]) -> Option<Finding> {
         let protected = self.manifest.protected();
         let (at, why) = first_archive(archives, self.manifest.compressed(), protected)?;
-        // Where the flag is wrong about all of them, that is said, and once is enough.
+        // If the flag is wrong about all of them, one finding is enough.
         let all_against = mixed(archives).is_none() && self.is_protected() != protected;
         if all_against && matches!(why, Unfit::Plain | Unfit::Encrypted) {
             return None;
@@ -328,7 +327,7 @@ impl Backup {
         stale.map(finding).collect()
     }
 
-    /// What is odd about a part's SecureTar header and gone when the part is encrypted anew.
+    /// What is odd about a part's SecureTar header and disappears when the part is encrypted again.
     pub(crate) fn odd_header(&self, part: &Part) -> Vec<Finding> {
         let mut odd = Vec::new();
         let Some(header) = part.secure() else {
@@ -348,7 +347,7 @@ impl Backup {
         odd
     }
 
-    /// A part whose length and SecureTar header cannot both be right.
+    /// A finding if a part's length and its SecureTar header cannot both be right.
     fn impossible_length(&self, part: &Part) -> Option<Finding> {
         let (size, header): (u64, &SecureHeader) = (self.member(part).size, part.secure()?);
         let expected = header.member_len().filter(|&expected| {

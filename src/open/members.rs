@@ -1,4 +1,4 @@
-//! The members of a file, those too that a wrong size hides.
+//! The members of a file, including those hidden by a wrong size.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use crate::format::outer::{self, Outer};
 use crate::format::tar::path;
 use crate::pipe::{Control, Input};
 
-/// Reads the outer tar, and once more closely where something is missing: a size that is too
-/// large by a whole member hides that member, and all headers look sound.
+/// Reads the outer tar, and again more closely if something is missing: a size that is too large by
+/// a whole member hides that member, and all headers look valid.
 ///
 /// # Errors
-/// As [`outer::scan`].
+/// The same as for [`outer::scan`].
 pub(super) fn all(input: &Arc<Input>, control: &Control) -> Result<Outer> {
     let outer = outer::scan(input, control)?;
     if !lacks_something(input, &outer) {
@@ -23,12 +23,12 @@ pub(super) fn all(input: &Arc<Input>, control: &Control) -> Result<Outer> {
     Ok(outer::scan_closely(input, control)?.unwrap_or(outer))
 }
 
-/// Whether there is no `backup.json`, or one that lists what is not in the file.
+/// Whether there is no `backup.json`, or one that lists parts that the file does not have.
 fn lacks_something(input: &Arc<Input>, outer: &Outer) -> bool {
     let Ok(at) = find_manifest(&outer.members) else {
         return true;
     };
-    // Whatever is wrong with it is told later.
+    // Faults of the metadata are reported later.
     let manifest = read_manifest(input, &outer.members, at).and_then(Manifest::parse);
     let Ok(manifest) = manifest else { return false };
     let names: HashSet<&[u8]> = outer

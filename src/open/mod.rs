@@ -1,5 +1,4 @@
-//! First stage: a path becomes a [`Backup`], its members and parts known,
-//! nothing decrypted yet.
+//! First stage: opens a path as a [`Backup`] with its members and parts; nothing is decrypted yet.
 #![deny(clippy::indexing_slicing)]
 
 mod component;
@@ -32,7 +31,7 @@ use crate::format::securetar::Version;
 use crate::format::tar::block::{BLOCK, EntryKind};
 use crate::pipe::{Control, Input};
 
-/// One backup file: what is inside, and where.
+/// One backup file: its contents and their positions.
 #[derive(Debug)]
 pub struct Backup {
     /// The file, opened for reading only.
@@ -41,7 +40,7 @@ pub struct Backup {
     pub members: Vec<Member>,
     /// What `backup.json` says.
     pub manifest: Manifest,
-    /// The index of the member that holds it.
+    /// The index of the member with the metadata.
     pub manifest_member: usize,
     /// Every member that is a part, in file order.
     pub parts: Vec<Part>,
@@ -50,19 +49,19 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// Opens a backup file; nobody can stop that.
+    /// Opens a backup file. Not cancellable.
     ///
     /// # Errors
-    /// `InputIo` when it cannot be read, `Damaged` or `Refused` when it is no sound backup.
+    /// `InputIo` if it cannot be read, `Damaged` or `Refused` if it is not a valid backup.
     pub fn open(path: &Path) -> Result<Self> {
         Self::read(Input::open(path)?, &Control::default())
     }
 
-    /// Reads the members, the metadata and the first bytes of every part. What is wrong with one
-    /// part or contradicts another is among the [`Backup::findings`].
+    /// Reads the members, the metadata and the first bytes of every part. A fault in one part, or a
+    /// contradiction between parts, is in [`Backup::findings`].
     ///
     /// # Errors
-    /// As [`Backup::open`]; `Interrupted`.
+    /// The same as for [`Backup::open`]; `Interrupted`.
     pub fn read(input: Arc<Input>, control: &Control) -> Result<Self> {
         let outer = members::all(&input, control)?;
         let manifest_member = find_manifest(&outer.members)?;
@@ -93,7 +92,7 @@ impl Backup {
         Ok(backup)
     }
 
-    /// What is odd or wrong, in sentences.
+    /// What is odd or wrong, as sentences.
     pub fn warnings(&self) -> Vec<String> {
         self.findings.iter().map(Finding::text).collect()
     }
@@ -116,7 +115,7 @@ impl Backup {
         &self.members[part.member]
     }
 
-    /// The index of the part that a member holds; `None` for one that is no part.
+    /// The index of the part in a member; `None` if the member is not a part.
     pub fn part_of(&self, member: usize) -> Option<usize> {
         // Parts are in file order.
         self.parts
@@ -129,7 +128,7 @@ impl Backup {
         self.member(part).stored()
     }
 
-    /// Bytes of the file that no member accounts for: what follows the end of the outer tar.
+    /// Bytes of the file that belong to no member: those after the end of the outer tar.
     pub fn unaccounted(&self) -> u64 {
         let members = self.members.last().map_or(0, Member::end);
         let end = members
@@ -138,18 +137,18 @@ impl Backup {
         self.input.len().saturating_sub(end)
     }
 
-    /// True when any part is encrypted.
+    /// True if any part is encrypted.
     pub fn is_protected(&self) -> bool {
         self.parts.iter().any(|part| part.version().is_some())
     }
 
-    /// The SecureTar version of the encrypted parts; the oldest where they are mixed.
+    /// The SecureTar version of the encrypted parts; the oldest if they are mixed.
     pub fn version(&self) -> Option<Version> {
         self.parts.iter().filter_map(Part::version).min()
     }
 
-    /// Where a part is there twice, as `.tar` and as `.tar.gz`, Home Assistant looks for the one
-    /// that `compressed` calls for.
+    /// If a part exists twice, as `.tar` and as `.tar.gz`, Home Assistant looks for the one that
+    /// `compressed` selects.
     fn settle_names(&mut self) {
         let mut first: HashMap<String, usize> = HashMap::new();
         for at in 0..self.parts.len() {
@@ -176,8 +175,8 @@ impl Backup {
         }
     }
 
-    /// Version 1 has no mark. No writer mixes it with versions that have one, so that beside those
-    /// bytes without a mark are damaged.
+    /// Version 1 has no mark. No writer mixes it with versions that have one, so bytes without a
+    /// mark beside those are damaged.
     fn settle_marks(&mut self) {
         if self
             .parts

@@ -2,11 +2,11 @@
 
 use super::ComponentKind;
 
-/// The path that selectors and rules see.
+/// The path as selectors and rules see it.
 ///
-/// For `homeassistant` it is relative to the config directory, which is `data`
-/// in the archive (and the archive's root in version 1 backups); `None` for what
-/// lies outside. For everything else it is relative to the archive's root.
+/// For `homeassistant` it is relative to the config directory, which is `data` in the archive (and
+/// the archive's root in version 1 backups); `None` for paths outside it. For everything else it is
+/// relative to the archive's root.
 pub fn config_path(kind: ComponentKind, manifest_version: u64, name: &[u8]) -> Option<&[u8]> {
     let mut name = name;
     while let Some(rest) = name.strip_prefix(b"./") {

@@ -1,5 +1,5 @@
-//! The plaintext of a part: its stream as it was before encryption, and its tar in pieces, with
-//! the place in the stored stream where each piece ends.
+//! The plaintext of a part: its stream as it was before encryption, and its tar in pieces, with the
+//! position in the stored stream where each piece ends.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ use crate::pipe::{ReadAhead, Window, read_ahead};
 
 type Ahead = ReadAhead<Box<dyn Read + Send>>;
 
-/// Bytes that are read ahead at once and are still in the processor's cache when they are inflated.
+/// Bytes that are read ahead at once and are still in the processor's cache when inflated.
 const NEAR: usize = 256 << 10;
 
 /// A part's plaintext tar, decrypted ahead on another thread and inflated here.
@@ -30,12 +30,12 @@ enum Source {
     },
 }
 
-/// How a part's stream ended.
+/// The end of a part's stream.
 #[derive(Debug, Clone, Default)]
 pub struct StreamEnd {
-    /// Bytes of the stream that is encrypted or stored: gzip, or the bare tar.
+    /// Bytes of the encrypted or stored stream: gzip, or the bare tar.
     pub stream_bytes: u64,
-    /// The gzip members, their trailers and what follows; `None` for a bare tar.
+    /// The gzip members, their trailers and the bytes that follow; `None` for a bare tar.
     pub gzip: Option<Summary>,
 }
 
@@ -52,10 +52,10 @@ impl Pieces {
     /// Starts reading a part.
     ///
     /// # Errors
-    /// `Password` when it is encrypted and there is no key.
+    /// `Password` if it is encrypted and there is no key.
     pub fn new(backup: &Backup, part: &Part, keys: Option<&KeyRing>) -> Result<Self> {
         let reader = source(backup, part, keys)?;
-        // A v3 chunk is one hand-over; what has no chunks stays in the processor's cache.
+        // A v3 chunk is passed on at once; smaller buffers stay in the processor's cache.
         let bytes = if part.version() == Some(Version::V3) {
             read_ahead::BUFFER
         } else {
@@ -84,16 +84,16 @@ impl Pieces {
         self.next_piece_up_to(u64::MAX)
     }
 
-    /// As [`Pieces::next_piece`]; a piece of a compressed stream ends as soon as it has
-    /// `want` bytes, or at most 258 bytes later.
+    /// Like [`Pieces::next_piece`]; a piece of a compressed stream ends as soon as it has `want`
+    /// bytes, or at most 258 bytes later.
     ///
     /// # Errors
-    /// As [`Pieces::next_piece`].
+    /// The same as for [`Pieces::next_piece`].
     pub fn next_piece_up_to(&mut self, want: u64) -> Result<Option<(&[u8], u64)>> {
         let want = usize::try_from(want).unwrap_or(usize::MAX);
         match &mut self.source {
             Source::Gzip(gunzip) => {
-                // Asked for twice, because the piece borrows the decoder.
+                // Requested twice, because the piece borrows the decoder.
                 if gunzip
                     .next_piece_up_to(want)
                     .map_err(Error::from_read)?
@@ -117,7 +117,7 @@ impl Pieces {
         }
     }
 
-    /// Makes the pieces note where the compressed stream can be entered.
+    /// Records positions where reading of the compressed stream can begin.
     #[must_use]
     pub fn with_checkpoints(self) -> Self {
         let source = match self.source {
@@ -127,18 +127,18 @@ impl Pieces {
         Self { source }
     }
 
-    /// Makes the pieces end with an error as soon as there are more than `bytes` of plaintext.
+    /// Returns an error as soon as there are more than `bytes` of plaintext.
     #[must_use]
     pub fn with_limit(self, bytes: u64) -> Self {
         let source = match self.source {
             Source::Gzip(gunzip) => Source::Gzip(Box::new(gunzip.with_limit(bytes))),
-            // Its size is that of the file, which is known to be bearable.
+            // Its size is the size of the file, which is acceptable.
             plain => plain,
         };
         Self { source }
     }
 
-    /// The places that were noted; to be taken once, after the last piece.
+    /// The recorded positions; to be called once, after the last piece.
     pub fn checkpoints(&mut self) -> Vec<Checkpoint> {
         match &mut self.source {
             Source::Gzip(gunzip) => gunzip.checkpoints(),
@@ -146,7 +146,7 @@ impl Pieces {
         }
     }
 
-    /// What is known once the last piece was taken.
+    /// The summary, complete after the last piece.
     pub fn end(&self) -> StreamEnd {
         match &self.source {
             Source::Gzip(gunzip) => {
@@ -164,11 +164,11 @@ impl Pieces {
     }
 }
 
-/// The archive inside a part as it was before encryption: a gzip stream, or a
-/// tar where the backup is not compressed. Errors arise while reading, typed.
+/// The archive inside a part as it was before encryption: a gzip stream, or a tar if the backup is
+/// not compressed. Errors while reading are typed.
 ///
 /// # Errors
-/// `Password` when the part is encrypted and there is no key, or not the right one.
+/// `Password` if the part is encrypted and there is no key, or not the right one.
 pub fn source(
     backup: &Backup,
     part: &Part,
@@ -186,10 +186,10 @@ pub fn source(
     )
 }
 
-/// The archive in a member's data, which begin with a SecureTar header where there is one.
+/// The archive in a member's data, which begin with a SecureTar header if it is encrypted.
 ///
 /// # Errors
-/// As [`source`].
+/// The same as for [`source`].
 pub(crate) fn stream(
     mut data: Window,
     header: Option<&SecureHeader>,
@@ -211,7 +211,7 @@ pub(crate) fn stream(
     )?))
 }
 
-/// The error for an encrypted part that has to be opened without a key.
+/// The error for an encrypted part that must be opened without a key.
 pub(crate) fn missing_password(part: &str) -> Error {
     Error::new(
         Kind::Password,
@@ -221,7 +221,8 @@ pub(crate) fn missing_password(part: &str) -> Error {
     .advice(Advice::GiveKey)
 }
 
-/// The error for a part that the key does not open, though it opens others; it names all of them.
+/// The error for a part that the key does not open, although it opens others; it names all such
+/// parts.
 pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
     let why = match part.secure() {
         Some(SecureHeader::V3 { .. }) => "they have another password",
@@ -248,8 +249,8 @@ pub(crate) fn other_key(backup: &Backup, part: &Part) -> Error {
     })
 }
 
-/// Adds what only the caller of a stream knows: which part it is and where it lies. Where the
-/// error knows its place in the stream, the byte in the file is exact; else the part's begin.
+/// Adds the context that only the caller of a stream has: the part and its position. If the error
+/// has a position in the stream, the byte in the file is exact; otherwise it is the part's start.
 pub(crate) fn locate(backup: &Backup, part: &Part, error: Error) -> Error {
     if matches!(error.kind(), Kind::OutputIo | Kind::Interrupted(_)) {
         return error;

@@ -1,4 +1,4 @@
-//! Is this the right key?
+//! Checks whether the key is right.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -9,17 +9,17 @@ use crate::crypt::{CryptError, KeyRing, MAX_ROOT_SALTS};
 use crate::error::{Error, Kind, Result};
 use crate::format::securetar::SecureHeader;
 
-/// Bytes of plaintext that tell gzip or tar from noise.
+/// Bytes of plaintext that distinguish gzip or tar from noise.
 const PROBE: usize = 512;
 
-/// Makes sure that the key is one of this backup's, before anything large is read: it opens at
-/// least one of the encrypted parts. [`close_others`] notes those that it does not open.
+/// Checks that the key belongs to this backup, before anything large is read: it must open at least
+/// one of the encrypted parts. [`close_others`] records the parts that it does not open.
 ///
-/// v3 says so in its header. v1 and v2 show it only by their first bytes, so
-/// that one damaged part and a wrong key look alike; the other parts decide.
+/// The header of v3 shows this. For v1 and v2 only the first bytes of plaintext do, so one damaged
+/// part and a wrong key look alike; the other parts decide.
 ///
 /// # Errors
-/// `Password` when the key opens nothing.
+/// `Password` if the key opens no part.
 pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
     refuse_many_salts(backup)?;
     let mut failed = Vec::new();
@@ -33,7 +33,7 @@ pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
     let Some(first) = failed.first() else {
         return Ok(());
     };
-    // v1 and v2 know a key only by what comes of it.
+    // v1 and v2 only show whether a key is right by the decrypted bytes.
     let alone = failed.len() == 1 && !matches!(first.secure(), Some(SecureHeader::V3 { .. }));
     let message = if alone {
         "the password is wrong, or the first bytes of the one encrypted part are damaged"
@@ -43,11 +43,11 @@ pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
     Err(Error::new(Kind::Password, message).advice(wrong_key(backup)))
 }
 
-/// Notes which parts a key does not open that opens others: they have another one, or their first
-/// bytes are damaged. They can be left out, or kept as they are.
+/// Records the parts that the key does not open although it opens others: they have another key, or
+/// their first bytes are damaged. They can be left out, or kept as they are.
 ///
 /// # Errors
-/// As [`unlock`], for what has nothing to do with the key.
+/// The same as for [`unlock`], for errors that do not concern the key.
 pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
     for at in 0..backup.parts.len() {
         let closed = is_right(backup, backup.part(at), keys)? == Some(false);
@@ -58,24 +58,24 @@ pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
     Ok(())
 }
 
-/// Whether the key opens a part; `None` where nothing can tell.
+/// Whether the key opens a part; `None` if this cannot be determined.
 fn is_right(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Option<bool>> {
     match part.secure() {
         None => Ok(None),
         Some(SecureHeader::V3 { salts, .. }) => Ok(Some(keys.check_v3(salts)?)),
         Some(_) => match opens(backup, part, keys) {
             Ok(right) => Ok(Some(right)),
-            // Lengths that cannot be right say nothing about the key; reading the part will say it.
+            // Impossible lengths say nothing about the key; reading the part will report them.
             Err(error) if error.kind() == Kind::Damaged => Ok(None),
             Err(error) => Err(error),
         },
     }
 }
 
-/// Makes sure that a part begins as an archive does, where something has to be read of it.
+/// Checks that a part begins like an archive, if it must be read.
 ///
 /// # Errors
-/// `Damaged`, or `Refused` for one of a version that is not known.
+/// `Damaged`, or `Refused` for an unknown version.
 pub fn check_head(backup: &Backup, part: &Part) -> Result<()> {
     match &part.fault {
         None => Ok(()),
@@ -85,7 +85,7 @@ pub fn check_head(backup: &Backup, part: &Part) -> Result<()> {
     }
 }
 
-/// What to do about a key that opens nothing.
+/// Advice for a key that opens no part.
 fn wrong_key(backup: &Backup) -> String {
     let made = day(backup.manifest.date())
         .map(|day| format!(", on {day}"))
@@ -96,7 +96,7 @@ fn wrong_key(backup: &Backup) -> String {
     )
 }
 
-/// The day in a date that begins as ISO 8601 has it.
+/// The day of a date that begins in ISO 8601 form.
 fn day(date: &str) -> Option<&str> {
     let day = date.get(..10)?;
     let fits = day.bytes().enumerate().all(|(at, b)| {
@@ -109,8 +109,8 @@ fn day(date: &str) -> Option<&str> {
     fits.then_some(day)
 }
 
-/// Each different salt costs a key derivation, so that a made-up file could keep us busy for
-/// days. Genuine backups have one.
+/// Each different salt costs a key derivation, so a crafted file could cost days of computing time.
+/// Genuine backups have one.
 fn refuse_many_salts(backup: &Backup) -> Result<()> {
     let mut salts = HashSet::new();
     for part in &backup.parts {
@@ -131,7 +131,7 @@ fn refuse_many_salts(backup: &Backup) -> Result<()> {
 fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
     let mut head = Vec::new();
     let mut reader = source(backup, part, Some(keys))?.take(PROBE as u64);
-    // A short part may end badly; its first bytes still tell.
+    // A short part may end badly; its first bytes are enough.
     let outcome = reader.read_to_end(&mut head);
     if outcome.is_err() && head.is_empty() {
         return Ok(false);

@@ -1,22 +1,21 @@
-//! What a long call is given besides its data: where to report progress, how
-//! many threads it may use, and whether somebody asked it to stop.
+//! The control of a long call: progress reports, the number of threads, and cancellation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::error::{Error, Kind, Result};
 
-/// Hears how far a stage has come. The library never prints.
+/// Receives progress updates. The library never prints.
 pub trait Progress: Send + Sync {
     /// A stage begins that will move `total` bytes.
     fn begin(&self, stage: &str, total: u64);
-    /// So many more bytes are through.
+    /// This many more bytes are processed.
     fn advance(&self, bytes: u64);
     /// The stage is over.
     fn end(&self);
 }
 
-/// Progress that nobody hears.
+/// Ignores all progress updates.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
@@ -26,7 +25,7 @@ impl Progress for Silent {
     fn end(&self) {}
 }
 
-/// Handed down to every long call.
+/// Passed down to every long call.
 #[derive(Clone)]
 pub struct Control {
     progress: Arc<dyn Progress>,
@@ -52,8 +51,8 @@ impl Default for Control {
 }
 
 impl Control {
-    /// `stop` holds zero, or the number of the signal that asked to stop;
-    /// `threads` is at least one.
+    /// `stop` is zero, or the number of the signal that requested cancellation; `threads` is at
+    /// least one.
     pub fn new(progress: Arc<dyn Progress>, stop: Arc<AtomicUsize>, threads: usize) -> Self {
         Self {
             progress,
@@ -64,15 +63,15 @@ impl Control {
         }
     }
 
-    /// Refuses parts whose contents are larger than so many bytes.
+    /// Refuses parts whose contents are larger than this many bytes.
     #[must_use]
     pub fn with_max_expanded(mut self, bytes: u64) -> Self {
         self.max_expanded = bytes;
         self
     }
 
-    /// For work beside the work that this one reports: it makes no progress, and can be
-    /// abandoned alone with [`Control::abandon`].
+    /// For work in parallel to the work that this control reports: it reports no progress and can
+    /// be abandoned separately with [`Control::abandon`].
     #[must_use]
     pub fn beside(&self) -> Self {
         Self {
@@ -82,12 +81,12 @@ impl Control {
         }
     }
 
-    /// Nobody wants the outcome any more of what has this control or a clone of it.
+    /// Cancels all work that uses this control or a clone of it.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
 
-    /// How many bytes a part's contents may have.
+    /// The maximum size of a part's contents, in bytes.
     pub fn max_expanded(&self) -> u64 {
         self.max_expanded
     }
@@ -107,11 +106,11 @@ impl Control {
         self.progress.end();
     }
 
-    /// Counts bytes. Called at least once a mebibyte, so that a wish to stop is
-    /// heard well within a second.
+    /// Counts bytes. Must be called at least once per mebibyte, so that cancellation takes effect
+    /// well within a second.
     ///
     /// # Errors
-    /// [`Kind::Interrupted`] when somebody asked to stop, or the work was abandoned.
+    /// [`Kind::Interrupted`] if the work was cancelled or abandoned.
     pub fn advance(&self, bytes: u64) -> Result<()> {
         self.check()?;
         self.progress.advance(bytes);
@@ -119,7 +118,7 @@ impl Control {
     }
 
     /// # Errors
-    /// [`Kind::Interrupted`] when somebody asked to stop, or the work was abandoned.
+    /// [`Kind::Interrupted`] if the work was cancelled or abandoned.
     pub fn check(&self) -> Result<()> {
         #[cfg(test)]
         if LOOKS.replace(LOOKS.get().saturating_sub(1)) == 0 {
@@ -139,7 +138,7 @@ impl Control {
 }
 
 impl Control {
-    /// For loops over many small things, of which each is too short to ask for the wish to stop.
+    /// For loops over many small items, each too short for its own cancellation check.
     pub fn pace(&self) -> Pace<'_> {
         Pace {
             control: self,
@@ -150,28 +149,28 @@ impl Control {
 
 #[cfg(test)]
 thread_local! {
-    /// After so many looks somebody wants this thread to stop.
+    /// After this many checks, this thread is cancelled.
     pub(crate) static LOOKS: std::cell::Cell<u64> = const { std::cell::Cell::new(u64::MAX) };
 }
 
-/// Looks for the wish to stop now and then, see [`Control::pace`].
+/// Checks for cancellation from time to time, see [`Control::pace`].
 #[derive(Debug)]
 pub struct Pace<'a> {
     control: &'a Control,
-    /// What was done since it looked.
+    /// Work done since the last check.
     done: usize,
 }
 
-/// So much work lies between two looks. Even at 100 ns for each unit of it that is 26 ms.
+/// The amount of work between two checks. Even at 100 ns per unit that is 26 ms.
 const WORK: usize = 1 << 18;
-/// What a step takes besides its bytes.
+/// The cost of a step besides its bytes.
 const STEP: usize = 16;
 
 impl Pace<'_> {
-    /// One thing more was done, with so many bytes.
+    /// Counts one more item of this many bytes.
     ///
     /// # Errors
-    /// [`Kind::Interrupted`] when somebody asked to stop, or the work was abandoned.
+    /// [`Kind::Interrupted`] if the work was cancelled or abandoned.
     pub fn step(&mut self, bytes: usize) -> Result<()> {
         self.done += bytes + STEP;
         if self.done < WORK {

@@ -1,8 +1,8 @@
-//! How much would be written.
+//! Counts bytes instead of writing them.
 
 use std::io::{self, Write};
 
-/// Counts what is written, and forgets it.
+/// Counts the bytes written and discards them.
 #[derive(Debug, Default)]
 pub struct Counter(pub u64);
 

@@ -1,5 +1,5 @@
-//! The input file: opened once, for reading only, read at positions, and checked
-//! for changes that happened meanwhile.
+//! The input file: opened once, for reading only, read at positions, and checked for changes since
+//! it was opened.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,14 +9,13 @@ use std::sync::Arc;
 use crate::error::{Advice, Error, Kind, Result};
 use crate::sys::{self, FileIdentity, FileState};
 
-/// An open file that is only ever read, and only at explicit positions, so that
-/// threads can share it.
+/// An open file that is read only at explicit positions, so that threads can share it.
 #[derive(Debug)]
 pub struct Input {
     file: File,
     path: PathBuf,
     state: FileState,
-    /// The error when reading fails: which file it is makes the difference.
+    /// Creates the error for a failed read: it depends on which file this is.
     failed: fn(io::Error, &str) -> Error,
 }
 
@@ -24,14 +23,14 @@ impl Input {
     /// Opens a regular file.
     ///
     /// # Errors
-    /// [`Kind::InputIo`] when it cannot be opened, [`Kind::Refused`] when it is a folder or no
+    /// [`Kind::InputIo`] if it cannot be opened, [`Kind::Refused`] if it is a folder or not a
     /// regular file.
     pub fn open(path: &Path) -> Result<Arc<Self>> {
         let fail = |e: io::Error| {
             Error::input(e, &format!("cannot open {}", path.display()))
                 .advice("Check the path and the permissions.")
         };
-        // Looked at before it is opened: opening a FIFO would wait for a writer.
+        // Checked before it is opened: opening a FIFO would wait for a writer.
         let meta = std::fs::metadata(path).map_err(fail)?;
         if meta.is_dir() {
             return Err(
@@ -50,19 +49,19 @@ impl Input {
         Self::take(file, path, Error::input)
     }
 
-    /// Takes a file that is open already; `path` is what messages call it.
+    /// Takes an open file; messages call it `path`.
     ///
     /// # Errors
-    /// [`Kind::InputIo`] when its metadata cannot be read.
+    /// [`Kind::InputIo`] if its metadata cannot be read.
     pub fn from_file(file: File, path: &Path) -> Result<Arc<Self>> {
         Self::take(file, path, Error::input)
     }
 
-    /// Takes an output, which need not have a name yet, to read it back. What fails then
-    /// is the output.
+    /// Takes an output, which need not have a name yet, to read it back. Errors are then errors of
+    /// the output.
     ///
     /// # Errors
-    /// [`Kind::OutputIo`] when its metadata cannot be read.
+    /// [`Kind::OutputIo`] if its metadata cannot be read.
     pub fn of_output(file: File, path: &Path) -> Result<Arc<Self>> {
         Self::take(file, path, Error::output)
     }
@@ -78,10 +77,10 @@ impl Input {
         }))
     }
 
-    /// A stand-in that claims to have `len` bytes, for tests that never read it.
+    /// A test input that claims to have `len` bytes and is never read.
     ///
     /// # Errors
-    /// As [`Input::from_file`].
+    /// The same as for [`Input::from_file`].
     #[cfg(test)]
     pub(crate) fn stand_in(len: u64) -> Result<Arc<Self>> {
         let nothing = Path::new("/dev/null");
@@ -96,7 +95,7 @@ impl Input {
         }))
     }
 
-    /// Where it was opened.
+    /// The path where it was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -111,7 +110,7 @@ impl Input {
         self.len() == 0
     }
 
-    /// Which file it is, to tell whether another path is the same file.
+    /// The identity of the file, to check whether another path leads to the same file.
     pub fn identity(&self) -> FileIdentity {
         self.state.identity
     }
@@ -150,7 +149,7 @@ impl Input {
     /// Reads exactly `buf.len()` bytes.
     ///
     /// # Errors
-    /// [`Kind::Damaged`] when the file ends before, [`Kind::InputIo`] when reading fails.
+    /// [`Kind::Damaged`] if the file ends before, [`Kind::InputIo`] if reading fails.
     pub fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         let got = self.read_at(offset, buf)?;
         if got < buf.len() {
@@ -164,13 +163,13 @@ impl Input {
         Ok(())
     }
 
-    /// The first place from `at` on where something else than a hole of zeros may be; the end
-    /// of the file where there is no such place.
+    /// The first position from `at` on that is not in a hole of zeros; the end of the file if there
+    /// is none.
     pub fn skip_hole(&self, at: u64) -> u64 {
         match sys::next_data(&self.file, at) {
             Ok(Some(data)) => data.max(at),
             Ok(None) => self.len().max(at),
-            // A file system that does not know.
+            // The file system does not report holes.
             Err(_) => at,
         }
     }
@@ -184,7 +183,7 @@ impl Input {
         }
     }
 
-    /// The change of the file where that explains the error, otherwise the error itself.
+    /// The change of the file if that explains the error, otherwise the error itself.
     pub fn explain(&self, error: Error) -> Error {
         let about_contents = matches!(
             error.kind(),
@@ -196,10 +195,11 @@ impl Input {
         }
     }
 
-    /// Makes sure that the file is still what was opened.
+    /// Checks that the file has not changed since it was opened.
     ///
     /// # Errors
-    /// [`Kind::InputIo`] when it grew, shrank, was written to, or its path now names another file.
+    /// [`Kind::InputIo`] if it grew, shrank, was written to, or if its path now leads to another
+    /// file.
     pub fn check_unchanged(&self) -> Result<()> {
         let now = FileState::of_file(&self.file)
             .map_err(|e| Error::input(e, "cannot look at the backup again"))?;
@@ -215,8 +215,7 @@ impl Input {
     }
 }
 
-/// A range of the input as a reader. Ends early, with `UnexpectedEof`, when the
-/// file does.
+/// A range of the input as a reader. Ends early, with `UnexpectedEof`, if the file does.
 #[derive(Debug)]
 pub struct Window {
     input: Arc<Input>,
@@ -225,7 +224,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Leaves out so many bytes, or all that are left.
+    /// Skips this many bytes, or all that are left.
     pub fn skip(&mut self, bytes: u64) {
         self.at += bytes.min(self.left());
     }

@@ -1,5 +1,5 @@
-//! Moving bytes: the input and windows of it, reading ahead and writing behind on
-//! other threads, progress and the wish to stop.
+//! Moves bytes: the input and ranges of it, reading ahead and writing behind on other threads,
+//! progress and cancellation.
 #![deny(clippy::indexing_slicing)]
 
 pub mod control;

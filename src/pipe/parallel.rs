@@ -1,12 +1,11 @@
-//! The same work on many items, on a few threads.
+//! Does the same work on many items, on a few threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Runs `work` once for every index in `order`, which must hold each of
-/// `0..order.len()` once, taking them in that order on up to `threads` threads, the
-/// caller's among them; on fewer where the system gives no more.
-/// Gives the results by index, whatever order they were ready in.
+/// Runs `work` once for every index in `order`, which must contain each of `0..order.len()` once.
+/// It takes the indices in that order on up to `threads` threads, including the caller's; on fewer
+/// if the system cannot start more. Returns the results by index, whatever order they finish in.
 ///
 /// # Panics
 /// Passes on a panic of `work`.

@@ -1,5 +1,4 @@
-//! Reads on a thread of its own, so that what follows (decoding, walking) runs
-//! at the same time.
+//! Reads on its own thread, so that the steps that follow (decoding, walking) run at the same time.
 
 use std::io::{self, Read};
 use std::thread::JoinHandle;
@@ -8,12 +7,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::read_until_error;
 
-/// One buffer's size in bytes: SecureTar's v3 chunk, so that a chunk is one hand-over.
+/// One buffer's size in bytes: SecureTar's v3 chunk, so that each chunk is passed on at once.
 pub const BUFFER: usize = 1 << 20;
-/// How many buffers go round.
+/// The number of buffers in use.
 const BUFFERS: usize = 4;
 
-/// Room that goes round, cleared once and not for every use.
+/// A reused buffer, cleared once and not before every use.
 #[derive(Default)]
 struct Buffer {
     room: Vec<u8>,
@@ -25,7 +24,7 @@ impl Buffer {
         self.room.get(..self.len).unwrap_or_default()
     }
 
-    /// Reads up to `bytes`, or until there is no more; what came before an error stays.
+    /// Reads up to `bytes`, or until the end; bytes read before an error stay.
     fn fill(&mut self, reader: &mut impl Read, bytes: usize) -> io::Result<()> {
         self.room.resize(bytes, 0);
         let (len, outcome) = read_until_error(reader, &mut self.room);
@@ -36,9 +35,9 @@ impl Buffer {
 
 /// A reader whose bytes come from another thread, in order.
 ///
-/// Memory: four buffers, of 1 MiB unless told otherwise, go round. When all are full the reading
-/// thread waits; when all are empty the consumer does. An error is delivered after the bytes that
-/// came before it. Dropping it ends the thread after at most one more read.
+/// Memory: four buffers, of 1 MiB unless another size is set. When all are full the reading thread
+/// waits; when all are empty the consumer does. An error is returned after the bytes read before
+/// it. Dropping it ends the thread after at most one more read.
 pub struct ReadAhead<R> {
     full: Option<Receiver<io::Result<Buffer>>>,
     empty: Sender<Buffer>,
@@ -51,7 +50,7 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
     /// Starts reading.
     ///
     /// # Errors
-    /// When the system gives no further thread.
+    /// If the system cannot start another thread.
     pub fn new(reader: R) -> io::Result<Self> {
         Self::with_buffers_of(BUFFER, reader)
     }
@@ -59,7 +58,7 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
     /// Starts reading into buffers of another size, from one byte up to [`BUFFER`].
     ///
     /// # Errors
-    /// When the system gives no further thread.
+    /// If the system cannot start another thread.
     pub fn with_buffers_of(bytes: usize, reader: R) -> io::Result<Self> {
         let bytes = bytes.clamp(1, BUFFER);
         let (give_full, full) = bounded(BUFFERS);
@@ -80,8 +79,8 @@ impl<R: Read + Send + 'static> ReadAhead<R> {
         })
     }
 
-    /// Ends the thread and gives the reader back, for questions about how it
-    /// ended; `None` when the thread died.
+    /// Ends the thread and returns the reader, so that the caller can check how it ended; `None` if
+    /// the thread panicked.
     pub fn into_inner(mut self) -> Option<R> {
         self.full = None;
         self.thread.take()?.join().ok()
@@ -97,7 +96,7 @@ fn fill<R: Read>(
     while let Ok(mut buffer) = empty.recv() {
         let outcome = buffer.fill(&mut reader, bytes);
         let done = buffer.len == 0 || outcome.is_err();
-        // A closed channel means that nobody wants more.
+        // A closed channel means that the consumer is gone.
         if buffer.len > 0 && full.send(Ok(buffer)).is_err() {
             break;
         }
@@ -134,7 +133,7 @@ impl<R> ReadAhead<R> {
         };
         let used = std::mem::replace(&mut self.current, next?);
         self.taken = 0;
-        // The thread may have ended; then nobody needs the buffer.
+        // The thread may have ended; then the buffer is no longer needed.
         let _ = self.empty.try_send(used);
         Ok(true)
     }

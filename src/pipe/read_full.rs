@@ -1,17 +1,18 @@
-//! Reading until there is no more room.
+//! Reads until the buffer is full.
 
 use std::io::{self, Read};
 
-/// Reads until `buffer` is full or the reader ends; gives how much there was.
+/// Reads until `buffer` is full or the reader ends; returns the number of bytes.
 ///
 /// # Errors
-/// Those of the reader; what came before is in the buffer, but nobody is told how much it is.
+/// Errors of the reader. The bytes before an error are in the buffer, but their number is unknown.
 pub(crate) fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let (got, outcome) = read_until_error(reader, buffer);
     outcome.map(|()| got)
 }
 
-/// As [`read_full`], for those who want what came before an error, too. An interruption is none.
+/// Like [`read_full`], but also returns the number of bytes before an error. An interruption is not
+/// an error.
 pub(crate) fn read_until_error(
     reader: &mut impl Read,
     buffer: &mut [u8],
@@ -32,8 +33,8 @@ pub(crate) fn read_until_error(
 mod tests {
     use super::*;
 
-    /// Gives a byte at a time, an interruption before each, and after the last one an error or the
-    /// end.
+    /// Returns a byte at a time, with an interruption before each, and an error or the end after
+    /// the last.
     struct Dribble {
         left: u8,
         turn: bool,

@@ -1,5 +1,4 @@
-//! Writes on a thread of its own, so that what comes before (copying, encoding) runs at
-//! the same time.
+//! Writes on its own thread, so that the steps before it (copying, encoding) run at the same time.
 
 use std::io::{self, Write};
 
@@ -7,18 +6,18 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::read_ahead::BUFFER;
 
-/// How many buffers go round.
+/// The number of buffers in use.
 const BUFFERS: usize = 4;
 
-/// Runs `body` with a writer whose bytes are written to `writer` on another thread, in
-/// order; gives both back once everything is written.
+/// Runs `body` with a writer whose bytes another thread writes to `writer`, in order; returns both
+/// after everything is written.
 ///
-/// Memory: four buffers of 1 MiB go round. When all are full `body` waits; when all are
-/// empty the writing thread does.
+/// Memory: four buffers of 1 MiB. When all are full `body` waits; when all are empty the writing
+/// thread does.
 ///
 /// # Errors
-/// The writer's error if it had one, for then that of `body` only says that nobody reads
-/// any more; else that of `body`. What was not written then is lost.
+/// The writer's error if it had one, because the error of `body` then only says that the writer is
+/// gone; otherwise the error of `body`. Bytes not written by then are lost.
 pub fn write_behind<W: Write + Send, T>(
     writer: W,
     body: impl FnOnce(&mut WriteBehind) -> io::Result<T>,
@@ -55,13 +54,13 @@ fn drain<W: Write>(
     while let Ok(mut buffer) = full.recv() {
         writer.write_all(&buffer)?;
         buffer.clear();
-        // The other side may be done.
+        // The other thread may have ended.
         let _ = empty.send(buffer);
     }
     Ok(writer)
 }
 
-/// The near end of [`write_behind`].
+/// The side of [`write_behind`] that `body` uses.
 pub struct WriteBehind {
     full: Sender<Vec<u8>>,
     empty: Receiver<Vec<u8>>,
@@ -96,7 +95,7 @@ impl Write for WriteBehind {
         Ok(now.len())
     }
 
-    /// Flushes nothing: the bytes are on their way.
+    /// Flushes nothing: the other thread writes the bytes.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -135,7 +134,7 @@ mod tests {
                 Ok(())
             }
         }
-        // More than all buffers: the near end learns of it as well.
+        // More than all buffers, so that `body` sees the error too.
         let outcome = write_behind(Full(BUFFER), |out| {
             (0..20).try_for_each(|_| out.write_all(&[1; BUFFER]))
         });

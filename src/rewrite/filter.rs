@@ -1,4 +1,4 @@
-//! Turns a cut into edits of the plaintext while it passes.
+//! Converts a cut into edits of the plaintext while it is read.
 
 use std::io;
 
@@ -13,10 +13,10 @@ use crate::pipe::Control;
 use crate::plan::PartEdit;
 use crate::survey::PartSurvey;
 
-/// Walks a part's tar and says which bytes stay.
+/// Walks a part's tar and decides which bytes stay.
 ///
-/// Kept entries stay byte for byte, headers included. The end of the tar is written
-/// anew: two zero blocks, padded to a record as Python pads it.
+/// Kept entries stay byte for byte, headers included. The end of the tar is written again: two zero
+/// blocks, padded to a record as Python pads it.
 pub struct CutFilter<'a> {
     walker: Walker,
     judge: Judge<'a>,
@@ -29,14 +29,14 @@ struct Judge<'a> {
     next: usize,
     edits: Vec<Edit>,
     kept: u64,
-    /// Plaintext bytes that edits have been given for.
+    /// Plaintext bytes covered by edits so far.
     decided: u64,
     tail: bool,
     problem: Option<Error>,
 }
 
 impl<'a> CutFilter<'a> {
-    /// `survey` is the part's, `None` only for a cut that keeps everything.
+    /// `survey` is the part's survey; `None` is allowed only for a cut that keeps everything.
     pub fn new(cut: &'a PartEdit, survey: Option<&'a PartSurvey>, control: &'a Control) -> Self {
         let judge = Judge {
             cut,
@@ -59,7 +59,7 @@ impl<'a> CutFilter<'a> {
 impl Filter for CutFilter<'_> {
     fn feed(&mut self, plaintext: &[u8], edits: &mut Vec<Edit>) -> io::Result<()> {
         self.control.check().map_err(Error::into_io)?;
-        // A part that was not surveyed has not been measured yet.
+        // The size of a part that was not surveyed has not been checked yet.
         if self.walker.position() > self.control.max_expanded() {
             return Err(GzipError::TooLarge {
                 limit: self.control.max_expanded(),
@@ -115,7 +115,7 @@ impl Judge<'_> {
         self.edits.push(Edit::Insert(bytes));
     }
 
-    /// The old end of the archive goes as it passes.
+    /// Drops the old end of the archive while it is read.
     fn drop_tail(&mut self, seen: u64) {
         if self.tail && seen > self.decided {
             self.drop(seen - self.decided);
@@ -126,8 +126,8 @@ impl Judge<'_> {
         let at = self.next;
         self.next += 1;
         if let Some(survey) = self.survey {
-            // The same bytes were surveyed a moment ago; anything else means that
-            // the input changed, and verdicts by index would hit the wrong files.
+            // The same bytes were surveyed a moment ago; any difference means that the input
+            // changed, and the decisions by index would apply to the wrong files.
             let same = survey
                 .entries
                 .get(at)

@@ -1,12 +1,12 @@
-//! New headers for the few entries that cannot keep theirs: a file that goes on
-//! under another of its names, and a link that must point there.
+//! New headers for the few entries that cannot keep theirs: a file that continues under another of
+//! its names, and a link that must point to it.
 
 use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::{BLOCK, padding, set_checksum, set_size};
 use crate::format::tar::header::Header;
 use crate::format::tar::pax;
 
-/// Where the name and the link target stand in a header block, and how long they may be.
+/// The position and maximum length of the name and the link target in a header block.
 const NAME: std::ops::Range<usize> = 0..100;
 const LINK: std::ops::Range<usize> = 157..257;
 const PREFIX: std::ops::Range<usize> = 345..500;
@@ -14,7 +14,7 @@ const PREFIX: std::ops::Range<usize> = 345..500;
 /// The same entry under another name; mode, owner and times stay.
 ///
 /// # Errors
-/// `Internal` for a header that is not made of blocks.
+/// `Internal` for a header that does not consist of blocks.
 pub fn renamed(header: &Header, name: &[u8]) -> Result<Vec<u8>> {
     let mut records = without(header, b"path");
     let mut main = main_block(header)?;
@@ -27,12 +27,12 @@ pub fn renamed(header: &Header, name: &[u8]) -> Result<Vec<u8>> {
 /// The same link with another target.
 ///
 /// # Errors
-/// `Internal` for a header that is not made of blocks.
+/// `Internal` for a header that does not consist of blocks.
 pub fn relinked(header: &Header, link: &[u8]) -> Result<Vec<u8>> {
     let mut records = without(header, b"linkpath");
     let mut main = main_block(header)?;
     put(&mut main, LINK, link, b"linkpath", &mut records);
-    // The name may stand in a GNU block, which is not written again.
+    // The name may be in a GNU block, which is not written again.
     if !records.iter().any(|(key, _)| key == b"path") && long_gnu(header) {
         records.push((b"path".to_vec(), header.name.clone()));
     }
@@ -56,8 +56,8 @@ fn main_block(header: &Header) -> Result<[u8; BLOCK]> {
         .ok_or_else(|| Error::new(Kind::Internal, "a header without blocks"))
 }
 
-/// Puts a name into its field, and into a PAX record when the field cannot hold it
-/// (POSIX pax: names longer than the field, or not in the portable character set).
+/// Writes a name into its field, and into a PAX record if the field cannot hold it (POSIX pax:
+/// names longer than the field, or not in the portable character set).
 fn put(
     main: &mut [u8; BLOCK],
     field: std::ops::Range<usize>,
@@ -75,7 +75,7 @@ fn put(
     }
 }
 
-/// A GNU long link of the old header becomes a record of the new one.
+/// Converts a GNU long link of the old header into a record of the new one.
 fn restate_link(header: &Header, records: &mut Vec<pax::Record>) {
     if !header.link.is_empty()
         && !records.iter().any(|(key, _)| key == b"linkpath")
@@ -102,7 +102,7 @@ fn build(header: &Header, mut main: [u8; BLOCK], records: &[pax::Record]) -> Vec
             .iter()
             .for_each(|(key, value)| pax::write(key, value, &mut data));
         let mut head = [0u8; BLOCK];
-        // The mark, the owner and the mode of the entry serve the extension as well.
+        // The mark, the owner and the mode of the entry also serve for the extension.
         head.copy_from_slice(&main);
         head.get_mut(NAME).unwrap_or_default().fill(0);
         head.get_mut(LINK).unwrap_or_default().fill(0);

@@ -1,5 +1,5 @@
-//! Fourth stage: a plan becomes a file, complete but without a name until it is
-//! verified and published.
+//! Fourth stage: writes a plan as a file, complete but without a name until it is verified and
+//! published.
 #![deny(clippy::indexing_slicing)]
 
 mod filter;
@@ -22,7 +22,7 @@ use crate::plan::model::PartEdit;
 use crate::plan::{Action, Encryption, Plan};
 use crate::survey::{PartSurvey, Surveys};
 
-/// What was written.
+/// The result of writing.
 #[derive(Debug)]
 pub struct Written {
     /// Bytes of the file.
@@ -31,27 +31,26 @@ pub struct Written {
     pub changes: Changes,
 }
 
-/// Where a part's data are in the output, SecureTar header included.
+/// The position of a part's data in the output, including the SecureTar header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// Index in [`Backup::parts`] of the original.
     pub part: usize,
     /// Where the data begin in the file.
     pub data_at: u64,
-    /// Bytes of them.
+    /// Their length in bytes.
     pub size: u64,
 }
 
 /// Writes the copy that `plan` describes into `output`, members in the order of the plan.
 ///
-/// Kept members are copied byte for byte inside the kernel; cut ones go through
-/// decrypt, filter, encode and encrypt on all threads. Memory does not depend on
-/// the size of anything. `complete` is told of every part that was cut, as soon as it is
-/// all in the output.
+/// Kept members are copied byte for byte inside the kernel; cut ones are decrypted, filtered,
+/// encoded and encrypted on all threads. Memory does not depend on any size. `complete` is called
+/// for every cut part as soon as the whole part is in the output.
 ///
 /// # Errors
-/// `CannotFit` when the result turns out larger than the plan's limit; otherwise
-/// whatever reading, decoding or writing gives. The output is not usable then.
+/// `CannotFit` if the result is larger than the plan's limit; otherwise errors from reading,
+/// decoding or writing. The output is unusable then.
 pub fn rewrite(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -94,7 +93,7 @@ pub fn rewrite(
     Ok(Written { size, changes })
 }
 
-/// What every part is written by.
+/// Everything needed to write a part.
 struct Parts<'a> {
     backup: &'a Backup,
     surveys: Surveys<'a>,
@@ -105,7 +104,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Does with a part what the plan says.
+    /// Writes a part as the plan says.
     fn write(
         &self,
         index: usize,
@@ -138,7 +137,7 @@ impl Parts<'_> {
     }
 }
 
-/// Copies a member that is no part, header and data.
+/// Copies a member that is not a part, header and data.
 fn copy_member(
     backup: &Backup,
     member: &Member,
@@ -147,11 +146,11 @@ fn copy_member(
 ) -> Result<()> {
     let len = member.header.raw.len() as u64 + member.size;
     output.copy(&backup.input, member.header_at, len, control)?;
-    // The padding of a last member may be missing in the input.
+    // The input may lack the padding of its last member.
     output.zeros(padding(member.size))
 }
 
-/// Two blocks of zeros, and as many more as make whole records.
+/// Two blocks of zeros, and more up to a whole record.
 fn end_archive(output: &mut Output) -> Result<()> {
     output.zeros(2 * BLOCK as u64)?;
     let end = output.position();
@@ -181,7 +180,7 @@ fn write_small(output: &mut Output, header: &[u8], data: &[u8]) -> Result<()> {
     output.zeros(padding(data.len() as u64))
 }
 
-/// Fills in what only exists once writing begins: salts for an archive without any.
+/// Fills in values that only exist once writing begins: salts for an archive without any.
 fn settle(target: &Encryption, keys: Option<&KeyRing>) -> Result<Encryption> {
     match (target, keys) {
         (Encryption::V3(None), Some(keys)) => Ok(Encryption::V3(Some(keys.new_v3_salts()?))),

@@ -1,9 +1,9 @@
-//! The one place that opens, fills and publishes an output.
+//! The only module that opens, fills and publishes an output.
 //!
-//! The file has no name while it is written (`O_TMPFILE`), so that a crash leaves
-//! nothing behind; where the file system cannot do that, it is a hidden file with
-//! mode 0600 that is removed on every way out. Only [`Output::publish`] gives it
-//! its name, without ever replacing a file that was not asked to be replaced.
+//! The file has no name while it is written (`O_TMPFILE`), so that a crash leaves nothing behind.
+//! If the file system cannot do that, it is a hidden file with mode 0600 that is removed in every
+//! case of failure. Only [`Output::publish`] names it, and it replaces an existing file only on
+//! request.
 
 mod leftovers;
 mod place;
@@ -28,30 +28,29 @@ pub(crate) use system::Call;
 #[cfg(test)]
 pub(crate) use tests::faults::Faults;
 
-/// How many bytes the kernel copies in one call: short enough that a wish to stop
-/// is heard at once.
+/// How many bytes the kernel copies in one call: few enough that cancellation takes effect at once.
 const COPY_STEP: u64 = 4 << 20;
-/// How many bytes are written before the disk is told to begin with them. A slow disk whose
-/// queue is full makes that call wait for as many to be taken: not for long.
+/// How many bytes are written before the disk starts to write them. If the queue of a slow disk is
+/// full, that call waits until the disk accepts this many bytes, which is a short time.
 const WRITE_BACK: u64 = 4 << 20;
 
-/// A file being written. Dropped without [`Output::publish`], it is gone.
+/// A file being written. If it is dropped without [`Output::publish`], it is removed.
 #[derive(Debug)]
 pub struct Output {
     file: File,
     at: u64,
-    /// The disk was told to begin with everything before this.
+    /// Writing to disk was started for everything before this.
     on_its_way: u64,
-    /// The name of the file where it could not be made without one.
+    /// The name of the file, if it could not be created without one.
     hidden: Option<OsString>,
     target: Target,
 }
 
 impl Output {
-    /// A file in `folder` for measurements: it is never meant to get a name, and gone when dropped.
+    /// A file in `folder` for measurements: it is never named, and is removed when dropped.
     ///
     /// # Errors
-    /// As [`Target::check`] and [`Target::create`].
+    /// The same as for [`Target::check`] and [`Target::create`].
     pub fn scratch(folder: &Path) -> Result<Self> {
         Target::check_alone(
             &folder.join(
@@ -62,7 +61,7 @@ impl Output {
         .create()
     }
 
-    /// Bytes written up to now.
+    /// Bytes written so far.
     pub fn position(&self) -> u64 {
         self.at
     }
@@ -77,8 +76,8 @@ impl Output {
         Ok(())
     }
 
-    /// So many bytes more were written. Lets the disk write while the rest is still being
-    /// made: left alone, it would begin at [`Output::sync`].
+    /// Counts more written bytes. Starts writing to disk while the rest is still being produced;
+    /// otherwise the system would start at [`Output::sync`].
     fn advance(&mut self, bytes: u64) {
         self.at += bytes;
         let waiting = self.at - self.on_its_way;
@@ -138,10 +137,10 @@ impl Output {
         )
     }
 
-    /// Appends `len` bytes of the input from `offset` on, inside the kernel where it can.
+    /// Appends `len` bytes of the input from `offset` on, inside the kernel if possible.
     ///
     /// # Errors
-    /// `OutputIo`, `InputIo`, `Damaged` when the input ends before, `Interrupted`.
+    /// `OutputIo`, `InputIo`, `Damaged` if the input ends before, `Interrupted`.
     pub fn copy(&mut self, input: &Input, offset: u64, len: u64, control: &Control) -> Result<()> {
         let (mut from, mut left) = (offset, len);
         while left > 0 {
@@ -155,8 +154,8 @@ impl Output {
                     Ok(copied) if (1..=step).contains(&copied) => copied as u64,
                     Err(e) if e.kind() == ErrorKind::Interrupted => 0,
                     Err(e) if has_no_room(&e) => return Err(self.failed(e)),
-                    // Another file system, an old kernel, or the end of the input: the plain way
-                    // knows which.
+                    // Another file system, an old kernel, or the end of the input: the normal copy
+                    // finds out which.
                     _ => return self.copy_through_memory(input, from, left, control),
                 };
             (from, left) = (from + copied, left - copied);
@@ -187,7 +186,7 @@ impl Output {
         Ok(())
     }
 
-    /// Waits until everything is on the disk.
+    /// Waits until everything is on disk.
     ///
     /// # Errors
     /// `OutputIo`.
@@ -207,10 +206,10 @@ impl Output {
         Input::of_output(file, &self.target.path)
     }
 
-    /// Gives the file its name and makes that durable.
+    /// Names the file and makes the name durable.
     ///
     /// # Errors
-    /// `OutputIo`, with nothing left at the output path that was not there before.
+    /// `OutputIo`; the output path is then as it was before.
     pub fn publish(mut self) -> Result<PathBuf> {
         self.give_name().map_err(|e| self.unnamed(e))?;
         let Target {
@@ -221,11 +220,11 @@ impl Output {
             ..
         } = &self.target;
         match system.sync_folder(folder) {
-            // The folders of some file systems cannot be synced; nothing better can be done there.
+            // The folders of some file systems cannot be synced; nothing better is possible there.
             Err(error) if is_no_such_call(&error) => Ok(path.clone()),
             Ok(()) => Ok(path.clone()),
             Err(error) => {
-                // Not durable is not done; a replaced file is lost either way.
+                // A name that is not durable is a failure; a replaced file is lost in any case.
                 let _ = system.remove(folder, name);
                 Err(self.unnamed(error))
             }
@@ -245,7 +244,7 @@ impl Output {
                 Err(e) if e.kind() == ErrorKind::AlreadyExists && *force => {}
                 other => return other,
             }
-            // Only a file that has a name can replace another one in one step.
+            // Only a file with a name can replace another one in one step.
             let hidden = leftovers::name()?;
             system.link(&self.file, folder, &hidden)?;
             self.hidden = Some(hidden);
@@ -257,7 +256,7 @@ impl Output {
                 system.rename(folder, hidden, name)?
             }
         }
-        // From here on it is the output.
+        // From here on the file is the output.
         self.hidden = None;
         Ok(())
     }
@@ -273,7 +272,7 @@ impl Output {
     }
 }
 
-/// Whether a write failed because a disk, a quota or the size of a file is at its limit.
+/// Whether a write failed because a disk, a quota or the size of a file reached its limit.
 fn has_no_room(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -287,7 +286,7 @@ impl Write for Output {
         Ok(bytes.len())
     }
 
-    /// Nothing is held back; [`Output::sync`] is what waits for the disk.
+    /// Nothing is buffered; [`Output::sync`] waits for the disk.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -296,7 +295,7 @@ impl Write for Output {
 impl Drop for Output {
     fn drop(&mut self) {
         if let Some(name) = &self.hidden {
-            // Nothing more can be done about a failure here.
+            // A failure here cannot be handled any further.
             let _ = self.target.system.remove(&self.target.folder, name);
         }
     }

@@ -1,4 +1,4 @@
-//! One part on its way into the copy.
+//! Writes one part into the copy.
 
 use std::io::{self, Read, Write};
 
@@ -30,8 +30,8 @@ impl Job<'_> {
         self.backup.part(self.index)
     }
 
-    /// Copies the member as it is, header included; only a stale size and a wrong name are put
-    /// right.
+    /// Copies the member as it is, header included; only a stale size and a wrong name are
+    /// corrected.
     pub fn copy(&self, output: &mut Output, control: &Control) -> Result<()> {
         let member = self.backup.member(self.part());
         let input = &self.backup.input;
@@ -46,11 +46,11 @@ impl Job<'_> {
             )?;
         }
         output.copy(input, member.data_at(), member.size, control)?;
-        // The padding of a last member may be missing in the input.
+        // The input may lack the padding of its last member.
         output.zeros(padding(member.size))
     }
 
-    /// Encrypts the member's stream anew without looking inside.
+    /// Encrypts the member's stream again without reading its contents.
     pub fn rewrap(&self, output: &mut Output, control: &Control) -> Result<()> {
         self.framed(output, |mut reader, writer| {
             let mut buffer = vec![0; read_ahead::BUFFER];
@@ -66,11 +66,11 @@ impl Job<'_> {
         .map(drop)
     }
 
-    /// Takes entries out of the member's tar; gives where its data are now.
+    /// Removes entries from the member's tar; returns the new position of its data.
     pub fn cut(&self, cut: &PartEdit, output: &mut Output, control: &Control) -> Result<Place> {
         let part = self.part();
         let trailer = trailer(part);
-        // As Home Assistant compresses: hard where it encrypts, in a hurry where not.
+        // Home Assistant's compression levels: strong for encrypted parts, fast for others.
         let level = if part.version().is_some() { 9 } else { 6 };
         let recoded = part.compressed != self.form.compressed;
         let splicing = self
@@ -110,9 +110,8 @@ impl Job<'_> {
         })
     }
 
-    /// Writes header, wrapped stream and padding around what `body` makes of the
-    /// part's plaintext stream. The sizes are known only afterwards and are put
-    /// into the headers then.
+    /// Writes header, encrypted stream and padding around the output of `body` for the part's
+    /// plaintext stream. The sizes are known only afterwards and are then written into the headers.
     fn framed<F>(&self, output: &mut Output, body: F) -> Result<Place>
     where
         F: FnOnce(Source, &mut WriteBehind) -> io::Result<()>,

@@ -1,4 +1,4 @@
-//! A cut of entries as a cut of plaintext bytes, for splicing.
+//! Converts a cut of entries into a cut of plaintext bytes, for splicing.
 
 use std::ops::Range;
 
@@ -8,11 +8,11 @@ use crate::gzip::Cuts;
 use crate::plan::PartEdit;
 use crate::survey::PartSurvey;
 
-/// The bytes that a cut takes out of a part's plaintext, and the end that it gets:
-/// two zero blocks, padded to a record as Python pads it.
+/// The bytes that a cut removes from a part's plaintext, and its new end: two zero blocks, padded
+/// to a record as Python pads it.
 ///
-/// `None` when the cut cannot be made by leaving bytes out: when links have to be
-/// rewritten, when there are global headers, and when the survey has no checkpoints.
+/// `None` if the cut cannot be made by leaving bytes out: if links must be rewritten, if there are
+/// global headers, or if the survey has no checkpoints.
 pub(super) fn cuts(cut: &PartEdit, survey: &PartSurvey) -> Option<Cuts> {
     if (0..survey.entries.len()).any(|at| cut.changes_header(at))
         || survey.global_bytes > 0
@@ -27,12 +27,12 @@ pub(super) fn cuts(cut: &PartEdit, survey: &PartSurvey) -> Option<Cuts> {
     Some(ranges.finish(survey.entries_crc))
 }
 
-/// Adds up runs of kept and of dropped entries.
+/// Collects runs of kept and dropped entries.
 #[derive(Default)]
 struct Ranges {
     drops: Vec<Range<u64>>,
     position: u64,
-    /// Where the current kept run began, and the checksum of all before it.
+    /// Where the current kept run began, and the checksum of everything before it.
     kept: Option<(u64, u32)>,
     crc: crc32fast::Hasher,
     size: u64,
@@ -62,8 +62,8 @@ impl Ranges {
             return;
         };
         let len = self.position - begin;
-        // crc(a ++ b) = shift(crc(a), len(b)) ^ crc(b), where shifting is what combining with a
-        // checksum of zero does (zlib's crc32_combine): so crc(b) can be had from the others.
+        // crc(a ++ b) = shift(crc(a), len(b)) ^ crc(b), where combining with a checksum of zero
+        // shifts (zlib's crc32_combine): so crc(b) follows from the other two.
         let mut shifted = crc32fast::Hasher::new_with_initial(crc_before);
         shifted.combine(&crc32fast::Hasher::new_with_initial_len(0, len));
         let run = shifted.finalize() ^ crc_here;
@@ -74,7 +74,7 @@ impl Ranges {
 
     fn finish(mut self, entries_crc: u32) -> Cuts {
         self.end_run(entries_crc);
-        // A run of dropped entries at the end is part of what the new end replaces.
+        // The new end also replaces a run of dropped entries at the end.
         let end = match self.drops.pop_if(|last| last.end == self.position) {
             Some(last) => last.start,
             None => self.position,

@@ -1,4 +1,4 @@
-//! The catalogue: built in, plus what the user adds or switches off.
+//! The catalogue: the built-in rules, plus what the user adds or disables.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -14,15 +14,15 @@ use super::rule::{Condition, Confidence, Never, RawRule, RemadeBy, Rule, RuleEff
 /// The rules in order of precedence, and the never-drop list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Catalogue {
-    /// Version of the built-in catalogue: goes up when a rule changes.
+    /// Version of the built-in catalogue: increases when a rule changes.
     pub version: u32,
     /// The user's rules first, then the built-in ones; the first that applies wins.
     rules: Vec<Rule>,
-    /// What no rule can take.
+    /// Paths that no rule can take.
     never: Vec<Never>,
 }
 
-/// Where a rule stands in its catalogue: two bytes, for plans with millions of entries.
+/// The index of a rule in its catalogue: two bytes, for plans with millions of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleIndex(u16);
 
@@ -44,7 +44,7 @@ struct UserFile {
 }
 
 impl Catalogue {
-    /// The catalogue that is part of the program, parsed once.
+    /// The catalogue built into the program, parsed once.
     ///
     /// # Errors
     /// Only if the program was built with a broken catalogue, which its tests prevent.
@@ -70,16 +70,16 @@ impl Catalogue {
         })
     }
 
-    /// The built-in catalogue with a user's file on top.
+    /// The built-in catalogue extended by a user's file.
     ///
-    /// The file may hold `disable = ["id", …]` and any number of `[[rule]]`
-    /// tables; `id`, `component`, `globs` and `class` are mandatory in them. The
-    /// user's rules come before the built-in ones. The never-drop list cannot be changed.
-    /// They are held to what the built-in ones are: what nothing makes again, what is only
-    /// inferred and what is a database needs consent, whatever a rule calls it.
+    /// The file may contain `disable = ["id", …]` and any number of `[[rule]]` tables; `id`,
+    /// `component`, `globs` and `class` are mandatory in them. The user's rules come before the
+    /// built-in ones. The never-drop list cannot be changed. The same limits apply to them as to
+    /// the built-in rules: files that cannot be recreated, files known only by inference, and
+    /// databases need consent, whatever class a rule has.
     ///
     /// # Errors
-    /// What is wrong with the file, with the line and the rule's id.
+    /// The fault in the file, with the line and the rule's id.
     pub fn with_user_file(text: &str) -> Result<Self, RulesError> {
         let builtin = Self::builtin()?;
         let file: UserFile = toml::from_str(text).map_err(|e| RulesError::syntax(text, &e))?;
@@ -101,7 +101,7 @@ impl Catalogue {
         })
     }
 
-    /// All rules in order of precedence, those switched off included.
+    /// All rules in order of precedence, including disabled ones.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
@@ -111,28 +111,28 @@ impl Catalogue {
         &self.never
     }
 
-    /// The rule at an index that a [`super::Matcher`] of this catalogue gave.
+    /// The rule at an index that a [`super::Matcher`] of this catalogue returned.
     pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
         self.rules.get(usize::from(index.0))
     }
 
-    /// The rule with this condition; the first, where there are several.
+    /// The rule with this condition; the first if there are several.
     pub fn by_condition(&self, condition: Condition) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.condition == condition)
     }
 
-    /// The rule with this effect; the first, where there are several.
+    /// The rule with this effect; the first if there are several.
     pub fn by_effect(&self, effect: RuleEffect) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.effect == Some(effect))
     }
 
-    /// The rule of this id.
+    /// The rule with this id.
     pub fn by_id(&self, id: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.id == id)
     }
 
-    /// Why a component must not be given up as a whole without being named: the
-    /// never-drop list names it, and not just every component of its kind.
+    /// Why a component must not be dropped as a whole unless it is named: the never-drop list names
+    /// this component, not just every component of its kind.
     pub fn irreplaceable(&self, component: &str) -> Option<&str> {
         let names = |never: &&Never| {
             never.component != "addon:*"
@@ -145,9 +145,9 @@ impl Catalogue {
             .map(|never| never.reason.as_str())
     }
 
-    /// The rules that are on and whose component is `component`, with their indices.
+    /// The enabled rules for `component`, with their indices.
     pub(super) fn rules_for(&self, component: &str) -> impl Iterator<Item = (RuleIndex, &Rule)> {
-        // `checked` allows no more than 65,536 rules.
+        // `checked` allows at most 65,536 rules.
         (0..=u16::MAX)
             .map(RuleIndex)
             .zip(&self.rules)
@@ -160,7 +160,7 @@ fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, R
     let mut rules = Vec::with_capacity(raw.len());
     for raw in raw {
         let at = raw.id.span().start;
-        // Only the built-in catalogue itself has nothing below it.
+        // Only the built-in catalogue itself has no catalogue below it.
         let builtin = known.is_empty();
         let unsaid = builtin && raw.remade_by.is_none();
         let rule = raw.into_rule(!builtin);
@@ -208,9 +208,9 @@ fn rule_problem(rule: &Rule) -> Option<String> {
     globs_problem(&rule.component, &rule.globs, &rule.except)
 }
 
-/// Why a rule cannot have a class that goes without being asked about.
+/// Why a rule cannot have a class that is dropped without asking.
 fn consent_problem(rule: &Rule, known: &[Rule]) -> Option<String> {
-    // Bytes of the outer file that belong to no file: no copy has them, whatever is asked.
+    // Bytes of the outer file that belong to no file: no copy contains them in any case.
     if !rule.class.is_free() || rule.condition == Condition::OuterGarbage {
         return None;
     }

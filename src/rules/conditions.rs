@@ -1,29 +1,28 @@
-//! What the caller checks before a rule with a [`super::Condition`] applies.
+//! Conditions that the caller checks before a rule with a [`super::Condition`] applies.
 
-/// Why an `image.tar` has to stay.
+/// Why an `image.tar` must stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ImageTarStays {
-    /// The add-on's source lies in `addons/local`, which the copy leaves out.
+    /// The add-on's source is in `addons/local`, which the copy leaves out.
     #[error(
         "this add-on was built from the local add-ons folder, and the copy comes without that folder: nothing could build the image again"
     )]
     LocalSourceMissing,
-    /// Nobody knows whether the store could build it.
+    /// It is unknown whether the store could build it.
     #[error(
         "the backup does not list the repository that this add-on comes from: nothing could build the image again"
     )]
     RepositoryGone,
 }
 
-/// Whether `image.tar` of the add-on `slug` may go, because a restore can build it again.
+/// Whether `image.tar` of the add-on `slug` may be dropped, because a restore can build it again.
 ///
-/// `repository_listed`: whether the repository of that slug is among those that
-/// the backup lists (see [`super::slug_prefix`]) or one of those that every
-/// Supervisor has. `addons_local_kept`: whether the copy holds `addons/local`
-/// with all its files.
+/// `repository_listed`: whether the repository of that slug is one of those that the backup lists
+/// (see [`super::slug_prefix`]) or that every Supervisor has. `addons_local_kept`: whether the copy
+/// contains `addons/local` with all its files.
 ///
 /// # Errors
-/// Why it has to stay.
+/// Why it must stay.
 pub fn image_tar_allowed(
     slug: &str,
     repository_listed: bool,
@@ -36,7 +35,7 @@ pub fn image_tar_allowed(
             Err(ImageTarStays::LocalSourceMissing)
         };
     }
-    // The official repository is part of every Supervisor.
+    // Every Supervisor has the official repository.
     if slug.starts_with("core_") || repository_listed {
         Ok(())
     } else {
@@ -46,9 +45,9 @@ pub fn image_tar_allowed(
 
 /// The value of the recorder's `db_url` in a `configuration.yaml`.
 ///
-/// Reads the plain form alone: a `recorder:` at the left edge and an indented
-/// `db_url:` below it. `None` for anything else, `!secret` and includes too: for files that
-/// are no YAML to a stricter reader.
+/// Reads the plain form alone: a `recorder:` at the left edge and an indented `db_url:` below it.
+/// `None` for anything else, including `!secret` and includes. For files that a stricter reader
+/// rejects as YAML.
 pub fn recorder_url(configuration: &[u8]) -> Option<&str> {
     let mut inside = false;
     for line in configuration.split(|&b| b == b'\n') {
@@ -82,8 +81,8 @@ fn plain_scalar(value: &str) -> Option<&str> {
 
 /// Whether `path` is the SQLite database `database` or one of its side files.
 ///
-/// A write-ahead log or a journal without its database is as useless as the
-/// reverse: they go or stay together.
+/// A write-ahead log or a journal without its database is as useless as the reverse: they are
+/// dropped or kept together.
 pub fn belongs_to_database(path: &[u8], database: &str) -> bool {
     let side = path.strip_prefix(database.as_bytes());
     side.is_some_and(|side| matches!(side, b"" | b"-wal" | b"-shm" | b"-journal"))

@@ -1,9 +1,9 @@
-//! Databases: what no rule takes without being asked about.
+//! Databases: files that no rule takes without asking.
 
 use super::glob::{compile, component_fits};
 use super::rule::Rule;
 
-/// How the names of SQLite databases end, in lower case.
+/// The endings of SQLite database names, in lower case.
 const ENDINGS: [&[u8]; 6] = [
     b".db",
     b".db3",
@@ -13,15 +13,15 @@ const ENDINGS: [&[u8]; 6] = [
     b".vscdb",
 ];
 
-/// What SQLite puts behind the name of a database for its side files (sqlite.org,
-/// "Temporary Files Used By SQLite").
+/// What SQLite appends to the name of a database for its side files (sqlite.org, "Temporary Files
+/// Used By SQLite").
 const SIDES: [&[u8]; 3] = [b"-wal", b"-shm", b"-journal"];
 
-/// A glob with more choices in braces than this is not looked through: what it takes is
-/// still looked at file by file.
+/// A glob with more choices in braces than this is not expanded; the files that it takes are still
+/// checked one by one.
 const CHOICES: usize = 256;
 
-/// Whether a file is called like an SQLite database or one of its side files.
+/// Whether a file is named like an SQLite database or one of its side files.
 pub fn is_database_name(path: &[u8]) -> bool {
     let main = SIDES.iter().find_map(|side| path.strip_suffix(*side));
     let path = main.unwrap_or(path);
@@ -34,8 +34,8 @@ pub fn is_database_name(path: &[u8]) -> bool {
     ENDINGS.into_iter().any(ends_in)
 }
 
-/// The glob of a rule by which it would take a database, if there is one: by its name, or
-/// because the built-in catalogue knows a database there.
+/// The glob with which a rule would take a database, if there is one: by its name, or because the
+/// built-in catalogue lists a database there.
 pub(super) fn claimed<'a>(rule: &'a Rule, known: &[Rule]) -> Option<&'a str> {
     let by_name = rule
         .globs
@@ -50,14 +50,14 @@ pub(super) fn claimed<'a>(rule: &'a Rule, known: &[Rule]) -> Option<&'a str> {
         .map(String::as_str)
 }
 
-/// Whether the last name of a glob is that of a database, as far as it is written out.
+/// Whether the last name of a glob is a database name, as far as it is literal.
 fn names_database(glob: &str) -> bool {
     let name = glob.rsplit('/').next().unwrap_or(glob);
     is_database_name(name.as_bytes())
         || is_database_name(name.trim_end_matches(['*', '?', '-']).as_bytes())
 }
 
-/// Whether a glob takes an example of a database that the catalogue knows.
+/// Whether a glob takes an example of a database in the catalogue.
 fn takes_known(rule: &Rule, glob: &str, known: &[Rule]) -> bool {
     let Ok(matcher) = compile(glob).map(|glob| glob.compile_matcher()) else {
         return false;
@@ -75,7 +75,7 @@ fn takes_known(rule: &Rule, glob: &str, known: &[Rule]) -> bool {
         .any(|k| k.matches.iter().any(|path| taken(path)))
 }
 
-/// Whether two component globs mean a component together.
+/// Whether two component globs can match the same component.
 fn share_component(one: &str, other: &str) -> bool {
     component_fits(other, one)
         || choices(other)
@@ -83,7 +83,7 @@ fn share_component(one: &str, other: &str) -> bool {
             .any(|id| component_fits(one, &id.replace('*', "x")))
 }
 
-/// A glob with its braces written out; itself when there are none, or too many.
+/// A glob with its braces expanded; the glob itself if there are none, or too many.
 fn choices(glob: &str) -> Vec<String> {
     let mut open = vec![glob.to_owned()];
     let mut done = Vec::new();

@@ -1,5 +1,5 @@
-//! What a restore does with what is missing, in one sentence per case, for
-//! people. The facts are those of Supervisor's and Core's restore code.
+//! What a restore does about missing data, in one plain sentence per case. The facts come from
+//! Supervisor's and Core's restore code.
 
 use super::rule::{Condition, Rule, RuleEffect};
 use crate::component::ComponentId;
@@ -9,27 +9,27 @@ use crate::component::ComponentId;
 pub enum Effect {
     /// `media`, `share`, `ssl` or `addons/local` as a whole.
     WholeFolder,
-    /// Files out of one of these.
+    /// Files from one of these.
     PartOfFolder,
     /// Home Assistant's configuration as a whole.
     WholeConfig,
-    /// Files out of the config directory.
+    /// Files from the config directory.
     PartOfConfig,
     /// The recorder's default database, with `exclude_database` set in the copy.
     RecorderDatabase,
-    /// The recorder's database under another name in the config directory, which
-    /// `exclude_database` does not save (Supervisor, `homeassistant/module.py`; Core,
-    /// `backup_restore.py`: KEEP_DATABASE).
+    /// The recorder's database under another name in the config directory, which `exclude_database`
+    /// does not save (Supervisor, `homeassistant/module.py`; Core, `backup_restore.py`:
+    /// KEEP_DATABASE).
     MovedDatabase,
     /// An add-on as a whole.
     WholeAddon,
-    /// Files out of an add-on.
+    /// Files from an add-on.
     PartOfAddon,
     /// All of MariaDB's databases, with their directory.
     MariaDb,
     /// `image.tar` of an add-on that was built on the system itself.
     ImageTar,
-    /// The same where nothing could build it again.
+    /// The same if it could not be built again.
     ImageLost,
     /// Backups inside the config directory.
     ConfigBackups,
@@ -37,15 +37,15 @@ pub enum Effect {
     OuterGarbage,
     /// The Supervisor's own settings.
     Supervisor,
-    /// A member that this version does not know.
+    /// A member that this version does not recognise.
     Unknown,
 }
 
 impl Effect {
-    /// What dropping all of `component`, or something out of it, leads to.
+    /// The effect of dropping all of `component`, or some of it.
     ///
-    /// `rule` is the rule that takes the piece, if one does; it is not looked at
-    /// when the component goes as a whole.
+    /// `rule` is the rule that takes the piece, if one does; it is ignored if the component is
+    /// dropped as a whole.
     pub fn of(component: &str, whole: bool, rule: Option<&Rule>) -> Self {
         match ComponentId::parse(component) {
             Some(ComponentId::Folder(_)) if whole => Self::WholeFolder,

@@ -1,24 +1,24 @@
-//! What can be wrong with a file of rules.
+//! Errors in a rules file.
 
-/// A file of rules that cannot be used. Lines count from 1.
+/// A rules file that cannot be used. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RulesError {
-    /// No TOML, an unknown key, a missing key or a value of the wrong kind.
+    /// Invalid TOML, an unknown key, a missing key or a value of the wrong kind.
     #[error("line {line}{}: {message}", in_rule(.id))]
     Syntax {
-        /// Where.
+        /// The line of the error.
         line: usize,
-        /// The rule around it, when it has an id already.
+        /// The rule around it, if its id is already known.
         id: Option<String>,
-        /// What the TOML reader says.
+        /// The message of the TOML reader.
         message: String,
     },
-    /// Two rules of the same id.
+    /// Two rules with the same id.
     #[error(
         "line {line}: there is a rule '{id}' already; give yours another id, and put '{id}' into `disable` if yours replaces it"
     )]
     Duplicate {
-        /// Where the second one is.
+        /// The line of the second one.
         line: usize,
         /// The id.
         id: String,
@@ -26,19 +26,19 @@ pub enum RulesError {
     /// `disable` names a rule that does not exist.
     #[error("line {line}: there is no rule '{id}' to switch off")]
     UnknownRule {
-        /// Where.
+        /// The line of the error.
         line: usize,
         /// The id.
         id: String,
     },
-    /// A rule that reads well but makes no sense.
+    /// A rule that parses but is not valid.
     #[error("line {line}, rule '{id}': {problem}")]
     Invalid {
-        /// Where the rule's id stands.
+        /// The line of the rule's id.
         line: usize,
         /// The rule.
         id: String,
-        /// What is wrong, as a sentence without its full stop.
+        /// The fault, as a sentence without its full stop.
         problem: String,
     },
     /// The rules of one component are too many or too large to be compiled.
@@ -46,7 +46,7 @@ pub enum RulesError {
     Compile {
         /// The component.
         component: String,
-        /// What the glob compiler says.
+        /// The message of the glob compiler.
         message: String,
     },
 }
@@ -58,7 +58,7 @@ fn in_rule(id: &Option<String>) -> String {
 }
 
 impl RulesError {
-    /// Turns what the TOML reader says into a line and a rule's id.
+    /// Converts an error of the TOML reader into a line and a rule's id.
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
         let at = error.span().map_or(0, |span| span.start);
         Self::Syntax {
@@ -69,14 +69,14 @@ impl RulesError {
     }
 }
 
-/// The line, from 1, in which the byte `at` stands.
+/// The line, from 1, of the byte `at`.
 pub(super) fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|&b| b == b'\n').count()
 }
 
 /// The `id` of the table around byte `at`.
 ///
-/// Read from the text, because a table that does not parse has no value to ask.
+/// Read from the text, because a table that does not parse has no value.
 fn enclosing_id(text: &str, at: usize) -> Option<String> {
     let (mut id, mut begin) = (None, 0);
     for line in text.split_inclusive('\n') {

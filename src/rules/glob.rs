@@ -1,15 +1,15 @@
-//! The globs of the catalogue, and what they mean.
+//! The globs of the catalogue, and their meaning.
 
 use globset::{Glob, GlobBuilder};
 
-/// Whether a component glob means this component.
+/// Whether a component glob matches this component.
 pub(super) fn component_fits(glob: &str, component: &str) -> bool {
-    // Compiling takes longer than all else, and most are names.
+    // Compiling takes longer than everything else, and most globs are plain names.
     if typed_in_full(glob) {
         return glob == component;
     }
     match glob.split_once('*') {
-        // And almost all others are a name with one star, which stands for no slash.
+        // Almost all others are a name with one star, which never matches a slash.
         Some((begin, end)) if typed_in_full(begin) && typed_in_full(end) => {
             let star = component
                 .strip_prefix(begin)
@@ -20,14 +20,14 @@ pub(super) fn component_fits(glob: &str, component: &str) -> bool {
     }
 }
 
-/// Compiles a glob the way the whole catalogue is written: case counts, `*` and
-/// `?` stay inside one name, `**` also stands for no folder at all.
+/// Compiles a glob with the rules of the whole catalogue: it is case-sensitive, `*` and `?` stay
+/// inside one name, `**` also matches no folder at all.
 pub fn compile(glob: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(glob).literal_separator(true).build()
 }
 
-/// Whether a glob is a path typed out in full: only such a glob of the user's
-/// may take what the never-drop list protects.
+/// Whether a glob is a path typed out in full: only such a glob from the user may take what the
+/// never-drop list protects.
 pub fn typed_in_full(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', ']', '{', '}', '\\'])
 }

@@ -15,13 +15,12 @@ use super::rule::Rule;
 
 /// The rules for one component, compiled into one set of globs.
 ///
-/// Matching allocates nothing once a thread is warm, so that archives with
-/// millions of entries cost little more than the glob automaton itself. It can
-/// be shared between threads.
+/// Matching allocates nothing after a thread's first call, so that archives with millions of
+/// entries cost little more than the glob automaton itself. It can be shared between threads.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     set: GlobSet,
-    /// What each glob of the set is to its rule, in the order of the rules.
+    /// The role of each glob of the set in its rule, in the order of the rules.
     slots: Vec<Slot>,
     never: NeverList,
 }
@@ -34,11 +33,11 @@ struct Slot {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// Takes what it matches.
+    /// Takes the paths that it matches.
     Take(Taking),
-    /// Takes the directory entry above an `X/**`.
+    /// Takes the directory entry of the `X` in `X/**`.
     Entry,
-    /// Spares what it matches from its own rule.
+    /// Excludes the paths that it matches from its own rule.
     Except,
 }
 
@@ -47,11 +46,11 @@ thread_local! {
 }
 
 impl Matcher {
-    /// Compiles the rules that are on for `component` (an id such as `media` or
-    /// `addon:core_mariadb`), and its never-drop list.
+    /// Compiles the enabled rules for `component` (an id such as `media` or `addon:core_mariadb`),
+    /// and its never-drop list.
     ///
     /// # Errors
-    /// `Compile`, when the glob compiler refuses.
+    /// `Compile`, if the glob compiler fails.
     pub fn new(catalogue: &Catalogue, component: &str) -> Result<Self, RulesError> {
         let refused = |e: globset::Error| RulesError::Compile {
             component: component.into(),
@@ -73,17 +72,15 @@ impl Matcher {
 
     /// The first rule that takes `path`, whatever its condition.
     ///
-    /// `path` is relative to the component, without `./` and without a slash at
-    /// the end. Directory entries are only taken by globs that take a folder; a
-    /// plan must still keep the entry of a directory in which something is kept.
-    /// What the never-drop list holds back has no rule.
+    /// `path` is relative to the component, without `./` and without a trailing slash. Directory
+    /// entries are only taken by globs that take a folder; a plan must still keep the entry of a
+    /// directory in which something is kept. Paths protected by the never-drop list have no rule.
     pub fn rule_for(&self, path: &[u8], is_dir: bool) -> Option<RuleIndex> {
         self.rule_where(path, is_dir, |_| true)
     }
 
-    /// The first rule that takes `path` and that `accept` agrees to: the way to
-    /// check [`super::Condition`]s and to leave classes out without losing the
-    /// rules that come later.
+    /// The first rule that takes `path` and that `accept` accepts. Use it to check
+    /// [`super::Condition`]s and to exclude classes without losing the later rules.
     pub fn rule_where(
         &self,
         path: &[u8],
@@ -93,7 +90,7 @@ impl Matcher {
         if path.is_empty() {
             return None;
         }
-        // Taken out for the while: `accept` may match paths itself.
+        // Taken out temporarily: `accept` may match paths itself.
         let mut matched = MATCHED.take();
         self.set
             .matches_candidate_into(&Candidate::from_bytes(path), &mut matched);
@@ -119,7 +116,7 @@ impl Matcher {
             };
             *known.get_or_insert_with(|| self.never.reason_when(path, taking).is_some())
         };
-        // What one rule has to say stands together.
+        // The matches of one rule are adjacent.
         for said in matched.chunk_by(|a, b| rule(a) == rule(b)) {
             let slots = || said.iter().filter_map(|&at| self.slots.get(at));
             let taking = |slot: &Slot| match slot.role {
@@ -136,7 +133,8 @@ impl Matcher {
             else {
                 continue;
             };
-            // Asked first: what holds a path back whatever rule takes it is the dearest question.
+            // `accept` is called first: the never-drop list, which applies to any rule, is the most
+            // expensive check.
             if accept(rule) && slots().filter_map(taking).any(|taking| !is_held(taking)) {
                 return Some(rule);
             }
@@ -144,27 +142,27 @@ impl Matcher {
         None
     }
 
-    /// What the never-drop list protects in this component.
+    /// The paths that the never-drop list protects in this component.
     pub fn never(&self) -> &NeverList {
         &self.never
     }
 
-    /// True when no rule names this component: nothing has to be matched.
+    /// True if no rule applies to this component: then no path needs matching.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 }
 
-/// The matchers of one catalogue by what they are made of: most add-ons have the same rules,
-/// and compiling takes longer than matching what is in one.
+/// The matchers of one catalogue by their contents: most add-ons have the same rules, and compiling
+/// takes longer than matching an add-on's paths.
 #[derive(Debug, Default)]
 pub struct Matchers(HashMap<(Vec<RuleIndex>, Vec<usize>), Rc<Matcher>>);
 
 impl Matchers {
-    /// As [`Matcher::new`], unless there is one already that is the same.
+    /// Like [`Matcher::new`], but reuses an identical matcher if there is one.
     ///
     /// # Errors
-    /// As [`Matcher::new`].
+    /// The same as for [`Matcher::new`].
     pub fn of(
         &mut self,
         catalogue: &Catalogue,

@@ -1,13 +1,11 @@
-//! What is known about the things that make backups large.
+//! Knowledge about the files that make backups large.
 //!
-//! The catalogue (`catalogue.toml`) is data: each rule names paths of one kind of
-//! component, says what they are, what is lost without them, how a user stops
-//! them from growing, and where the facts come from. A user's own file adds
-//! rules or switches some off. The never-drop list beats them all.
+//! The catalogue (`catalogue.toml`) is data: each rule lists paths of one kind of component, what
+//! they are, what is lost without them, how a user stops them from growing, and the source of these
+//! facts. A user's own file adds rules or disables some. The never-drop list overrides them all.
 //!
-//! Nothing here decides: a plan asks a [`Matcher`] for the rule of a path,
-//! checks the rule's [`Condition`], and tells the user the rule's texts and the
-//! [`Effect`] on a restore.
+//! This module makes no decisions: a plan gets the rule of a path from a [`Matcher`], checks the
+//! rule's [`Condition`], and shows the user the rule's texts and the [`Effect`] on a restore.
 #![deny(clippy::indexing_slicing)]
 
 mod catalogue;

@@ -1,6 +1,5 @@
-//! The never-drop list: small things that nobody can replace, and files that
-//! break a database when they go alone. It beats every rule, and every glob of a
-//! user's that is not a path typed out in full.
+//! The never-drop list: small irreplaceable files, and files whose removal alone breaks a database.
+//! It overrides every rule, and every user's glob that is not a path typed out in full.
 
 use globset::{Candidate, GlobMatcher, GlobSet};
 
@@ -19,7 +18,7 @@ pub enum Taking {
 }
 
 impl Taking {
-    /// How a glob takes what it matches.
+    /// How a glob takes the paths that it matches.
     pub fn by_glob(glob: &str) -> Self {
         if glob.ends_with("/**") {
             Self::Folder
@@ -41,7 +40,7 @@ struct Guard {
     unless_whole_folder: bool,
     include: GlobSet,
     except: GlobSet,
-    /// The exceptions that end in `/**` alone: they free whole folders.
+    /// Only the exceptions that end in `/**`: they allow whole folders.
     except_folders: GlobSet,
     shapes: Vec<Vec<Step>>,
 }
@@ -56,10 +55,10 @@ enum Step {
 }
 
 impl NeverList {
-    /// Compiles what the catalogue protects in `component`.
+    /// Compiles the list of paths that the catalogue protects in `component`.
     ///
     /// # Errors
-    /// `Compile`, when the glob compiler refuses.
+    /// `Compile`, if the glob compiler fails.
     pub fn new(catalogue: &Catalogue, component: &str) -> Result<Self, RulesError> {
         let listed = catalogue
             .never()
@@ -75,14 +74,14 @@ impl NeverList {
         })
     }
 
-    /// Why `path` stays whatever a rule or a glob says; `None` when it may go.
+    /// Why `path` stays whatever a rule or a glob says; `None` if it may be dropped.
     ///
-    /// Takes it as one file among others: the strict reading.
+    /// Treats it as one file among others, the strict case.
     pub fn reason(&self, path: &[u8]) -> Option<&str> {
         self.reason_when(path, Taking::File)
     }
 
-    /// Why `path` stays when it would be taken in this way.
+    /// Why `path` stays if it would be taken in this way.
     pub fn reason_when(&self, path: &[u8], taking: Taking) -> Option<&str> {
         let path = Candidate::from_bytes(path);
         let guard = self
@@ -92,11 +91,11 @@ impl NeverList {
         Some(&guard.reason)
     }
 
-    /// Whether the folder `prefix` (no slash at its end, `""` for the root) is
-    /// protected itself, or may hold a protected path somewhere below.
+    /// Whether the folder `prefix` (no trailing slash, `""` for the root) is protected itself, or
+    /// may contain a protected path at any depth.
     ///
-    /// Errs on the side of true: a plan that would take the folder as a whole
-    /// then has to look at every path in it.
+    /// It may return true without need: a plan that would take the folder as a whole must then
+    /// check every path in it.
     pub fn guards_dir(&self, prefix: &[u8]) -> bool {
         self.guards.iter().any(|guard| guard.reaches(prefix))
     }
@@ -130,12 +129,12 @@ impl Guard {
     }
 
     fn reaches(&self, prefix: &[u8]) -> bool {
-        // A whole folder goes here, which is what such an entry allows.
+        // A whole folder is dropped here, which such an entry allows.
         if self.unless_whole_folder {
             return false;
         }
-        // Whatever matches X/** by one child matches it by every child: NUL is
-        // no byte of a file name, so no narrower glob can match this one.
+        // A glob that matches X/** by one child matches it by every child: NUL cannot be part of a
+        // file name, so no narrower glob can match this path.
         let child = [prefix, b"/\0"].concat();
         !self
             .except_folders

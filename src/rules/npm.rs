@@ -1,4 +1,4 @@
-//! What npm installs again: the modules that a `package.json` names.
+//! Modules that npm installs again: those that a `package.json` names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// The folders of an add-on in which modules are installed, beside their `package.json`.
 const FOLDERS: [&[u8]; 2] = [b"config", b"data"];
 
-/// A longer `package.json` is not read: then nothing counts as named.
+/// A longer `package.json` is not read: then no module counts as named.
 const LONGEST: usize = 1 << 20;
 
 /// The modules that `npm install` would fetch again, by the folder in which it runs.
@@ -19,13 +19,12 @@ pub struct NpmModules {
 }
 
 impl NpmModules {
-    /// Takes the text of the `package.json` in `folder`. What cannot be read names nothing.
+    /// Reads the `package.json` in `folder`. An unreadable file names no modules.
     pub fn read(&mut self, folder: &[u8], text: &[u8]) {
         self.folders.insert(folder.into(), named(text));
     }
 
-    /// Whether a path of the add-on belongs to a module that is named:
-    /// `config/node_modules/NAME/…`.
+    /// Whether a path of the add-on belongs to a named module: `config/node_modules/NAME/…`.
     pub fn names(&self, path: &[u8]) -> bool {
         let Some(at) = path.iter().position(|&b| b == b'/') else {
             return false;
@@ -40,7 +39,7 @@ impl NpmModules {
         ) else {
             return false;
         };
-        // The name of a module has one slash when it belongs to somebody: @scope/name.
+        // A scoped module name contains one slash: @scope/name.
         let slashes = if inside.starts_with(b"@") { 2 } else { 1 };
         let mut ends = inside
             .iter()
@@ -55,7 +54,7 @@ impl NpmModules {
     }
 }
 
-/// npm-docs, "package.json": what `npm install` fetches. Development's own is left out.
+/// npm-docs, "package.json": what `npm install` fetches. Development dependencies are left out.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct PackageJson {
@@ -74,19 +73,19 @@ fn named(text: &[u8]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether a version comes from npm's registry: a folder (`file:`), a link or a repository
-/// of one's own may be gone. Versions and tags have neither a colon nor a slash.
+/// Whether a version comes from npm's registry: a folder (`file:`), a link or a private repository
+/// may be gone. Versions and tags contain neither a colon nor a slash.
 fn from_registry(range: &str) -> bool {
     !range.contains([':', '/'])
 }
 
-/// Reads the `package.json` files of an add-on while its entries pass.
+/// Reads the `package.json` files of an add-on while its entries are read.
 ///
 /// Memory: 1 MiB.
 #[derive(Debug, Default)]
 pub struct PackageReader {
     modules: NpmModules,
-    /// The file that passes now: its folder, and its text so far.
+    /// The current file: its folder, and its text so far.
     passing: Option<(&'static [u8], Vec<u8>)>,
 }
 
@@ -118,7 +117,7 @@ impl PackageReader {
         }
     }
 
-    /// What all of them name.
+    /// The modules that all of them name.
     pub fn finish(self) -> NpmModules {
         self.modules
     }

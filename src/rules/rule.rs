@@ -1,28 +1,28 @@
-//! One rule of the catalogue, and how it is spelled in TOML.
+//! One rule of the catalogue, and its form in TOML.
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-/// What kind of data a rule names, from the most to the least expendable.
+/// The kind of data that a rule covers, from the most to the least expendable.
 ///
-/// The order is the order in which a plan gives things up.
+/// A plan drops data in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Rebuilt or fetched again without anyone's help.
+    /// Rebuilt or fetched again automatically.
     Cache,
     /// Logs and temporary files.
     Log,
     /// Backups and other copies inside the backup.
     Nested,
-    /// Recorded over time: somebody may miss it.
+    /// Recorded over time: the user may miss it.
     History,
     /// Made or collected by the user.
     User,
 }
 
 impl Class {
-    /// True for what may go without asking: caches, logs and nested backups.
+    /// True for data that may be dropped without asking: caches, logs and nested backups.
     pub fn is_free(self) -> bool {
         matches!(self, Self::Cache | Self::Log | Self::Nested)
     }
@@ -39,21 +39,21 @@ impl Class {
     }
 }
 
-/// What makes the files of a rule again once they are gone.
+/// What recreates the files of a rule once they are gone.
 ///
-/// Of a cache it makes the same files. Of logs and nested backups, whose old contents
-/// nobody misses, it makes newer ones: a program goes on writing its log, and what wrote a
-/// backup writes the next one.
+/// For a cache, the same files are recreated. For logs and nested backups, whose old contents are
+/// not missed, newer ones are: a program continues its log, and the program that wrote a backup
+/// writes the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RemadeBy {
-    /// The program that they belong to, out of what it has.
+    /// The program that they belong to, from its own data.
     Itself,
-    /// A scan of a library: the program does it, but it has to be started, or takes long.
+    /// A scan of a library: the program does it, but it must be started, or takes long.
     Scan,
-    /// The program again, out of what it fetches from the internet.
+    /// The program, from data that it downloads from the internet.
     Network,
-    /// Nothing and nobody.
+    /// They cannot be recreated.
     Nobody,
 }
 
@@ -68,7 +68,7 @@ impl RemadeBy {
         }
     }
 
-    /// What makes files of this class again, as the end of a sentence.
+    /// What recreates files of this class, as the end of a sentence.
     pub fn words(self, class: Class) -> &'static str {
         match (self, class) {
             (Self::Itself, Class::Log) => "newer ones, by the program that wrote them",
@@ -81,55 +81,55 @@ impl RemadeBy {
     }
 }
 
-/// How sure it is that the paths of a rule hold what the rule says.
+/// How certain it is that the paths of a rule contain what the rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// The path was seen in the source that the rule names.
     #[default]
     High,
-    /// The path follows from how the software works; nobody was seen reporting it.
+    /// The path follows from how the software works; no report confirms it.
     Inferred,
 }
 
-/// What must hold, besides the path, before a rule applies. The caller checks it.
+/// A condition, besides the path, for a rule to apply. The caller checks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// The path is enough.
     #[default]
     None,
-    /// Only as [`super::image_tar_allowed`] says.
+    /// Only if [`super::image_tar_allowed`] returns success.
     ImageTar,
-    /// Only a Home Assistant backup, by its contents (see [`super::Contents`]), whichever
-    /// Home Assistant made it.
+    /// Only a Home Assistant backup, by its contents (see [`super::Contents`]), whichever Home
+    /// Assistant made it.
     NestedBackup,
     /// Only a backup of the same Home Assistant.
     OwnBackup,
-    /// Only a backup that no other Home Assistant is known to have made.
+    /// Only a backup that is not known to come from another Home Assistant.
     LocalBackup,
-    /// Only a backup that does not tell which Home Assistant made it.
+    /// Only a backup that does not record which Home Assistant made it.
     UnknownBackup,
     /// Only the memory of a crashed program, by its contents.
     CoreDump,
-    /// Only what belongs to a module that `package.json` names: see [`super::NpmModules`].
+    /// Only files of a module that `package.json` names: see [`super::NpmModules`].
     NpmModule,
-    /// Only what Home Assistant renders again: see [`super::is_spoken_message`].
+    /// Only messages that Home Assistant renders again: see [`super::is_spoken_message`].
     SpokenMessage,
     /// Only a published voice of Piper: see [`super::is_published_voice`].
     PiperVoice,
-    /// The recorder's default database: whoever drops it must set
-    /// `exclude_database` in `backup.json`, or a restore erases the live history.
+    /// The recorder's default database: a copy without it must set `exclude_database` in
+    /// `backup.json`, or a restore erases the live history.
     RecorderDatabase,
-    /// Only when the recorder's `db_url` names this file: see
-    /// [`crate::survey::Recorder`] and [`super::belongs_to_database`].
+    /// Only if the recorder's `db_url` names this file: see [`crate::survey::Recorder`] and
+    /// [`super::belongs_to_database`].
     RecorderUrl,
-    /// No path at all: bytes of the outer file that belong to no member.
+    /// No path: bytes of the outer file that belong to no member.
     OuterGarbage,
 }
 
-/// What a restore does about the files of a rule, where neither their component nor the rule's
-/// [`Condition`] tells.
+/// What a restore does about the files of a rule, if neither their component nor the rule's
+/// [`Condition`] determines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleEffect {
@@ -149,7 +149,7 @@ impl Condition {
     }
 }
 
-/// One rule: which paths, what they are, and what to tell the user about them.
+/// One rule: its paths, what they are, and the texts for the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// A stable name: lower-case letters, digits and hyphens.
@@ -158,45 +158,45 @@ pub struct Rule {
     pub title: String,
     /// A glob over component ids: `homeassistant`, `media`, `addon:*_netdata`.
     pub component: String,
-    /// The paths, relative to the component. A glob that ends in `/**` takes
-    /// the whole folder; any other glob takes files only.
+    /// The paths, relative to the component. A glob that ends in `/**` takes the whole folder; any
+    /// other glob takes files only.
     pub globs: Vec<String>,
     /// Paths that the globs would match but that stay.
     pub except: Vec<String>,
-    /// What kind of data it is.
+    /// The kind of data.
     pub class: Class,
-    /// What makes its files again.
+    /// What recreates its files.
     pub remade_by: RemadeBy,
-    /// Whether its files are those of a database: no rule of a user's takes them unasked.
+    /// Whether its files belong to a database: no user's rule takes them without asking.
     pub database: bool,
-    /// One plain sentence: what is gone for whoever restores the copy.
+    /// One plain sentence: what is missing after a restore of the copy.
     pub lost: String,
     /// How to stop it from growing next time.
     pub prevent: String,
-    /// How sure the paths are.
+    /// How certain the paths are.
     pub confidence: Confidence,
-    /// Where the facts come from: `owner/repo#number`, or a file or site.
+    /// The source of the facts: `owner/repo#number`, or a file or site.
     pub source: String,
-    /// Whether a glob `X/**` takes the directory entry `X` too.
+    /// Whether a glob `X/**` also takes the directory entry `X`.
     pub whole_directory: bool,
-    /// Whether everything the rule matches in a component goes or stays together.
+    /// Whether all matches of the rule in a component are dropped or kept together.
     pub all_or_nothing: bool,
-    /// What must hold besides the path.
+    /// The condition besides the path.
     pub condition: Condition,
-    /// What a restore does about its files, where that is more than their component tells.
+    /// What a restore does about its files, if that depends on more than their component.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<RuleEffect>,
     /// Paths that the rule must match: its own test, and examples for readers.
     pub matches: Vec<String>,
-    /// Paths that the rule must leave alone.
+    /// Paths that the rule must not match.
     pub spares: Vec<String>,
-    /// False when the user's file switches the rule off.
+    /// False if the user's file disables the rule.
     pub enabled: bool,
     /// True for a rule from the user's file.
     pub added: bool,
 }
 
-/// A rule as it stands in TOML.
+/// A rule as written in TOML.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRule {
@@ -230,7 +230,7 @@ pub(super) struct RawRule {
 }
 
 impl RawRule {
-    /// Fills in what a user's rule may leave out.
+    /// Fills in the fields that a user's rule may leave out.
     pub(super) fn into_rule(self, added: bool) -> Rule {
         let id = self.id.into_inner();
         let remade_by = self.remade_by.unwrap_or(if self.class.is_free() {
@@ -241,7 +241,7 @@ impl RawRule {
         let mut lost = self
             .lost
             .unwrap_or_else(|| "The files that this rule of your own names.".into());
-        // Where it takes the internet to have them back, every text that asks says so.
+        // If recreating the files needs the internet, every text that asks for consent says so.
         if remade_by == RemadeBy::Network && !lost.contains("internet") {
             lost += " They are fetched again from the internet.";
         }
@@ -283,16 +283,16 @@ pub struct Never {
     /// Paths that these globs would match but that rules may take.
     #[serde(default)]
     pub except: Vec<String>,
-    /// One plain sentence: why.
+    /// The reason, as one plain sentence.
     pub reason: String,
-    /// Where the facts come from.
+    /// The source of the facts.
     pub source: String,
-    /// True when the danger lies in taking single files out of a folder: a glob
-    /// that takes the whole folder is not held back.
+    /// True if only taking single files out of a folder is dangerous: a glob that takes the whole
+    /// folder is allowed.
     #[serde(default)]
     pub unless_whole_folder: bool,
-    /// Paths that must be held back: the entry's own test.
+    /// Paths that must be protected: the entry's own test.
     pub matches: Vec<String>,
-    /// Paths that must not be held back by this entry.
+    /// Paths that this entry must not protect.
     pub spares: Vec<String>,
 }

@@ -1,10 +1,9 @@
-//! The first part of an add-on's slug, which tells its repository.
+//! The first part of an add-on's slug, which identifies its repository.
 
 use sha1::{Digest, Sha1};
 
-/// The prefix that the slugs of a repository's add-ons begin with: the first
-/// eight hex digits of the SHA-1 of the lower-case URL (Supervisor,
-/// `store/utils.py`). Nothing secret hangs on it.
+/// The prefix of the slugs of a repository's add-ons: the first eight hex digits of the SHA-1 of
+/// the lower-case URL (Supervisor, `store/utils.py`). It does not protect anything secret.
 pub fn slug_prefix(repository: &str) -> String {
     let digest = Sha1::digest(repository.to_lowercase());
     let [a, b, c, d, ..] = digest.0;

@@ -1,14 +1,14 @@
-//! Recognises files by what they hold where a name can't tell: Home Assistant backups, the
-//! memory of crashed programs, databases.
+//! Recognises files by their contents if the name is not enough: Home Assistant backups, the memory
+//! of crashed programs, databases.
 
 mod nested;
 
 pub use nested::{NestedBackup, Verdict};
 
-/// What the contents of a file are, as far as rules ask.
+/// The contents of a file, as far as rules need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Contents {
-    /// Nothing of the following.
+    /// None of the following.
     #[default]
     Other,
     /// A whole Home Assistant backup.
@@ -20,27 +20,27 @@ pub enum Contents {
 }
 
 impl Contents {
-    /// True for a backup, whoever made it.
+    /// True for a backup, whichever Home Assistant made it.
     pub fn is_backup(self) -> bool {
         matches!(self, Self::Backup(_))
     }
 }
 
-/// Which Home Assistant made a backup inside a backup.
+/// The Home Assistant that made a backup inside a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// The one that made the outer backup.
     Same,
-    /// Another one.
+    /// Another Home Assistant.
     Other,
-    /// One of the two does not say: Home Assistant notes it since 2025.1, and other
+    /// One of the two does not record it: Home Assistant has recorded it since 2025.1, and other
     /// programs that make backups never do.
     Unknown,
 }
 
-/// Looks at the contents of one file while they pass.
+/// Examines the contents of one file while they are read.
 ///
-/// Memory: 1 MiB, that of [`NestedBackup`].
+/// Memory: 1 MiB, used by [`NestedBackup`].
 #[derive(Debug, Clone, Default)]
 pub struct Sniffer {
     head: [u8; HEAD],
@@ -48,11 +48,11 @@ pub struct Sniffer {
     nested: NestedBackup,
 }
 
-/// So much of a file's begin is looked at.
+/// How many bytes at the start of a file are examined.
 const HEAD: usize = 18;
 
 impl Sniffer {
-    /// Takes the next piece of the file.
+    /// Reads the next piece of the file.
     pub fn feed(&mut self, bytes: &[u8]) {
         for (to, from) in self.head.iter_mut().skip(self.seen).zip(bytes) {
             *to = *from;
@@ -61,8 +61,8 @@ impl Sniffer {
         self.nested.feed(bytes);
     }
 
-    /// What the file was. `own` is the Home Assistant that made the outer backup, when that
-    /// says it, in `extra`.
+    /// The result for the file. `own` is the Home Assistant that made the outer backup, if that is
+    /// recorded in `extra`.
     pub fn finish(self, own: Option<&str>) -> Contents {
         let head = self.head.get(..self.seen).unwrap_or_default();
         match () {
@@ -75,8 +75,8 @@ impl Sniffer {
     }
 }
 
-/// Whether a file begins as an ELF file of the type ET_CORE does (System V gABI, "ELF
-/// Header": magic, class, byte order, and the type at byte 16).
+/// Whether a file begins like an ELF file of the type ET_CORE (System V gABI, "ELF Header": magic,
+/// class, byte order, and the type at byte 16).
 fn is_core_dump(head: &[u8]) -> bool {
     let [
         0x7f,
@@ -105,8 +105,8 @@ fn is_core_dump(head: &[u8]) -> bool {
     matches!((order, a, b), (1, 4, 0) | (2, 0, 4))
 }
 
-/// Whether a file begins as SQLite's files do (sqlite.org, "Database File Format": 1.3 the
-/// database, 3 the rollback journal, 4.1 the write-ahead log in both byte orders).
+/// Whether a file begins like an SQLite file (sqlite.org, "Database File Format": 1.3 the database,
+/// 3 the rollback journal, 4.1 the write-ahead log in both byte orders).
 fn is_database(head: &[u8]) -> bool {
     let marks: [&[u8]; 4] = [
         b"SQLite format 3\0",

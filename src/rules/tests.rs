@@ -1,5 +1,4 @@
-//! Every rule against its own examples, the never-drop list against every rule,
-//! and a user's file on top.
+//! Every rule with its own examples, the never-drop list with every rule, and a user's file on top.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
@@ -25,7 +24,7 @@ fn components(glob: &str) -> Vec<String> {
         .collect()
 }
 
-/// A path of the catalogue: a slash at its end says directory.
+/// A path of the catalogue: a trailing slash marks a directory.
 fn example(text: &str) -> (&[u8], bool) {
     text.strip_suffix('/')
         .map_or((text.as_bytes(), false), |dir| (dir.as_bytes(), true))
@@ -41,7 +40,7 @@ fn matcher(component: &str) -> Matcher {
     Matcher::new(builtin(), component).unwrap()
 }
 
-/// True for a rule that a path alone is enough for.
+/// True for a rule that needs only a path.
 fn unconditional(catalogue: &Catalogue, index: RuleIndex) -> bool {
     catalogue
         .rule(index)
@@ -69,7 +68,7 @@ fn every_rule_takes_what_it_says_and_spares_what_it_says() {
             let matcher = matcher(&component);
             for text in &rule.matches {
                 let (path, is_dir) = example(text);
-                // As if no other condition held.
+                // As if no other condition were met.
                 let accept =
                     |index| unconditional(builtin(), index) || builtin().rule(index) == Some(rule);
                 let found = id_of(builtin(), matcher.rule_where(path, is_dir, accept));
@@ -170,7 +169,7 @@ fn the_never_drop_list_holds_what_it_says_and_no_more() {
     }
 }
 
-/// A catalogue with rules that want everything, in front of all others.
+/// A catalogue with rules that take everything, before all others.
 fn greedy() -> Catalogue {
     let mut text = String::new();
     for (at, component) in ["*", "addon:*", "addons/local"].iter().enumerate() {
@@ -207,7 +206,7 @@ fn the_never_drop_list_beats_every_rule() {
 
 #[test]
 fn the_greedy_rules_take_no_protected_example_of_any_other_rule() {
-    // Every path of the catalogue that the list protects stays, whoever asks.
+    // Every path of the catalogue that the list protects stays, whichever rule takes it.
     let greedy = greedy();
     for rule in builtin().rules() {
         for component in components(&rule.component) {
@@ -341,7 +340,7 @@ fn all_or_nothing_rules_and_whole_directories_are_those_that_need_it() {
 
 #[test]
 fn only_these_rules_take_what_somebody_may_miss() {
-    // What goes without being asked about is decided by class: a change here is one of promises.
+    // The class decides what is dropped without asking: a change here changes a promise.
     let of = |class: Class| {
         let mut ids: Vec<&str> = builtin()
             .rules()
@@ -370,7 +369,7 @@ fn only_these_rules_take_what_somebody_may_miss() {
     );
 }
 
-/// Issue 11, point 7: what goes without being asked about makes itself again.
+/// Issue 11, point 7: files that are dropped without asking are recreated automatically.
 #[test]
 fn what_needs_no_consent_is_made_again_and_says_where_that_takes_the_internet() {
     let files = |rule: &&Rule| rule.condition != Condition::OuterGarbage;

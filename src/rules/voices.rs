@@ -1,11 +1,11 @@
-//! Speech that comes back: messages that are rendered again, and the voices that are
-//! published for Piper, which it can download again.
+//! Speech files that can be restored: messages that are rendered again, and voices published for
+//! Piper, which it can download again.
 
-/// One name a line; lines that begin with # tell where they come from.
+/// One name per line; lines that begin with # contain the source.
 const VOICES: &str = include_str!("piper_voices.txt");
 
-/// Whether a file has the name of a published voice: `en_US-lessac-medium.onnx`, wherever it
-/// lies. A voice that somebody trained has another name, and comes back from nowhere.
+/// Whether a file has the name of a published voice: `en_US-lessac-medium.onnx`, in any folder. A
+/// voice that a user trained has another name and cannot be downloaded again.
 pub fn is_published_voice(path: &[u8]) -> bool {
     let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
     let Some(voice) = name.strip_suffix(b".onnx") else {
@@ -16,9 +16,8 @@ pub fn is_published_voice(path: &[u8]) -> bool {
         .any(|line| line.as_bytes() == voice && !line.starts_with('#'))
 }
 
-/// Whether a file has the name that Home Assistant gives to a message that it has rendered:
-/// it begins with the 40 digits of the message's SHA-1 (homeassistant/components/tts,
-/// `_RE_VOICE_FILE`).
+/// Whether a file has the name that Home Assistant uses for a rendered message: it begins with the
+/// 40 digits of the message's SHA-1 (homeassistant/components/tts, `_RE_VOICE_FILE`).
 pub fn is_spoken_message(path: &[u8]) -> bool {
     let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
     let digit = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');

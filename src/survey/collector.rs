@@ -1,4 +1,4 @@
-//! Collects the entries of one part as they pass.
+//! Collects the entries of one part while they are read.
 
 use super::hazards::{self, Hazard, LongPaths};
 use super::part::Entry;
@@ -9,28 +9,28 @@ use crate::format::tar::walk::Visitor;
 use crate::open::{ComponentKind, config_path};
 use crate::rules::{Contents, NpmModules, PackageReader, Sniffer};
 
-/// Notes every entry and prices it.
+/// Records every entry and its stored size.
 pub(super) struct EntryCollector {
     kind: ComponentKind,
     manifest_version: u64,
     entries: Vec<Entry>,
-    /// What a restore could not cope with, as far as single headers show it.
+    /// Entries on which a restore would fail, as far as single headers show it.
     hazards: Vec<Hazard>,
     long_paths: LongPaths,
-    /// Looks at what the current entry holds.
+    /// Examines the contents of the current entry.
     sniffer: Sniffer,
-    /// Which Home Assistant made this backup.
+    /// The Home Assistant that made this backup, if known.
     instance: Option<String>,
-    /// What the `package.json` of an add-on names.
+    /// The modules in the `package.json` of an add-on.
     packages: PackageReader,
-    /// What the configuration says about the database.
+    /// The configuration of the database.
     configuration: Files,
     crc: crc32fast::Hasher,
     /// Over headers, data and padding of all entries.
     running: crc32fast::Hasher,
     global_bytes: u64,
-    /// The current piece: where it begins in the plaintext and in the stored
-    /// stream, and how long it is in both.
+    /// The current piece: where it begins in the plaintext and in the stored stream, and its length
+    /// in both.
     plain_begin: u64,
     plain_len: u64,
     stored_begin: u64,
@@ -39,7 +39,7 @@ pub(super) struct EntryCollector {
     boundary: u64,
 }
 
-/// What is known once all entries have passed.
+/// The results, once all entries were read.
 pub(super) struct Collected {
     /// The entries in archive order.
     pub entries: Vec<Entry>,
@@ -47,7 +47,7 @@ pub(super) struct Collected {
     pub entries_crc: u32,
     /// Bytes of headers that belong to no entry.
     pub global_bytes: u64,
-    /// What a restore could not cope with, as far as single headers show it.
+    /// Entries on which a restore would fail, as far as single headers show it.
     pub hazards: Vec<Hazard>,
     /// The names that are too long for Linux.
     pub long_paths: LongPaths,
@@ -90,7 +90,7 @@ impl EntryCollector {
         self.stored_len
     }
 
-    /// All that was noted.
+    /// All results.
     pub fn finish(self) -> Collected {
         Collected {
             entries: self.entries,
@@ -103,9 +103,9 @@ impl EntryCollector {
         }
     }
 
-    /// The stored position of a plaintext position inside the current piece,
-    /// taken as even within the piece. A piece ends with an entry, or one match later, so
-    /// that this is off by the compressed share of 258 bytes at most.
+    /// The stored position of a plaintext position inside the current piece, assuming even
+    /// compression within the piece. A piece ends with an entry, or one match later, so the error
+    /// is at most the compressed share of 258 bytes.
     fn stored_position(&self, plain: u64) -> u64 {
         let into = u128::from(plain.saturating_sub(self.plain_begin));
         let share = into * u128::from(self.stored_len) / u128::from(self.plain_len.max(1));
@@ -136,7 +136,7 @@ impl Visitor for EntryCollector {
             kind: header.kind,
             size: header.size,
             stored: 0,
-            // Headers are bounded; see the assembler.
+            // Headers have a maximum size; see the assembler.
             head: u32::try_from(header.raw.len()).unwrap_or(u32::MAX),
             before_crc: self.running.clone().finalize(),
             header_crc: crc32fast::hash(&header.raw),

@@ -1,8 +1,8 @@
-//! What a restore could not cope with inside a part: names that lead elsewhere, links
-//! that lead nowhere, two things in one place.
+//! Entries inside a part on which a restore would fail: names that lead elsewhere, links that lead
+//! nowhere, two entries in one place.
 //!
-//! Found once over all entries; whether one matters depends on what a copy keeps. Leaving
-//! entries out never makes a new one.
+//! Found once over all entries; whether one matters depends on what a copy keeps. Leaving entries
+//! out never creates a new one.
 
 use std::collections::HashMap;
 use std::collections::hash_map;
@@ -13,52 +13,52 @@ use crate::format::tar::header::Header;
 use crate::format::tar::path::{self, Fault, PathHasher, plain};
 use crate::pipe::{Control, Pace};
 
-/// One such thing.
+/// One entry on which a restore would fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hazard {
     /// The index of the entry.
     pub entry: usize,
-    /// The entry that it collides with: without that there is no hazard.
+    /// The entry that it collides with: without that entry there is no hazard.
     pub with: Option<usize>,
-    /// What is wrong.
+    /// The kind of hazard.
     pub kind: HazardKind,
 }
 
 /// What can be wrong with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HazardKind {
-    /// Its name.
+    /// Its name cannot be restored.
     Name(Fault),
-    /// It would take the place of the folder that everything is restored into.
+    /// It would replace the folder that everything is restored into.
     Root,
-    /// A symbolic link to nothing.
+    /// A symbolic link without a target.
     NoTarget,
-    /// A hard link whose target is no file before it.
+    /// A hard link whose target is not an earlier file.
     LostLink,
-    /// It lies below something that is no directory, but for example a link to elsewhere.
+    /// It is below something that is not a directory, for example a link to another place.
     NoDirectory,
     /// An entry of another kind has the same name.
     TwoKinds,
 }
 
-/// An entry as far as this needs it.
+/// The fields of an entry that are needed here.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// Its name.
     pub name: &'a [u8],
-    /// What it is.
+    /// The kind of the entry.
     pub kind: EntryKind,
     /// The target of a link.
     pub link: &'a [u8],
 }
 
-/// What can be looked at as an entry.
+/// Can be viewed as an entry.
 pub trait Viewed {
     /// The view.
     fn view(&self) -> View<'_>;
 }
 
-/// What an entry's header alone tells.
+/// The hazard that an entry's header alone shows.
 pub fn of_header(entry: usize, header: &Header) -> Option<Hazard> {
     let kind = match (path::fault(&header.name), header.kind) {
         (Some(fault), _) => HazardKind::Name(fault),
@@ -77,10 +77,10 @@ pub fn of_header(entry: usize, header: &Header) -> Option<Hazard> {
     })
 }
 
-/// What the entries tell together, in the order of the entries.
+/// The hazards that the entries show together, in the order of the entries.
 ///
-/// Memory: some 30 bytes for each entry that is no directory. The time grows with the
-/// bytes of the names, not with their depth.
+/// Memory: about 30 bytes for each entry that is not a directory. The time grows with the bytes of
+/// the names, not with their depth.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -97,11 +97,11 @@ pub fn among<T: Viewed>(entries: &[T], control: &Control) -> Result<Vec<Hazard>>
     Ok(found)
 }
 
-/// Where everything is that is no directory.
+/// The positions of all entries that are not directories.
 struct Places<'a, T> {
     entries: &'a [T],
     hasher: PathHasher,
-    /// By the hash of its path the first entry there.
+    /// The first entry at each path, by the hash of the path.
     first: HashMap<u64, usize>,
 }
 
@@ -110,7 +110,7 @@ impl<'a, T: Viewed> Places<'a, T> {
         self.entries.get(at).map(T::view)
     }
 
-    /// The entries whose names are paths.
+    /// The entries with valid paths as names.
     fn sound(&self) -> impl Iterator<Item = (usize, View<'a>)> + use<'a, T> {
         self.entries
             .iter()
@@ -119,7 +119,7 @@ impl<'a, T: Viewed> Places<'a, T> {
             .filter(|(_, entry)| path::fault(entry.name).is_none())
     }
 
-    /// The first entry with this path that is no directory.
+    /// The first entry with this path that is not a directory.
     fn find(&self, hash: u64, path: &[u8]) -> Option<(usize, View<'a>)> {
         let at = *self.first.get(&hash)?;
         let entry = self.get(at)?;
@@ -128,7 +128,7 @@ impl<'a, T: Viewed> Places<'a, T> {
 
     fn fill(&mut self, found: &mut Vec<Hazard>, pace: &mut Pace<'_>) -> Result<()> {
         let mut first = HashMap::new();
-        // One that takes the place of the whole folder is a hazard by itself.
+        // An entry that replaces the whole folder is already a hazard of its own.
         let files = self
             .sound()
             .filter(|(_, e)| e.kind != EntryKind::Directory && !plain(e.name).is_empty());
@@ -155,7 +155,7 @@ impl<'a, T: Viewed> Places<'a, T> {
     }
 
     fn search(&self, found: &mut Vec<Hazard>, pace: &mut Pace<'_>) -> Result<()> {
-        // Neighbours mostly lie in the same folder.
+        // Neighbours are usually in the same folder.
         let (mut folder, mut in_the_way) = (&b""[..], None);
         for (at, entry) in self.sound() {
             pace.step(entry.name.len() + entry.link.len())?;
@@ -197,7 +197,7 @@ impl<'a, T: Viewed> Places<'a, T> {
         Ok(())
     }
 
-    /// Whether a hard link's target is a file before it.
+    /// Whether a hard link's target is an earlier file.
     fn leads_back(&self, at: usize, link: &[u8]) -> bool {
         let target = plain(link);
         let sound = path::fault(link).is_none() && !target.is_empty();
@@ -208,7 +208,7 @@ impl<'a, T: Viewed> Places<'a, T> {
     }
 }
 
-/// A hard link is a file.
+/// A hard link counts as a file.
 fn class(kind: EntryKind) -> EntryKind {
     if kind == EntryKind::HardLink {
         EntryKind::File
@@ -218,7 +218,7 @@ fn class(kind: EntryKind) -> EntryKind {
 }
 
 impl Hazard {
-    /// What is wrong, in one sentence without a full stop.
+    /// Describes the hazard in one sentence without a full stop.
     pub fn text<'a>(&self, view: impl Fn(usize) -> Option<View<'a>>) -> String {
         let (Some(entry), other) = (view(self.entry), self.with.and_then(&view)) else {
             return String::new();
@@ -253,7 +253,7 @@ impl Hazard {
     }
 }
 
-/// Counts paths that Linux cannot make.
+/// Counts paths that Linux cannot create.
 #[derive(Debug, Default)]
 pub struct LongPaths {
     count: u64,
@@ -264,7 +264,7 @@ pub struct LongPaths {
 const SHOWN: usize = 80;
 
 impl LongPaths {
-    /// Looks at one more name.
+    /// Checks one more name.
     pub fn see(&mut self, name: &[u8]) {
         if path::is_too_long(plain(name)) {
             self.count += 1;
@@ -273,7 +273,7 @@ impl LongPaths {
         }
     }
 
-    /// The warning, if there were any.
+    /// The warning, if there are such paths.
     pub fn warning(&self, part: &str) -> Option<String> {
         let first = self.first.as_ref()?;
         Some(format!(

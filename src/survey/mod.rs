@@ -1,9 +1,8 @@
-//! Second stage: what every path inside a part costs.
+//! Second stage: the stored size of every path inside a part.
 //!
-//! One pass per part, parts in parallel. An entry's *stored* bytes are the
-//! distance in the compressed stream between the places where it begins and
-//! ends; the sum over a part, tail and wrapping included, is exactly the part's
-//! size in the file.
+//! One pass per part, parts in parallel. An entry's *stored* bytes are the distance in the
+//! compressed stream between its start and its end; the sum over a part, including its tail and its
+//! encryption, is exactly the part's size in the file.
 #![deny(clippy::indexing_slicing)]
 
 mod collector;
@@ -27,18 +26,18 @@ pub(crate) use walk::survey_part;
 use crate::crypt::KeyRing;
 use crate::error::Result;
 use crate::open::Backup;
-// Until the planner takes them from there.
+// Re-exported until the planner imports them from there.
 pub use crate::open::{StreamEnd, config_path};
 use crate::pipe::{Control, parallel};
 
-/// Surveys the parts with these indices and returns the products in that order.
+/// Surveys the parts with these indices and returns the results in that order.
 ///
-/// Works on as many parts at once as there are threads, the largest first, so
-/// that the last one does not start late. Memory per thread: the read-ahead's 4 MiB and
-/// the decoder's window; beyond that only the entries are kept.
+/// Works on as many parts at once as there are threads, the largest first, so that the last one
+/// does not start late. Memory per thread: the read-ahead's 4 MiB and the decoder's window; apart
+/// from that only the entries are kept.
 ///
 /// # Errors
-/// The first error in the order of `parts`, whichever thread met it.
+/// The first error in the order of `parts`, whichever thread returned it.
 pub fn survey(
     backup: &Backup,
     parts: &[usize],
@@ -50,7 +49,7 @@ pub fn survey(
         .collect()
 }
 
-/// As [`survey`], with a result for each part: for a caller who can do without some.
+/// Like [`survey`], with a result for each part: for a caller that can continue without some.
 pub fn survey_each(
     backup: &Backup,
     parts: &[usize],

@@ -1,4 +1,4 @@
-//! What one part holds, entry by entry.
+//! The contents of one part, entry by entry.
 
 use super::hazards::{Hazard, View, Viewed};
 use super::recorder;
@@ -11,30 +11,30 @@ use crate::rules::{Contents, NpmModules};
 /// One entry of an inner tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The name as it stands in the tar, byte for byte.
+    /// The name as written in the tar, byte for byte.
     pub name: Box<[u8]>,
     /// The target of a link.
     pub link: Option<Box<[u8]>>,
-    /// What it is.
+    /// The kind of the entry.
     pub kind: EntryKind,
     /// Bytes of data.
     pub size: u64,
-    /// Compressed bytes between its begin and its end, header and padding included.
+    /// Compressed bytes between its start and its end, including header and padding.
     pub stored: u64,
-    /// Bytes of its header blocks, extensions included.
+    /// Bytes of its header blocks, including extensions.
     pub head: u32,
     /// CRC-32 of all plaintext before it.
     pub before_crc: u32,
-    /// CRC-32 of its header blocks: equal in a copy that kept it as it is.
+    /// CRC-32 of its header blocks: equal in a copy that kept the entry unchanged.
     pub header_crc: u32,
     /// CRC-32 of its data: equal in every copy that kept it.
     pub data_crc: u32,
-    /// What its data are, where a name can't tell.
+    /// What its data are, if the name does not show it.
     pub contents: Contents,
 }
 
 impl Entry {
-    /// Bytes of plaintext that it takes: header, data and padding.
+    /// Its bytes of plaintext: header, data and padding.
     pub fn span(&self) -> u64 {
         u64::from(self.head) + self.size + padding(self.size)
     }
@@ -47,7 +47,7 @@ pub struct PartSurvey {
     pub part: usize,
     /// The entries in archive order.
     pub entries: Vec<Entry>,
-    /// How the stream ended.
+    /// The end of the stream.
     pub end: StreamEnd,
     /// Bytes of plaintext tar.
     pub plaintext_bytes: u64,
@@ -55,22 +55,22 @@ pub struct PartSurvey {
     pub entries_crc: u32,
     /// Bytes of headers that belong to no entry but apply to all that follow (POSIX pax, type `g`).
     pub global_bytes: u64,
-    /// Where the compressed stream can be entered; none when it is not compressed or is
-    /// more than one gzip member. At most 1 MiB.
+    /// Where reading of the compressed stream can begin; empty if it is not compressed or has more
+    /// than one gzip member. At most 1 MiB.
     pub checkpoints: Vec<Checkpoint>,
-    /// Bytes in the file that belong to no entry: the outer header, the SecureTar
-    /// header, the cipher's overhead, the tar's tail. Together with the entries'
-    /// stored bytes exactly the part's size.
+    /// Bytes in the file that belong to no entry: the outer header, the SecureTar header, the
+    /// cipher's overhead, the tar's tail. With the entries' stored bytes they add up to exactly the
+    /// part's size.
     pub overhead: u64,
-    /// Where the recorder keeps its database, by what the configuration in this part says.
+    /// Where the recorder keeps its database, according to the configuration in this part.
     pub recorder: recorder::Recorder,
-    /// The modules of an add-on that `package.json` names.
+    /// The modules in an add-on's `package.json`.
     pub modules: NpmModules,
-    /// What a restore could not cope with, if it is kept; in the order of the entries.
+    /// Entries on which a restore would fail if they are kept; in the order of the entries.
     pub hazards: Vec<Hazard>,
     /// What is odd about its stream.
     pub findings: Vec<Finding>,
-    /// What the user should know, those findings included.
+    /// Warnings for the user, including those findings.
     pub warnings: Vec<String>,
 }
 
@@ -85,12 +85,12 @@ impl Viewed for Entry {
 }
 
 impl PartSurvey {
-    /// What is wrong, in one sentence without a full stop.
+    /// Describes the hazard in one sentence without a full stop.
     pub fn describe(&self, hazard: &Hazard) -> String {
         hazard.text(|at| self.entries.get(at).map(Entry::view))
     }
 
-    /// What [`crate::open::read_entry`] takes to read the data of the entry with this number
+    /// The argument for [`crate::open::read_entry`] to read the data of the entry with this number
     /// again.
     pub fn entry_at(&self, index: usize) -> Option<EntryAt> {
         let entry = self.entries.get(index)?;

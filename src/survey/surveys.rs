@@ -2,7 +2,7 @@
 
 use super::PartSurvey;
 
-/// Finds the survey of a part at once, however many parts there are.
+/// Finds the survey of a part in constant time.
 ///
 /// Memory: a pointer for each part of the backup.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct Surveys<'a> {
 }
 
 impl<'a> Surveys<'a> {
-    /// Indexes surveys that stand in any order. Of two of one part the first counts.
+    /// Indexes surveys in any order. If there are two for one part, the first counts.
     pub fn new(surveys: &'a [PartSurvey]) -> Self {
         let mut by_part: Vec<Option<&'a PartSurvey>> = Vec::new();
         for survey in surveys {
@@ -25,8 +25,8 @@ impl<'a> Surveys<'a> {
         Self { by_part }
     }
 
-    /// The survey of the part with this index in [`crate::open::Backup::parts`]; `None` when the
-    /// part was not looked into.
+    /// The survey of the part with this index in [`crate::open::Backup::parts`]; `None` if the part
+    /// was not surveyed.
     pub fn of(&self, part: usize) -> Option<&'a PartSurvey> {
         self.by_part.get(part).copied().flatten()
     }

@@ -12,42 +12,42 @@ use order::{Row, STEP_ROWS, order, shared, sorted};
 
 pub use largest::largest;
 
-/// The tree of paths of one part. Its nodes are made when they are asked for, so that a part with
-/// millions of entries costs no more than their sorted list.
+/// The tree of paths of one part. Its nodes are created on request, so that a part with millions of
+/// entries costs no more than their sorted list.
 ///
-/// Sorting takes `n log n` comparisons of paths; a walk over all nodes takes time with the bytes of
-/// the paths, however deep they lie. Memory: 32 bytes for each entry, as much again while they are
-/// sorted, and 72 bytes for each node that the caller holds.
+/// Sorting takes `n log n` comparisons of paths; the time of a walk over all nodes grows with the
+/// bytes of the paths, at any depth. Memory: 32 bytes for each entry, the same again during
+/// sorting, and 72 bytes for each node that the caller keeps.
 pub struct PathTree<'a> {
     rows: Vec<Row<'a>>,
     root: PathNode,
     control: &'a Control,
 }
 
-/// A file, or a folder with all that lies in it.
+/// A file, or a folder with everything in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathNode {
-    /// The sums over it and all that lies below it.
+    /// The sums over it and everything below it.
     pub totals: Totals,
-    /// Stored bytes of those of its entries that are marked.
+    /// Stored bytes of its marked entries.
     pub marked: u64,
-    /// Whether something lies below it.
+    /// Whether there is anything below it.
     pub folder: bool,
     /// Its rows among the sorted ones.
     from: usize,
     to: usize,
-    /// Bytes of the path that leads to it.
+    /// The length of its path in bytes.
     end: usize,
     /// Where in a path the names below it begin.
     next: usize,
 }
 
 impl<'a> PathTree<'a> {
-    /// Sorts entries by their paths, in which a slash separates the names. Each comes with a mark
-    /// whose stored bytes are summed up apart: [`PathNode::marked`].
+    /// Sorts entries by their paths, in which a slash separates the names. Each entry can be
+    /// marked; the stored bytes of marked entries are summed up separately: [`PathNode::marked`].
     ///
-    /// `overhead` are the bytes of the part that belong to no entry. They count in the root alone,
-    /// so that its size is what a copy without the part saves.
+    /// `overhead` is the number of bytes of the part that belong to no entry. They count in the
+    /// root alone, so that its size is what a copy without the part saves.
     ///
     /// # Errors
     /// `Interrupted`.
@@ -84,12 +84,12 @@ impl<'a> PathTree<'a> {
         })
     }
 
-    /// All of it.
+    /// The root of the tree.
     pub fn root(&self) -> PathNode {
         self.root.clone()
     }
 
-    /// What has this path, or lies below it; the root for an empty one.
+    /// The node with this path and everything below it; the root for an empty path.
     ///
     /// # Errors
     /// `Interrupted`.
@@ -116,7 +116,7 @@ impl<'a> PathTree<'a> {
         Ok((node.to > from).then_some(node))
     }
 
-    /// What lies in a folder, by name; nothing for a file.
+    /// The contents of a folder, by name; empty for a file.
     ///
     /// # Errors
     /// `Interrupted`.
@@ -142,11 +142,12 @@ impl<'a> PathTree<'a> {
         Ok(children)
     }
 
-    /// The deepest folder that holds all that this one holds, which may be this one itself.
+    /// The deepest folder with all the contents of this one, possibly this one itself.
     pub fn narrowed(&self, node: &PathNode) -> PathNode {
         let rows = self.rows.get(node.from..node.to).unwrap_or_default();
         let below = |row: &Row<'a>| row.path.get(node.next..);
-        // Where the folder's own entry is there, it sorts first, and nothing deeper holds all.
+        // If the folder has its own entry, that sorts first, and no deeper folder contains
+        // everything.
         let Some((first, last)) = rows
             .first()
             .and_then(below)
@@ -203,7 +204,7 @@ impl PathNode {
         }
     }
 
-    /// Counts the next of its rows.
+    /// Adds its next row.
     fn add(&mut self, row: &Row<'_>) {
         self.to += 1;
         self.totals.add(row.entry);
@@ -211,7 +212,7 @@ impl PathNode {
         self.folder |= row.path.len() > self.end;
     }
 
-    /// Whether the row behind its last one belongs to it as well.
+    /// Whether the row after its last one also belongs to it.
     fn goes_on(&self, row: &Row<'_>) -> bool {
         row.shared as usize >= self.end && matches!(row.path.get(self.end), None | Some(b'/'))
     }

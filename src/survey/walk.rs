@@ -1,4 +1,4 @@
-//! One part, walked once.
+//! Surveys one part in a single pass.
 
 use super::collector::EntryCollector;
 use super::part::PartSurvey;
@@ -13,7 +13,7 @@ use crate::pipe::Control;
 /// Surveys one part.
 ///
 /// # Errors
-/// `Damaged`, `Refused`, `Password` or `InputIo`, with the part and the place in the file;
+/// `Damaged`, `Refused`, `Password` or `InputIo`, with the part and the position in the file;
 /// `Interrupted`.
 pub(crate) fn survey_part(
     backup: &Backup,

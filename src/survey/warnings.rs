@@ -1,10 +1,10 @@
-//! What the user should know about a part's stream, though it could be read.
+//! Warnings about a part's stream that was nevertheless read.
 
 use crate::finding::Finding;
 use crate::open::{Part, StreamEnd};
 
-/// What is odd about a part's stream, though it could be read; `has_end` says whether the two
-/// zero blocks that end a tar are there (POSIX pax, "ustar Interchange Format").
+/// Findings about a part's stream that was nevertheless read; `has_end` is true if the two zero
+/// blocks that end a tar are there (POSIX pax, "ustar Interchange Format").
 pub(crate) fn of_stream(part: &Part, end: &StreamEnd, has_end: bool) -> Vec<Finding> {
     let id = || part.id.clone();
     let mut found = Vec::new();
@@ -31,13 +31,13 @@ pub(crate) fn of_stream(part: &Part, end: &StreamEnd, has_end: bool) -> Vec<Find
     found
 }
 
-/// From this ratio of contents to stored bytes on Home Assistant's reader of encrypted parts
-/// spends its time on moving what it has inflated already.
+/// From this ratio of contents to stored bytes, Home Assistant's reader of encrypted parts spends
+/// most of its time moving data that it has already inflated.
 const RATIO: u64 = 100;
-/// Up to so many bytes of contents nobody notices.
+/// Up to this many bytes of contents the delay is not noticeable.
 const SMALL: u64 = 1 << 20;
 
-/// The note for a part that would be restored slowly.
+/// The warning for a part that restores slowly.
 pub(crate) fn slow_restore(part: &Part, end: &StreamEnd) -> Option<String> {
     let gzip = end.gzip.filter(|gzip| {
         gzip.plaintext_bytes > SMALL && gzip.plaintext_bytes / RATIO > gzip.compressed_bytes

@@ -1,4 +1,4 @@
-//! What only Linux has.
+//! Functions that only Linux has.
 #![allow(
     clippy::disallowed_methods,
     reason = "these are the calls that the rest of the library reaches through this room"
@@ -15,11 +15,12 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::unix::{self, Folder, OWNER_ONLY};
 
-/// Copies between open files inside the kernel, as much as it does in one go; zero bytes are the
-/// end of the source.
+/// Copies between open files inside the kernel, as much as one call copies; zero bytes are the end
+/// of the source.
 ///
 /// # Errors
-/// The system's; `Unsupported` and others where the two files are on file systems that cannot.
+/// Errors of the system; `Unsupported` and others if the file systems of the two files cannot do
+/// this.
 pub(crate) fn copy_range(
     from: &File,
     mut source: u64,
@@ -31,28 +32,28 @@ pub(crate) fn copy_range(
     Ok(copied)
 }
 
-/// Makes the disk begin with a range, and does not wait for it. Linux begins to write the range
-/// back on the advice that it is not needed; what is being written stays in the cache
-/// (mm/fadvise.c, `POSIX_FADV_DONTNEED`). Where that is not so, nothing is lost but time.
+/// Starts writing a range to the disk without waiting for it. Linux starts to write the range back
+/// when told that it is not needed; data being written stay in the cache (mm/fadvise.c,
+/// `POSIX_FADV_DONTNEED`). If a system does not do this, only time is lost.
 pub(crate) fn begin_write_back(file: &File, offset: u64, len: u64) {
     let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(len), Advice::DontNeed);
 }
 
 impl Folder {
-    /// Whether the folder is on a FAT file system, of whatever kind (statfs(2),
-    /// `MSDOS_SUPER_MAGIC`).
+    /// Whether the folder is on any kind of FAT file system (statfs(2), `MSDOS_SUPER_MAGIC`).
     ///
     /// # Errors
-    /// The system's.
+    /// Errors of the system.
     pub fn is_fat(&self) -> io::Result<bool> {
         Ok(rustix::fs::fstatfs(&self.0)?.f_type == 0x4d44)
     }
 
-    /// Creates a file without a name (open(2), `O_TMPFILE`), which only its owner may read. It is
-    /// gone with the process, unless [`Folder::name_file`] names it.
+    /// Creates a file without a name (open(2), `O_TMPFILE`), which only its owner may read. It
+    /// disappears with the process, unless [`Folder::name_file`] names it.
     ///
     /// # Errors
-    /// The system's, where the file system has no such files: NFS, FAT and some network shares.
+    /// Errors of the system, also if the file system has no such files: NFS, FAT and some network
+    /// shares.
     pub(crate) fn create_nameless(&self) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.0, ".", flags, OWNER_ONLY)?.into())
@@ -61,7 +62,7 @@ impl Folder {
     /// Names a file that has no name. Never replaces anything.
     ///
     /// # Errors
-    /// `AlreadyExists`, or another one of the system's.
+    /// `AlreadyExists`, or another error of the system.
     pub(crate) fn name_file(&self, file: &File, name: &OsStr) -> io::Result<()> {
         let own = format!("/proc/self/fd/{}", file.as_raw_fd());
         let flags = AtFlags::SYMLINK_FOLLOW;
@@ -71,8 +72,8 @@ impl Folder {
     /// Renames a file. Never replaces anything.
     ///
     /// # Errors
-    /// `AlreadyExists`; `InvalidInput` or `Unsupported` where the file system cannot promise it;
-    /// or another one of the system's.
+    /// `AlreadyExists`; `InvalidInput` or `Unsupported` if the file system cannot promise this; or
+    /// another error of the system.
     pub(crate) fn rename_to_new(&self, old: &OsStr, new: &OsStr) -> io::Result<()> {
         let flags = RenameFlags::NOREPLACE;
         Ok(rustix::fs::renameat_with(
@@ -81,18 +82,18 @@ impl Folder {
     }
 }
 
-/// Keeps what this process has in memory from core files and from debuggers.
+/// Keeps this process's memory out of core files and away from debuggers.
 ///
-/// The limit on core files alone is not enough: it does not count where the system pipes them
-/// into a program (core(5)).
+/// The limit on core files alone is not enough: it does not apply if the system pipes them into a
+/// program (core(5)).
 pub fn keep_memory_private() {
     unix::refuse_core_files();
-    // Never refused; nothing depends on it either.
+    // This never fails, and nothing depends on it.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-/// Which signals whoever started this process wants ignored (proc_pid_status(5)); none where the
-/// system does not report that.
+/// The signals that this process inherited as ignored (proc_pid_status(5)); none if the system does
+/// not report that.
 pub fn ignored_signals() -> impl Fn(i32) -> bool {
     ignored(&status())
 }
@@ -110,8 +111,8 @@ fn ignored(status: &str) -> impl Fn(i32) -> bool + use<> {
     }
 }
 
-/// The most memory that this process had in use so far, in bytes: the high-water mark of the
-/// resident set (proc(5), `VmHWM`). Zero where the system does not report it.
+/// The maximum memory that this process has used so far, in bytes: the high-water mark of the
+/// resident set (proc(5), `VmHWM`). Zero if the system does not report it.
 pub fn peak_memory() -> u64 {
     let text = status();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -125,8 +126,8 @@ fn status() -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What the system calls the processor; machines that are no PCs have other lines, or none. Empty
-/// where it does not say.
+/// The system's name for the processor; machines other than PCs have other lines, or none. Empty if
+/// the system does not report it.
 pub fn processor_name() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = text
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn the_status_of_a_process_tells_what_it_ignores() {
         let ignored = |status: &[u8]| ignored(&String::from_utf8_lossy(status));
-        // The first is `nohup`, the second what a shell runs behind it.
+        // The first is `nohup`, the second a shell's background process under it.
         let hup = ignored(b"Name:\t\xff\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000004002\n");
         assert_eq!([HUP, INT, TERM].map(hup), [true, false, false]);
         let int = ignored(b"SigIgn:\t0000000000000006\n");

@@ -1,14 +1,13 @@
-//! Every call that only one kind of system has, behind functions that are named by what they
-//! promise.
+//! Every call that only one kind of system has, behind functions named by what they promise.
 //!
-//! Nothing else in the library or the program names a system: what Linux, macOS or Windows do
-//! in another way, or cannot do, is decided here. `unix.rs` holds what all Unix systems share,
-//! `linux.rs` what only Linux has. A further system is a file beside them that offers the same
-//! functions. One that cannot keep a promise returns [`io::ErrorKind::Unsupported`], and the
-//! caller goes the way that needs less.
+//! No other module refers to a system: everything that Linux, macOS and Windows do differently, or
+//! cannot do, is decided here. `unix.rs` contains what all Unix systems share, `linux.rs` what only
+//! Linux has. Another system is another file that provides the same functions. A function that
+//! cannot keep its promise returns [`io::ErrorKind::Unsupported`], and the caller uses a way that
+//! needs less.
 //!
 //! The functions that create, name or remove files are for `rewrite::output` alone; `clippy.toml`
-//! refuses them everywhere else.
+//! forbids them everywhere else.
 //!
 //! [`io::ErrorKind::Unsupported`]: std::io::ErrorKind::Unsupported
 #![deny(clippy::indexing_slicing)]
@@ -20,13 +19,13 @@ mod unix;
 
 use std::time::SystemTime;
 
-// Files that are open: reading and writing at positions, and copying.
+// Open files: reading and writing at positions, and copying.
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{begin_write_back, copy_range};
 #[cfg(unix)]
 pub(crate) use unix::{next_data, read_at, write_all_at};
 
-// Folders, and the files in them by name: see `unix::Folder`, which `linux.rs` adds to.
+// Folders, and the files in them by name: see `unix::Folder`, which `linux.rs` extends.
 #[cfg(unix)]
 pub use unix::Folder;
 
@@ -40,7 +39,7 @@ pub(crate) use unix::largest_file;
 #[cfg(unix)]
 pub use unix::{AsStream, Typing};
 
-/// Which file it is, whatever its path.
+/// The identity of a file, independent of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     device: u64,
@@ -50,26 +49,26 @@ pub struct FileIdentity {
 /// What distinguishes one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileState {
-    /// Which file it is.
+    /// The identity of the file.
     pub identity: FileIdentity,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was written to; `None` where the system does not record that.
+    /// When it was last written; `None` if the system does not record that.
     pub modified: Option<SystemTime>,
 }
 
-/// What a name in a folder stands for.
+/// The file behind a name in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Named {
-    /// Which file it is.
+    /// The identity of the file.
     pub identity: FileIdentity,
-    /// What kind of file it is.
+    /// The kind of the file.
     pub kind: FileKind,
     /// Whether it belongs to the user who runs this process.
     pub is_own: bool,
 }
 
-/// The kinds of files that an output has to know apart.
+/// The kinds of files that an output must distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// A file of bytes.

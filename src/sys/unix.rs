@@ -1,4 +1,4 @@
-//! What all Unix systems share.
+//! Functions that all Unix systems share.
 #![allow(
     clippy::disallowed_methods,
     reason = "these are the calls that the rest of the library reaches through this room"
@@ -25,11 +25,11 @@ pub use std::os::fd::AsFd as AsStream;
 /// Only its owner may read a backup, whatever the umask says.
 pub(super) const OWNER_ONLY: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Reads at a position, as many bytes as the system has at once, and moves nothing that other
-/// threads could see. Zero bytes are the end of the file.
+/// Reads at a position, as many bytes as the system returns at once, without moving the position
+/// that other threads use. Zero bytes are the end of the file.
 ///
 /// # Errors
-/// The system's.
+/// Errors of the system.
 pub(crate) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     file.read_at(buf, offset)
 }
@@ -37,17 +37,17 @@ pub(crate) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<us
 /// Writes all bytes at a position.
 ///
 /// # Errors
-/// The system's.
+/// Errors of the system.
 pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     file.write_all_at(bytes, offset)
 }
 
-/// The first place from `at` on that is in no hole of zeros; `None` where a hole lasts to the end
-/// of the file. Moves the file's own position, on which nothing here depends (lseek(2),
+/// The first position from `at` on that is not in a hole of zeros; `None` if a hole lasts to the
+/// end of the file. Moves the file's own position, which nothing here depends on (lseek(2),
 /// `SEEK_DATA`).
 ///
 /// # Errors
-/// Where the file system does not know its holes.
+/// If the file system cannot report its holes.
 pub(crate) fn next_data(file: &File, at: u64) -> io::Result<Option<u64>> {
     match rustix::fs::seek(file, SeekFrom::Data(at)) {
         Ok(data) => Ok(Some(data)),
@@ -56,15 +56,15 @@ pub(crate) fn next_data(file: &File, at: u64) -> io::Result<Option<u64>> {
     }
 }
 
-/// The size beyond which the system lets this process write no file (getrlimit(2),
-/// `RLIMIT_FSIZE`); `None` where there is no limit.
+/// The largest file that the system lets this process write (getrlimit(2), `RLIMIT_FSIZE`); `None`
+/// if there is no limit.
 pub(crate) fn largest_file() -> Option<u64> {
     getrlimit(Resource::Fsize).current
 }
 
-/// No core file is written, whatever ends this process.
+/// Prevents a core file, however this process ends.
 pub(super) fn refuse_core_files() {
-    // Never refused; nothing depends on it either.
+    // This never fails, and nothing depends on it.
     let _ = setrlimit(
         Resource::Core,
         Rlimit {
@@ -78,15 +78,15 @@ impl FileState {
     /// The state of an open file.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors of the system.
     pub fn of_file(file: &File) -> io::Result<Self> {
         file.metadata().map(|meta| Self::of(&meta))
     }
 
-    /// The state of the file that a path leads to, links followed.
+    /// The state of the file that a path leads to, following links.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors of the system.
     pub fn of_path(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|meta| Self::of(&meta))
     }
@@ -120,7 +120,7 @@ impl From<Stat> for Named {
     }
 }
 
-/// A folder that stays the same one, whatever happens to its path.
+/// A folder that stays the same even if its path changes.
 #[derive(Debug)]
 pub struct Folder(pub(super) OwnedFd);
 
@@ -128,13 +128,13 @@ impl Folder {
     /// Opens a folder.
     ///
     /// # Errors
-    /// `NotFound`, `NotADirectory`, or another one of the system's.
+    /// `NotFound`, `NotADirectory`, or another error of the system.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
-    /// Fails where this process can create nothing in the folder.
+    /// Fails if this process cannot create anything in the folder.
     ///
     /// # Errors
     /// The reason.
@@ -143,18 +143,18 @@ impl Folder {
         Ok(rustix::fs::accessat(&self.0, ".", Access::WRITE_OK, flags)?)
     }
 
-    /// What a name stands for, links followed.
+    /// The file behind a name, following links.
     ///
     /// # Errors
-    /// `NotFound`, or another one of the system's.
+    /// `NotFound`, or another error of the system.
     pub fn look_through(&self, name: &OsStr) -> io::Result<Named> {
         Ok(rustix::fs::statat(&self.0, name, AtFlags::empty())?.into())
     }
 
-    /// What a name stands for, a link being a link.
+    /// The file behind a name, without following links.
     ///
     /// # Errors
-    /// `NotFound`, or another one of the system's.
+    /// `NotFound`, or another error of the system.
     pub fn look_at(&self, name: &OsStr) -> io::Result<Named> {
         Ok(rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?.into())
     }
@@ -162,7 +162,7 @@ impl Folder {
     /// All names in the folder, in no order. Names that cannot be read are left out.
     ///
     /// # Errors
-    /// When the folder itself cannot be read.
+    /// If the folder itself cannot be read.
     pub fn names(&self) -> io::Result<impl Iterator<Item = OsString> + use<>> {
         let entries = Dir::read_from(&self.0)?.flatten();
         Ok(entries.map(|entry| OsString::from_vec(entry.file_name().to_bytes().to_vec())))
@@ -171,25 +171,25 @@ impl Folder {
     /// Bytes that this process can still write to the folder's disk.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors of the system.
     pub fn free_space(&self) -> io::Result<u64> {
         let disk = rustix::fs::fstatvfs(&self.0)?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// Creates a file that only its owner may read. Never opens one that is there.
+    /// Creates a file that only its owner may read. Never opens an existing one.
     ///
     /// # Errors
-    /// `AlreadyExists`, or another one of the system's.
+    /// `AlreadyExists`, or another error of the system.
     pub(crate) fn create_new(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.0, name, flags, OWNER_ONLY)?.into())
     }
 
-    /// Opens a file that is there, to lock it. Never waits, never follows a link.
+    /// Opens an existing file, to lock it. Never waits, never follows a link.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors of the system.
     pub(crate) fn open_existing(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?.into())
@@ -198,16 +198,16 @@ impl Folder {
     /// Adds a second name to a file. Never replaces anything.
     ///
     /// # Errors
-    /// `AlreadyExists`, or another one of the system's.
+    /// `AlreadyExists`, or another error of the system.
     pub(crate) fn link(&self, old: &OsStr, new: &OsStr) -> io::Result<()> {
         let flags = AtFlags::empty();
         Ok(rustix::fs::linkat(&self.0, old, &self.0, new, flags)?)
     }
 
-    /// Renames a file, and replaces what has the new name, in one step.
+    /// Renames a file, replacing any file with the new name, in one step.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors of the system.
     pub(crate) fn replace(&self, old: &OsStr, new: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.0, old, &self.0, new)?)
     }
@@ -215,39 +215,38 @@ impl Folder {
     /// Removes a name.
     ///
     /// # Errors
-    /// The system's.
+    /// Errors of the system.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
-    /// Waits until the names in the folder are on the disk.
+    /// Waits until the names in the folder are on disk.
     ///
     /// # Errors
-    /// `InvalidInput` or `Unsupported` where the file system has no such thing, or another one of
-    /// the system's.
+    /// `InvalidInput` or `Unsupported` if the file system cannot do this, or another error of the
+    /// system.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.0))?)
     }
 }
 
-/// How the terminal at standard input takes what is typed.
+/// How the terminal at standard input handles typed text.
 #[derive(Debug)]
 pub struct Typing(Termios);
 
 impl Typing {
-    /// As it is now; `None` where standard input is no terminal.
+    /// The current settings; `None` if standard input is not a terminal.
     pub fn now() -> Option<Self> {
         tcgetattr(stdin()).ok().map(Self)
     }
 
-    /// The same, but what is typed is not shown.
+    /// The same, but typed text is not shown.
     pub fn unseen(mut self) -> Self {
         self.0.local_modes -= LocalModes::ECHO;
         self
     }
 
-    /// Makes the terminal take what is typed in this way, at once. Where that fails, it stays as
-    /// it was.
+    /// Applies these settings to the terminal at once. If that fails, it stays as it was.
     pub fn apply(&self) {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &self.0);
     }

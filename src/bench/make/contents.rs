@@ -1,4 +1,4 @@
-//! What stands in the files of a made backup.
+//! The contents of the files in a generated backup.
 
 use super::pages::Pages;
 use super::random::Random;
@@ -7,31 +7,31 @@ use super::text::Words;
 use crate::format::outer::RECORD;
 use crate::format::tar::block::{BLOCK, EntryKind, padding};
 
-/// How much is made at once.
+/// The number of bytes generated at once.
 const PIECE: usize = 64 << 10;
 
 /// A kind of contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Anything that is compressed already, with the first bytes that tell what it is.
+    /// Any compressed data, after the first bytes that identify its format.
     Noise(&'static [u8]),
     /// A recorder database.
     Database,
-    /// Sources in Python.
+    /// Python source code.
     Source,
     /// A log.
     Log,
     /// One of Home Assistant's registries.
     Registry,
-    /// Object files: zeros, and bytes of some kinds more often than of others.
+    /// Object files: zeros, and other bytes with uneven frequencies.
     Object,
-    /// A backup that somebody put into a folder that is backed up.
+    /// A backup that a user put into a folder that is backed up.
     Backup,
 }
 
 impl Kind {
-    /// Stored bytes for a thousand bytes of plaintext, headers included, as measured at level 9
-    /// with files of the usual size.
+    /// Stored bytes per thousand bytes of plaintext, including headers, measured at level 9 with
+    /// files of the usual size.
     pub fn permille(self) -> u64 {
         match self {
             Self::Noise(_) | Self::Backup => 1001,
@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// The size closest to the one wanted that a file of this kind can have.
+    /// The possible size of a file of this kind that is closest to `wanted`.
     pub fn size(self, wanted: u64) -> u64 {
         match self {
             Self::Backup => (wanted - wanted % RECORD).max(RECORD),
@@ -54,7 +54,7 @@ impl Kind {
     }
 }
 
-/// The contents of one file, piece by piece; they depend on kind, size and seed alone.
+/// The contents of one file, piece by piece; they depend only on kind, size and seed.
 ///
 /// Memory: a piece of 64 KiB.
 pub(super) struct Contents<'a> {
@@ -64,13 +64,13 @@ pub(super) struct Contents<'a> {
     pages: Pages,
     count: u64,
     left: u64,
-    /// What comes at the very end, in place of what would be made.
+    /// The last bytes, which replace the generated ones.
     end: Vec<u8>,
     piece: Vec<u8>,
 }
 
 impl<'a> Contents<'a> {
-    /// `size` is one that the kind can have.
+    /// `size` must be possible for the kind.
     pub fn new(kind: Kind, size: u64, random: Random, words: &'a Words) -> Self {
         let mut contents = Self {
             kind,
@@ -108,7 +108,7 @@ impl<'a> Contents<'a> {
             .saturating_sub(usize::try_from(self.left).unwrap_or(usize::MAX))
             .min(room);
         if tail > 0 {
-            // Pieces are far larger than any end, so that it falls into the last two.
+            // Pieces are far larger than any end, so the end falls into the last two.
             let from = self.end.drain(..tail);
             self.piece
                 .iter_mut()
@@ -146,7 +146,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// Puts the frame of a small backup around noise: one part in front, the metadata at the end.
+    /// Puts the frame of a small backup around noise: one part first, the metadata at the end.
     fn nest(&mut self, size: u64) {
         let json = br#"{"slug":"0a1b2c3d","version":2,"name":"old","date":"2025-01-01T00:00:00+00:00","type":"partial"}"#;
         let header =

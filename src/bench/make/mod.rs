@@ -1,9 +1,9 @@
-//! Realistic backups of any size, made without a Home Assistant.
+//! Realistic backups of any size, generated without a Home Assistant.
 //!
-//! Laid out as Supervisor does it: a part per add-on and folder, each a PAX tar
-//! compressed with gzip and encrypted if there is a key, then `./backup.json`. What is
-//! inside compresses like the real thing. Names, contents and sizes depend on the size
-//! and the seed alone; salts are random, as they must never be used twice.
+//! The layout is Supervisor's: a part per add-on and folder, each a PAX tar compressed with gzip
+//! and encrypted if there is a key, then `./backup.json`. The contents compress like real data.
+//! Names, contents and sizes depend only on the size and the seed; salts are random, because they
+//! must never be used twice.
 
 mod contents;
 mod pages;
@@ -33,30 +33,30 @@ use tar::{Attributes, TarWriter};
 use text::Words;
 use tree::{Component, ComponentKind, Data, Planned};
 
-/// The least that there is room for all parts in.
+/// The minimum size with room for all parts.
 pub const LEAST: u64 = 100_000;
 
-/// The time of everything: the small hours of a day in autumn 2026.
+/// The time of all entries: early morning on a day in autumn 2026.
 const MORNING: u64 = 1_795_323_600;
-/// How much older files can be, in seconds.
+/// The maximum age of older files, in seconds.
 const YEAR: u64 = 31_536_000;
 
-/// What to make.
+/// The backup to generate.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe {
-    /// Bytes that the backup shall have; it comes within a few percent of that.
+    /// The requested size of the backup in bytes; the result is within a few percent of it.
     pub size: u64,
-    /// Another seed gives other contents of the same kinds.
+    /// Another seed produces other contents of the same kinds.
     pub seed: u64,
 }
 
 /// Writes a backup into `output`, encrypted in the given version if there is one.
 ///
-/// Memory does not depend on the size: a piece of plaintext, and what the encoder and
-/// the cipher hold. All threads of `control` compress.
+/// Memory does not depend on the size: a piece of plaintext, and the buffers of the encoder and the
+/// cipher. All threads of `control` compress.
 ///
 /// # Errors
-/// `Usage` for a size below [`LEAST`], `OutputIo`, `Interrupted`, those of the keys.
+/// `Usage` for a size below [`LEAST`], `OutputIo`, `Interrupted`, errors of the keys.
 pub fn make(
     recipe: Recipe,
     protection: Option<(Version, &KeyRing)>,
@@ -94,7 +94,7 @@ pub fn make(
 /// Writes the plaintext tar of one part into `out`: for measurements of single stages.
 ///
 /// # Errors
-/// `Usage` for a part that is not made, `OutputIo` when `out` fails.
+/// `Usage` for an unknown part, `OutputIo` if `out` fails.
 pub fn part(recipe: Recipe, name: &str, out: impl Write) -> Result<()> {
     let parts = parts::components();
     let found = parts
@@ -124,10 +124,11 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// Writes one part; its header gets the size that the data turned out to have.
+    /// Writes one part; its header is given the actual size of the data afterwards.
     fn member(&mut self, number: u64, component: &Component) -> Result<()> {
         let name = component.member();
-        // Each a moment after the one before, so that the time is not whole and needs a PAX record.
+        // Each a moment after the one before, so that the time is not a whole second and needs a
+        // PAX record.
         let time = (MORNING + number, 125_000);
         let header = tar::header(&Attributes {
             time,
@@ -264,7 +265,7 @@ fn write_entry(
             let mut contents = Contents::new(kind, size, random, words);
             while let Some(piece) = contents.next_piece() {
                 tar.data(piece)?;
-                // About what it takes in the file, so that the progress ends with the backup.
+                // About its size in the file, so that the progress ends with the backup.
                 control
                     .advance(piece.len() as u64 * kind.permille() / 1000)
                     .map_err(Error::into_io)?;
@@ -281,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_contents_are_those_of_every_earlier_version() {
-        // A result that was kept can only be compared while the same size and seed give the same
+        // A stored result can only be compared if the same size and seed always produce the same
         // bytes.
         let checksum = |name: &str| {
             let mut tar = Vec::new();

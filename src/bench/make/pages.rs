@@ -1,21 +1,21 @@
-//! Contents like a recorder database's.
+//! Contents like those of a recorder database.
 
 use super::random::Random;
 
 /// The page size of Home Assistant's database.
 const PAGE: usize = 4096;
-/// The types of b-tree pages that hold data (SQLite, "Database File Format", section 1.6).
+/// The types of b-tree pages with data (SQLite, "Database File Format", section 1.6).
 const TABLE_LEAF: u8 = 0x0d;
 const INDEX_LEAF: u8 = 0x0a;
 /// Bytes of a leaf page's header.
 const HEADER: usize = 8;
-/// How many entities there are, and the time of the first row.
+/// The number of entities, and the time of the first row.
 const ENTITIES: u64 = 1080;
 const BEGIN: f64 = 1_790_000_000.0;
 
-/// Pages as the recorder fills them: rows of states and statistics, and the pages of
-/// three indexes. Laid out as in a database, with deleted rows among them, though no
-/// database: there are no inner pages.
+/// Pages as the recorder fills them: rows of states and statistics, and the pages of three indexes.
+/// The layout is a database's, including deleted rows, but it is not a valid database, because
+/// there are no inner pages.
 #[derive(Debug)]
 pub(super) struct Pages {
     page: u64,
@@ -98,7 +98,7 @@ impl Pages {
         out.extend_from_slice(&self.clock.to_be_bytes());
         out.extend_from_slice(&number(random.below(900))[2..]);
         out.extend_from_slice(&(self.clock - self.row as f64 * 300.0).to_be_bytes());
-        // Most sensors did not change within the five minutes that a row is about.
+        // Most sensors did not change within the five minutes of a row.
         let mean = random.around(20.0, 5.0);
         let spread = if random.below(4) == 0 {
             random.unit()
@@ -161,7 +161,7 @@ fn varint(value: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// A leaf page being filled: cells from the end, pointers to them from the begin.
+/// A leaf page being filled: cells from the end, pointers to them from the start.
 struct Page {
     bytes: [u8; PAGE],
     cells: usize,

@@ -1,4 +1,4 @@
-//! The parts of a made backup. The shares are those of the backups that people ask for help with:
+//! The parts of a generated backup. The shares match the backups that people ask for help with:
 //! recordings first, then history and clips.
 
 use super::contents::Kind;
@@ -7,7 +7,7 @@ use super::tree::{Component, ComponentKind, Files, Item};
 
 const MP4: &[u8] = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom";
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01";
-/// A zlib header with the window and level that git uses.
+/// A zlib header with git's window and level.
 const GIT: &[u8] = b"\x78\x01";
 /// The mark of a time-structured merge tree file (InfluxDB, `tsdb/engine/tsm1`).
 const TSM: &[u8] = b"\x16\xd1\x16\xd1\x01";

@@ -1,12 +1,12 @@
-//! Numbers that look random and are always the same.
+//! Pseudorandom numbers that are the same on every run.
 
-/// A stream of numbers that depends on its seed alone: splitmix64 (Steele, Lea, Flood,
-/// "Fast splittable pseudorandom number generators", 2014). Nothing secret hangs on it.
+/// A stream of numbers that depends only on its seed: splitmix64 (Steele, Lea, Flood, "Fast
+/// splittable pseudorandom number generators", 2014). It does not protect anything secret.
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// Stream number `stream` of a seed; streams have nothing to do with each other.
+    /// Stream number `stream` of a seed; streams are independent.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut first = Self(seed);
         let start = first.next();
@@ -22,13 +22,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`; zero when that is zero.
+    /// A number below `end`; zero if `end` is zero.
     pub fn below(&mut self, end: u64) -> u64 {
         let wide = u128::from(self.next()) * u128::from(end);
         u64::try_from(wide >> 64).unwrap_or(0)
     }
 
-    /// An index below `len`, small ones far more often, as words in a text are.
+    /// An index below `len`, small ones far more often, like words in a text.
     pub fn skewed(&mut self, len: usize) -> usize {
         let unit = self.unit();
         // Exact enough: no list here has 2^53 items.
@@ -40,13 +40,13 @@ impl Random {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A number that is mostly close to `middle`, and never off by more than twice `spread`.
+    /// A number that is usually close to `middle`, and always within twice `spread` of it.
     pub fn around(&mut self, middle: f64, spread: f64) -> f64 {
         let sum: f64 = (0..4).map(|_| self.unit()).sum();
         middle + spread * (sum - 2.0)
     }
 
-    /// Appends bytes that no compressor makes smaller.
+    /// Appends bytes that no compressor can shrink.
     pub fn noise(&mut self, count: usize, out: &mut Vec<u8>) {
         let begin = out.len();
         out.resize(begin + count, 0);

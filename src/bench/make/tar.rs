@@ -7,17 +7,17 @@ use crate::format::outer::RECORD;
 use crate::format::tar::block::{BLOCK, EntryKind, padding, set_checksum, set_size};
 use crate::format::tar::pax;
 
-/// The size from which the field of the header is too narrow (eleven octal digits).
+/// The size from which the header's field is too narrow (eleven octal digits).
 const WIDE: u64 = 1 << 33;
 
-/// What a header says about its entry.
+/// The metadata of an entry in its header.
 #[derive(Debug, Clone)]
 pub(super) struct Attributes<'a> {
     pub name: &'a str,
     pub kind: EntryKind,
     pub size: u64,
     pub link: &'a str,
-    /// Seconds, and millionths of one.
+    /// Seconds, and microseconds.
     pub time: (u64, u64),
 }
 
@@ -33,8 +33,8 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// The header of an entry: PAX records for a time that is not whole and for what has no
-/// room in the block or is not ASCII, then the block (CPython, `TarInfo.create_pax_header`).
+/// The header of an entry: PAX records for a time that is not a whole second and for values that do
+/// not fit into the block or are not ASCII, then the block (CPython, `TarInfo.create_pax_header`).
 pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
     let slash = if entry.kind == EntryKind::Directory {
         "/"
@@ -81,7 +81,7 @@ pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
     };
     // With a PAX size, Python leaves the field at zero.
     let size = if entry.size < WIDE { entry.size } else { 0 };
-    // The field of the block has the nearest whole second.
+    // The block's field has the nearest whole second.
     let nearest = if (fraction, seconds % 2) > (500_000, 0) {
         seconds + 1
     } else {
@@ -91,7 +91,7 @@ pub(super) fn header(entry: &Attributes<'_>) -> Vec<u8> {
     out
 }
 
-/// The same header for another size. A size from 8 GiB on becomes base-256, so that the
+/// The same header for another size. Sizes of 8 GiB or more are written in base-256, so that the
 /// header keeps its length.
 pub(super) fn resized(header: &[u8], size: u64) -> Result<Vec<u8>> {
     let mut raw = header.to_vec();

@@ -1,8 +1,8 @@
-//! Contents like sources, logs and registries.
+//! Contents like those of sources, logs and registries.
 
 use super::random::Random;
 
-/// How many different words there are.
+/// The number of different words.
 const WORDS: usize = 1500;
 
 const BEGINS: [&str; 24] = [
@@ -18,7 +18,7 @@ const ENDS: [&str; 16] = [
     "_state", "ty", "_value",
 ];
 
-/// Lines of Python: `{}` becomes a word, `~` a number, and doubled braces single ones.
+/// Lines of Python: `{}` is replaced by a word, `~` by a number, and doubled braces by single ones.
 const SOURCE: [&str; 20] = [
     "from .{} import {}, {}\n",
     "from homeassistant.{} import {}\n",
@@ -42,13 +42,13 @@ const SOURCE: [&str; 20] = [
     "\n",
 ];
 
-/// The words that all texts are made of.
+/// The words used in all texts.
 #[derive(Debug)]
 pub(super) struct Words(Vec<String>);
 
 impl Words {
     pub fn new() -> Self {
-        // The same words whatever the seed: they are the language, not the text.
+        // The same words for every seed: they are the language, not the text.
         let mut random = Random::new(0, 0);
         let mut pick = |list: &[&'static str]| {
             list.get(random.skewed(list.len()))

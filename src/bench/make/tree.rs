@@ -1,13 +1,13 @@
-//! How what is inside a made backup is described, and the entries that follow from its size.
+//! Descriptions of a generated backup's contents, and the entries for a given size.
 
 use super::contents::Kind;
 use super::random::Random;
 use crate::format::tar::block::EntryKind;
 
-/// A part of a made backup.
+/// A part of a generated backup.
 #[derive(Debug)]
 pub(super) struct Component {
-    /// Its name to Home Assistant: a folder's, an add-on's slug, or `homeassistant`.
+    /// Its name in Home Assistant: a folder's, an add-on's slug, or `homeassistant`.
     pub name: &'static str,
     pub kind: ComponentKind,
     pub items: Vec<Item>,
@@ -20,24 +20,24 @@ pub(super) enum ComponentKind {
     Folder,
 }
 
-/// A thing, or many of the same kind, in a part's archive.
+/// One or more files of the same kind in a part's archive.
 #[derive(Debug)]
 pub(super) enum Item {
     /// A small file.
     Text(&'static str, &'static str),
     Symlink(&'static str, &'static str),
     HardLink(&'static str, &'static str),
-    /// As many files as it takes.
+    /// As many files as the size needs.
     Files(Files),
 }
 
 /// Files of one kind, whose number grows with the backup.
 #[derive(Debug)]
 pub(super) struct Files {
-    /// The path of file `n` of `count`; files of one folder come in a row.
+    /// The path of file `n` of `count`; files of one folder are adjacent.
     pub path: fn(n: u64, count: u64) -> String,
     pub kind: Kind,
-    /// Bytes of a usual file; a kind of which there is one file has no usual size.
+    /// The usual size of a file; a kind with only one file has no usual size.
     pub each: Option<u64>,
     /// Thousandths of the backup's size.
     pub permille: u64,
@@ -73,7 +73,7 @@ impl Component {
         format!("{}.tar.gz", self.name.replace('/', "_"))
     }
 
-    /// Every entry in order, folders before what they hold, for a backup of `size` bytes.
+    /// Every entry in order, folders before their contents, for a backup of `size` bytes.
     pub fn entries(&self, size: u64, seed: u64) -> impl Iterator<Item = Planned> + '_ {
         let files = self
             .items
@@ -107,7 +107,7 @@ fn folder(path: &str) -> Planned {
     }
 }
 
-/// The folders above `path` that are not above `before` too.
+/// The folders above `path` that are not also above `before`.
 fn folders(before: &str, path: &str) -> Vec<Planned> {
     let ends = path.match_indices('/').map(|(at, _)| at);
     let new = ends.filter(|&at| path.get(..=at) != before.get(..=at));
@@ -136,12 +136,12 @@ impl Item {
 
 impl Files {
     fn entries(&self, size: u64, seed: u64) -> impl Iterator<Item = Planned> + '_ {
-        // 2^64 is far off: a thousand times the size of any disk fits.
+        // 2^64 is far away: a thousand times the size of any disk fits.
         let plain = size.saturating_mul(self.permille) / self.kind.permille();
         let count = self.each.map_or(1, |each| (plain + each / 2) / each).max(1);
         let each = plain / count;
         (0..count).map(move |n| {
-            // One is larger by what the next is smaller, so that the sum is as planned.
+            // One is larger by as much as the next is smaller, so that the sum is as planned.
             let by = Random::new(seed, n / 2).below(each / 2);
             let wanted = match n % 2 {
                 0 if n + 1 == count => each,

@@ -1,4 +1,4 @@
-//! Everything that is not the stream that was written must be noticed.
+//! Every difference from the written stream must be detected.
 
 use super::*;
 
@@ -63,8 +63,8 @@ fn every_flipped_bit_in_v3_ciphertext_is_noticed() {
 #[test]
 fn every_flipped_byte_in_a_v3_header_is_noticed_or_provably_ignored() {
     let member = v3(&pattern(60));
-    // The mark and the root salt are left out: without the one it is v1, and each
-    // change of the other costs a key derivation (one is tried below).
+    // The mark and the root salt are left out: without the mark it is v1, and each change of the
+    // salt costs a key derivation (one is tried below).
     for at in (16..32).chain(48..HEADER) {
         let mut flipped = member.clone();
         flipped[at] ^= 0x10;
@@ -170,7 +170,7 @@ fn a_wrong_size_in_a_v3_header_is_damage_and_costs_no_memory() {
 
 #[test]
 fn an_early_final_chunk_is_damage() {
-    // A whole stream of one chunk, under a header that promises two.
+    // A whole stream of one chunk, with a header that states two.
     let mut member = claiming(&v3(&pattern(MIB)), MIB as u64 + 1);
     member.extend([0; 18]);
     assert_eq!(
@@ -243,7 +243,7 @@ fn damaged_v2_padding_is_noticed() {
     }
 }
 
-/// Fails once it has taken so many bytes.
+/// Fails after accepting this many bytes.
 #[derive(Debug)]
 struct Full(usize);
 

@@ -1,4 +1,4 @@
-//! Tests of the room as a whole, and what they share.
+//! Tests of the whole module, and their shared helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod damage;
@@ -30,7 +30,7 @@ fn salts() -> &'static V3Salts {
     SALTS.get_or_init(|| keys().new_v3_salts().unwrap())
 }
 
-/// The bytes that the vectors hold.
+/// The bytes in the vectors.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len as u64)
         .map(|i| ((i * i / 7 + i * 31) % 251) as u8)
@@ -59,7 +59,7 @@ fn decrypter<'a>(member: &'a [u8], keys: &KeyRing) -> Result<Decrypter<&'a [u8]>
     Decrypter::new(ciphertext, &header, ciphertext.len() as u64, keys, true)
 }
 
-/// Reads a member to its end, with everything checked.
+/// Reads a member to its end, with all checks.
 fn decrypt(member: &[u8]) -> io::Result<(Vec<u8>, End)> {
     let mut reader = decrypter(member, keys())?;
     let mut out = Vec::new();
@@ -67,7 +67,7 @@ fn decrypt(member: &[u8]) -> io::Result<(Vec<u8>, End)> {
     Ok((out, reader.finish()?.1))
 }
 
-/// The crypt error that reading a member ends in.
+/// The crypt error returned for a member.
 fn error_of(member: &[u8]) -> CryptError {
     let error = decrypt(member).expect_err("a damaged member was read without complaint");
     CryptError::in_io(&error)

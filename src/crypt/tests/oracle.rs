@@ -1,4 +1,4 @@
-//! Against dryoc, another implementation of libsodium's secretstream.
+//! Comparison with dryoc, another implementation of libsodium's secretstream.
 
 use dryoc::classic::crypto_secretstream_xchacha20poly1305 as dry;
 
@@ -12,7 +12,7 @@ const TAGS: [(Tag, u8); 4] = [
     (Tag::Rekey, 2),
     (Tag::Final, 3),
 ];
-/// Lengths around every block size that the construction knows.
+/// Lengths around every block size of the construction.
 const LENGTHS: [usize; 17] = [
     0, 1, 7, 8, 15, 16, 17, 63, 64, 65, 100, 255, 256, 16383, 16384, 16385, 50001,
 ];
@@ -34,7 +34,7 @@ fn dryoc_opens_what_we_seal_and_we_open_what_it_seals() {
         .enumerate()
     {
         let plain = pattern(len);
-        // Changes of tag in every position, re-keying ones included.
+        // Changes of tag in every position, including rekeying ones.
         let (tag, byte) = TAGS[round / 2 % 4];
         let mut sealed = [&[0], &plain[..], &[0; 16]].concat();
         assert!(ours.seal(tag, &mut sealed));

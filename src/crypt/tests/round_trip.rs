@@ -1,4 +1,4 @@
-//! What was encrypted comes back, at every edge of a block or chunk.
+//! Encrypted data decrypts to the original, at every edge of a block or chunk.
 
 use std::io::BufRead;
 
@@ -74,7 +74,7 @@ fn the_cut_of_the_writes_does_not_matter() {
     }
 }
 
-/// Gives one byte at a time, as a slow pipe might, and an interruption now and then.
+/// Returns one byte at a time, like a slow pipe, with an occasional interruption.
 struct Dribble<'a>(&'a [u8], usize);
 
 impl Read for Dribble<'_> {
@@ -182,7 +182,7 @@ fn lengths_and_their_inverse_agree() {
     assert_eq!(ciphertext_len(Version::V3, u64::MAX), u64::MAX);
 }
 
-/// Reads with room for so many bytes at a time, over and over in that order.
+/// Reads with buffers of these sizes, again and again in that order.
 fn in_turns(member: &[u8], rooms: &[usize]) -> io::Result<Vec<u8>> {
     let (mut reader, mut out) = (decrypter(member, keys())?, Vec::new());
     for room in rooms.iter().cycle() {
@@ -195,7 +195,7 @@ fn in_turns(member: &[u8], rooms: &[usize]) -> io::Result<Vec<u8>> {
     reader.finish().map(|_| out)
 }
 
-/// Room for a whole step is filled without a copy, less room in another way.
+/// A buffer with room for a whole step is filled without a copy, a smaller one in another way.
 const TURNS: &[&[usize]] = &[
     &[MIB],
     &[3 * MIB],
@@ -247,7 +247,7 @@ fn damage_is_the_same_error_whatever_room_the_reads_have() {
         cut(&old, 1600),
     ]) {
         let (header, ciphertext) = open(&member);
-        // The length that the part should have, as an outer tar would say it.
+        // The length that the part should have, as an outer tar would state it.
         let length = if member.len() < old.len() && header.version() == Version::V2 {
             old.len()
         } else {
@@ -284,7 +284,7 @@ fn damage_is_the_same_error_whatever_room_the_reads_have() {
 
 #[test]
 fn after_an_error_of_the_input_nothing_more_is_read() {
-    /// Fails once, in the middle, and would go on.
+    /// Fails once, in the middle, and would then continue.
     struct Once<'a>(&'a [u8], bool);
     impl Read for Once<'_> {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {

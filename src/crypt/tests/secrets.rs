@@ -1,4 +1,4 @@
-//! Nothing secret is ever printed, and the keys are those it should be.
+//! Secrets are never printed, and the keys have the right values.
 
 use super::super::MAX_ROOT_SALTS;
 use super::super::secretstream::{StreamState, Tag};
@@ -38,7 +38,7 @@ fn no_debug_output_holds_a_secret() {
 
 #[test]
 fn salts_above_the_cap_are_refused_and_known_ones_still_work() {
-    // Keys are derived for the cap's worth of salts, which takes a while.
+    // Derives keys for as many salts as the limit allows, which takes a while.
     let ring = KeyRing::new(Password::new("x".into()));
     let first = ring.new_v3_salts().unwrap();
     for _ in 1..MAX_ROOT_SALTS {

@@ -1,4 +1,4 @@
-//! Against what the reference library wrote.
+//! Comparison with files that the reference library wrote.
 
 use sha2::{Digest, Sha256};
 
@@ -23,7 +23,7 @@ fn members_of_securetar_decrypt_to_what_went_in() {
     }
 }
 
-/// Seals [`pattern`] under the keys of a header, as securetar did.
+/// Seals [`pattern`] with the keys of a header, as securetar did.
 fn seal_like(header: &SecureHeader, plain: &[u8]) -> Vec<u8> {
     let SecureHeader::V3 {
         salts,
@@ -90,7 +90,7 @@ fn a_wrong_password_for_v3_is_told_from_the_header_alone() {
             panic!("data was read although the password is wrong");
         }
     }
-    // The length is wrong as well: the password must be judged first.
+    // The length is also wrong: the password must be checked first.
     let refused = Decrypter::new(Untouchable, &header, 3, &wrong, true);
     assert_eq!(refused.err(), Some(CryptError::WrongPassword));
 }

@@ -1,21 +1,21 @@
-//! What the reference library wrote: securetar 2026.10.0 (v2, v3) and 2024.11.0
-//! (v1), both with the password `Päss-wörd 1234`. The plaintext of v2 and v3 is
-//! [`super::pattern`]; that of v1 a gzipped tar with one short file.
+//! Files that the reference library wrote: securetar 2026.10.0 (v2, v3) and 2024.11.0 (v1), both
+//! with the password `Päss-wörd 1234`. The plaintext of v2 and v3 is [`super::pattern`]; the
+//! plaintext of v1 is a gzipped tar with one short file.
 
-/// A whole member, header included.
+/// A whole member with its header.
 pub(super) struct Vector {
     pub(super) plaintext_len: usize,
     pub(super) member: &'static str,
 }
 
-/// A member too long to keep: its header, and the SHA-256 of its ciphertext.
+/// A member too long to store: its header, and the SHA-256 of its ciphertext.
 pub(super) struct LongVector {
     pub(super) plaintext_len: usize,
     pub(super) header: &'static str,
     pub(super) ciphertext_sha256: &'static str,
 }
 
-/// A v1 member and what its gzip footer holds.
+/// A v1 member and the contents of its gzip footer.
 pub(super) struct V1Vector {
     pub(super) deflate_end: u64,
     pub(super) crc32: u32,

@@ -1,4 +1,4 @@
-//! What a copy's `backup.json` says differently.
+//! The changes in a copy's `backup.json`.
 
 use std::io::{self, Write};
 
@@ -10,14 +10,14 @@ use crate::error::{Error, Result};
 use crate::format::raw_json::{Edit, edited, value};
 use crate::pipe::Counter;
 
-/// What a copy says differently from its original.
+/// The differences between a copy's metadata and the original's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The copy's own slug: eight hex digits.
     pub slug: String,
-    /// Folder ids and add-on slugs that are left out, `homeassistant` among them.
+    /// Folder ids and add-on slugs that are left out, possibly with `homeassistant`.
     pub without: Vec<String>,
-    /// Folder ids that are to be listed besides.
+    /// Folder ids that are listed in addition.
     pub also: Vec<String>,
     /// Marks the copy as partial: a full restore would uninstall what is not listed.
     pub partial: bool,
@@ -25,15 +25,14 @@ pub struct Changes {
     pub without_database: bool,
     /// Whether the copy is encrypted.
     pub protected: bool,
-    /// Whether its parts are gzip archives, where the original is wrong about that.
+    /// Whether its parts are gzip archives, if the original is wrong about that.
     pub compressed: Option<bool>,
-    /// The copy holds all of its original, put right: its name says so.
+    /// The copy contains the whole original with its errors corrected; its name says so.
     pub repaired: bool,
 }
 
 impl Manifest {
-    /// The copy's text. Everything that [`Changes`] does not name stays the text that it was,
-    /// in its order.
+    /// The copy's text. Everything that [`Changes`] does not name keeps its text and its order.
     ///
     /// # Errors
     /// `Internal`, which does not happen for a text that was parsed.
@@ -43,20 +42,20 @@ impl Manifest {
         Ok(text)
     }
 
-    /// How many bytes that text has.
+    /// The length of that text in bytes.
     ///
     /// # Errors
-    /// As [`Manifest::changed`].
+    /// The same as for [`Manifest::changed`].
     pub fn changed_len(&self, changes: &Changes) -> Result<u64> {
         let mut counter = Counter::default();
         self.write_changed(changes, &mut counter)?;
         Ok(counter.0)
     }
 
-    /// Whether the copy's text is this one.
+    /// Whether `copy` has exactly the text that these changes produce.
     ///
     /// # Errors
-    /// As [`Manifest::changed`].
+    /// The same as for [`Manifest::changed`].
     pub fn changes_to(&self, changes: &Changes, copy: &Self) -> Result<bool> {
         let mut rest = Expected {
             rest: copy.text.as_bytes(),
@@ -66,7 +65,7 @@ impl Manifest {
         Ok(rest.equal && rest.rest.is_empty())
     }
 
-    /// What the copy is called.
+    /// The name of the copy.
     pub fn changed_name(&self, changes: &Changes) -> String {
         copy_name(self.name(), &changes.slug, changes.repaired)
     }
@@ -126,7 +125,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Compares what is written with what was expected.
+/// Compares written bytes with expected bytes.
 struct Expected<'a> {
     rest: &'a [u8],
     equal: bool,
@@ -148,10 +147,9 @@ impl Write for Expected<'_> {
 
 /// The copy's name: `NAME (slim SLUG)`, or `NAME (repaired SLUG)`.
 ///
-/// Core makes the file name of an upload out of name and date. With the original's
-/// name, uploading the copy would overwrite the original; with the slug in it, two
-/// copies can stand side by side as well. Since 2026.11 Core also refuses names
-/// that are no part of a file name.
+/// Core builds the file name of an upload from name and date. With the original's name, uploading
+/// the copy would overwrite the original; the slug also keeps two copies apart. Since 2026.11 Core
+/// also refuses names that cannot be part of a file name.
 pub(super) fn copy_name(name: &str, slug: &str, repaired: bool) -> String {
     let safe = name.replace(['/', '\\'], "-");
     let base = match without_mark(&safe) {
@@ -166,7 +164,7 @@ const SLIM: &str = " (slim ";
 const REPAIRED: &str = " (repaired ";
 const MARK_END: &str = ")";
 
-/// A copy of a copy gets one mark, not two.
+/// A copy of a copy has one mark, not two.
 fn without_mark(name: &str) -> &str {
     let slug = |rest: &str| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit());
     let Some(begin) = name.strip_suffix(MARK_END) else {

@@ -1,4 +1,4 @@
-//! Takes out of `backup.json` what haslim needs to know, and notes what is wrong with it.
+//! Reads the values that haslim needs from `backup.json`, and notes its faults.
 
 use serde_json::value::RawValue;
 
@@ -6,10 +6,10 @@ use super::{Core, Known, Listed};
 use crate::finding::MetadataFault;
 use crate::format::raw_json::{each_field, each_item, is_object, value};
 
-/// What one of them takes besides its bytes.
+/// Overhead of one value, in bytes, besides its text.
 const EACH: usize = 64;
 
-/// An add-on as far as it is of interest.
+/// The fields of an add-on that haslim needs.
 #[derive(serde::Deserialize)]
 pub(super) struct Addon<'a> {
     #[serde(borrow)]
@@ -21,16 +21,16 @@ pub(super) struct Addon<'a> {
 }
 
 impl<'a> Addon<'a> {
-    /// `None` for what is no object; a list would do for the type.
+    /// `None` for anything but an object; by type alone, a list would pass.
     pub fn of(raw: &'a RawValue) -> Option<Self> {
         value(raw).filter(|_| is_object(raw))
     }
 }
 
-/// Takes what is known out of the fields.
+/// Collects the known fields.
 pub(super) struct Reader {
     pub known: Known,
-    /// Bytes that may still be taken; none is left when there was too much.
+    /// Bytes that may still be taken; zero once the limit was exceeded.
     pub room: usize,
 }
 
@@ -58,7 +58,7 @@ impl Reader {
         }
     }
 
-    /// A string, if it is one and there is room for it.
+    /// The value if it is a string and fits into the remaining room.
     fn string(&mut self, raw: &RawValue) -> Option<String> {
         if !raw.get().starts_with('"') {
             return None;
@@ -67,7 +67,7 @@ impl Reader {
         if self.room == 0 { None } else { value(raw) }
     }
 
-    /// The text that an object has in this field.
+    /// The text in this field of an object.
     fn text_in(&mut self, raw: &RawValue, name: &str) -> Option<String> {
         let mut text = None;
         let _ = each_field(raw.get(), |key, raw| {
@@ -86,7 +86,8 @@ impl Reader {
             is_object: is_object(raw),
         };
         if core.is_object {
-            // What is no object was no JSON, which was found before.
+            // The value was already parsed as JSON, so only a value that is not an object fails
+            // here.
             let _ = each_field(raw.get(), |key, raw| {
                 if key == "version" {
                     core.version = self.string(raw);
@@ -97,7 +98,7 @@ impl Reader {
         core
     }
 
-    /// A flag. What is no `true` or `false` is what Supervisor takes it for: any other
+    /// A flag. A value other than `true` or `false` counts as Supervisor reads it: any other
     /// `protected` means yes (`v1_protected`; old backups have text there, supervisor#3499).
     fn flag(
         &mut self,
@@ -121,7 +122,7 @@ impl Reader {
         })
     }
 
-    /// The items of a list that are what is looked for; none for what is no list.
+    /// The list's items of the requested kind; empty if the value is not a list.
     fn list<T>(
         &mut self,
         raw: &RawValue,
@@ -136,7 +137,7 @@ impl Reader {
     }
 }
 
-/// Whether an object has this field, and it is true.
+/// Whether an object has this field with the value true.
 fn flag_in(raw: &RawValue, name: &str) -> bool {
     let mut flag = false;
     let _ = each_field(raw.get(), |key, raw| {
@@ -146,12 +147,13 @@ fn flag_in(raw: &RawValue, name: &str) -> bool {
     flag
 }
 
-/// A whole number, also as text: Supervisor's schema takes both (`vol.Coerce(int)`).
+/// A whole number, or text with one: Supervisor's schema accepts both (`vol.Coerce(int)`).
 fn number(raw: &RawValue) -> Option<u64> {
     value(raw).or_else(|| value::<String>(raw)?.trim().parse().ok())
 }
 
-/// What Supervisor's schema takes for yes and no beside `true` and `false` (voluptuous, `Boolean`).
+/// What Supervisor's schema accepts as yes and no besides `true` and `false` (voluptuous,
+/// `Boolean`).
 fn spelled_flag(raw: &RawValue) -> Option<bool> {
     match value::<String>(raw)
         .map(|text| text.to_lowercase())

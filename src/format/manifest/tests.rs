@@ -1,4 +1,4 @@
-//! What is read of `backup.json`, and what a copy says.
+//! What is read from `backup.json`, and what a copy says.
 
 #![allow(clippy::unwrap_used)]
 use super::changes::copy_name;
@@ -38,7 +38,7 @@ fn a_copy_changes_what_it_must_and_keeps_the_rest_as_spelled() {
     );
 }
 
-/// Found by fuzzing: serde_json gives this key a meaning of its own where it keeps numbers as text.
+/// Found by fuzzing: serde_json gives this key a special meaning where it keeps numbers as text.
 #[test]
 fn a_key_that_serde_json_takes_for_its_own_is_kept_as_it_is() {
     let text = SAMPLE.replace("\"b\":1", "\"$serde_json::private::Number\":true");
@@ -151,7 +151,7 @@ fn what_a_copy_changes_is_added_where_it_is_missing() {
     let text = original.changed(&changes).unwrap();
     let expected = r#"{"slug":"b","folders":["ssl","share"],"name":"Backup (slim b)","protected":false,"compressed":false}"#;
     assert_eq!(String::from_utf8(text).unwrap(), expected);
-    // A list that stays as it is stays as it is spelled, and what is no list is left alone.
+    // An unchanged list keeps its spelling, and a value that is not a list is left alone.
     let kept = Changes {
         slug: "b".into(),
         ..Changes::default()

@@ -1,4 +1,4 @@
-//! Whether a text is JSON, and whether all readers see the same fields in it.
+//! Checks whether a text is JSON, and whether all readers see the same fields in it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,14 +10,14 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use crate::error::{Error, Result, escape};
 use crate::format::raw_json::Key;
 
-/// Makes sure that a text is one JSON value, nested no deeper than 128 levels, in which no
-/// object has a key twice.
+/// Checks that a text is one JSON value, nested at most 128 levels deep, in which no object has the
+/// same key twice.
 ///
-/// serde_json would keep the last one of two and Python too, but others keep the first.
-/// Memory: at most some 20 bytes for each key.
+/// Of two equal keys serde_json and Python would keep the last, but other readers keep the first.
+/// Memory: at most about 20 bytes per key.
 ///
 /// # Errors
-/// `Damaged` when it is no JSON, `Refused` for the rest.
+/// `Damaged` if it is not JSON, `Refused` for the rest.
 pub(super) fn check(text: &str) -> Result<()> {
     let Err(error) = serde_json::from_str::<Unique<HashSet<u64>>>(text) else {
         return Ok(());
@@ -34,7 +34,7 @@ pub(super) fn check(text: &str) -> Result<()> {
             escape(message.as_bytes())
         )));
     }
-    // Two keys can have one hash; so rarely that looking at them again costs nothing.
+    // Two keys can have the same hash, but so rarely that a second check costs nothing.
     match serde_json::from_str::<Unique<HashSet<String>>>(text).map_err(|e| e.to_string()) {
         Err(message) if message.starts_with(TWICE) => {
             let key = message.strip_prefix(TWICE).unwrap_or_default();
@@ -53,12 +53,12 @@ pub(super) fn check(text: &str) -> Result<()> {
     }
 }
 
-/// Tells the error for a second key from the parser's own.
+/// Marks the error for a duplicate key, so that it differs from the parser's own errors.
 const TWICE: &str = "duplicate key: ";
 
 /// The keys of one object.
 trait Seen: Default {
-    /// Adds one; false when it is there already.
+    /// Adds a key; returns false if it is already there.
     fn add(&mut self, key: &str) -> bool;
 }
 

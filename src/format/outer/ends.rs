@@ -1,19 +1,19 @@
-//! Where the data of a part end, when its header in the outer tar does not say so.
+//! Where the data of a part end if its header in the outer tar has a wrong size.
 //!
-//! Home Assistant has written wrong sizes: that of before the encryption, which is too small,
-//! that of before the decryption, which is too large (supervisor#7034, core#181621), and zero
-//! (supervisor#4924). Readers then look for the next header in the wrong place. The data
-//! themselves tell where they end:
+//! Home Assistant has written wrong sizes: the size before encryption, which is too small, the size
+//! before decryption, which is too large (supervisor#7034, core#181621), and zero
+//! (supervisor#4924). Readers then look for the next header in the wrong place. The data themselves
+//! show where they end:
 //!
-//! | data | what tells the end |
+//! | data | what shows the end |
 //! |---|---|
 //! | SecureTar version 2 and 3 | the plaintext's size in the header |
-//! | gzip | the trailer, when checksum and size are those of the contents |
-//! | tar | the blocks of zeros behind the last entry |
+//! | gzip | the trailer, if its checksum and size match the contents |
+//! | tar | the blocks of zeros after the last entry |
 //!
-//! SecureTar version 1 has nothing. A size found in this way counts only where the next header
-//! stands behind it, or the end of the outer tar. To read a sound backup costs no more than two
-//! blocks a part: streams are inflated only where something does not fit.
+//! SecureTar version 1 has no such sign. A size found in this way counts only if the next header,
+//! or the end of the outer tar, follows it. Reading a valid backup costs at most two blocks per
+//! part: streams are inflated only if something does not fit.
 
 mod streams;
 
@@ -26,29 +26,29 @@ use crate::format::securetar::{self, Layer, SecureHeader};
 use crate::format::tar::block::{BLOCK, EntryKind, HeaderBlock};
 use crate::pipe::{Control, Input};
 
-/// A size is not looked into that leads further than this behind the end of the file: then the
-/// file is cut off. Encryption adds 17 bytes a mebibyte, 16 MiB to a part of a tebibyte.
+/// A size that leads further than this past the end of the file is not examined: the file is then
+/// cut off. Encryption adds 17 bytes per mebibyte, or 16 MiB to a part of a tebibyte.
 pub(super) const MOST_EXCESS: u64 = 64 << 20;
 
-/// What is known about a member's size.
+/// The result of examining a member's size.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// The header is right, or nothing says that it is wrong.
+    /// The header is right, or nothing shows that it is wrong.
     AsStated,
     /// The data have another size.
     Size {
         /// In bytes.
         size: u64,
-        /// Whether the size in the header, too, leads to a header, and only a close look found it
-        /// out.
+        /// Whether the size in the header also leads to a header, and only a closer look showed
+        /// that it is wrong.
         closely: bool,
     },
-    /// No header follows, neither by the size stated nor where the data end. The reason goes
-    /// on a sentence about the former.
+    /// No header follows, neither at the stated size nor where the data end. The reason continues a
+    /// sentence about the stated size.
     Nowhere(String),
 }
 
-/// What stands where a header could be.
+/// The contents of a position where a header could be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     Header,
@@ -57,12 +57,12 @@ enum Next {
     Other,
 }
 
-/// What says how long the data are.
+/// How the length of the data is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {
-    /// A number in front of them.
+    /// A number at the start of the data.
     Header,
-    /// They were read up to their end.
+    /// The data were read up to their end.
     Stream,
 }
 
@@ -71,13 +71,13 @@ pub(super) struct Ends<'a> {
     input: &'a Arc<Input>,
     control: &'a Control,
     closely: bool,
-    /// How many bytes may still be read to find ends. Sound data are read once; what is more
-    /// comes from streams that lead through several members and are not believed.
+    /// How many bytes may still be read to find ends. Valid data are read once; further reads come
+    /// from streams that lead through several members and are rejected.
     budget: Cell<u64>,
 }
 
 impl<'a> Ends<'a> {
-    /// `closely` suspects parts in which something looks like a further member.
+    /// `closely` also checks parts that contain something like another member.
     pub fn new(input: &'a Arc<Input>, control: &'a Control, closely: bool) -> Self {
         Self {
             input,
@@ -87,10 +87,10 @@ impl<'a> Ends<'a> {
         }
     }
 
-    /// Looks at a member whose size is what its header says.
+    /// Examines a member whose size is so far the one in its header.
     ///
     /// # Errors
-    /// `InputIo`, `Interrupted`; `Refused` when the contents are larger than allowed.
+    /// `InputIo`, `Interrupted`; `Refused` if the contents are larger than allowed.
     pub fn find(&self, member: &Member) -> Result<Found> {
         let name = &member.header.name;
         if member.header.kind != EntryKind::File
@@ -99,8 +99,8 @@ impl<'a> Ends<'a> {
             return Ok(Found::AsStated);
         }
         let stated = self.next_at(member.end())?;
-        // Of nothing there is a first block only where the header is wrong, or where a tar begins
-        // as the next member does.
+        // A member of stated size zero has data only if its header is wrong. The data of a tar then
+        // look like the next member.
         if member.size == 0
             && (stated == Next::End || stated == Next::Header && !name.ends_with(b".tar"))
         {
@@ -115,7 +115,7 @@ impl<'a> Ends<'a> {
                 self.settle(member, stated, real, Proof::Header)
             }
             Ok(Layer::Plain) if self.suspects_gzip(member, stated)? => self.gzip(member, stated),
-            // Zeros look like an empty tar, and are no proof of anything.
+            // Zeros look like an empty tar and prove nothing.
             _ if head.iter().any(|&byte| byte != 0)
                 && securetar::looks_plain(head, false)
                 && self.suspects_tar(member, stated)? =>
@@ -126,9 +126,9 @@ impl<'a> Ends<'a> {
         }
     }
 
-    /// What stands at a place.
+    /// What is at this position.
     fn next_at(&self, at: u64) -> Result<Next> {
-        // A made-up size can lead further than any file reaches.
+        // An invented size can lead further than any file reaches.
         if at > self.input.len() {
             return Ok(Next::Other);
         }
@@ -143,7 +143,7 @@ impl<'a> Ends<'a> {
         })
     }
 
-    /// Decides between the size stated, behind which `stated` stands, and that of the data.
+    /// Decides between the stated size, which `stated` follows, and the size of the data.
     fn settle(&self, member: &Member, stated: Next, real: u64, proof: Proof) -> Result<Found> {
         if real == member.size {
             return Ok(Found::AsStated);
@@ -156,16 +156,16 @@ impl<'a> Ends<'a> {
         let there = self.next_at(end)?;
         let longer = real > member.size;
         let right = match there {
-            // The rest of the data lies in what would be padding.
+            // The rest of the data is where padding would be.
             _ if end == member.end() && longer => {
                 proof == Proof::Stream
                     || member.header.has_pax_size()
                     || !self.are_zeros(member.data_at() + member.size, end)?
             }
-            // Bytes that belong to nothing may follow the data.
+            // Unrelated bytes may follow the data.
             _ if end == member.end() => self.are_zeros(member.data_at() + real, end)?,
             Next::Other => false,
-            // A part that was cut short also has a header that promises more.
+            // The header of a part that was cut short also states a larger size.
             _ if longer && proof == Proof::Header => stated == Next::Other,
             Next::Header => true,
             Next::End => stated != Next::Header,
@@ -182,7 +182,7 @@ impl<'a> Ends<'a> {
         })
     }
 
-    /// Whether a size leads behind the end of the file, and not because the file is cut off.
+    /// Whether a size leads past the end of the file although the file is not cut off.
     fn is_too_far(&self, member: &Member) -> bool {
         let len = self.input.len();
         member.end() > len
@@ -195,7 +195,7 @@ impl<'a> Ends<'a> {
 
     /// The first byte from `at` on that is not zero.
     ///
-    /// Broken uploads have left many gigabytes of zeros behind a backup, on the disk or as a hole.
+    /// Broken uploads have left many gigabytes of zeros after a backup, on disk or as a hole.
     pub fn first_set(&self, mut at: u64) -> Result<Option<u64>> {
         const ZEROS: &[u8; 64 << 10] = &[0; 64 << 10];
         let mut buf = vec![0u8; BLOCK];
@@ -206,14 +206,14 @@ impl<'a> Ends<'a> {
             let Some(read) = buf.get(..got).filter(|read| !read.is_empty()) else {
                 return Ok(None);
             };
-            // All at once is some ten times as fast as one by one.
+            // Comparing whole buffers is about ten times as fast as comparing single bytes.
             if !ZEROS.starts_with(read)
                 && let Some(first) = read.iter().position(|&b| b != 0)
             {
                 return Ok(Some(at + first as u64));
             }
             at += got as u64;
-            // Mostly the first block tells.
+            // The first block is usually enough.
             buf.resize(ZEROS.len(), 0);
         }
     }

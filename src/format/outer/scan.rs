@@ -1,4 +1,4 @@
-//! From header to header through the outer tar.
+//! Walks the outer tar from header to header.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ use crate::format::tar::header::{Assembler, Header, Step};
 use crate::format::tar::path;
 use crate::pipe::{Control, Input};
 
-/// More members than this are no backup, but an attempt on the memory.
+/// A file with more members is not a backup but an attempt to exhaust memory.
 const MAX_MEMBERS: usize = 10_000;
-/// The same for the extended headers of all members together, in bytes; Home Assistant writes
+/// The same limit for the extended headers of all members together, in bytes; Home Assistant writes
 /// one of 1 KiB for each part.
 const MAX_EXTENSIONS: u64 = 2 << 20;
 
-/// The walk and what it found up to now.
+/// The walk and its results so far.
 pub(super) struct Scan<'a> {
     input: &'a Arc<Input>,
     ends: Ends<'a>,
     at: u64,
-    /// The kind of every member by its plain name.
+    /// The kind of every member, by its plain name.
     names: HashMap<Vec<u8>, EntryKind>,
     /// Bytes of extended headers.
     extensions: u64,
-    /// Why the size of the last member is not known for certain, though no header follows it.
+    /// Why the size of the last member is uncertain although no header follows it.
     doubt: Option<String>,
     /// Whether the file ends inside a member or a header.
     pub is_cut_off: bool,
     /// Whether bytes that are not zero follow the end.
     pub has_rest: bool,
-    /// Whether a wrong size was found that only a close look finds.
+    /// Whether a wrong size was found that only a closer look finds.
     pub found_closely: bool,
     pub outer: Outer,
 }
@@ -96,7 +96,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The next block, or `None` where the file ends without end blocks.
+    /// The next block, or `None` if the file ends without end blocks.
     fn block(&mut self, assembler: &Assembler) -> Result<Option<[u8; BLOCK]>> {
         let mut block = [0u8; BLOCK];
         let got = self.input.read_at(self.at, &mut block)?;
@@ -114,8 +114,8 @@ impl<'a> Scan<'a> {
     }
 
     fn add(&mut self, (header_at, header): (u64, Header)) -> Result<()> {
-        // A directory may stand beside the parts, as the root does in old backups, but not in the
-        // place of one.
+        // A directory may stand beside the parts, as the root does in old backups, but not in place
+        // of a part.
         let part = header.name.ends_with(b".tar") || header.name.ends_with(b".tar.gz");
         if header.kind != EntryKind::File && (header.kind != EntryKind::Directory || part) {
             let what = format!("the member is a {}, not a file", header.kind.name());
@@ -163,7 +163,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A member's name becomes a file name in a restore, and readers look members up by it, some
-    /// with and some without the `./`.
+    /// with the `./` and some without.
     fn check_name(&mut self, header: &Header) -> Result<()> {
         let name = path::plain(&header.name);
         if let Some(fault) = path::fault(&header.name) {
@@ -184,7 +184,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Puts the size of a part right where its header does not say it and its data do.
+    /// Corrects the size of a part if its header is wrong and its data show the right one.
     fn recover_size(&mut self, member: &mut Member) -> Result<()> {
         let found = self
             .ends
@@ -222,7 +222,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// The first byte that is not zero after the end, and how many bytes there are from it on.
+    /// The first non-zero byte after the end, and the number of bytes from there on.
     fn trailing_bytes(&self) -> Result<(Option<u64>, u64)> {
         let first = self.ends.first_set(self.at)?;
         Ok((first, first.map_or(0, |first| self.input.len() - first)))

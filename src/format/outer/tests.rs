@@ -1,4 +1,4 @@
-//! Where a file may stop.
+//! Where a file may end.
 
 #![allow(clippy::unwrap_used)]
 
@@ -52,7 +52,7 @@ fn a_file_may_stop_only_after_a_whole_member_with_its_padding() {
     }
 }
 
-/// An archive with so many zeros behind it, all of them a hole.
+/// An archive followed by `len` zeros, all of them a hole.
 fn with_tail(len: u64) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&archive()).unwrap();
@@ -62,7 +62,7 @@ fn with_tail(len: u64) -> File {
 
 #[test]
 fn a_hole_behind_the_end_is_not_read() {
-    // More than can be read in a day.
+    // More than could be read in a day.
     const TAIL: u64 = 1 << 43;
     assert_eq!(
         scanned_file(with_tail(TAIL), &Control::default())

@@ -1,14 +1,14 @@
-//! How many bytes of ciphertext stand for how many of plaintext.
+//! Ciphertext lengths for plaintext lengths, and the reverse.
 
 use std::ops::RangeInclusive;
 
 use super::{CHUNK, CHUNK_OVERHEAD, CIPHER_BLOCK, Version};
 
-/// Bytes of ciphertext (without the header) for so many bytes of plaintext.
+/// Bytes of ciphertext (without the header) for this many bytes of plaintext.
 ///
-/// Version 3: 17 more per started chunk of 1 MiB, and one chunk at least.
-/// Version 2: up to the next multiple of 16, always adding. Version 1: up to a
-/// multiple of 16. Sizes beyond 2^64 are capped there, which no file reaches.
+/// Version 3: 17 more per started chunk of 1 MiB, with at least one chunk. Version 2: up to the
+/// next multiple of 16, always adding. Version 1: up to a multiple of 16. Sizes above 2^64 are
+/// capped there, which no file reaches.
 pub fn ciphertext_len(version: Version, plaintext_len: u64) -> u64 {
     let block = CIPHER_BLOCK as u64;
     match version {
@@ -23,8 +23,8 @@ pub fn ciphertext_len(version: Version, plaintext_len: u64) -> u64 {
     }
 }
 
-/// Where in the ciphertext (the header not counted) the byte stands that is number `plaintext` of
-/// the plaintext: version 3 puts a tag in front of each chunk and an authenticator behind it.
+/// The position in the ciphertext (without the header) of the plaintext byte number `plaintext`:
+/// version 3 puts a tag before each chunk and an authenticator after it.
 pub fn ciphertext_position(version: Version, plaintext: u64) -> u64 {
     match version {
         Version::V1 | Version::V2 => plaintext,
@@ -34,9 +34,9 @@ pub fn ciphertext_position(version: Version, plaintext: u64) -> u64 {
     }
 }
 
-/// The plaintext sizes that could be behind so many bytes of ciphertext: one for
-/// version 3, sixteen for version 2, and for version 1, whose last blocks may or
-/// may not be padded, sixteen as well. `None` when no writer makes that length.
+/// The plaintext sizes that are possible for this many bytes of ciphertext: one for version 3,
+/// sixteen for version 2, and also sixteen for version 1, whose last blocks may or may not be
+/// padded. `None` if no writer produces that length.
 pub fn plaintext_len_from_ciphertext(version: Version, len: u64) -> Option<RangeInclusive<u64>> {
     let block = CIPHER_BLOCK as u64;
     if version != Version::V3 {

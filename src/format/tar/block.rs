@@ -1,20 +1,19 @@
-//! One 512-byte tar block as a header (POSIX.1-2017 pax, "ustar Interchange
-//! Format"), read the way Python's `tarfile` reads it, and refused where another
-//! reader would see something else.
+//! One 512-byte tar block as a header (POSIX.1-2017 pax, "ustar Interchange Format"), read as
+//! Python's `tarfile` reads it, and refused if another reader would see something else.
 use crate::error::Advice;
 
 /// The unit in which a tar is laid out, in bytes.
 pub const BLOCK: usize = 512;
 
-/// The most that the mode field holds as octal digits.
+/// The largest mode that fits into the field as octal digits.
 const MAX_MODE: u64 = 0o7_777_777;
-/// The greatest owner and group; the number above means "none" (chown(2)).
+/// The largest owner and group; the next number means "none" (chown(2)).
 pub(super) const MAX_ID: u64 = 0xffff_fffe;
 
 /// A tar that cannot be read, or should not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TarError {
-    /// The bytes are not what the format demands.
+    /// The bytes violate the format.
     #[error("{0}")]
     Damaged(String),
     /// Two readers would see two different archives, or the content is unsafe.
@@ -41,12 +40,12 @@ impl From<TarError> for crate::Error {
     }
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntryKind {
     /// A file with contents.
     File,
-    /// Another name of a file that came earlier in the same archive.
+    /// Another name of an earlier file in the same archive.
     HardLink,
     /// A symbolic link.
     Symlink,
@@ -84,7 +83,7 @@ impl<'a> HeaderBlock<'a> {
         self.0.iter().all(|&b| b == 0)
     }
 
-    /// True for a block with the mark of ustar or GNU tar, which all headers of our time have.
+    /// True for a block with the mark of ustar or GNU tar, which all modern headers have.
     pub fn has_mark(&self) -> bool {
         self.field(257, 5) == b"ustar"
     }
@@ -94,8 +93,8 @@ impl<'a> HeaderBlock<'a> {
         self.0[156]
     }
 
-    /// Checks the header checksum: the sum of all bytes with the field itself
-    /// taken as spaces. Old writers summed signed bytes; readers accept both.
+    /// Checks the header checksum: the sum of all bytes, with the field itself counted as spaces.
+    /// Old writers summed signed bytes; readers accept both.
     pub fn checksum_fits(&self) -> bool {
         let Ok(stated) = number(self.field(148, 8)) else {
             return false;
@@ -104,7 +103,7 @@ impl<'a> HeaderBlock<'a> {
         let high = |bytes: &[u8]| bytes.iter().filter(|&&b| b >= 0x80).count() as i64;
         let field = self.field(148, 8);
         let unsigned = sum(self.0) - sum(field) + 8 * i64::from(b' ');
-        // A byte from 0x80 on counts 256 less with its sign.
+        // As a signed byte, a byte of 0x80 or more counts 256 less.
         let signed = unsigned - 256 * (high(self.0) - high(field));
         let stated = i64::try_from(stated).unwrap_or(-1);
         stated == unsigned || stated == signed
@@ -113,7 +112,7 @@ impl<'a> HeaderBlock<'a> {
     /// The size field at byte 124: how many bytes of data follow.
     ///
     /// # Errors
-    /// `Damaged` when the field is no number.
+    /// `Damaged` if the field is not a number.
     pub fn size(&self) -> Result<u64, TarError> {
         self.number("size", 124, 12)
     }
@@ -121,7 +120,7 @@ impl<'a> HeaderBlock<'a> {
     /// The permission bits at byte 100.
     ///
     /// # Errors
-    /// `Damaged` when the field is no number.
+    /// `Damaged` if the field is not a number.
     pub fn mode(&self) -> Result<u64, TarError> {
         self.number("mode", 100, 8)
     }
@@ -131,12 +130,12 @@ impl<'a> HeaderBlock<'a> {
             .map_err(|e| TarError::damaged(format!("the {what} field of a tar header {e}")))
     }
 
-    /// Checks the numbers that no one here needs. Python reads all of them, and takes a
-    /// header with a wrong one for the end of the archive, without a word; one that the
-    /// system does not take stops it in the middle of a restore.
+    /// Checks the numbers that haslim itself does not use. Python reads all of them and silently
+    /// takes a header with an invalid one for the end of the archive; a number that the system
+    /// rejects stops Python in the middle of a restore.
     ///
     /// # Errors
-    /// `Damaged` when a field is no number, `Refused` when it is an impossible one.
+    /// `Damaged` if a field is not a number, `Refused` if its number is impossible.
     pub fn check_numbers(&self) -> Result<(), TarError> {
         let limited = [
             ("mode", 100, MAX_MODE),
@@ -162,16 +161,16 @@ impl<'a> HeaderBlock<'a> {
         until_nul(self.field(157, 100))
     }
 
-    /// The name field alone.
+    /// The name field without the prefix.
     pub(super) fn short_name(&self) -> &'a [u8] {
         until_nul(self.field(0, 100))
     }
 
-    /// The name, with the ustar prefix in front where there is one.
+    /// The name, after the ustar prefix if there is one.
     ///
     /// # Errors
-    /// `Refused` for an old GNU header that keeps something else in the prefix:
-    /// readers disagree about what the name is then.
+    /// `Refused` for an old GNU header that keeps something else in the prefix: readers then
+    /// disagree about the name.
     pub fn name(&self) -> Result<Vec<u8>, TarError> {
         let name = self.short_name();
         let prefix = until_nul(self.field(345, 155));
@@ -204,7 +203,7 @@ fn number(field: &[u8]) -> Result<u64, &'static str> {
     }
 }
 
-/// As [`number`], for a field that may be negative: GNU's base-256 in two's complement.
+/// Like [`number`], for a field that may be negative: GNU's base-256 in two's complement.
 fn signed(field: &[u8]) -> Result<i64, &'static str> {
     match field.split_first() {
         // All higher bytes repeat the sign, or the number does not fit.
@@ -242,10 +241,10 @@ fn octal(text: &[u8]) -> Result<u64, &'static str> {
     Ok(value)
 }
 
-/// Writes `size` into the size field of a header block and renews its checksum.
+/// Writes `size` into the size field of a header block and updates its checksum.
 ///
-/// Sizes from 8 GiB on become base-256, which Python and every other reader
-/// understand and which leaves the header's length as it was.
+/// Sizes of 8 GiB or more are written in base-256, which Python and every other reader can read and
+/// which keeps the header's length.
 pub fn set_size(block: &mut [u8; BLOCK], size: u64) {
     if size < 1 << 33 {
         let text = format!("{size:011o}\0");
@@ -257,8 +256,8 @@ pub fn set_size(block: &mut [u8; BLOCK], size: u64) {
     set_checksum(block);
 }
 
-/// Writes a name into the name field of a header block and renews its checksum; `None` for one
-/// that does not fit there, or where the block has more of its name in the field before it.
+/// Writes a name into the name field of a header block and updates its checksum; `None` if the name
+/// does not fit there, or if the block has more of its name in the prefix field.
 pub fn set_name(block: &mut [u8; BLOCK], name: &[u8]) -> Option<()> {
     let (field, prefix) = (block.get_mut(..100)?, 345..500);
     field.get_mut(..name.len())?.copy_from_slice(name);
@@ -270,7 +269,7 @@ pub fn set_name(block: &mut [u8; BLOCK], name: &[u8]) -> Option<()> {
         .then(|| set_checksum(block))
 }
 
-/// Renews the checksum of a header block, in the layout that Python writes.
+/// Updates the checksum of a header block, in the layout that Python writes.
 pub fn set_checksum(block: &mut [u8; BLOCK]) {
     block[148..156].fill(b' ');
     let sum: u32 = block.iter().map(|&b| u32::from(b)).sum();

@@ -1,8 +1,8 @@
-//! Puts the blocks of one entry's header together: PAX (`x`), GNU long name
-//! (`L`) and long link (`K`) blocks, then the main block.
+//! Assembles the blocks of one entry's header: PAX (`x`), GNU long name (`L`) and long link (`K`)
+//! blocks, then the main block.
 //!
-//! One machine serves the outer tar, which is read at positions, and the inner
-//! tars, which arrive as a stream: both push one block after the other.
+//! One state machine serves both the outer tar, which is read by position, and the inner tars,
+//! which arrive as a stream: both push one block after another.
 
 mod fields;
 
@@ -16,31 +16,30 @@ const MAX_EXTENSION: u64 = 1 << 20;
 /// A complete header of one entry.
 #[derive(Debug, Clone)]
 pub struct Header {
-    /// Every block of it, byte for byte; the last one is the main block.
+    /// All its blocks, byte for byte; the last one is the main block.
     pub raw: Vec<u8>,
-    /// The name as it stands there, a directory's trailing slash removed; [`super::path::fault`]
-    /// says whether it can be a path.
+    /// The name as written, without a directory's trailing slash; [`super::path::fault`] returns
+    /// whether it can be a path.
     pub name: Vec<u8>,
-    /// The target of a hard or symbolic link, else empty.
+    /// The target of a hard or symbolic link, otherwise empty.
     pub link: Vec<u8>,
-    /// What the entry is.
+    /// The kind of the entry.
     pub kind: EntryKind,
-    /// Bytes of data that follow the header; padding not counted.
+    /// Bytes of data that follow the header, without padding.
     pub size: u64,
     /// The PAX records, in order.
     pub pax: Vec<Record>,
 }
 
 impl Header {
-    /// Bytes from the header's begin to the next header: header, data, padding.
+    /// Bytes from the start of the header to the next header: header, data, padding.
     pub fn span(&self) -> u64 {
         (self.raw.len() as u64)
             .saturating_add(self.size)
             .saturating_add(padding(self.size))
     }
 
-    /// True when the size comes from a PAX record, the only kind that Home
-    /// Assistant has left stale.
+    /// True if the size comes from a PAX record, the only kind that Home Assistant has left stale.
     pub fn has_pax_size(&self) -> bool {
         self.has_pax(b"size")
     }
@@ -49,7 +48,7 @@ impl Header {
         self.pax.iter().any(|(key, _)| key == name)
     }
 
-    /// Whether both a PAX record and a GNU block give the name or the link. Python takes the one
+    /// Whether both a PAX record and a GNU block contain the name or the link. Python takes the one
     /// that comes first; other readers have other rules.
     pub fn is_named_twice(&self) -> bool {
         let mut blocks = self.raw.as_chunks::<BLOCK>().0.iter();
@@ -75,14 +74,14 @@ impl Header {
     }
 }
 
-/// What a pushed block led to.
+/// The result of pushing a block.
 #[derive(Debug)]
 pub enum Step {
-    /// The header goes on.
+    /// The header continues.
     More,
     /// The header is complete; `size` bytes of data and padding come next.
     Header(Box<Header>),
-    /// A global header: it belongs to no entry, and holds nothing that changes how entries are
+    /// A global header: it belongs to no entry and contains nothing that changes how entries are
     /// read.
     Global(Vec<u8>),
     /// The second of two zero blocks: the archive ends here.
@@ -98,7 +97,7 @@ pub struct Assembler {
     long_name: Option<Long>,
     long_link: Option<Long>,
     zero_seen: bool,
-    /// A global header came, and no entry yet.
+    /// A global header was read, and no entry since.
     after_global: bool,
 }
 
@@ -122,12 +121,12 @@ impl Assembler {
         self.raw.is_empty() && !self.after_global
     }
 
-    /// True after one zero block of the two that end an archive.
+    /// True after the first of the two zero blocks that end an archive.
     pub fn half_ended(&self) -> bool {
         self.zero_seen
     }
 
-    /// Bytes, at least, up to the end of the header: whole blocks.
+    /// The minimum number of bytes up to the end of the header, in whole blocks.
     pub fn wanted(&self) -> u64 {
         let extension = self
             .extension
@@ -139,7 +138,7 @@ impl Assembler {
     /// Takes the next block.
     ///
     /// # Errors
-    /// `Damaged` or `Refused`, as explained at [`TarError`]; the machine is not usable afterwards.
+    /// `Damaged` or `Refused`, as explained at [`TarError`]; the assembler is unusable afterwards.
     pub fn push(&mut self, block: &[u8; BLOCK]) -> Result<Step, TarError> {
         match self.extension.take() {
             Some(extension) => self.extend(extension, block),

@@ -1,5 +1,5 @@
-//! Tar entries byte for byte: one header block and its fields, PAX records, paths, the blocks of
-//! an entry's header put together, and the walk over all entries of an archive.
+//! Tar entries byte for byte: one header block and its fields, PAX records, paths, the assembled
+//! blocks of an entry's header, and the walk over all entries of an archive.
 
 pub mod block;
 pub mod header;

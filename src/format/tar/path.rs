@@ -1,31 +1,32 @@
-//! Names in archives as paths: what can be restored to where it belongs, and which
-//! names are the same place.
+//! Names in archives as paths: which can be restored to the right place, and which names mean the
+//! same place.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-/// The longest path that Linux takes, in bytes, its NUL not counted (`PATH_MAX`).
+/// The longest path that Linux accepts, in bytes without its NUL (`PATH_MAX`).
 pub const MAX_PATH: usize = 4096;
-/// The longest name of one file (`NAME_MAX`).
+/// The longest name of a file, in bytes (`NAME_MAX`).
 pub const MAX_NAME: usize = 255;
 
-/// Why a name cannot be restored to where it belongs.
+/// Why a name cannot be restored to the right place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// There is none.
+    /// The name is empty.
     Empty,
-    /// No system call takes it.
+    /// It contains a NUL, which no system call accepts.
     Nul,
     /// It begins with a slash.
     Absolute,
-    /// It holds `..`.
+    /// It contains `..`.
     Outside,
-    /// It holds `//` or `/./`: the same place has another name, by which it would not be found.
+    /// It contains `//` or `/./`: the same place has another name, and a search for that name would
+    /// miss this one.
     Untidy,
 }
 
 impl Fault {
-    /// What is wrong, to stand behind the name.
+    /// Describes the fault, for use after the name.
     pub fn text(self) -> &'static str {
         match self {
             Self::Empty => "is empty",
@@ -39,7 +40,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with a name; `None` for `.` and for plain paths, with or without `./` before them.
+/// The fault of a name; `None` for `.` and for plain paths, with or without a leading `./`.
 pub fn fault(name: &[u8]) -> Option<Fault> {
     let path = plain(name);
     let names = || path.split(|&b| b == b'/');
@@ -54,7 +55,7 @@ pub fn fault(name: &[u8]) -> Option<Fault> {
     }
 }
 
-/// The name without the `./` before it; empty for the root.
+/// The name without its leading `./`; empty for the root.
 pub fn plain(name: &[u8]) -> &[u8] {
     let mut name = name;
     while let Some(rest) = name.strip_prefix(b"./") {
@@ -63,19 +64,19 @@ pub fn plain(name: &[u8]) -> &[u8] {
     if name == b"." { b"" } else { name }
 }
 
-/// True for a path that Linux cannot make.
+/// True for a path that Linux cannot create.
 pub fn is_too_long(path: &[u8]) -> bool {
     path.len() > MAX_PATH || path.split(|&b| b == b'/').any(|name| name.len() > MAX_NAME)
 }
 
-/// Hashes paths name by name: one pass gives the path and every folder above it, however deep.
+/// Hashes paths name by name: one pass returns the path and every folder above it, at any depth.
 ///
-/// The hash is keyed at random, so that nobody can make two paths meet.
+/// The hash has a random key, so that an attacker cannot construct two paths with the same hash.
 #[derive(Debug, Default)]
 pub struct PathHasher(RandomState);
 
 impl PathHasher {
-    /// Every folder above `path` with its hash, from the top, and at last `path` itself.
+    /// Every folder above `path` with its hash, from the top, and finally `path` itself.
     pub fn prefixes<'a>(&self, path: &'a [u8]) -> impl Iterator<Item = (u64, &'a [u8])> {
         let mut hasher = self.0.build_hasher();
         let mut end = 0;

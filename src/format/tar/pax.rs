@@ -1,5 +1,5 @@
-//! PAX extended header records (POSIX.1-2017 pax, "pax Extended Header"):
-//! `LENGTH KEY=VALUE\n`, the length counting itself.
+//! PAX extended header records (POSIX.1-2017 pax, "pax Extended Header"): `LENGTH KEY=VALUE\n`,
+//! where the length includes its own digits.
 
 use super::block::{MAX_ID, TarError};
 
@@ -9,7 +9,7 @@ pub type Record = (Vec<u8>, Vec<u8>);
 /// Reads every record of an extended header, in order.
 ///
 /// # Errors
-/// `Damaged` when a length does not lead from one record to the next.
+/// `Damaged` if a length does not lead from one record to the next.
 pub fn parse(mut data: &[u8]) -> Result<Vec<Record>, TarError> {
     let mut records = Vec::new();
     while !data.is_empty() {
@@ -31,8 +31,8 @@ fn first(data: &[u8]) -> Option<(Record, &[u8])> {
     Some(((key.to_vec(), value.get(1..)?.to_vec()), rest))
 }
 
-/// Checks the values that nobody here needs, but that stop Python in the middle of a
-/// restore: a time or an owner that the system does not take, an encoding without a name.
+/// Checks the values that haslim itself does not use, but that stop Python in the middle of a
+/// restore: a time or an owner that the system rejects, an encoding without a name.
 ///
 /// # Errors
 /// `Refused` for such a value.
@@ -53,7 +53,7 @@ pub fn check_values(records: &[Record]) -> Result<(), TarError> {
     }
 }
 
-/// Seconds, as any writer of decimal numbers spells them, in 64 bits.
+/// Seconds that fit into 64 bits, in any decimal spelling that writers use.
 fn is_time(value: &[u8]) -> bool {
     let seconds: Option<f64> = std::str::from_utf8(value)
         .ok()
@@ -61,8 +61,8 @@ fn is_time(value: &[u8]) -> bool {
     seconds.is_some_and(|seconds| seconds.abs() < 9e18)
 }
 
-/// Plain decimal digits and nothing else: Python's `int()` would also take
-/// `2_000` and surrounding spaces, other readers would not.
+/// Plain decimal digits only: Python's `int()` would also accept `2_000` and surrounding spaces,
+/// other readers would not.
 pub fn digits(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -70,7 +70,7 @@ pub fn digits(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Writes one record, its length included.
+/// Writes one record with its length.
 pub fn write(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     // The length counts its own digits: the first guess is at most one too short.
     let rest = key.len() + value.len() + 3;

@@ -1,21 +1,21 @@
-//! The entries of an inner tar, out of a stream of plaintext, byte for byte.
+//! The entries of an inner tar, from a stream of plaintext, byte for byte.
 
 use super::block::{BLOCK, TarError, padding};
 use super::header::{Assembler, Header, Step};
 
-/// What a [`Walker`] tells while it walks. Every byte of the stream is told
-/// exactly once: as part of a header, as data, as padding, or as the tail.
+/// Receives what a [`Walker`] reads. Every byte of the stream is passed on exactly once: as part of
+/// a header, as data, as padding, or as the tail.
 pub trait Visitor {
-    /// An entry begins: its header stands at `at` in the plaintext.
+    /// An entry begins; its header is at `at` in the plaintext.
     ///
     /// # Errors
-    /// Whatever the visitor wants to stop the walk with.
+    /// Any error with which the visitor stops the walk.
     fn entry(&mut self, header: &Header, at: u64) -> Result<(), TarError>;
 
     /// The next bytes of the entry's data (padding excluded).
     ///
     /// # Errors
-    /// Whatever the visitor wants to stop the walk with.
+    /// Any error with which the visitor stops the walk.
     fn data(&mut self, _bytes: &[u8]) -> Result<(), TarError> {
         Ok(())
     }
@@ -23,7 +23,7 @@ pub trait Visitor {
     /// The next bytes of the padding after an entry's data.
     ///
     /// # Errors
-    /// Whatever the visitor wants to stop the walk with.
+    /// Any error with which the visitor stops the walk.
     fn padding(&mut self, _bytes: &[u8]) -> Result<(), TarError> {
         Ok(())
     }
@@ -31,15 +31,15 @@ pub trait Visitor {
     /// The entry is over, padding included.
     ///
     /// # Errors
-    /// Whatever the visitor wants to stop the walk with.
+    /// Any error with which the visitor stops the walk.
     fn entry_end(&mut self, _at: u64) -> Result<(), TarError> {
         Ok(())
     }
 
-    /// A global header of so many bytes, which belongs to no entry.
+    /// A global header, which belongs to no entry.
     ///
     /// # Errors
-    /// Whatever the visitor wants to stop the walk with.
+    /// Any error with which the visitor stops the walk.
     fn global(&mut self, _raw: &[u8]) -> Result<(), TarError> {
         Ok(())
     }
@@ -47,7 +47,7 @@ pub trait Visitor {
     /// The first of the zero blocks that end the archive began at `at`.
     ///
     /// # Errors
-    /// Whatever the visitor wants to stop the walk with.
+    /// Any error with which the visitor stops the walk.
     fn tail(&mut self, _at: u64) -> Result<(), TarError> {
         Ok(())
     }
@@ -71,12 +71,12 @@ enum State {
     Tail,
 }
 
-/// How a walk ended.
+/// The result of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Walked {
-    /// Bytes of plaintext seen.
+    /// Bytes of plaintext read.
     pub bytes: u64,
-    /// False when the end blocks are missing; all entries were complete all the same.
+    /// False if the end blocks are missing; all entries were complete anyway.
     pub ended: bool,
 }
 
@@ -93,13 +93,13 @@ impl Default for Walker {
 }
 
 impl Walker {
-    /// Bytes seen up to now.
+    /// Bytes read so far.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// How many bytes there are, at least, up to the next place that matters: where an
-    /// entry ends, or where the end of its header can be told.
+    /// The minimum number of bytes up to the next important position: the end of an entry, or the
+    /// earliest point where the end of its header can be known.
     pub fn wanted(&self) -> u64 {
         match self.state {
             State::Headers => self.assembler.wanted() - self.partial.len() as u64,
@@ -112,7 +112,7 @@ impl Walker {
     /// Takes the next piece of plaintext.
     ///
     /// # Errors
-    /// A [`TarError`] of the format or of the visitor; the walk cannot go on after it.
+    /// A [`TarError`] of the format or of the visitor; the walk cannot continue after it.
     pub fn feed(&mut self, mut bytes: &[u8], visitor: &mut dyn Visitor) -> Result<(), TarError> {
         while !bytes.is_empty() {
             let used = match &mut self.state {
@@ -188,7 +188,7 @@ impl Walker {
     /// Ends the walk.
     ///
     /// # Errors
-    /// `Damaged` when the stream ended inside an entry.
+    /// `Damaged` if the stream ended inside an entry.
     pub fn finish(self) -> Result<Walked, TarError> {
         let between = self.partial.is_empty() && self.assembler.is_idle();
         match self.state {
@@ -196,7 +196,7 @@ impl Walker {
                 bytes: self.position,
                 ended: true,
             }),
-            // Not even Python's reader takes nothing for an archive.
+            // Even Python's reader does not accept an empty file as an archive.
             State::Headers if self.position == 0 => Err(TarError::damaged(
                 "the inner tar is empty: not even its end is there",
             )),

@@ -4,34 +4,34 @@ use std::io::{self, Read};
 
 use crate::gzip::GzipError;
 
-/// Bytes that are read at once.
+/// Bytes per read.
 const READ: usize = 256 << 10;
 
-/// Where the decoder stands: an index in the buffer, and the bits before it that
-/// were taken into a word but not used yet.
+/// The position of the decoder: an index in the buffer, and the preceding bits that were moved into
+/// a word but not used yet.
 ///
-/// Above `count`, the word already holds the bits that follow; filling it again
-/// puts the same ones there.
+/// Above `count`, the word already contains the bits that follow; refilling writes the same bits
+/// there.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BitState {
     /// Index of the first byte that is not in the word.
     pub at: usize,
-    /// The bits, the next one lowest.
+    /// The bits, with the next one lowest.
     pub word: u64,
-    /// How many of them count.
+    /// How many of them are valid.
     pub count: u32,
 }
 
-/// A byte stream that is read bit by bit.
+/// Reads a byte stream bit by bit.
 ///
-/// Can hold back the bytes from a mark on, so that they can be had once more.
-/// Memory: 256 KiB and what is held back.
+/// It can keep the bytes after a mark, so that they can be read again. Memory: 256 KiB and the kept
+/// bytes.
 pub struct BitInput<R> {
     reader: R,
     buffer: Vec<u8>,
     /// Bytes of the buffer that were read.
     real: usize,
-    /// Bytes that the decoder may see: the real ones and, at the end of the input, zeros.
+    /// Bytes visible to the decoder: the real ones and, at the end of the input, zeros.
     visible: usize,
     ended: bool,
     state: BitState,
@@ -59,22 +59,23 @@ impl<R: Read> BitInput<R> {
         (self.base + self.state.at as u64) * 8 - u64::from(self.state.count)
     }
 
-    /// Bytes of the stream that were used, one begun included.
+    /// Bytes of the stream that were used, including a partly used one.
     pub fn byte_position(&self) -> u64 {
         self.bit_position().div_ceil(8)
     }
 
-    /// Holds back all bytes from the one with the next bit on.
+    /// Keeps all bytes from the one with the next bit on.
     pub fn set_mark(&mut self) {
         self.mark = Some(self.index());
     }
 
-    /// Holds back nothing.
+    /// Stops keeping bytes.
     pub fn clear_mark(&mut self) {
         self.mark = None;
     }
 
-    /// The bytes from the mark up to the one with the next bit, that one included if it was begun.
+    /// The bytes from the mark up to the one with the next bit, which is included if it is partly
+    /// used.
     pub fn marked(&self) -> &[u8] {
         let end = (self.state.at * 8 - self.state.count as usize)
             .div_ceil(8)
@@ -84,7 +85,7 @@ impl<R: Read> BitInput<R> {
             .unwrap_or_default()
     }
 
-    /// Goes back to the bit that was next when the mark was set, given its place within its byte.
+    /// Returns to the bit that was next when the mark was set, given its position within its byte.
     pub fn rewind(&mut self, bit: u64) {
         if let Some(at) = self.mark.take() {
             self.state = BitState {
@@ -101,7 +102,7 @@ impl<R: Read> BitInput<R> {
         (self.state.at * 8 - self.state.count as usize) / 8
     }
 
-    /// What the decoder may look at.
+    /// The bytes visible to the decoder.
     pub fn visible(&self) -> &[u8] {
         self.buffer.get(..self.visible).unwrap_or_default()
     }
@@ -110,10 +111,10 @@ impl<R: Read> BitInput<R> {
         self.state
     }
 
-    /// Takes over where the decoder stands now.
+    /// Continues from the decoder's current position.
     ///
     /// # Errors
-    /// `Truncated` when it used more bits than there are.
+    /// `Truncated` if it used more bits than there are.
     pub fn set_state(&mut self, state: BitState) -> io::Result<()> {
         self.state = state;
         let end = self.base + self.real as u64;
@@ -123,7 +124,7 @@ impl<R: Read> BitInput<R> {
         Ok(())
     }
 
-    /// Reads until so many bytes follow; at the end of the input zeros do.
+    /// Reads until this many bytes follow; at the end of the input they are zeros.
     pub fn ensure(&mut self, need: usize) -> io::Result<()> {
         while self.visible < self.state.at + need {
             if self.ended {
@@ -175,7 +176,7 @@ impl<R: Read> BitInput<R> {
         }
     }
 
-    /// At least 32 bits, without using them. [`BitInput::ensure`] was called.
+    /// At least 32 bits, without using them. [`BitInput::ensure`] must be called first.
     pub fn peek(&mut self) -> u64 {
         if self.state.count < 32 {
             self.refill();
@@ -183,20 +184,20 @@ impl<R: Read> BitInput<R> {
         self.state.word
     }
 
-    /// Uses bits that [`BitInput::peek`] showed.
+    /// Uses bits that [`BitInput::peek`] returned.
     pub fn skip(&mut self, bits: u32) {
         self.state.word >>= bits;
         self.state.count = self.state.count.saturating_sub(bits);
     }
 
-    /// Uses up to 32 bits and gives them.
+    /// Uses up to 32 bits and returns them.
     pub fn take(&mut self, bits: u32) -> u32 {
         let value = (self.peek() & ((1 << bits) - 1)) as u32;
         self.skip(bits);
         value
     }
 
-    /// Goes on to the next byte boundary and gives whole bytes back to the buffer.
+    /// Advances to the next byte boundary and returns whole bytes to the buffer.
     pub fn align(&mut self) {
         let whole = self.state.count / 8;
         self.state = BitState {
@@ -219,24 +220,24 @@ impl<R: Read> BitInput<R> {
             .unwrap_or_default())
     }
 
-    /// Uses so many of the bytes that [`BitInput::following`] showed.
+    /// Uses this many of the bytes that [`BitInput::following`] returned.
     pub fn consume(&mut self, bytes: usize) {
         self.state.at += bytes;
     }
 
-    /// Goes forward to a bit, and shows the whole bytes on the way: from the one with
-    /// the current bit up to, not including, the one with the bit at `to`. Gives that
-    /// one's bits below `to`.
+    /// Advances to a bit and passes on the whole bytes before it: from the one with the current bit
+    /// up to, not including, the one with the bit at `to`. Returns the bits of that byte below
+    /// `to`.
     ///
     /// # Errors
-    /// `Truncated` when the stream ends before; those of `pass`.
+    /// `Truncated` if the stream ends before; errors of `pass`.
     pub fn forward(
         &mut self,
         to: u64,
         mut pass: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<u8> {
         self.clear_mark();
-        // Back to the begin of a byte that is half used.
+        // Back to the start of a partly used byte.
         self.state = BitState {
             at: self.index(),
             word: 0,

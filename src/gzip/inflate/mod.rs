@@ -1,5 +1,5 @@
-//! Inflate (RFC 1951) that tells where each deflate block begins, to the bit, and
-//! that can begin at any of them.
+//! Inflate (RFC 1951) that reports where each deflate block begins, to the bit, and that can start
+//! at any of them.
 //!
 //! Cutting a stream without recompressing it needs both, and speed is why this is no
 //! library's: zlib-rs does not show where blocks begin, and miniz_oxide, whose feature
@@ -23,10 +23,10 @@ use super::error::GzipError;
 
 /// How far deflate can refer back (RFC 1951 §2).
 pub(super) const WINDOW: usize = 32 << 10;
-/// The longest piece of plaintext that is handed out.
+/// The longest piece of plaintext that is returned.
 pub(super) const PIECE: usize = 64 << 10;
-/// Bytes of input that must be there before a block header or a step is decoded; the
-/// longest dynamic header has some 320 bytes.
+/// Bytes of input that must be available before a block header or a step is decoded; the longest
+/// dynamic header has about 320 bytes.
 const LOOKAHEAD: usize = 512;
 
 /// The order in which the lengths of the code length codes come (RFC 1951 §3.2.7).
@@ -34,14 +34,14 @@ const ORDER: [usize; 19] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
 
-/// What the decoder met.
+/// What the decoder found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
     /// A block begins at the input's bit position.
     Block,
     /// Plaintext of the current block: [`Inflate::piece`], never empty.
     Data,
-    /// The last block is over; the input stands behind it, not yet on a byte boundary.
+    /// The last block is over; the input is positioned after it, not yet on a byte boundary.
     End,
 }
 
@@ -56,16 +56,16 @@ enum State {
 
 /// A deflate stream, decoded event by event.
 ///
-/// Memory: 256 KiB of input and what a mark holds back, 256 KiB of window and output,
-/// 20 KiB of tables; allocated once.
+/// Memory: 256 KiB of input and the bytes kept by a mark, 256 KiB of window and output, 20 KiB of
+/// tables; allocated once.
 pub(super) struct Inflate<R> {
     pub input: BitInput<R>,
     tables: Box<Tables>,
     output: Box<[u8; OUTPUT]>,
-    /// The piece: where it begins and ends. The window lies before it.
+    /// The piece: where it begins and ends. The window is before it.
     begin: usize,
     filled: usize,
-    /// Bytes before the piece's begin that a match may refer to, up to the window's size.
+    /// Bytes before the start of the piece that a match may refer to, up to the window's size.
     reach: usize,
     state: State,
 }
@@ -83,8 +83,8 @@ impl<R: Read> Inflate<R> {
         }
     }
 
-    /// Begins a block at the input's position, with the plaintext before it: none for
-    /// a new stream.
+    /// Begins a block at the input's position, with the plaintext before it: empty for a new
+    /// stream.
     pub fn resume(&mut self, window: &[u8]) {
         let window = window
             .get(window.len().saturating_sub(WINDOW)..)
@@ -113,16 +113,16 @@ impl<R: Read> Inflate<R> {
     /// Decodes up to the next event.
     ///
     /// # Errors
-    /// A [`GzipError`], or the reader's.
+    /// A [`GzipError`], or an error of the reader.
     pub fn next(&mut self) -> io::Result<Event> {
         self.next_up_to(PIECE)
     }
 
-    /// As [`Inflate::next`], with a piece of plaintext that ends as soon as it has `want`
-    /// bytes: at most one match later.
+    /// Like [`Inflate::next`], with a piece of plaintext that ends as soon as it has `want` bytes:
+    /// at most one match later.
     ///
     /// # Errors
-    /// As [`Inflate::next`].
+    /// The same as for [`Inflate::next`].
     pub fn next_up_to(&mut self, want: usize) -> io::Result<Event> {
         let want = want.clamp(1, PIECE - STEP);
         self.slide();
@@ -156,8 +156,8 @@ impl<R: Read> Inflate<R> {
         };
     }
 
-    /// The piece was taken: it becomes the window, which moves to the front when the
-    /// space behind it gets short.
+    /// The piece was taken: it becomes the window, which moves to the front when there is little
+    /// space after it.
     fn slide(&mut self) {
         self.reach = (self.reach + self.filled - self.begin).min(WINDOW);
         if self.filled + PIECE + STEP > OUTPUT {
@@ -183,10 +183,10 @@ impl<R: Read> Inflate<R> {
             0 => {
                 self.input.align();
                 let (len, check) = (self.input.take(16), self.input.take(16));
-                // Data come from whole bytes again.
+                // The data are whole bytes again.
                 self.input.align();
                 if len ^ check != 0xffff {
-                    // Zeros behind the end of the input are no reason to call it damaged.
+                    // Zeros after the end of the input do not mean that it is damaged.
                     self.input.set_state(self.input.state())?;
                     return Err(self.bad());
                 }

@@ -37,20 +37,20 @@ pub enum Stop {
     Full,
     /// The input has too few bytes for another step.
     Hungry,
-    /// The block's end symbol came.
+    /// The block's end symbol was read.
     End,
-    /// No symbol, or a distance that leads nowhere.
+    /// An invalid symbol, or a distance before the start of the data.
     Bad,
 }
 
-/// Where the output stands.
+/// The state of the output.
 pub struct Out<'a> {
     pub bytes: &'a mut [u8; OUTPUT],
     /// Where the next byte goes.
     pub filled: usize,
     /// No step begins at or beyond this index, which leaves [`STEP`] bytes of room.
     pub limit: usize,
-    /// No match may reach below this index.
+    /// No match may refer to a position below this index.
     pub floor: usize,
 }
 
@@ -219,7 +219,7 @@ fn next_distance(source: &mut Source<'_>, tables: &Tables) -> Option<usize> {
     Some(distance)
 }
 
-/// Copies a match; may write up to [`CHUNK`] bytes beyond its end.
+/// Copies a match; may write up to [`CHUNK`] bytes past its end.
 #[inline(always)]
 #[allow(
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! What a Huffman code stands for, packed into a word, so that one look-up tells all.
+//! The meaning of a Huffman code, packed into one word, so that a single look-up is enough.
 
 /// One entry, packed:
 ///
@@ -10,7 +10,7 @@
 /// | 14..16 | 2 | 0 | 1 | 1 |
 /// | 16..32 | the byte | base value | where the second level begins | – |
 ///
-/// The numbers of bits stand where a shift, which takes its count modulo 64, needs no mask.
+/// The numbers of bits are placed so that a shift, which takes its count modulo 64, needs no mask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Symbol(u32);
 
@@ -25,36 +25,36 @@ const KINDS: u32 = OTHER | 0xc0;
 impl Symbol {
     pub const NONE: Self = Self(INVALID | 1);
 
-    /// A symbol whose extra bits were counted, with its code.
+    /// A symbol with its code; its extra bits are already counted.
     pub fn with_code(self, bits: u32) -> Self {
         Self(self.0 + bits + (bits << 8))
     }
 
-    /// A pointer to a second level of so many bits, which begins at this index.
+    /// A pointer to a second level of `second` bits that begins at index `begin`.
     pub fn pointer(first: u32, second: u32, begin: usize) -> Self {
         Self(POINTER | first | second << 8 | (begin as u32) << 16)
     }
 
-    /// All bits that it takes, or those of the first level.
+    /// All its bits, or those of the first level.
     #[inline(always)]
     pub fn bits(self) -> u32 {
         self.0 & 63
     }
 
-    /// Takes it out of a word of bits.
+    /// Removes it from a word of bits.
     #[inline(always)]
     pub fn skip(self, word: u64) -> u64 {
         word.wrapping_shr(self.0)
     }
 
-    /// The length or distance, given the word before it was taken out.
+    /// The length or distance, computed from the word before the symbol was removed.
     #[inline(always)]
     pub fn with_extra(self, word: u64) -> usize {
         let all = word & (1u64.wrapping_shl(self.0) - 1);
         (self.0 >> 16) as usize + all.wrapping_shr(self.0 >> 8) as usize
     }
 
-    /// Where a pointer leads, given the word after the first level was taken out.
+    /// The target of a pointer, computed from the word after the first level was removed.
     #[inline(always)]
     pub fn second(self, word: u64) -> usize {
         let bits = self.0 >> 8 & 63;

@@ -1,5 +1,5 @@
-//! Huffman tables for inflate (RFC 1951 §3.2): two levels, one look-up for almost
-//! every symbol, and its base value and extra bits in the same entry.
+//! Huffman tables for inflate (RFC 1951 §3.2): two levels, with one look-up for almost every
+//! symbol, and its base value and extra bits in the same entry.
 
 use super::symbol::{Symbol, distance_symbol, literal_symbol, plain_symbol};
 
@@ -10,13 +10,13 @@ pub const DISTANCE_BITS: u32 = 9;
 /// Codes are at most this long (RFC 1951 §3.2.7).
 const MAX_BITS: usize = 15;
 
-/// Room for the first level and every second level that any code can need: zlib's
-/// `enough` gives 2342 for 288 symbols and 11 bits, 594 for 32 symbols and 9 bits.
+/// Room for the first level and every second level that any code can need: zlib's `enough` computes
+/// 2342 for 288 symbols and 11 bits, 594 for 32 symbols and 9 bits.
 pub const LITERAL_SIZE: usize = 4096;
 /// See [`LITERAL_SIZE`].
 pub const DISTANCE_SIZE: usize = 1024;
 
-/// Fills the table for literals and lengths; `None` when the lengths make no code.
+/// Fills the table for literals and lengths; `None` if the lengths are not a valid code.
 pub fn literals(lengths: &[u8], table: &mut [Symbol; LITERAL_SIZE]) -> Option<()> {
     build(lengths, LITERAL_BITS, table, literal_symbol, true)
 }
@@ -31,10 +31,10 @@ pub fn code_lengths(lengths: &[u8], table: &mut [Symbol; 128]) -> Option<()> {
     build(lengths, 7, table, plain_symbol, false)
 }
 
-/// Builds a table out of code lengths (RFC 1951 §3.2.2).
+/// Builds a table from code lengths (RFC 1951 §3.2.2).
 ///
-/// As zlib does, an incomplete code is accepted only when it is a single code of
-/// one bit, or none at all; what it leaves open decodes to an invalid symbol.
+/// Like zlib, it accepts an incomplete code only if it is a single code of one bit, or empty;
+/// unused codes decode to an invalid symbol.
 fn build(
     lengths: &[u8],
     first: u32,
@@ -89,7 +89,7 @@ struct Filler<'a> {
     table: &'a mut [Symbol],
     first: u32,
     longest: u32,
-    /// Where the next second level goes.
+    /// The index of the next second level.
     next: usize,
     /// The first level's index that the current second level belongs to.
     prefix: usize,
@@ -123,8 +123,8 @@ impl Filler<'_> {
         Some(())
     }
 
-    /// The first level has codes of less than `length` bits: now it gets an entry for each
-    /// value of that many bits. The new bit makes no difference to the codes that are there.
+    /// The first level has codes of fewer than `length` bits: now it has an entry for each value of
+    /// that many bits. The new bit does not affect the existing codes.
     fn double(&mut self, length: u32) {
         if length <= self.first {
             let half = 1 << (length - 1);

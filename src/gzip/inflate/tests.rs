@@ -1,4 +1,4 @@
-//! Our decoder against zlib-rs, libdeflate and miniz_oxide.
+//! Compares the decoder with zlib-rs, libdeflate and miniz_oxide.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use super::*;
 mod blocks;
 mod codes;
 
-/// Bytes with runs, repeats and noise, out of few numbers.
+/// Bytes with runs, repeats and noise, generated from a seed.
 pub fn mixture(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = move || {
@@ -44,7 +44,7 @@ pub fn mixture(seed: u64, len: usize) -> Vec<u8> {
     out
 }
 
-/// A raw deflate stream, flushed now and then.
+/// A raw deflate stream with the given flushes.
 pub fn deflate(plaintext: &[u8], level: u32, flushes: &[(usize, u8)]) -> Vec<u8> {
     let mut compress = Compress::new(Compression::new(level), false);
     let mut out = Vec::with_capacity(plaintext.len() * 2 + 1024 * (flushes.len() + 1));
@@ -76,7 +76,7 @@ pub fn deflate(plaintext: &[u8], level: u32, flushes: &[(usize, u8)]) -> Vec<u8>
     out
 }
 
-/// Gives a few bytes at a time.
+/// Returns a few bytes at a time.
 struct Slow<'a>(&'a [u8], usize);
 
 impl Read for Slow<'_> {
@@ -86,11 +86,11 @@ impl Read for Slow<'_> {
     }
 }
 
-/// The plaintext, and of each block where it begins: in bits of the stream and bytes of plaintext.
+/// The plaintext, and the start of each block: in bits of the stream and bytes of plaintext.
 type Inflated = (Vec<u8>, Vec<(u64, u64)>);
 
 fn inflated(bytes: &[u8]) -> io::Result<Inflated> {
-    // Steps of every size, told by the bytes themselves.
+    // Steps of every size, determined by the bytes themselves.
     let step = 1 + bytes
         .iter()
         .take(40)
@@ -111,7 +111,7 @@ fn inflated(bytes: &[u8]) -> io::Result<Inflated> {
     }
 }
 
-/// Where the blocks begin: in the stream, in bits, and in the plaintext.
+/// Where the blocks begin: in bits of the stream and bytes of plaintext.
 pub fn blocks(bytes: &[u8]) -> Vec<(u64, u64)> {
     inflated(bytes).unwrap().1
 }

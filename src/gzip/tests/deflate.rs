@@ -1,4 +1,4 @@
-//! What [`GzipWriter`] writes, read by others.
+//! Output of [`GzipWriter`], read by other libraries.
 
 use std::io::{self, Read, Write};
 
@@ -48,7 +48,7 @@ fn every_level_is_read_back_and_more_than_nine_is_nine() {
     assert!(gzip(&plaintext, 10, 2) == gzip(&plaintext, 9, 2));
 }
 
-/// Level 6 with zlib-rs showed a compressor that was reset to remember its past.
+/// With level 6, zlib-rs had a compressor whose output after a reset depended on earlier data.
 #[test]
 fn the_number_of_threads_changes_no_byte() {
     let plaintext = sample(9 * BLOCK + 5);
@@ -104,7 +104,7 @@ fn blocks_refer_back_into_the_block_before() {
     let unit = sample(24 << 10);
     let repeated: Vec<u8> = unit.iter().copied().cycle().take(4 * BLOCK).collect();
     let written = gzip(&repeated, 9, 2).len();
-    // Without the dictionary each of the later three would hold the unit once more.
+    // Without the dictionary each of the later three would contain the unit again.
     let (alone, once) = (
         4 * gzip(&repeated[..BLOCK], 9, 1).len(),
         gzip(&unit, 9, 1).len(),
@@ -112,7 +112,7 @@ fn blocks_refer_back_into_the_block_before() {
     assert!(written + 2 * once < alone, "{written}, {alone}, {once}");
 }
 
-/// Takes so many bytes, then fails.
+/// Accepts this many bytes, then fails.
 struct Full(usize);
 
 impl Write for Full {

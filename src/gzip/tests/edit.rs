@@ -1,4 +1,4 @@
-//! Edits of a stream against the same edits of a slice.
+//! Compares edits of a stream with the same edits of a slice.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::super::{Edit, EditBuffer, Filter, Gunzip, GzipError, Trailer, copy_plain, rewrite};
 use super::{gzip, own, sample};
 
-/// Gives out edits when so many bytes were seen; the rest at the end.
+/// Returns each edit after a given number of bytes; the rest at the end.
 struct Script {
     edits: std::collections::VecDeque<(u64, Edit)>,
     seen: u64,
@@ -37,7 +37,7 @@ impl Filter for Script {
     }
 }
 
-/// The edits applied to the whole at once.
+/// Applies the edits to the whole plaintext at once.
 fn naive(mut rest: &[u8], edits: &[(u64, Edit)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (_, edit) in edits {
@@ -60,8 +60,8 @@ fn inflated(stored: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Edits that cover a plaintext, each with the time when it is given: from before its
-/// bytes are seen to long after. Times only grow, as edits come in order.
+/// Edits that cover a plaintext, each with the time when it is returned: from before its bytes are
+/// read to long after. Times only increase, because edits are returned in order.
 fn edits() -> impl Strategy<Value = Vec<(u64, Edit)>> {
     let edit = prop_oneof![
         3 => (0u64..90_000).prop_map(Edit::Keep),

@@ -1,11 +1,11 @@
-//! What [`Gunzip`] accepts, and what it calls damaged.
+//! What [`Gunzip`] accepts, and what it reports as damaged.
 
 use std::io::{self, Read};
 
 use super::super::{Gunzip, GzipError, Summary, Trailer};
 use super::{gzip, own, sample};
 
-/// Reads all of `input`; checks on the way that positions only grow.
+/// Reads all of `input`; checks that positions only increase.
 fn read(input: impl Read, trailer: Trailer) -> io::Result<(Vec<u8>, Summary)> {
     let mut gunzip = Gunzip::new(input, trailer);
     let (mut plaintext, mut before) = (Vec::new(), 0);
@@ -29,7 +29,7 @@ fn refusal(bytes: &[u8]) -> GzipError {
     own(&strict(bytes).unwrap_err()).clone()
 }
 
-/// Gives one byte at a time, and is interrupted before each.
+/// Returns one byte at a time, with an interruption before each.
 struct Trickle<'a>(&'a [u8], bool);
 
 impl Read for Trickle<'_> {
@@ -83,7 +83,7 @@ fn every_truncation_is_told_with_its_place() {
 #[test]
 fn a_second_member_cut_off_is_told_too() {
     let (first, second) = (gzip(b"one", 6, 1), gzip(&sample(500), 6, 1));
-    // One byte alone could be anything.
+    // A single byte could be anything.
     for cut in 2..second.len() {
         let stored = [&first[..], &second[..cut]].concat();
         assert_eq!(
@@ -271,7 +271,7 @@ fn the_limit_counts_over_all_members() {
     assert_eq!(*own(&run(0).unwrap_err()), GzipError::TooLarge { limit: 0 });
 }
 
-/// As securetar up to 2024.11 padded the end of a stream: each write by itself.
+/// Pads the end of a stream as securetar up to 2024.11 did: each write separately.
 fn securetar_v1(stored: &[u8]) -> Vec<u8> {
     let (body, trailer) = stored.split_at(stored.len() - 8);
     let mut out = body.to_vec();

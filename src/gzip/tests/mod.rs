@@ -1,4 +1,4 @@
-//! The room as a whole: what is written can be read, what is damaged is told.
+//! Tests of the whole module: written data can be read, and damage is reported.
 
 mod deflate;
 mod edit;
@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use super::{GzipError, GzipWriter};
 
-/// Plaintext that compresses somewhat, the same on every run.
+/// Plaintext that is moderately compressible, the same on every run.
 fn sample(len: usize) -> Vec<u8> {
     let mut state = 1u32;
     let mut next = || {
@@ -28,14 +28,14 @@ fn sample(len: usize) -> Vec<u8> {
     out
 }
 
-/// One member as we write it.
+/// One member as haslim writes it.
 fn gzip(plaintext: &[u8], level: u32, threads: usize) -> Vec<u8> {
     let mut writer = GzipWriter::new(Vec::new(), level, threads).unwrap();
     writer.write_all(plaintext).unwrap();
     writer.finish().unwrap()
 }
 
-/// The room's own error inside an I/O error.
+/// The [`GzipError`] inside an I/O error.
 fn own(error: &io::Error) -> &GzipError {
     error
         .get_ref()

@@ -1,4 +1,4 @@
-//! Spliced streams against the same cuts of a slice, read by zlib and libdeflate.
+//! Compares spliced streams, read by zlib and libdeflate, with the same cuts of a slice.
 
 #![allow(
     clippy::single_range_in_vec_init,
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::super::inflate::tests::{deflate, mixture};
 use super::super::{Cuts, Gunzip, Trailer, splice};
 
-/// A gzip member around deflate data, with a name, as others write it.
+/// A gzip member around deflate data, with a name, as other programs write it.
 fn member(plaintext: &[u8], data: &[u8]) -> Vec<u8> {
     let mut out = b"\x1f\x8b\x08\x08\0\0\0\0\0\x03name.tar\0".to_vec();
     out.extend_from_slice(data);
@@ -22,7 +22,7 @@ fn member(plaintext: &[u8], data: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Ranges in order that do not touch, out of any numbers.
+/// Ranges in order that do not touch, from any numbers.
 fn ranges(points: &[usize], len: usize) -> Vec<Range<u64>> {
     let mut points: Vec<u64> = points.iter().map(|&p| (p % (len + 1)) as u64).collect();
     points.sort_unstable();
@@ -52,7 +52,7 @@ fn cut(plaintext: &[u8], drops: Vec<Range<u64>>, end: usize, tail: usize) -> (Ve
     (kept, cuts)
 }
 
-/// Splices, and has the result read by everybody.
+/// Splices, and has all libraries read the result.
 fn check(
     plaintext: &[u8],
     stream: &[u8],

@@ -1,8 +1,8 @@
-//! Hidden files: what a run makes where it cannot do without a name, and what runs
-//! that were killed left behind.
+//! Hidden files: those that a run creates if it cannot use a file without a name, and those that
+//! killed runs left behind.
 //!
-//! A process holds a lock on its hidden file for as long as it lives. A hidden file
-//! without a lock belongs to nobody any more, and the next run removes it.
+//! A process holds a lock on its hidden file for as long as it lives. A hidden file without a lock
+//! has no process any more, and the next run removes it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,9 +13,9 @@ use crate::sys::{FileIdentity, FileKind, Folder};
 
 const BEGIN: &[u8] = b".haslim-";
 const END: &[u8] = b".tmp";
-/// Random hex digits between them.
+/// The number of random hex digits between them.
 const DIGITS: usize = 16;
-/// How often a new file may be taken for a leftover before it is locked.
+/// How often another run may remove a new file as a leftover before it is locked.
 const ATTEMPTS: usize = 8;
 
 /// A new name for a hidden file.
@@ -55,8 +55,8 @@ pub(super) fn create(system: &System, folder: &Folder) -> io::Result<(File, OsSt
     ))
 }
 
-/// Removes the hidden files that no living process holds, but never the file that is
-/// `spared`, if any. What cannot be removed stays.
+/// Removes the hidden files that no living process has locked, except the file `spared`, if any.
+/// Files that cannot be removed stay.
 pub(super) fn remove(system: &System, folder: &Folder, spared: Option<FileIdentity>) {
     let Ok(names) = folder.names() else {
         return;

@@ -1,4 +1,4 @@
-//! What the path of an output names: a file in a folder, or nothing but a folder.
+//! Resolves the path of an output: a file in a folder, or a path that can only be a folder.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -8,10 +8,10 @@ use super::system::System;
 use crate::error::{Error, Kind, OutputAdvice, Result};
 use crate::sys::Folder;
 
-/// Opens the folder that the file is to be in, and gives its name there.
+/// Opens the folder for the file, and returns the file's name there.
 ///
 /// # Errors
-/// `OutputIo` when there is no such folder, `Refused` when the path names a folder that is there.
+/// `OutputIo` if there is no such folder, `Refused` if the path names an existing folder.
 pub(super) fn open(system: &System, path: &Path) -> Result<(Folder, OsString)> {
     if let Some(name) = file_name(path) {
         let folder = parent(path);
@@ -22,7 +22,7 @@ pub(super) fn open(system: &System, path: &Path) -> Result<(Folder, OsString)> {
             name,
         ));
     }
-    // Shown without the end that makes it a folder, which may be why it is missing.
+    // Shown without the ending that makes it a folder, which may be why it is missing.
     let folder = path.components().as_path();
     system
         .open_folder(folder)
@@ -37,7 +37,7 @@ pub(super) fn parent(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// `None` for what can only be a folder: `Path` alone takes `new/` and `new/.` for `new`.
+/// `None` for a path that can only be a folder: `Path` alone reads `new/` and `new/.` as `new`.
 fn file_name(path: &Path) -> Option<OsString> {
     let bytes = path.as_os_str().as_encoded_bytes();
     let last = bytes.rsplit(|&b| is_separator(b.into())).next()?;

@@ -1,4 +1,4 @@
-//! How much can be written to a place, and what to do where that is not enough.
+//! How much can be written to a folder, and what to do if that is not enough.
 
 use std::io::{self, ErrorKind};
 
@@ -7,19 +7,19 @@ use crate::error::{Advice, Error, Kind, OutputAdvice, Result};
 use crate::size::both;
 use crate::sys::Folder;
 
-/// No file on a FAT file system is larger: its size there is a number of 32 bits (Linux,
-/// `fs/fat/inode.c`, `s_maxbytes`). exFAT has no such limit, and a name of its own.
+/// The maximum file size on a FAT file system, where a size is a number of 32 bits (Linux,
+/// `fs/fat/inode.c`, `s_maxbytes`). exFAT has no such limit, and its own name.
 const FAT: u64 = u32::MAX as u64;
 
-/// Bytes that are free on the disk; `None` when it does not say.
+/// Free bytes on the disk; `None` if the system does not report them.
 pub(super) fn free(system: &System, folder: &Folder) -> Option<u64> {
     system.free_space(folder).ok()
 }
 
-/// Makes sure that a file of so many bytes can be in the folder, as far as that can be known.
+/// Checks that a file of `bytes` bytes fits into the folder, as far as this can be known.
 ///
 /// # Errors
-/// `OutputIo` where a limit of the process, the file system or the free space is smaller.
+/// `OutputIo` if a limit of the process, the file system or the free space is smaller.
 pub(super) fn check(system: &System, folder: &Folder, shown: &str, bytes: u64) -> Result<()> {
     let needed = both(bytes);
     let refuse = |why: String, advice: Advice| {
@@ -56,7 +56,7 @@ pub(super) fn check(system: &System, folder: &Folder, shown: &str, bytes: u64) -
     }
 }
 
-/// The error for a write that failed after `at` bytes, of so many `needed` if that is known.
+/// The error for a write that failed after `at` bytes, out of `needed` if that is known.
 pub(super) fn failed(
     system: &System,
     folder: &Folder,

@@ -1,5 +1,5 @@
-//! The calls behind an output, each in one place, so that the tests can let every one of them
-//! fail in turn. Which system call each one is, `sys` knows.
+//! The calls behind an output, each in one place, so that tests can make every one of them fail in
+//! turn. `sys` maps each to its system call.
 #![allow(
     clippy::disallowed_methods,
     reason = "these are the calls that nothing else may make"
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::sys::{self, Folder, Named};
 
-/// What can fail.
+/// The calls that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     OpenFolder,
@@ -30,8 +30,8 @@ pub(crate) enum Call {
     Remove,
 }
 
-/// The way to the system of one output. Outside tests it is empty, and
-/// [`System::before`] is nothing.
+/// Access to the system for one output. Outside tests it is empty, and [`System::before`] does
+/// nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct System {
     #[cfg(test)]
@@ -55,25 +55,25 @@ impl System {
         Folder::open(path)
     }
 
-    /// Fails where nothing can be created in the folder.
+    /// Fails if nothing can be created in the folder.
     pub fn may_write(&self, folder: &Folder) -> io::Result<()> {
         self.before(Call::Look)?;
         folder.may_write()
     }
 
-    /// What a name stands for, links followed.
+    /// The file behind a name, following links.
     pub fn look_through(&self, folder: &Folder, name: &OsStr) -> io::Result<Named> {
         self.before(Call::Look)?;
         folder.look_through(name)
     }
 
-    /// What a name stands for, a link being a link.
+    /// The file behind a name, without following links.
     pub fn look_at(&self, folder: &Folder, name: &OsStr) -> io::Result<Named> {
         self.before(Call::Look)?;
         folder.look_at(name)
     }
 
-    /// Bytes that are free on the folder's disk.
+    /// Free bytes on the folder's disk.
     pub fn free_space(&self, folder: &Folder) -> io::Result<u64> {
         self.before(Call::Space)?;
         folder.free_space()
@@ -89,8 +89,7 @@ impl System {
         folder.is_fat()
     }
 
-    /// The size beyond which the system lets this process write no file; `None` where there is
-    /// no limit.
+    /// The largest file that the system lets this process write; `None` if there is no limit.
     pub fn largest_of_process(&self) -> Option<u64> {
         #[cfg(test)]
         if let Some(most) = self.faults.largest() {
@@ -109,12 +108,12 @@ impl System {
         folder.create_new(name)
     }
 
-    /// Opens what an earlier run left behind. Never waits, never follows a link.
+    /// Opens a file that an earlier run left behind. Never waits, never follows a link.
     pub fn open_hidden(&self, folder: &Folder, name: &OsStr) -> io::Result<File> {
         folder.open_existing(name)
     }
 
-    /// Marks this file as being worked on; `WouldBlock` when another process marked it before.
+    /// Marks this file as in use; `WouldBlock` if another process has already marked it.
     pub fn lock(&self, file: &File) -> io::Result<()> {
         self.before(Call::Lock)?;
         Ok(file.try_lock()?)
@@ -125,7 +124,7 @@ impl System {
         sys::write_all_at(file, bytes, offset)
     }
 
-    /// Copies inside the kernel, as much as it does in one go.
+    /// Copies inside the kernel, as much as one call copies.
     pub fn copy_range(
         &self,
         from: &File,
@@ -138,7 +137,7 @@ impl System {
         sys::copy_range(from, source, to, target, len)
     }
 
-    /// Makes the disk begin with a range, and does not wait for it.
+    /// Starts writing a range to the disk without waiting for it.
     pub fn begin_write_back(&self, file: &File, offset: u64, len: u64) {
         sys::begin_write_back(file, offset, len);
     }
@@ -154,7 +153,7 @@ impl System {
         folder.name_file(file, name)
     }
 
-    /// Replaces what is there, in one step.
+    /// Replaces an existing file in one step.
     pub fn replace(&self, folder: &Folder, old: &OsStr, new: &OsStr) -> io::Result<()> {
         self.before(Call::Rename)?;
         folder.replace(old, new)
@@ -166,12 +165,12 @@ impl System {
             .before(Call::Rename)
             .and_then(|()| folder.rename_to_new(old, new));
         match renamed {
-            // A file system without no-replace. A hard link never replaces anything either.
+            // A file system that cannot rename without replacing. A hard link never replaces
+            // anything either.
             Err(error) if is_no_such_call(&error) => {
                 self.before(Call::Link)?;
                 folder.link(old, new)?;
-                // The output has its name; a second one that cannot be taken away is no reason to
-                // take back the first.
+                // The output has its name; it keeps it even if the second name cannot be removed.
                 let _ = self.remove(folder, old);
                 Ok(())
             }
@@ -190,7 +189,7 @@ impl System {
     }
 }
 
-/// Whether a call failed because the file system or the kernel does not have it.
+/// Whether a call failed because the file system or the kernel does not support it.
 pub(super) fn is_no_such_call(error: &io::Error) -> bool {
     matches!(
         error.kind(),

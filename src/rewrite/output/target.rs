@@ -1,4 +1,4 @@
-//! The place of an output, before there is one.
+//! The path of an output, before the file exists.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -10,16 +10,16 @@ use crate::error::{Error, Kind, OutputAdvice, Result};
 use crate::pipe::Input;
 use crate::sys::{FileIdentity, FileKind, Folder};
 
-/// A place for an output, looked at before any work is done.
+/// A path for an output, checked before any work is done.
 #[derive(Debug)]
 pub struct Target {
     pub(super) path: PathBuf,
     pub(super) folder: Folder,
     pub(super) name: OsString,
     pub(super) force: bool,
-    /// Which file the input is, if the output is made of one.
+    /// The identity of the input, if the output is made from one.
     pub(super) input: Option<FileIdentity>,
-    /// The bytes that the output is expected to have, once somebody said so.
+    /// The expected size of the output in bytes, once it is known.
     pub(super) needed: Option<u64>,
     pub(super) system: System,
 }
@@ -28,16 +28,16 @@ impl Target {
     /// Checks that `path` can become the output of a run over `input`.
     ///
     /// # Errors
-    /// `OutputIo` when it exists (unless `force`) or its folder is missing or not
-    /// writable; `Refused` when it is the input itself or no regular file, a folder for one.
+    /// `OutputIo` if it exists (unless `force`) or its folder is missing or not writable; `Refused`
+    /// if it is the input itself, a folder, or not a regular file.
     pub fn check(path: &Path, force: bool, input: &Input) -> Result<Self> {
         Self::check_by(System::default(), path, force, Some(input))
     }
 
-    /// The same for an output that is made of nothing that was read.
+    /// The same for an output that is not made from an input.
     ///
     /// # Errors
-    /// As [`Target::check`].
+    /// The same as for [`Target::check`].
     pub fn check_alone(path: &Path, force: bool) -> Result<Self> {
         Self::check_by(System::default(), path, force, None)
     }
@@ -71,7 +71,7 @@ impl Target {
 
     fn check_existing(&self) -> Result<()> {
         let shown = self.path.display();
-        // Following links: the input reached by another name is the input still.
+        // Following links: the input under another name is still the input.
         if let Ok(named) = self.system.look_through(&self.folder, &self.name)
             && Some(named.identity) == self.input
         {
@@ -100,15 +100,15 @@ impl Target {
         Ok(())
     }
 
-    /// Where the output will be.
+    /// The path of the output.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes sure that `bytes` fit on the disk, and into one file there.
+    /// Checks that `bytes` fit on the disk, and into one file there.
     ///
     /// # Errors
-    /// `OutputIo` with the bytes needed and how many there can be: by the free space, the file
+    /// `OutputIo` with the bytes needed and the maximum: the free space, the limit of the file
     /// system (FAT) or a limit that the process was started with (`RLIMIT_FSIZE`).
     pub fn check_space(&mut self, bytes: u64) -> Result<()> {
         self.needed = Some(bytes);
@@ -120,8 +120,8 @@ impl Target {
         )
     }
 
-    /// Removes what runs that were killed left in the folder. Only a file system
-    /// without nameless files, or a kill while a file was being replaced, leaves any.
+    /// Removes the files that killed runs left in the folder. They exist only on a file system
+    /// without nameless files, or if a run was killed while replacing a file.
     pub fn remove_leftovers(&self) {
         leftovers::remove(&self.system, &self.folder, self.input);
     }
@@ -133,11 +133,11 @@ impl Target {
     pub fn create(self) -> Result<Output> {
         let (file, hidden) = match self.system.create_nameless(&self.folder) {
             Ok(file) => {
-                // It may be hidden for a moment, when it replaces another one.
+                // It may be a hidden file for a moment, when it replaces another one.
                 let _ = self.system.lock(&file);
                 (file, None)
             }
-            // Not every file system can; NFS, FAT and some network shares cannot.
+            // Some file systems cannot do this: NFS, FAT and some network shares.
             Err(_) => {
                 let (file, name) = leftovers::create(&self.system, &self.folder).map_err(|e| {
                     Error::output(

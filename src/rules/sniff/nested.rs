@@ -1,4 +1,4 @@
-//! Whether a file is a Home Assistant backup, told while it passes.
+//! Recognises a Home Assistant backup while the file is read.
 
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ impl Extra {
     }
 }
 
-/// What every `backup.json` of Home Assistant has (Supervisor, backups/validate.py).
+/// The fields that every `backup.json` of Home Assistant has (Supervisor, backups/validate.py).
 #[derive(Deserialize)]
 struct Metadata {
     slug: String,
@@ -32,7 +32,7 @@ struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata, if the text is that of a backup and not of anything else of this name.
+    /// The metadata, if the text belongs to a backup and not to another file of this name.
     fn read(text: &[u8]) -> Option<Self> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let metadata: Self = serde_json::from_slice(text).ok()?;
@@ -51,21 +51,21 @@ impl Metadata {
     }
 }
 
-/// Whether a file turned out to be a backup.
+/// Whether a file is a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// A backup: metadata, and nothing else but archives of parts.
+    /// A backup: metadata, and otherwise only archives of parts.
     Backup,
-    /// Anything else, or damaged, or cut short: it stays.
+    /// Anything else, or damaged, or cut short: the file stays.
     Other,
 }
 
-/// Reads a file's contents in pieces and tells whether it is a backup.
+/// Reads a file's contents in pieces and returns whether it is a backup.
 ///
-/// A backup is a tar whose members are `./backup.json` (or `./snapshot.json`)
-/// and at least one `NAME.tar` or `NAME.tar.gz`, and nothing else; the metadata have a
-/// slug, a date and a type. Supervisor puts them last, so all headers are walked. Anybody's
-/// tar may hold some `backup.json`, and even archives beside it.
+/// A backup is a tar whose members are `./backup.json` (or `./snapshot.json`) and at least one
+/// `NAME.tar` or `NAME.tar.gz`, and nothing else; the metadata have a slug, a date and a type.
+/// Supervisor puts them last, so all headers are walked. Any other tar may contain some
+/// `backup.json`, and even archives beside it.
 ///
 /// Memory: one block of 512 bytes, and the metadata, at most 1 MiB.
 #[derive(Debug, Clone)]
@@ -73,29 +73,29 @@ pub struct NestedBackup {
     block: [u8; BLOCK],
     filled: usize,
     state: State,
-    /// The size that a PAX record gives to the next member.
+    /// The size of the next member from a PAX record.
     pax_size: Option<u64>,
-    /// The text of the metadata while it passes.
+    /// The text of the metadata so far.
     text: Vec<u8>,
     metadata: Option<Instance>,
     parts: bool,
 }
 
-/// Which Home Assistant made a backup, when its metadata say so.
+/// The Home Assistant that made a backup, if its metadata record it.
 type Instance = Option<String>;
 
-/// Metadata that are longer make no backup: then the file stays.
+/// A file with longer metadata does not count as a backup and stays.
 const LONGEST: u64 = 1 << 20;
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// A header block comes next.
+    /// A header block follows.
     Header,
-    /// The first block of PAX records comes next; so many bytes of them in all.
+    /// The first block of PAX records follows; `.0` is their total size in bytes.
     Pax(u64),
-    /// So many bytes of the metadata come next, and then so many of padding.
+    /// This many bytes of the metadata follow, and then this many of padding.
     Text(u64, u64),
-    /// So many bytes are of no interest.
+    /// This many bytes are skipped.
     Skip(u64),
     Decided(Verdict),
 }
@@ -115,8 +115,8 @@ impl Default for NestedBackup {
 }
 
 impl NestedBackup {
-    /// Takes the next piece of the file. Once there is a verdict it stays, and
-    /// the rest of the file need not be fed.
+    /// Reads the next piece of the file. A verdict is final, and the rest of the file need not be
+    /// read.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Option<Verdict> {
         while !bytes.is_empty() {
             let used = match self.state {
@@ -130,14 +130,14 @@ impl NestedBackup {
         self.verdict()
     }
 
-    /// At the end of the file: which Home Assistant made the backup, if it is one and says
-    /// so. A file that is cut short is none.
+    /// At the end of the file: the Home Assistant that made the backup, if it is a backup and
+    /// records it. A file that is cut short is not a backup.
     pub fn finish(self) -> Option<Option<String>> {
         let whole = self.verdict() == Some(Verdict::Backup);
         self.metadata.filter(|_| whole)
     }
 
-    /// The verdict, as soon as there is one.
+    /// The verdict, as soon as it is known.
     pub fn verdict(&self) -> Option<Verdict> {
         match self.state {
             State::Decided(verdict) => Some(verdict),
@@ -167,7 +167,7 @@ impl NestedBackup {
         used
     }
 
-    /// All of the metadata is there.
+    /// The metadata are complete.
     fn judge(&mut self, padding: u64) -> State {
         let Some(metadata) = Metadata::read(&std::mem::take(&mut self.text)) else {
             return State::Decided(Verdict::Other);
@@ -213,10 +213,10 @@ impl NestedBackup {
         };
         match header.flag() {
             b'x' if size > 0 => State::Pax(size),
-            // Global records, GNU's long names and links: nothing to learn from them.
+            // Global records, GNU's long names and links are not needed.
             b'x' | b'g' | b'L' | b'K' => skipping(size),
             b'0' | 0 => self.file(size),
-            // The root that some writers store.
+            // Some writers store the root.
             b'5' if matches!(header.name().as_deref(), Ok(b"." | b"./")) => State::Header,
             _ => State::Decided(Verdict::Other),
         }
@@ -233,7 +233,7 @@ impl NestedBackup {
         let part = (bare.ends_with(b".tar.gz") || bare.ends_with(b".tar")) && !bare.contains(&b'/');
         self.parts |= part;
         match () {
-            // Of two a reader would have to choose.
+            // With two of them a reader would have to choose.
             () if metadata && self.metadata.is_none() && (1..=LONGEST).contains(&size) => {
                 State::Text(size, padding(size))
             }
@@ -242,9 +242,9 @@ impl NestedBackup {
         }
     }
 
-    /// Looks for `size` among PAX records (POSIX.1-2017 pax, "pax Extended
-    /// Header"): a member over 8 GiB has its size there. Only the first block is
-    /// read; what Python writes for a backup's members fits in easily.
+    /// Looks for `size` among PAX records (POSIX.1-2017 pax, "pax Extended Header"): a member over
+    /// 8 GiB has its size there. Only the first block is read; Python's records for a backup's
+    /// members easily fit into it.
     fn pax(&mut self, size: u64) -> State {
         let length = usize::try_from(size).unwrap_or(usize::MAX);
         let records = self.block.get(..length.min(BLOCK)).unwrap_or(&self.block);
@@ -258,7 +258,7 @@ impl NestedBackup {
     }
 }
 
-/// The state that passes over a member's data.
+/// The state that skips a member's data.
 fn skipping(size: u64) -> State {
     match size.saturating_add(padding(size)) {
         0 => State::Header,

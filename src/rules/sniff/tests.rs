@@ -1,4 +1,4 @@
-//! Files of every kind that is told apart, and their look-alikes.
+//! Files of every recognised kind, and files that look similar.
 
 use super::*;
 use crate::format::tar::block::{BLOCK, set_size};
@@ -29,7 +29,7 @@ fn sniff(bytes: &[u8], piece: usize) -> Verdict {
     sniffer.verdict().unwrap_or(Verdict::Other)
 }
 
-/// What a whole file is to a Home Assistant of the name "us".
+/// The result for a whole file if the outer backup's Home Assistant is "us".
 fn contents(bytes: &[u8]) -> Contents {
     [1, 17, 4096].map(|piece| {
         let mut sniffer = Sniffer::default();
@@ -126,7 +126,7 @@ fn a_backup_that_is_cut_short_anywhere_stays() {
 
 #[test]
 fn the_size_of_a_large_member_comes_from_its_pax_record() {
-    // The field says zero, as Python leaves it, and the record says 1500.
+    // The size field is zero, as Python leaves it, and the record says 1500.
     let mut large = member("share.tar.gz", b'0', &[]);
     large.extend_from_slice(&[9; 1536]);
     let pax = member(
@@ -168,7 +168,7 @@ fn records_longer_than_a_block_are_passed_over() {
     assert_eq!(sniff(&tar, 512), Verdict::Backup);
 }
 
-/// RELIABILITY, the case of the family's archive: anybody's tar may hold a backup.json.
+/// RELIABILITY, the case of the family's archive: any tar may contain a backup.json.
 #[test]
 fn metadata_without_slug_date_and_type_are_not_those_of_a_backup() {
     for text in [
@@ -244,7 +244,7 @@ fn the_home_assistant_that_made_a_backup_is_told_by_its_metadata() {
     );
 }
 
-/// An ELF header of this type (gABI), and something behind it.
+/// An ELF header of this type (gABI), followed by other bytes.
 fn elf(order: u8, kind: [u8; 2]) -> Vec<u8> {
     let mut file = vec![0x7f, b'E', b'L', b'F', 2, order, 1];
     file.resize(16, 0);

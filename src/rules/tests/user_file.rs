@@ -1,4 +1,4 @@
-//! The user's own file of rules: what it can do, and how it is refused.
+//! The user's own rules file: what it can do, and which errors are reported.
 
 use super::*;
 
@@ -147,12 +147,12 @@ fn rules_that_could_never_work_are_told() {
     }
 }
 
-/// A rule for the loader: everything but these three lines is the same.
+/// A rule for the parser: only these three lines differ.
 fn rule(component: &str, globs: &str, rest: &str) -> String {
     format!("[[rule]]\nid = \"x\"\ncomponent = \"{component}\"\nglobs = [{globs}]\n{rest}\n")
 }
 
-/// Issue 11, point 7: user rules are held to what the built-in ones are.
+/// Issue 11, point 7: the limits of the built-in rules also apply to user rules.
 #[test]
 fn a_rule_of_the_users_takes_no_database_unasked() {
     for (component, globs) in [

@@ -1,4 +1,4 @@
-//! What collides, and with what.
+//! Which entries collide, and with which others.
 
 use proptest::prelude::*;
 
@@ -113,7 +113,7 @@ fn hard_links_lead_to_files_before_them() {
 
 #[test]
 fn paths_of_any_depth_cost_what_their_bytes_cost() {
-    // With the square of the depth this would take minutes.
+    // If the time grew with the square of the depth, this would take minutes.
     let deep = "a/".repeat(100_000);
     let rows: Vec<Row<'_>> = (0..20)
         .map(|at| {
@@ -145,7 +145,7 @@ fn long_paths_are_counted_and_one_is_shown() {
     );
 }
 
-/// What is true by comparing everything with everything.
+/// The right answer, found by comparing every entry with every other.
 fn slowly(rows: &[Row<'_>]) -> bool {
     let no_directory = |kind: EntryKind| kind != FOLDER;
     rows.iter().enumerate().any(|(at, (name, kind, link))| {

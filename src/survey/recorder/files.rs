@@ -1,5 +1,4 @@
-//! The files of the configuration that may say where the database is, kept while the
-//! archive passes.
+//! Files of the configuration that may say where the database is, kept while the archive is read.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
@@ -8,12 +7,12 @@ use regex::bytes::Regex;
 
 use crate::format::tar::block::EntryKind;
 
-/// More of one file is not looked at.
+/// The maximum read from one file.
 const FILE: usize = 1 << 20;
-/// More of all files but `configuration.yaml` and the secrets is not looked at.
+/// The maximum kept of all files except `configuration.yaml` and the secrets.
 const ALL: usize = 1 << 20;
 
-/// A file that mentions none of these has nothing to say about the database.
+/// A file that contains none of these words says nothing about the database.
 static WORDS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new("(?-u)recorder|db_url|packages|!include|://").ok());
 
@@ -21,11 +20,11 @@ static WORDS: LazyLock<Option<Regex>> =
 #[derive(Debug, Default)]
 pub struct Files {
     texts: BTreeMap<String, Vec<u8>>,
-    /// Those that say nothing about databases.
+    /// The files that say nothing about databases.
     silent: HashSet<String>,
     bytes: usize,
     current: Option<(String, Vec<u8>)>,
-    /// Whether something that may matter had no room.
+    /// Whether a file that may matter had no room.
     overflowed: bool,
 }
 
@@ -40,7 +39,7 @@ impl Files {
             .map(|path| (path.to_owned(), Vec::new()));
     }
 
-    /// Takes the next piece of the entry.
+    /// Reads the next piece of the entry.
     pub fn data(&mut self, bytes: &[u8]) {
         if let Some((_, text)) = &mut self.current {
             let room = FILE.saturating_sub(text.len());
@@ -49,7 +48,7 @@ impl Files {
         }
     }
 
-    /// Keeps the entry, if it may matter. A later one of the same name takes its place.
+    /// Keeps the entry if it may matter. It replaces an earlier one of the same name.
     pub fn end(&mut self) {
         let Some((path, text)) = self.current.take() else {
             return;
@@ -72,12 +71,12 @@ impl Files {
         self.texts.insert(path, text);
     }
 
-    /// Whether more is there than was looked at.
+    /// Whether some text was not kept because of a limit.
     pub(super) fn overflowed(&self) -> bool {
         self.overflowed
     }
 
-    /// Whether a file was looked at and says nothing about databases.
+    /// Whether a file was read and says nothing about databases.
     pub(super) fn is_silent(&self, path: &str) -> bool {
         self.silent.contains(path)
     }
@@ -104,7 +103,7 @@ impl Files {
     }
 }
 
-/// Only two files are kept whatever they hold, so that this cannot grow either.
+/// Only these two files are always kept, so this cannot grow either.
 fn always(path: &str) -> bool {
     path == "configuration.yaml" || path == "secrets.yaml"
 }

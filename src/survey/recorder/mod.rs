@@ -1,5 +1,5 @@
-//! Where the recorder keeps its database: `db_url` under `recorder:`, wherever the
-//! configuration has it (Core, `components/recorder`, `util/yaml/loader.py`, `config.py`).
+//! Where the recorder keeps its database: `db_url` under `recorder:`, wherever it is in the
+//! configuration (Core, `components/recorder`, `util/yaml/loader.py`, `config.py`).
 
 mod files;
 mod resolve;
@@ -10,19 +10,19 @@ mod yaml;
 
 pub(super) use files::Files;
 
-/// What the configuration says about where the recorder keeps its database.
+/// The location of the recorder's database, according to the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Recorder {
-    /// In `home-assistant_v2.db` in the config directory, as nothing else is said.
+    /// In `home-assistant_v2.db` in the config directory, the default.
     #[default]
     Usual,
-    /// In a file: the places that `db_url` can mean, the likeliest first.
+    /// In a file: the possible meanings of `db_url`, the likeliest first.
     File(Vec<Place>),
     /// On a server with this host name.
     Server(String),
-    /// In a file that no component of a backup holds.
+    /// In a file that belongs to no component of a backup.
     Elsewhere(String),
-    /// Nobody can tell, for this reason: half a sentence, without anything secret.
+    /// It cannot be determined, for this reason: half a sentence, without secrets.
     Unknown(String),
 }
 
@@ -31,6 +31,6 @@ pub enum Recorder {
 pub struct Place {
     /// The id of the component.
     pub component: &'static str,
-    /// The path that selectors and rules see.
+    /// The path as selectors and rules see it.
     pub path: String,
 }

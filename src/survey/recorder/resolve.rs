@@ -12,16 +12,16 @@ use super::yaml::{Tree, Value};
 use super::{Recorder, url};
 use crate::rules;
 
-/// So many bytes of YAML are read at most, a file that is included twice counting once.
+/// The maximum bytes of YAML read; a file that is included twice counts once.
 const BUDGET: usize = 4 << 20;
-/// So many includes inside each other.
+/// The maximum depth of nested includes.
 const DEPTH: usize = 16;
-/// So many steps: values that are looked into.
+/// The maximum number of steps, that is, of values read.
 const STEPS: usize = 20_000;
 
 const TOO_LARGE: &str = "the configuration is too large to look for `db_url`";
 
-/// Half a sentence that says why nobody can tell.
+/// Half a sentence with the reason why the location cannot be determined.
 type Why = String;
 
 /// A value in a file.
@@ -56,7 +56,8 @@ impl Files {
         let found = match search.open(ROOT) {
             Ok(Some(root)) => search.in_configuration(&root),
             Ok(None) => Ok(None),
-            // What is no YAML for one reader may be for another: look for the plain form.
+            // Text that is invalid YAML for one reader may be valid for another: look for the plain
+            // form.
             Err(why) => match rules::recorder_url(text) {
                 Some(url) => Ok(Some(url.to_owned())),
                 None => Err(why),
@@ -72,7 +73,7 @@ impl Files {
 }
 
 impl Search<'_> {
-    /// The outermost value of a file; `None` when that is empty.
+    /// The outermost value of a file; `None` if the file is empty.
     fn open(&self, path: &str) -> Result<Option<At>, Why> {
         let known = self.trees.borrow().get(path).cloned();
         let tree = match known {
@@ -151,7 +152,7 @@ impl Search<'_> {
         }
     }
 
-    /// The text of a scalar, wherever it is kept.
+    /// The text of a scalar, wherever it is stored.
     fn text(&self, at: &At, depth: usize) -> Result<String, Why> {
         self.step(depth)?;
         let node = at.tree.node(at.node).ok_or("`db_url` has no value")?;
@@ -178,7 +179,7 @@ impl Search<'_> {
         }
     }
 
-    /// A secret: of `secrets.yaml` beside the file that names it, or in a folder above.
+    /// A secret: from `secrets.yaml` beside the file that refers to it, or in a folder above.
     fn secret(&self, at: &At, name: &str, depth: usize) -> Result<String, Why> {
         let mut folder: &str = &at.file;
         while let Some((above, _)) = folder
@@ -191,7 +192,7 @@ impl Search<'_> {
             } else {
                 format!("{folder}/secrets.yaml")
             };
-            // Most folders have none.
+            // Most folders have no secrets.
             if self.files.text(&path).is_none() {
                 continue;
             }

@@ -1,12 +1,12 @@
 use super::*;
 use crate::format::tar::block::EntryKind;
 
-/// Where these files put the database; each is a name, and its text behind `=`.
+/// Where these files put the database; each is a name, with its text after `=`.
 fn recorder(files: &[(&str, &str)]) -> Recorder {
     let mut read = Files::default();
     for (path, text) in files {
         read.begin(Some(path.as_bytes()), EntryKind::File);
-        // In pieces, as they come out of an archive.
+        // In pieces, as they come from an archive.
         text.as_bytes().chunks(7).for_each(|piece| read.data(piece));
         read.end();
     }
@@ -47,7 +47,7 @@ fn an_url_in_the_configuration_itself_is_read_however_it_is_written() {
         "x: &url sqlite:////config/db/history.db\nrecorder:\n  db_url: *url\n",
         "recorder:\n  db_url: !env_var DB_URL sqlite:////config/db/history.db\n",
         "automation: !include automations.yaml\nx: !input y\nrecorder:\n  db_url: sqlite:////config/db/history.db?timeout=5\n",
-        // Other readers than ours may take this for YAML.
+        // Other readers may accept this as YAML.
         "x: {{ broken }}\nrecorder:\n  db_url: sqlite:////config/db/history.db\n",
     ] {
         check(&[("configuration.yaml", text)], history());
@@ -181,7 +181,7 @@ fn files_that_say_nothing_change_nothing() {
         ],
         Recorder::Usual,
     );
-    // Neither hidden folders nor secrets nor other folders are packages.
+    // Hidden folders, secrets and other folders are not packages.
     let db = "recorder:\n  db_url: sqlite:////config/x.db\n";
     check(
         &[
@@ -315,7 +315,7 @@ fn an_url_names_a_file_of_a_component_a_server_or_nothing_that_is_known() {
             "{url}"
         );
     }
-    // SQLAlchemy does not decode the name, so the literal one is likelier.
+    // SQLAlchemy does not decode the name, so the literal one is more likely.
     let Recorder::File(places) = url::read("sqlite:////config/my%20db/ha.db") else {
         panic!()
     };

@@ -1,9 +1,9 @@
-//! What a `db_url` names. It is an URL of SQLAlchemy (`engine/url.py`): everything between
-//! the slash behind the host and a question mark is the database, and is not decoded.
+//! The target of a `db_url`. It is an SQLAlchemy URL (`engine/url.py`): everything between the
+//! slash after the host and a question mark is the database, and is not decoded.
 
 use super::{Place, Recorder};
 
-/// The folders that Home Assistant's container sees, and the components that hold them.
+/// The folders visible in Home Assistant's container, and the components with their files.
 const FOLDERS: [(&str, &str); 5] = [
     ("config", "homeassistant"),
     ("homeassistant", "homeassistant"),
@@ -12,7 +12,7 @@ const FOLDERS: [(&str, &str); 5] = [
     ("ssl", "ssl"),
 ];
 
-/// Where a database is. Never holds a user's name or a password.
+/// The location of a database. Never contains a user's name or a password.
 pub fn read(url: &str) -> Recorder {
     let url = url.trim();
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -30,7 +30,7 @@ pub fn read(url: &str) -> Recorder {
 }
 
 fn server(rest: &str) -> Recorder {
-    // A password may hold a slash, a name may not, and neither an at sign.
+    // A password may contain a slash, a name may not, and neither may contain an at sign.
     let is_user = |user: &&str| {
         !user.split(':').next().unwrap_or_default().contains('/')
             && (user.contains(':') || !user.contains('/'))
@@ -51,10 +51,10 @@ fn server(rest: &str) -> Recorder {
     }
 }
 
-/// A SQLite file. Home Assistant's container runs in `/config`, which relative paths start from
-/// (Core, `rootfs/etc/services.d/home-assistant/run`).
+/// A SQLite file. Home Assistant's container runs in `/config`, where relative paths start (Core,
+/// `rootfs/etc/services.d/home-assistant/run`).
 fn file(path: &str, query: &str) -> Recorder {
-    // With `uri=true` SQLite reads a name of its own kind, in which escapes count.
+    // With `uri=true` SQLite reads its own kind of name, in which escapes are decoded.
     let name = path
         .strip_prefix("file:")
         .filter(|_| query.contains("uri=true"));
@@ -74,7 +74,7 @@ fn file(path: &str, query: &str) -> Recorder {
     }
 }
 
-/// The name that the recorder chooses itself, whatever the version.
+/// The recorder's default name, in any version.
 fn is_usual(path: &str) -> bool {
     let version = path
         .strip_prefix("home-assistant_v")
@@ -82,7 +82,7 @@ fn is_usual(path: &str) -> bool {
     version.is_some_and(|version| version.len() == 1 && version.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The component that holds a file, and the path in it.
+/// The component with a file, and the path in it.
 fn place(path: &str) -> Option<Place> {
     let mut names = if path.starts_with('/') {
         Vec::new()
@@ -106,7 +106,7 @@ fn place(path: &str) -> Option<Place> {
     })
 }
 
-/// The text with its `%` escapes decoded, if it has any and they make text.
+/// The text with its `%` escapes decoded, if it has any and they decode to text.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

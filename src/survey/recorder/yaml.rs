@@ -1,16 +1,16 @@
-//! YAML as a tree, with tags and aliases left as they are: `!secret` and `!include` are
-//! followed only where that leads to the database.
+//! YAML as a tree, with unresolved tags and aliases: `!secret` and `!include` are followed only if
+//! they lead to the database.
 
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, Tag};
 
-/// More pieces of one file are not looked at.
+/// The maximum number of nodes read from one file.
 const NODES: usize = 100_000;
-/// Deeper than this nobody nests a configuration.
+/// Deeper than any real configuration.
 const DEPTH: usize = 200;
 
-/// One file. Memory: some 100 bytes a node, for at most 100,000 of them.
+/// One file. Memory: about 100 bytes per node, for at most 100,000 of them.
 #[derive(Debug, Default)]
 pub struct Tree {
     nodes: Vec<Node>,
@@ -33,12 +33,12 @@ pub enum Value {
 /// A container that is not complete yet.
 struct Open {
     at: usize,
-    /// The key that waits for its value.
+    /// The key whose value follows.
     key: Option<usize>,
 }
 
 impl Tree {
-    /// Reads the first document of a text; `None` when it is no YAML or too large.
+    /// Reads the first document of a text; `None` if it is not YAML or too large.
     pub fn read(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -112,8 +112,8 @@ impl Tree {
         self.nodes.get(at)
     }
 
-    /// The value of a key: the last one when it is there more than once, else the one
-    /// that is merged in (`<<`).
+    /// The value of a key: the last one if there are several, otherwise the one that is merged in
+    /// (`<<`).
     pub fn get(&self, at: usize, key: &str) -> Option<usize> {
         self.get_within(at, key, 0)
     }

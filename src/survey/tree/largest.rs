@@ -1,4 +1,4 @@
-//! What takes the most, over several trees: single files, and folders of many.
+//! The largest items over several trees: single files, and folders of many.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -8,8 +8,8 @@ use crate::error::Result;
 
 /// The largest nodes, none inside another, the largest first, each with the number of its tree.
 ///
-/// A folder is shown as its contents where one of them is half of it or more, and as itself where
-/// no part of it stands out. Memory: a node for each path that was looked at and is none of them.
+/// A folder is replaced by its contents if one of them is half of it or more; otherwise it is shown
+/// as a whole. Memory: one node for each path that was examined and rejected.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -28,7 +28,7 @@ pub fn largest(trees: &[PathTree<'_>], count: usize) -> Result<Vec<(usize, PathN
         let Some(tree) = trees.get(at) else {
             continue;
         };
-        // A folder in which there is only one other is no more than that.
+        // A folder with a single folder in it is replaced by that folder.
         let node = if node.totals.stored > 0 {
             tree.narrowed(&node)
         } else {
@@ -49,7 +49,7 @@ pub fn largest(trees: &[PathTree<'_>], count: usize) -> Result<Vec<(usize, PathN
     Ok(found)
 }
 
-/// A node that may be among the largest.
+/// A node that may be one of the largest.
 #[derive(PartialEq, Eq)]
 struct Candidate {
     node: PathNode,
@@ -57,8 +57,8 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// By stored bytes; of two that take the same, that whose rows come later is first. The rest
-    /// makes the order of equals certain.
+    /// By stored bytes; of two equal ones, the one with the later rows is first. The other fields
+    /// make the order unambiguous.
     fn key(&self) -> impl Ord {
         let PathNode {
             totals,

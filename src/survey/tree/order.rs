@@ -1,4 +1,4 @@
-//! The rows of a tree, sorted so that what lies in a folder stands together.
+//! The rows of a tree, sorted so that the contents of a folder are adjacent.
 
 use std::cmp::Ordering;
 
@@ -6,21 +6,21 @@ use crate::error::Result;
 use crate::pipe::Control;
 use crate::survey::Entry;
 
-/// An entry at its path.
+/// An entry and its path.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
     pub path: &'a [u8],
     pub entry: &'a Entry,
-    /// How many bytes it begins with that the row before begins with as well.
+    /// The length of the prefix that it shares with the row before.
     pub shared: u32,
     pub marked: bool,
 }
 
-/// The steps in which rows are sorted; between them the wish to stop is looked for.
+/// The number of rows sorted in one step; cancellation is checked between steps.
 pub(super) const STEP_ROWS: usize = 1 << 15;
 const STEP_BYTES: usize = 16 << 20;
 
-/// Compares paths name by name: a folder's contents follow it at once.
+/// Compares paths name by name: a folder's contents directly follow it.
 pub(super) fn order(a: &[u8], b: &[u8]) -> Ordering {
     let at = shared(a, b);
     let rank = |path: &[u8]| {
@@ -30,7 +30,7 @@ pub(super) fn order(a: &[u8], b: &[u8]) -> Ordering {
     rank(a).cmp(&rank(b))
 }
 
-/// How many bytes two paths begin with alike.
+/// The length of the common prefix of two paths.
 pub(super) fn shared(a: &[u8], b: &[u8]) -> usize {
     const WORD: usize = 32;
     let (words_a, words_b) = (a.as_chunks::<WORD>().0, b.as_chunks::<WORD>().0);
@@ -47,7 +47,7 @@ pub(super) fn shared(a: &[u8], b: &[u8]) -> usize {
     alike + a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// Sorts in steps that are short enough to stop between them.
+/// Sorts in short steps, with a check for cancellation between them.
 pub(super) fn sorted<'a>(mut rows: Vec<Row<'a>>, control: &Control) -> Result<Vec<Row<'a>>> {
     let mut ends = Vec::new();
     let (mut from, mut bytes) = (0, 0);
@@ -83,7 +83,7 @@ pub(super) fn sorted<'a>(mut rows: Vec<Row<'a>>, control: &Control) -> Result<Ve
     Ok(rows)
 }
 
-/// Merges two sorted runs behind what is there.
+/// Merges two sorted runs and appends the result.
 fn merge<'a>(
     mut left: &[Row<'a>],
     mut right: &[Row<'a>],

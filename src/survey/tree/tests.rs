@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::plan::tests::sketch::Sketch;
 
-/// Each folder and file with what lies below it, in order.
+/// Each folder and file with everything below it, in order.
 fn all(tree: &PathTree<'_>) -> Vec<(String, u64)> {
     let (mut all, mut work) = (Vec::new(), vec![tree.root()]);
     while let Some(node) = work.pop() {

@@ -1,4 +1,4 @@
-//! Where a gzip stream or a tar ends, by reading it.
+//! Finds where a gzip stream or a tar ends by reading it.
 
 use super::{Ends, Found, MOST_EXCESS, Next, Proof};
 use crate::error::{Error, Kind, Result};
@@ -9,10 +9,10 @@ use crate::format::tar::path;
 use crate::gzip::{Gunzip, Trailer};
 
 impl Ends<'_> {
-    /// Whether a gzip stream may not end where the header says.
+    /// Whether a gzip stream may end somewhere else than the header says.
     ///
-    /// Its last four bytes are the size of its contents, which for a tar are whole blocks (RFC
-    /// 1952 §2.3.1); of sizes that are wrong one in 512 leads to such a number.
+    /// Its last four bytes are the size of its contents, which for a tar are whole blocks (RFC 1952
+    /// §2.3.1); one wrong size in 512 leads to such a number by chance.
     pub(super) fn suspects_gzip(&self, member: &Member, stated: Next) -> Result<bool> {
         if self.is_too_far(member) {
             return Ok(false);
@@ -38,7 +38,7 @@ impl Ends<'_> {
         Ok(odd || self.closely && self.holds_a_header(member)?)
     }
 
-    /// Whether a header stands in the last data of a member, where the next member's could.
+    /// Whether a header is in the last data of a member, where the next member's header could be.
     fn holds_a_header(&self, member: &Member) -> Result<bool> {
         let end = member.end().min(self.input.len());
         let mut at = member
@@ -94,8 +94,8 @@ impl Ends<'_> {
         self.budget.set(self.budget.get().saturating_sub(bytes));
     }
 
-    /// Whether a tar may not end where the header says: it has whole blocks, and two of zeros
-    /// in the end, behind which nothing follows but the next member.
+    /// Whether a tar may end somewhere else than the header says: it has whole blocks and ends with
+    /// two of zeros, and only the next member follows them.
     pub(super) fn suspects_tar(&self, member: &Member, stated: Next) -> Result<bool> {
         if self.is_too_far(member) {
             return Ok(false);
@@ -109,7 +109,7 @@ impl Ends<'_> {
             || stated == Next::End && self.header_behind_zeros(end)?.is_some())
     }
 
-    /// The header that is the first thing behind zeros.
+    /// The header that directly follows zeros.
     fn header_behind_zeros(&self, at: u64) -> Result<Option<u64>> {
         let Some(first) = self.first_set(at)? else {
             return Ok(None);
@@ -118,7 +118,7 @@ impl Ends<'_> {
         Ok((start >= at && self.next_at(start)? == Next::Header).then_some(start))
     }
 
-    /// Goes from entry to entry of a tar that is not compressed.
+    /// Walks the entries of an uncompressed tar.
     pub(super) fn tar(&self, member: &Member, stated: Next) -> Result<Found> {
         let Some(zeros) = self.walk(member)? else {
             let why = "nor do the data of that part show where they end: their tar does not lead to an end";
@@ -132,7 +132,7 @@ impl Ends<'_> {
         if let Some(header) = self.header_behind_zeros(zeros)? {
             return self.settle(member, stated, header - start, Proof::Stream);
         }
-        // Zeros of the part and of the outer tar's end: any number of them is the part's.
+        // Zeros of the part and of the outer tar's end: any number of them can belong to the part.
         let rest = self.first_set(zeros)?.unwrap_or(self.input.len());
         let whole =
             member.size.is_multiple_of(block) && member.end() >= zeros && member.end() <= rest;
@@ -149,8 +149,8 @@ impl Ends<'_> {
         }
     }
 
-    /// The place of the zeros that end a tar in a member's data; `None` where it has no end, or
-    /// goes on into what is rather the next member.
+    /// The position of the zeros that end a tar in a member's data; `None` if it has no end, or if
+    /// it seems to continue into the next member.
     fn walk(&self, member: &Member) -> Result<Option<u64>> {
         let (mut at, mut begin) = (member.data_at(), member.data_at());
         let mut assembler = Assembler::default();
@@ -184,7 +184,7 @@ impl Ends<'_> {
     }
 }
 
-/// Whether a name is one that members of the outer tar have.
+/// Whether members of the outer tar can have this name.
 fn is_outer(name: &[u8]) -> bool {
     let name = path::plain(name);
     let known = name == b"backup.json"

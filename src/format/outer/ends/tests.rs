@@ -1,4 +1,4 @@
-//! Sizes that are wrong, and what the data say instead.
+//! Wrong sizes, and the sizes that the data show instead.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use crate::format::securetar::V3Salts;
 use crate::format::tar::block::{padding, set_size};
 use crate::format::tar::pax;
 
-/// How a header says its size.
+/// How a header states its size.
 #[derive(Debug, Clone, Copy)]
 enum Field {
     Octal,
@@ -59,7 +59,7 @@ fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A member's name, its data, and the size that its header says.
+/// A member's name, its data, and the size in its header.
 type Row<'a> = (&'a str, &'a [u8], u64);
 
 fn sound<'a>(name: &'a str, data: &'a [u8]) -> Row<'a> {
@@ -72,7 +72,7 @@ fn members(rows: &[Row<'_>], field: Field) -> Vec<u8> {
         .collect()
 }
 
-/// The end of a tar, as Python writes it.
+/// A tar with its end, as Python writes it.
 fn ended(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.resize((bytes.len() + 2 * BLOCK).next_multiple_of(10_240), 0);
     bytes
@@ -121,7 +121,7 @@ fn gzip(plaintext: &[u8], level: u32) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Something with a SecureTar header, and as long as that says.
+/// Data with a SecureTar header and the length that it states.
 fn sealed(version: u8, len: usize) -> Vec<u8> {
     let plaintext_size = len as u64;
     let header = match version {
@@ -145,7 +145,7 @@ fn sealed(version: u8, len: usize) -> Vec<u8> {
     let mut out = header.to_bytes();
     let more = header.member_len().unwrap() as usize - out.len();
     out.extend(noise(more));
-    // The last byte tells that something is cut off.
+    // The last byte shows that something is cut off.
     *out.last_mut().unwrap() = 1;
     out
 }
@@ -166,8 +166,8 @@ fn is_put_right(rows: &[Row<'_>], what: &str) {
     for field in FIELDS {
         let bytes = ended(members(rows, field));
         let outer = scanned(&bytes).unwrap_or_else(|e| panic!("{what} {field:?}: {e}"));
-        // As the backup is opened: where the metadata are missing, a second and closer look is
-        // taken.
+        // The same as opening the backup does: if the metadata are missing, it scans a second time,
+        // more closely.
         let is_hidden = outer
             .members
             .iter()
@@ -267,7 +267,7 @@ fn a_size_is_put_right_where_the_file_has_no_end_blocks() {
     }
 }
 
-/// supervisor#4924, GD#1194: the header was never filled in.
+/// supervisor#4924, GD#1194: the size in the header was never filled in.
 #[test]
 fn a_size_of_zero_in_front_of_data_is_put_right() {
     let share = gzip(&inner(5000), 6);
@@ -343,15 +343,14 @@ fn a_size_that_leads_to_the_header_of_a_later_member_is_put_right() {
 
 #[test]
 fn a_size_that_leads_to_a_header_inside_the_data_is_put_right() {
-    // Stored without compression, so that headers and zeros of the tar within are there as they
-    // are.
+    // Stored without compression, so that headers and zeros of the inner tar appear unchanged.
     let plaintext = ended(members(
         &[sound("a.tar", &inner(3000)), sound("b", &[0; 4000])],
         Field::Octal,
     ));
     let stored = gzip(&plaintext, 0);
     let first = stored.windows(5).position(|w| w == b"a.tar").unwrap();
-    // A field for a name in front, so that the tar's blocks are where a header could be.
+    // A name field in front, so that the tar's blocks are where a header could be.
     let name = vec![b'n'; (2 * BLOCK - first - 1) % BLOCK];
     let data = [
         &[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 0xff][..],
@@ -438,7 +437,7 @@ fn where_nothing_proves_an_end_the_error_names_member_place_and_reason() {
         "{error}"
     );
     assert!(error.offset().is_some());
-    // A stream that is sound, and nothing behind it.
+    // A valid stream, with nothing after it.
     data[middle] ^= 0xff;
     let mut bytes = rows(&data);
     let next = 3 * BLOCK + data.len().next_multiple_of(BLOCK);
@@ -473,7 +472,7 @@ fn a_file_that_is_cut_off_is_told_to_be_so() {
 
 #[test]
 fn a_sound_part_is_not_inflated() {
-    // The checksum is wrong, and nobody notices here.
+    // The checksum is wrong, and nothing notices it here.
     let mut data = gzip(&inner(5000), 6);
     let at = data.len() - 8;
     data[at] ^= 1;
@@ -493,7 +492,7 @@ fn a_sound_part_is_not_inflated() {
 
 #[test]
 fn streams_that_lead_through_all_later_members_are_not_read_again_for_each() {
-    // Each tar claims an entry that leads to one long tar in the end, and a size that leads to the
+    // Each tar claims an entry that finally leads to one long tar, and a size that leads to the
     // next member.
     let tail = members(&vec![sound("e", b""); 4000], Field::Octal);
     let count = 500usize;

@@ -1,4 +1,4 @@
-//! Header blocks: numbers, names and checksums, right and wrong.
+//! Header blocks: valid and invalid numbers, names and checksums.
 
 use super::*;
 

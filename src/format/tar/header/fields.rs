@@ -1,11 +1,11 @@
-//! What the blocks of one header say together: which name, kind and size count, and what is
-//! refused because readers disagree about it.
+//! Combines the blocks of one header: which name, kind and size count, and what is refused because
+//! readers disagree about it.
 
 use super::Long;
 use crate::format::tar::block::{EntryKind, HeaderBlock, TarError};
 use crate::format::tar::pax::{self, Record};
 
-/// Of a PAX record and a GNU block for the same thing, Python takes the one that comes first.
+/// If a PAX record and a GNU block say the same thing, Python takes the one that comes first.
 pub(super) fn pick(
     pax: &[Record],
     key: &[u8],
@@ -33,8 +33,8 @@ pub(super) fn pick(
 
 pub(super) fn kind_of(view: HeaderBlock<'_>, alone: bool) -> Result<EntryKind, TarError> {
     match view.flag() {
-        // Before ustar a trailing slash was what made a directory. Python up to 3.13 still looks
-        // at it behind an extended header, later ones do not.
+        // Before ustar, a trailing slash marked a directory. Python up to 3.13 still checks it
+        // after an extended header, later versions do not.
         b'\0' if view.short_name().ends_with(b"/") => match alone {
             true => Ok(EntryKind::Directory),
             false => Err(TarError::refused(
@@ -56,14 +56,14 @@ pub(super) fn kind_of(view: HeaderBlock<'_>, alone: bool) -> Result<EntryKind, T
     }
 }
 
-/// The name without the slash that ends a directory's.
+/// The name without the trailing slash of a directory.
 pub(super) fn without_slash(kind: EntryKind, mut name: Vec<u8>) -> Result<Vec<u8>, TarError> {
     if name.ends_with(b"/") && kind != EntryKind::Directory {
         return Err(TarError::refused(
             "a file whose name ends in a slash: some readers make it a directory",
         ));
     }
-    // Python takes one slash off a GNU long name, and all off any other.
+    // Python removes one slash from a GNU long name, and all from any other name.
     if name.ends_with(b"//") {
         return Err(TarError::refused(
             "a directory whose name ends in two slashes: readers disagree about its name",

@@ -1,11 +1,11 @@
-//! Headers that tests/differential once found read otherwise than Python reads them.
+//! Headers that tests/differential once found read differently from Python.
 
 #![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::format::tar::block::{set_checksum, set_size};
 
-/// A header block with its checksum, and the data that belong to it in whole blocks.
+/// A header block with its checksum, and its data in whole blocks.
 fn piece(flag: u8, name: &[u8], data: &[u8]) -> Vec<u8> {
     let mut block = [0u8; BLOCK];
     block[..name.len()].copy_from_slice(name);
@@ -78,7 +78,7 @@ fn a_number_that_ends_the_archive_for_python_is_damage() {
         ] {
             damaged(&[with(at, bytes)]);
         }
-        // An extension's header is a header.
+        // The header of an extension is also a header.
         let mut extension = records(&[("comment", "c")]);
         extension[at] = b'x';
         set_checksum(extension.first_chunk_mut().unwrap());
@@ -214,7 +214,7 @@ fn names_of_slashes_are_refused() {
             .name,
         b"d/e"
     );
-    // No name at all, which only matters if the entry is kept.
+    // An empty name, which only matters if the entry is kept.
     assert_eq!(read(&[piece(b'5', b"/", b"")]).unwrap().name, b"");
 }
 

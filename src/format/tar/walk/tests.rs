@@ -1,9 +1,9 @@
-//! Walks over whole archives, cut ones, and bytes that belong to none.
+//! Walks over whole archives, truncated ones, and bytes that do not belong to any entry.
 
 use super::*;
 use crate::format::tar::block::EntryKind;
 
-/// Writes down what it is told.
+/// Records the calls that it receives.
 #[derive(Default)]
 struct Notes {
     entries: Vec<(Vec<u8>, EntryKind, u64, u64)>,

@@ -1,4 +1,4 @@
-//! Where blocks begin, against what miniz_oxide says of the same streams.
+//! Compares the start of each block with miniz_oxide's result for the same stream.
 
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::{
@@ -8,7 +8,7 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::*;
 
-/// As [`inflated`]. Stops at each boundary, and knows how many bits of the last byte are unused.
+/// Like [`inflated`]. Stops at each boundary and reports how many bits of the last byte are unused.
 pub fn inflated_by_miniz_oxide(bytes: &[u8], len: usize) -> Inflated {
     let (mut inflate, mut out) = (DecompressorOxide::new(), vec![0; len]);
     let (mut read, mut written, mut blocks) = (0, 0, vec![(0, 0)]);

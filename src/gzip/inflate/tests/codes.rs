@@ -38,8 +38,8 @@ impl Bits {
     }
 }
 
-/// Code lengths that make a complete code for `used` of `symbols`, these among them: leaves of a
-/// tree that grows at random, and mostly downwards where it is `steep`.
+/// Code lengths for a complete code with `used` of `symbols`, including `these`: leaves of a tree
+/// that grows at random, and mostly in depth if it is `steep`.
 fn lengths(dice: &mut Dice, symbols: usize, used: usize, these: &[usize], steep: bool) -> Vec<u8> {
     let mut leaves = vec![0u8];
     while leaves.len() < used {
@@ -66,7 +66,7 @@ fn lengths(dice: &mut Dice, symbols: usize, used: usize, these: &[usize], steep:
     lengths
 }
 
-/// The codes that belong to lengths (RFC 1951 §3.2.2).
+/// The codes for these lengths (RFC 1951 §3.2.2).
 fn codes(lengths: &[u8]) -> Vec<(usize, u32)> {
     let mut next = [0usize; 17];
     for bits in 1..=15 {
@@ -93,7 +93,7 @@ fn length_of(symbol: usize) -> (usize, u32) {
     }
 }
 
-/// The same of a distance symbol.
+/// The same for a distance symbol.
 fn distance_of(symbol: usize) -> (usize, u32) {
     match symbol {
         0..=3 => (symbol + 1, 0),
@@ -104,7 +104,7 @@ fn distance_of(symbol: usize) -> (usize, u32) {
     }
 }
 
-/// Writes one block and what it says.
+/// Writes one block and appends its plaintext.
 fn block(dice: &mut Dice, bits: &mut Bits, plain: &mut Vec<u8>, last: bool) {
     let (steep, deep) = (dice.below(2) == 0, dice.below(2) == 0);
     let used = 2 + dice.below(if steep { 14 } else { 285 });

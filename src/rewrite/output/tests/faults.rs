@@ -1,4 +1,4 @@
-//! A system whose calls fail on demand. The tests of whole runs over it are those of the job.
+//! A system whose calls fail on demand. The job's tests use it for whole runs.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,7 +11,7 @@ use crate::report::tests::options::Options;
 use crate::rewrite::output::system::Call;
 use crate::{Kind, Result};
 
-/// Which calls fail, and which were made. Clones share both.
+/// The calls that fail, and the calls that were made. Clones share both.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults(Arc<Mutex<State>>);
 
@@ -21,7 +21,7 @@ struct State {
     next: Option<(Call, Errno)>,
     nth: Option<(usize, Errno)>,
     made: usize,
-    /// What failed as the n-th call.
+    /// The call that failed as the n-th.
     failed: Option<Call>,
     fat: bool,
     largest: Option<u64>,
@@ -39,7 +39,7 @@ impl Faults {
         self.state().next = Some((call, errno));
     }
 
-    /// The call with this number fails, counted from zero over all kinds.
+    /// The call with this number fails, counting from zero over all kinds.
     pub fn nth(self, number: usize, errno: Errno) -> Self {
         self.state().nth = Some((number, errno));
         self
@@ -51,7 +51,7 @@ impl Faults {
         self
     }
 
-    /// No file may have more bytes.
+    /// No file may be larger than this.
     pub fn up_to(self, bytes: u64) -> Self {
         self.state().largest = Some(bytes);
         self
@@ -65,7 +65,7 @@ impl Faults {
         self.state().largest
     }
 
-    /// What was made to fail by [`Faults::nth`].
+    /// The call that failed because of [`Faults::nth`].
     pub fn failed(&self) -> Option<Call> {
         self.state().failed
     }
@@ -93,7 +93,7 @@ impl Faults {
 }
 
 impl Target {
-    /// As [`Target::check`], over a system with these faults.
+    /// Like [`Target::check`], over a system with these faults.
     pub(crate) fn check_with_faults(
         faults: Faults,
         path: &Path,

@@ -1,4 +1,4 @@
-//! Hidden files of runs that were killed.
+//! Hidden files of killed runs.
 
 use super::*;
 

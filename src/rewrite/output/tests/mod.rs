@@ -1,4 +1,4 @@
-//! An output from its place to its name, and every way in which that can fail.
+//! An output from its path to its name, and every way in which that can fail.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 pub(super) mod faults;
 mod leftovers;
@@ -47,7 +47,7 @@ fn an_output_has_no_name_before_it_is_published() {
     assert!(std::fs::read(&path).unwrap().starts_with(b"HEAD\x05"));
 }
 
-/// A file that has a name from the beginning, as on a file system without nameless files.
+/// A file that has a name from the start, as on a file system without nameless files.
 fn hidden_output(path: &Path, force: bool, input: &Input) -> Output {
     let system = System {
         faults: Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP),

@@ -1,10 +1,10 @@
-//! Values by key, and the files that are included where they should stand.
+//! Values by key, and the included files that replace them.
 
 use super::{At, Search, Why};
 use crate::survey::recorder::yaml::Value;
 
 impl Search<'_> {
-    /// The value of a key, with includes followed.
+    /// The value of a key, following includes.
     pub(super) fn get(&self, at: &At, key: &str, depth: usize) -> Result<Option<At>, Why> {
         match self.get_raw(at, key, depth)? {
             Some(value) => self.followed(value, depth),
@@ -12,7 +12,7 @@ impl Search<'_> {
         }
     }
 
-    /// The value of a key as it stands there. Several files can make up one mapping.
+    /// The value of a key as written. Several files can form one mapping.
     pub(super) fn get_raw(&self, at: &At, key: &str, depth: usize) -> Result<Option<At>, Why> {
         self.step(depth)?;
         let Some(node) = at.tree.node(at.node) else {
@@ -66,7 +66,7 @@ impl Search<'_> {
         }
     }
 
-    /// What a mapping or a list holds, with includes followed.
+    /// The values in a mapping or a list, following includes.
     pub(super) fn values(&self, at: &At, depth: usize) -> Result<Vec<At>, Why> {
         self.step(depth)?;
         let Some(node) = at.tree.node(at.node) else {
@@ -103,8 +103,8 @@ impl Search<'_> {
         Ok(values)
     }
 
-    /// The files that `!include_dir_…` reads: all YAML files below the folder but secrets and
-    /// what is hidden (Core, `util/yaml/loader.py`, `_find_files`).
+    /// The files that `!include_dir_…` reads: all YAML files below the folder except secrets and
+    /// hidden files (Core, `util/yaml/loader.py`, `_find_files`).
     fn folder(&self, at: &At) -> Result<Vec<String>, Why> {
         let Some(name) = at.tree.scalar(at.node) else {
             return Ok(Vec::new());
@@ -131,7 +131,7 @@ impl Search<'_> {
     }
 }
 
-/// The path that a file's `!include` means, relative to the config directory.
+/// The path of a file's `!include`, relative to the config directory.
 pub(super) fn beside(file: &str, name: &str) -> Result<String, Why> {
     let name = name.trim();
     let outside = || {
