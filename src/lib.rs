@@ -16,6 +16,7 @@
 //! | [`rewrite`] | [`rewrite::Written`]: a finished, unpublished file |
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
 //! | [`job`] | [`job::Published`]: a copy with its name, after all of the above with threads, checks and another try |
+//! | [`job`] | [`job::Published`]: a copy that has its name; the others put together |
 //! | [`report`] | what people and programs read |
 //!
 //! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; what differs

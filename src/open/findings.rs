@@ -229,15 +229,19 @@ impl Backup {
     /// A part that `backup.json` does not list.
     fn beside_the_list(&self, part: &Part) -> Option<Finding> {
         let id = part.id.clone();
-        match () {
-            () if self.is_looked_for(part) => None,
-            () if part.is_apple_double() => Some(Finding::AppleDouble { id }),
-            () if self.is_empty_archive(part) => Some(Finding::EmptyArchive { id }),
-            () => Some(Finding::Unlisted {
+        if self.is_looked_for(part) {
+            return None;
+        }
+        Some(if part.is_apple_double() {
+            Finding::AppleDouble { id }
+        } else if self.is_empty_archive(part) {
+            Finding::EmptyArchive { id }
+        } else {
+            Finding::Unlisted {
                 id,
                 can_be_listed: self.can_be_listed(part),
-            }),
-        }
+            }
+        })
     }
 
     /// Whether it is empty and no reader looks for it.

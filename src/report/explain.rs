@@ -16,7 +16,7 @@ use crate::plan::model::{Action, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
 use crate::plan::request::selector_set::Selectors;
-use crate::plan::request::unmatched;
+use crate::report::places::no_such_place;
 use crate::report::terms::Terms;
 use crate::report::{notes, words};
 use crate::rules::{Matcher, Origin, Rule};
@@ -40,7 +40,7 @@ pub fn why(
 ) -> Result<Vec<String>> {
     let request = &*located(backup, surveys, request);
     let Some((at, path)) = find(backup, place) else {
-        return Err(no_such_place(backup, surveys, request, place));
+        return Err(no_such_place(backup, surveys, place, &request.control));
     };
     let part = backup.part(at);
     let Some(survey) = surveys.iter().find(|s| s.part == at) else {
@@ -73,23 +73,9 @@ pub fn why(
     });
     let said: Vec<String> = said.collect();
     if said.is_empty() {
-        Err(no_such_place(backup, surveys, request, place))
+        Err(no_such_place(backup, surveys, place, &request.control))
     } else {
         Ok(said)
-    }
-}
-
-/// The error for a place that is not in the backup, with what may have been meant.
-fn no_such_place(backup: &Backup, surveys: &[PartSurvey], request: &Request, place: &str) -> Error {
-    let message = format!("there is no '{}' in this backup", escape(place.as_bytes()));
-    let error = Error::new(Kind::Usage, message);
-    match unmatched::similar_to(place, backup, surveys, &request.control) {
-        Err(stopped) => stopped,
-        Ok(selectors) if selectors.is_empty() => error.advice(Advice::ListPaths),
-        Ok(selectors) => error.advice(Advice::DidYouMean {
-            selectors,
-            forms: false,
-        }),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod json;
 pub mod largest;
 pub mod notes;
 pub mod part_reasons;
+pub mod places;
 pub mod plan_view;
 pub mod terms;
 pub mod words;

@@ -171,10 +171,12 @@ fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, R
             });
         }
         let full = known.len() + rules.len() >= usize::from(u16::MAX);
-        let problem = match () {
-            () if full => Some("there are too many rules".into()),
-            () if unsaid => Some("`remade_by` is missing".into()),
-            () => rule_problem(&rule).or_else(|| consent_problem(&rule, known)),
+        let problem = if full {
+            Some("there are too many rules".into())
+        } else if unsaid {
+            Some("`remade_by` is missing".into())
+        } else {
+            rule_problem(&rule).or_else(|| consent_problem(&rule, known))
         };
         refuse(text, &rule.id, at, problem)?;
         rules.push(rule);

@@ -65,13 +65,15 @@ impl Sniffer {
     /// recorded in `extra`.
     pub fn finish(self, own: Option<&str>) -> Contents {
         let head = self.head.get(..self.seen).unwrap_or_default();
-        match () {
-            () if is_core_dump(head) => Contents::CoreDump,
-            () if is_database(head) => Contents::Database,
-            () => self.nested.finish().map_or(Contents::Other, |instance| {
-                Contents::Backup(origin(instance.as_deref(), own))
-            }),
+        if is_core_dump(head) {
+            return Contents::CoreDump;
         }
+        if is_database(head) {
+            return Contents::Database;
+        }
+        self.nested.finish().map_or(Contents::Other, |instance| {
+            Contents::Backup(origin(instance.as_deref(), own))
+        })
     }
 }
 

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use haslim::component::Location;
 use haslim::crypt::KeyRing;
 use haslim::error::escape;
 use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::{self, Backup};
+use haslim::report::places::no_such_place;
 use haslim::report::{json, words};
 use haslim::survey::tree::{PathNode, PathTree};
 use haslim::survey::{self, PartSurvey};
@@ -14,7 +16,7 @@ use haslim::{Error, Kind, Result, size};
 
 use crate::cli::key;
 use crate::cli::render::terms::CommandLine;
-use crate::cli::session::{DONE, Session, usage};
+use crate::cli::session::{DONE, Session};
 
 /// Prints the tree.
 pub fn run(
@@ -25,16 +27,13 @@ pub fn run(
     top: usize,
 ) -> Result<u8> {
     let backup = session.open(path)?;
-    let (component, below) = split(scope);
+    let location = scope.map(Location::parse);
+    let below = location.and_then(|location| location.path).unwrap_or("");
     let wanted: Vec<usize> = (0..backup.parts.len())
-        .filter(|&at| component.is_none_or(|c| backup.parts[at].id == c))
+        .filter(|&at| location.is_none_or(|place| place.component == backup.parts[at].id))
         .collect();
-    if let (Some(component), true) = (component, wanted.is_empty()) {
-        let shown = escape(component.as_bytes());
-        return Err(usage(
-            format!("there is no '{shown}' in this backup"),
-            "`haslim info` lists the components.",
-        ));
+    if let (Some(scope), true) = (scope, wanted.is_empty()) {
+        return Err(no_such_place(&backup, &[], scope, &session.control));
     }
     let (readable, faulty) = readable(&backup, &wanted);
     let needed = readable
@@ -115,28 +114,6 @@ fn look(
             failed.extend(last);
             Ok((surveys, failed))
         }
-    }
-}
-
-/// `addon:SLUG` has a colon of its own.
-fn split(scope: Option<&str>) -> (Option<&str>, &str) {
-    let Some(scope) = scope else {
-        return (None, "");
-    };
-    let from = if scope.starts_with("addon:") || scope.starts_with("unknown:") {
-        scope.find(':').map_or(0, |at| at + 1)
-    } else {
-        0
-    };
-    match scope.get(from..).and_then(|rest| rest.find(':')) {
-        Some(at) if !scope.starts_with("unknown:") => {
-            let (component, path) = scope.split_at(from + at);
-            (
-                Some(component),
-                path.trim_start_matches(':').trim_matches('/'),
-            )
-        }
-        _ => (Some(scope), ""),
     }
 }
 
@@ -245,12 +222,11 @@ fn print(
         survey.overhead,
         &session.control,
     )?;
-    let root = tree.find(below.as_bytes())?.ok_or_else(|| {
-        usage(
-            format!("there is no '{}' in {}", escape(below.as_bytes()), part.id),
-            "Run `haslim ls` on the component to see what is in it.",
-        )
-    })?;
+    let Some(root) = tree.find(below.as_bytes())? else {
+        let place = format!("{}:{below}", part.id);
+        let surveys = std::slice::from_ref(survey);
+        return Err(no_such_place(backup, surveys, &place, &session.control));
+    };
     let title = if below.is_empty() {
         part.id.clone()
     } else {
@@ -285,22 +261,4 @@ fn line(name: &str, node: &PathNode, indent: usize) -> String {
         size::decimal(node.totals.unpacked),
         space(indent)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scope_is_a_component_and_perhaps_a_path() {
-        assert_eq!(split(None), (None, ""));
-        assert_eq!(split(Some("media")), (Some("media"), ""));
-        assert_eq!(split(Some("media:frigate/")), (Some("media"), "frigate"));
-        assert_eq!(split(Some("addon:core_x")), (Some("addon:core_x"), ""));
-        assert_eq!(
-            split(Some("addon:core_x:data/y")),
-            (Some("addon:core_x"), "data/y")
-        );
-        assert_eq!(split(Some("unknown:a:b")), (Some("unknown:a:b"), ""));
-    }
 }

@@ -44,14 +44,20 @@ impl Fault {
 pub fn fault(name: &[u8]) -> Option<Fault> {
     let path = plain(name);
     let names = || path.split(|&b| b == b'/');
-    match () {
-        () if name.is_empty() => Some(Fault::Empty),
-        () if name.contains(&0) => Some(Fault::Nul),
-        () if name.starts_with(b"/") => Some(Fault::Absolute),
-        () if path.is_empty() => None,
-        () if names().any(|name| name == b"..") => Some(Fault::Outside),
-        () if names().any(|name| matches!(name, b"" | b".")) => Some(Fault::Untidy),
-        () => None,
+    if name.is_empty() {
+        Some(Fault::Empty)
+    } else if name.contains(&0) {
+        Some(Fault::Nul)
+    } else if name.starts_with(b"/") {
+        Some(Fault::Absolute)
+    } else if path.is_empty() {
+        None
+    } else if names().any(|name| name == b"..") {
+        Some(Fault::Outside)
+    } else if names().any(|name| matches!(name, b"" | b".")) {
+        Some(Fault::Untidy)
+    } else {
+        None
     }
 }
 

@@ -232,13 +232,13 @@ impl NestedBackup {
         let bare = name.strip_prefix(b"./").unwrap_or(&name);
         let part = (bare.ends_with(b".tar.gz") || bare.ends_with(b".tar")) && !bare.contains(&b'/');
         self.parts |= part;
-        match () {
-            // With two of them a reader would have to choose.
-            () if metadata && self.metadata.is_none() && (1..=LONGEST).contains(&size) => {
-                State::Text(size, padding(size))
-            }
-            () if part => skipping(size),
-            () => State::Decided(Verdict::Other),
+        // With two of them a reader would have to choose.
+        if metadata && self.metadata.is_none() && (1..=LONGEST).contains(&size) {
+            State::Text(size, padding(size))
+        } else if part {
+            skipping(size)
+        } else {
+            State::Decided(Verdict::Other)
         }
     }
 
