@@ -1,4 +1,4 @@
-//! Why a path, a folder or a part stays or goes.
+//! Explains why a path, a folder or a part stays or is dropped.
 
 use std::collections::BTreeMap;
 
@@ -23,13 +23,14 @@ use crate::rules::{Matcher, Origin, Rule};
 use crate::size;
 use crate::survey::{Entry, PartSurvey, Totals, config_path};
 
-/// Tells which rule or choice decided about a path, given as `COMPONENT:PATH`, or about
-/// what lies in a folder or a component. One sentence or more per entry of that name; of a
-/// folder first how much of it goes, then what goes and what stays for each reason, by the
-/// bytes that it takes in the backup. The path may be written as it is shown, with escapes.
+/// Explains which rule or choice decided about a path, given as `COMPONENT:PATH`, or about the
+/// contents of a folder or a component. Returns one or more sentences per entry of that name. For a
+/// folder, the first sentence says how much of it is dropped; then follows what is dropped and what
+/// stays for each reason, by size in the backup. The path may be written as it is shown, with
+/// escapes.
 ///
 /// # Errors
-/// `Usage` when there is no such component or path in what was surveyed.
+/// `Usage` if no such component or path was surveyed.
 pub fn why(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -79,7 +80,7 @@ pub fn why(
     }
 }
 
-/// The error for a place that is not in the backup, with what may have been meant.
+/// The error for a location that is not in the backup, with suggestions.
 fn no_such_place(backup: &Backup, surveys: &[PartSurvey], request: &Request, place: &str) -> Error {
     let message = format!("there is no '{}' in this backup", escape(place.as_bytes()));
     let error = Error::new(Kind::Usage, message);
@@ -93,21 +94,21 @@ fn no_such_place(backup: &Backup, surveys: &[PartSurvey], request: &Request, pla
     }
 }
 
-/// The part that a place names, and the path in it.
+/// The part that a location names, and the path in it.
 fn find<'a>(backup: &Backup, place: &'a str) -> Option<(usize, &'a str)> {
     let Location { component, path } = Location::parse(place);
     let at = backup.parts.iter().position(|part| part.id == component)?;
     Some((at, path.unwrap_or_default()))
 }
 
-/// Where a path lies, seen from the one that was asked about.
+/// How a path relates to the requested one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     There,
     Below,
 }
 
-/// Compares a path as it is, and as it is shown, with the one that was asked about.
+/// Compares a path, in its plain and its escaped form, with the requested one.
 fn relation(found: &[u8], asked: &str) -> Option<Relation> {
     let relation = |found: &[u8]| match found.strip_prefix(asked.as_bytes())? {
         [] => Some(Relation::There),
@@ -115,7 +116,7 @@ fn relation(found: &[u8], asked: &str) -> Option<Relation> {
         _ if asked.is_empty() => Some(Relation::Below),
         _ => None,
     };
-    // Only a path with a backslash looks different when it is shown.
+    // Only a path with a backslash is shown differently.
     relation(found).or_else(|| {
         asked
             .contains('\\')
@@ -124,7 +125,7 @@ fn relation(found: &[u8], asked: &str) -> Option<Relation> {
     })
 }
 
-/// About a part that was not looked into.
+/// The sentences about a part that was not read.
 fn unseen(
     backup: &Backup,
     request: &Request,
@@ -163,7 +164,7 @@ fn unseen(
     })
 }
 
-/// Why a part goes as a whole, for people who know no rule's id.
+/// Why a part is dropped as a whole, without the ids of rules.
 fn of_whole(request: &Request, plan: &Plan, part: &Part, at: usize, terms: &dyn Terms) -> String {
     let selectors = request.selectors_into(part);
     let named: Vec<String> = selectors
@@ -185,10 +186,10 @@ fn of_whole(request: &Request, plan: &Plan, part: &Part, at: usize, terms: &dyn 
     format!("{}all that is in it may go", some.collect::<String>())
 }
 
-/// What is said about one entry, or about all of which the same can be said.
+/// The explanation for one entry, or for all entries with the same explanation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Explanation {
-    /// Whether it stays; what goes comes first.
+    /// Whether it stays. Dropped entries come first.
     stays: bool,
     why: String,
     restore: &'static str,
@@ -223,15 +224,15 @@ impl Explanation {
     }
 }
 
-/// What telling of one entry costs, in bytes of a path that are looked at.
+/// The cost of explaining one entry, as the number of path bytes read in the same time.
 const TELLING: usize = 256;
 
-/// The files about which the same is said.
+/// The files with the same explanation.
 #[derive(Default)]
 struct Group<'a> {
     stored: u64,
     files: u64,
-    /// The largest of them.
+    /// The size and path of the largest of them.
     first: (u64, &'a [u8]),
 }
 
@@ -249,7 +250,7 @@ struct Explainer<'a> {
     keeps: Selectors<'a>,
     drops: Selectors<'a>,
     matcher: Matcher,
-    /// By entry: the rule whose find goes with all of the part.
+    /// By entry: the rule whose match is dropped with the whole part.
     finds: BTreeMap<usize, &'a Rule>,
 }
 
@@ -438,7 +439,8 @@ impl<'a> Explainer<'a> {
             };
             let why = conditions.unmet(rule, path, entry);
             let applies = why.is_none();
-            // Whether a file is a backup is asked of every file; that most are none is no news.
+            // The check for backups applies to every file. That most files are not backups is not
+            // worth mentioning.
             if let (Some(why), false) = (why, rule.globs.iter().any(|glob| glob == "**/*")) {
                 could_go.get_or_insert_with(|| {
                     format!("it could go as {}, but {}.", titled(rule), unmet(why))
@@ -466,7 +468,7 @@ impl<'a> Explainer<'a> {
         self.request.class_may_go(rule.class) || self.request.consent.contains(&key)
     }
 
-    /// What goes and what stays of a folder, or of the whole part when the path is empty.
+    /// What is dropped and what stays of a folder, or of the whole part if the path is empty.
     ///
     /// # Errors
     /// `Interrupted`.
@@ -481,16 +483,16 @@ impl<'a> Explainer<'a> {
         let (mut gone, mut all) = (0, Totals::default());
         let mut pace = self.request.control.pace();
         for &(found, index, entry) in entries {
-            // To tell of an entry takes longer than to look at it.
+            // Explaining an entry takes longer than reading its path.
             pace.step(found.len() + TELLING)?;
             let is_file = entry.kind != EntryKind::Directory;
             let removed = self.removes(index);
             gone += if removed { entry.stored } else { 0 };
             all.add(entry);
-            // A folder that stays says nothing about what is in it.
+            // A folder that stays is not counted; only its contents are.
             if is_file || removed {
                 let explanation = self.explanation(found, index, entry);
-                // The contents of a hard link that goes may stay.
+                // The contents of a dropped hard link may stay.
                 let stored = if explanation.stays || removed {
                     entry.stored
                 } else {
@@ -512,7 +514,7 @@ impl<'a> Explainer<'a> {
             return Ok(self.dropped(&format!("{place} ({size})"), &groups));
         }
         if let (1, Some((explanation, group))) = (groups.len(), groups.iter().next()) {
-            // Folders that stay behind empty are not worth a word.
+            // Remaining empty folders are not worth mentioning.
             let size = if explanation.stays {
                 size
             } else {
@@ -535,7 +537,8 @@ impl<'a> Explainer<'a> {
             .collect())
     }
 
-    /// A folder in a part that goes as a whole: why, and what the rules know of it.
+    /// A folder in a part that is dropped as a whole: the reason, and the rules that match its
+    /// contents.
     fn dropped(&self, place: &str, groups: &BTreeMap<Explanation, Group<'_>>) -> Vec<String> {
         let whole = of_whole(
             self.request,
@@ -572,7 +575,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The groups, what goes first, then by size.
+/// The groups, dropped ones first, then by size.
 fn lines<'a>(
     groups: &'a BTreeMap<Explanation, Group<'_>>,
 ) -> impl Iterator<Item = (&'a Explanation, String)> {
@@ -583,7 +586,7 @@ fn lines<'a>(
         .map(|(explanation, group)| (explanation, group.size()))
 }
 
-/// Why a rule leaves a file alone that its globs match.
+/// Why a rule does not apply to a file that its globs match.
 fn unmet(why: Unmet) -> String {
     let text = match why {
         Unmet::Database => "it is a database, which no rule takes without being asked",
@@ -604,7 +607,7 @@ fn unmet(why: Unmet) -> String {
     text.to_owned()
 }
 
-/// A rule by what it takes, with its id.
+/// The title of a rule, with its id.
 fn titled(rule: &Rule) -> String {
     format!("\"{}\" [{}]", rule.title, rule.id)
 }

@@ -87,7 +87,7 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
     }
 }
 
-/// What the user should know about a part that was checked.
+/// Notes on a part that was checked.
 pub fn of_check(backup: &Backup, check: &PartCheck, terms: &dyn Terms) -> Vec<String> {
     let found = check.specials.as_ref();
     let specials = found.map(|found| specials(backup, found, terms));
@@ -116,7 +116,7 @@ fn not_encrypted(asked: bool, terms: &dyn Terms) -> String {
     format!("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. {way}")
 }
 
-/// Why a pattern leaves a file alone.
+/// Why a pattern does not drop a file.
 pub fn protection(why: &Protection<impl AsRef<str>>) -> &str {
     match why {
         Protection::Listed(reason) => reason.as_ref(),
@@ -124,7 +124,7 @@ pub fn protection(why: &Protection<impl AsRef<str>>) -> &str {
     }
 }
 
-/// Why a file cannot go alone.
+/// Why a file cannot be dropped alone.
 pub fn held(why: &Held) -> String {
     match why {
         Held::ByDatabase(path) => {
@@ -141,9 +141,9 @@ pub fn held(why: &Held) -> String {
 
 /// The warning about named pipes and devices in a part.
 ///
-/// Home Assistant's restore of the configuration unpacks them, then empties the live
-/// configuration and fails when it copies them into place: Python's `shutil.copytree` copies
-/// no special files. What it does in other parts depends on the part.
+/// When Home Assistant restores the configuration, it unpacks them, then empties the live
+/// configuration, and fails when it copies them into place: Python's `shutil.copytree` does not
+/// copy special files. The effect in other parts depends on the part.
 pub fn specials(backup: &Backup, found: &Specials, terms: &dyn Terms) -> String {
     let part = backup.part(found.part);
     let one = found.count == 1;
@@ -181,7 +181,7 @@ pub fn specials(backup: &Backup, found: &Specials, terms: &dyn Terms) -> String 
     )
 }
 
-/// A path as a selector that quotes make fit to be typed; `None` where that takes more.
+/// A path as a selector that can be typed with quotes; `None` if quotes are not enough.
 fn typed(backup: &Backup, part: &Part, name: &[u8]) -> Option<String> {
     let path = config_path(part.kind, backup.manifest.version(), name)?;
     let text = Selector::text_of(&part.id, path)?;
@@ -209,7 +209,7 @@ fn broken_links(backup: &Backup, count: usize, shown: &[BrokenLink]) -> String {
     }
 }
 
-/// The warning about a selector that names nothing.
+/// The warning about a selector that matches nothing.
 pub fn unmatched(unmatched: &Unmatched, terms: &dyn Terms) -> String {
     let option = match unmatched.list {
         List::Drop => terms.drop(),
@@ -224,7 +224,7 @@ pub fn unmatched(unmatched: &Unmatched, terms: &dyn Terms) -> String {
     format!("Nothing in this backup matches {option} {text}.{why}")
 }
 
-/// The question what may have been meant; `None` where nothing is alike.
+/// The question with suggestions; `None` if there are none.
 pub fn did_you_mean(selectors: &[String]) -> Option<String> {
     let selectors: Vec<String> = selectors.iter().map(|s| escape(s.as_bytes())).collect();
     (!selectors.is_empty()).then(|| format!("Did you mean {}?", selectors.join(" or ")))

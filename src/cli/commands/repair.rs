@@ -1,4 +1,4 @@
-//! `haslim repair`: a copy with everything in it, put in order.
+//! `haslim repair`: writes a complete copy with its faults fixed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::cli::session::{DONE, Session};
 use crate::cli::settings::Writing;
 use crate::cli::terminal::prompt::{Answer, ask};
 
-/// What stands before `.tar` in the name of a copy that was not named.
+/// The suffix before `.tar` in the default name of a copy.
 const MARK: &str = "repaired";
 
-/// Says what is wrong, asks, writes the copy, verifies, publishes.
+/// Reports the faults, asks, writes the copy, verifies it and publishes it.
 ///
 /// # Errors
 /// As [`prepare_repair`] and [`writing::write`]; `NothingToRepair`.
@@ -49,7 +49,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     Ok(DONE)
 }
 
-/// Reads the key, surveys, and plans what is to be put right.
+/// Reads the key, surveys, and plans the repair.
 fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
     let screen = &session.screen;
     let keys = key::keys(session, &backup, PreparedRepair::key_need(&backup))?.map(Arc::new);
@@ -69,7 +69,7 @@ fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
     Ok(repair)
 }
 
-/// Says what is wrong and will be right.
+/// Prints the faults that will be fixed.
 fn announce(session: &Session, repair: &PreparedRepair) {
     let findings = repair.findings.iter();
     findings.for_each(|finding| session.screen.say(&format!("  {}", finding.text())));
@@ -79,7 +79,7 @@ fn announce(session: &Session, repair: &PreparedRepair) {
     ));
 }
 
-/// Says what was written.
+/// Prints what was written.
 fn report(session: &Session, repair: &PreparedRepair, copy: &Published, begin: Instant) {
     if session.settings.json {
         let limit = session.settings.limit;

@@ -1,4 +1,4 @@
-//! What happens during a job, as warnings.
+//! Prints the events of a job as warnings.
 
 use haslim::job::{Event, Observer};
 
@@ -16,7 +16,7 @@ impl Observer for Screen {
             Event::PartUnchecked { part, error } => self.warn(&format!(
                 "{part} could not be checked; a copy keeps it as it is. {error}"
             )),
-            // The next attempt follows at once, with nothing for the user to do.
+            // The next attempt follows at once, so the user has nothing to do.
             Event::CopyTooLarge { .. } => {}
         }
     }

@@ -8,7 +8,7 @@ use haslim::{Error, Kind, size};
 
 use super::terms::CommandLine;
 
-/// What to say, and the exit code.
+/// The message and the exit code.
 pub fn error(prepared: &Prepared, refusal: Refusal) -> Error {
     match refusal {
         Refusal::AlreadyFits => already_fits(prepared),
@@ -59,7 +59,8 @@ fn cannot_fit(prepared: &Prepared, excess: u64) -> Error {
     Error::new(Kind::CannotFit, message).advice(advice)
 }
 
-/// An error that stands alone also says what was named and is not there: that may be why.
+/// Adds the selectors that match nothing to an error that is printed alone, because they may be its
+/// cause.
 pub fn with_unmatched_selectors(error: Error, view: &PlanView<'_>) -> Error {
     if view.warnings.is_empty() {
         return error;

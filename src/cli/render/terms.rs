@@ -111,8 +111,8 @@ pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one
 
 const SELECTOR_FORMS: &str = "Selectors are media, share, ssl, addons/local, homeassistant, supervisor, addon:SLUG, database, COMPONENT:GLOB and unknown:MEMBER; `haslim info` lists the components.";
 
-/// What to do about an output that cannot be written. `option` is what gives the place of the
-/// output: nothing where that is no option.
+/// What to do about an output that cannot be written. `option` is the option for the output's
+/// location; empty if there is none.
 pub fn output(advice: OutputAdvice, option: &str) -> String {
     match advice {
         OutputAdvice::CheckFolder => format!(
@@ -148,7 +148,7 @@ fn did_you_mean(selectors: &[String], forms: bool) -> String {
     }
 }
 
-/// Quotes a word for a POSIX shell when it needs that.
+/// Quotes a word for a POSIX shell if necessary.
 pub fn shell(word: &str) -> String {
     let plain = |c: char| {
         c.is_ascii_alphanumeric()
