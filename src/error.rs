@@ -10,7 +10,7 @@ pub use advice::{Advice, NoDatabase, OutputAdvice};
 pub(crate) use invisible::is_unsafe;
 
 /// A short message for when the system refuses memory or a thread.
-pub const NO_MORE: &str = "the system gives no more memory or threads";
+pub const NO_MORE: &str = "the system has no more memory or threads";
 
 /// The result of a stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -205,7 +205,7 @@ fn asked(session: &Session, need: KeyNeed) -> Result<Option<Password>> {
     let or_not = if need == KeyNeed::Must {
         ""
     } else {
-        " (or just Enter, to go on without looking inside)"
+        " (or press Enter to continue without reading the parts)"
     };
     let password = prompt::ask_unseen(&format!("Encryption key of the backup{or_not}: "))?;
     Ok(Some(password).filter(|password| need == KeyNeed::Must || !password.is_empty()))
@@ -240,7 +240,7 @@ fn from_kit(session: &Session, path: &Path) -> Result<Given> {
     let passwords = Text::of(&small_file::KEY.read(path, &session.control)?).keys();
     match passwords.len() {
         0 => Err(Error::new(Kind::Password, format!("there is no encryption key in {}", path.display()))
-            .advice("It is a line of seven groups of four letters and digits. A key of another kind belongs on the first line of a file for --password-file.")),
+            .advice("A key is a line of seven groups of four letters and digits. Put any other kind of key on the first line of a file, and use --password-file.")),
         1 => Ok(Given { passwords, meant: Ok(0), misread: None }),
         count if count > MOST_KEYS => Err(more_than_one(path)),
         _ => Ok(Given { passwords, meant: Err(more_than_one(path)), misread: None }),

@@ -100,7 +100,7 @@ fn without_command(error: &clap::Error) -> ExitCode {
 fn guarded(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Error::new(Kind::Internal, "this is a mistake in haslim")
-            .advice("Please report it with the lines above; they hold neither the key nor anything out of the backup."))
+            .advice("Please report it with the lines above; they contain neither the key nor anything from the backup."))
     })
 }
 

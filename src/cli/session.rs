@@ -76,7 +76,7 @@ impl Session {
     fn input(&self, path: &Path) -> Result<Arc<Input>> {
         if path.as_os_str() == "-" {
             return Err(Error::refused("a backup cannot be read from standard input")
-                .advice("haslim reads it at many places at once: save it to a file first, and name that (./- if it is called so)."));
+                .advice("haslim reads a backup at several places at once: save it to a file first, and name that file (./- if it is called -)."));
         }
         let input = Input::open(path)?;
         let _ = self.input.set(Arc::clone(&input));

@@ -589,16 +589,16 @@ fn lines<'a>(
 /// Why a rule does not apply to a file that its globs match.
 fn unmet(why: Unmet) -> String {
     let text = match why {
-        Unmet::Database => "it is a database, which no rule takes without being asked",
+        Unmet::Database => "it is a database, which no rule drops without your consent",
         Unmet::Backup(Origin::Other) => "it is a backup of another Home Assistant",
-        Unmet::Backup(Origin::Unknown) => "the backup does not tell which Home Assistant made it",
+        Unmet::Backup(Origin::Unknown) => "the backup does not say which Home Assistant made it",
         Unmet::Backup(Origin::Same) => "it is a backup of the same Home Assistant",
         Unmet::NotABackup => "its contents are not a Home Assistant backup",
-        Unmet::NotACoreDump => "its contents are not the memory of a crashed program",
+        Unmet::NotACoreDump => "it is not a core dump of a crashed program",
         Unmet::UnnamedModule => {
             "`package.json` does not name its module, so nothing would install it again"
         }
-        Unmet::NotRendered => "it is not called as Home Assistant calls what it renders",
+        Unmet::NotRendered => "its name is not one that Home Assistant gives to rendered files",
         Unmet::NoPublishedVoice => "no voice of this name is published for Piper",
         Unmet::NotTheRecorders => "`db_url` in the configuration does not name it",
         Unmet::Image(why) => return why.to_string(),

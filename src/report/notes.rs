@@ -17,7 +17,7 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
     match note {
         Note::Survey(text) => text.clone(),
         Note::DatabaseAt { component, path } => format!(
-            "The recorder's database is {component}:{} (`db_url`). Home Assistant's own switch for the history does not know it.",
+            "The recorder's database is {component}:{} (`db_url`). Home Assistant's own switch for the history does not cover it.",
             escape(path.as_bytes())
         ),
         Note::DatabaseInMariaDb(component) => format!(
@@ -74,7 +74,7 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
         Note::BrokenLinks { count, shown } => broken_links(backup, *count, shown),
         Note::NotEncrypted { asked } => not_encrypted(*asked, terms),
         Note::EncryptedNow => {
-            "The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into()
+            "The backup is not encrypted; the copy will be, with the given key. Keep that key: you need it for a restore.".into()
         }
         Note::StaysV1 => {
             "The parts stay in SecureTar v1; with the key they would become v2.".into()
@@ -243,10 +243,10 @@ pub fn no_database(why: &NoDatabase, terms: &dyn Terms) -> String {
             shown(path)
         ),
         NoDatabase::Unknown(why) => format!(
-            "It cannot be told where the recorder's database is: {why}. Name the file itself, for example homeassistant:home-assistant_v2.db."
+            "The location of the recorder's database is unknown: {why}. Name the file itself, for example homeassistant:home-assistant_v2.db."
         ),
         NoDatabase::App { host, component } => format!(
-            "The recorder's database is on the server {}, an app of this backup; haslim does not know its files. {} {} leaves the app out as a whole.",
+            "The recorder's database is on the server {}, an app in this backup; haslim cannot identify its files. {} {} leaves the app out as a whole.",
             shown(host),
             terms.drop(),
             shown(component)

@@ -107,7 +107,7 @@ fn introduce(session: &Session, prepared: &Prepared) {
         ));
     }
     tell(
-        "What else may be left out of the copy? The original stays as it is, and nothing is written before you agree.",
+        "What else may be left out of the copy? The original does not change, and nothing is written before you agree.",
     );
 }
 

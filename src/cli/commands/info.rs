@@ -143,7 +143,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
 /// file that disappears meanwhile is skipped.
 fn backups_in(session: &Session, path: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |folder: &Path, error: walkdir::Error| {
-        let doing = format!("cannot look into the folder {}", folder.display());
+        let doing = format!("cannot read the folder {}", folder.display());
         let error = error.into_io_error().unwrap_or(ErrorKind::Other.into());
         Error::input(error, &doing).advice("Check the path and the permissions.")
     };

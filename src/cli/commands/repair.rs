@@ -32,7 +32,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         session,
         writing,
         "repair",
-        "Add --yes, or run it on a terminal: it says what it would put right before it asks.",
+        "Add --yes, or run it on a terminal, where it lists the faults before it asks.",
     )?;
     let mut repair = prepare(session, backup)?;
     let expected = repair.prepared.plan.predicted_size;
@@ -54,7 +54,7 @@ fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
     let screen = &session.screen;
     let keys = key::keys(session, &backup, PreparedRepair::key_need(&backup))?.map(Arc::new);
     if keys.is_none() && backup.is_protected() {
-        screen.warn("Without the key only the outer file is looked at, not the parts in it.");
+        screen.warn("Without the key, only the outer file is checked, not the parts in it.");
     }
     let repair = prepare_repair(backup, keys, &session.control)?;
     let view = render::plan::view(&repair.prepared);
@@ -62,9 +62,9 @@ fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
     if repair.prepared.refusal() == Some(Refusal::AlreadyFits) {
         return Err(Error::new(
             Kind::NothingToRepair,
-            "Nothing to do: nothing to repair was found",
+            "Nothing to do: found nothing to repair",
         )
-        .advice("`haslim verify` reads and checks everything."));
+        .advice("`haslim verify` checks the whole backup."));
     }
     Ok(repair)
 }
@@ -74,7 +74,7 @@ fn announce(session: &Session, repair: &PreparedRepair) {
     let findings = repair.findings.iter();
     findings.for_each(|finding| session.screen.say(&format!("  {}", finding.text())));
     session.screen.say(&format!(
-        "In the copy all of this is put right. It will have about {}.",
+        "The copy will have none of these faults. Its size will be about {}.",
         size::both(repair.prepared.plan.predicted_size)
     ));
 }

@@ -24,7 +24,7 @@ pub const MARK: &str = "slim";
 
 /// The warning about what `--no-verify` skips.
 const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original; parts that are kept whole are NOT checked for damage. \
-    If the disk, the memory or haslim makes a mistake, nobody will notice before a restore fails. \
+    An error of the disk, the memory or haslim would remain unnoticed until a restore fails. \
     This is for measurements; do not keep such a copy as a backup.";
 
 /// Writes a smaller copy.
@@ -138,7 +138,7 @@ fn report(
         if session.settings.quiet && prepared.backup.is_protected() && !copy.protected {
             session
                 .screen
-                .shout("The copy is NOT encrypted: whoever has the file can read it.");
+                .shout("The copy is NOT encrypted: anyone who has the file can read it.");
         }
         announce(session, prepared, copy, verified);
         return Ok(());
@@ -182,7 +182,7 @@ fn announce(session: &Session, prepared: &Prepared, copy: &Published, verified: 
     let locked = prepared.locked_parts();
     if verified && !locked.is_empty() {
         screen.say(&format!(
-            "          Not checked for damage, for want of the key, and copied bit by bit: {}",
+            "          Not checked for damage (no key), and copied unchanged: {}",
             locked.join(", ")
         ));
     }

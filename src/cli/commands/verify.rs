@@ -82,10 +82,10 @@ fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>], refuse
     if checks.iter().all(Result::is_ok) {
         session.screen.say(&match refused {
             None if backup.findings.iter().any(Finding::is_mended) => {
-                "The contents of all parts are sound; `haslim repair` puts the rest right.".into()
+                "The contents of all parts are intact; `haslim repair` fixes the rest.".into()
             }
             None => session.screen.green("Everything that can be checked is right."),
-            Some(_) => session.screen.red("The contents of all parts are sound, but Home Assistant would not restore the backup as it is."),
+            Some(_) => session.screen.red("The contents of all parts are intact, but Home Assistant would not restore the backup as it is."),
         });
     }
 }

@@ -48,7 +48,7 @@ pub fn report(session: &Session, report: &Report, earlier: Option<&Report>, fold
     screen.as_is(&table(&report.whole, earlier, None));
     let memory = size::binary(report.machine.peak_memory);
     screen.say(&format!(
-        "\nWritten to {}, into files that are gone now. At most {memory} of memory were in use.",
+        "\nWritten to {}, into files that have been deleted. Peak memory: {memory}.",
         escaped_path(folder)
     ));
 }

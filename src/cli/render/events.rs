@@ -8,7 +8,7 @@ impl Observer for Screen {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::PartUnreadable { part, error } => self.warn(&format!(
-                "{part} cannot be looked into; a copy keeps it as it is. {error}"
+                "{part} cannot be read; a copy keeps it as it is. {error}"
             )),
             Event::PartDamaged { part, error } => self.warn(&format!(
                 "{part} is damaged; a copy keeps it as it is. {error}"

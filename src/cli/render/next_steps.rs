@@ -71,12 +71,12 @@ pub fn after_writing(session: &Session, copy: &Published) {
         .screen
         .say("To upload it: Settings → System → Backups → ⋮ → Upload backup.");
     if !copy.protected {
-        session.screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and whoever has the file can read it.");
+        session.screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and anyone who has the file can read it.");
         return;
     }
     session
         .screen
-        .say("To send it on to Home Assistant Cloud: the step \"Upload\" in the README of haslim.");
+        .say("To send it to Home Assistant Cloud, see the step \"Upload\" in haslim's README.");
 }
 
 /// The command that was given, as `shrink`.

@@ -19,9 +19,9 @@ pub fn error(prepared: &Prepared, refusal: Refusal) -> Error {
 fn already_fits(prepared: &Prepared) -> Error {
     let size = words::against_limit(prepared.backup.input.len(), prepared.plan.limit);
     let advice = if prepared.request.drops.is_empty() {
-        "Name something with --drop to make it smaller all the same."
+        "Name something with --drop to make it smaller anyway."
     } else {
-        "Nothing that --drop names would go; `haslim plan --why PATH` tells why a path stays."
+        "Nothing that --drop names would be dropped; `haslim plan --why PATH` explains why a path stays."
     };
     Error::new(
         Kind::AlreadyFits,
@@ -48,7 +48,7 @@ fn cannot_fit(prepared: &Prepared, excess: u64) -> Error {
         .collect();
     let advice = match ways.as_slice() {
         [] => format!(
-            "`haslim ls` shows what is big; name more of it with --drop, or raise --limit.{look}"
+            "`haslim ls` shows what is large; name more of it with --drop, or raise --limit.{look}"
         ),
         [way] => format!("To make it fit, add {way}.{look}"),
         ways => format!(

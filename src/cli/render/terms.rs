@@ -68,13 +68,13 @@ impl Terms for CommandLine {
             Advice::Output(advice) => return output(*advice, " with -o"),
             Advice::DownloadAgain => DOWNLOAD_AGAIN,
             Advice::Scarce => {
-                "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less."
+                "Free some memory, or raise haslim's limits (`ulimit -v`, `ulimit -u`); --threads 1 needs less."
             }
             Advice::RaiseExpansion => {
-                "Raise --max-expanded if this is to be expected, or leave the part out with --drop."
+                "Raise --max-expanded if you expect this, or leave the part out with --drop."
             }
             Advice::PickFromFolder => {
-                "Give one of the backups in it; `haslim info` with the folder lists them."
+                "Name one of the backups in it; `haslim info` lists them if you name the folder."
             }
             Advice::LeavePartOut => {
                 "Home Assistant never writes this; make a new backup, or take the part out with --drop."
@@ -95,12 +95,12 @@ impl Terms for CommandLine {
             }
             Advice::SelectorForms => SELECTOR_FORMS,
             Advice::Repair => {
-                "`haslim repair` writes a copy in which backup.json says what the names say."
+                "`haslim repair` writes a copy in which backup.json agrees with the names."
             }
-            Advice::DropMore => "Name more to leave out with --drop, or raise --limit.",
+            Advice::DropMore => "Leave out more with --drop, or raise --limit.",
             Advice::DropWhatIsThere => "Name something that is in it with --drop.",
             Advice::DropSomething => "Name something with --drop.",
-            Advice::GiveSavedBenchmark => "Give a file that `haslim bench --save` wrote.",
+            Advice::GiveSavedBenchmark => "Name a file that `haslim bench --save` wrote.",
         };
         text.to_owned()
     }
@@ -134,7 +134,7 @@ pub fn output(advice: OutputAdvice, option: &str) -> String {
             "Write to another disk{option}, one that is formatted as exFAT, NTFS or ext4, or leave out more (--limit 4GB)."
         ),
         OutputAdvice::Quota => format!(
-            "You may not store more there, however much is free: delete other files of yours, have the quota raised, or write to another disk{option}."
+            "Your quota there is used up, even if the disk has free space: delete some of your files, ask for a larger quota, or write to another disk{option}."
         ),
     }
 }

@@ -39,7 +39,7 @@ pub fn check(task: &Task) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "there is too little memory: this takes {}, which the system did not give",
+        "not enough memory: this needs {}, which the system refused",
         size::binary(needed as u64)
     );
     Err(Error::new(Kind::Internal, message).advice(Advice::Scarce))

@@ -202,7 +202,7 @@ pub fn unprinted(why: &io::Error) -> Error {
         Kind::OutputIo,
         format!("standard output cannot be written: {why}"),
     )
-    .advice("Check the free space and the permissions where it goes.")
+    .advice("Check the free space and the permissions of its destination.")
 }
 
 /// Whether bars and lines may use characters beyond ASCII. They may not if the first of the three

@@ -60,7 +60,7 @@ pub fn ask_unseen(text: &str) -> Result<Password> {
             Kind::Interrupted(signal_hook::consts::SIGINT),
             "stopped on request",
         ),
-        _ => Error::new(Kind::Password, format!("no password could be read: {e}")),
+        _ => Error::new(Kind::Password, format!("cannot read the password: {e}")),
     })
 }
 
