@@ -76,7 +76,7 @@ pub fn after_writing(session: &Session, copy: &Published) {
     }
     session
         .screen
-        .say("To send it to Home Assistant Cloud, see the step \"Upload\" in haslim's README.");
+        .say("To send it on to Home Assistant Cloud, see the step \"Upload\" in haslim's README.");
 }
 
 /// The command that was given, as `shrink`.
