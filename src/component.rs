@@ -1,5 +1,5 @@
-//! What the components of a backup are called, and places in them: one grammar for selectors, for
-//! listing and for explaining.
+//! The names of a backup's components, and of locations inside them. Selectors, `ls` and `plan
+//! --why` share this grammar.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ pub const HOME_ASSISTANT: &str = "homeassistant";
 /// The source of local apps.
 pub const LOCAL_ADDONS: &str = "addons/local";
 
-/// A folder that Home Assistant backs up beside the configuration.
+/// A folder that Home Assistant backs up next to the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Folder {
     /// `media`.
@@ -37,23 +37,23 @@ impl Folder {
     }
 }
 
-/// What a component's id says about it.
+/// The kind of component that an id names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComponentId<'a> {
     /// `homeassistant`.
     HomeAssistant,
     /// A folder.
     Folder(Folder),
-    /// `addon:SLUG`; the slug may be a pattern in a selector.
+    /// `addon:SLUG`. In a selector the slug may be a pattern.
     Addon(&'a str),
     /// `supervisor`.
     Supervisor,
-    /// `unknown:MEMBER`: a member that this version does not know.
+    /// `unknown:MEMBER`: a member of a kind that is unknown to this version.
     Unknown(&'a str),
 }
 
 impl<'a> ComponentId<'a> {
-    /// Reads an id; `None` for a word that is none. An app without a slug has an empty one.
+    /// Parses an id. Returns `None` for any other word. The slug is empty if the id has none.
     pub fn parse(id: &'a str) -> Option<Self> {
         if let Some(slug) = id.strip_prefix(ADDON) {
             return Some(Self::Addon(slug));
@@ -89,13 +89,13 @@ pub fn addon_id(slug: &str) -> String {
     format!("{ADDON}{slug}")
 }
 
-/// The slug in the id of an app's component.
+/// The slug in the id of an app's component; `None` for other components.
 pub fn addon_slug(id: &str) -> Option<&str> {
     id.strip_prefix(ADDON)
 }
 
 /// Whether a component is an app that was built from [`LOCAL_ADDONS`] (Supervisor,
-/// `store/utils.py`: the repository in front of the slug).
+/// `store/utils.py`: the repository comes before the slug).
 pub fn is_local_addon(id: &str) -> bool {
     addon_slug(id).is_some_and(|slug| slug.starts_with(LOCAL))
 }
@@ -103,15 +103,16 @@ pub fn is_local_addon(id: &str) -> bool {
 /// `COMPONENT` or `COMPONENT:PATH`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location<'a> {
-    /// The component's id, or whatever stands in its place.
+    /// The component's id, or the text in its place.
     pub component: &'a str,
-    /// The path in it, without slashes around it and without `./` in front; `None` without a colon.
+    /// The path in the component, without surrounding slashes and without a leading `./`. `None` if
+    /// there is no colon.
     pub path: Option<&'a str>,
 }
 
 impl<'a> Location<'a> {
-    /// Reads a place. An app's id has a colon of its own, and all of an unknown member's id is its
-    /// name. Spaces around the place do not count.
+    /// Parses a location. An app's id contains a colon itself, and the whole rest of an unknown
+    /// member's id is its name. Spaces around the location are ignored.
     pub fn parse(text: &'a str) -> Self {
         let text = text.trim();
         let alone = Self {

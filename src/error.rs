@@ -1,4 +1,4 @@
-//! The one error type of the library, and the exit code behind each kind.
+//! The library's error type, and the exit code for each kind of error.
 
 mod advice;
 mod invisible;
@@ -9,43 +9,43 @@ use std::io;
 pub use advice::{Advice, NoDatabase, OutputAdvice};
 pub(crate) use invisible::is_unsafe;
 
-/// What the system says in few words when it refuses memory or a thread.
-pub const NO_MORE: &str = "the system gives no more memory or threads";
+/// A short message for when the system refuses memory or a thread.
+pub const NO_MORE: &str = "the system has no more memory or threads";
 
-/// What a stage returns.
+/// The result of a stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, seen by the user: each kind has one stable exit code.
+/// What went wrong, as the user sees it. Each kind has one stable exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A promise inside haslim was broken.
+    /// haslim broke one of its own rules.
     Internal,
     /// The request itself makes no sense.
     Usage,
-    /// Nothing was named and nothing has to be done.
+    /// Nothing was named and there is nothing to do.
     AlreadyFits,
-    /// A backup that was to be repaired has nothing wrong that could be.
+    /// The backup to repair has no fault that a repair can fix.
     NothingToRepair,
-    /// The limit cannot be reached with what may be dropped.
+    /// The limit cannot be reached by dropping only what may be dropped.
     CannotFit,
-    /// The input's bytes are not what its format demands.
+    /// The input's bytes violate its format.
     Damaged,
-    /// What was written is not what was planned.
+    /// What was written differs from what was planned.
     VerifyFailed,
     /// The output could not be written.
     OutputIo,
     /// The input is ambiguous, unsafe or of an unknown kind.
     Refused,
-    /// Reading the input failed, or it changed meanwhile.
+    /// Reading the input failed, or the input changed while it was read.
     InputIo,
     /// The password is missing or wrong.
     Password,
-    /// A signal asked to stop; the number is the signal's.
+    /// A signal asked the program to stop; the number is the signal's.
     Interrupted(i32),
 }
 
 impl Kind {
-    /// The process exit code: stable, listed in `--help` and the README.
+    /// The process exit code. Stable, and listed in `--help` and the README.
     pub fn code(self) -> u8 {
         match self {
             Self::Internal => 1,
@@ -58,12 +58,12 @@ impl Kind {
             Self::Refused => 10,
             Self::InputIo => 11,
             Self::Password => 12,
-            // The shell's convention for a process that a signal ended.
+            // The shell's convention for a process that was ended by a signal.
             Self::Interrupted(signal) => 128u8.saturating_add(u8::try_from(signal).unwrap_or(0)),
         }
     }
 
-    /// The name that `--json` prints: stable.
+    /// The name that `--json` prints. Stable.
     pub fn name(self) -> &'static str {
         match self {
             Self::Internal => "internal",
@@ -82,10 +82,10 @@ impl Kind {
     }
 }
 
-/// An error with its place and the next step.
+/// An error, with its place and the next step.
 ///
-/// Neither the message nor the `Debug` output ever holds key material; names
-/// out of archives are escaped before they get here.
+/// Neither the message nor the `Debug` output ever holds key material. Names from archives are
+/// escaped before they get here.
 #[derive(Debug, thiserror::Error)]
 pub struct Error {
     kind: Kind,
@@ -111,7 +111,7 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// An error of one kind with the sentence that explains it.
+    /// Creates an error of this kind, with the sentence that explains it.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -128,13 +128,13 @@ impl Error {
         Self::new(Kind::Damaged, message).advice(Advice::DownloadAgain)
     }
 
-    /// The input could be read in more than one way, or is unsafe.
+    /// The input can be read in more than one way, or is unsafe.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused, message)
             .advice("Home Assistant writes no such backup; make a new one, or use an older one.")
     }
 
-    /// Reading the input failed; `Internal` where it is memory or a thread that is missing.
+    /// Reading the input failed. The kind is `Internal` if memory or a thread was missing.
     pub fn input(source: io::Error, doing: &str) -> Self {
         if is_scarcity(&source) {
             return Self::scarce(source, doing);
@@ -144,7 +144,7 @@ impl Error {
             .caused_by(source)
     }
 
-    /// Writing the output failed; `Internal` where it is memory or a thread that is missing.
+    /// Writing the output failed. The kind is `Internal` if memory or a thread was missing.
     pub fn output(source: io::Error, doing: &str) -> Self {
         if is_scarcity(&source) {
             return Self::scarce(source, doing);
@@ -160,28 +160,28 @@ impl Error {
             .caused_by(source)
     }
 
-    /// Names the part (or member) in question, already escaped; the innermost name wins.
+    /// Adds the name of the affected part or member, already escaped. The innermost name wins.
     #[must_use]
     pub fn in_part(mut self, part: impl Into<String>) -> Self {
         self.part.get_or_insert_with(|| part.into());
         self
     }
 
-    /// Names the byte offset in the input file; the innermost one wins.
+    /// Adds the byte offset in the input file. The innermost one wins.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
         self.offset.get_or_insert(offset);
         self
     }
 
-    /// Replaces the next step that the user is told.
+    /// Replaces the next step shown to the user.
     #[must_use]
     pub fn advice(mut self, advice: impl Into<Advice>) -> Self {
         self.advice = Some(Box::new(advice.into()));
         self
     }
 
-    /// Keeps the error that led here.
+    /// Keeps the error that caused this one.
     #[must_use]
     pub fn caused_by(
         mut self,
@@ -191,17 +191,17 @@ impl Error {
         self
     }
 
-    /// The kind, and so the exit code.
+    /// The kind, which determines the exit code.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The bare sentence, without part and offset.
+    /// The sentence alone, without part and offset.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The part in question, escaped.
+    /// The affected part, escaped.
     pub fn part(&self) -> Option<&str> {
         self.part.as_deref()
     }
@@ -216,31 +216,31 @@ impl Error {
         self.advice.as_deref()
     }
 
-    /// Sends this error through a `Read` or `Write`; [`Error::from_read`] and
-    /// [`Error::from_write`] take it out again unchanged.
+    /// Wraps this error so that it can pass through a `Read` or `Write`. [`Error::from_read`] and
+    /// [`Error::from_write`] unwrap it unchanged.
     pub fn into_io(self) -> io::Error {
         io::Error::other(self)
     }
 
-    /// Turns what a chain of readers reported into an error: the rooms' own
-    /// errors keep their meaning, anything else is a failed read.
+    /// Converts an error from a chain of readers: errors of this type are unwrapped unchanged, and
+    /// any other error is a failed read.
     pub fn from_read(error: io::Error) -> Self {
         Self::from_io(error, |e| Self::input(e, "reading the backup failed"))
     }
 
-    /// Like [`Error::from_read`] for a chain that ends in the output.
+    /// Like [`Error::from_read`], for a chain that ends in the output.
     pub fn from_write(error: io::Error) -> Self {
         Self::from_io(error, |e| Self::output(e, "writing the output failed"))
     }
 
-    /// Takes an error of ours out of an `io::Error`; `other` judges what is none.
+    /// Unwraps an [`Error`] from an `io::Error`; `other` converts any other error.
     pub(crate) fn from_io(error: io::Error, other: impl FnOnce(io::Error) -> Self) -> Self {
         error.downcast::<Self>().unwrap_or_else(other)
     }
 }
 
-/// True when the system has no memory or no thread left (pthread_create(3), mmap(2)): reading
-/// and writing a file that is not set to be read without waiting never fails so.
+/// True when the system has run out of memory or threads (pthread_create(3), mmap(2)). Reading or
+/// writing a file never fails like this, unless the file is in non-blocking mode.
 fn is_scarcity(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -248,11 +248,10 @@ fn is_scarcity(error: &io::Error) -> bool {
     )
 }
 
-/// Escapes a name out of an archive so that it is safe on a terminal and in JSON:
-/// control characters, bytes that are not UTF-8 and what nobody sees (characters that
-/// Unicode calls format, private use, ignorable or no characters at all) become `\x..` or
-/// `\u{..}`; all else stays readable. An emoji that is put together out of others is
-/// shown in its pieces.
+/// Escapes a name from an archive so that it is safe on a terminal and in JSON. Control characters,
+/// bytes that are not UTF-8 and invisible characters (those that Unicode classes as format, private
+/// use, ignorable or noncharacter) become `\x..` or `\u{..}`; everything else stays readable. An
+/// emoji made of several characters is shown in its pieces.
 pub fn escape(name: &[u8]) -> String {
     let mut out = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
@@ -273,8 +272,8 @@ pub fn escape(name: &[u8]) -> String {
     out
 }
 
-/// Makes a finished text safe on a terminal, whatever got into it: as [`escape`], but
-/// leaves line ends, and backslashes that stand for something already.
+/// Makes a finished text safe on a terminal, whatever it contains. Like [`escape`], but keeps line
+/// ends, and backslashes, which already belong to an escape.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

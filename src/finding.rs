@@ -1,5 +1,5 @@
-//! What is odd or wrong about a backup, as facts: one list that `info`, `verify`, `repair`
-//! and the end of `shrink` share, so that none of them says less than another.
+//! What is odd or wrong about a backup, as facts. `info`, `verify`, `repair` and the end of
+//! `shrink` share this list, so that none of them reports less than another.
 
 mod header_error;
 
@@ -10,23 +10,23 @@ pub use header_error::HeaderError;
 pub enum Finding {
     /// The two zero blocks that end the outer tar are missing.
     NoEnd,
-    /// Bytes that belong to nothing follow the outer tar.
+    /// Extra bytes follow the outer tar.
     BytesBehindTheEnd {
-        /// How many, from the first that is not zero on.
+        /// How many, counted from the first byte that is not zero.
         count: u64,
     },
-    /// A member's header states another size than its data have.
+    /// A member's header states a size that differs from the size of its data.
     StaleSize {
         /// The member.
         member: String,
-        /// What its header says, in bytes.
+        /// The size in its header, in bytes.
         stated: u64,
-        /// How many bytes it has.
+        /// The actual size, in bytes.
         real: u64,
     },
     /// `backup.json` begins with a byte order mark.
     ByteOrderMark,
-    /// `backup.json` lacks something that Home Assistant demands, or says it in a way that it
+    /// `backup.json` lacks something that Home Assistant requires, or states it in a way that it
     /// refuses.
     Metadata(MetadataFault),
     /// `backup.json` lists a component that is not in the file.
@@ -41,56 +41,58 @@ pub enum Finding {
         /// Whether its name alone is enough to list it.
         can_be_listed: bool,
     },
-    /// Nothing is in a member that nobody lists: Home Assistant leaves one when an app could not
-    /// be backed up (supervisor#4924).
+    /// An empty member that is not listed. Home Assistant leaves one when it could not back up an
+    /// app (supervisor#4924).
     EmptyArchive {
         /// The component.
         id: String,
     },
-    /// A file that macOS makes beside another one, with nothing of the backup in it.
+    /// A file that macOS creates next to another one. It holds nothing of the backup.
     AppleDouble {
         /// The component.
         id: String,
     },
-    /// A listed part whose first bytes are no archive's.
+    /// A listed part whose first bytes are not those of an archive.
     NoArchive {
         /// The component.
         id: String,
         /// What they are instead.
         error: HeaderError,
     },
-    /// `protected` in `backup.json` says something else than the bytes of all parts.
+    /// `protected` in `backup.json` contradicts the bytes of all parts.
     Protection {
-        /// What the bytes say.
+        /// Whether the bytes are encrypted.
         encrypted: bool,
     },
     /// Some parts are encrypted and some are not.
     Mixed {
-        /// Those that are.
+        /// The encrypted ones.
         encrypted: Vec<String>,
-        /// Those that are not.
+        /// The unencrypted ones.
         plain: Vec<String>,
     },
     /// The encrypted parts have different SecureTar versions.
     Versions,
     /// The encrypted parts have different root salts.
     RootSalts,
-    /// `compressed` in `backup.json` says something else than the names of all parts.
+    /// `compressed` in `backup.json` contradicts the names of all parts.
     CompressedFlag {
-        /// What the names say.
+        /// Whether the names say compressed.
         compressed: bool,
     },
-    /// One part is compressed otherwise than `backup.json` says (supervisor#3838), or than its name
-    /// says.
+    /// The compression of one part differs from what `backup.json` says (supervisor#3838), or from
+    /// what its name says.
     OtherCompression {
         /// The component.
         id: String,
-        /// Whether its bytes are, as far as can be told; its name where they are encrypted.
+        /// Whether its bytes are compressed, as far as that can be determined. If they are
+        /// encrypted, its name decides.
         compressed: bool,
-        /// Whether it should be.
+        /// Whether they should be.
         wanted: bool,
     },
-    /// Supervisor's password check would refuse the backup: it opens the first archive in the file.
+    /// Supervisor's password check would refuse the backup. The check opens the first archive in
+    /// the file.
     FirstArchive {
         /// The member.
         member: String,
@@ -102,20 +104,20 @@ pub enum Finding {
         /// The component.
         id: String,
     },
-    /// Bytes that belong to nothing follow a part's encrypted data.
+    /// Extra bytes follow a part's encrypted data.
     BytesBehindCiphertext {
         /// The component.
         id: String,
         /// How many.
         count: u64,
     },
-    /// A part's length and its SecureTar header cannot both be right.
+    /// A part's length contradicts its SecureTar header.
     Length {
         /// The component.
         id: String,
-        /// Bytes that it has.
+        /// Its actual length in bytes.
         size: u64,
-        /// Bytes that its header calls for.
+        /// The length in bytes that its header requires.
         expected: u64,
     },
     /// A part has several gzip members.
@@ -146,52 +148,52 @@ pub enum Finding {
     },
 }
 
-/// What Home Assistant's schema for `backup.json` does not accept
-/// (supervisor `backups/validate.py`, `SCHEMA_BACKUP`, as of August 2026; Core's `read_backup`).
+/// What Home Assistant's schema for `backup.json` does not accept (supervisor
+/// `backups/validate.py`, `SCHEMA_BACKUP`, as of August 2026; Core's `read_backup`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MetadataFault {
-    /// A key that has to be there is missing or no text.
+    /// A required key is missing or is not text.
     Missing {
         /// The key.
         key: &'static str,
         /// Whether every copy sets it.
         set_in_copies: bool,
     },
-    /// A key has a value of a type that Core or Supervisor reads differently.
+    /// A key has a value of a type that Core and Supervisor read differently.
     Type {
         /// The key.
         key: &'static str,
     },
     /// An app in the list lacks its name or version.
     App {
-        /// Its slug.
+        /// The app's slug.
         slug: String,
     },
-    /// The list of folders names one that Home Assistant does not know.
+    /// The list of folders names one that Home Assistant does not accept.
     Folder {
         /// The name.
         name: String,
     },
 }
 
-/// Why the first archive of a backup does not pass Supervisor's password check
-/// (supervisor `backups/backup.py`, `validate_backup`).
+/// Why the first archive of a backup fails Supervisor's password check (supervisor
+/// `backups/backup.py`, `validate_backup`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfit {
-    /// Nothing is in it.
+    /// It is empty.
     Empty,
-    /// It is no archive.
+    /// It is not an archive.
     NoArchive,
     /// It is encrypted, and `backup.json` says that the backup is not.
     Encrypted,
     /// It is not encrypted, and `backup.json` says that the backup is.
     Plain,
-    /// Its bytes are compressed otherwise than its name says.
+    /// Its compression differs from what its name says.
     Compression,
 }
 
 impl Finding {
-    /// Whether a repair puts it right.
+    /// Whether a repair fixes it.
     pub fn is_mended(&self) -> bool {
         match self {
             Self::Unlisted { can_be_listed, .. } => *can_be_listed,
@@ -202,7 +204,8 @@ impl Finding {
         }
     }
 
-    /// Whether Home Assistant's own checks refuse the backup as it is, or it does not find a part.
+    /// Whether Home Assistant's own checks refuse the backup because of it, or Home Assistant does
+    /// not find a part.
     pub fn is_refused(&self) -> bool {
         match self {
             Self::Metadata(MetadataFault::Type { .. }) => false,
@@ -214,12 +217,12 @@ impl Finding {
         }
     }
 
-    /// Whether it is about parts of different kinds, which every copy makes one.
+    /// Whether it is about parts of different kinds. Every copy gives all parts the same kind.
     pub fn is_about_kinds(&self) -> bool {
         matches!(self, Self::Mixed { .. } | Self::Versions | Self::RootSalts)
     }
 
-    /// What the user is told, in whole sentences.
+    /// The finding in whole sentences, for the user.
     pub fn text(&self) -> String {
         match self {
             Self::NoEnd => "The two blocks of zeros that end a tar are missing; all members are complete.".into(),
@@ -272,7 +275,7 @@ impl Finding {
         }
     }
 
-    /// What is said about a part's stream and its encryption.
+    /// The sentences about a part's stream and its encryption.
     fn of_stream(&self) -> String {
         match self {
             Self::ReservedBytes { id } => {
@@ -339,7 +342,7 @@ impl Unfit {
     }
 }
 
-/// The words for a flag that the bytes of all parts contradict; the bytes win.
+/// The sentence about a flag that contradicts the bytes of all parts. The bytes win.
 fn protection(encrypted: bool) -> String {
     let (stated, real) = if encrypted {
         ("unprotected", "encrypted")
@@ -349,7 +352,7 @@ fn protection(encrypted: bool) -> String {
     format!("backup.json says {stated}, but the parts are {real}; the bytes count.")
 }
 
-/// The words for whether an archive is compressed.
+/// The word for whether an archive is compressed.
 pub(crate) fn compression(compressed: bool) -> &'static str {
     if compressed {
         "compressed"

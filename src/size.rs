@@ -1,15 +1,15 @@
-//! Byte counts as people write and read them.
+//! Byte counts, as people write and read them.
 
 use bytesize::ByteSize;
 
-/// What Home Assistant Cloud is taken to accept: 5 GB. No byte count is
-/// published; the decimal reading is the safe one.
+/// The presumed limit of Home Assistant Cloud: 5 GB. No byte count is published; the decimal
+/// reading is the safe one.
 pub const CLOUD_LIMIT: u64 = 5_000_000_000;
 
-/// Reads `5GB` (decimal), `5GiB` (binary), `720MB` or a plain byte count.
+/// Parses `5GB` (decimal), `5GiB` (binary), `720MB` or a plain byte count.
 ///
 /// # Errors
-/// A sentence for the user when the text is no size, or zero.
+/// A sentence for the user if the text is not a size, or is zero.
 pub fn parse(text: &str) -> Result<u64, String> {
     let size: ByteSize = text.trim().parse().map_err(|_| {
         format!("'{text}' is not a size; write for example 5GB, 4.7GiB or 5000000000")
@@ -20,10 +20,10 @@ pub fn parse(text: &str) -> Result<u64, String> {
     Ok(size.as_u64())
 }
 
-/// Reads a limit: as [`parse`], but a small number without a unit is a slip.
+/// Parses a limit. Like [`parse`], but a small number without a unit is treated as a mistake.
 ///
 /// # Errors
-/// As [`parse`], and when the text is a number below 1,000.
+/// As [`parse`], and if the text is a number below 1,000.
 pub fn parse_limit(text: &str) -> Result<u64, String> {
     match text.trim().parse::<u64>() {
         Ok(bytes @ 1..1000) => Err(format!(
@@ -33,7 +33,7 @@ pub fn parse_limit(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A size as the option `--limit` takes it, exactly and as short as that is.
+/// A size in the form that the option `--limit` accepts: exact, and as short as possible.
 pub fn option(bytes: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     match units
@@ -46,7 +46,7 @@ pub fn option(bytes: u64) -> String {
     }
 }
 
-/// A size in decimal units with three significant digits or so: `4.21 GB`.
+/// A size in decimal units with about three significant digits: `4.21 GB`.
 pub fn decimal(bytes: u64) -> String {
     scaled(bytes, 1000.0, ["B", "kB", "MB", "GB", "TB", "PB"])
 }
@@ -56,7 +56,7 @@ pub fn binary(bytes: u64) -> String {
     scaled(bytes, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 
-/// Both, where it matters: `4.21 GB (3.92 GiB)`.
+/// Both, where the difference matters: `4.21 GB (3.92 GiB)`.
 pub fn both(bytes: u64) -> String {
     format!("{} ({})", decimal(bytes), binary(bytes))
 }
@@ -68,7 +68,7 @@ fn scaled(bytes: u64, base: f64, units: [&str; 6]) -> String {
     let mut value = bytes as f64;
     let mut unit = units[0];
     for next in &units[1..] {
-        // Rounded to two digits, so that 999.999 kB becomes 1.00 MB.
+        // Compare with the rounded value, so that 999.999 kB becomes 1.00 MB.
         if value < base - 0.005 {
             break;
         }

@@ -1,4 +1,4 @@
-//! The command line. Reading it never touches the disk.
+//! The command line. Parsing it does not access the disk.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -64,30 +64,30 @@ pub enum Command {
         backup: PathBuf,
         #[command(flatten)]
         choice: Choice,
-        /// Tell which rule or choice decides about this path
+        /// Explain which rule or choice decides about this path
         #[arg(long, value_name = "COMPONENT:PATH")]
         why: Option<String>,
     },
     /// Write a smaller copy
     Shrink(Shrink),
-    /// Read everything, check everything
+    /// Check a backup for damage
     Verify { backup: PathBuf },
-    /// Write a copy in which wrong sizes, ends, streams, versions, salts and lists are put right
+    /// Write a copy with format errors fixed
     Repair {
         backup: PathBuf,
         /// Where to write the copy [default: <name>.repaired.tar beside the backup]
         #[arg(short, long, value_name = "OUT")]
         output: Option<PathBuf>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
         /// Replace an existing output
         #[arg(long)]
         force: bool,
     },
-    /// List the rules that know what makes backups big
+    /// List the rules for what makes backups large
     Rules {
-        /// Rules of your own: additions, and ids to switch off
+        /// A file with your own rules: additions, and ids to switch off
         #[arg(long, value_name = "F")]
         rules: Option<PathBuf>,
     },
@@ -104,7 +104,7 @@ pub struct Shrink {
     /// Where to write the copy [default: <name>.slim.tar beside the backup]
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
     /// Only show the plan
@@ -130,13 +130,13 @@ pub struct Bench {
     /// afterwards
     #[arg(long, value_name = "FOLDER", conflicts_with = "make")]
     pub write: Option<PathBuf>,
-    /// What that copy leaves out [default: the folder that takes most]
+    /// What that copy leaves out [default: the largest folder]
     #[arg(long, value_name = "SEL", requires = "write")]
     pub drop: Vec<String>,
-    /// Keep the result as JSON in this file
+    /// Save the result as JSON in this file
     #[arg(long, value_name = "F", conflicts_with = "make")]
     pub save: Option<PathBuf>,
-    /// Compare with a result that was kept
+    /// Compare with a saved result
     #[arg(long, value_name = "F", conflicts_with = "make")]
     pub compare: Option<PathBuf>,
     /// Write a realistic backup of about this size; with a key it is encrypted
@@ -145,7 +145,7 @@ pub struct Bench {
     /// With --make: the SecureTar version, or no encryption [default: 3 with a key, else none]
     #[arg(long, value_name = "2|3|none", requires = "make")]
     pub securetar: Option<Wrapping>,
-    /// With --make: another number gives other contents of the same kinds
+    /// With --make: use another number for other contents of the same kinds
     #[arg(long, value_name = "N", requires = "make")]
     pub seed: Option<u64>,
     /// Replace an existing file
@@ -163,16 +163,17 @@ pub struct Choice {
     /// Keep this even if --drop names it
     #[arg(long, value_name = "SEL")]
     pub keep: Vec<String>,
-    /// Let these go too if the limit demands it; caches, logs and nested backups may always
+    /// Also drop these if the limit requires it; caches, logs and nested backups may always be
+    /// dropped
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     pub allow: Vec<Consent>,
-    /// Leave out all that may go, even if less would be enough
+    /// Leave out everything that may be dropped, even if less would be enough
     #[arg(long)]
     pub thorough: bool,
-    /// Rules of your own: additions, and ids to switch off
+    /// A file with your own rules: additions, and ids to switch off
     #[arg(long, value_name = "F")]
     pub rules: Option<PathBuf>,
-    /// Encrypt the copy in this SecureTar version, or not at all [default: as the backup]
+    /// Encrypt the copy in this SecureTar version, or not at all [default: as in the backup]
     #[arg(long, value_name = "2|3|none")]
     pub securetar: Option<Wrapping>,
 }
@@ -182,7 +183,7 @@ pub struct Choice {
 pub enum Consent {
     /// Recordings, history, statistics
     History,
-    /// The user's own files, and at last whole folders and add-ons
+    /// Your own files and, as a last resort, whole folders and add-ons
     User,
 }
 
@@ -197,10 +198,10 @@ pub enum Wrapping {
 
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// The size that the copy must not exceed; 5GB is 5,000,000,000 bytes, 5GiB works
+    /// The maximum size of the copy; 5GB is 5,000,000,000 bytes, 5GiB works too
     #[arg(long, global = true, value_name = "SIZE", default_value = "5GB", value_parser = haslim::size::parse_limit)]
     pub limit: u64,
-    /// Refuse a part whose contents are larger than this when they are unpacked [default: no limit]
+    /// Refuse a part whose contents are larger than this when unpacked [default: no limit]
     #[arg(long, global = true, value_name = "SIZE", value_parser = haslim::size::parse)]
     pub max_expanded: Option<u64>,
     /// Read the key from the first line of this file
@@ -238,13 +239,13 @@ pub enum Color {
     Never,
 }
 
-/// Whether `--json` is among arguments that could not be understood.
+/// Whether `--json` is among arguments that could not be parsed.
 pub fn want_json(args: impl Iterator<Item = OsString>) -> bool {
     args.take_while(|arg| arg != "--")
         .any(|arg| arg == "--json")
 }
 
-/// What the parser has to say, without its hints for people.
+/// The parser's message, without its hints for people.
 pub fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
     let first = text.split("\n\n").next().unwrap_or_default();

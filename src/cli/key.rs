@@ -1,4 +1,4 @@
-//! Where the key comes from.
+//! Reads the key.
 
 mod text;
 
@@ -18,23 +18,23 @@ use super::small_file;
 use super::terminal::prompt;
 use text::{MOST_KEYS, Text};
 
-/// The variable that may hold the key.
+/// The environment variable that may hold the key.
 const VARIABLE: &str = "HASLIM_PASSWORD";
 
-/// How often somebody at a terminal may type the key.
+/// How often a user at a terminal may type the key.
 const TRIES: usize = 3;
 
-/// How many spellings of a key are tried. Each takes a key derivation for every salt that the
-/// backup has: some 50 ms for a backup of Home Assistant's.
+/// How many spellings of a key are tried. Each one takes a key derivation for every salt in the
+/// backup: some 50 ms for a backup made by Home Assistant.
 const SPELLINGS: usize = 16;
 
-/// What the user gave for a key.
+/// The key as the user entered it.
 struct Given {
-    /// What may be meant, the most literal first.
+    /// The possible passwords, the most literal first.
     passwords: Vec<Password>,
-    /// Which of them is meant where no backup can tell, or why that is not certain.
+    /// The index of the right one if no backup can decide, or why that is uncertain.
     meant: Result<usize>,
-    /// Why the first may have been read wrongly.
+    /// Why the first one may have been read wrongly.
     misread: Option<Error>,
 }
 
@@ -47,7 +47,7 @@ impl Given {
         }
     }
 
-    /// The one that is meant, where no backup can tell.
+    /// The right one if no backup can decide.
     fn certain(self) -> Result<Password> {
         let at = self.misread.map_or(self.meant, Err)?;
         self.passwords
@@ -57,8 +57,8 @@ impl Given {
             .ok_or_else(empty)
     }
 
-    /// The first that opens the backup: as given, else as it may have been meant. All are
-    /// wiped, the wrong ones as soon as the next is tried.
+    /// The first password that opens the backup: as entered, otherwise as it may have been meant.
+    /// All are wiped, wrong ones as soon as the next is tried.
     fn opening(self, session: &Session, backup: &Backup) -> Result<KeyRing> {
         let mut first = None;
         let spellings: Vec<Password> = self
@@ -85,18 +85,18 @@ impl Given {
     }
 }
 
-/// Reads the key from where the user said, and makes sure that it opens the
-/// backup. Asks for it on a terminal when nothing was said and there is a need; what does not
-/// open the backup may be typed again, twice.
+/// Reads the key from the source that the user chose, and checks that it opens the backup. If no
+/// source was chosen and a key is needed, asks for it on a terminal. A wrong key may be typed
+/// again, twice.
 ///
 /// # Errors
-/// `Password` when it is empty though needed, or wrong, or its file cannot be read.
+/// `Password` if the key is needed but empty, or wrong, or its file cannot be read.
 pub fn keys(session: &Session, backup: &Backup, need: KeyNeed) -> Result<Option<KeyRing>> {
     let fit = |given: Given| {
         if backup.is_protected() {
             return given.opening(session, backup);
         }
-        // A copy must not get a key with blanks around it that nobody sees.
+        // Trims the key, so that the copy's password has no invisible spaces.
         let password = given.certain()?;
         Ok(KeyRing::new(password.trimmed().unwrap_or(password)))
     };
@@ -133,10 +133,10 @@ pub fn unlock(session: &Session, backup: Backup, need: KeyNeed) -> Result<Unlock
     Unlocked::new(backup, keys.map(Arc::new))
 }
 
-/// A backup that has to be read whole, with its key; without one if it is not encrypted.
+/// A backup that must be read completely, with its key, or without one if it is not encrypted.
 ///
 /// # Errors
-/// As [`unlock`], and `Password` when it is encrypted and there is no key.
+/// As [`unlock`], and `Password` if it is encrypted and there is no key.
 pub fn unlock_all(session: &Session, backup: Backup) -> Result<Unlocked> {
     let is_protected = backup.is_protected();
     let keys = keys(session, &backup, KeyNeed::must_if(is_protected))?;
@@ -150,8 +150,8 @@ pub fn unlock_all(session: &Session, backup: Backup) -> Result<Unlocked> {
     Unlocked::new(backup, keys.map(Arc::new))
 }
 
-/// The key as the user gave it, for a backup that does not exist yet: nothing tells whether it is
-/// right.
+/// The key as the user entered it, for a backup that does not exist yet. Whether it is right cannot
+/// be checked.
 ///
 /// # Errors
 /// As [`keys`].
@@ -169,7 +169,7 @@ fn empty() -> Error {
         .advice("Give the encryption key with --password-file, --emergency-kit or HASLIM_PASSWORD.")
 }
 
-/// What the options or the variable say.
+/// The key from the options or the variable.
 fn said(session: &Session) -> Result<Option<Given>> {
     match &session.settings.key {
         KeySource::PasswordFile(path) => from_file(session, path).map(Some),
@@ -185,14 +185,15 @@ fn from_variable() -> Result<Option<Given>> {
     let text = value
         .into_string()
         .map_err(|_| Error::new(Kind::Password, format!("{VARIABLE} is not valid UTF-8")))?;
-    // No key ends with a line end: nobody could type it.
+    // A key never ends with a line end, because that cannot be typed.
     let text = Zeroizing::new(text);
     Ok(Some(Given::exactly(Password::new(
         text.trim_end_matches(['\r', '\n']).to_owned(),
     ))))
 }
 
-/// What somebody types; `None` where nobody can be asked, or has no key and it can be done without.
+/// The key typed by the user; `None` if no terminal is there, or if the user has no key and it is
+/// optional.
 fn asked(session: &Session, need: KeyNeed) -> Result<Option<Password>> {
     if need == KeyNeed::No
         || session.settings.json
@@ -204,13 +205,13 @@ fn asked(session: &Session, need: KeyNeed) -> Result<Option<Password>> {
     let or_not = if need == KeyNeed::Must {
         ""
     } else {
-        " (or just Enter, to go on without looking inside)"
+        " (or press Enter to continue without reading the parts)"
     };
     let password = prompt::ask_unseen(&format!("Encryption key of the backup{or_not}: "))?;
     Ok(Some(password).filter(|password| need == KeyNeed::Must || !password.is_empty()))
 }
 
-/// The first line, without its line ending; what follows is only looked at for the key of an
+/// The first line, without its line end. The following lines are only searched for the key of an
 /// emergency kit.
 fn from_file(session: &Session, path: &Path) -> Result<Given> {
     let text = Text::of(&small_file::KEY.read(path, &session.control)?);
@@ -219,7 +220,7 @@ fn from_file(session: &Session, path: &Path) -> Result<Given> {
     let kit = text.is_kit();
     let meant = match found.len() {
         _ if !kit => Ok(0),
-        // The heading of a kit is no key.
+        // The heading of an emergency kit is not a key.
         1 => Ok(1),
         _ => Err(more_than_one(path)),
     };
@@ -239,7 +240,7 @@ fn from_kit(session: &Session, path: &Path) -> Result<Given> {
     let passwords = Text::of(&small_file::KEY.read(path, &session.control)?).keys();
     match passwords.len() {
         0 => Err(Error::new(Kind::Password, format!("there is no encryption key in {}", path.display()))
-            .advice("It is a line of seven groups of four letters and digits. A key of another kind belongs on the first line of a file for --password-file.")),
+            .advice("A key is a line of seven groups of four letters and digits. Put any other kind of key on the first line of a file, and use --password-file.")),
         1 => Ok(Given { passwords, meant: Ok(0), misread: None }),
         count if count > MOST_KEYS => Err(more_than_one(path)),
         _ => Ok(Given { passwords, meant: Err(more_than_one(path)), misread: None }),

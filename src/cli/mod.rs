@@ -1,4 +1,4 @@
-//! The terminal side: arguments, the key, progress, tables.
+//! The command-line program: arguments, the key, progress, tables.
 
 mod args;
 mod commands;
@@ -28,7 +28,7 @@ use settings::{Settings, Task};
 use terminal::output::{self, Screen};
 use terminal::{memory, progress, signals};
 
-/// Runs the command that the arguments name.
+/// Runs the command in the arguments.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -63,7 +63,7 @@ fn run(task: Task, session: &Session) -> Result<u8> {
     commands::run(task, session)
 }
 
-/// Says why nothing could be begun.
+/// Prints why the run could not start.
 fn without_session(error: &anyhow::Error, json: bool, writes: bool) -> ExitCode {
     if json {
         let error = Error::new(Kind::Internal, format!("{error:#}"));
@@ -76,7 +76,7 @@ fn without_session(error: &anyhow::Error, json: bool, writes: bool) -> ExitCode 
     ExitCode::from(Kind::Internal.code())
 }
 
-/// Prints the help, or what is wrong with the arguments.
+/// Prints the help, or the error in the arguments.
 fn without_command(error: &clap::Error) -> ExitCode {
     match output::loss(error.print()) {
         Some(why) if !error.use_stderr() => {
@@ -96,17 +96,17 @@ fn without_command(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// A panic is a mistake of ours. It ends with a code from the list all the same.
+/// A panic is a bug in haslim. It still ends with an exit code from the list.
 fn guarded(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Error::new(Kind::Internal, "this is a mistake in haslim")
-            .advice("Please report it with the lines above; they hold neither the key nor anything out of the backup."))
+            .advice("Please report it with the lines above; they contain neither the key nor anything from the backup."))
     })
 }
 
-/// Listens to signals, and prepares threads, progress and output.
+/// Installs the signal handlers, and prepares threads, progress and output.
 fn start(settings: Settings, writes: bool) -> anyhow::Result<Session> {
-    // A core file would hold the key, and so does what a debugger can read.
+    // A core file would contain the key, and a debugger could read it.
     haslim::sys::keep_memory_private();
     let scarce = || {
         let step = CommandLine.advice(&Advice::Scarce);
@@ -116,7 +116,7 @@ fn start(settings: Settings, writes: bool) -> anyhow::Result<Session> {
     let wanted = settings
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    // More than there is memory for would end the run when it is half done.
+    // More threads than the memory allows would end the run halfway.
     let threads = memory::threads(wanted);
     // The library's parallel codecs use this pool.
     rayon::ThreadPoolBuilder::new()

@@ -1,4 +1,4 @@
-//! What a command has at hand, and how a run ends.
+//! The context of a command, and how a run ends.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,31 +16,31 @@ use super::terminal::output::Screen;
 /// The result of a command that ended as asked.
 pub const DONE: u8 = 0;
 
-/// The result of a question that was answered with no or quit: as after Ctrl-C.
+/// The result when a question is answered with no or quit: the same as after Ctrl-C.
 pub const STOPPED: u8 = 130;
 
-/// An error of the command line's own.
+/// An error of the command line itself.
 pub fn usage(message: impl Into<String>, advice: impl Into<Advice>) -> Error {
     Error::new(Kind::Usage, message).advice(advice)
 }
 
-/// Everything that a command is given besides its task.
+/// Everything that a command receives besides its task.
 pub struct Session {
-    /// What the run goes by.
+    /// The settings of the run.
     pub settings: Settings,
-    /// Progress, threads and the wish to stop.
+    /// Progress, threads and cancellation.
     pub control: Control,
     /// Standard output and standard error.
     pub screen: Screen,
     input: OnceLock<Arc<Input>>,
-    /// Set when there is a backup around what is damaged, so that `verify` can say more.
+    /// Set when a backup is open, so that `verify` can report more about damage.
     opened: AtomicBool,
     /// Set when a file has got its name.
     published: AtomicBool,
 }
 
 impl Session {
-    /// Nothing is open yet.
+    /// A new session; no backup is open yet.
     pub fn new(settings: Settings, control: Control, screen: Screen) -> Self {
         Self {
             settings,
@@ -52,18 +52,18 @@ impl Session {
         }
     }
 
-    /// Opens the backup that the command is about.
+    /// Opens the backup for the command.
     ///
     /// # Errors
-    /// As [`Backup::open`]; `Refused` for `-`, as nothing can be read from a pipe.
+    /// As [`Backup::open`]; `Refused` for `-`, because a backup cannot be read from a pipe.
     pub fn open(&self, path: &Path) -> Result<Backup> {
         let backup = self.open_repairable(path)?;
         backup.check_compression()?;
         Ok(backup)
     }
 
-    /// As [`Session::open`], but also opens a backup whose parts Home Assistant would look for
-    /// under other names.
+    /// Like [`Session::open`], but also opens a backup whose parts have other names than Home
+    /// Assistant expects.
     ///
     /// # Errors
     /// As [`Session::open`].
@@ -76,19 +76,19 @@ impl Session {
     fn input(&self, path: &Path) -> Result<Arc<Input>> {
         if path.as_os_str() == "-" {
             return Err(Error::refused("a backup cannot be read from standard input")
-                .advice("haslim reads it at many places at once: save it to a file first, and name that (./- if it is called so)."));
+                .advice("haslim reads a backup at several places at once: save it to a file first, and name that file (./- if it is called -)."));
         }
         let input = Input::open(path)?;
         let _ = self.input.set(Arc::clone(&input));
         Ok(input)
     }
 
-    /// Notes that a file has got its name: from then on the run has done what it was for.
+    /// Records that a file has got its name. From then on the run has achieved its purpose.
     pub fn published(&self) {
         self.published.store(true, Ordering::Relaxed);
     }
 
-    /// The code at the end, which also says whether what was printed reached its place.
+    /// The final exit code, which also reports whether the printed output was lost.
     pub fn end(&self, code: u8) -> u8 {
         let Some(error) = self.screen.lost() else {
             return code;
@@ -107,8 +107,8 @@ impl Session {
         }
     }
 
-    /// Damage in a file that changed meanwhile is not what the user has to look into. What is
-    /// sound, `verify` can say, unless it just `verified`.
+    /// If the file changed meanwhile, its damage is not the user's concern. `verify` can show which
+    /// parts are intact, unless the run just `verified`.
     pub fn explain(&self, error: Error, verified: bool) -> Error {
         let Some(input) = self.input.get() else {
             return error;

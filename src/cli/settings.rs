@@ -1,6 +1,6 @@
-//! What a run goes by: typed settings, made out of the arguments.
+//! The settings of a run: typed values made from the arguments.
 //!
-//! Making them reads no file and asks nothing. A file of settings would be merged in here, between
+//! Making them reads no files and asks no questions. A settings file would be merged here, between
 //! the arguments and the work.
 
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use haslim::rules::Class;
 
 use super::args::{self, Cli, Color, Command, Common, Consent};
 
-/// What every command goes by.
+/// The settings of every command.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The size that a copy must not exceed.
+    /// The maximum size of a copy.
     pub limit: u64,
-    /// Parts whose contents are larger are refused.
+    /// Parts with larger contents are refused.
     pub max_expanded: Option<u64>,
-    /// Where the key comes from.
+    /// The source of the key.
     pub key: KeySource,
     /// Print JSON on standard output and nothing else.
     pub json: bool,
@@ -32,49 +32,49 @@ pub struct Settings {
     pub color: Color,
 }
 
-/// Where the key comes from.
+/// The source of the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// The first line of this file.
     PasswordFile(PathBuf),
     /// This emergency kit of Home Assistant.
     EmergencyKit(PathBuf),
-    /// The variable `HASLIM_PASSWORD`, or else a prompt.
+    /// The variable `HASLIM_PASSWORD`, otherwise a prompt.
     VariableOrPrompt,
 }
 
-/// What to leave out of a copy, as it was named.
+/// What to leave out of a copy, as the user named it.
 #[derive(Debug, Clone)]
 pub struct Selection {
     /// Selectors of what to leave out.
     pub drop: Vec<String>,
-    /// Selectors of what to keep all the same.
+    /// Selectors of what to keep anyway.
     pub keep: Vec<String>,
-    /// Classes that may go besides the free ones.
+    /// Classes that may be dropped in addition to the free ones.
     pub allow: Vec<Class>,
-    /// Leave out all that may go, even if less would be enough.
+    /// Leave out everything that may be dropped, even if less would be enough.
     pub thorough: bool,
-    /// A file of the user's own rules.
+    /// A file with the user's own rules.
     pub rules: Option<PathBuf>,
     /// How the copy is encrypted.
     pub encryption: EncryptionChoice,
 }
 
-/// Where a copy goes and how freely.
+/// Where a copy goes, and what is allowed when writing it.
 #[derive(Debug, Clone)]
 pub struct Writing {
-    /// The file that was named.
+    /// The named file.
     pub output: Option<PathBuf>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     pub yes: bool,
-    /// Replace a file that is there.
+    /// Replace an existing file.
     pub replace: bool,
     /// Read the copy back and compare it before it gets its name.
     pub verify: bool,
 }
 
 impl Writing {
-    /// The file that was named, or else `<name>.MARK.tar` beside the backup.
+    /// The named file, or else `<name>.MARK.tar` next to the backup.
     pub fn path(&self, backup: &Path, mark: &str) -> PathBuf {
         self.output.clone().unwrap_or_else(|| {
             let mut name = backup.file_stem().unwrap_or_default().to_owned();
@@ -100,15 +100,15 @@ pub struct Listing {
 pub struct Measuring {
     /// The backup; `None` for one that is made for this run.
     pub backup: Option<PathBuf>,
-    /// A copy is written and measured in this folder.
+    /// If given, a copy is written and measured in this folder.
     pub folder: Option<PathBuf>,
     /// What that copy leaves out.
     pub drop: Vec<String>,
-    /// The result is kept in this file.
+    /// If given, the result is saved in this file.
     pub save: Option<PathBuf>,
     /// An earlier result, to compare with.
     pub compare: Option<PathBuf>,
-    /// Replace a file that is there.
+    /// Replace an existing file.
     pub replace: bool,
 }
 
@@ -117,17 +117,17 @@ pub struct Measuring {
 pub struct Making {
     /// The file.
     pub path: PathBuf,
-    /// About how many bytes it has.
+    /// Its approximate size in bytes.
     pub size: u64,
-    /// How it is encrypted; `AsIs` leaves it to whether there is a key.
+    /// How it is encrypted. `AsIs` means encrypted if there is a key.
     pub encryption: EncryptionChoice,
-    /// Another number makes other contents of the same kinds.
+    /// Another number produces other contents of the same kinds.
     pub seed: u64,
-    /// Replace a file that is there.
+    /// Replace an existing file.
     pub replace: bool,
 }
 
-/// What is to be done.
+/// The task of a run.
 #[derive(Debug)]
 pub enum Task {
     Info {
@@ -169,7 +169,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// Whether the command is there to write a backup: then a run that ends without one says so.
+    /// Whether the command writes a backup. If so, a run that ends without one says so.
     pub fn is_to_write(&self) -> bool {
         match self {
             Self::Shrink { .. } | Self::Repair { .. } | Self::Make(_) => true,
@@ -179,7 +179,7 @@ impl Task {
     }
 }
 
-/// The settings and the task that the arguments stand for.
+/// The settings and the task for these arguments.
 pub fn from_args(cli: Cli) -> (Settings, Task) {
     (cli.common.into(), cli.command.into())
 }

@@ -1,5 +1,4 @@
-//! Small files that the user names: keys, rules, results. Never more of one is read than it may
-//! hold.
+//! Small files that the user names: keys, rules, results. Never reads more than the maximum size.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,17 +10,17 @@ use haslim::pipe::Control;
 use haslim::{Error, Kind, Result, size};
 use zeroize::Zeroizing;
 
-/// No key, kit, set of rules or result comes near it.
+/// Far larger than any key, kit, set of rules or result.
 const MOST: u64 = 1 << 20;
 
-/// How often a wish to stop is looked for while nothing comes out of a pipe.
+/// How often cancellation is checked while a pipe has no data.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What a small file holds, and what an error with it is.
+/// The contents of a small file, and the kind of its errors.
 #[derive(Debug, Clone, Copy)]
 pub struct Small {
     pub kind: Kind,
-    /// As in "cannot read the key from …".
+    /// The words for "cannot read the key from …".
     pub what: &'static str,
 }
 
@@ -39,12 +38,13 @@ pub const RESULT: Small = Small {
 };
 
 impl Small {
-    /// Reads the whole file, which may also be a pipe, such as the `<(…)` of a shell. It takes
-    /// memory for 1 MiB, wiped afterwards.
+    /// Reads the whole file, which may also be a pipe, such as a shell's `<(…)`. Uses 1 MiB of
+    /// memory, which is wiped afterwards.
     ///
     /// # Errors
-    /// Of the [`Small::kind`] when it cannot be read or holds more than 1 MiB: of a regular
-    /// file that is known before anything of it is read. `Interrupted` while a pipe is waited for.
+    /// An error of the [`Small::kind`] if the file cannot be read or holds more than 1 MiB; for a
+    /// regular file, that is checked before anything is read. `Interrupted` while it waits for a
+    /// pipe.
     pub fn read(self, path: &Path, control: &Control) -> Result<Zeroizing<Vec<u8>>> {
         let fail = |e: io::Error| {
             Error::new(
@@ -69,7 +69,7 @@ impl Small {
         if meta.is_file() && meta.len() > MOST {
             return Err(large());
         }
-        // The opening of a pipe already waits for somebody at its other end.
+        // Opening a pipe already blocks until its other end is opened.
         let bytes = if meta.is_file() {
             whole(path).map_err(fail)?
         } else {
@@ -83,24 +83,24 @@ impl Small {
     }
 }
 
-/// All bytes of a file, or one more than there may be.
+/// All bytes of a file, or one more than the maximum.
 fn whole(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Room for all of it, so that growing leaves no copy of a key behind.
+    // The whole size is reserved, so that growing leaves no copy of a key behind.
     let mut bytes = Zeroizing::new(Vec::new());
     bytes.try_reserve_exact(usize::try_from(MOST).unwrap_or_default() + 64)?;
     File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The same on a thread of its own, so that a wish to stop ends the waiting. The thread
-/// may wait on, until the program ends.
+/// Reads on a separate thread, so that cancellation ends the wait. The thread may keep waiting
+/// until the program ends.
 fn awaited(path: &Path, control: &Control) -> Result<io::Result<Zeroizing<Vec<u8>>>> {
     let (done, result) = channel();
     let own = PathBuf::from(path);
     let thread = std::thread::Builder::new()
         .name("file".into())
         .spawn(move || {
-            // Nobody hears it once the program is about to stop.
+            // If the program is about to stop, the result is ignored.
             let _ = done.send(whole(&own));
         });
     if thread.is_err() {

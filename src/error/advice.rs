@@ -1,33 +1,34 @@
-//! The next step after an error, as a fact: who shows it knows what the program's options are called.
+//! The next step after an error, as a fact. The program that shows it adds the names of its
+//! options.
 
 use std::borrow::Cow;
 
 /// What to do about an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
-    /// A sentence that names no option and no command.
+    /// A sentence that names no options and no commands.
     Text(Cow<'static, str>),
     /// Download the backup again, or use an older one.
     DownloadAgain,
     /// Free memory, or use fewer threads.
     Scarce,
-    /// Allow more contents than the bound says, or leave the part out.
+    /// Allow larger contents than the bound, or leave the part out.
     RaiseExpansion,
     /// Name one of the backups in the folder.
     PickFromFolder,
     /// Make a new backup, or leave the part out.
     LeavePartOut,
-    /// Make a new backup, or a copy without the entry.
+    /// Make a new backup, or make a copy without the entry.
     LeaveEntryOut,
     /// Look at the paths of the backup.
     ListPaths,
     /// Look at the components of the backup and at the paths in them.
     ListAll,
-    /// Give the key, so that the parts can be looked into.
+    /// Provide the key, so that the parts can be read.
     GiveKeyToLook,
-    /// Give the key; whole parts can be left out without it.
+    /// Provide the key; without it, only whole parts can be left out.
     GiveKey,
-    /// Give the key, or leave out more whole parts.
+    /// Provide the key, or leave out more whole parts.
     GiveKeyOrDrop,
     /// Leave out this part, which has another key.
     DropOtherKey {
@@ -39,12 +40,12 @@ pub enum Advice {
         /// Its component.
         part: String,
     },
-    /// Download the backup again, or go on without this damaged part, or with it as it is.
+    /// Download the backup again, or continue without this damaged part, or keep it as it is.
     DropOrKeepDamaged {
         /// Its component.
         part: String,
     },
-    /// Leave out the entry of this part, which a repair does not do.
+    /// Leave out the entry of this part, because a repair does not do that.
     DropInsteadOfRepair {
         /// Its component.
         part: String,
@@ -53,9 +54,9 @@ pub enum Advice {
     SelectorForms,
     /// Use one of these selectors.
     DidYouMean {
-        /// What may have been meant.
+        /// What the user may have meant.
         selectors: Vec<String>,
-        /// Whether the forms of selectors are of use, too.
+        /// Whether the list of selector forms helps as well.
         forms: bool,
     },
     /// The recorder's database is not in the backup.
@@ -68,9 +69,9 @@ pub enum Advice {
     DropWhatIsThere,
     /// Name something to leave out.
     DropSomething,
-    /// Give a file that a benchmark saved.
+    /// Name a file that a benchmark saved.
     GiveSavedBenchmark,
-    /// Put the output somewhere else, or make room for it.
+    /// Put the output elsewhere, or make room for it.
     Output(OutputAdvice),
 }
 
@@ -81,7 +82,7 @@ pub enum OutputAdvice {
     CheckFolder,
     /// Choose another output.
     Another,
-    /// Choose another output, or replace the one that is there.
+    /// Choose another output, or replace the existing one.
     AnotherOrReplace,
     /// Choose another place.
     AnotherPlace,
@@ -91,7 +92,7 @@ pub enum OutputAdvice {
     OtherDisk,
     /// The file system cannot hold a file of this size.
     TooLargeForDisk,
-    /// The same, for FAT32 and its 4 GiB.
+    /// The same, for FAT32 with its limit of 4 GiB.
     TooLargeForFat,
     /// The quota is used up.
     Quota,
@@ -100,25 +101,25 @@ pub enum OutputAdvice {
 /// Why the recorder's database is not in a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoDatabase {
-    /// `db_url` puts it at this path, which is in no part.
+    /// `db_url` names this path, which is not in any part.
     Outside(String),
-    /// `db_url` puts it there, but the backup has no such file.
+    /// `db_url` names a file that the backup does not contain.
     Absent {
         /// The component.
         component: &'static str,
-        /// The path in it.
+        /// Its path in the component.
         path: String,
     },
-    /// It cannot be told where it is, for this reason.
+    /// The location cannot be determined, for this reason.
     Unknown(String),
-    /// It is on this server, an app of the backup.
+    /// The database is on this server, which is an app in the backup.
     App {
         /// The server's host.
         host: String,
         /// The app's component.
         component: String,
     },
-    /// It is on this server, which is no app of the backup.
+    /// The database is on this server, which is not an app in the backup.
     Server(String),
 }
 

@@ -1,13 +1,13 @@
-//! Characters that cannot be seen, or that change how others are seen.
+//! Characters that are invisible, or that change how other characters are displayed.
 
-/// All characters that Unicode calls control (Cc), format (Cf), private use (Co), line or
+/// All characters that Unicode classes as control (Cc), format (Cf), private use (Co), line or
 /// paragraph separator (Zl, Zp), `Default_Ignorable_Code_Point`, `Bidi_Control` or
-/// `Noncharacter_Code_Point`, in order, first and last of each range. Unicode 16.0 and 17.0
-/// agree about them (`DerivedGeneralCategory.txt`, `DerivedCoreProperties.txt` and
-/// `PropList.txt` of the Unicode Character Database).
+/// `Noncharacter_Code_Point`, in order, as the first and last of each range. Unicode 16.0 and 17.0
+/// agree on them (`DerivedGeneralCategory.txt`, `DerivedCoreProperties.txt` and `PropList.txt` of
+/// the Unicode Character Database).
 ///
-/// What Unicode may call so one day is not among them, unless it is ignorable already: a
-/// letter or a picture that is newer than this list stays as it is.
+/// Characters that Unicode may assign to these classes later are not listed, unless they are
+/// already ignorable: a letter or picture newer than this list is printed unchanged.
 const RANGES: [(char, char); 43] = [
     ('\0', '\u{1f}'),
     ('\u{7f}', '\u{9f}'),
@@ -54,11 +54,11 @@ const RANGES: [(char, char); 43] = [
     ('\u{efffe}', '\u{10ffff}'),
 ];
 
-/// True for a character that would make a printed name lie about what it is: one that a
-/// terminal obeys, or that hides or reorders what stands beside it (UAX #9, UTS #39).
+/// True for a character that makes a printed name misleading: one that a terminal interprets, or
+/// one that hides or reorders the characters next to it (UAX #9, UTS #39).
 ///
-/// That includes the joiners and variation selectors inside emoji, as nothing tells them
-/// from the same characters put there to deceive: such a picture is shown in its pieces.
+/// This includes the joiners and variation selectors inside emoji, because they cannot be
+/// distinguished from the same characters used to deceive. Such an emoji is shown in its pieces.
 pub fn is_unsafe(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();

@@ -1,46 +1,46 @@
-//! What happens during a job that its user should know.
+//! Events during a job that the user should be told.
 
 use crate::error::Error;
 use crate::pipe::Silent;
 
-/// Something that does not end the job. Parts are named by their ids.
+/// Something that does not end the job. Parts are identified by their ids.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// The bytes of a part are those that were stored, but the archive in them cannot be looked
-    /// into. A copy keeps it as it is.
+    /// The bytes of a part are intact, but the archive in them cannot be read. A copy keeps it
+    /// unchanged.
     PartUnreadable {
         /// The part.
         part: &'a str,
-        /// Why it cannot be looked into.
+        /// Why it cannot be read.
         error: &'a Error,
     },
-    /// A part that a copy keeps as it is, is damaged.
+    /// A part that a copy keeps unchanged is damaged.
     PartDamaged {
         /// The part.
         part: &'a str,
         /// The damage.
         error: &'a Error,
     },
-    /// A part that a copy keeps as it is could not be checked for damage.
+    /// A part that a copy keeps unchanged could not be checked for damage.
     PartUnchecked {
         /// The part.
         part: &'a str,
         /// Why not.
         error: &'a Error,
     },
-    /// The copy came out larger than the limit; it was given up, and the plan made anew to stay
-    /// below the limit by as much more.
+    /// The copy was larger than the limit. It was discarded, and the plan is made again to stay
+    /// below the limit by the excess.
     CopyTooLarge {
         /// Which attempt failed, counted from 1.
         attempt: usize,
-        /// By how many bytes the copy was larger than planned.
+        /// By how many bytes the copy was larger than predicted.
         excess: u64,
     },
 }
 
-/// Receives the events of a job, in their order and on the thread that runs the job.
+/// Receives the events of a job, in order and on the thread that runs the job.
 pub trait Observer {
-    /// Something happened.
+    /// Called for each event.
     fn event(&self, event: Event<'_>);
 }
 

@@ -1,4 +1,4 @@
-//! Parts that a copy keeps as they are: whether they are sound.
+//! Integrity of the parts that a copy keeps unchanged.
 
 use super::events::{Event, Observer};
 use super::prepared::{PartIntegrity, Prepared};
@@ -9,7 +9,7 @@ use crate::open::Backup;
 use crate::pipe::Control;
 use crate::verify;
 
-/// Checks these parts, in parallel, as far as the key reaches.
+/// Checks these parts in parallel, as far as the key allows.
 pub(super) fn check(
     backup: &Backup,
     parts: &[usize],
@@ -24,8 +24,8 @@ pub(super) fn check(
         .collect()
 }
 
-/// Runs `work`, which has `busy` parts to look into, and checks `parts` on a thread that it
-/// leaves idle, the smallest first. Returns what was found out when the work was done.
+/// Runs `work`, which reads `busy` parts, and checks `parts` on a thread that it leaves idle, the
+/// smallest first. Returns the results that exist when the work ends.
 pub(super) fn check_while<T>(
     backup: &Backup,
     parts: &[usize],
@@ -48,7 +48,7 @@ pub(super) fn check_while<T>(
             .collect::<Vec<PartIntegrity>>()
     };
     std::thread::scope(|scope| {
-        // Without a further thread, all of it is done later.
+        // If no further thread can be started, everything is checked later.
         let checks = named("check").spawn_scoped(scope, checks);
         let outcome = work();
         beside.abandon();
@@ -56,20 +56,20 @@ pub(super) fn check_while<T>(
             .ok()
             .and_then(|checks| checks.join().ok())
             .unwrap_or_default();
-        // What else went wrong will go wrong again, where it can be reported.
+        // Any other error will occur again in a place that can report it.
         let finished =
             |check: &PartIntegrity| check.outcome.as_ref().err().is_none_or(is_about_contents);
         (outcome, found.into_iter().filter(finished).collect())
     })
 }
 
-/// Whether an error says something about the contents of a part. All others, a wish to stop for
-/// one, end a job.
+/// Whether an error is about the contents of a part. All other errors, such as a cancellation, end
+/// a job.
 pub(super) fn is_about_contents(error: &Error) -> bool {
     matches!(error.kind(), Kind::Damaged | Kind::Refused)
 }
 
-/// Damage in a part, with what lets a run go on all the same.
+/// The damage in a part, with advice on how to continue anyway.
 pub(super) fn with_way_out(error: Error, id: &str) -> Error {
     if error.kind() != Kind::Damaged {
         return error;
@@ -78,15 +78,15 @@ pub(super) fn with_way_out(error: Error, id: &str) -> Error {
 }
 
 impl Prepared {
-    /// Checks the parts that the copy would keep and that nothing is known about yet, as far as the
-    /// key reaches: damage in them would go into the copy unseen. See
-    /// [`Prepared::report_damage`] for the outcome.
+    /// Checks the parts that the copy would keep and whose integrity is unknown, as far as the key
+    /// allows. Damage in them would go into the copy unnoticed. See [`Prepared::report_damage`] for
+    /// the outcome.
     pub fn check_kept_parts(&mut self, control: &Control) {
         let checks = self.kept_parts_integrity(control);
         self.integrity.extend(checks);
     }
 
-    /// The integrity of the parts that the copy would keep and that nothing is known about yet.
+    /// The integrity of the parts that the copy would keep and whose integrity is unknown.
     pub(super) fn kept_parts_integrity(&self, control: &Control) -> Vec<PartIntegrity> {
         let has_key = self.keys.is_some();
         let can_be_checked = |at: usize| {
@@ -99,18 +99,18 @@ impl Prepared {
         check(&self.backup, &parts, self.keys.as_deref(), control)
     }
 
-    /// Reports what is known to be wrong with parts that the copy would keep. It is an error,
+    /// Reports the damage and failed checks in parts that the copy would keep. Damage is an error,
     /// unless the user is `asked` afterwards and can decide, or named the part with `keeps`.
     ///
     /// # Errors
-    /// The damage, and whatever kept a part from being checked and is not about its contents.
+    /// The damage, and any error that prevented a check and is not about the contents of the part.
     pub fn report_damage(&mut self, asked: bool, observer: &dyn Observer) -> Result<()> {
         let known = std::mem::take(&mut self.integrity);
         self.integrity = self.report(known, asked, observer)?;
         Ok(())
     }
 
-    /// See [`Prepared::report_damage`]. Returns the checks when none of them ends the job.
+    /// See [`Prepared::report_damage`]. Returns the checks if none of them ends the job.
     pub(super) fn report(
         &self,
         mut checks: Vec<PartIntegrity>,
@@ -154,20 +154,20 @@ impl Prepared {
         }
     }
 
-    /// Parts that the copy keeps although they are known to be damaged.
+    /// Parts that the copy keeps although they are damaged.
     pub fn damaged_parts(&self) -> Vec<(&str, &Error)> {
         self.kept_with(Kind::Damaged).collect()
     }
 
-    /// Parts that the copy keeps and that were not checked for damage: for want of the key, and
-    /// those in which something stood in the way.
+    /// Parts that the copy keeps and that were not checked for damage, because the key was missing
+    /// or the check failed.
     pub fn unchecked_parts(&self) -> Vec<&str> {
         let mut parts = self.locked_parts();
         parts.extend(self.kept_with(Kind::Refused).map(|(id, _)| id));
         parts
     }
 
-    /// Parts that the copy keeps and that were not checked for damage for want of the key.
+    /// Parts that the copy keeps and that were not checked for damage because the key was missing.
     pub fn locked_parts(&self) -> Vec<&str> {
         let has_key = self.keys.is_some();
         let parts = self.backup.parts.iter().enumerate();

@@ -1,4 +1,4 @@
-//! From a backup and a request to a plan: what has to be read, and what is found out there.
+//! From a backup and a request to a plan: which parts must be read, and what is found in them.
 
 use std::sync::Arc;
 
@@ -14,53 +14,53 @@ use crate::pipe::Control;
 use crate::plan::{self, EncryptionChoice, Outcome, Request};
 use crate::survey::{self, PartSurvey};
 
-/// What the key of a backup is good for.
+/// How much the key of a backup is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyNeed {
-    /// Nothing.
+    /// Not at all.
     No,
-    /// Without it less can be seen or done.
+    /// Without it, less can be seen or done.
     Helps,
-    /// Nothing can be done without it.
+    /// Without it, nothing can be done.
     Must,
 }
 
 impl KeyNeed {
-    /// Must, if so; otherwise nothing.
+    /// `Must` if `so` is true; otherwise `No`.
     pub fn must_if(so: bool) -> Self {
         if so { Self::Must } else { Self::No }
     }
 }
 
-/// What has to be known about the inside of the parts.
+/// How much of the parts must be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// As little as the plan can do with.
+    /// As little as the plan needs.
     Needed,
-    /// The same, and meanwhile parts that will be kept are checked.
+    /// The same; meanwhile, parts that will be kept are checked.
     Checked,
-    /// All that can be read, for a plan that shows what is big.
+    /// Everything that can be read, for a plan that shows what is large.
     All,
 }
 
-/// A backup and what is wanted of it. No part has been read yet.
+/// A backup and a request. No part has been read yet.
 #[derive(Debug)]
 pub struct Job {
     backup: Backup,
     request: Request,
-    /// The parts that have to be surveyed for what was named.
+    /// The parts that must be surveyed because of what was named.
     named: Vec<usize>,
-    /// Whether the planner chooses something besides.
+    /// Whether the planner chooses more units.
     chooses: bool,
 }
 
 impl Job {
-    /// Takes a backup and what is wanted of it, and finds out what has to be read.
+    /// Takes a backup and a request, and determines which parts must be read.
     ///
     /// # Errors
-    /// As [`plan::check_named`]: a mistake in what was named is reported as early as it can be,
-    /// before the key and the surveys. Where everything fits as it is, nothing else would be taken
-    /// instead, and a warning in the plan does.
+    /// As [`plan::check_named`]. A mistake in a selector is reported as early as possible, before
+    /// the key and the surveys. If the backup already fits, nothing else would be dropped instead,
+    /// and a warning in the plan is enough.
     pub fn new(backup: Backup, request: Request) -> Result<Self> {
         let chooses = request.thorough || remaining(&backup, &request) > request.limit;
         if chooses {
@@ -79,7 +79,7 @@ impl Job {
         &self.backup
     }
 
-    /// What the key of the backup is good for here.
+    /// How much the key of the backup is needed here.
     pub fn key_need(&self) -> KeyNeed {
         let backup = &self.backup;
         let opens = self
@@ -102,12 +102,12 @@ impl Job {
 
     /// Surveys and plans.
     ///
-    /// The request learns here whether there is a key. What is wrong with parts that the plan can
-    /// do without does not end this: it is reported, and kept with the result.
+    /// The request records whether there is a key. Faults in parts that the plan does not need do
+    /// not end this call: they are reported, and kept with the result.
     ///
     /// # Errors
     /// As [`survey::survey`], for a part that the plan needs; as [`plan::make`] and
-    /// [`plan::check_named`]; `InputIo` when the backup changed meanwhile.
+    /// [`plan::check_named`]; `InputIo` if the backup changed meanwhile.
     pub fn prepare(
         self,
         keys: Option<Arc<KeyRing>>,
@@ -131,7 +131,7 @@ impl Job {
             control,
         };
         let (mut found, sound) = reading.first(chooses, depth)?;
-        // Only now it is known which part holds what `database` names.
+        // Only now is it known which part contains what `database` names.
         let also = plan::to_survey_then(&unlocked.backup, &found.surveys, &request);
         if !also.is_empty() {
             found.add(reading.look_inside(&also, &also)?);
@@ -140,7 +140,7 @@ impl Job {
             plan::check_named(&unlocked.backup, &found.surveys, &request)?;
         }
         let mut plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
-        // What was named may miss the limit by a hair; then there is something to choose after all.
+        // What was named may miss the limit by a few bytes. Then the planner must choose after all.
         if plan.outcome == Outcome::CannotFit && !chooses {
             let all = reading.choosable();
             found = reading.look_inside(&all, &all)?;
@@ -162,7 +162,7 @@ impl Job {
     }
 }
 
-/// What was found out by reading parts.
+/// The results of reading parts.
 #[derive(Default)]
 struct Found {
     surveys: Vec<PartSurvey>,
@@ -183,7 +183,7 @@ impl Found {
     }
 }
 
-/// Reading parts of a backup for a plan.
+/// Reads parts of a backup for a plan.
 #[derive(Clone, Copy)]
 struct Reading<'a> {
     unlocked: &'a Unlocked,
@@ -194,8 +194,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Surveys what the plan and this depth need; meanwhile checks other parts, if there is a
-    /// thread for that. Returns what was found out, and the outcome of those checks.
+    /// Surveys the parts that the plan and this depth need. Meanwhile checks other parts, if a
+    /// thread is free. Returns the results, and the outcome of those checks.
     fn first(&self, chooses: bool, depth: Depth) -> Result<(Found, Vec<PartIntegrity>)> {
         let needed = if chooses {
             self.choosable()
@@ -223,7 +223,7 @@ impl Reading<'_> {
         Ok((found?, sound))
     }
 
-    /// The parts out of which the planner may choose, and those that were named.
+    /// The parts from which the planner may choose, and those that were named.
     fn choosable(&self) -> Vec<usize> {
         let Unlocked { backup, keys } = self.unlocked;
         let is_open = |at: &usize| {
@@ -237,7 +237,7 @@ impl Reading<'_> {
             .collect()
     }
 
-    /// Surveys these parts. What is wrong with one that is not `needed` comes beside the surveys.
+    /// Surveys these parts. Errors in parts that are not `needed` are returned beside the surveys.
     fn look_inside(&self, parts: &[usize], needed: &[usize]) -> Result<Found> {
         let (backup, keys) = (&self.unlocked.backup, self.unlocked.keys.as_deref());
         let mut found = Found::default();
@@ -254,8 +254,8 @@ impl Reading<'_> {
         Ok(found)
     }
 
-    /// Checks a part that could not be surveyed: what the tar inside is like matters less than
-    /// whether its bytes are those that were stored.
+    /// Checks a part that could not be surveyed. The state of the tar inside matters less than
+    /// whether the stored bytes are intact.
     fn check_unreadable(&self, at: usize, error: &Error) -> Vec<PartIntegrity> {
         let checks = integrity::check(
             &self.unlocked.backup,
@@ -270,7 +270,7 @@ impl Reading<'_> {
         checks
     }
 
-    /// What is wrong with the first bytes of parts.
+    /// The errors in the first bytes of parts.
     fn faulty(&self) -> Vec<PartIntegrity> {
         let backup = &self.unlocked.backup;
         let faulty: Vec<usize> = (0..backup.parts.len())
@@ -284,7 +284,7 @@ impl Reading<'_> {
     }
 }
 
-/// Whether a copy has to have parts encrypted anew, unless those of one kind all go.
+/// Whether a copy must encrypt parts again, unless all parts of one kind are dropped.
 fn is_mixed(backup: &Backup) -> bool {
     backup.findings.iter().any(|finding| {
         matches!(
@@ -294,7 +294,7 @@ fn is_mixed(backup: &Backup) -> bool {
     })
 }
 
-/// Bytes that are left when the whole parts that the user named are gone.
+/// Bytes that remain without the whole parts that the user named.
 fn remaining(backup: &Backup, request: &Request) -> u64 {
     let keeps = |id: &str| request.keeps_component(id) || request.keeps_within(id);
     let gone = backup

@@ -1,4 +1,4 @@
-//! A job that was prepared.
+//! A prepared job.
 
 use std::sync::Arc;
 
@@ -10,35 +10,35 @@ use crate::open::Backup;
 use crate::plan::{self, Action, Plan, Request};
 use crate::survey::PartSurvey;
 
-/// Whether the bytes of a part are those that were stored.
+/// Whether the stored bytes of a part are intact.
 #[derive(Debug)]
 pub struct PartIntegrity {
     /// Index in [`Backup::parts`].
     pub part: usize,
-    /// What is wrong with it, or what kept it from being checked.
+    /// What is wrong with the part, or what prevented the check.
     pub outcome: Result<()>,
 }
 
-/// A backup with everything that is needed to decide about it and to write a copy of it.
+/// A backup, with everything needed to decide about it and to write a copy of it.
 #[derive(Debug)]
 pub struct Prepared {
     /// The backup.
     pub backup: Backup,
     /// Its key, if there is one.
     pub keys: Option<Arc<KeyRing>>,
-    /// What was surveyed.
+    /// The surveys.
     pub surveys: Vec<PartSurvey>,
-    /// What is known about parts without a survey: those that could not be surveyed, and others
-    /// that were only checked.
+    /// The integrity of parts without a survey: those that could not be surveyed, and others that
+    /// were only checked.
     pub integrity: Vec<PartIntegrity>,
-    /// What is wanted.
+    /// The request.
     pub request: Request,
-    /// What is to be done.
+    /// The plan.
     pub plan: Plan,
 }
 
 impl Prepared {
-    /// Plans again after the request changed.
+    /// Plans again after a change of the request.
     ///
     /// # Errors
     /// As [`plan::make`].
@@ -47,12 +47,12 @@ impl Prepared {
         Ok(())
     }
 
-    /// Why the plan leads to no copy; `None` when it can be written.
+    /// Why the plan does not lead to a copy; `None` if the copy can be written.
     pub fn refusal(&self) -> Option<Refusal> {
         Refusal::of(&self.plan)
     }
 
-    /// What writes one copy by this plan, and compares it.
+    /// Writes one copy by this plan, and compares it.
     pub fn writer(&self) -> CopyWriter<'_> {
         CopyWriter {
             backup: &self.backup,
@@ -62,7 +62,7 @@ impl Prepared {
         }
     }
 
-    /// Whether a part's stored bytes go into the copy without being looked into.
+    /// Whether a part's stored bytes are copied without being read.
     pub(super) fn is_copied(&self, at: usize) -> bool {
         matches!(
             self.plan.parts.get(at).map(|part| &part.action),
@@ -70,7 +70,7 @@ impl Prepared {
         )
     }
 
-    /// Whether the survey of a part, or an earlier check, says that it is sound or not.
+    /// Whether a survey of the part, or an earlier check, shows whether it is intact.
     pub(super) fn is_known(&self, at: usize) -> bool {
         self.surveys.iter().any(|survey| survey.part == at)
             || self.integrity.iter().any(|known| known.part == at)

@@ -1,8 +1,8 @@
-//! Plans that lead to no copy.
+//! Plans that do not lead to a copy.
 
 use crate::plan::{Outcome, Plan};
 
-/// Why a plan leads to no copy.
+/// Why a plan does not lead to a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// There is nothing to do.
@@ -15,7 +15,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Judges a plan; `None` for one that can be written.
+    /// The reason for a plan that does not lead to a copy; `None` if the copy can be written.
     pub fn of(plan: &Plan) -> Option<Self> {
         match plan.outcome {
             Outcome::Fits => None,

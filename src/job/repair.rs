@@ -1,4 +1,4 @@
-//! Preparing a copy in which everything is kept and put in order.
+//! Prepares a complete copy with its faults fixed.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use crate::pipe::Control;
 use crate::plan::{self, Repair, Request};
 use crate::survey;
 
-/// A repair that can be written.
+/// A prepared repair.
 #[derive(Debug)]
 pub struct PreparedRepair {
-    /// The job; its [refusal](Prepared::refusal) is `AlreadyFits` when there is nothing to repair.
+    /// The job. Its [refusal](Prepared::refusal) is `AlreadyFits` if there is nothing to repair.
     pub prepared: Prepared,
-    /// What is wrong and will be right in the copy.
+    /// The faults that the copy will not have.
     pub findings: Vec<Finding>,
 }
 
 impl PreparedRepair {
-    /// What a key is good for: without it only the outer file can be repaired.
+    /// How much a key is needed: without it, only the outer file can be repaired.
     pub fn key_need(backup: &Backup) -> KeyNeed {
         if backup.is_protected() {
             KeyNeed::Helps

@@ -1,4 +1,4 @@
-//! A backup together with its key.
+//! A backup with its key.
 
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use crate::open::{self, Backup};
 /// A backup and the key that opens its parts, if there is one.
 #[derive(Debug)]
 pub struct Unlocked {
-    /// The backup. A part that the key does not open is marked as [closed](crate::open::Part::closed).
+    /// The backup. Parts that the key does not open are marked as
+    /// [closed](crate::open::Part::closed).
     pub backup: Backup,
-    /// The key; shared, since deriving it is slow.
+    /// The key. It is shared, because deriving it is slow.
     pub keys: Option<Arc<KeyRing>>,
 }
 
@@ -19,7 +20,7 @@ impl Unlocked {
     /// Marks the parts that the key does not open, though it opens others.
     ///
     /// # Errors
-    /// `InputIo` when the file cannot be read; `Internal` when there is no memory to derive the
+    /// `InputIo` if the file cannot be read; `Internal` if there is not enough memory to derive the
     /// key.
     pub fn new(mut backup: Backup, keys: Option<Arc<KeyRing>>) -> Result<Self> {
         if let Some(keys) = &keys {
@@ -28,7 +29,7 @@ impl Unlocked {
         Ok(Self { backup, keys })
     }
 
-    /// The parts that can be looked into.
+    /// The parts that can be read.
     pub fn readable(&self) -> Vec<usize> {
         let has_key = self.keys.is_some();
         (0..self.backup.parts.len())

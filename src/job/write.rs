@@ -1,4 +1,4 @@
-//! Writing a copy that is not larger than the limit, and giving it its name.
+//! Writes a copy that is not larger than the limit, and gives it its name.
 
 use std::path::{Path, PathBuf};
 
@@ -14,17 +14,17 @@ use crate::rewrite::{Output, OutputPath, Written};
 /// How a copy is written.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteOptions {
-    /// Replace a file that is there already.
+    /// Replace an existing file.
     pub replace: bool,
     /// Read the copy back and compare it with the original before it gets its name.
     pub verify: bool,
-    /// Meanwhile check the parts that are kept as they are and that nothing is known about; damage
-    /// in one ends the job. Without it they should have been checked before: see
+    /// Meanwhile check the parts that are kept unchanged and whose integrity is unknown. Damage in
+    /// one of them ends the job. If this is false, they should already have been checked: see
     /// [`Prepared::check_kept_parts`].
     pub check_kept: bool,
 }
 
-/// A copy that has its name.
+/// A published copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     /// Where it is.
@@ -33,36 +33,37 @@ pub struct Published {
     pub size: u64,
     /// Its id in Home Assistant.
     pub slug: String,
-    /// Its name there.
+    /// Its name in Home Assistant.
     pub name: String,
     /// Whether it is encrypted.
     pub protected: bool,
-    /// In which version.
+    /// Its SecureTar version.
     pub securetar: Option<Version>,
 }
 
-/// How writing ended, when nothing failed.
+/// How writing ended, if nothing failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteOutcome {
     /// The copy is complete and has its name.
     Published(Published),
-    /// With the sizes that were measured, the plan leads to no copy; the plan says why.
+    /// With the measured sizes, the plan does not lead to a copy. The plan states the reason.
     Refused(Refusal),
 }
 
-/// How often a copy that came out too large is planned anew with what was measured.
+/// How many times a copy that was too large is planned again with the measured sizes.
 const ATTEMPTS: usize = 3;
 
 impl Prepared {
-    /// Writes the copy until it is not larger than the limit: a plan that was too optimistic is
-    /// made anew with the bytes that were measured.
+    /// Writes the copy until it is not larger than the limit: if the plan was too optimistic, it is
+    /// made again with the measured sizes.
     ///
-    /// Nothing appears at `path` before all of it is written and, as the options say, verified.
+    /// Nothing appears at `path` before the whole copy is written and, if the options ask for it,
+    /// verified.
     ///
     /// # Errors
     /// As [`OutputPath::check`] and [`CopyWriter::write`](super::CopyWriter::write); the damage in
-    /// a part that is kept; `InputIo` when the backup changed meanwhile; `CannotFit` when the copy
-    /// was too large at the last attempt. No file is left then.
+    /// a part that is kept; `InputIo` if the backup changed meanwhile; `CannotFit` if the copy was
+    /// too large at the last attempt. In all these cases no file is left behind.
     pub fn write(
         &mut self,
         path: &Path,
@@ -109,8 +110,8 @@ impl Prepared {
         Err(Error::new(Kind::Internal, "no attempt was made"))
     }
 
-    /// Writes and verifies, and checks the parts that are kept at the same time. Returns what was
-    /// found out about those.
+    /// Writes and verifies, and checks the kept parts at the same time. Returns the results of
+    /// those checks.
     fn write_checked(
         &self,
         output: &mut Output,

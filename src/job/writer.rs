@@ -1,4 +1,4 @@
-//! Writing one copy and comparing it, on all threads at once.
+//! Writes one copy and compares it, on all threads at once.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::Builder;
@@ -12,12 +12,12 @@ use crate::rewrite::{self, Output, Place, Written};
 use crate::survey::PartSurvey;
 use crate::verify::{self, Verification, Verified};
 
-/// What is needed to write a copy, and to compare it with its original.
+/// Everything needed to write a copy, and to compare it with its original.
 #[derive(Debug, Clone, Copy)]
 pub struct CopyWriter<'a> {
     /// The original.
     pub backup: &'a Backup,
-    /// The surveys that the plan was made of.
+    /// The surveys from which the plan was made.
     pub surveys: &'a [PartSurvey],
     /// What to write.
     pub plan: &'a Plan,
@@ -26,8 +26,8 @@ pub struct CopyWriter<'a> {
 }
 
 impl CopyWriter<'_> {
-    /// Writes the copy and waits until the disk has it. With `verify` it is read back and compared
-    /// with the original; parts that were cut, while the rest is still being written.
+    /// Writes the copy and waits until it is on disk. With `verify`, it is read back and compared
+    /// with the original. Edited parts are compared while the rest is still being written.
     ///
     /// # Errors
     /// As [`rewrite::rewrite`] and [`verify::output`]; the output must not be published then.
@@ -43,7 +43,7 @@ impl CopyWriter<'_> {
         let reader = output.read_back()?;
         std::thread::scope(|scope| {
             let _abandoned = AbandonOnDrop(&beside);
-            // One place for each part at most.
+            // Holds at most one place for each part.
             let (tell, complete) = channel::<Place>();
             let compare = |complete: Receiver<Place>| {
                 complete
@@ -57,14 +57,14 @@ impl CopyWriter<'_> {
             } else {
                 None
             };
-            // Without a listener all is left to the end.
+            // Without a receiver, everything is compared at the end.
             let written =
                 rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut |place| {
                     tell.send(place).unwrap_or_default()
                 })?;
             drop(tell);
             let output = &*output;
-            // While the disk catches up, what it is given is read back.
+            // The data is read back while it is being flushed to disk.
             let sync = named("sync").spawn_scoped(scope, || output.sync()).ok();
             if verify {
                 verification.finish(&written, output.read_back()?, control)?;
@@ -100,7 +100,7 @@ impl CopyWriter<'_> {
     }
 }
 
-/// Ends the work beside when the work itself ends early.
+/// Ends the helper threads if the work itself ends early.
 struct AbandonOnDrop<'a>(&'a Control);
 
 impl Drop for AbandonOnDrop<'_> {
@@ -114,7 +114,7 @@ pub(super) fn named(name: &str) -> Builder {
     Builder::new().name(name.into())
 }
 
-/// The error for a thread that ended without its result.
+/// The error for a thread that ended without a result.
 pub(super) fn lost(thread: &str) -> Error {
     Error::new(Kind::Internal, format!("the {thread} thread was lost"))
 }

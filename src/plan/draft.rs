@@ -14,17 +14,17 @@ use crate::plan::request::Request;
 use crate::plan::{drops, edit, layout, part_reasons, predict};
 use crate::survey::PartSurvey;
 
-/// What is done with each part, and how large that makes the copy.
+/// The action for each part, and the resulting size of the copy.
 pub(super) struct Draft {
     settled: Settled,
     changes: Changes,
-    /// By part: bytes that it takes in the copy.
+    /// By part: its size in the copy, in bytes.
     pub predicted: Vec<u64>,
-    /// Bytes of the copy before its last record is filled up.
+    /// The size of the copy in bytes, before its last record is filled up.
     pub exact_size: u64,
 }
 
-/// Leaves out what the user named and these units, and weighs the result.
+/// Leaves out what the user named and these units, and predicts the size of the result.
 pub(super) fn draft(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -49,8 +49,7 @@ pub(super) fn draft(
     })
 }
 
-/// A backup that fits and of which nothing is left out is not put right for its own sake: no copy
-/// is made of it.
+/// If a backup fits and nothing is left out of it, its faults alone are no reason to make a copy.
 fn settled_extent(backup: &Backup, request: &Request, actions: &[Action]) -> Extent {
     let idle = actions.iter().all(|action| *action == Action::Copy);
     let fits = backup.input.len() <= request.limit;
@@ -62,7 +61,7 @@ fn settled_extent(backup: &Backup, request: &Request, actions: &[Action]) -> Ext
     }
 }
 
-/// The same with all that the user wants to know about it.
+/// The same as a full plan, with everything that is shown to the user.
 pub(super) fn plan(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -124,7 +123,7 @@ pub(super) fn plan(
 
 fn outcome(backup: &Backup, request: &Request, parts: &[PartPlan], predicted_size: u64) -> Outcome {
     let idle = parts.iter().all(|p| p.action == Action::Copy);
-    // A copy that leaves nothing out is rid of bytes that belong to nothing all the same.
+    // Even a copy that leaves nothing out loses the extra bytes after the end.
     let changes = !idle || predicted_size < backup.input.len();
     if idle && backup.input.len() <= request.limit {
         Outcome::AlreadyFits
@@ -195,8 +194,8 @@ fn cut_or_copy(
     })
 }
 
-/// Refuses to write a part anew that a restore could not cope with. One that is copied as it
-/// is has only itself to blame.
+/// Refuses to rewrite a part that would make a restore fail. A part that is copied unchanged is not
+/// checked: any fault in it comes from the original.
 pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &PartEdit) -> Result<()> {
     let part = backup.part(survey.part);
     let kept = |at: usize| !cut.drops_name(at);
@@ -212,7 +211,7 @@ pub(super) fn check_hazards(backup: &Backup, survey: &PartSurvey, cut: &PartEdit
     }
 }
 
-/// The entries of a part's units; their reasons come after those of the selectors.
+/// For each entry, the unit that drops it. The reasons for units follow those of the selectors.
 fn picked(
     part: usize,
     survey: &PartSurvey,

@@ -1,4 +1,4 @@
-//! What a plan leaves out: what that frees, what is lost, and what a restore will do about it.
+//! What a plan leaves out: how much that saves, what is lost, and what happens on restore.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use crate::plan::request::selector::Selector;
 use crate::rules::{Condition, Effect, Rule, compile};
 use crate::survey::{PartSurvey, config_path};
 
-/// One for each selector and part and what a restore does, then one for each find of a rule.
+/// One drop for each selector, part and effect on restore, then one for each match of a rule.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -63,7 +63,7 @@ pub(super) fn drops(
     Ok(drops)
 }
 
-/// The entries whose names are dropped, by the reason. Memory: 24 bytes for each of them.
+/// The entries whose names are dropped, by reason. Memory: 24 bytes for each of them.
 fn by_reason<'a>(
     survey: &'a PartSurvey,
     edit: &'a PartEdit,
@@ -86,7 +86,7 @@ fn files(taken: &[DroppedEntry<'_>]) -> u64 {
     files.count() as u64
 }
 
-/// Bytes after the end of the outer tar, which no copy takes along.
+/// Bytes after the end of the outer tar. Copies never include them.
 fn trailing(backup: &Backup, request: &Request) -> Option<Dropped> {
     let stored_bytes = backup.unaccounted();
     let rule = request.catalogue.by_condition(Condition::OuterGarbage)?;
@@ -100,19 +100,19 @@ fn trailing(backup: &Backup, request: &Request) -> Option<Dropped> {
     })
 }
 
-/// What goes of one part.
+/// What is dropped from one part.
 struct PartDrops<'a> {
     backup: &'a Backup,
     at: usize,
     part: &'a Part,
     request: &'a Request,
     survey: Option<&'a PartSurvey>,
-    /// Made when it is asked for the first time: compiling the rules takes a while.
+    /// Created on first use, because compiling the rules takes a while.
     index: OnceCell<LossIndex<'a>>,
 }
 
 impl<'a> PartDrops<'a> {
-    /// The part as a whole: one for each find when rules know all of it.
+    /// The part as a whole; one drop for each match if rules match all of it.
     fn whole(&self, units: &[(usize, &Candidate)]) -> Result<Vec<Dropped>> {
         let id = &self.part.id;
         let named = self.request.drops_component(id) || self.request.drops_within(id);
@@ -131,7 +131,8 @@ impl<'a> PartDrops<'a> {
         }])
     }
 
-    /// The finds that are all of the part. The archive around them goes with the largest.
+    /// The matches that make up the whole part. The archive around them is counted with the
+    /// largest.
     fn all_finds(&self, finds: &[&Candidate], effect: Effect) -> Result<Vec<Dropped>> {
         let inside: u64 = finds.iter().map(|u| u.stored).sum();
         let drops = finds
@@ -144,7 +145,7 @@ impl<'a> PartDrops<'a> {
         Ok(drops)
     }
 
-    /// What is lost with a folder of which the catalogue knows every file, if it was looked into.
+    /// The loss of a folder in which rules match every file, if the folder was read.
     fn loss_of_folder(&self) -> Result<Loss> {
         let Some(survey) = self
             .survey
@@ -178,10 +179,9 @@ impl<'a> PartDrops<'a> {
         Ok(groups)
     }
 
-    /// What a selector of the user's takes out of the part: one for each thing that a restore does
-    /// about it.
+    /// What one of the user's selectors drops from the part: one drop for each effect on restore.
     fn named(&self, selector: &Selector, taken: &[DroppedEntry<'_>]) -> Result<Vec<Dropped>> {
-        // Most selectors take nothing in most parts.
+        // Most selectors match nothing in most parts.
         if taken.is_empty() {
             return Ok(Vec::new());
         }
@@ -201,7 +201,7 @@ impl<'a> PartDrops<'a> {
         Ok(groups.into_iter().map(dropped).collect())
     }
 
-    /// What a unit takes out of the part.
+    /// What a unit drops from the part.
     fn found(&self, unit: &Candidate, taken: &[DroppedEntry<'_>]) -> Result<Option<Dropped>> {
         let stored = taken.iter().map(DroppedEntry::stored).sum();
         let effect = effect(self.backup, self.part, false, unit.rule.as_ref());
@@ -230,7 +230,7 @@ impl<'a> PartDrops<'a> {
         let Some(rule) = &unit.rule else {
             return Ok(None);
         };
-        // A backup inside the backup is named by its path, everything else by its globs.
+        // A backup inside the backup is identified by its path, everything else by its globs.
         let first = unit
             .entries
             .first()
@@ -253,14 +253,14 @@ impl<'a> PartDrops<'a> {
         }))
     }
 
-    /// Those of a rule's globs that found something here.
+    /// The globs of a rule that matched something here.
     fn globs_of(&self, unit: &Candidate, rule: &Rule) -> Result<Vec<String>> {
         let compiled = rule
             .globs
             .iter()
             .filter_map(|glob| Some((glob, compile(glob).ok()?)));
         let (globs, compiled): (Vec<&String>, Vec<Glob>) = compiled.unzip();
-        // What was compiled for its part's matcher can be compiled again.
+        // The same globs were already compiled for the part's matcher.
         let Ok(set) = GlobSet::new(compiled) else {
             return Ok(rule.globs.clone());
         };

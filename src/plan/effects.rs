@@ -1,12 +1,12 @@
-//! What a restore of one backup does about what is left out.
+//! What a restore of one backup does about the things left out.
 
 use crate::open::{Backup, Part};
 use crate::rules::{Effect, Rule};
 
-/// What dropping something leads to in this backup.
+/// The effect of dropping something from this backup.
 pub fn effect(backup: &Backup, part: &Part, whole: bool, rule: Option<&Rule>) -> Effect {
     match Effect::of(&part.id, whole, rule) {
-        // Where the metadata cannot say so, a restore erases the live database.
+        // If the metadata cannot declare the database excluded, a restore erases the live one.
         Effect::RecorderDatabase if !backup.manifest.can_exclude_database() => Effect::PartOfConfig,
         effect => effect,
     }

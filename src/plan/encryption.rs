@@ -1,4 +1,4 @@
-//! How the copy's parts are encrypted: as before, in another version, or not at all.
+//! How the copy's parts are encrypted: unchanged, in another version, or not at all.
 
 use crate::format::securetar;
 use crate::format::securetar::{SecureHeader, V3Salts, Version};
@@ -7,8 +7,8 @@ use crate::open::Part;
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EncryptionChoice {
-    /// The version that the input has; v1 becomes v2, and an unprotected backup is
-    /// protected when there is a key.
+    /// The version of the input. v1 becomes v2, and an unprotected backup is encrypted if there is
+    /// a key.
     #[default]
     AsIs,
     /// SecureTar of this version.
@@ -17,14 +17,14 @@ pub enum EncryptionChoice {
     Plain,
 }
 
-/// What every rewritten part of the copy gets.
+/// How every rewritten part of the copy is encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
     /// Not encrypted.
     Plain,
     /// AES-CBC.
     V2,
-    /// secretstream; all members share these salts, or fresh ones where the input has none.
+    /// secretstream. All members share these salts, or new ones if the input has none.
     V3(Option<V3Salts>),
 }
 
@@ -38,7 +38,7 @@ impl Encryption {
         }
     }
 
-    /// Bytes of data for a member whose inner stream has so many bytes.
+    /// Bytes of data in a member whose inner stream has this length.
     pub fn member_size(&self, stream: u64) -> u64 {
         match self.version() {
             None => stream,
@@ -47,7 +47,7 @@ impl Encryption {
         }
     }
 
-    /// True when a part already is wrapped like this, so that its bytes can be copied.
+    /// True if a part is already encrypted like this, so that its bytes can be copied.
     pub fn fits(&self, part: &Part) -> bool {
         match (self, &part.layer) {
             (_, None) => true,

@@ -1,5 +1,5 @@
-//! What a plan says about itself: what goes and why, what the user should know. No words: see
-//! [`crate::report`].
+//! The facts about a plan: what is dropped and why, and what the user should be told.
+//! [`crate::report`] puts them into words.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use crate::rules::{Class, Effect, Rule};
 /// One thing that the copy leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dropped {
-    /// Index of the part; `None` for what is in no part.
+    /// Index of the part; `None` for something outside all parts.
     pub part: Option<usize>,
-    /// What takes it.
+    /// Why it is left out.
     pub cause: Cause,
-    /// Compressed bytes that it takes in the original.
+    /// Its compressed size in the original, in bytes.
     pub stored_bytes: u64,
-    /// How many files; `None` for a whole part, which is not looked into.
+    /// How many files; `None` for a whole part that was not read.
     pub files: Option<u64>,
-    /// What a restore will do about it.
+    /// What a restore does about it.
     pub effect: Effect,
     /// What the owner loses.
     pub loss: Loss,
@@ -32,7 +32,7 @@ impl Dropped {
         }
     }
 
-    /// The class that lets it go; `None` when the user named it.
+    /// The class that allows it to be dropped; `None` if the user named it.
     pub fn class(&self) -> Option<Class> {
         match &self.cause {
             Cause::Rule { rule, .. } | Cause::Trailing(rule) => Some(rule.class),
@@ -49,17 +49,17 @@ impl Dropped {
         )
     }
 
-    /// True for a folder or an app that the planner leaves out as a whole.
+    /// True for a folder or an app that the planner drops as a whole.
     pub fn is_chosen_part(&self) -> bool {
         self.cause == Cause::Part { named: false }
     }
 
-    /// True for what may always go.
+    /// True for something that may always be dropped.
     pub fn is_free(&self) -> bool {
         self.class().is_some_and(Class::is_free)
     }
 
-    /// Whether the owner loses the same, whoever asked for it.
+    /// Whether the owner loses the same, regardless of the cause.
     pub fn loses_the_same(&self, other: &Self) -> bool {
         let whole = |cause: &Cause| matches!(cause, Cause::Part { .. });
         let same_cause = self.cause == other.cause || whole(&self.cause) && whole(&other.cause);
@@ -70,57 +70,58 @@ impl Dropped {
     }
 }
 
-/// What takes something out of the copy.
+/// Why something is left out of the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// A selector of the user's.
+    /// One of the user's selectors.
     Selector {
         /// As the user wrote it.
         text: String,
-        /// Whether all that it takes out of the part is here: a restore does the same about it.
+        /// Whether this is everything that it drops from the part, with one effect on restore.
         alone: bool,
     },
     /// The part as a whole.
     Part {
-        /// Whether the user named it; else the planner chose it.
+        /// Whether the user named it; otherwise the planner chose it.
         named: bool,
     },
     /// A rule.
     Rule {
         /// The rule.
         rule: Rule,
-        /// Its globs that found something, or the one path that it found, escaped.
+        /// Its globs that matched something, or the single path that it matched, escaped.
         paths: Vec<String>,
     },
-    /// Bytes behind the end of the backup, by the rule about them.
+    /// Extra bytes after the end of the backup, matched by the rule for them.
     Trailing(Rule),
 }
 
-/// What is lost with something.
+/// What is lost with dropped files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loss {
-    /// The rules that know the files; none when there are others, or too many rules to be read.
+    /// The rules that match the files. Empty if other files are among them, or if there are too
+    /// many rules to read.
     pub rules: Vec<Rule>,
-    /// How many of the files no rule would ever take, by the reason for that.
+    /// How many of the files are protected from all rules, by reason.
     pub protected: Vec<(String, u64)>,
-    /// What these hold of the configuration.
+    /// Which parts of the configuration these files hold.
     pub holds: BTreeSet<Holding>,
-    /// Files of which only the name goes.
+    /// Files of which only the name is dropped.
     pub renamed: Option<Renamed>,
 }
 
-/// Files whose contents stay as those of a hard link.
+/// Files whose contents stay under the name of a hard link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renamed {
     /// How many there are.
     pub count: u64,
-    /// The first of them, as it is stored.
+    /// The first of them, as stored.
     pub name: Box<[u8]>,
     /// The name under which its contents stay.
     pub survivor: Box<[u8]>,
 }
 
-/// What Home Assistant keeps in a file of `.storage` (Core, `homeassistant/auth`,
+/// What Home Assistant stores in a file of `.storage` (Core, `homeassistant/auth`,
 /// `helpers/*_registry.py`, `config_entries.py`, `components/lovelace`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holding {
@@ -157,64 +158,65 @@ pub enum Holding {
 /// Why a part is treated as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PartReason {
-    /// The backup fits as it is.
+    /// The backup already fits.
     Fits,
     /// The user keeps it.
     Kept,
-    /// Nothing was asked about it.
+    /// It was not named.
     NotNamed,
-    /// What could go need not.
+    /// Some of it could be dropped, but that is not needed.
     NotNeeded,
-    /// No rule takes anything.
+    /// No rule matches anything in it.
     NoFinds,
-    /// It was not looked into.
+    /// It was not read.
     NotLookedInto,
-    /// The user declined to give it up as a whole.
+    /// The user declined to drop it as a whole.
     Declined,
-    /// Something could go: bytes by class that need consent, and bytes that were declined.
+    /// Some of it could be dropped: bytes by class that need consent, and bytes that the user
+    /// declined to drop.
     Consent {
-        /// By class, in the order in which they are given up.
+        /// By class, in the order in which classes are dropped.
         asks: Vec<(Class, u64)>,
-        /// Bytes that the user declined to give up.
+        /// Bytes that the user declined to drop.
         declined: u64,
     },
-    /// It gets the compression of the others.
+    /// Its compression is changed to match the other parts.
     Recoded {
         /// Whether that is gzip.
         compressed: bool,
     },
-    /// It gets the name that Home Assistant looks for.
+    /// It gets the name that Home Assistant expects.
     Renamed,
     /// It is no longer encrypted.
     Decrypted,
     /// It is encrypted for the first time.
     Encrypted,
-    /// It is encrypted anew.
+    /// It is encrypted again.
     Reencrypted,
     /// It gets another SecureTar version.
     OtherVersion,
-    /// Something takes it, or something out of it.
+    /// All or some of it is dropped, for these reasons.
     Taken(Vec<Taker>),
-    /// A repair makes its stream anew.
+    /// A repair writes its stream again.
     PutInOrder,
-    /// A repair encrypts it like the others.
+    /// A repair encrypts it like the other parts.
     LikeTheOthers,
-    /// A repair copies it.
+    /// A repair copies it unchanged.
     AsItIs,
 }
 
-/// What takes a part or something out of it, for a short list.
+/// Why a part or some of it is dropped, for a short list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taker {
     /// A selector, as the user wrote it.
     Selector(String),
-    /// The planner, as a whole.
+    /// The planner, which drops the part as a whole.
     Whole,
     /// The rule with this id.
     Rule(String),
 }
 
-/// Which of the user's lists a selector stands in.
+/// Which of the user's lists contains a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum List {
     /// What to leave out.
@@ -223,38 +225,38 @@ pub enum List {
     Keep,
 }
 
-/// A selector that names nothing in the backup.
+/// A selector that matches nothing in the backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmatched {
-    /// Where it stands.
+    /// The list that contains it.
     pub list: List,
     /// As the user wrote it.
     pub selector: String,
-    /// Why the database that it names is not there.
+    /// Why the database that it names is not in the backup.
     pub nowhere: Option<NoDatabase>,
-    /// What may have been meant.
+    /// What the user may have meant.
     pub similar: Vec<String>,
 }
 
 /// Something that the user should know about a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// What a survey found, in its own words.
+    /// A finding of a survey, as a sentence.
     Survey(String),
-    /// The recorder's database is in another place than usual.
+    /// The recorder's database is not in its usual place.
     DatabaseAt {
         /// Its component.
         component: &'static str,
-        /// Its path there.
+        /// Its path in the component.
         path: String,
     },
     /// The recorder's database is in MariaDB, in this component.
     DatabaseInMariaDb(String),
-    /// All that a selector matches stays.
+    /// Everything that a selector matches stays.
     TakesNothing(String),
-    /// A selector names paths in parts that were not looked into.
+    /// A selector names paths in parts that were not read.
     NotLookedInto(String),
-    /// A pattern does not take a component that cannot be replaced.
+    /// A pattern does not drop a component that cannot be replaced.
     SparesPart {
         /// The pattern.
         selector: String,
@@ -263,7 +265,7 @@ pub enum Note {
         /// What is lost without it.
         reason: String,
     },
-    /// A pattern leaves protected files alone.
+    /// A pattern does not drop protected files.
     Protects {
         /// The pattern.
         selector: String,
@@ -276,7 +278,7 @@ pub enum Note {
         /// Why they stay.
         why: Protection,
     },
-    /// A selector takes files that cannot go without others.
+    /// A selector matches files that cannot be dropped without others.
     Needed {
         /// The selector.
         selector: String,
@@ -289,18 +291,18 @@ pub enum Note {
         /// What needs them.
         why: Held,
     },
-    /// A part is kept with things that a restore could not cope with.
+    /// A part is kept although it contains things that make a restore fail.
     Hazards {
         /// Index of the part.
         part: usize,
         /// How many.
         count: usize,
-        /// The first, in the survey's words.
+        /// The first of them, in the words of the survey.
         first: String,
     },
     /// Named pipes and devices stay.
     Specials(Specials),
-    /// Symbolic links stay, but what they lead to goes.
+    /// Symbolic links stay, but their targets are dropped.
     BrokenLinks {
         /// How many.
         count: usize,
@@ -309,33 +311,33 @@ pub enum Note {
     },
     /// The copy is not encrypted.
     NotEncrypted {
-        /// Whether the user asked for that.
+        /// Whether the user asked for an unencrypted copy.
         asked: bool,
     },
-    /// The backup is not encrypted, and the copy is.
+    /// The backup is not encrypted, but the copy is.
     EncryptedNow,
-    /// Parts stay in SecureTar v1 for lack of a key.
+    /// Parts stay in SecureTar v1 because there is no key.
     StaysV1,
-    /// A part stands before another one, which would not pass Home Assistant's check of the key.
+    /// A part is moved before another one that would fail Home Assistant's check of the key.
     Moved {
-        /// Index of the part that opens.
+        /// Index of the part that passes the check.
         part: usize,
-        /// Index of the one that would not.
+        /// Index of the part that would fail it.
         before: usize,
     },
 }
 
-/// Why a pattern does not take a file that it matches.
+/// Why a pattern does not drop a file that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protection<Reason = String> {
-    /// The never-drop list has it, for this reason.
+    /// The file is on the never-drop list, for this reason.
     Listed(Reason),
-    /// It is an app's image, which nothing could build again.
+    /// It is an app's image, which could not be built again.
     Image,
 }
 
 impl Protection<&str> {
-    /// The same without a borrow.
+    /// Converts the borrowed form into an owned one.
     pub fn into_owned(self) -> Protection {
         match self {
             Self::Listed(reason) => Protection::Listed(reason.to_owned()),
@@ -344,7 +346,7 @@ impl Protection<&str> {
     }
 }
 
-/// Why a file cannot go alone.
+/// Why a file cannot be dropped alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Held {
     /// The database at this path would be damaged without it.
@@ -360,18 +362,18 @@ pub struct Specials {
     pub part: usize,
     /// How many there are.
     pub count: u64,
-    /// The names of the first, as they are stored.
+    /// The first names, as stored.
     pub shown: Vec<Box<[u8]>>,
 }
 
-/// A symbolic link to something that is left out.
+/// A symbolic link whose target is dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenLink {
     /// Index of its part.
     pub part: usize,
-    /// Its path there.
+    /// Its path in the part.
     pub name: Box<[u8]>,
-    /// What it leads to, as it is written.
+    /// Its target, as written.
     pub target: Box<[u8]>,
 }
 
@@ -380,11 +382,11 @@ pub struct BrokenLink {
 pub struct Alternative {
     /// What to ask for.
     pub offer: Offer,
-    /// What would be lost besides what the user named and what may always go.
+    /// What would be lost in addition to what the user named and what may always be dropped.
     pub drops: Vec<Dropped>,
-    /// Bytes of what may always go.
+    /// Bytes of what may always be dropped.
     pub free_bytes: u64,
-    /// The copy's size then, in bytes.
+    /// The resulting size of the copy, in bytes.
     pub predicted_size: u64,
 }
 
@@ -393,6 +395,6 @@ pub struct Alternative {
 pub enum Offer {
     /// Consent to these classes.
     Allow(Vec<Class>),
-    /// To leave out these parts.
+    /// Dropping these parts.
     Drop(Vec<usize>),
 }

@@ -1,5 +1,5 @@
-//! What stays in a copy though it is of no use there: pipes and devices, on which a restore
-//! fails, and symbolic links to what is left out.
+//! Entries that stay in a copy although they are of no use there: pipes and devices, on which a
+//! restore fails, and symbolic links to dropped files.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::plan::facts::{BrokenLink, Note, Specials};
 use crate::plan::model::Action;
 use crate::survey::{PartSurvey, config_path};
 
-/// How many names are kept to be shown.
+/// How many names are kept for display.
 const SHOWN: usize = 3;
 
 /// The named pipes and devices with these names in a part, if there are any.
@@ -25,7 +25,7 @@ pub(crate) fn specials<'a>(part: usize, names: impl Iterator<Item = &'a [u8]>) -
     (count > 0).then_some(Specials { part, count, shown })
 }
 
-/// The pipes and devices that stay. `action` returns what is done with a part.
+/// The pipes and devices that stay. `action` returns the action for a part.
 pub(super) fn specials_kept<'a>(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -55,7 +55,7 @@ struct Link<'a> {
 /// Links by the part and the path that they lead to.
 type Wanted<'a> = HashMap<(usize, Vec<u8>), Vec<Link<'a>>>;
 
-/// The symbolic links that stay though what they lead to goes.
+/// The symbolic links that stay although their targets are dropped.
 ///
 /// Memory: the targets of the links. Links on the way to a target are not followed.
 pub(super) fn links_kept<'a>(
@@ -86,7 +86,7 @@ pub(super) fn links_kept<'a>(
             broken.extend(leads_nowhere(backup, survey, action, &mut wanted));
         }
     }
-    // Of a part that was not looked into all goes.
+    // A part that was not read is dropped completely.
     let surveyed = |part: usize| surveys.iter().any(|survey| survey.part == part);
     let rest = wanted.into_iter().filter(|((part, _), _)| !surveyed(*part));
     broken.extend(rest.flat_map(|(_, links)| links));
@@ -150,8 +150,8 @@ fn note(mut broken: Vec<Link<'_>>) -> Option<Note> {
     })
 }
 
-/// Where Home Assistant and its apps find a component (developers.home-assistant.io, "App
-/// configuration", `map`), the longer ones first.
+/// The paths at which Home Assistant and its apps find a component (developers.home-assistant.io,
+/// "App configuration", `map`), longer ones first.
 const MOUNTS: [(&str, &str); 7] = [
     ("/homeassistant", HOME_ASSISTANT),
     ("/usr/share/hassio/homeassistant", HOME_ASSISTANT),
@@ -162,14 +162,14 @@ const MOUNTS: [(&str, &str); 7] = [
     ("/addons", LOCAL_ADDONS),
 ];
 
-/// The part and the path in it that a link leads to, as far as names tell.
+/// The part and the path in it to which a link leads, as far as the names show.
 fn leads_to(backup: &Backup, part: &Part, place: &[u8], target: &[u8]) -> Option<(usize, Vec<u8>)> {
     let own = MOUNTS
         .iter()
         .rev()
         .find(|(_, id)| *id == part.id)
         .map(|(mount, _)| *mount);
-    // An app sees its own data at the root, and calls two things /config.
+    // In an app, its own data is at the root, and `/config` can mean two things.
     let is_app = part.kind == ComponentKind::Addon;
     if is_app && target.starts_with(b"/config") || own.is_none() && !is_app {
         return None;

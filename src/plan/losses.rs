@@ -1,5 +1,5 @@
-//! What is lost with files: which rules know them, what protects them, what stays under another
-//! name.
+//! What is lost with dropped files: which rules match them, what protects them, and what stays
+//! under another name.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::rules::{
 };
 use crate::survey::{Entry, PartSurvey, config_path};
 
-/// More rules than this are too many to be read at once.
+/// More rules than this are too many to read.
 const MANY: usize = 4;
 
 /// Finds the rule for each file of a part.
@@ -32,12 +32,12 @@ pub(super) struct LossIndex<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct DroppedEntry<'e> {
     pub entry: &'e Entry,
-    /// The name of the hard link as which its contents stay, if they do.
+    /// The name of the hard link under which its contents stay, if they do.
     pub survivor: Option<&'e [u8]>,
 }
 
 impl<'e> DroppedEntry<'e> {
-    /// One that goes with its contents.
+    /// An entry that is dropped with its contents.
     pub fn whole(entry: &'e Entry) -> Self {
         Self {
             entry,
@@ -45,7 +45,7 @@ impl<'e> DroppedEntry<'e> {
         }
     }
 
-    /// The stored bytes that go.
+    /// The stored bytes that are dropped.
     pub fn stored(&self) -> u64 {
         if self.survivor.is_some() {
             0
@@ -55,12 +55,12 @@ impl<'e> DroppedEntry<'e> {
     }
 }
 
-/// Files for which a restore does the same.
+/// Files with the same effect on restore.
 pub(super) struct LossGroup<'a> {
     pub effect: Effect,
-    /// Those that know the files.
+    /// The rules that match the files.
     rules: Vec<&'a Rule>,
-    /// Whether there are files that no rule knows.
+    /// Whether there are files that no rule matches.
     has_unknown: bool,
     pub files: u64,
     pub stored: u64,
@@ -69,7 +69,7 @@ pub(super) struct LossGroup<'a> {
     renamed: Option<Renamed>,
 }
 
-/// The names of files in `.storage`, and what they hold.
+/// The names of files in `.storage`, and what they contain.
 const STORAGE: [(&str, Holding); 17] = [
     ("auth", Holding::Users),
     ("person", Holding::Persons),
@@ -90,7 +90,7 @@ const STORAGE: [(&str, Holding); 17] = [
     ("tag", Holding::Tags),
 ];
 
-/// What a file of `.storage` holds, where that is known.
+/// What a file of `.storage` contains, if its name is known.
 fn holding(path: &[u8]) -> Option<Holding> {
     let name = path.strip_prefix(b".storage/")?;
     let is = |stem: &str| match name.strip_prefix(stem.as_bytes()) {
@@ -120,7 +120,7 @@ impl<'a> LossIndex<'a> {
             request,
             survey,
         });
-        // A catalogue that cannot be compiled was refused before.
+        // A catalogue that does not compile was refused earlier.
         let matcher = conditions
             .as_ref()
             .and_then(|_| Matcher::new(&request.catalogue, &part.id).ok());
@@ -133,7 +133,7 @@ impl<'a> LossIndex<'a> {
         }
     }
 
-    /// Sorts what is taken by what a restore does about it, the largest first.
+    /// Groups the dropped entries by their effect on restore, the largest group first.
     pub fn groups<'e>(
         &self,
         taken: impl IntoIterator<Item = DroppedEntry<'e>>,
@@ -141,7 +141,7 @@ impl<'a> LossIndex<'a> {
         let mut groups: Vec<LossGroup<'a>> = Vec::new();
         let mut folders = None;
         for taken in taken {
-            // A folder is no loss of its own.
+            // A folder is not counted as a loss.
             if taken.entry.kind == EntryKind::Directory {
                 *folders.get_or_insert(0) += taken.stored();
                 continue;
@@ -172,11 +172,11 @@ impl<'a> LossIndex<'a> {
         groups
     }
 
-    /// Notes what the never-drop list says about a file that goes all the same.
+    /// Records the never-drop list's reason for a file that is dropped anyway.
     fn note_protected(&self, group: &mut LossGroup<'a>, entry: &Entry) {
         let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
             .unwrap_or_default();
-        // Strictly read, so that it speaks of single files of a folder too.
+        // Checked strictly, so that single files of a listed folder are found too.
         let reason = self
             .matcher
             .as_ref()
@@ -197,7 +197,7 @@ impl<'a> LossIndex<'a> {
             .extend(holding(path).filter(|_| self.part.kind == ComponentKind::HomeAssistant));
     }
 
-    /// What a restore makes of a file that is missing, and the rule that knows it.
+    /// What a restore does about a missing file, and the rule that matches the file.
     fn of(&self, entry: &Entry) -> (Effect, Option<&'a Rule>) {
         let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
             .unwrap_or_default();
@@ -212,7 +212,7 @@ impl<'a> LossIndex<'a> {
         (effect(self.backup, self.part, false, rule), rule)
     }
 
-    /// The rule about a file that is known by its place, whatever the rule's globs say.
+    /// The rule for a file that is recognised by its location, regardless of the rule's globs.
     fn by_place(&self, path: &[u8]) -> Option<Option<&'a Rule>> {
         let catalogue = &self.request.catalogue;
         let database = self.request.database.target();
@@ -262,7 +262,7 @@ impl<'a> LossGroup<'a> {
     fn add(&mut self, rule: Option<&'a Rule>, taken: DroppedEntry<'_>) {
         match rule {
             None => self.has_unknown = true,
-            // They will not be named.
+            // They will not be listed.
             Some(_) if self.rules.len() > MANY => {}
             Some(rule) if self.rules.iter().any(|known| known.id == rule.id) => {}
             Some(rule) => self.rules.push(rule),
@@ -272,7 +272,7 @@ impl<'a> LossGroup<'a> {
         add_renamed(&mut self.renamed, taken);
     }
 
-    /// Whether rules know all of the files and are few.
+    /// Whether rules match all of the files, and there are few such rules.
     pub fn is_known(&self) -> bool {
         !self.rules.is_empty() && !self.has_unknown && self.rules.len() <= MANY
     }
@@ -290,7 +290,7 @@ impl<'a> LossGroup<'a> {
     }
 }
 
-/// Counts an entry among those of which only the name goes, if it is one.
+/// Counts an entry among those of which only the name is dropped, if it is one.
 pub(super) fn add_renamed(renamed: &mut Option<Renamed>, taken: DroppedEntry<'_>) {
     let Some(survivor) = taken.survivor else {
         return;

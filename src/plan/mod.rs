@@ -1,5 +1,5 @@
-//! Third stage, without any I/O: what is kept, dropped and rewritten, why, and how
-//! large the copy will be.
+//! Third stage, without any I/O: what is kept, dropped and rewritten, why, and how large the copy
+//! will be.
 #![deny(clippy::indexing_slicing)]
 
 pub mod choose;
@@ -41,11 +41,11 @@ use crate::error::Result;
 use crate::open::Backup;
 use crate::survey::PartSurvey;
 
-/// The parts that have to be surveyed before [`make`] can decide about what the
-/// user named. To let the planner choose, survey all that can be read.
+/// The parts that must be surveyed before [`make`] can handle what the user named. To let the
+/// planner choose, survey every part that can be read.
 ///
-/// Where `database` is named, the configuration is among them: it says where that is.
-/// [`to_survey_then`] has the rest.
+/// If `database` is named, the configuration is among them, because it states the location of the
+/// database. [`to_survey_then`] returns the other parts.
 pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
     let locates = request
         .drops
@@ -68,7 +68,7 @@ pub fn to_survey(backup: &Backup, request: &Request) -> Vec<usize> {
     (0..backup.parts.len()).filter(wanted).collect()
 }
 
-/// The parts that have to be surveyed besides, now that `surveys` tell where `database` is.
+/// The other parts that must be surveyed, now that `surveys` show where `database` is.
 pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Vec<usize> {
     let request = located(backup, surveys, request);
     let mut parts = to_survey(backup, &request);
@@ -76,15 +76,15 @@ pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request
     parts
 }
 
-/// Makes the plan. `surveys` holds the parts that [`to_survey`] named and any
-/// others that the planner may choose from, in any order.
+/// Makes the plan. `surveys` holds the parts that [`to_survey`] returned and any others that the
+/// planner may choose from, in any order.
 ///
-/// What the user named goes first. If that is not enough, units of the free
-/// classes and of those with consent are chosen (see [`choose::tiers::choose`]).
+/// What the user named is dropped first. If that is not enough, units of the free classes and of
+/// the classes with consent are chosen (see [`choose::tiers::choose`]).
 ///
 /// # Errors
-/// `Password` when a part has to be opened or encrypted without a key, `Refused`
-/// for links that cannot be kept intact, `Interrupted` when the request's control says so.
+/// `Password` if a part must be decrypted or encrypted without a key; `Refused` for links that
+/// cannot be kept intact; `Interrupted` if the request's control asks to stop.
 pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Plan> {
     let request = &*located(backup, surveys, request);
     let scans = Scans::new(backup, surveys, request)?;
@@ -117,8 +117,8 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
     Ok(plan)
 }
 
-/// Everything that could be left out besides what the user named, the largest gain
-/// first. A whole part gains what it frees beyond the finds in it.
+/// Everything that could be left out in addition to what the user named, the largest gain first.
+/// The gain of a whole part is what it saves beyond the matches in it.
 ///
 /// # Errors
 /// As [`make`].

@@ -1,4 +1,4 @@
-//! What a plan is: facts about every part and about the whole, without a word about them.
+//! The model of a plan: facts about every part and about the whole, without wording.
 
 use std::sync::Arc;
 
@@ -21,19 +21,19 @@ pub enum Action {
     Copy,
     /// It is left out.
     Drop,
-    /// Its stream is encrypted anew, without being inflated.
+    /// Its stream is encrypted again without being inflated.
     Reencrypt,
-    /// Its stream is decoded and made anew with all its entries: in another compression, in another
-    /// version, or in order.
+    /// Its stream is decoded and written again with all its entries: with another compression, in
+    /// another version, or to repair it.
     Rewrite,
-    /// Entries are taken out of it.
+    /// Entries are removed from it.
     Edit(PartEdit),
 }
 
 static NOTHING: PartEdit = PartEdit { fates: Vec::new() };
 
 impl Action {
-    /// What becomes of the entries, where the part is decoded and made anew.
+    /// The changes to the entries, if the part is decoded and written again.
     pub fn edit(&self) -> Option<&PartEdit> {
         match self {
             Self::Edit(edit) => Some(edit),
@@ -42,17 +42,17 @@ impl Action {
         }
     }
 
-    /// Whether the copy holds something of the part, but not all.
+    /// Whether the copy holds some but not all of the part.
     pub fn is_partial(&self) -> bool {
         matches!(self, Self::Edit(_))
     }
 
-    /// Whether an entry's bytes are not in the copy.
+    /// Whether an entry's bytes are missing from the copy.
     pub fn removes(&self, entry: usize) -> bool {
         *self == Self::Drop || self.edit().is_some_and(|edit| edit.removes(entry))
     }
 
-    /// Whether an entry's name is not in the copy.
+    /// Whether an entry's name is missing from the copy.
     pub fn drops_name(&self, entry: usize) -> bool {
         *self == Self::Drop || self.edit().is_some_and(|edit| edit.drops_name(entry))
     }
@@ -61,24 +61,24 @@ impl Action {
 /// The plan for one part.
 #[derive(Debug, Clone)]
 pub struct PartPlan {
-    /// What happens to it.
+    /// The action for the part.
     pub action: Action,
     /// Its name and form in the copy.
     pub form: Form,
-    /// Bytes that it will take in the copy, as far as can be told beforehand.
+    /// Its size in the copy in bytes, as far as it can be predicted.
     pub predicted: u64,
-    /// Why that is so.
+    /// The reason for the action.
     pub why: PartReason,
 }
 
-/// Where the plan leads.
+/// The outcome of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing was asked for and nothing has to be done.
+    /// Nothing was asked for and there is nothing to do.
     AlreadyFits,
     /// The copy is not larger than the limit.
     Fits,
-    /// It would be larger.
+    /// The copy would be larger than the limit.
     CannotFit,
 }
 
@@ -98,30 +98,29 @@ impl Outcome {
 pub struct Plan {
     /// By part, in the order of [`Backup::parts`].
     pub parts: Vec<PartPlan>,
-    /// What is left out, with what that means.
+    /// What is left out, with the consequences.
     pub drops: Vec<Dropped>,
-    /// The units that the planner chose; in a [`PartEdit`] their reasons follow those of the user's
+    /// The units that the planner chose. In a [`PartEdit`] their reasons follow those of the user's
     /// selectors.
     pub units: Vec<Candidate>,
-    /// What the copy's `backup.json` says differently; the slug is a stand-in of
-    /// the right length until the copy is written.
+    /// The changes to the copy's `backup.json`. The slug is a placeholder of the right length until
+    /// the copy is written.
     pub changes: Changes,
     /// How rewritten parts are encrypted.
     pub encryption: Encryption,
-    /// The members of the original in the order in which the copy has them, also those that are
-    /// left out.
+    /// The members of the original in the order of the copy, including the dropped ones.
     pub order: Vec<usize>,
-    /// The limit that it was made for.
+    /// The limit for which the plan was made.
     pub limit: u64,
-    /// The copy's size in bytes as far as can be told beforehand.
+    /// The copy's size in bytes, as far as it can be predicted.
     pub predicted_size: u64,
-    /// Where it leads.
+    /// The outcome.
     pub outcome: Outcome,
-    /// When it cannot fit: what the user could say to make it fit.
+    /// Ways to make the copy fit, if the plan does not.
     pub alternatives: Vec<Alternative>,
     /// What the user should know.
     pub notes: Vec<Note>,
-    /// What the user named and the backup does not have.
+    /// Selectors that match nothing in the backup.
     pub unmatched: Vec<Unmatched>,
 }
 
@@ -165,45 +164,45 @@ impl Plan {
     }
 }
 
-/// Why an entry goes: the index of the reason that took it. The user's selectors come first, then
-/// the plan's units.
+/// Why an entry is dropped: the index of the reason. The user's selectors come first, then the
+/// plan's units.
 pub type Reason = u16;
 
-/// What becomes of one entry. 16 bytes.
+/// What happens to one entry. 16 bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum EntryFate {
-    /// It stays as it is.
+    /// It stays unchanged.
     #[default]
     Keep,
-    /// It goes.
+    /// It is dropped.
     Drop(Reason),
-    /// Its name goes, while a hard link to it stays: the contents stay under that link's name.
+    /// Its name is dropped, but a hard link to it stays: the contents stay under that link's name.
     Rename(Box<NewName>),
-    /// A hard link that has to point to another name. All links to one file share that name: it may
-    /// be long, and they may be many.
+    /// A hard link that must point to another name. All links to one file share that name, because
+    /// it may be long and the links may be many.
     Relink(Arc<Box<[u8]>>),
-    /// A hard link that became the file itself, so that its own entry goes.
+    /// A hard link that becomes the file itself, so that its own entry is dropped.
     Merge,
 }
 
-/// Why an entry loses its name, and the one that its contents get.
+/// Why an entry loses its name, and the new name for its contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewName {
-    /// What took the name.
+    /// Why the name is dropped.
     pub reason: Reason,
     /// The name in the copy.
     pub name: Box<[u8]>,
 }
 
-/// What becomes of every entry of one part.
+/// What happens to every entry of one part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartEdit {
-    /// By entry. What is not there is kept.
+    /// By entry. Entries without a fate are kept.
     pub fates: Vec<EntryFate>,
 }
 
 impl PartEdit {
-    /// Leaves out the entries for which there is a reason.
+    /// Drops the entries for which there is a reason.
     pub fn new(verdicts: impl IntoIterator<Item = Option<Reason>>) -> Self {
         let fate = |verdict: Option<Reason>| verdict.map_or(EntryFate::Keep, EntryFate::Drop);
         Self {
@@ -211,12 +210,12 @@ impl PartEdit {
         }
     }
 
-    /// What becomes of an entry.
+    /// What happens to an entry.
     pub fn fate(&self, entry: usize) -> &EntryFate {
         self.fates.get(entry).unwrap_or(&EntryFate::Keep)
     }
 
-    /// True when no name goes.
+    /// True if no name is dropped.
     pub fn is_empty(&self) -> bool {
         (0..self.fates.len()).all(|entry| !self.drops_name(entry))
     }
@@ -230,17 +229,17 @@ impl PartEdit {
         }
     }
 
-    /// Whether an entry's name is dropped. The data may stay, under the name of a hard link.
+    /// Whether an entry's name is dropped. The data may stay under the name of a hard link.
     pub fn drops_name(&self, entry: usize) -> bool {
         self.reason(entry).is_some()
     }
 
-    /// Whether an entry's bytes leave the archive; the data of a renamed entry stays.
+    /// Whether an entry's bytes leave the archive. The data of a renamed entry stays.
     pub fn removes(&self, entry: usize) -> bool {
         matches!(self.fate(entry), EntryFate::Drop(_) | EntryFate::Merge)
     }
 
-    /// The name that an entry gets, where it is another one.
+    /// The new name of an entry, if it changes.
     pub fn new_name(&self, entry: usize) -> Option<&[u8]> {
         match self.fate(entry) {
             EntryFate::Rename(new) => Some(&new.name),
@@ -248,7 +247,7 @@ impl PartEdit {
         }
     }
 
-    /// The name that a hard link points to now, where it is another one.
+    /// The new target of a hard link, if it changes.
     pub fn new_link(&self, entry: usize) -> Option<&[u8]> {
         match self.fate(entry) {
             EntryFate::Relink(name) => Some(name),
@@ -256,7 +255,7 @@ impl PartEdit {
         }
     }
 
-    /// Whether an entry that stays gets another header.
+    /// Whether the header of a kept entry changes.
     pub fn changes_header(&self, entry: usize) -> bool {
         matches!(
             self.fate(entry),
@@ -264,15 +263,15 @@ impl PartEdit {
         )
     }
 
-    /// The names under which the kept entries appear in the copy, in order, with
-    /// the index of the entry that each one's bytes come from.
+    /// The names of the kept entries in the copy, in order, each with the index of the entry that
+    /// provides its bytes.
     pub fn kept<'a>(&'a self, survey: &'a PartSurvey) -> impl Iterator<Item = (usize, &'a [u8])> {
         let entries = survey.entries.iter().enumerate();
         let kept = entries.filter(|(at, _)| !self.removes(*at));
         kept.map(|(at, entry)| (at, self.new_name(at).unwrap_or(&entry.name)))
     }
 
-    /// True when no file of the component itself is left.
+    /// True if no file of the component itself is left.
     pub fn leaves_nothing(&self, backup: &Backup, part: &Part, survey: &PartSurvey) -> bool {
         let version = backup.manifest.version();
         let mut had_some = false;
@@ -290,20 +289,20 @@ impl PartEdit {
     }
 }
 
-/// Something that is left out together or not at all.
+/// Something that is left out as a whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// Index of the part.
     pub part: usize,
-    /// The rule that found it; `None` for a whole part that is more than rules know.
+    /// The rule that matched it; `None` for a whole part that contains more than rules match.
     pub rule: Option<Rule>,
-    /// Indices of its entries in the part's survey, rising; empty for a whole part.
+    /// Indices of its entries in the part's survey, in rising order; empty for a whole part.
     pub entries: Arc<[usize]>,
-    /// Compressed bytes that it takes.
+    /// Its compressed size in bytes.
     pub stored: u64,
-    /// How many of its entries are no directories.
+    /// How many of its entries are not directories.
     pub files: u64,
-    /// The finds of which a whole folder consists, the one that decides about it first.
+    /// The matches that make up a whole folder. The one that decides about the folder comes first.
     pub pieces: Vec<Self>,
 }
 
@@ -328,12 +327,13 @@ impl Candidate {
         self.rule.is_none() || !self.pieces.is_empty()
     }
 
-    /// The class whose consent it needs; whole parts need that for user data.
+    /// The class for which it needs consent. Whole parts need consent for user data.
     pub fn class(&self) -> Class {
         self.rule.as_ref().map_or(Class::User, |rule| rule.class)
     }
 
-    /// What consent to it is kept under: the component, and the rule unless it is the whole part.
+    /// The key under which consent to it is recorded: the component, and the rule unless it is the
+    /// whole part.
     pub fn key(&self, backup: &Backup) -> (String, Option<String>) {
         let component = backup
             .parts
@@ -342,13 +342,13 @@ impl Candidate {
         (component, self.rule.as_ref().map(|r| r.id.clone()))
     }
 
-    /// The finds that it consists of: itself, unless it is a whole folder of several.
+    /// The matches that it consists of: itself, unless it is a whole folder of several.
     pub(crate) fn finds(&self) -> impl Iterator<Item = &Self> {
         let own = self.pieces.is_empty() && self.rule.is_some();
         own.then_some(self).into_iter().chain(&self.pieces)
     }
 
-    /// As the planner sees it.
+    /// The form that the choosing code uses.
     pub(in crate::plan) fn item(&self) -> Item {
         let tier = self
             .rule
@@ -368,15 +368,15 @@ impl Candidate {
 pub struct Form {
     /// Whether it is a gzip stream.
     pub compressed: bool,
-    /// Its member's name, where that is not the original's.
+    /// Its member's name, if it differs from the original.
     pub name: Option<Vec<u8>>,
 }
 
 impl Form {
-    /// The header of the part's member in the copy, where it has so many bytes of data.
+    /// The header of the part's member in the copy, for data of this size.
     ///
     /// # Errors
-    /// `Internal` when the header is not made of blocks, or the name does not fit into it.
+    /// `Internal` if the header does not consist of blocks, or the name does not fit into it.
     pub fn header(&self, member: &Member, size: u64) -> Result<Vec<u8>> {
         match &self.name {
             None => member.header_with_size(size),

@@ -15,10 +15,10 @@ use crate::plan::request::{Request, locate};
 use crate::plan::{leftovers, part_reasons};
 use crate::survey::{PartSurvey, config_path};
 
-/// More reasons than this are too many to be read.
+/// More reasons than this are too many to read.
 const REASONS: usize = 6;
 
-/// What the notes are about.
+/// What the notes are based on.
 pub(super) struct Noted<'a> {
     pub backup: &'a Backup,
     pub surveys: &'a [PartSurvey],
@@ -50,7 +50,7 @@ impl Noted<'_> {
         Ok(notes)
     }
 
-    /// The selectors that take nothing, but for those of which `held` says why.
+    /// The selectors that drop nothing, except those whose reason is in `held`.
     fn without_effect(&self, held: &[(usize, Note)]) -> Result<Vec<Note>> {
         let (request, scans) = (self.request, self.scans);
         let took =
@@ -73,8 +73,7 @@ impl Noted<'_> {
         Ok(notes)
     }
 
-    /// What the user's selectors would have taken but for protected files and for files that need
-    /// it, by selector.
+    /// By selector: what the user's selectors do not drop because files are protected or needed.
     fn held_back(&self) -> Vec<(usize, Note)> {
         let mut notes = self.spared_parts();
         for survey in self.surveys {
@@ -126,7 +125,7 @@ impl Noted<'_> {
         notes
     }
 
-    /// What files a selector takes that cannot go alone.
+    /// The files that a selector matches but that cannot be dropped alone.
     fn needed(&self, survey: &PartSurvey, scan: &Scan) -> Vec<(usize, Note)> {
         let mut notes: Vec<(usize, Note)> = Vec::new();
         if scan.drops.iter().all(|hits| !hits.any) {
@@ -184,7 +183,7 @@ impl Noted<'_> {
         notes.into_iter().flatten().collect()
     }
 
-    /// The part that the copy has in another place than the original.
+    /// The part that is at another place in the copy than in the original.
     fn moved(&self) -> Option<Note> {
         let mut places = self.order.iter().enumerate();
         let (now, &member) = places.find(|&(at, &member)| at != member)?;
@@ -195,8 +194,8 @@ impl Noted<'_> {
     }
 }
 
-/// What a restore could not cope with in parts that keep all that they hold, and what it
-/// fails on in all of them.
+/// The hazards in parts that keep all of their contents, and the entries in all parts on which a
+/// restore fails.
 pub(super) fn hazards_kept<'a>(
     backup: &Backup,
     surveys: &[PartSurvey],

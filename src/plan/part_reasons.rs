@@ -1,4 +1,4 @@
-//! Why a part is treated as it is, and which selectors had an effect.
+//! Why each part is treated as it is, and which selectors had an effect.
 
 use crate::error::Result;
 use crate::open::Backup;
@@ -12,8 +12,8 @@ use crate::plan::request::selector_set::Selectors;
 use crate::rules::Class;
 use crate::survey::{PartSurvey, config_path};
 
-/// Why a part is treated as it is. What is known only once a plan is finished is added
-/// by [`of_what_stays`].
+/// Why a part is treated as it is. [`of_what_stays`] adds the reasons that are known only once the
+/// plan is finished.
 pub(super) fn reason(
     action: &Action,
     form: &Form,
@@ -56,7 +56,7 @@ fn takers(backup: &Backup, at: usize, request: &Request, units: &[Candidate]) ->
     takers
 }
 
-/// Finds out about every part that is copied what keeps it from getting smaller.
+/// For every copied part, finds why it does not get smaller.
 pub(super) fn of_what_stays(
     plan: &mut Plan,
     backup: &Backup,
@@ -106,7 +106,7 @@ fn stays(
     }
 }
 
-/// For each of the user's selectors whether it had any effect. Looks at the paths once at most.
+/// For each of the user's selectors, whether it had any effect. Reads the paths at most once.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -148,7 +148,7 @@ fn took_paths(
             .into_iter()
             .for_each(|took| *took = true);
     }
-    // The others may match what has gone for another reason.
+    // The others may match entries that were dropped for another reason.
     let hits = scans
         .of(survey.part)
         .map(|scan| scan.drops.as_slice())

@@ -1,4 +1,4 @@
-//! How large the copy will be.
+//! Predicts the size of the copy.
 
 use crate::error::Result;
 use crate::format::manifest::Changes;
@@ -15,7 +15,7 @@ use crate::survey::PartSurvey;
 /// Bytes of the two zero blocks that end a tar.
 const END: u64 = 1024;
 
-/// Bytes that each part takes in the copy.
+/// The size of each part in the copy, in bytes.
 pub(super) fn parts(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Vec<u64> {
     let survey = |at: usize| surveys.iter().find(|s| s.part == at);
     let each = settled.actions.iter().zip(&settled.forms).enumerate();
@@ -41,7 +41,7 @@ fn part(
             let Some(cut) = action.edit() else { return 0 };
             let stream = stream_size(part, member);
             let kept = match survey {
-                // How well a tar will compress nobody knows; it will not grow.
+                // It is unknown how well a tar compresses; it will not grow.
                 Some(survey) if part.compressed && !form.compressed => inflated(survey, cut),
                 Some(survey) => cut_stream(part, survey, cut),
                 None => stream,
@@ -55,7 +55,7 @@ fn member_with(member: &Member, size: u64) -> u64 {
     member.header.raw.len() as u64 + size + padding(size)
 }
 
-/// Bytes of the gzip or tar stream inside a part, told from its headers.
+/// Bytes of the gzip or tar stream inside a part, according to its headers.
 fn stream_size(part: &Part, member: &Member) -> u64 {
     match part.secure() {
         None => member.size,
@@ -67,7 +67,7 @@ fn stream_size(part: &Part, member: &Member) -> u64 {
     }
 }
 
-/// Bytes of the stream once the cut entries are gone.
+/// Bytes of the stream without the dropped entries.
 fn cut_stream(part: &Part, survey: &PartSurvey, cut: &PartEdit) -> u64 {
     let entries = || survey.entries.iter().enumerate();
     let gone: u64 = entries()
@@ -84,7 +84,7 @@ fn cut_stream(part: &Part, survey: &PartSurvey, cut: &PartEdit) -> u64 {
     (kept + END).next_multiple_of(RECORD)
 }
 
-/// Bytes of the bare tar once the cut entries are gone.
+/// Bytes of the uncompressed tar without the dropped entries.
 fn inflated(survey: &PartSurvey, cut: &PartEdit) -> u64 {
     let kept: u64 = survey
         .entries
@@ -101,8 +101,7 @@ pub(super) fn padded(exact: u64) -> u64 {
     exact.next_multiple_of(RECORD)
 }
 
-/// The most that a copy may have before it is padded to whole records, in order not to
-/// be larger than `limit` afterwards.
+/// The largest size before padding that does not exceed `limit` after padding to whole records.
 pub(super) fn unpadded(limit: u64) -> u64 {
     limit - limit % RECORD
 }

@@ -1,4 +1,4 @@
-//! A plan that leaves nothing out and puts in order what can be put in order in one way only.
+//! A plan that leaves nothing out and fixes every fault that can be fixed in only one way.
 
 use std::collections::HashSet;
 
@@ -19,25 +19,25 @@ use crate::survey::PartSurvey;
 /// What a repair would do.
 #[derive(Debug, Clone)]
 pub struct Repair {
-    /// The plan; its outcome is [`Outcome::AlreadyFits`] when there is nothing to do.
+    /// The plan. Its outcome is [`Outcome::AlreadyFits`] if there is nothing to do.
     pub plan: Plan,
-    /// What is wrong and will be right in the copy.
+    /// The faults that the copy will not have.
     pub findings: Vec<Finding>,
 }
 
-/// Plans a copy of everything in which sizes, ends, streams, versions, salts and the lists
-/// in `backup.json` are right. `surveys` holds every part that can be read.
+/// Plans a complete copy in which sizes, ends, streams, versions, salts and the lists in
+/// `backup.json` are correct. `surveys` holds every part that can be read.
 ///
 /// # Errors
-/// `Password` when a part has to be opened or encrypted anew without a key, or only a look
-/// into it can prove what its name says; `Refused` when a part has to be written anew and holds
-/// what a restore could not cope with.
+/// `Password` if a part must be decrypted or encrypted again without a key, or if only its contents
+/// can prove what its name says; `Refused` if a part must be rewritten and contains something that
+/// makes a restore fail.
 pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<Repair> {
     let findings = findings(backup, surveys);
     let actions = (0..backup.parts.len())
         .map(|at| action(backup, surveys, at))
         .collect::<Result<Vec<Action>>>()?;
-    // Version 1 is not written anew for its own sake.
+    // Version 1 alone is no reason to rewrite a part.
     let opens = actions
         .iter()
         .any(|action| matches!(action, Action::Rewrite));
@@ -96,7 +96,7 @@ fn why(action: &Action) -> PartReason {
     }
 }
 
-/// Streams that readers understand differently are written anew; files with nothing in them go.
+/// Streams that readers interpret differently are rewritten; empty files are dropped.
 fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> {
     let part = backup.part(at);
     if part.is_apple_double() || backup.is_empty_archive(part) {
@@ -118,8 +118,8 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> 
     }
 }
 
-/// The names decide what `backup.json` has to say of compression, once the bytes of each
-/// part are what its name says. Of those that were surveyed they are.
+/// The names determine the value of `compressed` in `backup.json`, once the bytes of each part
+/// match its name. For surveyed parts they do.
 fn check_proven(backup: &Backup, surveys: &[PartSurvey]) -> Result<()> {
     let is_proven = |at: usize| surveys.iter().any(|s| s.part == at);
     match backup
@@ -133,7 +133,7 @@ fn check_proven(backup: &Backup, surveys: &[PartSurvey]) -> Result<()> {
     }
 }
 
-/// The lists say what is there, no more and no less.
+/// The lists name exactly the parts that are in the file.
 fn changes(backup: &Backup, settled: &Settled) -> Changes {
     let manifest = &backup.manifest;
     let present: HashSet<&str> = backup.parts.iter().map(Part::list_name).collect();
@@ -152,7 +152,7 @@ fn changes(backup: &Backup, settled: &Settled) -> Changes {
         .filter(|part| !part.listed && backup.can_be_listed(part));
     Changes {
         slug: "00000000".into(),
-        // A full restore would uninstall what is listed no longer.
+        // A full restore would uninstall everything that is no longer listed.
         partial: !without.is_empty() || manifest.kind() == "partial",
         without,
         also: unlisted.map(|part| part.id.clone()).collect(),

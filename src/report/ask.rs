@@ -1,4 +1,4 @@
-//! The plain questions of the guided mode.
+//! The questions of guided mode.
 
 use crate::component::LOCAL_ADDONS;
 use crate::error::escape;
@@ -8,18 +8,18 @@ use crate::report::words;
 use crate::rules::Effect;
 use crate::size;
 
-/// What to ask about one thing that could be left out.
+/// A question about one thing that could be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// What it is, how large, and whether to leave it out.
+    /// What it is, its size, and whether to leave it out.
     pub text: String,
-    /// What is lost, and what a restore will do.
+    /// What is lost, and what a restore does.
     pub details: Vec<String>,
-    /// Where leaving out the whole folder is better to restore: what that means.
+    /// The consequences of leaving out the whole folder, if that is better on restore.
     pub whole: Option<String>,
 }
 
-/// The question about a unit. `whole` is the unit of its whole part, if that may go.
+/// The question about a unit. `whole` is the unit for its whole part, if that may be dropped.
 pub fn question(backup: &Backup, unit: &Candidate, whole: Option<&Candidate>) -> Question {
     let part = backup.part(unit.part);
     let effect = plan::effect(backup, part, unit.is_whole(), unit.rule.as_ref());
@@ -35,7 +35,7 @@ pub fn question(backup: &Backup, unit: &Candidate, whole: Option<&Candidate>) ->
         format!("Lost with it: {}", rule.lost),
         effect.sentence().to_owned(),
     ];
-    // A folder that is nothing but this goes as a folder; all else in it is named.
+    // A folder that contains nothing else is dropped as a folder; everything else in it is named.
     for other in unit
         .pieces
         .iter()
@@ -64,7 +64,7 @@ pub fn question(backup: &Backup, unit: &Candidate, whole: Option<&Candidate>) ->
     }
 }
 
-/// A component in plain words.
+/// The name of a component in plain words.
 pub fn place(backup: &Backup, part: &Part) -> String {
     match (part.kind, part.id.as_str()) {
         (ComponentKind::HomeAssistant, _) => "the configuration".into(),
@@ -89,7 +89,7 @@ mod tests {
     use crate::plan::tests::sketch::Sketch;
     use crate::plan::{Request, candidates};
 
-    /// The questions about everything that needs one, in the order in which they are asked.
+    /// The questions about everything that needs one, in the order of asking.
     fn questions(inside: &str) -> Vec<Question> {
         let (backup, surveys) = Sketch::new(inside).build();
         let units = candidates(

@@ -9,10 +9,10 @@ use crate::rules::Rule;
 use crate::size;
 use crate::survey::config_path;
 
-/// The id that stands for what is in no component.
+/// The id for something outside all components.
 const BACKUP: &str = "backup";
 
-/// The words for one thing that goes.
+/// The wording for one dropped thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropView<'a> {
     /// The facts.
@@ -21,17 +21,17 @@ pub struct DropView<'a> {
     pub target: String,
     /// In plain words.
     pub title: String,
-    /// The component's id; `backup` for what is in no component.
+    /// The component's id; `backup` for something outside all components.
     pub component: String,
     /// What the owner loses.
     pub lost: String,
-    /// What a restore will do about it.
+    /// What a restore does about it.
     pub on_restore: &'static str,
-    /// How to stop it from growing next time, where there is something to say.
+    /// How to stop it from growing again, if there is advice.
     pub advice: Option<String>,
 }
 
-/// Words one thing that goes.
+/// Words one dropped thing.
 pub fn view<'a>(backup: &Backup, dropped: &'a Dropped) -> DropView<'a> {
     let part = dropped.part.and_then(|at| backup.parts.get(at));
     let component = part.map_or(BACKUP, |part| &part.id);
@@ -102,7 +102,7 @@ fn lost(backup: &Backup, part: Option<&Part>, dropped: &Dropped) -> String {
     }
 }
 
-/// What is lost with files that these rules know.
+/// What is lost with files that these rules match.
 fn of_rules(rules: &[Rule]) -> Option<String> {
     match rules {
         [] => None,
@@ -138,7 +138,7 @@ fn some_files(part: &Part, files: u64) -> String {
     }
 }
 
-/// What goes of the things that only the user can leave out.
+/// What is lost when files are dropped that only the user can drop.
 fn protected(dropped: &Dropped) -> Option<String> {
     let loss = &dropped.loss;
     if loss.protected.is_empty() {
@@ -179,8 +179,8 @@ fn holds(holding: Holding) -> &'static str {
     }
 }
 
-/// What is lost with `files`, where the contents of some stay under another name; `lost` is said of
-/// the others.
+/// What is lost with `files` if the contents of some stay under another name. `lost` describes the
+/// others.
 fn with_renamed(
     backup: &Backup,
     part: &Part,
@@ -228,7 +228,7 @@ fn advice(part: Option<&Part>, dropped: &Dropped) -> Option<String> {
     }
 }
 
-/// What Home Assistant's own settings can leave out.
+/// How Home Assistant's own settings can leave it out.
 fn how_to_leave_out(part: &Part) -> Option<String> {
     let what = match part.id.as_str() {
         "media" => "the media folder",
@@ -240,14 +240,14 @@ fn how_to_leave_out(part: &Part) -> Option<String> {
     Some(format!("Settings → System → Backups can leave {what} out."))
 }
 
-/// The words for one way to make a copy fit.
+/// The wording for one way to make a copy fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WayOut {
     /// The options to add to the command.
     pub options: String,
-    /// What would be lost and what a restore would do about it, one sentence or two each.
+    /// What would be lost and what a restore would do about it, in one or two sentences each.
     pub lost: Vec<String>,
-    /// The copy's size then, in bytes.
+    /// The resulting size of the copy, in bytes.
     pub predicted_size: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Why a path, a folder or a part stays or goes.
+//! Explains why a path, a folder or a part stays or is dropped.
 
 use std::collections::BTreeMap;
 
@@ -23,13 +23,14 @@ use crate::rules::{Matcher, Origin, Rule};
 use crate::size;
 use crate::survey::{Entry, PartSurvey, Totals, config_path};
 
-/// Tells which rule or choice decided about a path, given as `COMPONENT:PATH`, or about
-/// what lies in a folder or a component. One sentence or more per entry of that name; of a
-/// folder first how much of it goes, then what goes and what stays for each reason, by the
-/// bytes that it takes in the backup. The path may be written as it is shown, with escapes.
+/// Explains which rule or choice decided about a path, given as `COMPONENT:PATH`, or about the
+/// contents of a folder or a component. Returns one or more sentences per entry of that name. For a
+/// folder, the first sentence says how much of it is dropped; then follows what is dropped and what
+/// stays for each reason, by size in the backup. The path may be written as it is shown, with
+/// escapes.
 ///
 /// # Errors
-/// `Usage` when there is no such component or path in what was surveyed.
+/// `Usage` if no such component or path was surveyed.
 pub fn why(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -79,21 +80,21 @@ pub fn why(
     }
 }
 
-/// The part that a place names, and the path in it.
+/// The part that a location names, and the path in it.
 fn find<'a>(backup: &Backup, place: &'a str) -> Option<(usize, &'a str)> {
     let Location { component, path } = Location::parse(place);
     let at = backup.parts.iter().position(|part| part.id == component)?;
     Some((at, path.unwrap_or_default()))
 }
 
-/// Where a path lies, seen from the one that was asked about.
+/// How a path relates to the requested one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     There,
     Below,
 }
 
-/// Compares a path as it is, and as it is shown, with the one that was asked about.
+/// Compares a path, in its plain and its escaped form, with the requested one.
 fn relation(found: &[u8], asked: &str) -> Option<Relation> {
     let relation = |found: &[u8]| match found.strip_prefix(asked.as_bytes())? {
         [] => Some(Relation::There),
@@ -101,7 +102,7 @@ fn relation(found: &[u8], asked: &str) -> Option<Relation> {
         _ if asked.is_empty() => Some(Relation::Below),
         _ => None,
     };
-    // Only a path with a backslash looks different when it is shown.
+    // Only a path with a backslash is shown differently.
     relation(found).or_else(|| {
         asked
             .contains('\\')
@@ -110,7 +111,7 @@ fn relation(found: &[u8], asked: &str) -> Option<Relation> {
     })
 }
 
-/// About a part that was not looked into.
+/// The sentences about a part that was not read.
 fn unseen(
     backup: &Backup,
     request: &Request,
@@ -149,7 +150,7 @@ fn unseen(
     })
 }
 
-/// Why a part goes as a whole, for people who know no rule's id.
+/// Why a part is dropped as a whole, without the ids of rules.
 fn of_whole(request: &Request, plan: &Plan, part: &Part, at: usize, terms: &dyn Terms) -> String {
     let selectors = request.selectors_into(part);
     let named: Vec<String> = selectors
@@ -171,10 +172,10 @@ fn of_whole(request: &Request, plan: &Plan, part: &Part, at: usize, terms: &dyn 
     format!("{}all that is in it may go", some.collect::<String>())
 }
 
-/// What is said about one entry, or about all of which the same can be said.
+/// The explanation for one entry, or for all entries with the same explanation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Explanation {
-    /// Whether it stays; what goes comes first.
+    /// Whether it stays. Dropped entries come first.
     stays: bool,
     why: String,
     restore: &'static str,
@@ -209,15 +210,15 @@ impl Explanation {
     }
 }
 
-/// What telling of one entry costs, in bytes of a path that are looked at.
+/// The cost of explaining one entry, as the number of path bytes read in the same time.
 const TELLING: usize = 256;
 
-/// The files about which the same is said.
+/// The files with the same explanation.
 #[derive(Default)]
 struct Group<'a> {
     stored: u64,
     files: u64,
-    /// The largest of them.
+    /// The size and path of the largest of them.
     first: (u64, &'a [u8]),
 }
 
@@ -235,7 +236,7 @@ struct Explainer<'a> {
     keeps: Selectors<'a>,
     drops: Selectors<'a>,
     matcher: Matcher,
-    /// By entry: the rule whose find goes with all of the part.
+    /// By entry: the rule whose match is dropped with the whole part.
     finds: BTreeMap<usize, &'a Rule>,
 }
 
@@ -424,7 +425,8 @@ impl<'a> Explainer<'a> {
             };
             let why = conditions.unmet(rule, path, entry);
             let applies = why.is_none();
-            // Whether a file is a backup is asked of every file; that most are none is no news.
+            // The check for backups applies to every file. That most files are not backups is not
+            // worth mentioning.
             if let (Some(why), false) = (why, rule.globs.iter().any(|glob| glob == "**/*")) {
                 could_go.get_or_insert_with(|| {
                     format!("it could go as {}, but {}.", titled(rule), unmet(why))
@@ -452,7 +454,7 @@ impl<'a> Explainer<'a> {
         self.request.class_may_go(rule.class) || self.request.consent.contains(&key)
     }
 
-    /// What goes and what stays of a folder, or of the whole part when the path is empty.
+    /// What is dropped and what stays of a folder, or of the whole part if the path is empty.
     ///
     /// # Errors
     /// `Interrupted`.
@@ -474,7 +476,7 @@ impl<'a> Explainer<'a> {
             return Ok(self.dropped(&format!("{place} ({size})"), &groups));
         }
         if let (1, Some((explanation, group))) = (groups.len(), groups.iter().next()) {
-            // Folders that stay behind empty are not worth a word.
+            // Remaining empty folders are not worth mentioning.
             let size = if explanation.stays {
                 size
             } else {
@@ -567,7 +569,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The groups, what goes first, then by size.
+/// The groups, dropped ones first, then by size.
 fn lines<'a>(
     groups: &'a BTreeMap<Explanation, Group<'_>>,
 ) -> impl Iterator<Item = (&'a Explanation, String)> {
@@ -578,19 +580,19 @@ fn lines<'a>(
         .map(|(explanation, group)| (explanation, group.size()))
 }
 
-/// Why a rule leaves a file alone that its globs match.
+/// Why a rule does not apply to a file that its globs match.
 fn unmet(why: Unmet) -> String {
     let text = match why {
-        Unmet::Database => "it is a database, which no rule takes without being asked",
+        Unmet::Database => "it is a database, which no rule drops without your consent",
         Unmet::Backup(Origin::Other) => "it is a backup of another Home Assistant",
-        Unmet::Backup(Origin::Unknown) => "the backup does not tell which Home Assistant made it",
+        Unmet::Backup(Origin::Unknown) => "the backup does not say which Home Assistant made it",
         Unmet::Backup(Origin::Same) => "it is a backup of the same Home Assistant",
         Unmet::NotABackup => "its contents are not a Home Assistant backup",
-        Unmet::NotACoreDump => "its contents are not the memory of a crashed program",
+        Unmet::NotACoreDump => "it is not a core dump of a crashed program",
         Unmet::UnnamedModule => {
             "`package.json` does not name its module, so nothing would install it again"
         }
-        Unmet::NotRendered => "it is not called as Home Assistant calls what it renders",
+        Unmet::NotRendered => "its name is not one that Home Assistant gives to rendered files",
         Unmet::NoPublishedVoice => "no voice of this name is published for Piper",
         Unmet::NotTheRecorders => "`db_url` in the configuration does not name it",
         Unmet::Image(why) => return why.to_string(),
@@ -599,7 +601,7 @@ fn unmet(why: Unmet) -> String {
     text.to_owned()
 }
 
-/// A rule by what it takes, with its id.
+/// The title of a rule, with its id.
 fn titled(rule: &Rule) -> String {
     format!("\"{}\" [{}]", rule.title, rule.id)
 }

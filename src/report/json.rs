@@ -26,11 +26,11 @@ use crate::verify::PartCheck;
 /// The version of everything here.
 pub const SCHEMA: u32 = 1;
 
-/// Writes a value on many lines, and a line end. What a terminal would obey is spelled
-/// `\u....`, which is the same JSON. Memory does not grow with the value.
+/// Writes a value on many lines, and a line end. Characters that a terminal would interpret are
+/// written as `\u....`, which is equivalent JSON. Memory does not grow with the value.
 ///
 /// # Errors
-/// The writer's, or that of a value that cannot be JSON.
+/// Errors of the writer, or for a value that cannot be expressed in JSON.
 pub fn write(value: &impl serde::Serialize, out: impl io::Write) -> io::Result<()> {
     let mut safe = Spelled(out);
     serde_json::to_writer_pretty(&mut safe, value)?;
@@ -38,7 +38,7 @@ pub fn write(value: &impl serde::Serialize, out: impl io::Write) -> io::Result<(
     safe.0.flush()
 }
 
-/// Spells what a terminal would obey. serde_json hands whole characters over.
+/// Escapes characters that a terminal would interpret. serde_json passes whole characters.
 struct Spelled<W>(W);
 
 impl<W: io::Write> io::Write for Spelled<W> {
@@ -68,7 +68,7 @@ impl<W: io::Write> io::Write for Spelled<W> {
     }
 }
 
-/// The path of a file, as it can be opened. One that is not UTF-8 is escaped, as in texts.
+/// The path of a file in a form that can be opened. If it is not UTF-8, it is escaped as in texts.
 pub fn path(path: &std::path::Path) -> String {
     path.to_str().map_or_else(
         || escape(path.as_os_str().as_encoded_bytes()),
@@ -130,13 +130,13 @@ fn drop_row(view: &DropView<'_>) -> Value {
     })
 }
 
-/// How many of the largest paths `plan` names.
+/// How many of the largest paths `plan` lists.
 pub const LARGEST: usize = 10;
 
-/// `plan`: all of `info` and what is to be done.
+/// `plan`: all of `info`, and the plan.
 ///
-/// `damaged` holds the parts that a copy would keep although they are damaged, as far as they were
-/// looked at.
+/// `damaged` lists the parts that a copy would keep although they are damaged, as far as they were
+/// checked.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -176,26 +176,27 @@ pub fn plan(
     Ok(all)
 }
 
-/// A copy that was written: what `size`, `fits`, `slug` and `name` of [`info`] say of its original.
+/// A written copy: the values that `size`, `fits`, `slug` and `name` of [`info`] have for the
+/// original.
 #[derive(Debug)]
 pub struct Copy<'a> {
     /// Where it is.
     pub path: &'a std::path::Path,
     /// Its bytes.
     pub size: u64,
-    /// Whether that is within the limit.
+    /// Whether the size is within the limit.
     pub fits: bool,
     /// Its own id in Home Assistant.
     pub slug: &'a str,
-    /// Its own name there.
+    /// Its own name in Home Assistant.
     pub name: &'a str,
     /// Whether it is encrypted.
     pub protected: bool,
-    /// In which version.
+    /// Its SecureTar version.
     pub securetar: Option<Version>,
     /// Whether it was read back and compared.
     pub verified: bool,
-    /// How long all of it took.
+    /// How long everything took.
     pub seconds: f64,
 }
 
@@ -215,7 +216,7 @@ impl Copy<'_> {
     }
 }
 
-/// `plan` that ends with another code than 0: all of `plan`, and why.
+/// `plan` that ends with an exit code other than 0: all of `plan`, and the reason.
 pub fn refused(
     mut all: Map<String, Value>,
     error: &Error,
@@ -225,23 +226,23 @@ pub fn refused(
     all
 }
 
-/// `shrink`: all of `plan` and what was done.
+/// `shrink`: all of `plan`, and what was done.
 ///
-/// `all` is what [`plan`] gave; `unseen` names the parts that could not be looked at for damage,
-/// mostly for want of the key.
+/// `all` is the result of [`plan`]. `unseen` lists the parts that could not be checked for damage,
+/// mostly because the key was missing.
 pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>, unseen: &[&str]) -> Map<String, Value> {
     all.extend(copy.object());
     all.insert("unchecked".into(), unseen.to_vec().into());
     all
 }
 
-/// `bench --make`: the backup that was made.
+/// `bench --make`: the new backup.
 pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
     object(json!({"schema": SCHEMA, "output": path(output), "output_size": size}))
 }
 
-/// `bench`: what was measured and, where there is an `earlier` result, how many times as fast
-/// each measure is now (`gain`), and what makes the two hard to compare (`differences`).
+/// `bench`: the measurements. If there is an `earlier` result, also how many times as fast each
+/// measure is now (`gain`), and what makes the two hard to compare (`differences`).
 pub fn bench(report: &Report, earlier: Option<&Report>) -> Value {
     let mut all = json!(report);
     let Some(earlier) = earlier else { return all };
@@ -263,7 +264,7 @@ pub fn bench(report: &Report, earlier: Option<&Report>) -> Value {
     all
 }
 
-/// `repair`: what was wrong and is right in the copy.
+/// `repair`: the faults that were fixed in the copy.
 pub fn repair(
     backup: &Backup,
     view: &PlanView<'_>,
@@ -283,8 +284,8 @@ pub fn why(place: &str, said: &[String]) -> Map<String, Value> {
     object(json!({"schema": SCHEMA, "path": escape(place.as_bytes()), "why": said}))
 }
 
-/// `verify`: what was checked in each part, and what nothing can check. `failed` is the error that
-/// the exit code is about.
+/// `verify`: what was checked in each part, and what cannot be checked. `failed` is the error that
+/// determines the exit code.
 pub fn checks(
     backup: &Backup,
     checks: &[Result<PartCheck, Error>],
@@ -313,7 +314,7 @@ pub fn checks(
     all
 }
 
-/// `rules`: the catalogue, rules that are switched off included.
+/// `rules`: the catalogue, including rules that are switched off.
 pub fn rules(catalogue: &Catalogue) -> Map<String, Value> {
     object(
         json!({"schema": SCHEMA, "version": catalogue.version, "rules": catalogue.rules(), "never": catalogue.never()}),
@@ -325,8 +326,8 @@ pub fn error(error: &Error, terms: &dyn Terms) -> Value {
     json!({"schema": SCHEMA, "error": error_body(error, terms)})
 }
 
-/// The error of a `shrink` that has nothing to write, with the notes and the ways out that [`plan`]
-/// names.
+/// The error of a `shrink` that has nothing to write, with the notes and the ways out from
+/// [`plan`].
 pub fn nothing_written(error: &Error, view: &PlanView<'_>, terms: &dyn Terms) -> Value {
     json!({"schema": SCHEMA, "error": error_body(error, terms), "ways_out": ways_out(view), "notes": view.notes})
 }

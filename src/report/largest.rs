@@ -1,4 +1,4 @@
-//! What takes the most, over all parts: single files, and folders of many.
+//! The largest single files and folders of many files, over all parts.
 
 use crate::error::{Result, escape};
 use crate::open::{Backup, config_path};
@@ -7,22 +7,23 @@ use crate::plan::Plan;
 use crate::survey::tree::{self, PathNode, PathTree};
 use crate::survey::{Entry, PartSurvey};
 
-/// A file, or a folder with all that is in it.
+/// A file, or a folder with all its contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Large {
-    /// `COMPONENT:PATH` as selectors take it, escaped; a slash at its end says folder.
+    /// `COMPONENT:PATH` in the form that selectors accept, escaped. A trailing slash marks a
+    /// folder.
     pub place: String,
-    /// Compressed bytes that it takes.
+    /// Its compressed size in bytes.
     pub stored: u64,
-    /// How many files it is.
+    /// How many files it contains.
     pub files: u64,
-    /// Compressed bytes of it that the plan leaves out.
+    /// How many of its compressed bytes the plan leaves out.
     pub dropped: u64,
 }
 
-/// The largest paths of all parts, as [`tree::largest`] finds them.
+/// The largest paths of all parts, as found by [`tree::largest`].
 ///
-/// Memory: that of a [`PathTree`] for each part.
+/// Memory: one [`PathTree`] for each part.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -47,7 +48,7 @@ pub fn largest(
         .collect())
 }
 
-/// The paths of one part that a selector can take; what the plan leaves out is marked.
+/// The paths of one part that a selector can match. Paths that the plan leaves out are marked.
 fn tree<'a>(
     backup: &'a Backup,
     survey: &'a PartSurvey,
@@ -58,7 +59,7 @@ fn tree<'a>(
     let action = plan.parts.get(survey.part).map(|planned| &planned.action);
     let is_dropped = |index: usize| action.is_some_and(|action| action.removes(index));
     let row = |(index, entry): (usize, &'a Entry)| {
-        // What lies beside the config directory is no path that a selector could take.
+        // Files beside the config directory have no path that a selector can match.
         let path = config_path(part.kind, backup.manifest.version(), &entry.name)
             .filter(|path| !path.is_empty())?;
         Some((path, entry, is_dropped(index)))
@@ -84,7 +85,7 @@ mod tests {
     use crate::plan::tests::sketch::{RECORD, Sketch};
     use crate::plan::{Request, Selector, make};
 
-    /// What a plan with these selectors shows.
+    /// The paths that a plan with these selectors shows.
     fn with_drops(
         backup: &Backup,
         surveys: &[PartSurvey],
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn nothing_is_shown_twice_and_nothing_large_is_missing() {
-        // Two halves: both are shown, not the folder around them.
+        // Both halves are shown, not the folder around them.
         let inside = "homeassistant: a/x 50, a/y 50, b/1 20, b/2 20, b/3 20, a.txt 5, a-b 3; addon:core_x: data/z 7";
         let rows = shown(inside, 20);
         assert_eq!(

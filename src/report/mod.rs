@@ -1,5 +1,5 @@
-//! Last stage: what programs and people read about the products of the others. The only place that
-//! words facts.
+//! Last stage: what programs and people read about the results of the other stages. Only this
+//! module puts facts into words.
 
 pub mod ask;
 pub mod drops;

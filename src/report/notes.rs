@@ -28,7 +28,7 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
         Note::BrokenLinks { count, shown } => broken_links(backup, *count, shown),
         Note::NotEncrypted { asked } => not_encrypted(*asked, terms),
         Note::EncryptedNow => {
-            "The backup is not encrypted; the copy will be, with the key given. Keep that key: a restore asks for it.".into()
+            "The backup is not encrypted; the copy will be, with the given key. Keep that key: you need it for a restore.".into()
         }
         Note::StaysV1 => {
             "The parts stay in SecureTar v1; with the key they would become v2.".into()
@@ -45,7 +45,7 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
 fn of_database(note: &Note) -> String {
     match note {
         Note::DatabaseAt { component, path } => format!(
-            "The recorder's database is {component}:{} (`db_url`). Home Assistant's own switch for the history does not know it.",
+            "The recorder's database is {component}:{} (`db_url`). Home Assistant's own switch for the history does not cover it.",
             escape(path.as_bytes())
         ),
         Note::DatabaseInMariaDb(component) => format!(
@@ -106,7 +106,7 @@ fn of_selector(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
     }
 }
 
-/// What the user should know about a part that was checked.
+/// Notes on a part that was checked.
 pub fn of_check(backup: &Backup, check: &PartCheck, terms: &dyn Terms) -> Vec<String> {
     let found = check.specials.as_ref();
     let specials = found.map(|found| specials(backup, found, terms));
@@ -135,7 +135,7 @@ fn not_encrypted(asked: bool, terms: &dyn Terms) -> String {
     format!("The copy is not encrypted; Home Assistant Cloud accepts only encrypted backups. {way}")
 }
 
-/// Why a pattern leaves a file alone.
+/// Why a pattern does not drop a file.
 pub fn protection(why: &Protection<impl AsRef<str>>) -> &str {
     match why {
         Protection::Listed(reason) => reason.as_ref(),
@@ -143,7 +143,7 @@ pub fn protection(why: &Protection<impl AsRef<str>>) -> &str {
     }
 }
 
-/// Why a file cannot go alone.
+/// Why a file cannot be dropped alone.
 pub fn held(why: &Held) -> String {
     match why {
         Held::ByDatabase(path) => {
@@ -160,9 +160,9 @@ pub fn held(why: &Held) -> String {
 
 /// The warning about named pipes and devices in a part.
 ///
-/// Home Assistant's restore of the configuration unpacks them, then empties the live
-/// configuration and fails when it copies them into place: Python's `shutil.copytree` copies
-/// no special files. What it does in other parts depends on the part.
+/// When Home Assistant restores the configuration, it unpacks them, then empties the live
+/// configuration, and fails when it copies them into place: Python's `shutil.copytree` does not
+/// copy special files. The effect in other parts depends on the part.
 pub fn specials(backup: &Backup, found: &Specials, terms: &dyn Terms) -> String {
     let part = backup.part(found.part);
     let one = found.count == 1;
@@ -200,7 +200,7 @@ pub fn specials(backup: &Backup, found: &Specials, terms: &dyn Terms) -> String 
     )
 }
 
-/// A path as a selector that quotes make fit to be typed; `None` where that takes more.
+/// A path as a selector that can be typed with quotes; `None` if quotes are not enough.
 fn typed(backup: &Backup, part: &Part, name: &[u8]) -> Option<String> {
     let path = config_path(part.kind, backup.manifest.version(), name)?;
     let text = Selector::text_of(&part.id, path)?;
@@ -228,7 +228,7 @@ fn broken_links(backup: &Backup, count: usize, shown: &[BrokenLink]) -> String {
     }
 }
 
-/// The warning about a selector that names nothing.
+/// The warning about a selector that matches nothing.
 pub fn unmatched(unmatched: &Unmatched, terms: &dyn Terms) -> String {
     let option = match unmatched.list {
         List::Drop => terms.drop(),
@@ -243,7 +243,7 @@ pub fn unmatched(unmatched: &Unmatched, terms: &dyn Terms) -> String {
     format!("Nothing in this backup matches {option} {text}.{why}")
 }
 
-/// The question what may have been meant; `None` where nothing is alike.
+/// The question with suggestions; `None` if there are none.
 pub fn did_you_mean(selectors: &[String]) -> Option<String> {
     let selectors: Vec<String> = selectors.iter().map(|s| escape(s.as_bytes())).collect();
     (!selectors.is_empty()).then(|| format!("Did you mean {}?", selectors.join(" or ")))
@@ -262,10 +262,10 @@ pub fn no_database(why: &NoDatabase, terms: &dyn Terms) -> String {
             shown(path)
         ),
         NoDatabase::Unknown(why) => format!(
-            "It cannot be told where the recorder's database is: {why}. Name the file itself, for example homeassistant:home-assistant_v2.db."
+            "The location of the recorder's database is unknown: {why}. Name the file itself, for example homeassistant:home-assistant_v2.db."
         ),
         NoDatabase::App { host, component } => format!(
-            "The recorder's database is on the server {}, an app of this backup; haslim does not know its files. {} {} leaves the app out as a whole.",
+            "The recorder's database is on the server {}, an app in this backup; haslim cannot identify its files. {} {} leaves the app out as a whole.",
             shown(host),
             terms.drop(),
             shown(component)

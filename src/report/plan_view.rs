@@ -1,4 +1,4 @@
-//! A plan in words, for a terminal, for `--json` and for whatever comes.
+//! A plan in words, for a terminal, for `--json` and for other outputs.
 
 use crate::open::Backup;
 use crate::plan::Plan;
@@ -6,7 +6,7 @@ use crate::report::drops::{self, DropView, WayOut};
 use crate::report::terms::Terms;
 use crate::report::{notes, part_reasons};
 
-/// All that is said about a plan.
+/// Everything that is said about a plan.
 #[derive(Debug, Clone)]
 pub struct PlanView<'a> {
     /// The facts.
@@ -15,17 +15,17 @@ pub struct PlanView<'a> {
     pub reasons: Vec<String>,
     /// What is left out.
     pub drops: Vec<DropView<'a>>,
-    /// When it cannot fit: what would make it fit.
+    /// What would make it fit, if it cannot fit.
     pub ways_out: Vec<WayOut>,
     /// What the user should know.
     pub notes: Vec<String>,
-    /// What the user named and the backup does not have.
+    /// Warnings about selectors that match nothing in the backup.
     pub warnings: Vec<String>,
 }
 
 impl<'a> PlanView<'a> {
-    /// Words a plan for `backup`. Takes time with what goes and with the notes, not with the
-    /// entries.
+    /// Words a plan for `backup`. The time grows with the number of drops and notes, not with the
+    /// number of entries.
     pub fn new(backup: &Backup, plan: &'a Plan, terms: &dyn Terms) -> Self {
         let reasons = plan
             .parts

@@ -1,9 +1,9 @@
-//! What the program in front of the user calls the things that can be asked for.
+//! The names that a program uses for its options and commands.
 
 use crate::error::Advice;
 
-/// Names of options and commands: the library has none of its own, and its sentences name those of
-/// the program that shows them.
+/// Names of options and commands. The library has none of its own; its sentences use those of the
+/// program that shows them.
 pub trait Terms {
     /// The option that leaves something out.
     fn drop(&self) -> &str;
@@ -19,8 +19,8 @@ pub trait Terms {
     fn explain(&self) -> &str;
     /// The command that writes a smaller copy.
     fn shrink(&self) -> &str;
-    /// A word as it has to be typed there.
+    /// A word as it must be typed in that program.
     fn quoted(&self, word: &str) -> String;
-    /// The next step after an error, in one sentence or two.
+    /// The next step after an error, in one or two sentences.
     fn advice(&self, advice: &Advice) -> String;
 }

@@ -1,4 +1,4 @@
-//! Sentences that more than one command says.
+//! Sentences that several commands use.
 
 use crate::error::{Error, printable};
 use crate::open::Part;
@@ -6,10 +6,10 @@ use crate::plan::{Action, Encryption, PartPlan, Plan};
 use crate::report::terms::Terms;
 use crate::size;
 
-/// Ends every message about a run that was to make an output and made none.
+/// The end of every message about a run that should have written an output and did not.
 pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
 
-/// An error as its reader sees it: what, where, and the next step.
+/// An error for its reader: what happened, where, and the next step.
 pub fn error(error: &Error, terms: &dyn Terms) -> String {
     let mut text = error.to_string();
     if !text.ends_with('.') {
@@ -19,11 +19,11 @@ pub fn error(error: &Error, terms: &dyn Terms) -> String {
         text.push(' ');
         text.push_str(&terms.advice(step));
     }
-    // Paths of files and what the system says are in it as they came.
+    // It contains file paths and messages from the system that are not escaped yet.
     printable(&text)
 }
 
-/// How a size stands to the limit: `6.50 GB (6.05 GiB), 1.50 GB over the limit of 5.00 GB`.
+/// How a size compares with the limit: `6.50 GB (6.05 GiB), 1.50 GB over the limit of 5.00 GB`.
 pub fn against_limit(bytes: u64, limit: u64) -> String {
     let stand = if bytes > limit {
         format!("{} over", size::decimal(bytes - limit))
@@ -56,7 +56,7 @@ pub fn files(count: u64) -> String {
     }
 }
 
-/// What happens to a part, in one or two words; what is rewritten gets the wrapping of `target`.
+/// What happens to a part, in one or two words. Rewritten parts get the encryption of `target`.
 pub fn action(part: &Part, planned: &PartPlan, target: &Encryption) -> &'static str {
     let rewrapped = match (target, part.version()) {
         (Encryption::Plain, None) => "kept, rewritten",

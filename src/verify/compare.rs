@@ -1,4 +1,4 @@
-//! A finished copy against its plan and its original.
+//! Compares a finished copy with its plan and its original.
 
 mod entries;
 mod members;
@@ -19,21 +19,21 @@ use crate::plan::Plan;
 use crate::rewrite::Written;
 use crate::survey::PartSurvey;
 
-/// The proof that a copy holds what was planned.
+/// Evidence that a copy holds what was planned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Bytes compared one by one with the original.
+    /// Bytes that were compared one by one with the original.
     pub bytes_compared: u64,
-    /// Entries of rewritten parts found to be the original's.
+    /// Entries of rewritten parts that match the original.
     pub entries_compared: u64,
 }
 
-/// Reads a finished copy back, every byte of it, and compares it with the plan,
-/// the metadata that was meant to be written, and the original: copied members byte
-/// by byte, rewritten ones entry by entry.
+/// Reads back every byte of a finished copy, and compares it with the plan, the metadata that
+/// should have been written, and the original: copied members byte by byte, rewritten ones entry by
+/// entry.
 ///
 /// # Errors
-/// `VerifyFailed` for any difference; the file must not be published then.
+/// `VerifyFailed` for any difference. The file must not be published then.
 pub fn output(
     original: &Backup,
     surveys: &[PartSurvey],
@@ -47,8 +47,8 @@ pub fn output(
 }
 
 impl Verification<'_> {
-    /// Does the same as [`output()`], but does not compare again what was compared early; waits
-    /// for a part that is being compared just now.
+    /// Does the same as [`output()`], but does not compare parts again that were compared early.
+    /// Waits for a part whose comparison is running.
     ///
     /// # Errors
     /// As [`output()`].
@@ -113,7 +113,7 @@ fn failed(what: impl Into<String>) -> Error {
         .advice("Try again; if it happens twice, check the memory and the disk of this machine, and report it.")
 }
 
-/// What lies between the members and after them is zeros, up to a whole record.
+/// Checks that everything between and after the members is zeros, up to a whole record.
 fn check_gaps(copy: &Backup) -> Result<()> {
     let mut end = 0;
     for member in &copy.members {
@@ -186,8 +186,8 @@ fn check_manifest(original: &Backup, plan: &Plan, written: &Written, copy: &Back
     Ok(())
 }
 
-/// What keeps a copy from being published: Home Assistant's own checks would refuse it, or its
-/// parts are not of one kind.
+/// Whether a finding prevents a copy from being published: Home Assistant's own checks would refuse
+/// it, or its parts are of different kinds.
 fn is_unacceptable(finding: &Finding) -> bool {
     let mixed = matches!(
         finding,

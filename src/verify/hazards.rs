@@ -1,4 +1,4 @@
-//! What a restore of a part could not cope with.
+//! Entries of a part that make a restore fail.
 
 use crate::error::{Advice, Error, Result};
 use crate::format::tar::block::{EntryKind, TarError};
@@ -11,7 +11,7 @@ use crate::plan::leftovers;
 use crate::survey::hazards;
 use crate::survey::hazards::{Hazard, LongPaths, View, Viewed};
 
-/// Notes every name and link of a part, to look at them together in the end.
+/// Collects every name and link of a part, to check them together at the end.
 ///
 /// Memory: the names, and some 70 bytes for each entry.
 #[derive(Default)]
@@ -53,10 +53,11 @@ impl Visitor for HazardCollector {
 }
 
 impl HazardCollector {
-    /// Judges all entries: returns a warning of what a restore leaves out, and what it fails on.
+    /// Checks all entries. Returns a warning about entries that a restore leaves out, and the
+    /// entries on which it fails.
     ///
     /// # Errors
-    /// `Refused` for what a restore could not cope with; `Interrupted`.
+    /// `Refused` for entries that make a restore fail; `Interrupted`.
     pub fn finish(
         self,
         at: usize,

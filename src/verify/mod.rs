@@ -1,10 +1,10 @@
 //! Fifth stage: a second reading by independent means.
 //!
-//! The outer tar and every inner tar are read by the `tar` crate beside our own
-//! reader, gzip by `flate2` and as one member, which is all that Home Assistant reads;
-//! both readers must see the same. [`output`] then compares a copy with its plan
-//! and its original, [`Verification`] does so in two steps, beginning while the copy is still
-//! being written, and [`backup`] checks a backup on its own.
+//! The outer tar and every inner tar are read by the `tar` crate beside our own reader. gzip is
+//! read by `flate2` and as one member, because Home Assistant reads only the first. Both readers
+//! must see the same entries. [`output`] then compares a copy with its plan and its original,
+//! [`Verification`] does so in two steps, beginning while the copy is still being written, and
+//! [`backup`] checks a single backup.
 #![deny(clippy::indexing_slicing)]
 
 mod compare;
@@ -27,36 +27,36 @@ use crate::pipe::{Control, parallel, read_ahead};
 use crate::plan::facts::Specials;
 use crate::{open, survey};
 
-/// What was found in one part.
+/// The results for one part.
 #[derive(Debug, Clone)]
 pub struct PartCheck {
     /// Index in [`Backup::parts`].
     pub part: usize,
-    /// Entries seen by both readers; `None` for a member that is no archive.
+    /// Entries seen by both readers; `None` for a member that is not an archive.
     pub entries: Option<u64>,
     /// Bytes of plaintext tar.
     pub plaintext_bytes: u64,
-    /// What vouches for the bytes.
+    /// The evidence for the integrity of the bytes.
     pub evidence: Evidence,
     /// What the user should know.
     pub warnings: Vec<String>,
-    /// Named pipes and devices, on which a restore may fail.
+    /// Named pipes and devices. A restore may fail on them.
     pub specials: Option<Specials>,
 }
 
-/// What can tell that a byte of a part was changed.
+/// What shows whether a byte of a part was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
     /// Every chunk is authenticated (v3).
     Authenticated,
     /// The gzip checksum covers the contents.
     Checksum,
-    /// Nothing does: neither encrypted with v3 nor compressed, or no archive at all.
+    /// Nothing: the part is neither encrypted with v3 nor compressed, or is not an archive.
     Nothing,
 }
 
 impl Evidence {
-    /// In the words of the report.
+    /// The wording in the report.
     pub fn text(self) -> &'static str {
         match self {
             Self::Authenticated => "every chunk authenticated",
@@ -66,11 +66,11 @@ impl Evidence {
     }
 }
 
-/// Reads every byte of a backup and checks all that can be checked, parts in parallel.
+/// Reads every byte of a backup and checks everything that can be checked, parts in parallel.
 ///
 /// # Errors
-/// One entry per part: its own error does not hide the others'. The outer error is
-/// for the outer tar.
+/// One entry per part, so that the error of one part does not hide those of others. The outer error
+/// is for the outer tar.
 pub fn backup(
     backup: &Backup,
     keys: Option<&KeyRing>,
@@ -83,9 +83,9 @@ pub fn backup(
     }))
 }
 
-/// Reads the parts with these indices for signs of damage, no further than that takes: up
-/// to the authenticated chunks (v3), else up to the gzip checksum. What lies in their tars
-/// is not looked at. Gives the results in that order.
+/// Reads the parts with these indices to detect damage, only as far as necessary: up to the
+/// authenticated chunks (v3), otherwise up to the gzip checksum. The contents of their tars are not
+/// checked. Returns the results in the order of the indices.
 pub fn integrity(
     backup: &Backup,
     parts: &[usize],
@@ -120,7 +120,8 @@ fn intact(backup: &Backup, part: &Part, keys: Option<&KeyRing>, control: &Contro
     }
 }
 
-/// Does the same with several parts, the largest first, and gives the results in their order.
+/// Runs a task on several parts, the largest first, and returns the results in the order of the
+/// parts.
 fn each_part<T: Send>(
     backup: &Backup,
     parts: &[usize],
@@ -194,7 +195,7 @@ fn evidence(part: &Part, end: &StreamEnd) -> Evidence {
     }
 }
 
-/// Two readers saw two different archives.
+/// The error for two readers that saw different archives.
 fn disagree(what: impl std::fmt::Display) -> Error {
     Error::refused(format!("two tar readers disagree: {what}")).advice(
         "Home Assistant may restore something else than what is shown here; make a new backup.",

@@ -1,4 +1,4 @@
-//! The `tar` crate beside our own reader, over the same bytes.
+//! Runs the `tar` crate beside our own reader, over the same bytes.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub(super) fn outer(backup: &Backup) -> Result<()> {
         let Some(member) = members.next() else {
             return Err(disagree("one sees more members than the other"));
         };
-        // A stale size is one that the other reader cannot know better.
+        // The other reader cannot detect a stale size.
         if member.stale {
             return Ok(());
         }
@@ -85,7 +85,7 @@ pub(super) struct SecondReading {
     pub ended: bool,
 }
 
-/// What our own reader saw of an entry and the `tar` crate must see as well.
+/// What our own reader saw of an entry. The `tar` crate must see the same.
 #[derive(PartialEq, Eq)]
 struct Seen {
     name: Vec<u8>,
@@ -96,12 +96,12 @@ struct Seen {
     name_is_ours: bool,
 }
 
-/// Entries that our own reader saw and the other one did not reach yet: at most
-/// those of one read.
+/// Entries that our own reader saw and the other one has not reached yet: at most those of one
+/// read.
 type Ahead = Rc<RefCell<VecDeque<Seen>>>;
 
-/// Reads an inner tar with both readers at once, to the end of the stream;
-/// `visitor` hears what our own one sees. Where both stumble, our own words count.
+/// Reads an inner tar with both readers at once, to the end of the stream. `visitor` receives what
+/// our own reader sees. If both fail, the error of our own reader is returned.
 pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<SecondReading> {
     let ahead = Ahead::default();
     let tee = Tee {
@@ -133,8 +133,8 @@ pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Sec
     })
 }
 
-/// Counts the entries that both readers see. The inner error is a disagreement, the outer one
-/// comes from below.
+/// Counts the entries that both readers see. The inner error is a disagreement; the outer one comes
+/// from the stages below.
 fn compare<R: Read>(archive: &mut tar::Archive<R>, ahead: &Ahead) -> Result<Result<u64>> {
     let mut entries = 0;
     for entry in archive.entries().map_err(Error::from_read)? {
@@ -170,13 +170,14 @@ fn agree(ours: Option<&Seen>, theirs: Option<Seen>) -> bool {
     *ours == theirs
 }
 
-/// Whether only our own reader can tell the name: the crate does not know Python's rule for
-/// names that are given twice, nor values of PAX records that hold a line end.
+/// Whether only our own reader can determine the name. The crate does not implement Python's rule
+/// for repeated names, nor line ends in values of PAX records.
 fn name_is_ours(header: &Header) -> bool {
     header.is_named_twice() || header.pax.iter().any(|(_, value)| value.contains(&b'\n'))
 }
 
-/// A disagreement out of the crate's own errors; those of the chain below keep their meaning.
+/// Turns an error of the crate into a disagreement. Errors from the stages below are returned
+/// unchanged.
 fn own_or_disagree(error: io::Error) -> Result<Error> {
     let mut foreign = false;
     let error = Error::from_io(error, |e| {
@@ -186,7 +187,7 @@ fn own_or_disagree(error: io::Error) -> Result<Error> {
     if foreign { Ok(error) } else { Err(error) }
 }
 
-/// The `tar` crate's view; `None` for a type that our own reader refuses.
+/// The entry as the `tar` crate sees it; `None` for a type that our own reader refuses.
 fn theirs<R: Read>(entry: &tar::Entry<'_, R>) -> Option<Seen> {
     let kind = match entry.header().entry_type() {
         tar::EntryType::Regular | tar::EntryType::Continuous => EntryKind::File,
@@ -216,7 +217,7 @@ fn theirs<R: Read>(entry: &tar::Entry<'_, R>) -> Option<Seen> {
     })
 }
 
-/// Shows every byte that the crate reads to our own walker first.
+/// Passes every byte that the crate reads to our own walker first.
 struct Tee<'a, R> {
     reader: R,
     walker: Walker,
@@ -226,7 +227,7 @@ struct Tee<'a, R> {
 struct Notes<'a> {
     visitor: &'a mut dyn Visitor,
     ahead: Ahead,
-    /// False once the other reader is behind for good, and the queue would only grow.
+    /// False once the other reader has stopped and the queue would only grow.
     compares: bool,
 }
 
@@ -275,7 +276,7 @@ impl Visitor for Notes<'_> {
     }
 }
 
-/// The plaintext of a part as a reader, counted for the progress.
+/// The plaintext of a part as a reader, counted for the progress display.
 pub(super) struct PieceReader<'a> {
     pieces: &'a mut Pieces,
     current: Vec<u8>,

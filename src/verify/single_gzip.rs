@@ -1,6 +1,5 @@
-//! One gzip member and nothing else, which is all that Home Assistant reads of an
-//! encrypted part (`r|gz` stops at the end of the first member). Inflated by zlib's
-//! successor, not by our own decoder.
+//! Reads exactly one gzip member, because Home Assistant reads no more of an encrypted part (`r|gz`
+//! stops at the end of the first member). It is inflated by zlib-rs, not by our own decoder.
 
 use std::io::{self, Read};
 
@@ -9,16 +8,16 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::error::{Error, Kind};
 use crate::gzip;
 
-/// Bytes that are read at once.
+/// The number of bytes in one read.
 const STEP: usize = 256 << 10;
 
-/// Reads the plaintext of exactly one member with flags 0; checks its checksum, its size,
-/// and that nothing follows. Memory: 256 KiB and the decoder's window.
+/// Reads the plaintext of exactly one member with flags 0. Checks its checksum and its size, and
+/// that nothing follows. Memory: 256 KiB and the decoder's window.
 pub(super) struct SingleGzip<R> {
     reader: R,
     inflate: Decompress,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that are not used yet.
+    /// The start of the unused bytes in the buffer.
     from: usize,
     to: usize,
     crc: crc32fast::Hasher,
@@ -50,7 +49,7 @@ impl<R: Read> SingleGzip<R> {
         }
     }
 
-    /// Reads more when everything was used; false at the end.
+    /// Reads more if everything was used. Returns false at the end.
     fn fill(&mut self) -> io::Result<bool> {
         if self.from == self.to {
             (self.from, self.to) = (0, self.reader.read(&mut self.buffer)?);
@@ -71,7 +70,7 @@ impl<R: Read> SingleGzip<R> {
     }
 
     fn header(&mut self) -> io::Result<()> {
-        // No checksum covers it.
+        // The header is not covered by a checksum.
         if self.exactly()? != gzip::HEADER {
             return Err(wrong("its gzip header is not the one that was written"));
         }
@@ -82,7 +81,7 @@ impl<R: Read> SingleGzip<R> {
     fn trailer(&mut self) -> io::Result<()> {
         let [a, b, c, d, e, f, g, h] = self.exactly::<8>()?;
         let crc = std::mem::take(&mut self.crc).finalize();
-        // The size counts modulo 2^32.
+        // The size is stored modulo 2^32.
         let size = self.inflate.total_out() & u64::from(u32::MAX);
         if u32::from_le_bytes([a, b, c, d]) != crc
             || u64::from(u32::from_le_bytes([e, f, g, h])) != size
@@ -114,7 +113,7 @@ impl<R: Read> Read for SingleGzip<R> {
                 .inflate
                 .decompress(there, out, FlushDecompress::None)
                 .map_err(|_| wrong("its deflate data are damaged"))?;
-            // Both fit: they are parts of the buffers given.
+            // Both values fit: they count bytes of the given buffers.
             self.from += (self.inflate.total_in() - read) as usize;
             let got = (self.inflate.total_out() - written) as usize;
             self.crc.update(out.get(..got).unwrap_or_default());
@@ -160,7 +159,7 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = whole.clone();
                 flipped[at] ^= 1 << bit;
-                // The last byte of deflate data has bits that mean nothing.
+                // The last byte of the deflate data has unused bits.
                 assert!(
                     read(&flipped).map_or(true, |plain| plain == [7u8; 100_000]),
                     "bit {bit} of byte {at}"

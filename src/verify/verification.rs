@@ -1,4 +1,4 @@
-//! The verification of a copy, which can begin while the copy is still being written.
+//! Verifies a copy. This can begin while the copy is still being written.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,15 +16,15 @@ use crate::plan::Plan;
 use crate::rewrite::Place;
 use crate::survey::{PartSurvey, Surveys};
 
-/// How often somebody who waits for another thread reports its progress and asks whether to stop.
+/// How often a thread that waits for another one reports its progress and checks for cancellation.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// A copy being verified: parts that were cut can be compared with their original as soon as
-/// they are complete in the file, on a thread that copying the rest leaves idle.
+/// A copy that is being verified. Edited parts can be compared with their original as soon as they
+/// are complete in the file, on a thread that is idle while the rest is copied.
 ///
-/// [`Verification::finish`] looks at everything else, and at each part that nobody had begun
-/// with. It reads every byte of the finished file: what was found out early counts only for a
-/// part that is at the same place and still has the same bytes, by their CRC-32.
+/// [`Verification::finish`] checks everything else, including the parts that were not started
+/// early. It reads every byte of the finished file: an early result counts only if the part is
+/// still at the same place with the same bytes, by their CRC-32.
 pub struct Verification<'a> {
     pub(super) original: &'a Backup,
     pub(super) surveys: Surveys<'a>,
@@ -38,14 +38,14 @@ pub struct Verification<'a> {
 #[derive(Default)]
 struct Early {
     parts: Vec<Begun>,
-    /// No more parts are begun.
+    /// No more parts are started.
     over: bool,
 }
 
-/// A part that somebody has begun to compare.
+/// A part whose comparison has started.
 struct Begun {
     part: usize,
-    /// Bytes of it that were read.
+    /// The number of bytes of it that were read.
     read: Arc<AtomicU64>,
     /// `None` while it is being compared.
     outcome: Option<Outcome>,
@@ -53,14 +53,14 @@ struct Begun {
 
 struct Outcome {
     place: Place,
-    /// CRC-32 of the bytes there, taken before they were compared; `None` when not all of
-    /// them could be read.
+    /// CRC-32 of the bytes there, taken before they were compared; `None` if some of them could not
+    /// be read.
     sum: Option<u32>,
     verified: Result<Verified>,
 }
 
 impl<'a> Verification<'a> {
-    /// Prepares; nothing is compared yet.
+    /// Prepares the verification; nothing is compared yet.
     pub fn new(
         original: &'a Backup,
         surveys: &'a [PartSurvey],
@@ -77,9 +77,9 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// Compares the part that was cut and is complete at this place of the copy, and returns
-    /// when that is done; at once when it was begun elsewhere, or when [`Verification::finish`]
-    /// has been called. That one tells what came of it.
+    /// Compares the edited part that is complete at this place of the copy, and returns when that
+    /// is done. Returns at once if another thread has started it, or if [`Verification::finish`]
+    /// has been called. `finish` reports the result.
     pub fn compare_early(&self, place: Place, copy: &Arc<Input>, control: &Control) {
         let Some(read) = self.claim(place.part) else {
             return;
@@ -103,16 +103,16 @@ impl<'a> Verification<'a> {
         drop(claim);
     }
 
-    /// From now on nobody else begins with a part.
+    /// From now on, no other thread starts a part.
     pub(super) fn end_early(&self) {
         self.early().over = true;
     }
 
-    /// What was found out about a part, once that is known; `None` when nobody began with it,
-    /// and when other bytes are there now: then the caller is to compare it.
+    /// The result for a part, once it is available. `None` if the part was not started, or if its
+    /// bytes have changed since; then the caller must compare it.
     ///
     /// # Errors
-    /// `Interrupted`; `OutputIo` when the copy cannot be read.
+    /// `Interrupted`; `OutputIo` if the copy cannot be read.
     pub(super) fn known(
         &self,
         place: Place,
@@ -134,7 +134,7 @@ impl<'a> Verification<'a> {
         Ok(same.then_some(outcome.verified))
     }
 
-    /// Waits for the outcome of a part, and tells now and then how much of it was read.
+    /// Waits for the result of a part, and regularly reports how much of it was read.
     fn wait(
         &self,
         part: usize,
@@ -158,7 +158,7 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// Claims a part; gives where to count what is read of it.
+    /// Claims a part. Returns the counter for the bytes read from it.
     fn claim(&self, part: usize) -> Option<Arc<AtomicU64>> {
         let mut early = self.early();
         if early.over || early.parts.iter().any(|begun| begun.part == part) {
@@ -218,8 +218,8 @@ impl<'a> Verification<'a> {
     }
 }
 
-/// What comes of a comparison for good. A thread that there was not and a wish to stop are
-/// none: that will come again. A file that could not be read once is not trusted any more.
+/// The final result of a comparison. A missing thread and a cancellation are not final, because
+/// they will occur again. A file with a read error is not trusted again.
 fn settled(sum: Option<u32>, place: Place, verified: Result<Verified>) -> Option<Outcome> {
     match verified.as_ref().map_err(Error::kind) {
         Err(Kind::Internal | Kind::Interrupted(_)) => None,
@@ -254,8 +254,8 @@ fn checksum(copy: &Input, place: Place, control: &Control) -> Result<u32> {
     Ok(sum.finalize())
 }
 
-/// Gives a part back that has no outcome, so that whoever waits for it compares it: nothing
-/// could be found out, or the thread died.
+/// Releases a part that has no result, because the comparison failed or its thread died. A thread
+/// that waits for the part then compares it itself.
 struct Claim<'a> {
     verification: &'a Verification<'a>,
     part: usize,
@@ -271,7 +271,7 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Counts what is read of a stream.
+/// Counts the bytes that are read from a stream.
 struct Counted<R> {
     stream: R,
     read: Arc<AtomicU64>,

@@ -1,4 +1,4 @@
-//! What an error tells to do has to help.
+//! The advice in an error must help.
 
 use std::os::unix::fs::symlink;
 
@@ -110,7 +110,7 @@ fn repair_without_yes_is_not_sent_to_plan() {
         "{}",
         run.err
     );
-    // As promised.
+    // The answer that the advice promised.
     let mut terminal = Terminal::start("repair", &input, "", None);
     let before = terminal.expect("[y]es, [N]o:");
     assert!(before.contains("600 bytes"), "{before}");
@@ -208,7 +208,7 @@ fn info_finds_backups_in_folders_below_and_behind_links() {
     std::fs::create_dir_all(scratch.path("2025/old")).unwrap();
     std::fs::copy(fixture("v3.tar"), scratch.path("2025/old/a.tar")).unwrap();
     symlink(fixture("v2.tar"), scratch.path("linked.tar")).unwrap();
-    // Back to a folder above, and to nowhere.
+    // A link to a parent folder, and a broken link.
     symlink("..", scratch.path("2025/up")).unwrap();
     symlink("nowhere", scratch.path("gone.tar")).unwrap();
     let run = keyless(line("info", scratch.0.path(), "")).code(0);

@@ -1,4 +1,4 @@
-//! `bench`: backups that it makes, and what it says about one.
+//! `bench`: the backups that it makes, and its results.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn made(scratch: &Scratch, name: &str, rest: &str) -> PathBuf {
     path
 }
 
-/// The plaintext of parts that hold something of every kind.
+/// The plaintext of the parts that contain files of every kind.
 fn contents(path: &Path) -> Vec<Vec<u8>> {
     ["homeassistant", "addon:5c53de3b_esphome", "share"]
         .map(|part| plaintext(path, part))
@@ -296,7 +296,7 @@ fn a_result_can_be_kept_and_compared_with() {
             "{measures:?}"
         );
     }
-    // A kept result is not replaced by accident, and nothing else passes for one.
+    // A saved result is not replaced by accident, and no other file is accepted as one.
     let run = haslim(line("bench", &input, &format!("--save {}", kept.display()))).code(7);
     assert!(
         run.err.contains("--force") && !run.err.contains("-o"),

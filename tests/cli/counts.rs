@@ -1,4 +1,4 @@
-//! The same folder has the same bytes and the same files wherever they are shown.
+//! A folder is shown with the same bytes and the same number of files everywhere.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::support::*;
 /// Bytes in the backup, and files.
 type Count = (u64, u64);
 
-/// A component in `ls --json`: its id, its own count, and those of its folders by the path that
+/// A component in `ls --json`: its id, its count, and the counts of its folders by the path that
 /// `--why` takes.
 struct Component {
     id: String,
@@ -54,7 +54,7 @@ fn component(listed: &Value) -> Component {
     }
 }
 
-/// What a place costs, as `ls` prints it: its first line.
+/// The size of a location in the first line that `ls` prints.
 #[track_caller]
 fn by_ls(fixture_name: &str, place: &str) -> String {
     let args = ["ls", fixture(fixture_name).to_str().unwrap(), place].map(str::to_owned);
@@ -101,11 +101,11 @@ fn ls_and_why_count_every_component_as_its_entries_do() {
 fn ls_and_why_count_folders_as_their_entries_do() {
     for name in ["v3.tar", "demo.tar"] {
         for component in components(name) {
-            // `ls` shows no number of files where there is nothing.
+            // `ls` shows no number of files for an empty folder.
             let plain =
                 |(folder, count): &(&String, &Count)| count.1 > 0 && !folder.contains(['\\', ' ']);
             let folders: Vec<(&String, &Count)> = component.folders.iter().filter(plain).collect();
-            // Some from the whole list, so that deep ones are among them.
+            // Samples from the whole list, so that deep folders are included.
             for (folder, count) in folders.iter().step_by(folders.len().div_ceil(2).max(1)) {
                 same(name, &format!("{}:{folder}", component.id), **count);
             }

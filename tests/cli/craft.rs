@@ -1,9 +1,9 @@
-//! Backups that the reference library would not write: not encrypted, every name and
-//! every byte as a test wants it.
+//! Backups that the reference library would not write: unencrypted, with exactly the names and
+//! bytes that a test needs.
 
 use std::path::Path;
 
-/// An entry: a name, and its data or the file that it is another name of.
+/// An entry: a name, and its data or the name of the file to which it links.
 pub type Entry<'a> = (&'a str, Content<'a>);
 
 pub enum Content<'a> {
@@ -11,12 +11,12 @@ pub enum Content<'a> {
     LinkTo(&'a str),
 }
 
-/// A tar with its names byte for byte, padded as Python pads it.
+/// A tar that stores its names byte for byte, padded as Python pads it.
 pub fn tar(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, content) in entries {
         let mut header = tar::Header::new_gnu();
-        // The crate would tidy names up.
+        // The crate would normalise names.
         header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
         header.set_mode(0o644);
         let data = match content {
@@ -36,7 +36,7 @@ pub fn tar(entries: &[Entry<'_>]) -> Vec<u8> {
     bytes
 }
 
-/// One gzip member, compressed as hard as can be.
+/// One gzip member with the strongest compression.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::best());
     let mut out = vec![0; compressor.gzip_compress_bound(bytes.len())];

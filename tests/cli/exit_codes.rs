@@ -1,4 +1,4 @@
-//! Every exit code that a user can reach, and the message that comes with it.
+//! Every exit code that a user can see, and its message.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ impl Input {
     }
 }
 
-/// A fixture with one byte of a part turned over.
+/// A fixture with one changed byte in a part.
 pub fn damaged(name: &str, part: &str) -> Vec<u8> {
     let path = fixture(name);
     let backup = haslim::open::Backup::open(&path).unwrap();

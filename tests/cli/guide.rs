@@ -50,7 +50,7 @@ fn one_yes_to_the_biggest_gain_is_enough() {
         before.contains("Lost with it: The recorded footage of your cameras."),
         "{before}"
     );
-    // There is more in the folder, so it would be emptied; the whole folder is offered.
+    // The folder contains other files, so it would be emptied; the whole folder is offered.
     assert!(
         before.contains("files that were left out are deleted there too"),
         "{before}"
@@ -91,7 +91,7 @@ fn one_yes_to_the_biggest_gain_is_enough() {
 fn an_existing_output_is_told_before_the_first_question() {
     let (scratch, input) = demo();
     let output = scratch.file("demo.slim.tar", b"old");
-    // Where no question would be asked, because no answer could help, it decides nothing.
+    // If no question would be asked, because no answer could help, the option has no effect.
     for (limit, code) in [("1MB", 7), ("1kB", 4)] {
         let (ended, screen) = Terminal::shrink(&input, &format!("--limit {limit}")).end();
         assert!(
@@ -178,7 +178,7 @@ fn nothing_more_is_asked_when_no_yes_could_help_any_more() {
 
 #[test]
 fn quitting_at_any_question_writes_nothing() {
-    // What is answered before, and how it is quit; the end of the input counts.
+    // The answers before, and the way to quit; the end of the input counts.
     for (answers, quit) in [
         ("", "q\n"),
         ("", "quit\n"),
@@ -211,7 +211,7 @@ fn quitting_at_any_question_writes_nothing() {
 #[test]
 fn a_repair_that_is_declined_writes_nothing() {
     let (scratch, input) = demo();
-    // Bytes that belong to nothing, to be put right.
+    // Extra bytes, which a repair removes.
     let mut bytes = std::fs::read(&input).unwrap();
     bytes.extend([7; 600]);
     std::fs::write(&input, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! Names that would play tricks on a terminal, in every place where one is printed.
+//! Names that could manipulate a terminal, wherever a name is printed.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::support::*;
 const TRICK: &str =
     "a\u{1b}[2J\u{7}\n\u{202e}b\u{61c}\u{ad}\u{180e}\u{e0041}\u{fe0f}\u{3164}\u{f8ff}c";
 
-/// What a terminal would obey, and what nobody would see.
+/// Characters that a terminal would interpret, and invisible ones.
 const HIDDEN: [char; 8] = [
     '\u{ad}',
     '\u{61c}',
@@ -22,7 +22,7 @@ const HIDDEN: [char; 8] = [
     '\u{e0041}',
 ];
 
-/// A tar whose files all have the trick in their names.
+/// A tar in which all names contain the hostile text.
 fn inner(names: &[&str]) -> Vec<u8> {
     let data: Vec<Vec<u8>> = (0..names.len()).map(|at| vec![b'x'; 3000 + at]).collect();
     let entries: Vec<craft::Entry<'_>> = names
@@ -33,7 +33,7 @@ fn inner(names: &[&str]) -> Vec<u8> {
     craft::gzip(&craft::tar(&entries))
 }
 
-/// A plain backup with the trick in every text of its metadata and in every name inside.
+/// A plain backup with the hostile text in all texts of its metadata and in all names inside.
 fn backup(path: &Path) {
     let in_folder = format!("frigate/recordings/{TRICK}");
     let unknown = format!("./{TRICK}.bin");

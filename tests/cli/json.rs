@@ -1,4 +1,4 @@
-//! The stable JSON: its keys, their types, and that nothing stands beside it.
+//! The stable JSON: its keys, their types, and that nothing is printed beside it.
 
 use serde_json::Value;
 
@@ -7,8 +7,8 @@ use crate::exit_codes::damaged;
 use crate::line;
 use crate::support::*;
 
-/// What a key holds, in one letter: string, number, boolean, array, object;
-/// `?` before it allows null.
+/// The type of a key's value, in one letter: string, number, boolean, array, object. `?` before it
+/// allows null.
 type Keys = &'static [(&'static str, &'static str)];
 
 const INFO: Keys = &[
@@ -470,7 +470,7 @@ fn wrong_usage_is_json_when_json_is_asked_for() {
             "{args}: {message}"
         );
     }
-    // Behind `--` it is a name.
+    // After `--` it is a name.
     let run = keyless("plan --no-such-option -- --json".split(' ')).code(2);
     assert_eq!(run.out, "");
     let help = keyless(["plan", "--help", "--json"]).code(0);
@@ -637,7 +637,7 @@ fn damage_that_is_kept_by_request_is_told_to_programs() {
             .collect::<Vec<_>>()
     };
     let expected = [("media".to_owned(), "damaged".to_owned())];
-    // With and without a look inside other parts, which is when it is found.
+    // With and without reading other parts. The damage is found while parts are read.
     for rest in ["--drop ssl", "--drop share:**", "--drop ssl --threads 1"] {
         let run = haslim(line(
             "shrink",
@@ -652,7 +652,7 @@ fn damage_that_is_kept_by_request_is_told_to_programs() {
         );
         check(&rows(&run.json(), "damaged")[0]["error"], &[ERROR]);
     }
-    // It fits as it is, and there is still something to say.
+    // It fits as it is, but there is still something to report.
     let run = haslim(line("plan", &input, "--json -q")).code(3);
     assert_eq!(found(&alone(&run)), expected);
     let run = haslim(line("plan", &input, "")).code(3);

@@ -1,4 +1,4 @@
-//! Where the key may come from, and that it goes nowhere.
+//! Sources of the key, and that the key never leaks.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::line;
 use crate::support::*;
 
-/// Looks inside a part with the key out of this option.
+/// Reads a part with the key from this option.
 fn with_option(option: &str, path: &Path, password: Option<&str>) -> Run {
     let rest = format!("{option} {}", path.display());
     run(
@@ -104,7 +104,7 @@ fn a_key_opens_the_backup_however_it_was_typed() {
             None,
         );
     }
-    // One letter less is another key.
+    // A key with one letter less is another key.
     run(
         line("ls", &fixture("v3.tar"), "media"),
         Some(&PASSWORD[..PASSWORD.len() - 1]),
@@ -117,7 +117,7 @@ fn a_key_opens_the_backup_however_it_was_typed() {
 fn an_emergency_kit_given_as_a_password_file_is_recognised() {
     let scratch = Scratch::new();
     with_option("--password-file", &fixture("emergency-kit.txt"), None).code(0);
-    // What begins with a key of its own is no kit.
+    // A file that begins with a key is not an emergency kit.
     let other = format!("ZZZZ-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG\n{PASSWORD}\n");
     with_option(
         "--password-file",
@@ -125,7 +125,7 @@ fn an_emergency_kit_given_as_a_password_file_is_recognised() {
         None,
     )
     .code(0);
-    // And the heading never becomes the key of a copy.
+    // The heading never becomes the key of a copy.
     let output = scratch.path("out.tar");
     let rest = format!(
         "--drop media --securetar 3 --yes -o {} --password-file {}",
@@ -236,7 +236,7 @@ fn the_emergency_kit_holds_the_key() {
     )
     .code(12);
     assert!(none.err.contains("no encryption key"), "{}", none.err);
-    // Report 118: twice the same is one, and of several the right one is found.
+    // Report 118: the same key twice counts as one, and among several keys the right one is found.
     with_option(
         "--emergency-kit",
         &scratch.file("twice", format!("{text}\n{PASSWORD}\n").as_bytes()),

@@ -1,4 +1,4 @@
-//! The limit is a promise.
+//! Copies never exceed the limit.
 
 use crate::line;
 use crate::support::*;
@@ -22,7 +22,7 @@ fn the_predicted_size_of_whole_parts_is_a_limit_that_is_met_and_one_byte_less_is
             "--drop homeassistant",
             "--drop homeassistant --drop supervisor",
         ] {
-            // Without a key nothing but whole parts is offered, and the plan is exact.
+            // Without a key, only whole parts are offered, and the plan is exact.
             let size = keyless(line("plan", &fixture(name), &format!("{rest} --json"))).json()["predicted_size"].as_u64().unwrap();
             let scratch = Scratch::new();
             let (input, output) = (scratch.copy(name), scratch.path("out.tar"));

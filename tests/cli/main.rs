@@ -1,5 +1,5 @@
-//! The command line as its users meet it: codes, texts, JSON, options, keys,
-//! signals and a terminal.
+//! The command line from the user's side: codes, texts, JSON, options, keys, signals and a
+//! terminal.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -35,7 +35,7 @@ use support::*;
 /// The program, for tests that need more than a finished run.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_haslim");
 
-/// The exit code of `plan`, and of the `shrink` that is run after it.
+/// The exit codes of `plan` and of a `shrink` after it.
 pub fn both_codes(
     scratch: &Scratch,
     input: &Path,

@@ -1,4 +1,4 @@
-//! The next step that every command ends with: it has to work when it is pasted.
+//! The next steps that commands print must work when they are pasted.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,14 +6,14 @@ use std::process::Command;
 use crate::support::*;
 use crate::{PROGRAM, line};
 
-/// A demo backup whose name a shell would take apart.
+/// A demo backup whose name must be quoted in a shell.
 fn awkward(scratch: &Scratch) -> PathBuf {
     let path = scratch.path("Anna's backup $HOME.tar");
     std::fs::copy(fixture("demo.tar"), &path).unwrap();
     path
 }
 
-/// The command behind a line that announces one.
+/// The command after the line that announces it.
 #[track_caller]
 fn command(out: &str, announced: &str) -> String {
     let (_, rest) = out
@@ -22,7 +22,7 @@ fn command(out: &str, announced: &str) -> String {
     rest.lines().next().unwrap().to_owned()
 }
 
-/// Runs a pasted command in a shell; gives its exit code and what it printed.
+/// Runs a pasted command in a shell. Returns its exit code and its output.
 fn pasted(command: &str, folder: &Path) -> (i32, String) {
     let program = format!("haslim() {{ '{PROGRAM}' \"$@\"; }}\n{command}");
     let output = Command::new("sh")

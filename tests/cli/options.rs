@@ -1,4 +1,4 @@
-//! Options that are about files and printing.
+//! Options for files and for output.
 
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -181,7 +181,7 @@ fn a_dry_run_looks_at_the_place_where_the_copy_would_go() {
         &format!("--drop media -n -o {}", input.display()),
     ))
     .code(10);
-    // It does not know where.
+    // The command does not know the output's location.
     haslim(line("plan", &input, "--drop media")).code(0);
 }
 
@@ -472,7 +472,7 @@ fn a_command_whose_every_drop_names_nothing_takes_nothing_else() {
         ("shrink", "--yes -q"),
         ("shrink", "--yes --json"),
     ] {
-        // Of a component that can be told without the key.
+        // The component can be checked without the key.
         let run = keyless(line(
             command,
             &input,

@@ -1,5 +1,4 @@
-//! The size that a plan predicts is that of the file, and the limit holds even where
-//! it is not.
+//! The predicted size is the size of the file, and the limit holds even if it is not.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +6,11 @@ use crate::craft::{self, Content};
 use crate::line;
 use crate::support::*;
 
-/// Python pads a tar to whole records, so no prediction can be nearer than one.
+/// Python pads a tar to whole records, so a prediction cannot be more precise than one record.
 const RECORD: u64 = 10_240;
 
-/// What is left out: whole parts, pieces, pieces with links to them, all that may go.
+/// What is left out: whole parts, single files, files with links to them, and everything that may
+/// be dropped.
 const CUTS: [&str; 9] = [
     "--drop media",
     "--drop media:** --keep media:frigate/**",
@@ -23,8 +23,8 @@ const CUTS: [&str; 9] = [
     "--thorough --allow history,user",
 ];
 
-/// Shrinks and compares; gives the bytes by which the prediction was too low, or nothing
-/// where nothing of that kind is in the backup.
+/// Shrinks and compares. Returns the bytes by which the prediction was too low, or nothing if the
+/// backup contains nothing of that kind.
 #[track_caller]
 fn compare(input: &Path, output: &Path, rest: &str) -> Option<i64> {
     let run = haslim(line(
@@ -139,7 +139,7 @@ fn a_change_of_version_has_the_predicted_size() {
     }
 }
 
-/// Text that the strongest compressor makes much smaller than a fast one.
+/// Text that the strongest compression makes much smaller than a fast one.
 fn text(words: usize) -> Vec<u8> {
     let mut state = 1u32;
     let mut next = || {
@@ -167,8 +167,8 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// A backup whose configuration has to be compressed anew when its clips go, because one
-/// of them has a second name, and then is larger than before; and a cache of this many bytes.
+/// A backup whose configuration must be compressed again when its clips are dropped, because one of
+/// them has a second name, and then is larger than before; and a cache of this many bytes.
 fn optimistic(scratch: &Scratch, cache: usize) -> PathBuf {
     let (text, clip, cache) = (text(200_000), noise(20_000), noise(cache));
     let entries = [
@@ -213,7 +213,7 @@ fn a_copy_that_comes_out_too_large_is_planned_anew_and_never_kept() {
             size > predicted + RECORD,
             "this backup is meant to be predicted too low: {predicted}, {size}"
         );
-        // The plan would just fit.
+        // The plan would only just fit.
         let run = keyless(line(
             "shrink",
             &input,
@@ -234,7 +234,7 @@ fn a_copy_that_comes_out_too_large_is_planned_anew_and_never_kept() {
                     && names.contains(&b"data/www/door.mp4".to_vec())
             );
         } else {
-            // With --force the older copy stays as it was.
+            // With --force the older copy is unchanged.
             assert_eq!(std::fs::metadata(&output).unwrap().len(), size);
             assert!(run.err.trim_end().ends_with(UNCHANGED), "{}", run.err);
         }

@@ -1,4 +1,4 @@
-//! `--rules F`: what a user's file changes.
+//! `--rules F`: the effects of a user's file.
 
 use crate::craft::{self, Content};
 use crate::line;
@@ -150,7 +150,7 @@ fn each_rule_says_how_to_stop_it_from_growing() {
     assert_eq!(text.matches("Next time:").count(), with);
 }
 
-/// The names inside the configuration and inside share of a copy made with no consent at all.
+/// The names in the configuration and in share of a copy that was made without any consent.
 fn left_unasked(
     entries: &[(&str, Content<'_>)],
     share: &[(&str, Content<'_>)],
@@ -183,7 +183,7 @@ fn left_unasked(
         .collect()
 }
 
-/// A backup as it lies inside a backup, with these metadata.
+/// A backup inside a backup, with these metadata.
 fn nested(about: &str) -> Vec<u8> {
     craft::tar(&[
         ("./backup.json", Content::Bytes(about.as_bytes())),
@@ -191,7 +191,7 @@ fn nested(about: &str) -> Vec<u8> {
     ])
 }
 
-/// Issue 11, point 7: contents decide where a name can't.
+/// Issue 11, point 7: contents decide if a name cannot.
 #[test]
 fn the_default_run_looks_at_contents_where_a_name_cannot_tell() {
     let about = |extra: &str| {
@@ -244,7 +244,7 @@ fn the_default_run_looks_at_contents_where_a_name_cannot_tell() {
     );
 }
 
-/// Issue 11, point 7: they can't take a database as a cache.
+/// Issue 11, point 7: such rules cannot drop a database as a cache.
 #[test]
 fn a_rule_of_ones_own_that_takes_a_database_unasked_is_refused() {
     let scratch = Scratch::new();

@@ -1,4 +1,4 @@
-//! A real terminal around the program: what it prints is waited for, never slept for.
+//! Runs the program on a real terminal. Tests wait for its output and never sleep.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::support::PASSWORD;
 use crate::{PROGRAM, line};
 
-/// Longer than any step takes on a busy machine; only a test that fails waits so long.
+/// Longer than any step takes on a busy machine. Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running haslim on a terminal of its own.
@@ -17,9 +17,9 @@ pub struct Terminal {
     child: Child,
     input: pty_process::blocking::Pty,
     pieces: Receiver<Vec<u8>>,
-    /// All that was printed.
+    /// The whole output.
     seen: Vec<u8>,
-    /// So much of it was waited for already.
+    /// How much of it was already waited for.
     passed: usize,
 }
 
@@ -29,7 +29,7 @@ impl Terminal {
         Self::sized(250, command, backup, rest, password)
     }
 
-    /// The same on a terminal with so many columns.
+    /// The same on a terminal with this many columns.
     pub fn sized(
         columns: u16,
         command: &str,
@@ -54,7 +54,7 @@ impl Terminal {
         let (sender, pieces) = channel();
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // The terminal answers with an error once the program has ended.
+            // The terminal returns an error once the program has ended.
             while let Ok(got @ 1..) = output.read(&mut buffer) {
                 if sender.send(buffer[..got].to_vec()).is_err() {
                     break;
@@ -70,13 +70,13 @@ impl Terminal {
         }
     }
 
-    /// Starts `shrink` on it, with the key of the fixtures.
+    /// Starts `shrink` with the key of the fixtures.
     pub fn shrink(backup: &Path, rest: &str) -> Self {
         Self::start("shrink", backup, rest, Some(PASSWORD))
     }
 
-    /// Waits until the program prints this and gives what came before it since the last
-    /// wait; `None` when the program ends without it.
+    /// Waits until the program prints this, and returns the output before it since the last wait.
+    /// Returns `None` if the program ends without printing it.
     pub fn until(&mut self, text: &str) -> Option<String> {
         loop {
             let new = &self.seen[self.passed..];
@@ -108,9 +108,9 @@ impl Terminal {
         self.input.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Waits for the end; gives the exit code and all that was printed.
+    /// Waits for the end. Returns the exit code and the whole output.
     pub fn end(mut self) -> (i32, String) {
-        // Something that is never printed.
+        // This text is never printed.
         assert_eq!(self.until("\0\0"), None);
         let status = self.child.wait().unwrap();
         (status.code().unwrap_or(-1), self.screen())

@@ -3,7 +3,7 @@
 use crate::line;
 use crate::support::*;
 
-/// Standard output with the folder of the repository left out.
+/// Standard output without the folder of the repository.
 fn text(run: &Run) -> String {
     let folder = fixture("demo.tar").parent().unwrap().display().to_string();
     run.out

@@ -1,5 +1,5 @@
-//! What a part is, its own bytes say; what Home Assistant would refuse is told, mended, or not
-//! published.
+//! The bytes of a part determine its kind. A backup that Home Assistant would refuse is reported,
+//! repaired, or not published.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ fn photos() -> Vec<Vec<u8>> {
     vec![file("a.jpg", &noise(3000))]
 }
 
-/// A configuration and a folder, both in this way.
+/// A configuration and a folder, both encrypted in this way.
 fn system(wrap: Wrap) -> Draft {
     Draft::new(wrap)
         .config(&[file("data/www/a.bin", &noise(3000))])
@@ -114,7 +114,7 @@ fn without_the_key_no_copy_has_parts_of_two_kinds() {
             run.err
         );
         assert!(!out.exists(), "{}", out.display());
-        // What is left is of one kind: nothing has to be opened.
+        // The remaining parts are of one kind, so nothing must be decrypted.
         let (out, run) = shrink(&scratch, &backup, "--drop supervisor --force", None);
         run.code(0);
         assert!(
@@ -217,7 +217,7 @@ fn a_repair_leaves_out_files_with_nothing_in_them() {
     assert_eq!(marks(&out).len(), 2);
 }
 
-/// supervisor#4909, GD#596: one part cannot be told by its first bytes.
+/// supervisor#4909, GD#596: the kind of one part cannot be determined from its first bytes.
 #[test]
 fn damage_at_the_head_of_a_part_concerns_that_part() {
     let scratch = Scratch::new();
@@ -379,7 +379,7 @@ fn what_home_assistant_would_not_accept_is_not_published() {
     );
     let (out, run) = shrink(&scratch, &backup, "--drop media", None);
     assert!(run.code(5).err.contains("no date") && !out.exists());
-    // What a copy sets itself may be missing.
+    // Values that a copy sets itself may be missing.
     let backup = system(Wrap::V3)
         .unset("name")
         .unset("type")

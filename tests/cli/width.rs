@@ -1,4 +1,4 @@
-//! What a terminal of few columns shows.
+//! Output on a narrow terminal.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use crate::line;
 use crate::support::*;
 use crate::terminal::Terminal;
 
-/// What stays on the screen: a bar of progress is drawn and wiped away again.
+/// What stays on the screen. The progress bar is drawn and erased again.
 fn shown(columns: u16, command: &str, rest: &str) -> String {
     let (_, screen) =
         Terminal::sized(columns, command, &fixture("demo.tar"), rest, Some(PASSWORD)).end();
@@ -36,7 +36,7 @@ fn no_word_is_broken_on_80_columns() {
         let words: HashSet<&str> = wide.split_whitespace().collect();
         for columns in [60, 80, 100] {
             let narrow = shown(columns, command, rest);
-            // The line below the headings is as long as they are; a selector may have to be broken.
+            // The line below the headings is as long as they are. A selector may be wrapped.
             let is_piece = |word: &str| {
                 words
                     .iter()
@@ -60,7 +60,7 @@ fn no_word_is_broken_on_80_columns() {
 fn what_is_told_keeps_to_80_columns() {
     for (command, rest) in COMMANDS {
         let narrow = shown(80, command, rest);
-        // What is there to be copied stays in one piece.
+        // Text to be copied stays in one piece.
         let copied = |line: &str| {
             line.starts_with("  haslim ") || line.contains(" kB  ") || line.contains(" MB  ")
         };

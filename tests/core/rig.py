@@ -1,4 +1,4 @@
-"""Home Assistant Core and haslim as the scenarios use them."""
+"""Runs Home Assistant Core and haslim for the scenarios."""
 
 import asyncio
 import hashlib
@@ -18,12 +18,12 @@ import securetar
 SCRIPTS = Path(os.environ["HASLIM_RIG"])
 INSTALLED = Path(os.environ["RIG"])
 HASLIM = os.environ["HASLIM"]
-INSIDE = INSTALLED / "core/ha"  # what Core's own root file system calls /ha
+INSIDE = INSTALLED / "core/ha"  # /ha in Core's own root file system
 LOCAL, CLOUD = "backup.local", "cloud.cloud"
 
 
 class Failed(Exception):
-    """A command ended in a way the scenario did not expect."""
+    """A command ended in an unexpected way."""
 
 
 def haslim(*args, password=None, expect=0):
@@ -53,12 +53,12 @@ def drops(*selectors):
 
 
 def plan(backup, *options, password=None, expect=0):
-    """What `haslim plan --json` says."""
+    """The output of `haslim plan --json`."""
     return json.loads(haslim("plan", backup, "--json", *options, password=password, expect=expect))
 
 
 def facts(backup, password=None):
-    """What `haslim info --json` says."""
+    """The output of `haslim info --json`."""
     return json.loads(haslim("info", backup, "--json", password=password))
 
 
@@ -92,7 +92,8 @@ def restore(file, password, out, database=True):
 
 
 def entries(backup, password=None):
-    """Type, link target, mode, time and size of every entry of homeassistant.tar.gz, as the reference library reads them."""
+    """Type, link target, mode, time and size of every entry of homeassistant.tar.gz, as the
+    reference library reads them."""
     with securetar.SecureTarArchive(Path(backup), "r", password=password) as outer:
         member = outer.tar.getmember("homeassistant.tar.gz")
         with securetar.SecureTarFile(fileobj=outer.tar.extractfile(member), gzip=True, password=password) as inner:
@@ -100,7 +101,8 @@ def entries(backup, password=None):
 
 
 def make_supervisor_backup(out, version, work, *options):
-    """A small Supervisor backup of every kind of part; its file tree stays in `work`. Version 0 is not encrypted."""
+    """Make a small Supervisor backup with every kind of part; its file tree stays in `work`.
+    Version 0 is not encrypted."""
     command = [sys.executable, SCRIPTS / "make_backup.py", out, "--version", version, "--scale", "0.02", "--work", work, *options]
     done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
@@ -109,7 +111,7 @@ def make_supervisor_backup(out, version, work, *options):
 
 
 def free_port():
-    """A port that is free on loopback now."""
+    """A port that is currently free on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -123,7 +125,8 @@ def _alive(pid):
 
 
 class Core:
-    """A running Home Assistant Core with a configuration folder of its own. Leaving the `with` block stops it and removes the folder."""
+    """A running Home Assistant Core with a configuration folder of its own. Leaving the `with`
+    block stops it and removes the folder."""
 
     def __init__(self):
         self.name = f"haslim-test-{os.getpid()}"
@@ -143,14 +146,15 @@ class Core:
         try:
             _core_py("start", self.name, "--port", self.port, "--limit", cloud_limit, expect=expect)
         finally:
-            # Read now: the file is in the configuration folder, which a restore replaces.
+            # Read now, because the file is in the configuration folder, which a restore replaces.
             noted = self.config / "pid"
             self.pid = int(noted.read_text()) if noted.exists() else None
         if expect == 0:
             self._wait_for_token()
 
     def _wait_for_token(self):
-        """Wait until Core has written the access token to disk: only then does a backup of Core hold it, and work after a restore."""
+        """Wait until Core has written the access token to disk. Only then does a backup of Core
+        contain it, so that it works after a restore."""
         until = time.monotonic() + 20
         auth = self.config / ".storage/auth"
         while not (auth.exists() and '"client_name": "rig"' in auth.read_text()):
@@ -159,7 +163,7 @@ class Core:
             time.sleep(0.1)
 
     def start_and_restore(self):
-        """Start Core as it is started after a restore was asked for: it restores, ends, and is started once more."""
+        """Start Core as after a restore request: it restores, ends, and is started again."""
         self.start(expect=None)
         verdict = json.loads((self.config / ".HA_RESTORE_RESULT").read_text())
         if not verdict["success"] or not self.wait_for_end(10):

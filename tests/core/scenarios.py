@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a shrunk backup must mean to a real Home Assistant Core. Started by the script `run` beside this file."""
+"""How a real Home Assistant Core must handle a shrunk backup. Run by the script `run` beside this file."""
 
 import json
 import shutil
@@ -25,14 +25,14 @@ DATABASE_FILES = tuple(trees.DATABASE)
 
 
 class Bench:
-    """Counts the checks, and holds what several scenarios use: one Core and its backups."""
+    """Counts the checks, and holds what several scenarios share: one Core and its backups."""
 
     def __init__(self, core, scratch):
         self.core, self.scratch = core, scratch
         self.passed = self.failed = 0
 
     def check(self, expectation, holds, detail=""):
-        """Count one expectation; `detail` says what was found instead."""
+        """Count one expectation; `detail` describes what was found instead."""
         self.passed += bool(holds)
         self.failed += not holds
         print(f"  {'ok  ' if holds else 'FAIL'} {expectation}" + (f": {detail}" if not holds and detail != "" else ""), flush=True)
@@ -43,7 +43,7 @@ class Bench:
         self.check(expectation, expected and not found, "; ".join(found) or "nothing was expected")
 
     def restored(self, file, password, database=True):
-        """The tree that Core's restore of `file` makes."""
+        """The tree after Core restored `file`."""
         out = Path(tempfile.mkdtemp(dir=self.scratch))
         verdict = rig.restore(file, password, out, database)
         self.check(f"Core restores {file.name}", verdict["success"], verdict["error"])
@@ -55,24 +55,24 @@ class Bench:
 
     @cached_property
     def planted(self):
-        """What the configuration folder held when Core made its backups; the folder is filled first."""
+        """The contents of the configuration folder when Core made its backups; the folder is filled first."""
         trees.plant(self.core.config)
         return trees.snapshot(self.core.config)
 
     @cached_property
     def stored(self):
-        """A backup that Core made of itself, encrypted, where Core stores it."""
+        """An encrypted backup that Core made of itself, at the place where Core stores it."""
         self.planted
         return self.core.create(PASSWORD)
 
     @cached_property
     def encrypted(self):
-        """A download of it: what Core does to the stored file later does not change this one."""
+        """A download of it, which later changes to the stored file do not affect."""
         return shutil.copy2(self.stored, self.out("encrypted.tar"))
 
     @cached_property
     def plain(self):
-        """A second one, not encrypted."""
+        """A second backup, not encrypted."""
         self.planted
         return shutil.copy2(self.core.create(None), self.out("unencrypted.tar"))
 
@@ -94,7 +94,7 @@ def metadata(backup):
 
 
 def second_name(bench):
-    """Where the second name of a dropped clip is."""
+    """The path of the second name of a dropped clip."""
     return next(path for path in bench.planted if path.endswith("/" + trees.SECOND_NAME))
 
 
@@ -129,7 +129,7 @@ def clips_dropped(bench):
 
 
 def database_dropped(bench):
-    """Without the recorder database: nothing of it comes back, and Core knows it before."""
+    """Without the recorder database: none of it is restored, and Core shows this beforehand."""
     said = metadata(bench.databaseless)["homeassistant"]
     bench.check("exclude_database is set", said["exclude_database"] is True, said)
     original = bench.restored(bench.encrypted, PASSWORD)
@@ -140,7 +140,7 @@ def database_dropped(bench):
 
 
 def unencrypted(bench):
-    """An unencrypted backup stays as readable as it was, or becomes protected if asked."""
+    """An unencrypted backup stays unencrypted, or is encrypted on request."""
     original = bench.restored(bench.plain, None)
     slim = shrink(bench.plain, bench.out("plain.tar"), *CLIPS_ONLY)
     bench.check("without a password it stays unprotected", metadata(slim)["protected"] is False)
@@ -157,7 +157,7 @@ def unencrypted(bench):
 
 
 def listed_next_to_the_original(bench):
-    """Uploaded to the Core that made the original, the copy is a backup of its own."""
+    """Uploaded to the Core that made the original, the copy is a separate backup."""
     core, original, slim = bench.core, metadata(bench.encrypted)["slug"], metadata(bench.clipless)["slug"]
     size = bench.encrypted.stat().st_size
     bench.check("the copy has a new slug of eight hex digits", slim != original and len(slim) == 8 and not set(slim) - set("0123456789abcdef"), slim)
@@ -180,7 +180,7 @@ def listed_next_to_the_original(bench):
 
 
 def restored_by_a_running_core(bench):
-    """Asked through its own interface, Core restores the copy without the database and keeps the live one."""
+    """Through its own interface, Core restores the copy without the database and keeps the live one."""
     core = bench.core
     bench.check("Core accepts the upload", (status := core.upload(bench.databaseless)) == 201, status)
     slug = metadata(bench.databaseless)["slug"]
@@ -205,7 +205,7 @@ def restored_by_a_running_core(bench):
 
 
 def fits_the_cloud(bench):
-    """What was too large for the cloud is refused; the copy is stored there, as it is."""
+    """The cloud refuses the original as too large, and stores the copy unchanged."""
     core, plain = bench.core, shrink(bench.plain, bench.out("cloud-plain.tar"), *CLIPS_ONLY)
     sizes = bench.clipless.stat().st_size, bench.encrypted.stat().st_size
     limit = sum(sizes) // 2
@@ -259,7 +259,8 @@ def supervisor_backup(bench, version):
     bench.core.ask(type="backup/delete", backup_id=said["slug"])  # the next one has the same name and date, hence the same file name
 
 
-# What a rule takes out of the configuration of a backup by make_backup.py, as patterns of trees.without.
+# What a rule drops from the configuration of a backup by make_backup.py, as patterns of
+# trees.without.
 TAKEN = {
     "pycache": ("*/__pycache__", "*/__pycache__/*"),
     "llmvision-tmp": ("custom_components/llmvision/tmp_frames", "custom_components/llmvision/tmp_frames/*"),
@@ -272,13 +273,15 @@ FREE = {"cache", "log", "nested"}
 
 
 def planned(bench):
-    """With nothing but a limit: first what nobody will miss, then a refusal that says how, then with consent, which Core restores."""
+    """With only a limit: first files that the owner will not miss are dropped, then a refusal lists
+    the options, then the copy made with consent is restored by Core."""
     work = bench.scratch / "supervisor-tree"
     backup = rig.make_supervisor_backup(bench.scratch / "planned.tar", 3, work)
     before, size = rig.digest(backup), backup.stat().st_size
     key = dict(password=SUPERVISOR_PASSWORD)
 
-    # As much as goes without consent: the old backup does not tell which Home Assistant made it, so it is asked about.
+    # Everything that is dropped without consent. The old backup does not say which Home Assistant
+    # made it, so consent is needed for it.
     limit = rig.plan(backup, "--limit", size * 36 // 100, **key, expect=4)["predicted_size"]
     plan = rig.plan(backup, "--limit", limit, **key)
     slim = shrink(backup, bench.out("planned-free.tar"), "--limit", limit, **key)
@@ -309,7 +312,7 @@ def planned(bench):
 
 
 def restored_as_planned(bench, slim, plan, work):
-    """What Core restores of a copy is its source without what the plan says."""
+    """Core restores a copy to its source without the planned drops."""
     rules = [row["rule"] for row in plan["drops"] if row["component"] == "homeassistant"]
     bench.check("every rule is known to this scenario", set(rules) <= TAKEN.keys(), rules)
     gone = [pattern for rule in rules for pattern in TAKEN[rule]]
@@ -324,7 +327,7 @@ def restored_as_planned(bench, slim, plan, work):
 
 
 def predicted(bench, version, *options):
-    """The size that a plan predicts is that of the file: to a thousandth, or to one record where that is more."""
+    """The predicted size is the size of the file, to a thousandth or to one record, whichever is more."""
     work = bench.scratch / "supervisor-tree"
     backup = rig.make_supervisor_backup(bench.scratch / f"predicted-{version}.tar", version, work, *options)
     cuts = [drops("media"), drops("database"), drops("homeassistant:nest/**"), drops("homeassistant:**/*.py"), drops("share:**"), ["--thorough"]]
@@ -371,7 +374,8 @@ def main(words):
             try:
                 run(bench)
             except Exception as problem:
-                # A scenario that breaks off is one failure; the others still run.
+                # A scenario that ends with an exception counts as one failure; the others still
+                # run.
                 where = "" if isinstance(problem, rig.Failed) else traceback.format_exc()
                 bench.check("the scenario runs to its end", False, f"{problem}\n{where}".rstrip())
             print(f"  {time.monotonic() - begun:.1f} s", flush=True)

@@ -1,4 +1,4 @@
-"""File trees: what the scenarios put into a configuration folder, and how they compare what comes back."""
+"""File trees: the contents that the scenarios put into a configuration folder, and their comparison after a restore."""
 
 import hashlib
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 
 DATABASE = ("home-assistant_v2.db", "home-assistant_v2.db-wal")
 CLIPS = "nest/event_media/"
-SECOND_NAME = "doorbell.mp4"  # of one of the clips, elsewhere
+SECOND_NAME = "doorbell.mp4"  # another name of one of the clips
 TOPS = ("nest", "custom_components/radar", "www", "scripts", "blueprints", "secrets.yaml")
 
 
 def plant(config):
-    """Fill a configuration folder with what backups are made of: clips, links, odd names, modes, a database in use."""
+    """Fill a configuration folder with typical contents: clips, links, unusual names, modes, a database in use."""
     noise = random.Random(20261124)
     for camera in range(2):
         for clip in range(4):
@@ -40,7 +40,8 @@ def plant(config):
 
 
 def _folder_after_nest(config):
-    """Make a folder that comes after `nest` in a listing: Core packs in that order, and the later name becomes the link."""
+    """Make a folder that comes after `nest` in a listing: Core packs in that order, and the later
+    name becomes the link."""
     for number in range(100):
         folder = config / f"second{number}"
         folder.mkdir()
@@ -74,7 +75,7 @@ def _database(config):
 
 
 def _date(config):
-    """Give every planted file and folder its own time, with a fraction of a second."""
+    """Set a different time for every planted file and folder, with a fraction of a second."""
     number = 0
     for top in (*TOPS, *(folder.name for folder in config.glob("second*"))):
         paths = [config / top, *(config / top).rglob("*")] if (config / top).is_dir() else [config / top]
@@ -99,12 +100,13 @@ def snapshot(root):
 
 
 def planted_part(tree):
-    """What `plant` made, less the database; a running Core does not touch it."""
+    """The files from `plant` without the database; a running Core does not touch them."""
     return {path: about for path, about in tree.items() if path.startswith((*TOPS, "second"))}
 
 
 def without(tree, *patterns):
-    """The tree less what matches one of the patterns (`*` also matches `/`), and less folders named backups, which Core never restores."""
+    """The tree without the entries that match one of the patterns (`*` also matches `/`), and
+    without folders named backups, which Core never restores."""
     gone = lambda path: "backups" in path.split("/") or any(fnmatchcase(path, pattern) for pattern in patterns)
     return {path: about for path, about in tree.items() if not gone(path)}
 
@@ -113,7 +115,7 @@ def differences(expected, got, rounded=False):
     """Say how two snapshots differ, at most eight lines.
 
     `rounded`: the expected tree is the original on disk. Python keeps times as floating-point numbers, good to a
-    microsecond; its tar filter takes away special bits and writing by others; and Core's restore leaves out relative
+    microsecond; its tar filter removes special bits and write permission for others; and Core's restore leaves out relative
     symbolic links, because it looks for their targets from the wrong folder.
     """
     if rounded:

@@ -1,4 +1,4 @@
-//! Odd gzip streams (RFC 1952), and deflate data that are damaged under a right checksum.
+//! Unusual gzip streams (RFC 1952), and damaged deflate data with a correct checksum.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use haslim::gzip::Trailer;
@@ -11,7 +11,7 @@ use crate::{Case, SOUND, ours};
 /// The header flag of the extra field.
 const FEXTRA: u8 = 4;
 
-/// A stream of one member or a few, with what may stand between and behind them.
+/// A stream of one or a few members, possibly with other bytes between and after them.
 pub fn case(rng: &mut Rng) -> Case {
     let mut oddities = Vec::new();
     let mut bytes = Vec::new();
@@ -60,7 +60,7 @@ fn member(rng: &mut Rng, oddities: &mut Vec<&'static str>) -> Vec<u8> {
     if rng.one_in(3) {
         oddities.push("deflate damaged");
         damage(rng, &mut data);
-        // The checksum of what it now inflates to, so that it tells nothing.
+        // The checksum of the new plaintext, so that it does not reveal the damage.
         plaintext = inflated(&data).unwrap_or(plaintext);
     }
     let (mut crc, mut size) = (crc32fast::hash(&plaintext), plaintext.len() as u32);
@@ -84,7 +84,7 @@ fn member(rng: &mut Rng, oddities: &mut Vec<&'static str>) -> Vec<u8> {
     .concat()
 }
 
-/// Optional fields, all flags, and now and then other bytes altogether.
+/// Optional fields, all flags, and sometimes other bytes altogether.
 fn header(rng: &mut Rng, oddities: &mut Vec<&'static str>) -> Vec<u8> {
     let mut out = vec![
         0x1f,
@@ -182,7 +182,7 @@ fn deflated(rng: &mut Rng, plaintext: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Bits flipped, mostly at the begin, where the codes stand; bytes gone or put in.
+/// Flipped bits, mostly near the start, where the codes are; removed or inserted bytes.
 fn damage(rng: &mut Rng, data: &mut Vec<u8>) {
     for _ in 0..rng.pick(&[1, 1, 2, 4]) {
         let near = if rng.one_in(3) {
@@ -201,7 +201,7 @@ fn damage(rng: &mut Rng, data: &mut Vec<u8>) {
     }
 }
 
-/// The plaintext, and nothing else behind it; `None` for what zlib refuses or what grows beyond a
+/// The plaintext, if nothing follows it; `None` if zlib refuses the data or it expands beyond a
 /// MiB.
 fn inflated(data: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(1 << 20);
@@ -212,8 +212,8 @@ fn inflated(data: &[u8]) -> Option<Vec<u8>> {
     (status == Status::StreamEnd).then_some(out)
 }
 
-/// Two readers judge: `r|gz`, for encrypted parts, sees the first member; GzipFile, for plain ones,
-/// sees all.
+/// Compares with two readers: `r|gz`, for encrypted parts, sees the first member; GzipFile, for
+/// plain ones, sees all.
 pub fn compare(bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
     let (stream, file) = (Plaintext::decode(answer), Plaintext::decode(answer));
     let (ours, summary) = match ours::gunzip(bytes, Trailer::Strict) {
@@ -224,9 +224,9 @@ pub fn compare(bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
         }
         Ok(ours) => ours,
     };
-    // Python before 3.14 stumbles over an extra field; haslim reads it, and writes none.
+    // Python before 3.14 fails on an extra field; haslim reads it, and does not write one.
     let stream_agrees = bytes[3] & FEXTRA != 0 || stream.fits(&ours, summary.members == 1);
-    // Garbage at the end, which GzipFile may trip over, is said in a warning.
+    // GzipFile may fail on garbage at the end. haslim warns about it.
     let file_agrees = file.fits(&ours, true) || (file.0.is_err() && summary.trailing_nonzero > 0);
     if stream_agrees && file_agrees {
         return Outcome::Same;

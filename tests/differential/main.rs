@@ -1,9 +1,9 @@
-//! Reads odd archives with haslim and with Python, which Home Assistant reads them with.
+//! Reads unusual archives with haslim and with Python, which Home Assistant uses to read them.
 //!
 //!     differential COUNT SEED [SUITE]
 //!
-//! For each archive haslim must see what Python sees, or refuse it. To see less or more than a
-//! restore would is the one thing that must not happen. Started by tests/differential/run.
+//! For each archive haslim must see what Python sees, or refuse it. It must never see less or more
+//! than a restore would. Run by tests/differential/run.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,31 +29,31 @@ use rng::Rng;
 use view::{Entry, Fields, Judgement, Rest};
 use worker::Worker;
 
-/// Cases that are asked for at once.
+/// How many cases are sent at once.
 const BATCH: u64 = 256;
 
-/// An archive or a stream, and the names of what is odd about it.
+/// An archive or a stream, and the names of its oddities.
 struct Case {
     bytes: Vec<u8>,
     oddities: Vec<&'static str>,
 }
 
-/// The name of no oddity at all: such a case must not be refused.
+/// The name for the absence of oddities. Such a case must not be refused.
 const SOUND: &str = "sound";
 
 /// One kind of archive.
 struct Suite {
     name: &'static str,
-    /// The request that worker.py knows it by.
+    /// The kind of request in worker.py.
     kind: u8,
-    /// Its share of all cases, of 100.
+    /// Its share of all cases, in percent.
     share: u64,
     make: fn(&Tools, &mut Rng) -> Case,
     /// Reads the archive and compares with the worker's answer.
     compare: fn(&Tools, &[u8], &mut Fields<'_>) -> Outcome,
 }
 
-/// What makers and readers keep between two archives.
+/// Objects that makers and readers reuse between archives.
 struct Tools {
     outer: ours::OuterReader,
     secure: ours::SecureReader,
@@ -99,7 +99,7 @@ fn inner(_: &Tools, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
     )
 }
 
-/// Bytes after both zero blocks are said in a warning, and left out of a copy.
+/// Bytes after the two zero blocks cause a warning, and a copy leaves them out.
 fn outer(tools: &Tools, bytes: &[u8], answer: &mut Fields<'_>) -> Outcome {
     compare(
         tools.outer.read(bytes),

@@ -1,4 +1,4 @@
-//! What haslim sees.
+//! What haslim reads.
 
 use std::fs::File;
 use std::io::Read;
@@ -20,7 +20,7 @@ use crate::view::Entry;
 /// The entries of an inner tar.
 pub fn inner(bytes: &[u8]) -> Result<Vec<Entry>, String> {
     let (mut notes, mut walker) = (Notes::default(), Walker::default());
-    // In two pieces, at a place that the bytes themselves choose.
+    // In two pieces, divided at a position that depends on the bytes.
     let (first, second) = bytes.split_at(crc32fast::hash(bytes) as usize % (bytes.len() + 1));
     for piece in [first, second] {
         walker.feed(piece, &mut notes).map_err(|e| e.to_string())?;
@@ -68,7 +68,7 @@ fn entry(header: &Header, at: u64) -> Entry {
     }
 }
 
-/// The one file that the outer archives are written into, each over the one before.
+/// A file into which all outer archives are written, one after the other.
 pub struct OuterReader(File);
 
 impl OuterReader {
@@ -121,7 +121,7 @@ pub fn gunzip(bytes: &[u8], trailer: Trailer) -> Result<(Vec<u8>, Summary), Stri
     Ok((plaintext, gunzip.summary()))
 }
 
-/// What is behind an encryption.
+/// The contents of an encrypted part.
 pub struct Decrypted {
     pub version: Version,
     pub plaintext: Vec<u8>,
@@ -131,10 +131,11 @@ pub struct Decrypted {
 /// Reads encrypted parts with the keys of one password.
 pub struct SecureReader(KeyRing);
 
-/// worker.py's; for any other there are other keys, since a key ring takes only so many.
+/// The salt of worker.py. Any other salt gets a new key ring, because a key ring is limited to a
+/// few salts.
 const ROOT_SALT: &[u8; 16] = b"rootrootrootroot";
 
-/// The password of worker.py.
+/// The keys for the password of worker.py.
 fn keys() -> KeyRing {
     KeyRing::new(Password::new("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG".into()))
 }

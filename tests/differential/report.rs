@@ -1,16 +1,16 @@
-//! What became of the cases.
+//! Results of the cases.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-/// What became of one case.
+/// The result of one case.
 pub enum Outcome {
     /// Both readers saw the same.
     Same,
-    /// We refuse; the other reader does too, or not.
+    /// haslim refuses it; the other reader refuses it too, or does not.
     Refused { both: bool },
-    /// The readers saw different archives, and we did not refuse.
+    /// The readers saw different archives, and haslim did not refuse.
     Different(String),
 }
 
@@ -23,14 +23,14 @@ struct Counts {
     different: u64,
 }
 
-/// The counts of a suite, in all and by oddity.
+/// The counts of a suite, in total and by oddity.
 #[derive(Default)]
 pub struct Report {
     all: Counts,
     by_oddity: BTreeMap<&'static str, Counts>,
 }
 
-/// Differences shown in full; the others are only counted and kept.
+/// How many differences are shown in full; the others are only counted and kept.
 const SHOWN: u64 = 10;
 
 impl Report {
@@ -58,7 +58,7 @@ impl Report {
         self.all.different
     }
 
-    /// True when cases of both outcomes that a suite must have are there.
+    /// True if both outcomes that a suite must have occurred.
     pub fn is_telling(&self) -> bool {
         self.all.same > 0 && self.all.refused_by_both > 0
     }
@@ -106,7 +106,7 @@ impl Counts {
     }
 }
 
-/// Leaves the archive where it can be looked at.
+/// Keeps the archive for inspection.
 fn keep(label: &str, bytes: &[u8]) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("differential");
     std::fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,5 @@
-//! Encrypted parts: sound ones and some of a wrong writer, made by securetar; then damaged.
+//! Encrypted parts made by securetar: correct ones and some that a faulty writer could make; then
+//! damaged.
 
 use haslim::format::securetar::Version;
 
@@ -16,16 +17,16 @@ pub struct Stream {
     odd: bool,
 }
 
-/// Files in a small part: with gzip, lengths that end at every place of a cipher block.
+/// Sizes of the files in a small part. With gzip, the length can end anywhere in a cipher block.
 const SMALL: [u32; 3] = [10, 700, 3];
-/// And in one of several chunks of version 3.
+/// Sizes of the files in a part with several chunks of version 3.
 const LARGE: [u32; 2] = [1_200_000, 900_000];
 
 /// Has the worker make some streams of each kind.
 pub fn streams(worker: &mut Worker, seed: u64) -> Vec<Stream> {
     let mut wanted = Vec::new();
     for version in 1..=3 {
-        // Of a version 1 that is not compressed securetar itself loses the last record.
+        // If a version 1 part is not compressed, securetar itself loses the last record.
         for compressed in [false, true]
             .into_iter()
             .filter(|&compressed| compressed || version > 1)
@@ -62,10 +63,10 @@ fn request((version, compressed, odd, sizes): &(u8, bool, u8, Vec<u32>), seed: u
     request
 }
 
-/// One of the streams, damaged or not; in front a byte that says whether it is compressed.
+/// One of the streams, damaged or not, after a byte that says whether it is compressed.
 pub fn case(streams: &[Stream], rng: &mut Rng) -> Case {
     let mut at = rng.below(streams.len());
-    // The large ones are slow; most of the time another one will do.
+    // The large ones are slow; most of the time a small one is enough.
     while streams[at].bytes.len() > 1 << 20 && !rng.one_in(10) {
         at = rng.below(streams.len());
     }
@@ -80,7 +81,7 @@ pub fn case(streams: &[Stream], rng: &mut Rng) -> Case {
         damage(rng, &mut bytes);
         oddities.push(name);
     }
-    // Now and then the name promises the other form.
+    // Sometimes the name promises the other form.
     let compressed = stream.compressed != rng.one_in(24);
     if oddities.is_empty() && compressed == stream.compressed {
         oddities.push(SOUND);
@@ -147,8 +148,8 @@ const DAMAGE: &[Damage] = &[
     }),
 ];
 
-/// Of version 1, which says nothing of its length, securetar gives out less than there is; there
-/// the files must be the same.
+/// Version 1 does not state its length, and securetar returns less than there is. There, the files
+/// must be the same.
 pub fn compare(reader: &ours::SecureReader, case: &[u8], answer: &mut Fields<'_>) -> Outcome {
     let (plaintext, listing) = (Plaintext::decode(answer), Judgement::decode(answer));
     let Judgement::Read { entries, .. } = &listing else {

@@ -10,7 +10,7 @@ pub struct Entry {
     pub kind: u8,
     pub mode: u64,
     pub size: u64,
-    /// Where its data begin in the archive.
+    /// The position of its data in the archive.
     pub data_at: u64,
     pub data_crc: u32,
     pub name: Vec<u8>,
@@ -32,12 +32,12 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// What follows the place where a reader stopped.
+/// What follows the position where a reader stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
     /// Zeros, or nothing.
     Empty,
-    /// Two zero blocks, and later other bytes.
+    /// Two zero blocks, followed later by other bytes.
     AfterTheEnd,
     /// Anything else.
     More,
@@ -51,7 +51,7 @@ pub enum Judgement {
     Raised(String),
 }
 
-/// Takes numbers and strings off the front of an answer.
+/// Takes numbers and strings from the front of an answer.
 pub struct Fields<'a>(pub &'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
 }
 
 impl Judgement {
-    /// As `listing` in worker.py writes it.
+    /// In the format that `listing` in worker.py writes.
     pub fn decode(fields: &mut Fields<'_>) -> Self {
         if let Some(text) = fields.raised() {
             return Self::Raised(text);
@@ -120,7 +120,7 @@ impl Plaintext {
         }
     }
 
-    /// Whether it is the begin of this, or all of it.
+    /// Whether it is the start of this, or all of it.
     pub fn fits(&self, ours: &[u8], whole: bool) -> bool {
         let Ok((len, crc)) = self.0 else { return false };
         let same_len = if whole {

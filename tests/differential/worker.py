@@ -1,4 +1,4 @@
-"""Reads archives as Home Assistant does and says what it saw.
+"""Reads archives as Home Assistant does and reports what it saw.
 
 Requests come on standard input and are answered on standard output, all numbers little-endian: a count (u32), then so
 many requests: kind (u8), length (u32), bytes. An answer is a length (u32) and bytes; the functions below say which.
@@ -18,10 +18,10 @@ import zlib
 try:
     import securetar
 
-    # Argon2 is slow on purpose; the same password and salt give the same key.
+    # Argon2 is slow on purpose; the same password and salt always lead to the same key.
     securetar.kdf = functools.lru_cache(64)(securetar.kdf)
 except ImportError:
-    # The suite of encrypted parts says so itself.
+    # The suite of encrypted parts reports this itself.
     securetar = None
 
 PASSWORD = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG"
@@ -42,7 +42,7 @@ SCRATCH = os.memfd_create("scratch")
 
 
 class Source(io.BytesIO):
-    """Ends the loop in which Python before 3.14 seeks towards an end that never comes."""
+    """Ends the loop in which Python before 3.14 seeks towards an end that it never reaches."""
 
     ends = 0
 
@@ -63,10 +63,10 @@ def raised(error):
 
 
 def entry(tar, member):
-    """One member, its data read as an extraction reads them."""
+    """One member, with its data read as in an extraction."""
     kind = KINDS.get(member.type, b"?")
     crc = zlib.crc32(tar.extractfile(member).read()) if kind in b"f?" else 0
-    # What an extraction would stumble over: numbers that the system does not take.
+    # Values on which an extraction would fail: numbers that the system does not accept.
     if not 0 <= member.mtime < 1 << 33:
         os.utime(SCRATCH, (member.mtime, member.mtime))
     if not 0 <= member.mode < 1 << 21:
@@ -77,7 +77,7 @@ def entry(tar, member):
 
 
 def listing(data, mode):
-    """What a tar holds, and whether something follows the place where reading stopped."""
+    """The contents of a tar, and whether anything follows the position where reading stopped."""
     try:
         with tarfile.open(fileobj=Source(data), mode=mode, bufsize=BUFFER) as tar:
             entries = [entry(tar, member) for member in tar]
@@ -125,7 +125,7 @@ def decrypt(data):
 
 
 def secure(data):
-    """The plaintext of an encrypted part, and what the tar inside holds."""
+    """The plaintext of an encrypted part, and the contents of the tar in it."""
     compressed, data = data[0], data[1:]
     try:
         with securetar.SecureTarFile(fileobj=io.BytesIO(data), gzip=bool(compressed), bufsize=BUFFER, password=PASSWORD) as tar:
@@ -137,7 +137,7 @@ def secure(data):
 
 
 class PaddedWrites:
-    """Pads each write by itself, as securetar did when it wrote version 1."""
+    """Pads each write separately, as securetar did when it wrote version 1."""
 
     def __init__(self):
         self.written = b""
@@ -148,7 +148,7 @@ class PaddedWrites:
 
 
 def make(data):
-    """A sound stream of one version around files of these sizes; or one that a wrong writer could have made."""
+    """A correct stream of one version with files of these sizes; or one that a faulty writer could have made."""
     version, compressed, odd, seed, *sizes = struct.unpack(f"<BBBI{(len(data) - 7) // 4}I", data)
     numbers = random.Random(seed)
     sink = PaddedWrites() if version == 1 else io.BytesIO()
@@ -190,11 +190,11 @@ def make_v3(plain, odd, numbers):
         tags[-1] = message
     elif odd == 2:  # an early end
         tags[0] = final
-    elif odd == 3:  # tags that libsodium knows and securetar does not write
+    elif odd == 3:  # tags that libsodium supports and securetar does not write
         tags[0] = rekey
     elif odd == 4:
         tags[0] = push
-    elif odd == 5:  # a chunk more
+    elif odd == 5:  # an additional chunk
         chunks, tags = chunks + [b""], tags[:-1] + [message, final]
     elif odd == 6:  # chunks of another size
         chunks, tags = [plain[:1000], plain[1000:]], [message, final]

@@ -1,4 +1,4 @@
-//! The Python process that says what Home Assistant's readers see.
+//! The Python process that reports what Home Assistant's readers see.
 
 use std::io::{BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,7 +11,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts it with the Python that `HASLIM_DIFFERENTIAL_PYTHON` names, words between spaces.
+    /// Starts it with the Python that `HASLIM_DIFFERENTIAL_PYTHON` names; words are separated by
+    /// spaces.
     pub fn start() -> Self {
         let command = std::env::var("HASLIM_DIFFERENTIAL_PYTHON").expect(
             "HASLIM_DIFFERENTIAL_PYTHON names no Python; start with tests/differential/run",
@@ -35,7 +36,7 @@ impl Worker {
         }
     }
 
-    /// Asks all at once; the answers come in the same order.
+    /// Sends all requests at once; the answers come in the same order.
     pub fn ask(&mut self, kind: u8, requests: &[&[u8]]) -> Vec<Vec<u8>> {
         let mut all = (requests.len() as u32).to_le_bytes().to_vec();
         for request in requests {

@@ -1,4 +1,4 @@
-"""Counting checks, running the program, and looking at what a run left."""
+"""Counts checks, runs the program, and checks what a run left behind."""
 
 import hashlib
 import os
@@ -17,19 +17,19 @@ PASSWORD = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG"  # of every fixture
 CODES = {0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 129, 130, 143}  # what `haslim --help` lists
 UNCHANGED = "No file was written; the original is unchanged."
 LEFTOVER = re.compile(r"\.haslim-[0-9a-f]{16}\.tmp")
-# Parts that go, parts that are rewritten, parts that are copied.
+# Parts that are dropped, parts that are rewritten, parts that are copied.
 DROPS = ("homeassistant", "addon:*", "media:music", "share:notes.txt", "addons/local")
 
 
 class Bench:
-    """Counts checks. `long` is true when the numbers of the guarantees are wanted."""
+    """Counts checks. `long` is true for the numbers of runs that the guarantees need."""
 
     def __init__(self, scratch, long, big):
         self.scratch, self.long, self.big = Path(scratch), long, big
         self.passed = self.failed = 0
 
     def check(self, expectation, holds, detail=""):
-        """Count one expectation and print it; `detail` says what was found instead."""
+        """Count one expectation and print it; `detail` describes what was found instead."""
         self.expect(holds, expectation, detail)
         if holds:
             print(f"  ok   {expectation}", flush=True)
@@ -52,7 +52,7 @@ class Bench:
 
 
 def environment(password=PASSWORD):
-    """This environment with that key and no other."""
+    """This environment with the given key and no other."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("HASLIM")}
     if password is not None:
         clean["HASLIM_PASSWORD"] = password
@@ -69,7 +69,7 @@ class Done:
         return f"exit {self.code}\n{self.out}{self.err}".rstrip()
 
 
-# Far more than any run here needs; what takes longer hangs, and that is a failure.
+# Far more than any run here needs. A run that takes longer hangs, which is a failure.
 SECONDS = 120
 
 
@@ -86,7 +86,7 @@ def run(words, password=PASSWORD, prefix=(), rules=(), seconds=SECONDS, **option
 
 
 def finished(process, seconds=SECONDS):
-    """What a process said until its end."""
+    """The output of a process until its end."""
     try:
         return process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -96,7 +96,7 @@ def finished(process, seconds=SECONDS):
 
 
 def fingerprint(path):
-    """The bytes and the status of a file that must not change."""
+    """The bytes and the status of a file, neither of which may change."""
     about = os.stat(path)
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     return digest, about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_mode, about.st_ino
@@ -108,7 +108,7 @@ def by_loader(done):
 
 
 class Place:
-    """A folder with one backup in it, and what a run made of the folder."""
+    """A folder with one backup in it, and its state after a run."""
 
     def __init__(self, folder, backup):
         self.folder, self.input, self.output = folder, folder / "in.tar", folder / "out.tar"
@@ -128,7 +128,7 @@ class Place:
         return ["shrink", self.input, "-y", "-q", "-o", self.output, *force, *chosen, *options]
 
     def state(self):
-        """`absent`, `old`, or `complete`; anything else is what is wrong. A leftover counts as wrong."""
+        """`absent`, `old`, or `complete`; anything else describes a problem. A leftover file is a problem."""
         if fingerprint(self.input) != self.before:
             return "the input changed"
         others = set(os.listdir(self.folder)) - {self.input.name, self.output.name}
@@ -144,18 +144,18 @@ class Place:
         return "complete"
 
     def left(self):
-        """Hidden files of the program."""
+        """The program's hidden files."""
         return [name for name in os.listdir(self.folder) if LEFTOVER.fullmatch(name)]
 
     def clear(self):
-        """Back to the input and, if there was one, the old output."""
+        """Restore the folder to the input and, if there was one, the old output."""
         for name in set(os.listdir(self.folder)) - {self.input.name}:
             os.remove(self.folder / name)
         if self.old:
             self.occupy()
 
     def problem(self, done):
-        """What is wrong with a run that ended by itself; None when nothing is."""
+        """The problem with a run that ended by itself; None if there is none."""
         state = self.state()
         if done.code not in CODES:
             return f"{state}; {done}"

@@ -1,4 +1,4 @@
-"""The system calls of a run, one at a time and in one order, whichever thread makes them.
+"""The system calls of a run, one at a time and in one order, over all threads.
 
 The kernel asks here before it makes one of the chosen calls (seccomp's user notification, seccomp_unotify(2)), and
 the thread that made it waits for the answer. strace counts the calls of each thread apart, so that its "second fsync"
@@ -41,7 +41,7 @@ NAMES = {number: name for name, number in NUMBERS.items()}
 
 
 class Call:
-    """A system call that somebody wants to make; he waits."""
+    """A system call that a thread is about to make; the thread waits."""
 
     def __init__(self, thread, name, arguments):
         self.thread, self.name, self.arguments = thread, name, arguments
@@ -52,7 +52,7 @@ class Call:
             return int(re.search(r"^Tgid:\s*(\d+)", status.read(), re.MULTILINE).group(1))
 
     def path(self):
-        """What the file descriptor in the first argument is open on; empty where it is none."""
+        """The file behind the descriptor in the first argument; empty if there is none."""
         try:
             return os.readlink(f"/proc/{self.thread}/fd/{self.arguments[0]}")
         except OSError:
@@ -71,7 +71,7 @@ def fail(error):
 
 
 def give(value):
-    """The call is not made; it gives this value."""
+    """The call is not made; it returns this value."""
     return lambda call: (value, 0)
 
 
@@ -82,13 +82,14 @@ def kill(call):
 
 
 def ask_to_stop(number):
-    """The process gets this signal, and the call is made once it was heard."""
+    """The process gets this signal, and the call is made once the signal was handled."""
 
     def action(call):
         process = call.process()
         before = _naps(process)
         os.kill(process, number)
-        # It sleeps again once the wish is noted; before it listens, the signal is the end.
+        # The thread sleeps again once it has recorded the signal. Before the handlers exist, the
+        # signal ends the program.
         end = time.monotonic() + 60
         while _naps(process) in {before, ASLEEP_NEVER} and time.monotonic() < end:
             time.sleep(0.001)
@@ -100,7 +101,7 @@ ASLEEP_NEVER = 0
 
 
 def _naps(process):
-    """How often the thread that hears signals has gone to sleep; zero while it is awake or not there."""
+    """How many times the signal thread has gone to sleep; zero while it is awake or does not exist."""
     for task in os.scandir(f"/proc/{process}/task"):
         with open(f"{task.path}/status") as status:
             text = status.read()
@@ -110,7 +111,7 @@ def _naps(process):
 
 
 class Gate:
-    """Holds a call until it is opened."""
+    """Holds a call until the gate is opened."""
 
     def __init__(self):
         self.reached, self._opened = threading.Event(), threading.Event()
@@ -125,14 +126,16 @@ class Gate:
 
 
 class Rule:
-    """Does something at the `number`-th call of that name that fits, over all threads; with `step`, at every one so far on again."""
+    """Acts at the `number`-th matching call of that name, over all threads; with `step`, again at
+    every `step`-th call after it."""
 
     def __init__(self, name, number, action, fits=lambda call: True, step=0):
         self.name, self.number, self.action, self.fits, self.step = name, number, action, fits, step
         self.seen = self.hits = 0
 
     def answer(self, call):
-        """None to let the call be made, or what to give instead; the second tells whether the rule met its call."""
+        """None to let the call be made, or the result to return instead; the second value is true
+        if the rule matched its call."""
         if call.name != self.name or not self.fits(call):
             return None, False
         self.seen += 1
@@ -144,7 +147,7 @@ class Rule:
 
 
 class Watched:
-    """A program whose calls are answered by rules, the first one that fits each."""
+    """A program whose calls are answered by rules; the first matching rule answers."""
 
     def __init__(self, words, rules, **options):
         self._rules = rules
@@ -152,7 +155,7 @@ class Watched:
         self._trouble = None
         program = _filter({"execve", *(rule.name for rule in rules)})
         self._answering = threading.Thread(target=self._answer_all, daemon=True)
-        # Before the program starts: its start is the first call that waits for an answer.
+        # Before the program starts, because its start is the first call that waits for an answer.
         self._answering.start()
         try:
             self.process = subprocess.Popen([*map(str, words)], preexec_fn=lambda: _install(program, there), **options)
@@ -160,7 +163,7 @@ class Watched:
             there.close()
 
     def ended(self):
-        """Wait for the last answer, once the process has ended."""
+        """Wait for the last answer after the process has ended."""
         self._answering.join(60)
         if self._trouble or self._answering.is_alive():
             raise RuntimeError("the calls were not answered to the end") from self._trouble
@@ -172,7 +175,7 @@ class Watched:
             try:
                 self._answer_each(listener)
             finally:
-                # Whoever still waits gets ENOSYS.
+                # Threads that still wait get ENOSYS.
                 os.close(listener)
         except Exception as trouble:
             self._trouble = trouble
@@ -186,7 +189,7 @@ class Watched:
                 continue
             identity, thread, _, number, _, _, *arguments = NOTIFICATION.unpack(asked)
             call = Call(thread, NAMES[number], arguments)
-            # What comes before is not the program's.
+            # Earlier calls are not made by the program.
             answer = self._answer(call) if started else None
             started = started or call.name == "execve"
             value, error = answer or (0, 0)
@@ -205,7 +208,7 @@ class Watched:
 
 
 def _survives(ask):
-    """False when the asking thread was killed meanwhile."""
+    """False if the waiting thread was killed meanwhile."""
     try:
         ask()
         return True
@@ -226,8 +229,8 @@ def _filter(names):
 
 
 def _install(program, to):
-    """In the new process: put the filter in force and hand over where its questions arrive."""
-    # A shell in the background leaves SIGINT to be ignored.
+    """In the new process: install the filter, and pass on the file descriptor for its questions."""
+    # A shell in the background sets SIGINT to be ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     length, code = program

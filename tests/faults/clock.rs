@@ -1,12 +1,12 @@
-//! No result depends on a clock. Clippy keeps the program from asking for the time of day;
-//! here the times that files bring along are odd.
+//! No result depends on a clock. Clippy prevents the program from reading the time of day; these
+//! tests use files with unusual times.
 
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
 use crate::*;
 
-/// A copy without what is new in every run: its slug, which is in its name too.
+/// A copy without the values that differ between runs: its slug, which is also in its name.
 fn comparable(path: &Path) -> Vec<OuterMember> {
     let slug = manifest(path)["slug"].as_str().unwrap().to_owned();
     let mut members = members(path);

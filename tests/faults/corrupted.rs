@@ -1,5 +1,5 @@
-//! Nothing gets a name before it was read back and compared: whatever stage goes wrong, and
-//! whatever byte of the finished copy, verification says so (code 6).
+//! No file gets its name before it was read back and compared. Whichever stage fails, and whichever
+//! byte of the finished copy is wrong, verification reports it (code 6).
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use haslim::{Error, Kind, Result};
 use crate::job::{Job, contents, keys};
 use crate::*;
 
-/// The formats, each with parts that are cut, copied and dropped.
+/// The formats, each with parts that are edited, copied and dropped.
 const FIXTURES: [&str; 7] = [
     "v3.tar",
     "v3-uncompressed.tar",
@@ -22,7 +22,7 @@ const FIXTURES: [&str; 7] = [
     "plain-uncompressed.tar",
 ];
 
-/// Leaves little, so that every byte of it can have its turn.
+/// Leaves little, so that every byte of it can be tested.
 const DROPS: [&str; 6] = [
     "homeassistant",
     "addon:*",
@@ -47,7 +47,7 @@ fn fails(outcome: Result<()>, what: &str) -> Error {
 fn no_byte_of_a_finished_copy_can_change_unseen() {
     let step = usize::try_from(count("HASLIM_CORRUPTED_STEP", 11)).unwrap();
     for name in FIXTURES {
-        // A changed root salt counts against what one ring derives.
+        // A changed root salt counts towards the limit of one key ring.
         let keys = keys();
         let (scratch, job) = (Scratch::new(), Job::of_fixture(name, &keys, &DROPS));
         let (mut output, written) = job
@@ -71,7 +71,7 @@ fn no_byte_of_a_finished_copy_can_change_unseen() {
             output.patch(at, &[byte[0] ^ 1 << (at % 8)]).unwrap();
             match verify(&job, &output, &written) {
                 Ok(()) => {
-                    // The bits before a stored block mean nothing (RFC 1951 §3.2.4).
+                    // The bits before a stored block have no meaning (RFC 1951 §3.2.4).
                     assert!(
                         read(&output).unwrap() == before,
                         "{name}: the change of byte {at} was not seen"
@@ -86,7 +86,7 @@ fn no_byte_of_a_finished_copy_can_change_unseen() {
             }
             output.patch(at, &byte).unwrap();
         }
-        // Only a stream without encryption has such bits, a few for each block.
+        // Only an unencrypted stream has such bits, a few for each block.
         assert!(
             unseen == 0 || name == "plain.tar" && unseen < 10,
             "{name}: {unseen} changes were not seen"
@@ -114,7 +114,7 @@ fn a_copy_that_is_longer_than_its_members_is_refused() {
     }
 }
 
-/// What can be wrong with the survey of an entry that is kept.
+/// Possible mistakes in the survey of an entry that is kept.
 type Mistake = (&'static str, fn(&mut haslim::survey::Entry));
 
 #[test]

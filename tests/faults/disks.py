@@ -1,4 +1,4 @@
-"""Real file systems: full, read-only, and cut off from their power."""
+"""Real file systems: full, read-only, and after a power cut."""
 
 import os
 import random
@@ -20,7 +20,7 @@ def _system(*words):
 
 
 def _unmount(folder):
-    """Unmount; a disk that is in use, because a scenario broke off, goes as soon as it can."""
+    """Unmount. If the disk is still in use because a scenario failed, it is unmounted as soon as possible."""
     if subprocess.run(["umount", folder], stderr=subprocess.DEVNULL).returncode:
         _system("umount", "-l", folder)
 
@@ -37,7 +37,7 @@ def mounted(bench, *words):
 
 
 class Stopped:
-    """A run that is held before it makes a system call, until it is told to go on."""
+    """A run that is held before a system call until `go_on` is called."""
 
     def __init__(self, place, name, number=1):
         self.gate = Gate()
@@ -65,14 +65,14 @@ class Stopped:
         return False
 
     def go_on(self):
-        """Let it run to its end; return the exit code and what it said."""
+        """Let it run to its end; return the exit code and its output."""
         self.gate.open()
         _, said = finished(self.process)
         return self.process.returncode, said
 
 
 def full_disk(bench):
-    """A disk that is too small, and one that is full in the middle of the run."""
+    """A disk that is too small, and one that becomes full in the middle of the run."""
     source = bench.place()
     with mounted(bench, "-t", "tmpfs", "-o", "size=1m", "tmpfs") as disk:
         place = Place(disk, source.input)
@@ -99,7 +99,7 @@ def full_disk(bench):
                 free = os.statvfs(disk).f_bavail * page
                 (disk / "other").write_bytes(bytes(free))
                 code, said = stopped.go_on()
-            # What is written by then may be all that needs a new page.
+            # The data written by then may be all that needs a new page.
             fine = code == 7 and " needed, with 0 B (0 B) free on the disk" in said and "No space left" in said and os.listdir(disk) == ["other"]
             fine = fine or code == 0 and number > 5 and run(["verify", place.output]).code == 0
             bench.expect(fine and fingerprint(place.input) == place.before, f"the disk fills up at write {number}", f"{code} {said} {os.listdir(disk)}")
@@ -116,7 +116,7 @@ def full_disk(bench):
 def closed_folders(bench):
     """A read-only disk, a folder without permission: 7, and nothing was read."""
     place = bench.place()
-    # The missing key would be code 12, if it were looked for first.
+    # A missing key would be code 12 if the program looked for it first.
     words = [*place.words(), "--password-file", place.folder / "missing"]
     with mounted(bench, "-t", "tmpfs", "-o", "ro", "tmpfs") as disk:
         place.output = disk / "out.tar"
@@ -161,7 +161,7 @@ class Disk:
         _unmount(self.folder)
 
     def commit(self):
-        """Let the journal be written, because somebody else on this disk asks for it."""
+        """Let the journal be written, as if another program on this disk had asked for it."""
         with open(self.folder / NEIGHBOUR, "ab") as file:
             file.write(b"x")
             file.flush()
@@ -172,7 +172,8 @@ class Disk:
         return fields[4], fields[8]  # writes that are done, requests under way
 
     def snapshot(self, to):
-        """Copy what the device holds at one moment, as a power cut would leave it. False if it was written to meanwhile."""
+        """Copy the contents of the device at one moment, as a power cut would leave them. False if
+        it was written to meanwhile."""
         before = self._writes()
         if before[1] != "0":
             return False
@@ -189,7 +190,7 @@ class Disk:
 
 
 def _after_the_cut(bench, snapshot, before):
-    """What a snapshot holds when it is mounted again: `absent`, `complete`, or what is wrong."""
+    """The state of a snapshot when it is mounted again: `absent`, `complete`, or a description of the problem."""
     with mounted(bench, "-o", "loop", snapshot) as folder:
         names = set(os.listdir(folder))
         if hashes(folder / "in.tar") != before:
@@ -206,12 +207,13 @@ def _after_the_cut(bench, snapshot, before):
 
 
 def hashes(path):
-    """The part of a fingerprint that outlives a new mount."""
+    """The part of a fingerprint that survives a new mount."""
     digest, size, modified, *_ = fingerprint(path)
     return digest, size, modified
 
 
-# Calls before which the output is about to change its state, and what a power cut then may leave.
+# Calls before which the output is about to change its state, and the possible states after a power
+# cut.
 ABSENT, EITHER, COMPLETE = {"absent"}, {"absent", "complete"}, {"complete"}
 STOPS = [
     *(("pwrite64", number, ABSENT) for number in (1, 2, 9)),
@@ -224,7 +226,7 @@ STOPS = [
 
 
 def power_cut(bench):
-    """The power goes at any moment: absent or complete, and what was reported as done is there."""
+    """The power fails at any moment: the output is absent or complete, and it exists if it was reported as written."""
     ends, snapshot = tally(), bench.scratch / "snapshot.img"
     with Disk(bench) as disk:
         place = Place(disk.folder, bench.place("demo.tar" if bench.long else "v3.tar").input)
@@ -239,7 +241,8 @@ def power_cut(bench):
             bench.expect(state in allowed, f"the power goes {moment}", state)
 
         def cut(name, number, allowed):
-            """True when there is such a call; the power went before it, and before and after the journal was written."""
+            """True if there is such a call. The power was cut before the call, both before and
+            after the journal was written."""
             with Stopped(place, name, number) as stopped:
                 held = stopped.wait()
                 if held:
@@ -263,7 +266,7 @@ def power_cut(bench):
 
 
 def power_cut_at_random(bench):
-    """Snapshots at random moments of runs that nobody holds."""
+    """Snapshots at random moments of runs that are not held."""
     wanted, dice = 150 if bench.long else 8, random.Random(11)
     ends, taken = tally(), []
     with Disk(bench) as disk:
@@ -275,7 +278,7 @@ def power_cut_at_random(bench):
         begun = time.monotonic()
         bench.expect(run(words).code == 0, "a run that is left alone succeeds")
         took = time.monotonic() - begun
-        # A disk that is written to at that moment gives no snapshot.
+        # A disk that is being written to cannot be copied consistently.
         for _ in range(20 * wanted):
             place.output.unlink()
             _system("sync", "-f", disk.folder)
@@ -300,7 +303,7 @@ def power_cut_at_random(bench):
 
 
 def power_cut_can_be_seen(bench):
-    """The snapshots would show an output that got its name too early: here fsync does nothing."""
+    """Shows that the snapshots detect an output that got its name too early: here fsync does nothing."""
     with Disk(bench) as disk:
         place = Place(disk.folder, bench.place("demo.tar").input)
         before = hashes(place.input)
@@ -309,7 +312,7 @@ def power_cut_can_be_seen(bench):
         lying = Rule("fsync", 1, give(0), step=1)
         done = run(place.words(), rules=[lying])
         bench.check("a run without fsync comes to its end", (done.code, lying.hits) == (0, 2), done)
-        # The journal is written, the contents of the file are not yet.
+        # The journal is written, but the contents of the file are not.
         disk.commit()
         snapshot = bench.scratch / "snapshot.img"
         disk.quiet_snapshot(snapshot)

@@ -16,7 +16,7 @@ use crate::job::{Job, keys};
 const FIXTURES: [&str; 4] = ["v3.tar", "v2.tar", "v1.tar", "plain-uncompressed.tar"];
 const DROPS: [&str; 3] = ["homeassistant:www", "media:music", "share:notes.txt"];
 
-/// Writes a copy; gives the places of the parts that were cut.
+/// Writes a copy. Returns the places of the edited parts.
 fn write(job: &Job, path: &Path) -> (Output, Written, Vec<Place>) {
     let mut output = OutputPath::check(path, false, &job.backup.input)
         .unwrap()
@@ -57,7 +57,7 @@ fn change(output: &mut Output, place: Place) {
     output.patch(at, &[byte[0] ^ 1]).unwrap();
 }
 
-/// The output as a file of its own, with a byte of this part changed.
+/// The output as a separate file, with one changed byte in this part.
 fn damaged(output: &mut Output, place: Place, path: &Path) -> Arc<Input> {
     change(output, place);
     let copy = output.read_back().unwrap();
@@ -78,7 +78,7 @@ fn a_part_can_be_compared_as_soon_as_it_is_told_of() {
             .unwrap()
             .create()
             .unwrap();
-        // Opened before anything is in it.
+        // Opened before the output contains any data.
         let reader = output.read_back().unwrap();
         let mut complete = |place| verification.compare_early(place, &reader, &Control::default());
         let written = rewrite(
@@ -167,14 +167,14 @@ fn nothing_is_begun_any_more_once_the_end_was_and_it_can_come_twice() {
     let (output, written, places) = write(&job, &scratch.path("out.tar"));
     let verification = job.verification();
     let first = finish(&verification, &output, &written).unwrap();
-    // Would wait for ever if it was asked for anything.
+    // This control would wait forever if it were called.
     let (tell, _told) = channel();
     let (_go, wait) = channel();
     verification.compare_early(places[0], &output.read_back().unwrap(), &held(tell, wait));
     assert_eq!(finish(&verification, &output, &written).unwrap(), first);
 }
 
-/// Tells of every progress, and lets the first one not go on before it is told to.
+/// Reports all progress, and blocks at the first report until it is released.
 struct Held {
     tell: Mutex<Sender<u64>>,
     wait: Mutex<Option<Receiver<()>>>,
@@ -196,10 +196,10 @@ impl Progress for Held {
     fn end(&self) {}
 
     fn advance(&self, bytes: u64) {
-        // Whoever listened may have heard enough.
+        // The receiver may already be gone.
         let _ = self.tell.lock().unwrap().send(bytes);
         if let Some(wait) = self.wait.lock().unwrap().take() {
-            // Told, or given up.
+            // Released, or the sender is gone.
             let _ = wait.recv();
         }
     }
@@ -208,7 +208,7 @@ impl Progress for Held {
 #[test]
 fn a_part_that_is_being_compared_is_waited_for() {
     let (keys, scratch) = (keys(), Scratch::new());
-    // One part that is cut, so that nothing but waiting makes no progress again and again.
+    // With one edited part, only the wait reports zero progress again and again.
     let job = Job::of_fixture("v3.tar", &keys, &["media:music"]);
     let (output, written, places) = write(&job, &scratch.path("out.tar"));
     let verification = job.verification();
@@ -223,7 +223,7 @@ fn a_part_that_is_being_compared_is_waited_for() {
     std::thread::scope(|scope| {
         scope.spawn(|| verification.compare_early(places[0], &copy, &looking));
         begun.recv().unwrap();
-        // Somebody else who comes with the same part is sent away.
+        // Another thread that asks for the same part returns at once.
         compare_early(&verification, places[0], &output);
         let finished =
             scope.spawn(|| verification.finish(&written, output.read_back().unwrap(), &finishing));

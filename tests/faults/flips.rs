@@ -1,5 +1,5 @@
-//! Single bits turned over in the parts of a backup: found, or without any effect on what
-//! is read. Where a format has nothing that could show them, `verify` says so.
+//! Single flipped bits in the parts of a backup: they are found, or have no effect on what is read.
+//! For formats in which nothing can detect them, `verify` says so.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -24,25 +24,25 @@ const GUARDED: [&str; 5] = [
     "v1.tar",
     "plain.tar",
 ];
-/// Formats with nothing to find one by.
+/// Formats in which nothing can detect a flip.
 const BARE: [&str; 3] = [
     "v2-uncompressed.tar",
     "v1-uncompressed.tar",
     "plain-uncompressed.tar",
 ];
 
-/// How a flip ended.
+/// The result of a flip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
-    /// An error said so.
+    /// An error reported it.
     Found,
-    /// Everything reads as before.
+    /// Everything is read as before.
     Harmless,
-    /// Something else is read, and nobody said so.
+    /// Something else is read, and no error reported it.
     Silent,
 }
 
-/// Reads the backup as `haslim verify` does, then all of its contents.
+/// Reads the backup like `haslim verify`, then all of its contents.
 fn verified(path: &Path, keys: &Arc<KeyRing>) -> Result<Contents> {
     let backup = Backup::open(path)?;
     for check in verify::backup(&backup, Some(keys), &Control::default())? {
@@ -51,7 +51,7 @@ fn verified(path: &Path, keys: &Arc<KeyRing>) -> Result<Contents> {
     contents(&backup, keys)
 }
 
-/// Shrinks the backup so that the part with the flip is rewritten; reads the copy.
+/// Shrinks the backup so that the part with the flip is rewritten, and reads the copy.
 fn shrunk(path: &Path, keys: &Arc<KeyRing>, drop: &str, out: &Path) -> Result<Contents> {
     let mut job = Job::alike(Backup::open(path)?, keys, &[drop])?;
     let written = job.run(out, &Control::default())?;
@@ -60,7 +60,7 @@ fn shrunk(path: &Path, keys: &Arc<KeyRing>, drop: &str, out: &Path) -> Result<Co
     after
 }
 
-/// One entry of each part: leaving it out makes the program rewrite the part.
+/// One entry of each part. Dropping it makes the program rewrite the part.
 const DROPS: [&str; 9] = [
     "homeassistant:tts/511.mp3",
     "addon:a0d7b954_influxdb:data/influxdb/data/_internal/**",
@@ -73,7 +73,7 @@ const DROPS: [&str; 9] = [
     "supervisor:mounts.json",
 ];
 
-/// What is compared with: the contents of a fixture, and of its copies without one of [`DROPS`].
+/// The expected contents: of a fixture, and of its copies without one of [`DROPS`].
 struct Before {
     verified: Contents,
     shrunk: BTreeMap<String, (&'static str, Contents)>,
@@ -101,8 +101,8 @@ impl Before {
     }
 }
 
-/// An error is a find. A flip looks like damage, like another archive or like another key;
-/// it never looks like a failed disk or a mistake of the program.
+/// An error counts as found. A flip looks like damage, like another archive or like another key; it
+/// never looks like a disk failure or a bug in the program.
 fn found(outcome: Result<bool>, what: &str) -> End {
     match outcome {
         Ok(true) => End::Harmless,
@@ -118,7 +118,7 @@ fn found(outcome: Result<bool>, what: &str) -> End {
     }
 }
 
-/// A copy of a fixture in which bits are turned over and back.
+/// A copy of a fixture in which bits are flipped and restored.
 struct Subject {
     scratch: Scratch,
     input: PathBuf,
@@ -142,7 +142,7 @@ impl Subject {
         }
     }
 
-    /// What `verify` and `shrink` make of one flip in a part.
+    /// The results of `verify` and `shrink` for one flip in a part.
     fn turn(&self, part: &Part, keys: &Arc<KeyRing>, what: &str) -> (End, End) {
         let read = found(
             verified(&self.input, keys).map(|now| now == self.before.verified),
@@ -165,7 +165,7 @@ impl Subject {
     }
 }
 
-/// Turns over bits in the parts of a fixture, one at a time.
+/// Flips bits in the parts of a fixture, one at a time.
 fn no_flip_is_silent(name: &str) {
     let (flips, seed) = (count("HASLIM_FLIPS", 100), count("HASLIM_SEED", 2026));
     let (subject, mut random) = (Subject::new(name), Rng::new(seed));
@@ -183,7 +183,7 @@ fn no_flip_is_silent(name: &str) {
             member.header_at + random.next() % member.stored(),
             random.below(8),
         );
-        // A flip in the root salt makes another key; a ring knows only so many.
+        // A flip in the root salt leads to another key, and a key ring is limited to a few.
         let in_header =
             at < member.data_at() + part.secure().map_or(0, |header| header.len() as u64);
         let fresh = in_header.then(keys);
@@ -278,7 +278,7 @@ fn where_nothing_vouches_for_the_bytes_verify_says_so() {
     }
 }
 
-/// Turns over one bit in the middle of a part.
+/// Flips one bit in the middle of a part.
 fn flipped(scratch: &Scratch, name: &str, id: &str) -> PathBuf {
     let path = scratch.copy(name);
     let backup = Backup::open(&path).unwrap();
@@ -309,7 +309,7 @@ fn damage_in_a_part_that_is_copied_is_an_error_as_far_as_the_key_reaches() {
                 run.err
             );
             assert_eq!(scratch.listing(), [name], "{name} {rest}");
-            // What was version 1 cannot stay as it is: it becomes version 2.
+            // A version 1 part cannot stay as it is: it becomes version 2.
             if name != "v1.tar" {
                 assert!(
                     run.err

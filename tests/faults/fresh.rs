@@ -1,4 +1,4 @@
-//! Every run makes its own salts and nonces, under one root salt a file, and its own slug.
+//! Every run creates its own salts and nonces, with one root salt per file, and its own slug.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use haslim::plan::EncryptionChoice;
 use crate::job::{Job, keys};
 use crate::*;
 
-/// What must never come twice, over all runs.
+/// Values that must never occur twice, over all runs.
 #[derive(Default)]
 struct Seen {
     salts: HashSet<Vec<u8>>,
@@ -19,7 +19,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Takes down what is new in a file; parts with the ids in `copied` are the original's.
+    /// Records the new values of a file. Parts with the ids in `copied` are the original's.
     fn add(&mut self, path: &Path, copied: &[String]) -> Option<V3Salts> {
         let backup = Backup::open(path).unwrap();
         assert!(
@@ -68,7 +68,7 @@ fn root(backup: &Backup) -> Option<V3Salts> {
     })
 }
 
-/// Runs the job again and again; gives the root salts of the files.
+/// Runs the job repeatedly. Returns the root salts of the files.
 fn many(
     name: &str,
     encryption: EncryptionChoice,
@@ -93,7 +93,7 @@ fn many(
     let scratch = Scratch::new();
     let path = scratch.path("out.tar");
     let fresh = |_| {
-        // A new ring for each, as each run of the program has.
+        // A new key ring for each run, as in the program.
         let keys = keys();
         let backup = Backup::open(&fixture(name)).unwrap();
         let mut job = Job::new(backup, &keys, drops, encryption, &Control::default()).unwrap();
@@ -154,7 +154,7 @@ fn parts_of_one_file_share_their_root_salt_and_nothing_else() {
             .flatten()
             .map(|salts| salts.root_salt)
             .collect();
-        // An archive that has a root salt keeps it; otherwise each run makes one.
+        // An archive with a root salt keeps it; otherwise each run creates one.
         let expected = if name == "v3.tar" { 1 } else { runs };
         assert_eq!(
             (salts.len() as u64, roots.len() as u64),

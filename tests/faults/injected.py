@@ -1,4 +1,4 @@
-"""Errors out of system calls, each call in turn."""
+"""Errors from system calls, one call at a time."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from calls import Rule, fail, give
 
 
 class Injection:
-    """What a run under some rules did."""
+    """A run under some rules, and its result."""
 
     def __init__(self, place, rules, words=None):
         self.done = run(words or place.words(), rules=rules)
@@ -16,14 +16,14 @@ class Injection:
 
 
 def without_nameless(error="EOPNOTSUPP"):
-    """The rule that lets no file be without a name."""
+    """The rule that prevents files without a name."""
     return Rule("openat", 1, fail(error), lambda call: call.arguments[2] & os.O_TMPFILE == os.O_TMPFILE, step=1)
 
 
 def each(bench, place, name, action, what, codes, steps=1, always=(), fits=lambda call: True):
-    """Do `action` at the first call of that name that fits, at the second, and so on until there is no such call; `steps` leaves some out.
+    """Do `action` at the first matching call of that name, at the second, and so on until there is no such call; `steps` skips some.
 
-    `always` makes the rules that hold in every run; `codes` are the exit codes that a run may have. Every run must
+    `always` makes the rules for every run; `codes` are the exit codes that a run may have. Every run must
     end well; returns how they ended.
     """
     ends, number = tally(), 1
@@ -52,7 +52,7 @@ def _not_started(place, done):
 
 
 def output_errors(bench):
-    """No failure of the output ends in success: 7, and nothing is left."""
+    """No failure of the output ends in success: the code is 7, and no file is left."""
     place = bench.place()
 
     def failing(name, error, codes, *, steps=1, always=(), where=""):
@@ -61,12 +61,13 @@ def output_errors(bench):
         bench.expect(ends, f"there is a {name} to fail{where}")
 
     for error in ("ENOSPC", "EIO", "EDQUOT"):
-        # Everyday: every write fails once with a full disk; the other errors go the same way.
+        # Everyday runs: every write fails once with a full disk; the other errors take the same
+        # path.
         steps = 1 if bench.long or error == "ENOSPC" else 5
         failing("pwrite64", error, {7}, steps=steps)
         failing("fsync", error, {7})
         failing("linkat", error, {7})
-        # A kernel that cannot copy leaves it to the program.
+        # If the kernel cannot copy, the program copies.
         failing("copy_file_range", error, {0, 7} if error == "EIO" else {7})
         for name in ("renameat2", "fsync", *(["pwrite64"] if bench.long else [])):
             failing(name, error, {7}, always=[without_nameless], where=" for a hidden file")
@@ -74,7 +75,8 @@ def output_errors(bench):
     for name in ("pwrite64", "linkat", "renameat"):
         failing(name, "ENOSPC", {7}, steps=5 if name == "pwrite64" and not bench.long else 1, where=" while replacing")
     for number, left in ((1, "old"), (2, "the old output is gone")):
-        # What has replaced the old output, and not durably, is taken back; the old one cannot be.
+        # If the old output was replaced but the change is not durable, the new one is removed. The
+        # old one cannot be restored.
         tried = Injection(place, [Rule("fsync", number, fail("ENOSPC"))])
         state = place.state()
         bench.check(f"fsync {number} failed while replacing: {left}", (tried.done.code, state, tried.hit) == (7, left, True), f"{state} {tried.done}")
@@ -101,7 +103,7 @@ def without_nameless_files(bench):
 
 
 def read_errors(bench):
-    """EIO while reading is 11 with its offset; while reading the copy back it is 7. EINTR is nothing."""
+    """EIO while reading is 11 with its offset; while reading the copy back it is 7. EINTR has no effect."""
     place = bench.place()
     ends, number = tally(), 1
     while True:
@@ -128,14 +130,14 @@ def read_errors(bench):
 
 
 def _of(path):
-    """Fits the calls on an open file."""
+    """Matches the calls on an open file."""
     return lambda call: call.path() == str(path)
 
 
 def lying_disk(bench):
-    """A disk that says it wrote and did not: the copy is read back, and that is 6."""
+    """A disk that reports a write without doing it: the copy is read back, and the code is 6."""
     place = bench.place()
-    # Zeros that are not written are zeros nevertheless, as in a hole.
+    # Zeros that are not written still read as zeros, as in a hole.
     telling = {"pwrite64": lambda call: call.memory(call.arguments[1], 1) != b"\0", "copy_file_range": lambda call: True}
     for name, pretend, what in (
         ("pwrite64", lambda call: (call.arguments[2], 0), "writes"),
@@ -149,21 +151,22 @@ def lying_disk(bench):
 
 
 def _before_main(name):
-    """How many of these calls the loader and the runtime make before the program has any say."""
+    """How many of these calls the loader and the runtime make before the program's own code runs."""
     counting = Rule(name, 0, give(0))
     run(["--version"], rules=[counting])
     return counting.seen
 
 
 def out_of_memory(bench):
-    """No memory, no thread: a code from the list, nothing left."""
+    """No memory, no thread: the code is from the list, and no file is left."""
     place = bench.place()
     for name, error in (("mmap", "ENOMEM"), ("mprotect", "ENOMEM"), ("clone3", "EAGAIN")):
         ends, number, hit = tally(), _before_main(name) + 1, True
         while hit:
             tried = Injection(place, [Rule(name, number, fail(error))])
             hit = tried.hit
-            # Rust says in its own words that there is no memory, also for the guard of a new thread's stack.
+            # Rust has its own messages for missing memory, including that for the guard page of a
+            # new thread's stack.
             said = "memory allocation of" in tried.done.err or "alternative stack" in tried.done.err
             aborted = tried.done.code == 1 and place.state() == "absent" and said
             problem = None if aborted else place.problem(tried.done)

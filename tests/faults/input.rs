@@ -1,4 +1,4 @@
-//! What an input may be, and what happens when it changes under the program.
+//! Valid and invalid inputs, and inputs that change while the program reads them.
 
 use std::fs::File;
 use std::io::Write;
@@ -27,7 +27,7 @@ fn what_cannot_be_read_at_many_places_is_refused() {
                 .stderr(Stdio::piped())
                 .spawn()
                 .unwrap();
-            // The program may be gone already.
+            // The program may already have ended.
             let _ = child.stdin.take().unwrap().write_all(b"./backup.json");
             let output = child.wait_with_output().unwrap();
             let err = String::from_utf8(output.stderr).unwrap();
@@ -40,7 +40,7 @@ fn what_cannot_be_read_at_many_places_is_refused() {
     }
 }
 
-/// What can happen to a file while it is read.
+/// What can happen to a file while it is being read.
 #[derive(Debug, Clone, Copy)]
 enum Change {
     Grows,
@@ -84,7 +84,7 @@ impl Change {
     }
 }
 
-/// A copy of a fixture that is old, so that a new time differs however coarse the clock is.
+/// An old copy of a fixture, so that a new time differs however coarse the clock is.
 fn old_copy(scratch: &Scratch, name: &str) -> PathBuf {
     let path = scratch.copy(name);
     File::open(&path)

@@ -40,7 +40,7 @@ impl DerefMut for Job {
 }
 
 impl Job {
-    /// Surveys what is needed and plans to leave out `drops`.
+    /// Surveys the necessary parts and plans to drop `drops`.
     pub fn new(
         backup: Backup,
         keys: &Arc<KeyRing>,
@@ -63,13 +63,13 @@ impl Job {
             .map(Self)
     }
 
-    /// A fixture with some of its entries to be left out.
+    /// A fixture with some of its entries to be dropped.
     pub fn of_fixture(name: &str, keys: &Arc<KeyRing>, drops: &[&str]) -> Self {
         let backup = Backup::open(&crate::fixture(name)).unwrap();
         Self::alike(backup, keys, drops).unwrap()
     }
 
-    /// A copy that is encrypted if its original is.
+    /// A copy that is encrypted if its original is encrypted.
     pub fn alike(backup: Backup, keys: &Arc<KeyRing>, drops: &[&str]) -> Result<Self> {
         let encryption = if backup.is_protected() {
             EncryptionChoice::AsIs
@@ -79,7 +79,7 @@ impl Job {
         Self::new(backup, keys, drops, encryption, &Control::default())
     }
 
-    /// Writes the copy; it has no name yet.
+    /// Writes the copy, which does not have a name yet.
     pub fn write(&self, path: &Path, control: &Control) -> Result<(Output, Written)> {
         let mut output = OutputPath::check(path, false, &self.backup.input)?.create()?;
         let written = self.writer().write(&mut output, false, control)?;
@@ -106,7 +106,7 @@ impl Job {
         self.writer().verify(output, written, control)
     }
 
-    /// All of it; parts that are cut are compared as soon as they are written.
+    /// Runs everything. Edited parts are compared as soon as they are written.
     pub fn run(&mut self, path: &Path, control: &Control) -> Result<PathBuf> {
         let options = WriteOptions {
             replace: false,
@@ -121,8 +121,8 @@ impl Job {
     }
 }
 
-/// A control whose every sign of progress is heard: the stage, and how often it
-/// has moved on; zero for its begin. Whoever hears it can ask to stop.
+/// A control that reports every sign of progress to `hear`: the stage, and how many times it has
+/// advanced; zero for its start. `hear` can cancel the job.
 pub fn watched(hear: impl Fn(&str, usize, &AtomicUsize) + Send + Sync + 'static) -> Control {
     let stop = Arc::new(AtomicUsize::new(0));
     let watch = Watch {

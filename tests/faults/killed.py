@@ -1,4 +1,4 @@
-"""SIGKILL at any moment, and the signals that ask to stop."""
+"""SIGKILL at any moment, and the signals that cancel a run."""
 
 import random
 import re
@@ -10,14 +10,14 @@ from bench import HASLIM, PASSWORD, environment, run, tally, traced
 from calls import NUMBERS, Rule, ask_to_stop, kill
 from injected import without_nameless
 
-# From here on the output could be seen, and everything after it that the program does to it.
+# From these calls on, the output can be seen. All calls on it that follow are included.
 PUBLISHING = ("fsync", "linkat", "renameat", "renameat2", "unlinkat", "exit_group")
 LEFTOVER = "a hidden file, which the next run removed"
 CUTS = ("homeassistant:www/**", "homeassistant:camera_recordings/**", "media:music")
 
 
 def killed_at_random(bench):
-    """Killed at any moment: absent or complete, no temporary file."""
+    """Killed at any moment: the output is absent or complete, and there is no temporary file."""
     wanted, seed = (500, 20261124) if bench.long else (40, 1)
     place, dice = bench.place("demo.tar"), random.Random(seed)
     words = place.words(drops=CUTS)
@@ -36,13 +36,13 @@ def killed_at_random(bench):
         ends[f"{'killed' if code == -9 else f'exit {code}'} with {state}"] += 1
         bench.expect(state == "complete" if code == 0 else code == -9 and state in {"absent", "complete"}, f"kill {number} of seed {seed}", f"{code}, {state}")
         place.clear()
-        # As fast as this machine is just now.
+        # Adapts to the current speed of this machine.
         took *= 1.05 if code else 0.85
         kills += code == -9
         if kills == wanted:
             break
     bench.tell(ends, f"kills at random, seed {seed}")
-    # A harness that always comes too late would show nothing.
+    # A test that always kills too late would prove nothing.
     bench.check(f"{wanted} of them hit a run at work", kills == wanted, dict(ends))
 
 
@@ -57,11 +57,11 @@ def _killed(bench, place, name, always, allowed, steps=1):
             bench.expect((done.code, state) == (0, "complete"), f"there is no call {number} of {name}: the run succeeds", f"{state} {done}")
             place.clear()
             return ends
-        # A thread that ends may be the last but one thing that happens.
+        # The end of a thread may be the last event but one.
         fine = (done.code, name, state) == (0, "exit", "complete") or done.code == -9 and (state in allowed or left and LEFTOVER in allowed)
         bench.expect(fine, f"killed at call {number} of {name}", f"{state} {done}")
         if left:
-            # Where a name is needed, the next run takes away what was left.
+            # If a name is needed, the next run removes what was left behind.
             again = run(place.words())
             bench.expect((again.code, place.state()) == (0, "complete"), "the next run removes what a killed one left", f"{place.state()} {again}")
             state = LEFTOVER
@@ -80,7 +80,7 @@ def _calls(bench, place):
 
 
 def killed_at_calls(bench):
-    """Killed at each system call of the publishing: absent or complete."""
+    """Killed at each system call while publishing: the output is absent or complete."""
     place = bench.place()
     states = tally()
     for name in PUBLISHING:
@@ -104,7 +104,7 @@ def killed_at_calls(bench):
 
 
 def asked_to_stop(bench):
-    """INT, TERM and HUP at any call: 130, 143, 129, and nothing is left."""
+    """INT, TERM and HUP at any call: the code is 130, 143 or 129, and no file is left."""
     place = bench.place()
     for asked, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
         ends = tally()
@@ -116,7 +116,8 @@ def asked_to_stop(bench):
                 problem = place.problem(done)
                 if done.code == -asked and number < 3 and name == "pread64" and place.state() == "absent":
                     problem, done.code = None, code  # the loader reads too, before the program listens
-                # After the last look at the wish to stop, the output gets its name and makes that durable.
+                # After the last check for cancellation, the output gets its name, and the name is
+                # made durable.
                 late = name == "linkat" or name == "fsync" and number == 2
                 wanted = 0 if late or not asking.hits else code
                 bench.expect(problem is None and done.code == wanted, f"{asked.name} at {name} {number}: exit {wanted}", problem or done)
@@ -129,7 +130,7 @@ def asked_to_stop(bench):
 
 
 def stops_in_time(bench):
-    """Over a large backup a signal ends the run within a second."""
+    """A signal ends a run on a large backup within a second."""
     if not bench.big:
         print("  no --big FILE: not measured", flush=True)
         return
@@ -148,7 +149,7 @@ def stops_in_time(bench):
     dice, waits = random.Random(7), []
     for number in range(60 if bench.long else 6):
         chosen, code = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)][number % 3]
-        # Behind a shell INT would be ignored, and the program leaves it at that.
+        # Behind a shell, INT would be ignored, and the program keeps it ignored.
         attentive = ["env", "--default-signal=HUP,INT,TERM", HASLIM, *words]
         process = subprocess.Popen(attentive, env=environment(password), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(dice.uniform(0.05, took * 0.95))

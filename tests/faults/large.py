@@ -1,4 +1,4 @@
-"""Members and files of more than 8 GiB, the size from which on a tar header needs more than its octal digits."""
+"""Members and files of more than 8 GiB. From this size on, a tar header needs more than its octal digits."""
 
 import json
 import os
@@ -14,22 +14,22 @@ from bench import run
 LIMIT = 1 << 33  # eleven octal digits end here
 SIZE = LIMIT + (3 << 20) + 12_345
 WINDOW = 1 << 18
-# Where the file has bytes that must be found again; the rest of it is a hole.
+# Positions at which the file has bytes that must be found again; the rest of it is a hole.
 MARKS = [0, (1 << 32) - WINDOW // 2, LIMIT - WINDOW // 2, SIZE - WINDOW]
-# Places in the holes, which must read as zeros.
+# Positions in the holes, which must read as zeros.
 HOLES = [1 << 30, (1 << 32) + WINDOW, 5 << 30, LIMIT - 2 * WINDOW]
 BLOCK, RECORD, CHUNK = 512, 10_240, 1 << 20
-# Of SecureTar version 3: for each chunk, and in front of all.
+# For SecureTar version 3: the bytes added to each chunk, and the bytes before all of them.
 CHUNK_OVERHEAD, V3_HEADER = 17, 136
 # More than any of these runs takes on a slow disk.
 SECONDS = 1800
 
 
 def large_member(bench):
-    """A member of more than 8 GiB is copied, rewritten, encrypted and made small, and all read the right size."""
+    """A member of more than 8 GiB is copied, rewritten, encrypted and reduced, and all readers see the correct size."""
     forms = [("PAX", tarfile.PAX_FORMAT), ("base-256", tarfile.GNU_FORMAT)]
     with _folder(bench) as folder:
-        # Everyday: only what reads holes and writes next to nothing.
+        # Everyday runs: only forms that read holes and write next to nothing.
         for name, form in forms if bench.long else forms[:1]:
             original = folder / "in.tar"
             _write(original, form)
@@ -49,7 +49,7 @@ def large_member(bench):
 
 
 def _copied(bench, folder, original, old, name):
-    """Another part goes; this one is copied with its header."""
+    """Another part is dropped; this one is copied with its header."""
     with _shrunk(bench, folder, original, "--drop", "share") as copy, Look(copy) as new:
         bench.check(f"{name}: a copied member keeps {new.outer.size} bytes", new.outer.size == old.outer.size)
         bench.check(f"{name}: its header is the same, byte for byte", new.header() == old.header())
@@ -57,7 +57,7 @@ def _copied(bench, folder, original, old, name):
 
 
 def _cut(bench, folder, original, old, name):
-    """A small file goes out of it, so that it is written anew and is still more than 8 GiB."""
+    """A small file is dropped from it, so that it is rewritten and is still larger than 8 GiB."""
     with _shrunk(bench, folder, original, "--drop", "media:gone") as copy, Look(copy) as new:
         wanted = old.size_without("gone", "huge")
         bench.check(f"{name}: a rewritten member has {new.outer.size} bytes", old.outer.size > new.outer.size == wanted > LIMIT, wanted)
@@ -70,7 +70,7 @@ def _cut(bench, folder, original, old, name):
 
 
 def _emptied(bench, folder, original, old, name):
-    """The large file itself goes: what is left has a small size in a header that had a large one."""
+    """The large file itself is dropped: the remaining part has a small size, in a header that had a large one."""
     with _shrunk(bench, folder, original, "--drop", "media:huge") as copy, tarfile.open(copy, "r:") as outer:
         member = outer.getmember("media.tar")
         bench.check(f"{name}: without its large file the member has {member.size} bytes", member.size == old.size_without("huge", "kept") and "size" not in member.pax_headers)
@@ -79,7 +79,7 @@ def _emptied(bench, folder, original, old, name):
 
 
 def _encrypted(bench, folder, original):
-    """All of it is encrypted: both headers, the tar's and SecureTar's, tell a size of more than 8 GiB."""
+    """All of it is encrypted: both headers, the tar's and SecureTar's, state a size of more than 8 GiB."""
     with tarfile.open(original, "r:") as outer:
         plain = outer.getmember("media.tar").size
     with _shrunk(bench, folder, original, "--drop", "share", "--securetar", "3", key=True) as copy, tarfile.open(copy, "r:") as outer:
@@ -104,7 +104,7 @@ def _folder(bench):
 
 @contextmanager
 def _shrunk(bench, folder, original, *options, key=False):
-    """A copy that was written and verified, until the caller has looked at it."""
+    """A written and verified copy, kept until the caller has checked it."""
     copy = folder / "out.tar"
     password = {} if key else {"password": None}
     words = ["shrink", original, "-o", copy, "-y", "-q", "--limit", "20GB", *options]
@@ -150,15 +150,15 @@ class Look:
         return self._bytes(self.outer.offset_data + self.huge.offset, self.huge.offset_data - self.huge.offset)
 
     def window(self, at):
-        """Bytes of the large file from there on."""
+        """Bytes of the large file from this position on."""
         return self._bytes(self.outer.offset_data + self.huge.offset_data + at, WINDOW)
 
     def last(self):
-        """What the last file in the member holds."""
+        """The contents of the last file in the member."""
         return self.inner.extractfile("kept").read()
 
     def size_without(self, name, following):
-        """The size of the member's tar without an entry, which that other one follows."""
+        """The size of the member's tar without an entry, given the entry that follows it."""
         last = self.inner.getmember("kept")
         end = last.offset_data + last.size + -last.size % BLOCK + 2 * BLOCK
         end -= self.inner.getmember(following).offset - self.inner.getmember(name).offset
@@ -175,7 +175,7 @@ def _compare(bench, old, new, name, what):
 
 
 def _likeness(member):
-    """What a new size must leave as it was."""
+    """The values that a new size must not change."""
     return member.name, member.mode, member.uid, member.gid, member.mtime, member.type, member.uname, member.gname
 
 

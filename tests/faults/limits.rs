@@ -1,4 +1,4 @@
-//! Too little of something: memory, room in a file, open files.
+//! Not enough memory, room in a file, or open files.
 
 use std::process::{Command, Output};
 
@@ -7,7 +7,7 @@ use crate::*;
 /// The codes that the help lists.
 const CODES: [i32; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 129, 130, 143];
 
-/// Runs a shrink under a limit of the shell's.
+/// Runs a shrink under a limit set by the shell.
 fn under(limit: &str, place: &Place) -> Output {
     let args = shrink(
         &place.input,
@@ -50,7 +50,7 @@ fn ended_well(limit: &str) -> i32 {
 
 #[test]
 fn however_little_memory_there_is_a_run_ends_with_a_code_from_the_list() {
-    // Kilobytes of address space: from what is not enough for the key to plenty.
+    // Kilobytes of address space: from not enough for the key to plenty.
     let codes: Vec<i32> = (20..80)
         .step_by(2)
         .map(|mib| ended_well(&format!("-v {}", mib * 1024)))
@@ -68,7 +68,7 @@ fn a_limit_of_the_file_size_is_7_and_says_what_is_needed() {
         let output = under(&format!("-f {blocks}"), &place);
         let err = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(7), "{blocks}: {err}");
-        // Report 116: known before the work, and no matter of free space.
+        // Report 116: detected before the work, and not reported as missing free space.
         assert!(
             err.contains("the copy needs ") && err.contains("ulimit -f") && !err.contains("free"),
             "{err}"

@@ -1,5 +1,5 @@
-//! What must hold when things go wrong around the program: its input, its output, its
-//! memory, its neighbours. What needs root or a tracer is in the script `run` beside this file.
+//! What must hold when something fails around the program: its input, its output, its memory, other
+//! programs. Tests that need root or a tracer are in the script `run` beside this file.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,7 +29,7 @@ use support::*;
 /// The program, for tests that need more than a finished run.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_haslim");
 
-/// The number in this variable, for long runs; otherwise what is enough for every day.
+/// The number in this variable, for long runs; otherwise a number that is enough for everyday runs.
 pub fn count(variable: &str, everyday: u64) -> u64 {
     match std::env::var(variable) {
         Ok(text) => text
@@ -39,7 +39,7 @@ pub fn count(variable: &str, everyday: u64) -> u64 {
     }
 }
 
-/// A folder with nothing in it but a copy of a fixture, which must be the same at the end.
+/// A folder that contains only a copy of a fixture, which must be unchanged at the end.
 pub struct Place {
     /// The folder.
     pub scratch: Scratch,
@@ -66,7 +66,7 @@ impl Place {
         self.scratch.path("out.tar")
     }
 
-    /// Asserts that there are the input, untouched, and these files.
+    /// Asserts that the folder contains the unchanged input, these files, and nothing else.
     #[track_caller]
     pub fn holds(&self, others: &[&str], what: &str) {
         let input = self.input.file_name().unwrap().to_str().unwrap();

@@ -1,4 +1,4 @@
-"""How much memory a run takes at most, whatever is in the backup."""
+"""The maximum memory of a run, whatever the backup contains."""
 
 import gzip
 import io
@@ -38,8 +38,9 @@ def peak_memory(bench):
 
 
 def _peak(words):
-    """The exit code, and the most memory that was resident."""
-    # What is printed is not looked at; what this process had before the program began is no more than a few MiB.
+    """The exit code, and the peak resident memory."""
+    # The output is ignored. The memory that this process had before the program started is no more
+    # than a few MiB.
     process = subprocess.Popen([HASLIM, *map(str, words)], env=environment(None), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -53,7 +54,7 @@ def _entry(name, kind=tarfile.REGTYPE, link=""):
 
 
 def _write(path, count, make):
-    """A backup without encryption whose one folder holds these entries, and one more to be dropped."""
+    """Write an unencrypted backup whose only folder contains these entries and one more to drop."""
     inner = path.with_suffix(".inner")
     with gzip.open(inner, "wb", compresslevel=1) as packed:
         packed.write(_entry(".", tarfile.DIRTYPE).tobuf() + _entry("zz/gone").tobuf())

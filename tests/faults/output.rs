@@ -1,4 +1,4 @@
-//! Where an output may go, and that it is looked at before anything is read.
+//! Valid and invalid outputs. The output is checked before anything is read.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -8,8 +8,8 @@ use std::process::Command;
 use crate::paused::fifo;
 use crate::*;
 
-/// Runs a shrink into `output` and asserts its code. The key cannot be read, which
-/// would be code 12: so the output was looked at first. A dry run says the same.
+/// Runs a shrink into `output` and asserts its code. The key cannot be read, which would be code
+/// 12, so any other code shows that the output was checked first. A dry run must return the same.
 #[track_caller]
 fn refused(place: &Place, output: &str, force: bool, code: i32, others: &[&str]) {
     let options = format!(
@@ -37,7 +37,7 @@ fn the_input_is_refused_by_every_name_that_it_has() {
     symlink("v3.tar", place.scratch.path("soft.tar")).unwrap();
     symlink("soft.tar", place.scratch.path("softer.tar")).unwrap();
     symlink(".", place.scratch.path("folder")).unwrap();
-    // The link changed the time of the last change of the inode.
+    // The link changed the inode's change time.
     let place = Place {
         before: Fingerprint::of(&place.input),
         ..place
@@ -129,7 +129,7 @@ fn a_folder_that_cannot_take_an_output_is_found_out_before_anything_is_read() {
             refused(&place, &name, force, 7, &["out.tar"]);
         }
     }
-    // A file that is there decides only where something would be written.
+    // An existing file matters only if something would be written.
     keyless(shrink(
         &place.input,
         Path::new(&inside("out.tar")),
@@ -167,7 +167,7 @@ fn only_the_owner_may_read_an_output_whatever_the_umask() {
 
 #[test]
 fn a_disk_without_room_is_found_out_before_anything_is_written() {
-    // A sparse member makes a large backup out of a few kilobytes.
+    // A sparse member makes a large backup from a few kilobytes.
     let scratch = Scratch::new();
     let input = scratch.path("in.tar");
     let huge = 1u64 << 42;

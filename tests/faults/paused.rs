@@ -1,5 +1,5 @@
-//! A run of the program that waits for its key: the backup is open, and nothing of its
-//! contents has been read. No clock is needed to do something at that moment.
+//! A run of the program that waits for its key: the backup is open, and none of its contents have
+//! been read. Tests can act at that moment without a clock.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,19 +11,19 @@ use rustix::fs::{CWD, FileType, Mode, OFlags};
 
 use crate::support::*;
 
-/// The program, held at a pipe out of which it wants to read.
+/// The program, blocked at a pipe from which it reads.
 pub struct Paused {
     child: Option<Child>,
     folder: Scratch,
 }
 
 impl Paused {
-    /// Starts the program with a password file that is a pipe, and waits until it is opened.
+    /// Starts the program with a pipe as its password file, and waits until the pipe is opened.
     pub fn at_the_key(args: impl IntoIterator<Item = String>) -> Self {
         Self::started_by(Command::new(crate::PROGRAM), args)
     }
 
-    /// The same by way of a command that ends in the program.
+    /// The same with a command that ends by running the program.
     pub fn started_by(mut command: Command, args: impl IntoIterator<Item = String>) -> Self {
         let folder = Scratch::new();
         let pipe = fifo(&folder.path("key"));
@@ -46,11 +46,11 @@ impl Paused {
         self.child.as_ref().unwrap().id()
     }
 
-    /// Waits until the program wants its key; what is written then reaches it.
+    /// Waits until the program reads its key. What is written then reaches the program.
     pub fn key(&mut self) -> Key {
         let child = self.child.as_mut().unwrap();
         loop {
-            // Without a reader such an opening fails at once.
+            // Without a reader, opening the pipe fails at once.
             match rustix::fs::open(
                 self.folder.path("key"),
                 OFlags::WRONLY | OFlags::NONBLOCK,
@@ -68,13 +68,13 @@ impl Paused {
         }
     }
 
-    /// Gives it the key and lets it run to its end.
+    /// Writes the key and lets the program run to its end.
     pub fn release(self, key: Key) -> Run {
         key.give();
         self.end()
     }
 
-    /// Waits for its end.
+    /// Waits for the program to end.
     pub fn end(mut self) -> Run {
         let output = self.child.take().unwrap().wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -95,7 +95,7 @@ impl Drop for Paused {
     }
 }
 
-/// The end of the pipe at which the key goes in.
+/// The writing end of the key's pipe.
 pub struct Key(OwnedFd);
 
 impl Key {

@@ -1,11 +1,12 @@
-//! A reader that goes away: no panic, no other result. A disk that is full is another matter.
+//! If the reader of a pipe goes away, there is no panic and the result is the same. A full disk is
+//! different.
 
 use std::io::pipe;
 use std::process::{Command, Stdio};
 
 use crate::*;
 
-/// The writing end of a pipe that nobody reads.
+/// The writing end of a pipe without a reader.
 fn broken() -> Stdio {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
@@ -94,7 +95,7 @@ fn without_a_reader_of_standard_error_every_command_ends_as_with_one() {
     place.holds(&["out.tar"], "standard error");
 }
 
-/// Where nothing can be written.
+/// A file that cannot be written to.
 fn full() -> std::fs::File {
     std::fs::OpenOptions::new()
         .write(true)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What must hold when something breaks under a run. Started by the script `run` beside this file."""
+"""What must hold when something fails during a run. Run by the script `run` beside this file."""
 
 import argparse
 import signal
@@ -60,7 +60,8 @@ def main():
             try:
                 run(bench)
             except Exception:
-                # A scenario that breaks off is one failure; the others still run.
+                # A scenario that ends with an exception counts as one failure; the others still
+                # run.
                 bench.expect(False, "the scenario runs to its end", traceback.format_exc().rstrip())
             print(f"  {time.monotonic() - begun:.1f} s", flush=True)
     print(f"{bench.passed} passed, {bench.failed} failed")

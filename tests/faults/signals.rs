@@ -1,4 +1,4 @@
-//! A wish to stop, whenever it comes.
+//! Cancellation at any moment.
 
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ fn send(to: &Paused, signal: Signal) {
     .unwrap();
 }
 
-/// A command that starts the program so that it ignores no signal, even where these tests do.
+/// A command that starts the program with no signals ignored, even if these tests ignore some.
 fn attentive() -> Command {
     let mut env = Command::new("env");
     env.args(["--default-signal=HUP,INT,TERM", PROGRAM]);
@@ -30,7 +30,7 @@ fn attentive() -> Command {
 fn what_is_ignored_at_the_start_stops_nothing() {
     let place = Place::new("v3.tar");
     let mut ignoring = Command::new("sh");
-    // As `nohup` starts a program, and as a shell starts what it does not wait for.
+    // As `nohup` starts a program, and as a shell starts a background job.
     ignoring.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh", PROGRAM]);
     let mut paused = Paused::started_by(
         ignoring,
@@ -57,7 +57,7 @@ fn a_signal_ends_a_run_with_its_code_and_nothing_is_left() {
             let mut paused = Paused::started_by(attentive(), args);
             let key = paused.key();
             send(&paused, signal);
-            // Nothing ever comes out of the pipe: the waiting for it ends all the same.
+            // The pipe never has data; the wait for it ends nevertheless.
             let run = paused.end();
             drop(key);
             assert_eq!(run.code, code, "{command}: {}", run.err);

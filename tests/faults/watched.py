@@ -1,4 +1,4 @@
-"""What the program touches, tells and leaves in memory: watched from outside."""
+"""What the program touches, reveals and leaves in memory, as seen from outside."""
 
 import os
 import pty
@@ -14,12 +14,12 @@ from bench import FIXTURES, HASLIM, PASSWORD, environment, fingerprint, run, tra
 CANARY = "CANARY-7f3a91-Käse-KEY"
 OPENING = re.compile(r"\b(?:open|openat|openat2|creat)\(")
 WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
-# Calls that change what a name or an open file stands for.
+# Calls that change what a name or an open file refers to.
 CHANGING = "open,openat,openat2,creat,truncate,ftruncate,fallocate,unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat,rmdir,mknod,mknodat,chmod,fchmod,fchmodat,chown,fchown,fchownat,lchown,utimensat,futimesat,setxattr,fsetxattr,lsetxattr,removexattr,mmap,socket,connect,execve,execveat,fork,vfork,clone,clone3"
 
 
 def input_untouched(bench):
-    """The input is only ever opened for reading; what only looks writes nothing at all."""
+    """The input is only ever opened for reading, and commands that only read write nothing at all."""
     log = bench.scratch / "strace.log"
     fixtures = sorted(f"{path.stem}.tar" for path in (FIXTURES / "expected").glob("*.json"))
     for fixture in fixtures if bench.long else ["v1.tar", "v2.tar", "v3.tar", "plain-uncompressed.tar", "core-v3.tar", "demo.tar"]:
@@ -69,7 +69,7 @@ def _touches(lines, place, may_write):
 
 
 def secrets_in_calls(bench):
-    """The key reaches the program through its file, and no system call but that reading carries it."""
+    """The program reads the key from its file, and no other system call carries it."""
     place, log = bench.place("plain.tar"), bench.scratch / "strace.log"
     key = bench.scratch / "key-file"
     key.write_text(CANARY + "\n")
@@ -114,7 +114,7 @@ class Terminal:
             import resource
 
             resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-            # A shell in the background leaves some of them to be ignored.
+            # A shell in the background sets some of them to be ignored.
             for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             os.chdir(folder)
@@ -156,7 +156,8 @@ class Terminal:
 
 
 def secrets_in_memory(bench):
-    """While the program holds the key: nothing in /proc for others, no core file, no debugger."""
+    """While the program holds the key, /proc shows nothing to other users, there is no core file,
+    and no debugger can attach."""
     nobody = 65534
     encrypted = bench.scratch / "canary.tar"
     key = bench.scratch / "key-file"
@@ -183,12 +184,12 @@ def secrets_in_memory(bench):
         bench.expect(in_memory, "the key is in memory at that moment, so that a core file would hold it")
         os.kill(terminal.pid, number)
         if number in (signal.SIGSEGV, signal.SIGBUS):
-            # The first one, which no fault caused, only takes the runtime's handler away.
+            # The first signal, which was not caused by a fault, only removes the runtime's handler.
             while _catches(proc, number):
                 time.sleep(0.001)
             os.kill(terminal.pid, number)
         status = terminal.end()
-        # The end that Rust makes itself has a code of the program's own.
+        # When Rust aborts by itself, the program's own exit code is returned.
         ended = (os.waitstatus_to_exitcode(status), os.WCOREDUMP(status)) == (1 if number == signal.SIGABRT else -number, False)
         bench.check(f"{name} leaves no core file and no output", ended and os.listdir(place.folder) == ["in.tar"], f"{status} {os.listdir(place.folder)}")
         bench.expect(CANARY not in terminal.shown.decode(errors="replace"), "the key is not shown")
@@ -243,7 +244,7 @@ time_t time(time_t *t) { if (t) *t = now(); return now(); }
 
 
 def other_clock(bench):
-    """A clock that stands in 1970, 2038 or 2100 makes no difference."""
+    """A clock set to 1970, 2038 or 2100 makes no difference."""
     source, library = bench.scratch / "clock.c", bench.scratch / "clock.so"
     source.write_text(CLOCK)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)

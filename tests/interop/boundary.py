@@ -1,4 +1,5 @@
-"""Backups whose parts have plaintext streams of exact lengths: on and beside the edges of chunks, cipher blocks and tar blocks."""
+"""Backups whose parts have plaintext streams of exact lengths, at and next to the boundaries of
+chunks, cipher blocks and tar blocks."""
 
 import io
 import json
@@ -12,12 +13,13 @@ from write import PASSWORD, add_bytes
 MIB = 1 << 20
 STREAMS = {"one-mib-less-one": MIB - 1, "one-mib": MIB, "one-mib-and-one": MIB + 1, "two-mib-less-one": 2 * MIB - 1, "two-mib": 2 * MIB, "two-mib-and-one": 2 * MIB + 1, "short": 20_007}
 VERSIONS = {"2": 2, "3": 3, "plain": None}
-# Files of these sizes are in every part that has room for them.
+# Files of these sizes are in every part that has enough room.
 SMALL = (0, 1, 15, 16, 17, 511, 512, 513)
 
 
 def names():
-    """Every backup here: compressed parts of all those lengths, and uncompressed parts of one MiB give or take a block."""
+    """Every backup here: compressed parts of all those lengths, and uncompressed parts of one MiB
+    plus or minus a block."""
     return [f"boundary-{version}-{kind}" for version in VERSIONS for kind in ("gz", "tar", "files")]
 
 
@@ -28,13 +30,13 @@ def contents(size, seed):
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for small in SMALL if size > 16384 else SMALL[:2]:
             add_bytes(tar, f"small/{small}", noise(small))
-        # Its header, and the two blocks of zeros at the end.
+        # Minus its header, and the two blocks of zeros at the end.
         add_bytes(tar, "large.bin", noise(size - tar.offset - 512 - 1024 - (seed % 2) * 100))
     return out.getvalue()[:size]
 
 
 def gzip_of_length(length, seed):
-    """One gzip member of exactly `length` bytes, in stored blocks; empty ones, five bytes each, fill what is left."""
+    """One gzip member of exactly `length` bytes, in stored blocks; empty blocks of five bytes each fill the rest."""
     room = length - 18
     size = (room - room // 65535 * 5 - 20) // 512 * 512
     while True:

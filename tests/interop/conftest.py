@@ -1,4 +1,4 @@
-"""What all tests share: the program, and backups made once."""
+"""Shared by all tests: the program, and backups that are made once."""
 
 import os
 import subprocess
@@ -10,11 +10,11 @@ import pytest
 HERE = Path(__file__).resolve().parent
 FIXTURES = HERE.parent.parent / "fixtures"
 MAKERS = FIXTURES / "make"
-# Not whatever lies there: somebody may have tried the program on them.
+# Not all files in the folder: the user may have run the program on them.
 COMMITTED = [FIXTURES / f"{path.stem}.tar" for path in sorted((FIXTURES / "expected").glob("*.json"))]
 sys.path[:0] = [str(HERE), str(MAKERS)]
 
-# So that their assertions say what they compared, as those of the tests do.
+# Rewritten, so that their assertions report the compared values, like those of the tests.
 pytest.register_assert_rewrite("judge", "program")
 
 import boundary  # noqa: E402
@@ -29,7 +29,8 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A function that gives the path of a backup by its name in fixtures/make/make.py, made once with the reference library."""
+    """A function that returns the path of a backup by its name in fixtures/make/make.py. Each
+    backup is made once with the reference library."""
     folder = tmp_path_factory.mktemp("backups")
 
     def get(name):

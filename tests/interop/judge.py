@@ -15,7 +15,7 @@ from write import PASSWORD
 
 
 def original(path):
-    """What a backup made by the reference library holds, as that library reads it: the old one if it is v1."""
+    """The contents of a backup made by the reference library, as that library reads them; the old version reads v1."""
     if not path.name.startswith("v1"):
         return reference.backup(path, PASSWORD)
     script = "import pickle, sys; sys.path.insert(0, sys.argv[1]); import reference, write; pickle.dump(reference.backup(sys.argv[2], write.PASSWORD), sys.stdout.buffer)"
@@ -33,9 +33,9 @@ def key_of(name):
 
 
 def cut(entries, gone):
-    """Drop the entries for whose name `gone` is true. A hard link whose first name goes takes the data over; later links point to it.
+    """Drop the entries for whose name `gone` is true. If the first name of a file is dropped, its first hard link gets the data, and later links point to it.
 
-    Gives what must be there by name, and the names of the untouched ones in order.
+    Returns the expected entries by name, and the names of the untouched ones in order.
     """
     roots, promoted, kept, order = {}, {}, {}, []
     for entry in entries:
@@ -57,7 +57,8 @@ def cut(entries, gone):
 
 
 def compare(part, expected, order, got):
-    """Entries as read from the copy are those expected, untouched ones in their order and with the PAX records they had."""
+    """Entries as read from the copy are those expected, untouched ones in their order and with the
+    PAX records they had."""
     assert len({entry["name"] for entry in got}) == len(got), f"{part}: a name twice"
     found = {entry["name"]: entry for entry in got}
     assert sorted(found) == sorted(expected), f"{part}: other names"
@@ -82,13 +83,13 @@ def headers(path):
 
 
 def salts(head):
-    """Of a v3 header: what all parts share, and what is each one's own."""
+    """The salts of a v3 header: those that all parts share, and those of this part."""
     root, validation, check, derivation, stream = struct.unpack("!16s16s32s16s24s", head[32:136])
     return (root, validation, check), (derivation, stream)
 
 
 def nonce(version, head):
-    """What must never be used twice for different plaintext."""
+    """The value that must never be used twice for different plaintext."""
     return {1: lambda: head[:16], 2: lambda: head[32:48], 3: lambda: salts(head)[1]}[version]()
 
 
@@ -103,7 +104,8 @@ def plaintext(path, name, version, password):
 
 
 def one_gzip_member(stream, name, flags=(0, 8)):
-    """Python's stream mode silently stops after the first member, and stumbles over a header with extra fields; it writes the field for a name (8) itself."""
+    """Python's stream mode silently stops after the first member, and fails on a header with extra
+    fields; it writes the field for a name (8) itself."""
     assert stream[:3] == b"\x1f\x8b\x08" and stream[3] in flags, f"{name}: not gzip, or with optional fields"
     inflater = zlib.decompressobj(31)
     inflater.decompress(stream)
@@ -111,7 +113,8 @@ def one_gzip_member(stream, name, flags=(0, 8)):
 
 
 def outer_form(path):
-    """The outer tar as every reader wants it: whole records, nothing but zeros after the end, unique names."""
+    """The outer tar is in the form that every reader accepts: whole records, nothing but zeros
+    after the end, unique names."""
     raw = path.read_bytes()
     assert len(raw) % tarfile.RECORDSIZE == 0, "not a whole number of records"
     with tarfile.open(path, "r:") as outer:
@@ -125,7 +128,7 @@ def outer_form(path):
 
 
 def streamed(path, version, password):
-    """Read front to back without seeking, as Core does while it receives a backup; give the entries by member."""
+    """Read front to back without seeking, as Core does while it receives a backup; return the entries by member."""
     found = {}
     with open(path, "rb") as file:
         keys = {"password": password} if version else {}
@@ -160,13 +163,13 @@ def wrapping(path, version, password):
         with securetar.SecureTarArchive(path, "r", password="not " + password) as archive:
             assert not any(archive.validate_password(archive.tar.getmember(name)) for name in heads)
     for name in heads:
-        # The end of v1's streams is not that of a whole gzip member.
+        # The end of a v1 stream differs from that of a complete gzip member.
         if name.endswith(".gz") and version != 1:
             one_gzip_member(plaintext(path, name, version, password), name)
 
 
 def passes_password_check(path, password=PASSWORD):
-    """What Supervisor does before it restores, and refuses the backup for: it takes the first member that is called an archive, listed
+    """The check that Supervisor makes before a restore: it takes the first member that has the name of an archive, listed
     or not, and opens it, with the key if the metadata say protected."""
     about = json.loads(metadata.of(path))
     packed = about.get("compressed", True)
@@ -194,7 +197,7 @@ def fresh_salts(source, copied):
 
 
 def copy(source, copied, *, version, without=(), gone=None, exclude_database=None, password=PASSWORD, unchanged=(), spelling=False):
-    """Judge a copy: `without` whole components, as backup.json or the outer tar calls them; `gone` maps members to what was dropped inside.
+    """Judge a copy: `without` whole components, as backup.json or the outer tar calls them; `gone` maps members to the entries that were dropped from them.
 
     The members in `unchanged` must be there byte for byte. Numbers in the metadata must have the same value, with `spelling` also the same form.
     """
@@ -217,7 +220,7 @@ def copy(source, copied, *, version, without=(), gone=None, exclude_database=Non
 
 
 def holds(copied, version, password, expected):
-    """The parts hold what is expected, read in each of the ways that Home Assistant reads them."""
+    """The parts have the expected contents, in each of the ways in which Home Assistant reads them."""
     ways = {"alone": {m["member"]: m.get("entries") for m in reference.backup(copied, password)}, "streamed": streamed(copied, version, password)}
     if version:
         ways["under one key"] = reference.parts_under_one_key(copied, password)
@@ -235,7 +238,7 @@ def same_bytes(source, copied, names):
 
 
 def describes_itself(source, copied, version, without, exclude_database, spelling):
-    """backup.json has a new slug, lists what is inside, and else says what it said, in the order it had."""
+    """backup.json has a new slug, lists the parts in the file, and is otherwise unchanged, in the same order."""
     said, before = (metadata.read(metadata.of(path)) for path in (copied, source))
     assert metadata.SLUG.fullmatch(said["slug"]), said["slug"]
     assert said["slug"] != before["slug"]
@@ -248,7 +251,7 @@ def describes_itself(source, copied, version, without, exclude_database, spellin
 
 
 def lists_what_is_inside(path, said):
-    """folders, addons and homeassistant name exactly the parts that are there."""
+    """folders, addons and homeassistant name exactly the parts in the file."""
     with tarfile.open(path) as outer:
         inside = {name.removeprefix("./").removesuffix(".gz").removesuffix(".tar") for name in outer.getnames() if reference.is_part(name)}
     listed = {folder.replace("/", "_") for folder in said.get("folders", [])} | {addon["slug"] for addon in said.get("addons", [])}

@@ -1,4 +1,5 @@
-"""backup.json: read without losing the spelling of numbers or the order of keys, and checked as Supervisor checks it."""
+"""backup.json: read without losing the spelling of numbers or the order of keys, and checked as
+Supervisor checks it."""
 
 import json
 import re
@@ -11,7 +12,7 @@ SLUG = re.compile(r"[0-9a-f]{8}")
 
 
 class Number(str):
-    """A number as it is spelled."""
+    """A number as it is written."""
 
 
 def read(text):
@@ -27,7 +28,7 @@ def of(backup):
 
 
 def spell(value):
-    """A value in one form of JSON, in its order, with its numbers as they were."""
+    """A value in one form of JSON, with its order and its numbers unchanged."""
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
@@ -38,7 +39,7 @@ def spell(value):
 
 
 def differences(wanted, got, at="$", *, spelling=True):
-    """Where two documents differ in a value, in the order of keys, or (if asked) in how a number is spelled."""
+    """Where two documents differ in a value, in the order of keys, or (on request) in how a number is written."""
     if isinstance(wanted, dict) and isinstance(got, dict) and list(wanted) == list(got):
         return [line for key in wanted for line in differences(wanted[key], got[key], f"{at}.{key}", spelling=spelling)]
     if isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
@@ -53,9 +54,11 @@ def differences(wanted, got, at="$", *, spelling=True):
 
 
 def slimmed(source, slug, *, without=(), exclude_database=None, protected):
-    """What the metadata of a copy must be. `without` names folders and add-ons that are left out, `homeassistant` among them."""
+    """What the metadata of a copy must be. `without` names folders and add-ons that are left out,
+    `homeassistant` among them."""
     copy = read(source)
-    # A name of its own: Core would store an upload with the same name and date over the original.
+    # A separate name, because Core would store an upload with the same name and date over the
+    # original.
     name = re.sub(r" \(slim [0-9a-f]{8}\)$", "", re.sub(r"[/\\]", "-", copy["name"]))
     copy |= {"slug": slug, "protected": protected, "name": f"{name} (slim {slug})"}
     if without:
@@ -74,7 +77,8 @@ def slimmed(source, slug, *, without=(), exclude_database=None, protected):
 
 
 def problems(about):
-    """What Supervisor's schema, restated from its description, finds wrong with the metadata. Keys it does not know are fine."""
+    """The faults that Supervisor's schema, rewritten from its description, finds in the metadata.
+    Unknown keys are allowed."""
     found = []
 
     def need(ok, what):

@@ -1,4 +1,4 @@
-"""haslim as the tests run it: without a terminal, and watched for what it must not touch."""
+"""Runs haslim for the tests: without a terminal, and with checks that it touches nothing else."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from write import PASSWORD
 
 @dataclass
 class Done:
-    """What a run left."""
+    """The result of a run."""
 
     code: int
     out: str
@@ -26,13 +26,13 @@ class Done:
 
 
 def fingerprint(path):
-    """The bytes and the status of a file that must not change."""
+    """The bytes and the status of a file, neither of which may change."""
     about = os.stat(path)
     return hashlib.sha256(Path(path).read_bytes()).hexdigest(), about.st_size, about.st_mtime_ns, about.st_mode, about.st_ino
 
 
 def output_of(words):
-    """The backup that this command line wrote, if it was one that writes."""
+    """The backup that this command line wrote, if the command writes one."""
     if "-o" in words and not {"-n", "--dry-run"} & set(words):
         return Path(words[words.index("-o") + 1])
     if words[1] == "bench" and "--make" in words:
@@ -41,7 +41,7 @@ def output_of(words):
 
 
 class Haslim:
-    """Runs the program; `folder` is where outputs go. Whatever it writes has to pass Supervisor's password check."""
+    """Runs the program; `folder` is where outputs go. Everything it writes must pass Supervisor's password check."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -70,7 +70,8 @@ class Haslim:
         return document
 
     def shrink(self, backup, *options, password=PASSWORD):
-        """Shrink a backup; give the copy's path and the JSON. The input must stay as it is, and nothing else may be left."""
+        """Shrink a backup; return the copy's path and the JSON. The input must stay as it is, and
+        nothing else may be left."""
         out = self.folder / "copy.tar"
         before, others = fingerprint(backup), set(os.listdir(self.folder))
         said = self.json("shrink", backup, "-y", "-o", out, *options, password=password)
@@ -81,7 +82,7 @@ class Haslim:
         return out, said
 
     def refuses(self, code, kind, *args, password=PASSWORD):
-        """A shrink that must fail with this code, leaving nothing; give the error it prints."""
+        """A shrink that must fail with this code, leaving nothing; return the error it prints."""
         out = self.folder / "copy.tar"
         before, others = fingerprint(args[0]), set(os.listdir(self.folder))
         error = self.json("shrink", args[0], "-y", "-o", out, *args[1:], password=password, expect=code)["error"]

@@ -44,7 +44,7 @@ def test_an_unprotected_backup_becomes_protected_with_a_key(haslim, made, name):
 @pytest.mark.parametrize("name", boundary.names())
 @pytest.mark.parametrize("to", TO)
 def test_lengths_at_the_edges_of_chunks_and_blocks(haslim, made, name, to):
-    """Rewrapping keeps each stream, so that the lengths of the plaintext are those of the original."""
+    """Changing the encryption keeps each stream, so the plaintext lengths are those of the original."""
     slug = next(iter(boundary.streams(name.rsplit("-", 1)[1])))
     out, _ = haslim.shrink(made(name), "--securetar", to, *drops(f"addon:{slug}"))
     judge.copy(made(name), out, version=TO[to], without=[slug])
@@ -52,7 +52,7 @@ def test_lengths_at_the_edges_of_chunks_and_blocks(haslim, made, name, to):
 
 @pytest.mark.parametrize("name", [name for name in boundary.names() if not name.endswith("files")])
 def test_a_cut_through_such_parts(haslim, made, name):
-    """Every part is rewritten, once less little and once less nearly all."""
+    """Every part is rewritten, once with little removed and once with nearly everything removed."""
     password = None if "plain" in name else PASSWORD
     version = boundary.VERSIONS[name.split("-")[1]]
     slugs = [f"local_{kind}" for kind in (boundary.STREAMS if name.endswith("gz") else ("less", "even", "more"))]

@@ -1,4 +1,5 @@
-"""The judge itself: it passes a right copy made with the reference library, and notices each thing that can be wrong with one."""
+"""Tests of the judge itself: it accepts a correct copy made with the reference library, and detects
+every fault that a copy can have."""
 
 import gzip
 import io
@@ -43,7 +44,7 @@ def right(text):
 
 
 def without_clips(name, stream):
-    """Take the clips out of the configuration, in Python, keeping one link's data."""
+    """Remove the clips from the configuration, in Python, and keep one link's data."""
     if name != "homeassistant.tar.gz":
         return stream
     out = io.BytesIO()
@@ -128,7 +129,7 @@ def test_what_home_assistant_writes_passes_the_password_check(made, name):
     judge.passes_password_check(made(name))
 
 
-# Report 11: what a failed add-on leaves behind, and what lies in the file though it is not listed.
+# Report 11: the remains of a failed add-on, and members that are in the file but not listed.
 FIRST = {"a plain archive": gzip.compress(bytes(10240)), "an empty archive": b"", "noise": bytes(range(256)) * 8}
 
 

@@ -31,7 +31,7 @@ def escaped(name):
 
 
 def plain_path(path):
-    """A path less what Python takes off as well."""
+    """A path without the parts that Python also removes."""
     return path.rstrip("/") or "."
 
 

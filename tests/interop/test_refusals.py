@@ -1,4 +1,4 @@
-"""What haslim must refuse, with which exit code, leaving nothing behind."""
+"""What haslim must refuse, with which exit code, without leaving files behind."""
 
 import os
 

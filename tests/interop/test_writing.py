@@ -93,7 +93,7 @@ def test_mariadb_goes_as_a_whole_with_its_folder(haslim, made, name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_glob_takes_what_is_below_and_keep_wins(haslim, made, name):
     out, _ = shrink(haslim, made(name), "homeassistant:www/*.*", password=key_for(name), options=["--keep", "homeassistant:www/logo*"])
-    # YAML files are never dropped by a glob; a symbolic link is none.
+    # A glob never drops YAML files. A symbolic link is not a YAML file.
     is_yaml = lambda path: path.endswith(b".yaml") and not path.endswith(b"_link.yaml")
     taken = lambda path: path.startswith(b"data/www/") and b"." in path.split(b"/")[2] and b"logo" not in path and not is_yaml(path)
     judge.copy(made(name), out, version=version_of(name), gone={"homeassistant.tar.gz": taken})
@@ -198,7 +198,7 @@ def test_a_plan_foretells_the_size_and_writes_nothing(haslim, made, tmp_path):
     assert dry["predicted_size"] == plan["predicted_size"] and not os.listdir(tmp_path)
     out, said = haslim.shrink(made("demo"), *choice)
     assert said["predicted_size"] == plan["predicted_size"] and said["drops"] == plan["drops"]
-    # A record of padding more or less is 10 KiB.
+    # One record of padding is 10 KiB.
     assert abs(out.stat().st_size - plan["predicted_size"]) <= 10240 + plan["predicted_size"] // 1000
 
 

@@ -22,7 +22,7 @@ fn wrapped(stream: &[u8]) -> [Hostile; 3] {
     ]
 }
 
-/// Where in the file the byte at `offset` of such a stream stands.
+/// The positions in the file of the byte at `offset` of such a stream.
 const fn places(offset: usize) -> [usize; 3] {
     [
         512 + offset,
@@ -48,8 +48,8 @@ fn n61_what_is_not_gzip_is_damaged() {
     for stream in [noise(5000), xz, part()] {
         let plain = Hostile::new(backup(&stream, &share(), false));
         if stream == part() {
-            // A tar under the name of a gzip archive shows what it is; a repair compresses it
-            // (supervisor#3838).
+            // A tar under the name of a gzip archive is recognised by its bytes; a repair
+            // compresses it (supervisor#3838).
             plain.works("ls", &["media is not compressed"]);
             plain.fails(
                 "verify",
@@ -61,7 +61,7 @@ fn n61_what_is_not_gzip_is_damaged() {
                 [0x1f, 0x8b]
             );
         } else {
-            // Plain bytes without a mark could be SecureTar v1, if the backup did not say that it
+            // Plain bytes without a mark could be SecureTar v1 if the backup did not state that it
             // is plain.
             plain.never_reads_media(
                 5,
@@ -82,7 +82,7 @@ fn n61_what_is_not_gzip_is_damaged() {
                 "Download",
             ],
         );
-        // v2 knows a key by what comes of it.
+        // v2 can check a key only by the result of decryption.
         Hostile::sealed(seal::backup_v2(&seal::v2(&stream)))
             .is_refused_inside(12, &["media: ", "or their first bytes are damaged"]);
     }
@@ -106,7 +106,7 @@ fn n62_a_wrong_or_missing_trailer_is_damaged() {
             trailer,
         );
     }
-    // Of a short stream the last bytes are zeros, and so is the padding that stands there instead.
+    // The last bytes of a short stream are zeros, like the padding that replaces them.
     for missing in [4, 8] {
         damaged(
             &sound[..sound.len() - missing],
@@ -114,7 +114,7 @@ fn n62_a_wrong_or_missing_trailer_is_damaged() {
             sound.len() - missing,
         );
     }
-    // SecureTar v1 wrote its trailer otherwise, and is read all the same.
+    // SecureTar v1 wrote its trailer differently; it is still read.
     haslim(["verify".as_ref(), fixture("v1.tar").as_os_str()]).code(0);
 }
 
@@ -125,13 +125,13 @@ fn n63_deflate_data_that_are_cut_are_damaged_inside_an_entry_and_between_two() {
     for end in [10, 11, sound.len() / 2, sound.len() - 9] {
         damaged(&sound[..end], "the compressed data ends too early", end);
     }
-    // Ended between two entries by a flush: all that is there looks whole.
+    // Cut between two entries by a flush, so that the remaining data looks complete.
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
     std::io::Write::write_all(&mut encoder, &tar[..512 + 512 + 3072]).unwrap();
     std::io::Write::flush(&mut encoder).unwrap();
     let cut = encoder.get_ref().clone();
     damaged(&cut, "the compressed data ends too early", cut.len());
-    // A whole gzip stream of half a tar.
+    // A complete gzip stream of half a tar.
     Hostile::new(plain(&tar[..2000])).is_refused_inside(
         5,
         &[
@@ -162,7 +162,7 @@ fn n65_an_empty_first_member_hides_nothing() {
     }
 }
 
-/// With this warning all entries are read, and the copy holds one member and all of them.
+/// With this warning all entries are read, and the copy holds one member with all of them.
 #[track_caller]
 fn reads_all(hostile: &Hostile, warning: &str) {
     let warns: &[&str] = if hostile.has_key() {
@@ -172,7 +172,7 @@ fn reads_all(hostile: &Hostile, warning: &str) {
     };
     hostile.works("verify", &[warning]);
     let output = hostile.shrinks("--drop media:gone", warns);
-    // Reads the first member only, as Home Assistant does.
+    // Reads only the first member, as Home Assistant does.
     let names: Vec<Vec<u8>> = entries(&output, "media")
         .into_iter()
         .map(|e| e.name)
@@ -246,7 +246,7 @@ fn bomb() -> Vec<u8> {
 #[test]
 fn n68_a_bomb_takes_fixed_memory_and_can_be_refused() {
     for hostile in wrapped(&bomb()) {
-        // Less than what it expands to; a third of it is for deriving the key.
+        // Less than the expanded size. A third of it is for deriving the key.
         hostile.within_memory(48 << 20, "verify").code(0);
         for line in [
             "verify --max-expanded 40MB",
@@ -263,7 +263,7 @@ fn n68_a_bomb_takes_fixed_memory_and_can_be_refused() {
                 ],
             );
         }
-        // What is not opened is not unpacked.
+        // A part that is not opened is not unpacked.
         hostile.run("info --max-expanded 1kB").code(0);
         if !hostile.has_key() {
             hostile.works(

@@ -17,10 +17,10 @@ fn long_stream() -> Vec<u8> {
     gzip(&around(&[file("noise", &noise(5 << 19))]))
 }
 
-/// Where `media`'s data begin in all these backups.
+/// The position of `media`'s data in all these backups.
 const MEDIA: usize = 512;
 
-/// Both `shrink` that opens the part and `verify` say that the part is damaged at this byte of it.
+/// Asserts that both `verify` and a `shrink` that opens the part report damage at this byte of it.
 #[track_caller]
 fn damaged(bytes: Vec<u8>, place: usize, says: &str) {
     Hostile::sealed(bytes).is_refused_inside(
@@ -87,7 +87,7 @@ fn n41_reserved_metadata_are_warned_of_and_not_written_again() {
             &["media: its SecureTar header sets reserved bytes"],
         );
         assert_eq!(member(&output, "media.tar.gz")[24..32], [0; 8]);
-        // One that is kept whole is kept byte for byte.
+        // A part that is kept as a whole is kept byte for byte.
         let output = hostile.shrinks("--drop share", &["reserved bytes"]);
         assert_eq!(member(&output, "media.tar.gz"), part);
         assert_eq!(
@@ -115,7 +115,7 @@ fn n42_a_wrong_v2_size_is_damaged() {
             &format!("the header promises {size} bytes"),
         );
     }
-    // A size within the same block contradicts the padding, which is the last thing that is read.
+    // A size within the same block contradicts the padding, which is read last.
     let size = stream.len() as u64 / 16 * 16 + (stream.len() as u64 + 1) % 16;
     let part = seal::claiming(seal::v2(&stream), size);
     let last = part.len() - 16;
@@ -168,14 +168,14 @@ fn n44_chunks_that_are_missing_swapped_cut_or_end_early_are_damaged() {
         V3_HEADER,
         "encrypted chunk 0 is damaged",
     );
-    // The second chunk does not say that it is the last, though the header makes it so.
+    // The second chunk is not marked as the last one, although the header makes it the last.
     let not_final = seal::claiming(without_last, 2 << 20);
     damaged(
         seal::backup(&not_final),
         V3_HEADER + SEALED,
         "encrypted chunk 1 should be the last, but does not say so",
     );
-    // A whole stream of one chunk, under a header that promises more.
+    // A complete stream of one chunk, under a header that promises more.
     let early = seal::claiming(
         [seal::v3(&long_stream()[..1 << 20]), vec![0; 18]].concat(),
         (1 << 20) + 1,
@@ -209,7 +209,7 @@ fn n45_bytes_behind_the_final_chunk_are_warned_of() {
 
 #[test]
 fn n46_v2_ciphertext_that_is_no_whole_blocks_is_damaged() {
-    // Zeros behind the data are those of a size that is wrong by so much, which is put right.
+    // Zeros after the data show that the size is wrong by that much; this is fixed.
     for change in [-17, -1] {
         let mut part = seal::v2(&stream());
         part.resize(part.len().saturating_add_signed(change), 0);
@@ -226,7 +226,7 @@ fn n47_bad_padding_is_damaged() {
     let stream = stream();
     let part = seal::v2(&stream);
     let last = part.len() - 16;
-    // In CBC a flip changes the same bit of the block behind it.
+    // In CBC, a flip changes the same bit of the next block.
     for (flip, bit) in [(1, 0x01), (1, 0x80)] {
         let mut part = part.clone();
         part[last - flip] ^= bit;
@@ -255,7 +255,8 @@ fn n48_a_flipped_bit_is_found_or_harmless_or_said_to_be_beyond_finding() {
             };
             let hostile = Hostile::sealed(bytes.clone());
             let code = hostile.run("verify").code;
-            // A changed salt is another key, as far as anybody can tell; the mark makes a version.
+            // A changed salt is indistinguishable from another key; the mark determines the
+            // version.
             let header = at < if part[9] == 3 { V3_HEADER } else { V2_HEADER };
             match code {
                 0 => assert!(
@@ -269,7 +270,7 @@ fn n48_a_flipped_bit_is_found_or_harmless_or_said_to_be_beyond_finding() {
             }
         }
     }
-    // Nothing covers the contents of a v2 part that is not compressed.
+    // The contents of an uncompressed v2 part have no checksum.
     let checked = haslim([
         "verify".as_ref(),
         fixture("v2-uncompressed.tar").as_os_str(),
@@ -284,7 +285,7 @@ fn n48_a_flipped_bit_is_found_or_harmless_or_said_to_be_beyond_finding() {
     );
 }
 
-/// What `media` of a backup holds, as far as it can be read.
+/// The entries of `media` in a backup, as far as they can be read.
 fn entries_of(bytes: &[u8]) -> Vec<InnerEntry> {
     let scratch = Scratch::new();
     entries(&scratch.file("in.tar", bytes), "media")
@@ -312,7 +313,7 @@ fn n49_different_root_salts_become_one() {
         assert!(salts.len() == 2 && salts[0] == salts[1], "{rest}");
         assert_eq!(entries(&output, "share").len(), 2);
     }
-    // Without the key nothing can be made alike; it is said.
+    // Without the key, the parts cannot be made alike; the program says so.
     let extra = [
         file("media.tar.gz", &seal::v3_of(PASSWORD, &stream())),
         file("share.tar.gz", &seal::v3(&share())),
@@ -381,9 +382,9 @@ fn n51_more_salts_than_any_backup_has_are_refused_before_a_key_is_derived() {
             ],
         );
     }
-    // Whole parts can go without the key.
+    // Whole parts can be dropped without the key.
     hostile.run("info").code(0);
-    // 100,000 of them are more members than any backup has.
+    // 100,000 members, more than any backup has.
     let one = file("x.tar.gz", b"");
     let mut many = Vec::with_capacity(100_000 * one.len());
     for at in 0..100_000 {
@@ -421,7 +422,7 @@ fn n52_no_salt_and_no_nonce_is_ever_used_for_changed_data() {
             let output = hostile.shrinks("--drop media:gone", &[]);
             let new: Vec<Vec<u8>> = headers(&output).iter().map(nonce).collect();
             assert!(!seen.contains(&new[0]), "a nonce came twice");
-            // What was not changed keeps its own.
+            // Unchanged parts keep their own.
             assert_eq!(new[1], share);
             seen.push(new[0].clone());
         }

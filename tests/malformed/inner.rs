@@ -7,7 +7,7 @@ use crate::make::*;
 use crate::seal;
 use crate::support::*;
 
-/// What every copy of a plain backup is warned of.
+/// The warning about every copy of a plain backup.
 const PLAIN: &str = "The copy is not encrypted";
 
 /// The names in `media`, as another reader sees them.
@@ -22,7 +22,8 @@ fn entry(path: &Path, name: &[u8]) -> InnerEntry {
     found.unwrap_or_else(|| panic!("no {}", name.escape_ascii()))
 }
 
-/// Refused when `media` is written anew or verified, but no reason not to copy it.
+/// Asserts that a backup is refused when `media` is rewritten or verified, but that `media` can
+/// still be copied.
 #[track_caller]
 fn refused(inside: &[Vec<u8>], says: &[&str]) -> Hostile {
     let hostile = Hostile::new(plain(&around(inside)));
@@ -62,7 +63,7 @@ fn n70_names_that_lead_elsewhere_are_refused_if_kept() {
         assert_eq!(names(&output), [b".".as_slice(), b"kept"]);
     }
     refused(&[named(b"", b"x")], &["an entry has no name"]);
-    // Readers take the slash behind a folder's name away; here some have nothing left.
+    // Readers remove the slash after a folder's name; here some are left with an empty name.
     let rootless = Hostile::new(plain(&around(&[folder("/")])));
     rootless.fails(
         "shrink --drop media:gone --yes",
@@ -78,7 +79,7 @@ fn n70_names_that_lead_elsewhere_are_refused_if_kept() {
         &[file(".", b"x")],
         &["a file takes the place of the whole folder"],
     );
-    // In a planned cut as well: what is dropped does not count.
+    // The same in an edit: dropped entries do not count.
     let dropped = around(&[folder("old"), named(b"old/../../evil", b"x")]);
     Hostile::new(plain(&dropped)).shrinks("--drop media:gone --drop media:old", &[PLAIN]);
 }
@@ -102,7 +103,7 @@ fn n71_control_characters_in_names_are_shown_escaped_and_kept() {
     );
     let output = hostile.shrinks("--drop media:gone", &[PLAIN]);
     assert_eq!(names(&output), [b".".as_slice(), name, b"kept"]);
-    // In a PAX record as well, which the second reader of a verification does not understand.
+    // The same in a PAX record, which the second reader of a verification does not support.
     let record = named("zeile\nü".as_bytes(), b"x");
     let output = Hostile::new(plain(&around(std::slice::from_ref(&record))))
         .shrinks("--drop media:gone", &[PLAIN]);
@@ -111,7 +112,7 @@ fn n71_control_characters_in_names_are_shown_escaped_and_kept() {
             .windows(record.len())
             .any(|found| found == record)
     );
-    // So are those in the metadata, the one byte that begins a sequence in Latin-1 among them.
+    // So are those in the metadata, including the single byte that starts a sequence in Latin-1.
     let odd = r"\u001b[2J\u009b2J\u0007";
     let text = metadata(&["media"], false)
         .replace("hostile", odd)
@@ -132,7 +133,7 @@ fn n71_control_characters_in_names_are_shown_escaped_and_kept() {
     ] {
         hostile.run(line).code(0);
     }
-    // In an error too, and as the name of a member.
+    // The same in an error, and as the name of a member.
     refused(
         &[hard_link("bad\x1blink", "no\nwhere")],
         &["bad\\u{1b}link points to no\\nwhere"],
@@ -187,7 +188,7 @@ fn n73_paths_that_linux_cannot_make_are_warned_of() {
 
 #[test]
 fn n74_folders_of_any_depth_are_read_without_recursion() {
-    // Two thousand levels that Linux could make, and more than a stack can hold.
+    // Two thousand levels, which Linux could create, and more levels than fit on a stack.
     for (levels, warns) in [
         (2000, &[PLAIN][..]),
         (100_000, &[PLAIN, "longer than Linux allows"]),
@@ -281,13 +282,13 @@ fn n77_the_data_of_a_hard_link_stay_when_their_first_name_goes() {
         ),
         (tar::EntryType::Link, b"second".to_vec())
     );
-    // Without any name left the data go.
+    // If all names are dropped, the data is dropped too.
     let output = hostile.shrinks(
         "--drop media:d --drop media:second --drop media:fourth",
         &[PLAIN],
     );
     assert_eq!(names(&output), [b".".as_slice(), b"gone", b"kept"]);
-    // A promoted file may not take the place of something else.
+    // A promoted file must not replace something else.
     refused(
         &[
             folder("d"),
@@ -327,7 +328,7 @@ fn n79_hard_links_out_of_the_part_are_refused() {
         );
         hostile.shrinks("--drop media:gone --drop media:bad", &[PLAIN]);
     }
-    // Not even if an entry is called so.
+    // Not even if an entry has this name.
     refused(
         &[named(b"/etc/passwd", b"x"), hard_link("bad", "/etc/passwd")],
         &["/etc/passwd"],
@@ -441,7 +442,7 @@ const MANY: usize = 1_000_000;
 
 #[test]
 fn n84_a_million_entries_stay_inside_the_memory_bound() {
-    // Names as a camera makes them; each entry is one block.
+    // Names in the form that a camera uses; each entry is one block.
     let name = |at: usize| format!("frigate/clips/cam{}/{at:08}.jpg", at % 7);
     let paths: usize = (0..MANY).map(|at| name(at).len()).sum();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

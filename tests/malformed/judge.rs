@@ -1,4 +1,5 @@
-//! Runs the program on a hostile input and judges what it says, leaves and spares.
+//! Runs the program on a hostile input, and checks its messages, its files and that the input is
+//! unchanged.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::rc::Rc;
 
 use crate::support::*;
 
-/// Commands that need all of a backup to be sound outside its parts.
+/// Commands that require a backup to be correct outside its parts.
 pub const READERS: [&str; 4] = [
     "ls",
     "plan --drop share",
@@ -22,7 +23,7 @@ pub struct Hostile {
     password: Option<String>,
 }
 
-/// A copy; its folder stays as long as it does.
+/// A copy. Its folder exists as long as this value.
 pub struct Written {
     path: PathBuf,
     _folder: Rc<Scratch>,
@@ -62,7 +63,7 @@ impl Hostile {
         }
     }
 
-    /// Whatever is tried ends with this code and says all this.
+    /// Asserts that every command ends with this code and prints all these texts.
     #[track_caller]
     pub fn never_opens(&self, code: i32, says: &[&str]) -> &Self {
         for line in READERS {
@@ -71,8 +72,8 @@ impl Hostile {
         self.fails("info", code, says)
     }
 
-    /// `media` cannot be read: what has to read it ends with this code and says all this. `info`
-    /// says it too, and the part can be left out.
+    /// Asserts that `media` cannot be read: commands that must read it end with this code and print
+    /// all these texts. `info` prints them too, and the part can be left out.
     #[track_caller]
     pub fn never_reads_media(&self, code: i32, says: &[&str]) -> &Self {
         for line in READERS {
@@ -83,15 +84,15 @@ impl Hostile {
         self
     }
 
-    /// `shrink` that takes `gone` out of `media`, and `verify`, end with this code and say all
-    /// this.
+    /// Asserts that a `shrink` that drops `gone` from `media`, and `verify`, end with this code and
+    /// print all these texts.
     #[track_caller]
     pub fn is_refused_inside(&self, code: i32, says: &[&str]) -> &Self {
         self.fails("shrink --drop media:gone --yes", code, says)
             .fails("verify", code, says)
     }
 
-    /// One command ends with this code, says all this and changes nothing.
+    /// Asserts that one command ends with this code, prints all these texts and changes nothing.
     #[track_caller]
     pub fn fails(&self, line: &str, code: i32, says: &[&str]) -> &Self {
         let run = self.run(line).code(code);
@@ -106,7 +107,7 @@ impl Hostile {
             "{line}: the end of\n{error}"
         );
         let told = error.trim_end().trim_end_matches(UNCHANGED);
-        // What, and after that what to do.
+        // First what happened, then what to do.
         assert!(
             told.trim_end().trim_end_matches('.').contains(". "),
             "{line}: no advice in\n{error}"
@@ -118,8 +119,8 @@ impl Hostile {
         self
     }
 
-    /// One command succeeds, warns of all this and changes nothing in the input. What it prints
-    /// comes back.
+    /// Asserts that one command succeeds, prints all these warnings and does not change the input.
+    /// Returns its output.
     #[track_caller]
     pub fn works(&self, line: &str, warns: &[&str]) -> Run {
         let run = self.run(line).code(0);
@@ -138,8 +139,8 @@ impl Hostile {
         run
     }
 
-    /// `shrink` with these options succeeds with these warnings, and the copy is sound. The copy
-    /// comes back.
+    /// Asserts that `shrink` with these options succeeds with these warnings, and that the copy is
+    /// correct. Returns the copy.
     #[track_caller]
     pub fn shrinks(&self, rest: &str, warns: &[&str]) -> Written {
         let output = self.scratch.path("out.tar");
@@ -159,7 +160,7 @@ impl Hostile {
         }
     }
 
-    /// One command writes a copy, whatever it warns of. The copy comes back.
+    /// Runs one command that writes a copy, with any warnings. Returns the copy.
     #[track_caller]
     pub fn writes(&self, line: &str) -> Written {
         let output = self.scratch.path("out.tar");
@@ -181,7 +182,7 @@ impl Hostile {
         self.password.is_some()
     }
 
-    /// Runs one command line with so many bytes of memory of its own, stacks included.
+    /// Runs one command line with this many bytes of memory, stacks included.
     #[track_caller]
     pub fn within_memory(&self, bytes: usize, line: &str) -> Run {
         // The limit of the data segment counts all private writable memory (getrlimit(2)).
@@ -192,10 +193,11 @@ impl Hostile {
         )
     }
 
-    /// Runs one command line; gives also how many bytes it read, by whatever system call.
+    /// Runs one command line. Also returns how many bytes it read, by any system call.
     #[track_caller]
     pub fn reading(&self, line: &str) -> (Run, u64) {
-        // A process counts with its own what its children read that it waited for (proc_pid_io(5)).
+        // A process's count includes that of its children, once it has waited for them
+        // (proc_pid_io(5)).
         let mut run = self.under(
             "shift; \"$@\"; code=$?; cat /proc/$$/io >&2; exit $code",
             "",
@@ -209,7 +211,7 @@ impl Hostile {
         (run, read)
     }
 
-    /// Runs one command line out of a shell script that has one argument of its own.
+    /// Runs one command line from a shell script with one argument of its own.
     fn under(&self, script: &str, argument: &str, line: &str) -> Run {
         let program = Path::new(env!("CARGO_BIN_EXE_haslim"));
         let mut command = std::process::Command::new("sh");
@@ -231,7 +233,7 @@ impl Hostile {
         }
     }
 
-    /// The words of a command line; the input goes behind the command.
+    /// The words of a command line, with the input after the command.
     fn args<'a>(&'a self, line: &'a str) -> Vec<&'a str> {
         let mut args: Vec<&str> = line.split_whitespace().collect();
         args.insert(1, self.input.to_str().unwrap());

@@ -1,6 +1,6 @@
-//! Hostile inputs, each with its exit code, its message, and what must stay as it was.
+//! Hostile inputs, each with its exit code, its message, and what must not change.
 //!
-//! The numbers are those of the list of bad inputs that haslim was built against; each test runs
+//! The numbers are those of the list of bad inputs that haslim was built against. Each test runs
 //! the program itself, and asserts through [`judge`] that a failure leaves no file, changes nothing
 //! and says what to do.
 //!
@@ -113,7 +113,7 @@ use support::{make, seal};
 /// How many inputs the list has.
 const INPUTS: usize = 85;
 
-/// The tests by file, out of the sources: a function that follows the attribute.
+/// The tests by file, extracted from the sources: the functions after the attribute.
 fn tests() -> Vec<String> {
     let files = [
         ("outer", include_str!("outer.rs")),

@@ -23,7 +23,7 @@ fn with(old: &str, new: &str) -> String {
     text.replace(old, new)
 }
 
-/// Where the metadata of such a backup begin.
+/// The position of the metadata in such a backup.
 fn place(bytes: &[u8]) -> String {
     format!("(at byte {})", data_of(bytes, "./backup.json"))
 }
@@ -88,7 +88,7 @@ fn n29_metadata_that_are_too_large_or_too_deep_are_refused() {
         &format!(r#""repositories":{}{}"#, "[".repeat(129), "]".repeat(129)),
     ));
     Hostile::new(deep.clone()).never_opens(10, &["128 levels", &place(&deep)]);
-    // As deep as recursion would bear only without a limit.
+    // Far deeper: without a limit, recursion could overflow the stack.
     let deepest = saying(with(
         r#""repositories":[]"#,
         &format!(
@@ -98,7 +98,7 @@ fn n29_metadata_that_are_too_large_or_too_deep_are_refused() {
         ),
     ));
     Hostile::new(deepest).fails("info", 10, &["128 levels"]);
-    // Few bytes each, but far more memory.
+    // Each has few bytes, but takes far more memory.
     let many = saying(with(
         r#""repositories":[]"#,
         &format!(r#""repositories":[{}0]"#, "0,".repeat(4 << 20)),
@@ -109,7 +109,7 @@ fn n29_metadata_that_are_too_large_or_too_deep_are_refused() {
         &format!(r#""name":"{}""#, "x".repeat(1 << 20)),
     ));
     Hostile::new(named.clone()).never_opens(10, &["1 MiB of names", &place(&named)]);
-    // What is neither takes no more memory than any other backup.
+    // A backup within both limits takes no more memory than any other.
     let long = format!(
         r#""odd":"{}","repositories":[]"#,
         "x".repeat((16 << 20) - 1000)
@@ -239,8 +239,7 @@ fn n34_names_that_disagree_about_compression_are_damage() {
         &["says not compressed, but by their names the parts are compressed"],
     );
     assert_eq!(manifest(&hostile.writes("repair"))["compressed"], true);
-    // Names that disagree among themselves: one part is at fault, and only that one is put right
-    // (34a).
+    // Names that contradict each other: one part is at fault, and only that one is fixed (34a).
     for flag in ["true", "false"] {
         let text = with(r#""compressed":true"#, &format!(r#""compressed":{flag}"#));
         let bytes = tar(&[
@@ -330,7 +329,7 @@ fn n37_slugs_that_are_paths_are_refused() {
             &[&format!("an add-on is called '{shown}'"), &place(&bytes)],
         );
     }
-    // The names of members become paths as well.
+    // The names of members are also used as paths.
     for name in [
         "../x.tar.gz",
         "/etc/x.tar.gz",

@@ -10,7 +10,7 @@ fn sound() -> Vec<u8> {
     plain(&around(&[]))
 }
 
-/// A plain backup with these blocks in front of `media`'s data.
+/// A plain backup with these blocks before `media`'s data.
 fn with_header(header: &[u8]) -> Vec<u8> {
     let mut media = header.to_vec();
     media.extend(gzip(&around(&[])));
@@ -270,7 +270,7 @@ fn n16_a_pax_record_of_a_wrong_length_is_damaged() {
 fn n17_an_extended_header_over_a_mebibyte_is_refused_before_it_is_read() {
     for flag in [b'x', b'L', b'K', b'g'] {
         for size in [(1 << 20) + 1, 1 << 32, 1 << 40] {
-            // Not a byte of it is there: whoever tries to read it finds the file cut short.
+            // None of its data exists: an attempt to read it finds the file truncated.
             let header = Head::new("././@Extended", flag, size).data(b"");
             Hostile::new(with_header(&header))
                 .never_opens(10, &[&format!("{size} bytes"), "1 MiB", "at byte 0"]);
@@ -433,7 +433,7 @@ fn n23_a_stale_pax_size_is_named_and_recovered_or_else_damage() {
             metadata_member(metadata(&["media", "share"], true)),
         ])
     };
-    // By what encryption adds to one chunk, and by more than a block.
+    // Wrong by the bytes that encryption adds to one chunk, and by more than a block.
     for size in [stale, part.len() - 1200, part.len() - 1] {
         let named = format!(
             "its header says {size} bytes, but it has {} (Home Assistant wrote such headers, supervisor#7034)",
@@ -447,7 +447,7 @@ fn n23_a_stale_pax_size_is_named_and_recovered_or_else_damage() {
         );
         hostile.shrinks("--drop media:gone", &[&named]);
     }
-    // Where nothing says how long it really is.
+    // Nothing states its real length.
     let unknown = noise(6000);
     Hostile::new(with_size(unknown.len() - 1200, &unknown))
         .never_opens(5, &["after media.tar.gz", "checksum", "at byte"]);

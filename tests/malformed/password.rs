@@ -34,7 +34,7 @@ fn n53_a_missing_password_is_not_asked_for_off_a_terminal() {
                 &["password", "--password-file", "--emergency-kit"],
             );
         }
-        // What needs none works without.
+        // A command that needs no password works without one.
         hostile.writes("shrink --drop media");
     }
 }
@@ -42,7 +42,7 @@ fn n53_a_missing_password_is_not_asked_for_off_a_terminal() {
 #[test]
 fn n54_a_wrong_password_is_told_before_anything_large_is_read() {
     for (mut bytes, header) in [(v3(), V3_HEADER), (v2(), V2_HEADER + 512)] {
-        // If the data were read, they would be damaged.
+        // If the data was read, it would be reported as damaged.
         bytes[512 + header + 600] ^= 1;
         let hostile = Hostile::new(bytes).given("wrong");
         for line in ["shrink --drop media:gone --yes", "verify", "ls"] {
@@ -81,7 +81,7 @@ fn n55_in_v2_a_wrong_password_and_damage_look_alike_on_one_part_and_the_others_t
             "(at byte 512)",
         ],
     );
-    // With no other part there is nobody to ask.
+    // Without other parts, there is nothing to compare with.
     let mut alone = tar(&[
         file("media.tar.gz", &seal::v2(&stream())),
         metadata_member(metadata(&["media"], true)),

@@ -1,4 +1,4 @@
-//! One entry of a part, read again without the rest: `open::read_entry`.
+//! Reads one entry of a part again without the rest: `open::read_entry`.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ fn an_entry_has_the_bytes_that_another_reader_sees() {
             let theirs = entries(&path, id);
             assert_eq!(theirs.len(), survey.entries.len(), "{name} {id}");
             let largest = (0..theirs.len()).max_by_key(|&at| theirs[at].data.len());
-            // The first, the last and the largest; what lies between is no other case.
+            // The first, the last and the largest; the entries between are no different.
             for index in [0, theirs.len() - 1].into_iter().chain(largest) {
                 let ours = read(&backup, survey.part, survey.entry_at(index).unwrap()).unwrap();
                 assert!(ours == theirs[index].data, "{name} {id} {index}");
@@ -54,8 +54,8 @@ fn an_entry_has_the_bytes_that_another_reader_sees() {
     }
 }
 
-/// A plain backup whose `media` has a header for all that follows between its entries, and a file
-/// of many pieces, in small reads.
+/// A plain backup whose `media` has a global header between its entries, and a file of many pieces,
+/// in small reads.
 #[test]
 fn a_large_entry_behind_a_global_header_is_read_in_steps_of_any_size() {
     let noise = make::noise(3_000_000);
@@ -142,7 +142,7 @@ fn an_entry_of_an_encrypted_part_takes_the_key_and_hears_the_wish_to_stop() {
     let stopped = Control::new(Arc::new(Silent), Arc::new(AtomicUsize::new(15)), 1);
     let keys = keys();
     let mut reader = read_entry(&backup, part, Some(&keys), entry, &stopped).unwrap();
-    // However often it is asked.
+    // The same result, however often it is called.
     for _ in 0..2 {
         let error = Error::from_read(reader.read(&mut [0; 16]).unwrap_err());
         assert_eq!(error.kind(), Kind::Interrupted(15), "{error}");

@@ -1,5 +1,5 @@
-//! Every fixture, as the reference library reads it: what we list, what we keep,
-//! and what we leave out.
+//! Compares every fixture with what the reference library reads: what haslim lists, keeps and
+//! leaves out.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! What comes out of the program is what can be restored: every fixture, every trap of the formats,
-//! and what was repaired. One binary, because linking each takes longer than running it.
+//! Checks that the program's output can be restored: every fixture, every trap of the formats, and
+//! every repair. One binary, because linking each takes longer than running it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

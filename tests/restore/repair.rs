@@ -1,5 +1,4 @@
-//! `haslim repair`: what is wrong in one unambiguous way is right in the copy, and all the
-//! rest is as it was.
+//! `haslim repair`: unambiguous faults are fixed in the copy, and everything else is unchanged.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ fn outer(scratch: &Scratch, members: &[OuterMember]) -> PathBuf {
     let mut builder = tar::Builder::new(Vec::new());
     for member in members {
         let mut header = tar::Header::new_ustar();
-        // The crate would take the `./` away.
+        // The crate would remove the `./`.
         header.as_mut_bytes()[..member.name.len()].copy_from_slice(member.name.as_bytes());
         header.set_mode(0o600);
         header.set_size(member.data.len() as u64);
@@ -89,7 +88,7 @@ fn bytes_after_the_end_go_and_nothing_else_does() {
 fn a_missing_end_is_written_even_without_the_key() {
     let scratch = Scratch::new();
     let mut bytes = std::fs::read(fixture("v2.tar")).unwrap();
-    // No member ends in zeros alone: the last one is text.
+    // The last member is text, so that no member ends in zeros.
     let end = bytes
         .iter()
         .rposition(|&b| b != 0)
@@ -122,7 +121,7 @@ fn several_gzip_members_become_one_that_holds_everything() {
     let broken = outer(&scratch, &all);
     let run = keyless(line("repair", &broken, "--yes")).code(0);
     assert!(run.out.contains("2 gzip members"), "{}", run.out);
-    // Read as Home Assistant reads: the first member and nothing else.
+    // Read as Home Assistant reads it: only the first member.
     let out = scratch.path("broken.repaired.tar");
     assert_eq!(
         entries(&out, "share"),
@@ -170,7 +169,7 @@ fn lists_and_flags_say_what_is_there() {
     assert_eq!(parts(&out), parts(&broken));
 }
 
-/// A fixture that says the opposite about compression.
+/// A fixture with the opposite compression flag.
 fn misnamed(scratch: &Scratch, name: &str) -> PathBuf {
     let mut all = members(&fixture(name));
     change_manifest(&mut all, |manifest| {
@@ -212,7 +211,7 @@ fn the_flag_for_compression_is_not_changed_unless_the_bytes_prove_it() {
         "{}",
         run.err
     );
-    // A tar under the name of a gzip archive: the key shows it.
+    // A tar under the name of a gzip archive: with the key, this is detected.
     let mut all = members(&broken);
     *change(&mut all, "share.tar.gz") = members(&fixture("v3-uncompressed.tar"))
         .into_iter()
@@ -266,7 +265,7 @@ fn a_folder_that_would_be_looked_for_under_another_name_is_not_listed() {
     assert_eq!(parts(&out), parts(&broken));
 }
 
-/// Members of one backup, one of them from another.
+/// The members of one backup, with one from another backup.
 fn mixed(scratch: &Scratch, base: &str, other: &Path, name: &str) -> PathBuf {
     let mut all = members(&fixture(base));
     *change(&mut all, name) = members(other)
@@ -299,7 +298,7 @@ fn mixed_versions_become_one() {
 #[test]
 fn mixed_root_salts_become_one() {
     let scratch = Scratch::new();
-    // The same parts under salts of their own.
+    // The same parts with other salts.
     let other = scratch.path("other.tar");
     haslim(shrink(
         &fixture("v2.tar"),
@@ -320,7 +319,7 @@ fn mixed_root_salts_become_one() {
     assert_eq!(entries(&out, "share"), entries(&fixture("v2.tar"), "share"));
 }
 
-/// The members' sizes as another reader sees them, as far as it gets.
+/// The sizes of the members as another reader sees them, as far as it can read.
 fn sizes(path: &Path) -> Vec<Option<u64>> {
     let mut archive = tar::Archive::new(std::fs::File::open(path).unwrap());
     archive
@@ -333,7 +332,7 @@ fn sizes(path: &Path) -> Vec<Option<u64>> {
 /// supervisor#7034.
 #[test]
 fn stale_sizes_are_right_in_the_copy_for_every_reader() {
-    // Two chunks and a bit, so that what v3 adds to them counts.
+    // Slightly more than two chunks, so that the bytes that v3 adds to them matter.
     let stream = make::gzip(&make::tar(&[
         make::folder("."),
         make::file("noise", &make::noise(2_300_000)),
@@ -346,7 +345,7 @@ fn stale_sizes_are_right_in_the_copy_for_every_reader() {
     ] {
         let (media, share) = (seal(&stream), seal(&make::share()));
         assert_eq!(media.len(), stream.len() + added);
-        // What Home Assistant kept from before it encrypted: the record, and no size in the block.
+        // What Home Assistant kept from before encryption: the record, and no size in the block.
         let record = make::pax(&[
             ("mtime", b"1732449123.5"),
             ("size", stream.len().to_string().as_bytes()),
@@ -358,7 +357,7 @@ fn stale_sizes_are_right_in_the_copy_for_every_reader() {
         .concat();
         let text = make::metadata(&["media", "share"], true);
         let scratch = Scratch::new();
-        // Each of the readers goes on at another place.
+        // Each reader continues at another position.
         let bytes = make::tar(&[
             header,
             make::file("share.tar.gz", &share),
@@ -380,7 +379,7 @@ fn stale_sizes_are_right_in_the_copy_for_every_reader() {
         );
         assert_eq!((sizes(&out).len(), &sizes(&out)[..2]), (3, &right[..]));
         assert!(member(&out, "media.tar.gz") == media && member(&out, "share.tar.gz") == share);
-        // The rest of the PAX header is there; the size is where every reader finds it.
+        // The rest of the PAX header is still there, and the size is where every reader finds it.
         let bytes = std::fs::read(&out).unwrap();
         assert!(
             bytes
@@ -392,7 +391,7 @@ fn stale_sizes_are_right_in_the_copy_for_every_reader() {
     }
 }
 
-/// A plain backup whose `media` has an entry that leads out, in so many gzip members.
+/// A plain backup whose `media` has an entry that leads out of it, in this many gzip members.
 fn hazardous(scratch: &Scratch, gzip_members: usize) -> PathBuf {
     let tar = make::around(&[make::file("../evil", b"x")]);
     let media: Vec<u8> = tar
@@ -419,7 +418,7 @@ fn a_part_that_is_written_anew_may_hold_nothing_that_a_restore_cannot_cope_with(
         assert!(run.err.contains(text), "'{text}' is not in\n{}", run.err);
     }
     assert_eq!(scratch.listing(), ["broken.tar"]);
-    // As it is said, so it works.
+    // The advice works.
     keyless(line("shrink", &broken, "--yes --drop media:../evil")).code(0);
 }
 
@@ -432,7 +431,7 @@ fn a_part_that_is_kept_is_said_to_hold_what_a_restore_cannot_cope_with() {
     assert!(run.err.contains(note), "{}", run.err);
     let out = scratch.path("broken.repaired.tar");
     assert_eq!(parts(&out), parts(&broken));
-    // In the words of a shrink, and with nothing else to put right too.
+    // A shrink words the note in the same way, and so does a repair with nothing else to fix.
     let run = keyless(line(
         "shrink",
         &broken,

@@ -1,5 +1,5 @@
-//! Everything that FORMAT calls a TRAP: each has cost somebody data, and each test
-//! here fails without its handling.
+//! Everything that FORMAT calls a TRAP. Each has cost a user data, and each test here fails if the
+//! trap is not handled.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ fn main_header(path: &Path, id: &str) -> (usize, u64) {
 fn with_pax_size(path: &Path, id: &str, stated: u64) -> Vec<u8> {
     let (at, _) = main_header(path, id);
     let mut bytes = std::fs::read(path).unwrap();
-    // The fixture's members have a PAX header already, for their float mtime.
+    // The fixture's members already have a PAX header for their float mtime.
     let records = at - BLOCK..at;
     let old = bytes[records.clone()].iter().position(|&b| b == 0).unwrap();
     let mut text = bytes[records.start..records.start + old].to_vec();
@@ -119,7 +119,7 @@ fn a_stale_pax_size_is_recovered_and_named() {
     let scratch = Scratch::new();
     for name in ["v3.tar", "v2.tar"] {
         let (_, size) = main_header(&fixture(name), "media");
-        // Large enough to point into another block: what encryption adds to some MiB.
+        // Large enough to point into another block: the bytes that encryption adds to several MiB.
         let input = scratch.file(
             "in.tar",
             &with_pax_size(&fixture(name), "media", size - 1200),
@@ -210,7 +210,7 @@ fn all_v3_members_share_the_salts_and_none_reuses_a_stream_key() {
             .iter()
             .filter(|m| m.data.starts_with(b"SecureTar") && before.contains(m))
             .count();
-        // Only members that were copied whole keep their stream key.
+        // Only members that were copied as a whole keep their stream key.
         assert_eq!(
             ids(&old).intersection(&ids(&new)).count(),
             copied,
@@ -304,7 +304,7 @@ fn hard_links_survive_the_loss_of_their_first_name() {
         (tar::EntryType::Link, &b"data/www/doorbell.mp4"[..])
     );
     assert!(find(&after, "data/nest/event_media/cam0/000.mp4").is_none());
-    // Links of files that stay are left alone.
+    // Links to files that stay are unchanged.
     assert_eq!(
         find(&after, "data/www/logo_too.png"),
         find(&before, "data/www/logo_too.png")

@@ -1,4 +1,4 @@
-//! Small backups part by part, as Home Assistant writes them or with one thing wrong.
+//! Builds small backups part by part, as Home Assistant writes them or with one fault.
 //!
 //! ```ignore
 //! let backup = Draft::v3()
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Scratch, make, seal};
 
-/// How a part is wrapped.
+/// How a part is encrypted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wrap {
     Plain,
@@ -25,7 +25,7 @@ pub enum Wrap {
 }
 
 impl Wrap {
-    /// This stream as the part that Home Assistant would store.
+    /// The part that Home Assistant would store for this stream.
     pub fn seal(self, stream: &[u8]) -> Vec<u8> {
         match self {
             Self::Plain => stream.to_vec(),
@@ -35,8 +35,8 @@ impl Wrap {
     }
 }
 
-/// A backup that grows. Members stand in the order in which they are added, `./backup.json` last; a
-/// part that is added is listed in it, unless the method says otherwise.
+/// A backup under construction. Members are in the order in which they are added, with
+/// `./backup.json` last. Each added part is listed in it, unless the method says otherwise.
 #[derive(Clone)]
 pub struct Draft {
     wrap: Wrap,
@@ -57,12 +57,12 @@ impl Draft {
         Self::new(Wrap::V2)
     }
 
-    /// A backup in SecureTar version 3, all parts under one root salt.
+    /// A backup in SecureTar version 3, with one root salt for all parts.
     pub fn v3() -> Self {
         Self::new(Wrap::V3)
     }
 
-    /// A backup with nothing in it.
+    /// An empty backup.
     pub fn new(wrap: Wrap) -> Self {
         let metadata = json!({
             "slug": "1a2b3c4d", "version": 2, "name": "Draft", "date": "2026-11-01T04:45:00.000000+00:00", "type": "partial",
@@ -78,18 +78,18 @@ impl Draft {
         }
     }
 
-    /// Parts that follow are `.tar` files; `compressed` becomes false.
+    /// The following parts are `.tar` files; `compressed` becomes false.
     pub fn uncompressed(mut self) -> Self {
         self.compressed = false;
         self.set("compressed", false)
     }
 
-    /// Parts that follow are not encrypted. The flag `protected` stays.
+    /// The following parts are not encrypted. The flag `protected` stays.
     pub fn plain_from_here(self) -> Self {
         self.wrapped_from_here(Wrap::Plain)
     }
 
-    /// Parts that follow are wrapped like this. The flag `protected` stays.
+    /// The following parts are encrypted like this. The flag `protected` stays.
     pub fn wrapped_from_here(mut self, wrap: Wrap) -> Self {
         self.wrap = wrap;
         self
@@ -101,7 +101,8 @@ impl Draft {
         self
     }
 
-    /// The configuration: what each has, and these entries, whose names begin with `data/`.
+    /// The configuration: the files of every configuration, and these entries, whose names begin
+    /// with `data/`.
     pub fn config(mut self, entries: &[Vec<u8>]) -> Self {
         self.metadata["homeassistant"] =
             json!({"version": "2026.11.0", "exclude_database": false, "size": 0.1});
@@ -132,7 +133,7 @@ impl Draft {
         self
     }
 
-    /// A part with exactly these entries, of which the metadata say nothing.
+    /// A part with exactly these entries that is not listed in the metadata.
     pub fn unlisted(self, base: &str, entries: &[Vec<u8>]) -> Self {
         let mut stream = make::tar(entries);
         if self.compressed {
@@ -141,7 +142,8 @@ impl Draft {
         self.stream(base, &stream)
     }
 
-    /// A part with this stream, which is only wrapped, and of which the metadata say nothing.
+    /// A part with this stream, encrypted but otherwise unchanged, that is not listed in the
+    /// metadata.
     pub fn stream(self, base: &str, stream: &[u8]) -> Self {
         let (name, part) = (self.name_of(base), self.wrap.seal(stream));
         self.member(&name, &part)
@@ -152,31 +154,31 @@ impl Draft {
         self.raw(make::any_file(name, data))
     }
 
-    /// A member as it stands in the file: header, data, padding.
+    /// A member as it is in the file: header, data, padding.
     pub fn raw(mut self, bytes: Vec<u8>) -> Self {
         self.members.push(bytes);
         self
     }
 
-    /// A key of the metadata gets this value.
+    /// Sets a key of the metadata to this value.
     pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.metadata[key] = value.into();
         self
     }
 
-    /// A key of the metadata goes.
+    /// Removes a key of the metadata.
     pub fn unset(mut self, key: &str) -> Self {
         self.metadata.as_object_mut().unwrap().remove(key);
         self
     }
 
-    /// The metadata, to be changed at will.
+    /// Applies any change to the metadata.
     pub fn metadata(mut self, change: impl FnOnce(&mut Value)) -> Self {
         change(&mut self.metadata);
         self
     }
 
-    /// What a part is called in this backup.
+    /// The name of a part in this backup.
     pub fn name_of(&self, base: &str) -> String {
         format!("{base}.tar{}", if self.compressed { ".gz" } else { "" })
     }
@@ -210,7 +212,7 @@ impl Draft {
     }
 }
 
-/// What the configuration part of every backup has.
+/// The files in the configuration part of every backup.
 pub fn config() -> Vec<Vec<u8>> {
     vec![
         make::folder("."),
@@ -222,7 +224,7 @@ pub fn config() -> Vec<Vec<u8>> {
     ]
 }
 
-/// What the part of every add-on has.
+/// The files in the part of every add-on.
 pub fn addon(slug: &str) -> Vec<Vec<u8>> {
     let about = json!({"user": {}, "system": {"slug": slug}, "state": "started", "version": "1.0"})
         .to_string();

@@ -1,15 +1,15 @@
-//! Tars and gzip streams, sound or with one thing wrong, made in memory.
+//! Makes tars and gzip streams in memory, correct or with one fault.
 
 use std::io::Write;
 
 use haslim::format::tar::block::{BLOCK, set_checksum, set_size};
 
-/// One header block. Every change renews the checksum.
+/// One header block. Every change updates the checksum.
 #[derive(Clone)]
 pub struct Head([u8; BLOCK]);
 
 impl Head {
-    /// A ustar header as Python writes it; names longer than the field are cut.
+    /// A ustar header as Python writes it. Names longer than the field are truncated.
     pub fn new(name: impl AsRef<[u8]>, flag: u8, size: u64) -> Self {
         let mut block = [0u8; BLOCK];
         block[..100]
@@ -25,14 +25,14 @@ impl Head {
         Self(block)
     }
 
-    /// The same with these bytes at this place.
+    /// The same with these bytes at this position.
     pub fn with(mut self, at: usize, bytes: &[u8]) -> Self {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
         set_checksum(&mut self.0);
         self
     }
 
-    /// The same with another size field, which need be no number.
+    /// The same with another size field, which may be invalid.
     pub fn sized(self, field: &[u8]) -> Self {
         self.with(124, &[0; 12]).with(124, field)
     }
@@ -95,12 +95,12 @@ pub fn long_name(name: &str) -> Vec<u8> {
     extended(b'L', format!("{name}\0").as_bytes())
 }
 
-/// A file with a name of any length and any bytes, by a PAX record.
+/// A file with a name of any length and any bytes, in a PAX record.
 pub fn named(name: &[u8], data: &[u8]) -> Vec<u8> {
     [pax(&[("path", name)]), file("short", data)].concat()
 }
 
-/// A file with a name of any length, in the short form where that will do.
+/// A file with a name of any length, in the short form if possible.
 pub fn any_file(name: impl AsRef<[u8]>, data: &[u8]) -> Vec<u8> {
     let name = name.as_ref();
     if name.len() <= 100 {
@@ -115,8 +115,8 @@ pub fn fifo(name: impl AsRef<[u8]>) -> Vec<u8> {
     Head::new(name, b'6', 0).data(b"")
 }
 
-/// A file whose size stands in a PAX record alone, as Python writes it for more than 8 GiB, and
-/// need not be true.
+/// A file whose size is only in a PAX record, as Python writes it above 8 GiB. The size may be
+/// wrong.
 pub fn sized_by_record(name: impl AsRef<[u8]>, stated: u64, data: &[u8]) -> Vec<u8> {
     let record = pax(&[
         ("mtime", b"1732449123.5"),
@@ -132,7 +132,7 @@ pub fn tar(entries: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-/// A whole tar of a folder: something to leave out (`gone`), these entries, something to keep.
+/// A whole tar of a folder: an entry to leave out (`gone`), these entries, and an entry to keep.
 pub fn around(entries: &[Vec<u8>]) -> Vec<u8> {
     tar(&[
         &[folder("."), file("gone", &[1; 3000])],
@@ -142,14 +142,14 @@ pub fn around(entries: &[Vec<u8>]) -> Vec<u8> {
     .concat())
 }
 
-/// A gzip member as Home Assistant makes it.
+/// A gzip member as Home Assistant writes it.
 pub fn gzip(data: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
 }
 
-/// Bytes that do not compress, the same ones every time.
+/// Bytes that do not compress, the same every time.
 pub fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
@@ -178,7 +178,7 @@ pub fn metadata_member(text: impl AsRef<[u8]>) -> Vec<u8> {
     file("./backup.json", text.as_ref())
 }
 
-/// A backup of two folders; `media` holds these bytes, already wrapped.
+/// A backup of two folders; `media` holds these bytes, already encrypted or compressed.
 pub fn backup(media: &[u8], share: &[u8], protected: bool) -> Vec<u8> {
     tar(&[
         file("media.tar.gz", media),
@@ -192,12 +192,12 @@ pub fn plain(media: &[u8]) -> Vec<u8> {
     backup(&gzip(media), &share(), false)
 }
 
-/// A sound plain part.
+/// A correct plain part.
 pub fn share() -> Vec<u8> {
     gzip(&tar(&[folder("."), file("note.txt", b"hello")]))
 }
 
-/// Where the data of a member begin: behind the header block that begins with its name.
+/// The position of a member's data: after the header block that begins with its name.
 #[track_caller]
 pub fn data_of(bytes: &[u8], name: &str) -> usize {
     let at = bytes

@@ -1,5 +1,5 @@
-//! What every integration test needs: the program, the fixtures, a scratch folder,
-//! and an independent look into a backup.
+//! What every integration test needs: the program, the fixtures, a temporary folder, and an
+//! independent reader for backups.
 #![allow(dead_code, reason = "each test binary uses its own share")]
 #![allow(
     clippy::unwrap_used,
@@ -23,11 +23,11 @@ use serde_json::Value;
 /// The password of every fixture.
 pub const PASSWORD: &str = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG";
 
-/// Ends every message about a run that was to make an output and made none.
+/// The end of every message about a run that should have written an output and did not.
 pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
 
-/// Whether an error says what did not happen where it has to: at its end when the command is one
-/// that writes, and nowhere when it only reads.
+/// Whether an error says that no file was written where it must: at its end if the command writes,
+/// and nowhere if it only reads.
 pub fn says_what_did_not_happen(command: &str, error: &str) -> bool {
     if matches!(command, "shrink" | "repair") {
         error.trim_end().ends_with(UNCHANGED)
@@ -44,7 +44,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Asserts the exit code, showing everything when it is another one.
+    /// Asserts the exit code, and prints everything if it differs.
     #[track_caller]
     pub fn code(self, expected: i32) -> Self {
         assert_eq!(
@@ -55,7 +55,7 @@ impl Run {
         self
     }
 
-    /// Standard output as the JSON that it must be.
+    /// Standard output, which must be JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out)
@@ -97,14 +97,14 @@ pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<
     }
 }
 
-/// A command line out of a command, its backup, and the rest, split at spaces.
+/// A command line made of a command, its backup, and the rest, split at spaces.
 pub fn line(command: &str, backup: &Path, rest: &str) -> Vec<String> {
     let mut args = vec![command.to_owned(), text(backup)];
     args.extend(rest.split_whitespace().map(str::to_owned));
     args
 }
 
-/// A `shrink` of `input` into `output`, with further options split at spaces.
+/// A `shrink` of `input` into `output`, with more options, split at spaces.
 pub fn shrink(input: &Path, output: &Path, rest: &str) -> Vec<String> {
     let mut args = line("shrink", input, "--yes -o");
     args.push(text(output));
@@ -117,8 +117,8 @@ pub fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Asserts that this command does not look for its output in the folder of the fixtures: what lies
-/// there, and whether it can be written, must decide no test.
+/// Asserts that this command does not use the folder of the fixtures for its output: no test may
+/// depend on the files there, or on whether the folder is writable.
 #[track_caller]
 fn spares_the_fixtures<S: AsRef<OsStr>>(args: &[S]) {
     let args: Vec<_> = args
@@ -145,13 +145,13 @@ pub fn fixture(name: &str) -> PathBuf {
     path
 }
 
-/// What the reference library found in a fixture.
+/// The contents of a fixture according to the reference library.
 pub fn expected(name: &str) -> Value {
     let path = fixture("expected").join(format!("{name}.json"));
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The fixtures that hold a whole little system.
+/// The fixtures that contain a small complete system.
 pub const SYSTEMS: [&str; 7] = [
     "v1",
     "v1-uncompressed",
@@ -162,7 +162,7 @@ pub const SYSTEMS: [&str; 7] = [
     "plain",
 ];
 
-/// A folder of its own, gone when dropped.
+/// A temporary folder, deleted when dropped.
 pub struct Scratch(pub tempfile::TempDir);
 
 impl Scratch {
@@ -188,8 +188,8 @@ impl Scratch {
         path
     }
 
-    /// Writes a file that begins with these bytes and has those at this place; between them is a
-    /// hole.
+    /// Writes a file that begins with these bytes and has the others at this position, with a hole
+    /// between them.
     pub fn with_hole(&self, name: &str, begin: &[u8], at: u64, end: &[u8]) -> PathBuf {
         let path = self.file(name, begin);
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -208,7 +208,7 @@ impl Scratch {
     }
 }
 
-/// The bytes of a file and its status: what must not change.
+/// The bytes of a file and its status, neither of which may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint {
     checksum: u32,
@@ -260,7 +260,7 @@ pub fn members(path: &Path) -> Vec<OuterMember> {
     archive.entries().unwrap().map(read).collect()
 }
 
-/// One member's data.
+/// The data of one member.
 #[track_caller]
 pub fn member(path: &Path, name: &str) -> Vec<u8> {
     let found = members(path).into_iter().find(|m| m.name == name);
@@ -272,8 +272,8 @@ pub fn manifest(path: &Path) -> Value {
     serde_json::from_slice(&member(path, "./backup.json")).unwrap()
 }
 
-/// The plaintext tar of a part, decrypted by the library and inflated as Home
-/// Assistant does: the first gzip member and nothing else.
+/// The plaintext tar of a part, decrypted by the library and inflated as Home Assistant does it:
+/// only the first gzip member.
 pub fn plaintext(path: &Path, component: &str) -> Vec<u8> {
     use haslim::crypt::{KeyRing, Password};
     let backup = haslim::open::Backup::open(path).unwrap();
@@ -286,7 +286,7 @@ pub fn plaintext(path: &Path, component: &str) -> Vec<u8> {
     let stream = haslim::open::source(&backup, part, Some(&keys)).unwrap();
     let mut bytes = Vec::new();
     if part.version() == Some(haslim::format::securetar::Version::V1) && part.compressed {
-        // No other reader understands the trailer of v1.
+        // No other reader supports the trailer of v1.
         let mut gunzip = haslim::gzip::Gunzip::new(stream, haslim::gzip::Trailer::SecureTarV1);
         while let Some(piece) = gunzip.next_piece().unwrap() {
             bytes.extend_from_slice(piece);

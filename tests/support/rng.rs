@@ -1,15 +1,15 @@
-//! Random numbers that a seed repeats.
+//! Reproducible random numbers from a seed.
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 pub struct Rng(u64);
 
 impl Rng {
-    /// The numbers of this seed.
+    /// The numbers for this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The numbers of one case of one run.
+    /// The numbers for one case of one run.
     pub fn of(seed: u64, case: u64) -> Self {
         let mut rng = Self::new(seed ^ case.wrapping_mul(0xd6e8_feb8_6659_fd93));
         rng.next();
@@ -24,7 +24,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which is not 0.
+    /// A number below `end`, which must not be 0.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
@@ -33,7 +33,7 @@ impl Rng {
         self.next() as u8
     }
 
-    /// True once in so many times.
+    /// True once in this many times.
     pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

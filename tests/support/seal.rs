@@ -1,4 +1,4 @@
-//! Parts encrypted with SecureTar, to be broken afterwards.
+//! Parts encrypted with SecureTar, for tests that damage them.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -11,10 +11,10 @@ use super::{PASSWORD, make};
 /// Bytes of the headers.
 pub const V2_HEADER: usize = 48;
 pub const V3_HEADER: usize = 136;
-/// A whole chunk of v3, sealed.
+/// The size of a whole encrypted chunk of v3.
 pub const SEALED: usize = (1 << 20) + 17;
 
-/// The key ring of the password that the tests give, with the salts of all archives.
+/// The key ring for the password that the tests use, with the salts of all archives.
 fn keys() -> &'static (KeyRing, V3Salts) {
     static KEYS: OnceLock<(KeyRing, V3Salts)> = OnceLock::new();
     KEYS.get_or_init(|| {
@@ -28,12 +28,12 @@ pub fn ring(password: &str) -> KeyRing {
     KeyRing::new(Password::new(password.into()))
 }
 
-/// A part in v3, under the salts that all tests share.
+/// A part in v3, with the salts that all tests share.
 pub fn v3(stream: &[u8]) -> Vec<u8> {
     v3_under(&keys().0, &keys().1, stream)
 }
 
-/// A part in v3 under a key and salts of its own.
+/// A part in v3 with another key and other salts.
 pub fn v3_of(password: &str, stream: &[u8]) -> Vec<u8> {
     let ring = ring(password);
     v3_under(&ring, &ring.new_v3_salts().unwrap(), stream)
@@ -68,12 +68,12 @@ pub fn claiming(mut part: Vec<u8>, size: u64) -> Vec<u8> {
     part
 }
 
-/// A backup whose `media` is this part; `share` is sound and in v3.
+/// A backup whose `media` is this part; `share` is correct and in v3.
 pub fn backup(media: &[u8]) -> Vec<u8> {
     make::backup(media, &v3(&make::share()), true)
 }
 
-/// A backup whose `media` is this part; `share` is sound and in v2.
+/// A backup whose `media` is this part; `share` is correct and in v2.
 pub fn backup_v2(media: &[u8]) -> Vec<u8> {
     make::backup(media, &v2(&make::share()), true)
 }

@@ -1,4 +1,5 @@
-# To be sourced: `prepare FOLDER PACKAGES...` makes a virtual environment with these packages, unless it is there.
+# Source this file. `prepare FOLDER PACKAGES...` creates a virtual environment with these packages,
+# unless it exists.
 venvs=${HASLIM_INTEROP_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/haslim-interop}
 
 prepare() { # folder, packages...
@@ -11,5 +12,5 @@ prepare() { # folder, packages...
   echo "$wanted" >"$folder/installed"
 }
 
-# securetar's newest release, which says what is right.
+# The newest release of securetar, which is the reference.
 prepare_reference() { prepare reference securetar==2026.10.0 pytest==8.4.2; }

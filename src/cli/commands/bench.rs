@@ -1,4 +1,4 @@
-//! `haslim bench`: how fast this machine is, and backups to find out with.
+//! `haslim bench`: measures the speed of this machine, and makes backups to measure on.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::cli::session::{DONE, Session};
 use crate::cli::settings::{Making, Measuring};
 use crate::cli::{key, small_file};
 
-/// Bytes of the backup that is made when none is given: enough for steady rates.
+/// The size of the backup that is made if none is given: large enough for steady rates.
 const OWN: u64 = 64_000_000;
 
-/// Writes a backup of about the size that was named.
+/// Writes a backup of about the requested size.
 ///
 /// # Errors
 /// As [`OutputPath::check_alone`], [`make::make`] and [`key::given`].
@@ -32,15 +32,15 @@ pub fn make(session: &Session, making: &Making) -> Result<u8> {
     write_backup(session, making).map_err(without_output_option)
 }
 
-/// Measures on a backup, or on one of its own.
+/// Measures on a given backup, or on one made for this run.
 ///
 /// # Errors
-/// As [`bench::run`] and [`key::unlock_all`], and those of the files that are named.
+/// As [`bench::run`] and [`key::unlock_all`], and errors of the named files.
 pub fn measure(session: &Session, measuring: &Measuring) -> Result<u8> {
     measure_stages(session, measuring).map_err(without_output_option)
 }
 
-/// The place is no option here.
+/// The folder is not given by an option here.
 fn without_output_option(error: Error) -> Error {
     match error.next_step() {
         Some(Advice::Output(advice)) => {
@@ -132,8 +132,7 @@ fn measure_stages(session: &Session, measuring: &Measuring) -> Result<u8> {
     Ok(DONE)
 }
 
-/// A backup that has no name and is gone when it is closed, under a key that is needed nowhere
-/// else.
+/// A backup without a name that is gone when it is closed. Its key is used nowhere else.
 fn make_sample(session: &Session, folder: &Path) -> Result<Unlocked> {
     let keys = KeyRing::new(Password::new("bench".into()));
     let mut output = Output::scratch(folder)?;

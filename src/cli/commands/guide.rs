@@ -1,4 +1,4 @@
-//! Guided mode: a few plain questions, the biggest gain first.
+//! Guided mode: a few simple questions, the biggest saving first.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -15,16 +15,16 @@ use crate::cli::session::Session;
 use crate::cli::settings::Writing;
 use crate::cli::terminal::prompt::{Answer, ask, tell};
 
-/// More questions than this tire; then the ways out are shown instead.
+/// More questions than this are tiring; after them, the ways out are shown instead.
 const QUESTIONS: usize = 6;
 
-/// Asks for consent until the plan fits. False when the user wants to stop.
+/// Asks for consent until the plan fits. Returns false if the user wants to stop.
 ///
-/// Asks nothing when no answer could make it fit, and nothing more as soon as that is so.
+/// Asks nothing if no answer can make it fit, and stops asking as soon as that is the case.
 ///
 /// # Errors
-/// `OutputIo` before the first question when the copy could not have its name; what planning anew
-/// and reading the answers fail with.
+/// `OutputIo` before the first question if the copy could not get its name; errors from planning
+/// again and from reading the answers.
 pub fn consent(
     session: &Session,
     prepared: &mut Prepared,
@@ -55,8 +55,7 @@ pub fn consent(
         if !ask_about(session, prepared, &units, unit, questions)? {
             return Ok(false);
         }
-        // About a part as a whole nobody is asked who was asked about what is in it, and
-        // about nothing in it who gave it up as a whole.
+        // Never ask about a whole part after asking about its contents, or the reverse.
         let whole = prepared
             .request
             .consent
@@ -71,10 +70,10 @@ pub fn consent(
     Ok(true)
 }
 
-/// Whether yes to all that is still open would make it fit.
+/// Whether it would fit if the user agreed to everything that is still open.
 fn could_fit(prepared: &Prepared, open: &VecDeque<&Candidate>) -> Result<bool> {
     let mut request = prepared.request.clone();
-    // Behind a question about what is in it, only a folder is offered as a whole.
+    // After a question about its contents, only a folder is offered as a whole.
     let follows =
         |at: usize, whole: &Candidate| open.iter().take(at).any(|before| before.part == whole.part);
     let is_folder =
@@ -108,11 +107,11 @@ fn introduce(session: &Session, prepared: &Prepared) {
         ));
     }
     tell(
-        "What else may be left out of the copy? The original stays as it is, and nothing is written before you agree.",
+        "What else may be left out of the copy? The original does not change, and nothing is written before you agree.",
     );
 }
 
-/// Asks one question and plans anew. False when the user wants to stop.
+/// Asks one question and plans again. Returns false if the user wants to stop.
 fn ask_about(
     session: &Session,
     prepared: &mut Prepared,

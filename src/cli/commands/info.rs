@@ -15,7 +15,7 @@ use crate::cli::render::terms::CommandLine;
 use crate::cli::render::{escaped_path, next_steps, tables};
 use crate::cli::session::{DONE, Session};
 
-/// Prints what is inside.
+/// Prints the contents.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
     if path.is_dir() {
         folder(session, path)
@@ -90,8 +90,8 @@ fn verdict(session: &Session, backup: &Backup) -> String {
     format!("{fits}: {text}.{cloud}")
 }
 
-/// Every file in the folder, and in those below it, that looks like a backup; what cannot be read
-/// gets a line too.
+/// Lists every file in the folder and its subfolders that looks like a backup. A file that cannot
+/// be read gets a line too.
 fn folder(session: &Session, path: &Path) -> Result<u8> {
     let opened: Vec<_> = backups_in(session, path)?
         .into_iter()
@@ -120,7 +120,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         return Ok(DONE);
     }
     let rows = opened.iter().map(|(file, backup)| {
-        // What it is called in the folder.
+        // Its path relative to the folder.
         let file = file.strip_prefix(path).unwrap_or(file);
         let file = haslim::error::escape(file.as_os_str().as_encoded_bytes());
         match backup {
@@ -135,15 +135,15 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
     Ok(DONE)
 }
 
-/// The files whose names end in .tar, sorted by name, folder by folder. Links are followed; one
-/// that leads back to a folder above adds nothing.
+/// The files whose names end in .tar, sorted by name, folder by folder. Links are followed, except
+/// a link that leads back to a parent folder.
 ///
 /// # Errors
-/// When the folder itself cannot be read. One below it that cannot be read is a warning, and what
-/// vanishes meanwhile is no backup.
+/// If the folder itself cannot be read. A subfolder that cannot be read causes a warning, and a
+/// file that disappears meanwhile is skipped.
 fn backups_in(session: &Session, path: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |folder: &Path, error: walkdir::Error| {
-        let doing = format!("cannot look into the folder {}", folder.display());
+        let doing = format!("cannot read the folder {}", folder.display());
         let error = error.into_io_error().unwrap_or(ErrorKind::Other.into());
         Error::input(error, &doing).advice("Check the path and the permissions.")
     };
@@ -168,7 +168,7 @@ fn backups_in(session: &Session, path: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A link to a folder above, a link that leads nowhere, or something that is gone.
+/// A link to a parent folder, a broken link, or a file that has disappeared.
 fn is_nothing(error: &walkdir::Error) -> bool {
     let gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
     error.loop_ancestor().is_some() || error.io_error().is_some_and(gone)
@@ -185,7 +185,7 @@ fn json_row(path: &Path, backup: &Result<Backup>, limit: u64) -> serde_json::Val
     }
 }
 
-/// The encryption of all parts in a word.
+/// The encryption of all parts, in one word.
 fn encryption(backup: &Backup) -> String {
     if backup
         .findings

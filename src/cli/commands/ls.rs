@@ -1,4 +1,4 @@
-//! `haslim ls`: a tree of what is inside, by stored bytes.
+//! `haslim ls`: a tree of the contents, by stored bytes.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -72,7 +72,7 @@ pub fn run(
     first.map_or(Ok(DONE), Err)
 }
 
-/// The parts that can be looked into, and what is wrong with the first bytes of others.
+/// The parts that can be read, and the errors in the first bytes of others.
 fn readable(backup: &Backup, parts: &[usize]) -> (Vec<usize>, Vec<Error>) {
     let readable = parts
         .iter()
@@ -85,10 +85,10 @@ fn readable(backup: &Backup, parts: &[usize]) -> (Vec<usize>, Vec<Error>) {
     (readable, faulty.collect())
 }
 
-/// Surveys the parts; one that is damaged does not hide the others.
+/// Surveys the parts. A damaged one does not hide the others.
 ///
 /// # Errors
-/// That of the only part that was asked for, and what is not about the contents of a part.
+/// The error of the only requested part, and errors that are not about the contents of a part.
 fn look(
     session: &Session,
     backup: &Backup,
@@ -117,7 +117,8 @@ fn look(
     }
 }
 
-/// A line for each node below `root`, the biggest first. A path can be deeper than a stack.
+/// A line for each node below `root`, the biggest first. Not recursive, because a path can be
+/// deeper than the stack.
 fn lines(tree: &PathTree<'_>, root: &PathNode, depth: usize, top: usize) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     let mut work = if depth == 0 {
@@ -154,7 +155,7 @@ fn lines(tree: &PathTree<'_>, root: &PathNode, depth: usize, top: usize) -> Resu
     Ok(lines)
 }
 
-/// What is to be said below one node, the last thing first.
+/// The lines below one node, the last one first.
 fn below(tree: &PathTree<'_>, node: &PathNode, top: usize, indent: usize) -> Result<Vec<Step>> {
     let mut order = tree.children(node)?;
     order.sort_by_key(|child| std::cmp::Reverse(child.totals.stored));
@@ -175,7 +176,7 @@ fn below(tree: &PathTree<'_>, node: &PathNode, top: usize, indent: usize) -> Res
         .collect())
 }
 
-/// One more line.
+/// The next line to print.
 enum Step {
     Node {
         node: PathNode,
@@ -188,12 +189,12 @@ enum Step {
     },
 }
 
-/// The paths of a part in their plain form, where they have another one: `a//./b` is `a/b`.
+/// The paths of a part, each in its plain form: `a//./b` becomes `a/b`.
 fn tidied<'a>(backup: &Backup, survey: &'a PartSurvey) -> Vec<(Cow<'a, [u8]>, &'a survey::Entry)> {
     let part = &backup.parts[survey.part];
     let names = |path: &'a [u8]| path.split(|&b| b == b'/');
     let row = |entry: &'a survey::Entry| {
-        // What lies beside the config directory keeps its own name.
+        // Files beside the config directory keep their own names.
         let path = open::config_path(part.kind, backup.manifest.version(), &entry.name)
             .unwrap_or(&entry.name);
         let is_name = |name: &&[u8]| !name.is_empty() && *name != b".";
@@ -242,7 +243,7 @@ fn print(
     Ok(())
 }
 
-/// Deeper than this nobody counts, and no line grows.
+/// Deeper levels are not indented further, so that lines stay short.
 const INDENT: usize = 40;
 
 fn space(indent: usize) -> String {

@@ -1,4 +1,4 @@
-//! The commands, one file each, and what some of them share.
+//! The commands, one file each, and what several of them share.
 
 mod bench;
 mod guide;
@@ -17,10 +17,10 @@ use haslim::Result;
 use super::session::Session;
 use super::settings::Task;
 
-/// Does what is to be done; returns the exit code.
+/// Runs the task and returns the exit code.
 ///
 /// # Errors
-/// What the command ends with, to be shown and turned into its exit code.
+/// The error with which the command ends. It is shown and turned into an exit code.
 pub fn run(task: Task, session: &Session) -> Result<u8> {
     match task {
         Task::Info { path } => info::run(session, &path),

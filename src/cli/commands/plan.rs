@@ -17,7 +17,7 @@ use crate::cli::render::{self, escaped_path, next_steps, refusal};
 use crate::cli::session::{DONE, Session};
 use crate::cli::settings::{Selection, Writing};
 
-/// `haslim plan --why`: says what decides about a path.
+/// `haslim plan --why`: explains what decides about a path.
 ///
 /// # Errors
 /// As [`prepare`] and [`explain::why`].
@@ -41,11 +41,11 @@ pub fn why(session: &Session, path: &Path, selection: &Selection, location: &str
     Ok(DONE)
 }
 
-/// Shows the plan and ends with the code that `shrink` would; of a dry run with its own options,
-/// which alone say where the copy would go.
+/// Shows the plan and returns the exit code that `shrink` would return. For a dry run this includes
+/// its own options, because only they say where the copy would go.
 ///
 /// # Errors
-/// As [`prepare`]; what `shrink` would end with.
+/// As [`prepare`]; the error with which `shrink` would end.
 pub fn run(
     session: &Session,
     path: &Path,
@@ -89,12 +89,12 @@ pub fn run(
     }
 }
 
-/// What `shrink` would end with before it writes anything.
+/// The error with which `shrink` would end before it writes anything.
 fn verdict(session: &Session, prepared: &mut Prepared, target: Option<OutputPath>) -> Result<()> {
     let refusal = prepared
         .refusal()
         .map(|reason| refusal::error(prepared, reason));
-    // Where nothing would be written anyway, a warning does.
+    // If nothing would be written anyway, a warning is enough.
     let damage = prepared.report_damage(refusal.is_some(), &session.screen);
     if let Some(error) = refusal {
         return Err(error);
@@ -105,12 +105,12 @@ fn verdict(session: &Session, prepared: &mut Prepared, target: Option<OutputPath
     })
 }
 
-/// Whether no plan can be followed, whatever it leaves out.
+/// Whether every plan must fail, whatever it leaves out.
 fn is_hopeless(error: &Error) -> bool {
     matches!(error.kind(), Kind::Damaged | Kind::OutputIo)
 }
 
-/// One document for programs: the plan, and why it cannot be followed.
+/// Prints one document for programs: the plan, and why it cannot be carried out.
 fn print_json(
     session: &Session,
     prepared: &Prepared,

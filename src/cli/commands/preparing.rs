@@ -12,7 +12,7 @@ use crate::cli::key;
 use crate::cli::session::Session;
 use crate::cli::settings::Selection;
 
-/// Reads the key if there is a need, surveys, plans.
+/// Reads the key if it is needed, surveys, and plans.
 ///
 /// # Errors
 /// As [`request`], [`key::keys`] and [`Job::prepare`].
@@ -28,10 +28,10 @@ pub fn prepare(
     job.prepare(keys, depth, &session.screen, &session.control)
 }
 
-/// What is wanted, as the planner takes it.
+/// The request in the form that the planner takes.
 ///
 /// # Errors
-/// `Usage` for a selector that is none, and as [`rules::catalogue`].
+/// `Usage` for an invalid selector, and as [`rules::catalogue`].
 fn request(session: &Session, backup: &Backup, selection: &Selection) -> Result<Request> {
     let selectors = |texts: &[String]| {
         texts

@@ -1,4 +1,4 @@
-//! `haslim repair`: a copy with everything in it, put in order.
+//! `haslim repair`: writes a complete copy with its faults fixed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::cli::session::{DONE, Session};
 use crate::cli::settings::Writing;
 use crate::cli::terminal::prompt::{Answer, ask};
 
-/// What stands before `.tar` in the name of a copy that was not named.
+/// The suffix before `.tar` in the default name of a copy.
 const MARK: &str = "repaired";
 
-/// Says what is wrong, asks, writes the copy, verifies, publishes.
+/// Reports the faults, asks, writes the copy, verifies it and publishes it.
 ///
 /// # Errors
 /// As [`prepare_repair`] and [`writing::write`]; `NothingToRepair`.
@@ -32,7 +32,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         session,
         writing,
         "repair",
-        "Add --yes, or run it on a terminal: it says what it would put right before it asks.",
+        "Add --yes, or run it on a terminal, where it lists the faults before it asks.",
     )?;
     let mut repair = prepare(session, backup)?;
     let expected = repair.prepared.plan.predicted_size;
@@ -49,12 +49,12 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     Ok(DONE)
 }
 
-/// Reads the key, surveys, and plans what is to be put right.
+/// Reads the key, surveys, and plans the repair.
 fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
     let screen = &session.screen;
     let keys = key::keys(session, &backup, PreparedRepair::key_need(&backup))?.map(Arc::new);
     if keys.is_none() && backup.is_protected() {
-        screen.warn("Without the key only the outer file is looked at, not the parts in it.");
+        screen.warn("Without the key, only the outer file is checked, not the parts in it.");
     }
     let repair = prepare_repair(backup, keys, &session.control)?;
     let view = render::plan::view(&repair.prepared);
@@ -62,24 +62,24 @@ fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
     if repair.prepared.refusal() == Some(Refusal::AlreadyFits) {
         return Err(Error::new(
             Kind::NothingToRepair,
-            "Nothing to do: nothing to repair was found",
+            "Nothing to do: found nothing to repair",
         )
-        .advice("`haslim verify` reads and checks everything."));
+        .advice("`haslim verify` checks the whole backup."));
     }
     Ok(repair)
 }
 
-/// Says what is wrong and will be right.
+/// Prints the faults that will be fixed.
 fn announce(session: &Session, repair: &PreparedRepair) {
     let findings = repair.findings.iter();
     findings.for_each(|finding| session.screen.say(&format!("  {}", finding.text())));
     session.screen.say(&format!(
-        "In the copy all of this is put right. It will have about {}.",
+        "The copy will have none of these faults. Its size will be about {}.",
         size::both(repair.prepared.plan.predicted_size)
     ));
 }
 
-/// Says what was written.
+/// Prints what was written.
 fn report(session: &Session, repair: &PreparedRepair, copy: &Published, begin: Instant) {
     if session.settings.json {
         let limit = session.settings.limit;

@@ -12,15 +12,15 @@ use crate::cli::render::tables;
 use crate::cli::session::{DONE, Session};
 use crate::cli::small_file;
 
-/// What a file of rules holds.
+/// The contents of a file of rules.
 const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[rule]] for each rule, with `id`, `component`, `globs` and `class` \
     (cache, log, nested, history or user); `title`, `except`, `lost`, `prevent` and `remade_by` (itself, scan, network or nobody) may follow. \
     `haslim rules --json` shows those that are built in.";
 
-/// The built-in rules, with the user's on top.
+/// The built-in rules, with the user's rules added.
 ///
 /// # Errors
-/// `Usage` when the file cannot be read, is too large or is wrong, with the line; `Interrupted`.
+/// `Usage` if the file cannot be read, is too large or is wrong, with the line; `Interrupted`.
 pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
     let Some(file) = file else {
         return plan::builtin_catalogue();
@@ -32,7 +32,7 @@ pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
     Catalogue::with_user_file(text).map_err(|e| wrong(e.to_string()))
 }
 
-/// What a rule says to people: what is lost, what makes it again, and how to stop it from growing.
+/// The text of a rule for people: what is lost, what recreates it, and how to stop it from growing.
 fn said(rule: &Rule) -> String {
     let mut said = format!(
         "{}\nMade again: {}.",

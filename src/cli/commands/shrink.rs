@@ -19,18 +19,18 @@ use crate::cli::session::{DONE, Session};
 use crate::cli::settings::{Selection, Writing};
 use crate::cli::terminal::prompt::{Answer, ask};
 
-/// What stands before `.tar` in the name of a copy that was not named.
+/// The suffix before `.tar` in the default name of a copy.
 pub const MARK: &str = "slim";
 
-/// What `--no-verify` leaves out.
+/// The warning about what `--no-verify` skips.
 const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted, NOT decompressed and NOT compared with the original; parts that are kept whole are NOT checked for damage. \
-    If the disk, the memory or haslim makes a mistake, nobody will notice before a restore fails. \
+    An error of the disk, the memory or haslim would remain unnoticed until a restore fails. \
     This is for measurements; do not keep such a copy as a backup.";
 
 /// Writes a smaller copy.
 ///
 /// # Errors
-/// As [`prepare`] and [`writing::write`]; what ends a run before anything is written.
+/// As [`prepare`] and [`writing::write`]; errors that end a run before anything is written.
 pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
     let backup = session.open(path)?;
@@ -82,7 +82,7 @@ pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writ
     Ok(DONE)
 }
 
-/// Ends a run whose plan leads to no copy.
+/// Ends a run whose plan does not lead to a copy.
 fn refuse(
     session: &Session,
     prepared: &Prepared,
@@ -102,7 +102,7 @@ fn refuse(
     Ok(code)
 }
 
-/// Whether the user wants the copy, knowing what is damaged; without a question, always.
+/// Whether the user wants the copy and knows about any damage. Always true if no question is asked.
 fn is_agreed(
     session: &Session,
     prepared: &mut Prepared,
@@ -111,7 +111,8 @@ fn is_agreed(
 ) -> Result<bool> {
     let expected = prepared.plan.predicted_size;
     OutputPath::check(place, writing.replace, &prepared.backup.input)?.check_space(expected)?;
-    // A user who is asked has to know first; else the rest is found out while the copy is written.
+    // A user who is asked must know about damage first. Otherwise the check runs while the copy is
+    // written.
     if writing.verify && !writing.yes {
         prepared.check_kept_parts(&session.control);
     }
@@ -124,7 +125,7 @@ fn is_agreed(
     Ok(writing.yes || ask(&session.control, &question, false)? == Answer::Yes)
 }
 
-/// Says what was written.
+/// Prints what was written.
 fn report(
     session: &Session,
     prepared: &Prepared,
@@ -133,11 +134,11 @@ fn report(
     begin: Instant,
 ) -> Result<()> {
     if !session.settings.json {
-        // Else a note has said it, and JSON says it.
+        // Otherwise a note has already said it, and JSON says it too.
         if session.settings.quiet && prepared.backup.is_protected() && !copy.protected {
             session
                 .screen
-                .shout("The copy is NOT encrypted: whoever has the file can read it.");
+                .shout("The copy is NOT encrypted: anyone who has the file can read it.");
         }
         announce(session, prepared, copy, verified);
         return Ok(());
@@ -148,7 +149,7 @@ fn report(
         &render::plan::view(prepared),
         &prepared.damaged_parts(),
         &CommandLine,
-        // The copy has its name: nothing can stop that any more.
+        // The copy has its name, so it is too late to cancel.
         &Control::default(),
     )?;
     session.screen.json(&json::shrink(
@@ -181,7 +182,7 @@ fn announce(session: &Session, prepared: &Prepared, copy: &Published, verified: 
     let locked = prepared.locked_parts();
     if verified && !locked.is_empty() {
         screen.say(&format!(
-            "          Not checked for damage, for want of the key, and copied bit by bit: {}",
+            "          Not checked for damage (no key), and copied unchanged: {}",
             locked.join(", ")
         ));
     }

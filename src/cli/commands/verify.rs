@@ -1,4 +1,4 @@
-//! `haslim verify`: read everything, check everything.
+//! `haslim verify`: checks a backup for damage.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::cli::render::tables;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::session::{DONE, Session};
 
-/// Checks the backup; the exit code is that of the first part that failed.
+/// Checks the backup. The exit code is that of the first part that failed.
 pub fn run(session: &Session, path: &Path) -> Result<u8> {
     let Unlocked { backup, keys } = key::unlock_all(session, session.open(path)?)?;
     if keys.is_some() && !backup.is_protected() {
@@ -31,7 +31,7 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
         let failed = failed.or(refused.as_ref());
         let document = json::checks(&backup, &checks, failed, &CommandLine);
         session.screen.json(&document);
-        // The document has the error already.
+        // The document already contains the error.
         return Ok(failed.map_or(DONE, |error| error.kind().code()));
     }
     show(session, &backup, &checks, refused.as_ref());
@@ -39,7 +39,7 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
     failed.or(refused).map_or(Ok(DONE), Err)
 }
 
-/// The error for a backup that Home Assistant's own checks refuse, though its parts are sound.
+/// The error for a backup whose parts are intact but that Home Assistant's own checks refuse.
 fn refused(backup: &Backup) -> Option<Error> {
     let finding = backup
         .findings
@@ -82,10 +82,10 @@ fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>], refuse
     if checks.iter().all(Result::is_ok) {
         session.screen.say(&match refused {
             None if backup.findings.iter().any(Finding::is_mended) => {
-                "The contents of all parts are sound; `haslim repair` puts the rest right.".into()
+                "The contents of all parts are intact; `haslim repair` fixes the rest.".into()
             }
             None => session.screen.green("Everything that can be checked is right."),
-            Some(_) => session.screen.red("The contents of all parts are sound, but Home Assistant would not restore the backup as it is."),
+            Some(_) => session.screen.red("The contents of all parts are intact, but Home Assistant would not restore the backup as it is."),
         });
     }
 }

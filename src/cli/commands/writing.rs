@@ -1,4 +1,4 @@
-//! What the commands share that write a copy.
+//! Code that the writing commands share.
 
 use std::io::{IsTerminal, stdin, stdout};
 use std::path::Path;
@@ -14,8 +14,8 @@ use crate::cli::render::refusal;
 use crate::cli::session::{STOPPED, Session, usage};
 use crate::cli::settings::Writing;
 
-/// Makes sure, before any work, that a file can be written at this place. One that is there already
-/// decides nothing before it is known that something has to be written: see [`check_free`].
+/// Checks, before any work, that a file can be written at this place. An existing file causes an
+/// error only once it is known that something must be written: see [`check_free`].
 ///
 /// # Errors
 /// As [`OutputPath::check`] with `force`.
@@ -23,15 +23,15 @@ pub fn check_place(place: &Path, backup: &Backup) -> Result<OutputPath> {
     OutputPath::check(place, true, &backup.input)
 }
 
-/// Makes sure that the copy can have its name; to be asked before a person is.
+/// Checks that the copy can get its name. Called before the user is asked anything.
 ///
 /// # Errors
-/// As [`OutputPath::check`]: `OutputIo` for a file that is there and may not be replaced.
+/// As [`OutputPath::check`]: `OutputIo` for an existing file that may not be replaced.
 pub fn check_free(place: &Path, writing: &Writing, backup: &Backup) -> Result<OutputPath> {
     OutputPath::check(place, writing.replace, &backup.input)
 }
 
-/// Makes sure that the user has agreed, or can be asked.
+/// Checks that the user has agreed, or can be asked.
 ///
 /// # Errors
 /// `Usage`, with this advice.
@@ -49,7 +49,7 @@ pub fn check_consent(
     Err(usage(message, advice))
 }
 
-/// Ends a run that the user did not want to go on.
+/// Ends a run that the user stopped.
 pub fn stopped(session: &Session) -> Result<u8> {
     session.screen.say(words::UNCHANGED);
     Ok(STOPPED)
@@ -58,7 +58,7 @@ pub fn stopped(session: &Session) -> Result<u8> {
 /// Writes and publishes the copy.
 ///
 /// # Errors
-/// As [`Prepared::write`]; that of a plan which leads to no copy any more.
+/// As [`Prepared::write`]; the error of a plan that no longer leads to a copy.
 pub fn write(
     session: &Session,
     prepared: &mut Prepared,
@@ -68,7 +68,7 @@ pub fn write(
     let options = WriteOptions {
         replace: writing.replace,
         verify: writing.verify,
-        // A user who was asked knows what is damaged: it was checked before.
+        // If the user was asked, damage was checked before.
         check_kept: writing.yes && writing.verify,
     };
     match prepared.write(place, options, &session.screen, &session.control)? {
@@ -80,7 +80,7 @@ pub fn write(
     }
 }
 
-/// A copy as programs read about it.
+/// A copy as JSON.
 pub fn json_copy(copy: &Published, limit: u64, verified: bool, begin: Instant) -> json::Copy<'_> {
     json::Copy {
         path: &copy.path,

@@ -1,24 +1,24 @@
-//! What the text of a key file or of an emergency kit holds.
+//! Finds keys in the text of a key file or an emergency kit.
 
 use haslim::crypt::{Password, is_dash};
 use zeroize::Zeroizing;
 
-/// How many different keys of one text are tried: each costs a key derivation.
+/// How many different keys from one text are tried. Each one takes a key derivation.
 pub const MOST_KEYS: usize = 8;
 
-/// The text in these bytes: UTF-8, UTF-16 in either order, or else Windows-1252, which has a
-/// character for (almost) every byte.
+/// The text in these bytes: UTF-8, UTF-16 in either byte order, or otherwise Windows-1252, which
+/// has a character for (almost) every byte.
 pub struct Text {
     text: Zeroizing<String>,
-    /// False where the bytes were taken for Windows-1252.
+    /// False if the bytes were decoded as Windows-1252.
     sure: bool,
 }
 
 impl Text {
-    /// Decodes it.
+    /// Decodes the bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-            // A unit of two bytes makes three at most.
+            // A unit of two bytes becomes three bytes at most.
             let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
             let (units, _) = bytes.as_chunks::<2>();
             text.extend(
@@ -30,7 +30,7 @@ impl Text {
         match bytes {
             [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
             [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-            // Not marked, but no text has a character with the number zero.
+            // There is no byte order mark, but no text contains a NUL character.
             [_, 0, ..] => wide(bytes, u16::from_le_bytes),
             [0, _, ..] => wide(bytes, u16::from_be_bytes),
             _ => Self::narrow(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)),
@@ -43,7 +43,7 @@ impl Text {
             text.push_str(utf8);
             return Self { text, sure: true };
         }
-        // Line by line: a key need not suffer from what stands in other lines.
+        // Decoded line by line, so that other lines cannot spoil a key.
         let mut sure = true;
         for (number, line) in bytes.split(|&b| b == b'\n').enumerate() {
             if number > 0 {
@@ -60,15 +60,15 @@ impl Text {
         Self { text, sure }
     }
 
-    /// The first line without its end, and whether it is certain how its bytes are to be read.
+    /// The first line without its line end, and whether its encoding is certain.
     pub fn first_line(&self) -> (Password, bool) {
         let line = self.text.split(['\n', '\r']).next().unwrap_or_default();
         (Password::new(line.to_owned()), self.sure)
     }
 
-    /// The different keys in it that Home Assistant may have made, in their order and at most
-    /// one more than [`MOST_KEYS`]: the lines that are exactly one or, where there is none,
-    /// whatever can be read as one.
+    /// The different keys that Home Assistant may have made, in their order and at most one more
+    /// than [`MOST_KEYS`]: the lines that consist of exactly one key or, if there are none,
+    /// everything that can be read as a key.
     pub fn keys(&self) -> Vec<Password> {
         let lines = || self.text.split(['\n', '\r']);
         let exact = collected(
@@ -88,7 +88,7 @@ impl Text {
         collected(spelled)
     }
 
-    /// True for an emergency kit: a text around a key, which does not begin with one.
+    /// True for an emergency kit: a text that contains a key but does not begin with one.
     pub fn is_kit(&self) -> bool {
         let mut lines = self.text.split(['\n', '\r']).map(trimmed);
         !lines.next().is_some_and(is_exact) && lines.any(is_exact)
@@ -105,7 +105,8 @@ fn collected(found: impl Iterator<Item = Password>) -> Vec<Password> {
     keys
 }
 
-/// Without blanks, and without a byte order mark, which editors also leave inside a text.
+/// The line without surrounding spaces, and without byte order marks, which editors also leave
+/// inside a text.
 fn trimmed(line: &str) -> &str {
     line.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
@@ -122,7 +123,7 @@ fn is_exact(line: &str) -> bool {
     }) && groups == 7
 }
 
-/// Windows code page 1252 (Unicode, `CP1252.TXT`): Latin-1 with other signs from 0x80 to 0x9f.
+/// Windows code page 1252 (Unicode, `CP1252.TXT`): Latin-1 with other characters from 0x80 to 0x9f.
 fn windows_1252(byte: u8) -> char {
     const SIGNS: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',

@@ -1,4 +1,4 @@
-//! What was measured, as people read it.
+//! Measurements in a form for people.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use haslim::size;
 use super::{escaped_path, tables};
 use crate::cli::session::Session;
 
-/// Prints the machine, each stage and the whole; as JSON if that is wanted.
+/// Prints the machine, each stage and the whole; as JSON if requested.
 pub fn report(session: &Session, report: &Report, earlier: Option<&Report>, folder: &Path) {
     let screen = &session.screen;
     if let Some(earlier) = earlier {
@@ -48,12 +48,12 @@ pub fn report(session: &Session, report: &Report, earlier: Option<&Report>, fold
     screen.as_is(&table(&report.whole, earlier, None));
     let memory = size::binary(report.machine.peak_memory);
     screen.say(&format!(
-        "\nWritten to {}, into files that are gone now. At most {memory} of memory were in use.",
+        "\nWritten to {}, into files that have been deleted. Peak memory: {memory}.",
         escaped_path(folder)
     ));
 }
 
-/// A line for each measure; `stages` is the report that shares are shares of.
+/// A line for each measure. `stages` is the report that the shares refer to.
 fn table(measures: &[Measure], earlier: Option<&Report>, stages: Option<&Report>) -> String {
     let mut headings = vec![
         "",

@@ -1,4 +1,4 @@
-//! What happens during a job, as warnings.
+//! Prints the events of a job as warnings.
 
 use haslim::job::{Event, Observer};
 
@@ -8,7 +8,7 @@ impl Observer for Screen {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::PartUnreadable { part, error } => self.warn(&format!(
-                "{part} cannot be looked into; a copy keeps it as it is. {error}"
+                "{part} cannot be read; a copy keeps it as it is. {error}"
             )),
             Event::PartDamaged { part, error } => self.warn(&format!(
                 "{part} is damaged; a copy keeps it as it is. {error}"
@@ -16,7 +16,7 @@ impl Observer for Screen {
             Event::PartUnchecked { part, error } => self.warn(&format!(
                 "{part} could not be checked; a copy keeps it as it is. {error}"
             )),
-            // The next attempt follows at once, with nothing for the user to do.
+            // The next attempt follows at once, so the user has nothing to do.
             Event::CopyTooLarge { .. } => {}
         }
     }

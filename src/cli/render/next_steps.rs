@@ -1,4 +1,4 @@
-//! What to do next: commands to paste, and how a copy gets into Home Assistant.
+//! What to do next: commands to paste, and how to upload a copy to Home Assistant.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::cli::render::terms::shell;
 use crate::cli::session::Session;
 use crate::cli::settings::{KeySource, Selection, Writing};
 
-/// Says how to go on with a backup that the cloud would not take as it is.
+/// Prints what to do with a backup that is too large for the cloud.
 pub fn after_info(session: &Session, backup: &Backup) {
     let path = backup.input.path();
     let (what, command) = if backup.input.len() > session.settings.limit {
@@ -32,8 +32,8 @@ pub fn after_info(session: &Session, backup: &Backup) {
     paste(session, what, &command);
 }
 
-/// Gives the command that does what a plan showed. Where the place is `taken` by a file, it has to
-/// be completed: nobody should replace a backup by pasting.
+/// Prints the command that carries out the plan. If the output is already `taken` by a file, the
+/// command must be completed first, so that pasting it never replaces a backup.
 pub fn after_plan(
     session: &Session,
     prepared: &Prepared,
@@ -42,7 +42,7 @@ pub fn after_plan(
     taken: bool,
 ) {
     if prepared.plan.outcome == Outcome::Fits {
-        // What the table began with is far up by now.
+        // The start of the table has scrolled away by now.
         let size = words::against_limit(prepared.plan.predicted_size, prepared.plan.limit);
         session
             .screen
@@ -60,7 +60,7 @@ pub fn after_plan(
     }
 }
 
-/// Says what Home Assistant will call the copy, and how it gets there.
+/// Prints the copy's name in Home Assistant, and how to upload it.
 pub fn after_writing(session: &Session, copy: &Published) {
     let name = escape(copy.name.as_bytes());
     session.screen.say(&format!(
@@ -71,12 +71,12 @@ pub fn after_writing(session: &Session, copy: &Published) {
         .screen
         .say("To upload it: Settings → System → Backups → ⋮ → Upload backup.");
     if !copy.protected {
-        session.screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and whoever has the file can read it.");
+        session.screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and anyone who has the file can read it.");
         return;
     }
     session
         .screen
-        .say("To send it on to Home Assistant Cloud: the step \"Upload\" in the README of haslim.");
+        .say("To send it on to Home Assistant Cloud, see the step \"Upload\" in haslim's README.");
 }
 
 /// The command that was given, as `shrink`.
@@ -120,7 +120,7 @@ pub fn shrink(
     parts
 }
 
-/// A command about a backup, with the options that every command has.
+/// A command for a backup, with the options that every command has.
 fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
     let settings = &session.settings;
     let mut parts = vec![format!("haslim {command}"), file(backup)];
@@ -140,7 +140,7 @@ fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
     parts
 }
 
-/// What `--securetar` calls it; `None` for what needs no option.
+/// The value for `--securetar`; `None` if the option is not needed.
 fn securetar(choice: EncryptionChoice) -> Option<&'static str> {
     match choice {
         EncryptionChoice::AsIs => None,
@@ -150,7 +150,7 @@ fn securetar(choice: EncryptionChoice) -> Option<&'static str> {
     }
 }
 
-/// A path as the shell takes it; no option begins so.
+/// A path as a shell argument that cannot be mistaken for an option.
 fn file(path: &Path) -> String {
     let shown = path.display().to_string();
     shell(&if shown.starts_with('-') {

@@ -1,4 +1,4 @@
-//! A plan as people read it.
+//! A plan in a form for people.
 
 use haslim::error::printable;
 use haslim::finding::Finding;
@@ -19,7 +19,7 @@ use crate::cli::settings::{Selection, Writing};
 /// How many of the largest paths `plan` shows.
 const LARGEST: usize = json::LARGEST;
 
-/// The groups of drops, in the order in which they are given up.
+/// The groups of drops, in the order in which they are dropped.
 const GROUPS: [(Option<Class>, &str); 6] = [
     (None, "Named by you"),
     (
@@ -37,7 +37,7 @@ pub fn view(prepared: &Prepared) -> PlanView<'_> {
     PlanView::new(&prepared.backup, &prepared.plan, &CommandLine)
 }
 
-/// Prints the table of parts, the totals, what is left out and why.
+/// Prints the table of parts, the totals, and what is left out and why.
 pub fn plan(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: &str) {
     let Prepared { backup, plan, .. } = prepared;
     let screen = &session.screen;
@@ -59,7 +59,7 @@ pub fn plan(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: 
     }
     let whole = view.drops.iter().filter(|row| row.facts.is_chosen_part());
     group(session, "Whole folders and add-ons", whole, tense);
-    // What every copy has right goes without saying.
+    // Faults that every copy fixes are not worth mentioning.
     let is_mended = |finding: &&Finding| {
         finding.is_about_kinds() || matches!(finding, Finding::FirstArchive { .. })
     };
@@ -73,7 +73,8 @@ pub fn plan(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: 
         .for_each(|w| screen.warn(&w));
 }
 
-/// Tells, quiet or not, what was named and is not there. JSON has it among its warnings.
+/// Prints the selectors that match nothing, even with `--quiet`. JSON lists them among its
+/// warnings.
 pub fn unmatched_selectors(session: &Session, view: &PlanView<'_>) {
     if !session.settings.json {
         view.warnings
@@ -122,7 +123,7 @@ fn group<'a>(
     }
 }
 
-/// Prints the largest paths over all parts that were surveyed.
+/// Prints the largest paths of all surveyed parts.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -166,7 +167,7 @@ pub fn largest(session: &Session, prepared: &Prepared) -> Result<()> {
     Ok(())
 }
 
-/// Prints what would make it fit, as commands to paste.
+/// Prints ways to make it fit, as commands to paste.
 pub fn ways_out(
     session: &Session,
     prepared: &Prepared,

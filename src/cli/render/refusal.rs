@@ -8,7 +8,7 @@ use haslim::{Error, Kind, size};
 
 use super::terms::CommandLine;
 
-/// What to say, and the exit code.
+/// The message and the exit code.
 pub fn error(prepared: &Prepared, refusal: Refusal) -> Error {
     match refusal {
         Refusal::AlreadyFits => already_fits(prepared),
@@ -19,9 +19,9 @@ pub fn error(prepared: &Prepared, refusal: Refusal) -> Error {
 fn already_fits(prepared: &Prepared) -> Error {
     let size = words::against_limit(prepared.backup.input.len(), prepared.plan.limit);
     let advice = if prepared.request.drops.is_empty() {
-        "Name something with --drop to make it smaller all the same."
+        "Name something with --drop to make it smaller anyway."
     } else {
-        "Nothing that --drop names would go; `haslim plan --why PATH` tells why a path stays."
+        "Nothing that --drop names would be dropped; `haslim plan --why PATH` explains why a path stays."
     };
     Error::new(
         Kind::AlreadyFits,
@@ -48,7 +48,7 @@ fn cannot_fit(prepared: &Prepared, excess: u64) -> Error {
         .collect();
     let advice = match ways.as_slice() {
         [] => format!(
-            "`haslim ls` shows what is big; name more of it with --drop, or raise --limit.{look}"
+            "`haslim ls` shows what is large; name more of it with --drop, or raise --limit.{look}"
         ),
         [way] => format!("To make it fit, add {way}.{look}"),
         ways => format!(
@@ -59,7 +59,8 @@ fn cannot_fit(prepared: &Prepared, excess: u64) -> Error {
     Error::new(Kind::CannotFit, message).advice(advice)
 }
 
-/// An error that stands alone also says what was named and is not there: that may be why.
+/// Adds the selectors that match nothing to an error that is printed alone, because they may be its
+/// cause.
 pub fn with_unmatched_selectors(error: Error, view: &PlanView<'_>) -> Error {
     if view.warnings.is_empty() {
         return error;

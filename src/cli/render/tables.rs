@@ -14,19 +14,19 @@ use haslim::size;
 
 use crate::cli::terminal::{output, wrap};
 
-/// A line under the headings and nothing else, to be read and to be pasted.
+/// One line under the headings and no others, so that the table is easy to read and paste.
 fn style() -> TableStyle {
     let line = if output::is_unicode() { '─' } else { '-' };
     TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
 }
 
-/// The width of tables that nobody looks at on a terminal.
+/// The width of tables that are not printed on a terminal.
 const WIDTH: usize = 110;
 
-/// A column of words is not narrower than its longest word, or than this.
+/// The minimum width of a column of text, unless its longest word is shorter.
 const LONG_WORD: usize = 20;
 
-/// The space behind what a cell holds; one more stands between two columns.
+/// The space after the contents of a cell; another one separates two columns.
 const PADDING: u16 = 1;
 
 pub fn new(headings: &[&str]) -> Table {
@@ -42,8 +42,8 @@ pub fn new(headings: &[&str]) -> Table {
     table
 }
 
-/// A finished table as text in which only the columns `words` are broken, between words.
-/// Where that is too wide, columns are left out, in the order of `spare`.
+/// A finished table as text. Only the columns `words` are wrapped, between words. If that is too
+/// wide, columns are left out, in the order of `spare`.
 fn fitted(mut table: Table, words: &[usize], spare: &[usize]) -> String {
     let contents = table.column_max_content_widths();
     let least = |(at, &content): (usize, &u16)| {
@@ -106,14 +106,14 @@ pub fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-/// Part indices, the largest first.
+/// Part indices, the largest part first.
 pub fn by_size(backup: &Backup) -> Vec<usize> {
     let mut order: Vec<usize> = (0..backup.parts.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(backup.stored(&backup.parts[at])));
     order
 }
 
-/// `info`: what is inside.
+/// `info`: the contents.
 pub fn parts(backup: &Backup, limit: u64) -> String {
     let mut table = new(&["Part", "Size", "Of limit", "Encryption"]);
     for at in by_size(backup) {
@@ -137,7 +137,7 @@ fn encryption(part: &Part) -> String {
     }
 }
 
-/// `info` on a folder: what each file is.
+/// `info` on a folder: one line for each file.
 pub fn backups(rows: Vec<Vec<Cell>>) -> String {
     let mut table = new(&[
         "File",
@@ -152,7 +152,7 @@ pub fn backups(rows: Vec<Vec<Cell>>) -> String {
     fitted(table, &[1], &[5, 4, 2])
 }
 
-/// `verify`: what became of each part.
+/// `verify`: the result for each part.
 pub fn checks(rows: Vec<Vec<Cell>>) -> String {
     let mut table = new(&["Part", "Entries", "Contents", "Result"]);
     table.add_rows(rows);
@@ -161,8 +161,8 @@ pub fn checks(rows: Vec<Vec<Cell>>) -> String {
 
 /// `plan`: what happens to each part.
 ///
-/// On a narrow terminal the bars go first, then what is told about a restore: below the
-/// table that is said of each thing in full.
+/// On a narrow terminal, the bars are left out first, then the notes on a restore. Below the table,
+/// these are printed in full for each drop.
 pub fn plan(backup: &Backup, view: &PlanView<'_>) -> String {
     let plan = view.plan;
     let mut table = new(&[
@@ -210,7 +210,7 @@ pub fn plan(backup: &Backup, view: &PlanView<'_>) -> String {
     fitted(table, &[5, 6], &[3, 6, 2])
 }
 
-/// A bar of up to ten blocks: the largest part has them all.
+/// A bar of up to ten blocks. The largest part gets all ten.
 fn bar(stored: u64, largest: u64) -> String {
     let blocks = (u128::from(stored) * 10).div_ceil(u128::from(largest.max(1)));
     let block = if output::is_unicode() { "▇" } else { "#" };

@@ -77,13 +77,13 @@ fn about_part(advice: &Advice, part: &str) -> String {
 fn general(advice: &Advice) -> &'static str {
     match advice {
         Advice::Scarce => {
-            "Free some memory, or raise the limits of what haslim may use (`ulimit -v`, `ulimit -u`); --threads 1 takes less."
+            "Free some memory, or raise haslim's limits (`ulimit -v`, `ulimit -u`); --threads 1 needs less."
         }
         Advice::RaiseExpansion => {
-            "Raise --max-expanded if this is to be expected, or leave the part out with --drop."
+            "Raise --max-expanded if you expect this, or leave the part out with --drop."
         }
         Advice::PickFromFolder => {
-            "Give one of the backups in it; `haslim info` with the folder lists them."
+            "Name one of the backups in it; `haslim info` lists them if you name the folder."
         }
         Advice::LeavePartOut => {
             "Home Assistant never writes this; make a new backup, or take the part out with --drop."
@@ -104,12 +104,12 @@ fn general(advice: &Advice) -> &'static str {
         }
         Advice::SelectorForms => SELECTOR_FORMS,
         Advice::Repair => {
-            "`haslim repair` writes a copy in which backup.json says what the names say."
+            "`haslim repair` writes a copy in which backup.json agrees with the names."
         }
-        Advice::DropMore => "Name more to leave out with --drop, or raise --limit.",
+        Advice::DropMore => "Leave out more with --drop, or raise --limit.",
         Advice::DropWhatIsThere => "Name something that is in it with --drop.",
         Advice::DropSomething => "Name something with --drop.",
-        Advice::GiveSavedBenchmark => "Give a file that `haslim bench --save` wrote.",
+        Advice::GiveSavedBenchmark => "Name a file that `haslim bench --save` wrote.",
         _ => DOWNLOAD_AGAIN,
     }
 }
@@ -119,8 +119,8 @@ pub const DOWNLOAD_AGAIN: &str = "Download the backup again, or use an older one
 
 const SELECTOR_FORMS: &str = "Selectors are media, share, ssl, addons/local, homeassistant, supervisor, addon:SLUG, database, COMPONENT:GLOB and unknown:MEMBER; `haslim info` lists the components.";
 
-/// What to do about an output that cannot be written. `option` is what gives the place of the
-/// output: nothing where that is no option.
+/// What to do about an output that cannot be written. `option` is the option for the output's
+/// location; empty if there is none.
 pub fn output(advice: OutputAdvice, option: &str) -> String {
     match advice {
         OutputAdvice::CheckFolder => format!(
@@ -142,7 +142,7 @@ pub fn output(advice: OutputAdvice, option: &str) -> String {
             "Write to another disk{option}, one that is formatted as exFAT, NTFS or ext4, or leave out more (--limit 4GB)."
         ),
         OutputAdvice::Quota => format!(
-            "You may not store more there, however much is free: delete other files of yours, have the quota raised, or write to another disk{option}."
+            "Your quota there is used up, even if the disk has free space: delete some of your files, ask for a larger quota, or write to another disk{option}."
         ),
     }
 }
@@ -156,7 +156,7 @@ fn did_you_mean(selectors: &[String], forms: bool) -> String {
     }
 }
 
-/// Quotes a word for a POSIX shell when it needs that.
+/// Quotes a word for a POSIX shell if necessary.
 pub fn shell(word: &str) -> String {
     let plain = |c: char| {
         c.is_ascii_alphanumeric()

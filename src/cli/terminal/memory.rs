@@ -1,21 +1,21 @@
-//! Whether there is memory enough, asked before it is needed.
+//! Checks whether there is enough memory before it is needed.
 //!
-//! Rust ends a program at once when memory runs out in the middle of something, and leaves
-//! no time to say what to do about it. So a run asks for as much as its buffers take at a time,
-//! gives it back, and only then begins. Where the system promises more than it has, nothing
-//! can be told from that.
+//! Rust ends a program at once if memory runs out in the middle of its work, without time to say
+//! what to do about it. A run therefore allocates as much as its buffers take at a time, frees it,
+//! and only then begins. If the system promises more memory than it has, this check detects
+//! nothing.
 
 use haslim::error::Advice;
 use haslim::{Error, Kind, Result, size};
 
 use crate::cli::settings::Task;
 
-/// What a thread takes: the stack that the standard library gives it, and its first buffers.
+/// The memory of a thread: the stack from the standard library, and its first buffers.
 const THREAD: usize = 3 << 20;
-/// What everything else takes.
+/// The memory of everything else.
 const REST: usize = 4 << 20;
 
-/// How many of so many threads there is memory for; one at least.
+/// How many of the `wanted` threads the memory allows; at least one.
 pub fn threads(wanted: usize) -> usize {
     let mut threads = wanted;
     while threads > 1 && !has(threads.saturating_mul(THREAD).saturating_add(REST)) {
@@ -24,14 +24,14 @@ pub fn threads(wanted: usize) -> usize {
     threads
 }
 
-/// Makes sure that there is memory for what a command does.
+/// Checks that there is enough memory for a command.
 ///
 /// # Errors
-/// `Internal`, as for any promise that cannot be kept here, with what is missing.
+/// `Internal`, as for any internal promise that cannot be kept, with what is missing.
 pub fn check(task: &Task) -> Result<()> {
     let needed = match task {
         Task::Info { .. } | Task::Rules { .. } => REST,
-        // Argon2 takes 16 MiB for itself (crypt::key), and gives them back.
+        // Argon2 allocates 16 MiB of its own (crypt::key), and frees them.
         Task::Ls { .. } | Task::Plan { .. } | Task::Why { .. } | Task::Verify { .. } => 28 << 20,
         Task::Shrink { .. } | Task::Repair { .. } | Task::Measure(_) | Task::Make(_) => 40 << 20,
     };
@@ -39,13 +39,13 @@ pub fn check(task: &Task) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "there is too little memory: this takes {}, which the system did not give",
+        "not enough memory: this needs {}, which the system refused",
         size::binary(needed as u64)
     );
     Err(Error::new(Kind::Internal, message).advice(Advice::Scarce))
 }
 
-/// Whether so many bytes could be had now.
+/// Whether this many bytes can be allocated now.
 pub fn has(bytes: usize) -> bool {
     Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
 }

@@ -1,4 +1,4 @@
-//! Printing, with or without colour. A reader that went away is no error; a full disk is.
+//! Printing, with or without colour. A closed reader is not an error; a full disk is.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -13,20 +13,20 @@ use crate::cli::args::Color;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::settings::Settings;
 
-/// Standard output and standard error, as the options want them.
+/// Standard output and standard error, according to the options.
 pub struct Screen {
     quiet: bool,
-    /// Whether the command is there to write a backup: then an error says that none was written.
+    /// Whether the command writes a backup. If so, an error says that none was written.
     writes: bool,
     out_color: bool,
     err_color: bool,
-    /// Why something never reached standard output.
+    /// Why some output was lost.
     lost: OnceLock<io::Error>,
 }
 
 impl Screen {
     /// Decides about colour: `--color`, then `NO_COLOR` (no-color.org), then whether it is a
-    /// terminal. `writes` is whether the command is there to write a backup.
+    /// terminal. `writes` is true if the command writes a backup.
     pub fn new(settings: &Settings, writes: bool) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let wanted = |terminal: bool| match settings.color {
@@ -47,25 +47,25 @@ impl Screen {
         }
     }
 
-    /// Prints a text and a line end, unless quiet; long lines are broken for a terminal.
+    /// Prints a text and a line end, unless quiet. Long lines are wrapped on a terminal.
     pub fn say(&self, text: &str) {
         self.as_is(&wrap::wrap(text, wrap::width(io::stdout())));
     }
 
-    /// Prints a table, or a command to be pasted, unless quiet: nothing is broken.
+    /// Prints a table or a command to be pasted, unless quiet. Lines are not wrapped.
     pub fn as_is(&self, text: &str) {
         if !self.quiet {
-            // `println!` would panic when the reader is gone.
+            // `println!` would panic if the reader has closed the pipe.
             self.note(writeln!(io::stdout().lock(), "{}", safe(text)));
         }
     }
 
-    /// Prints JSON: always, and alone.
+    /// Prints JSON: even if quiet, and with nothing beside it.
     pub fn json(&self, value: &impl serde::Serialize) {
         self.note(json(value));
     }
 
-    /// Prints JSON that may be long: as [`Screen::json`], but hears the wish to stop.
+    /// Prints JSON that may be long. Like [`Screen::json`], but can be cancelled.
     ///
     /// # Errors
     /// `Interrupted`.
@@ -87,7 +87,7 @@ impl Screen {
         }
     }
 
-    /// The error to end with when something that was to be printed is lost.
+    /// The error that ends the run if some output was lost.
     pub fn lost(&self) -> Option<Error> {
         self.lost.get().map(unprinted)
     }
@@ -103,12 +103,12 @@ impl Screen {
         }
     }
 
-    /// Tells on standard error, also when quiet, what became of something that was typed.
+    /// Prints on standard error what became of something that was typed, even if quiet.
     pub fn answer(&self, text: &str) {
         report(&printable(text));
     }
 
-    /// Prints a warning that must not be missed: on standard error, also when quiet.
+    /// Prints a warning that must not be missed: on standard error, even if quiet.
     pub fn shout(&self, text: &str) {
         report(&format!(
             "{} {text}",
@@ -116,8 +116,8 @@ impl Screen {
         ));
     }
 
-    /// Prints an error on standard error. That there is nothing to do is none, though it has
-    /// a code of its own: with `--quiet` the code is all that tells.
+    /// Prints an error on standard error. Having nothing to do is not an error, although it has its
+    /// own exit code: with `--quiet`, only the code shows it.
     pub fn error(&self, error: &Error) {
         let mut text = words::error(error, &CommandLine);
         if self.writes {
@@ -148,7 +148,7 @@ impl Screen {
     }
 }
 
-/// Takes no more once somebody wants to stop; as if the reader had gone away.
+/// A writer that stops after a cancellation, as if the reader had gone away.
 struct Stoppable<'a, W> {
     out: W,
     control: &'a Control,
@@ -167,8 +167,8 @@ impl<W: Write> Write for Stoppable<'_, W> {
     }
 }
 
-/// A text that a terminal can be given: whatever is left in it that a terminal would obey or
-/// nobody would see is escaped, but for the colours of [`paint`].
+/// A text that is safe on a terminal: everything that a terminal would interpret, and everything
+/// invisible, is escaped, except the colours of [`paint`].
 fn safe(text: &str) -> String {
     let codes = [BOLD, RED, GREEN, YELLOW, PLAIN].map(|code| format!("[{code}m"));
     let mut pieces = text.split('\x1b');
@@ -184,30 +184,30 @@ fn safe(text: &str) -> String {
     out
 }
 
-/// Prints JSON where there are no options yet.
+/// Prints JSON before the options are known.
 pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
     json::write(value, &mut io::BufWriter::new(io::stdout().lock()))
 }
 
-/// Why something that was printed is lost to somebody who wants it: not when the reader went away.
+/// The error for lost output, if anyone still reads it: not if the reader has gone away.
 pub fn loss(outcome: io::Result<()>) -> Option<io::Error> {
     outcome
         .err()
         .filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
 }
 
-/// The error for what could not be printed.
+/// The error for output that could not be printed.
 pub fn unprinted(why: &io::Error) -> Error {
     Error::new(
         Kind::OutputIo,
         format!("standard output cannot be written: {why}"),
     )
-    .advice("Check the free space and the permissions where it goes.")
+    .advice("Check the free space and the permissions of its destination.")
 }
 
-/// Whether bars and lines may be drawn with more than ASCII: not when the first variable of
-/// the three that is set (locale(7)) names another encoding than UTF-8. Where none is set,
-/// as in a container, the terminal outside is taken to know it.
+/// Whether bars and lines may use characters beyond ASCII. They may not if the first of the three
+/// variables that is set (locale(7)) names an encoding other than UTF-8. If none is set, as in a
+/// container, the terminal outside is assumed to support UTF-8.
 pub fn is_unicode() -> bool {
     let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
     speaks_utf8(

@@ -1,4 +1,4 @@
-//! Progress for people: a bar on a terminal, a line per stage when asked for.
+//! Progress for people: a bar on a terminal, or a line per stage if requested.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::cli::settings::Settings;
 
 const BAR: &str = "{msg:7} {wide_bar} {decimal_bytes}/{decimal_total_bytes}{pace}";
 
-/// What fits the options and the place where standard error goes.
+/// Chooses the kind that suits the options and the destination of standard error.
 pub fn choose(settings: &Settings) -> Arc<dyn Progress> {
     if settings.quiet || settings.json {
         Arc::new(Silent)
@@ -25,7 +25,7 @@ pub fn choose(settings: &Settings) -> Arc<dyn Progress> {
     }
 }
 
-/// One bar per stage, gone when the stage is over.
+/// One bar per stage, removed when the stage ends.
 #[derive(Default)]
 struct Bar {
     current: Mutex<Option<ProgressBar>>,
@@ -40,7 +40,7 @@ impl Bar {
 impl Progress for Bar {
     fn begin(&self, stage: &str, total: u64) {
         let bar = ProgressBar::new(total);
-        // The template is a constant; should it be wrong, the default bar does.
+        // The template is a constant. If it were wrong, the default bar would be used.
         if let Ok(style) = ProgressStyle::with_template(BAR) {
             let style = style.with_key(
                 "pace",
@@ -55,7 +55,7 @@ impl Progress for Bar {
             });
         }
         bar.set_message(stage.to_owned());
-        // It takes a thread, and would panic without one.
+        // It needs a thread, and would panic without one.
         if memory::threads(2) > 1 {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
@@ -76,7 +76,7 @@ impl Progress for Bar {
     }
 }
 
-/// How fast it goes and how long it will take; nothing before there is something to tell that from.
+/// The speed and the remaining time; empty until they can be estimated.
 fn pace(done: u64, rate: f64, left: Duration) -> String {
     if done == 0 || rate < 1.0 {
         return String::new();
@@ -93,7 +93,7 @@ struct Lines;
 
 impl Progress for Lines {
     fn begin(&self, stage: &str, total: u64) {
-        // `eprintln!` would panic when the reader is gone.
+        // `eprintln!` would panic if the reader has closed the pipe.
         let _ = writeln!(stderr(), "{stage}: {}", haslim::size::decimal(total));
     }
 

@@ -19,13 +19,13 @@ pub enum Answer {
     Quit,
 }
 
-/// Asks until there is an answer. The end of the input means to stop.
+/// Asks until there is an answer. The end of the input means stop.
 ///
 /// # Errors
-/// `Interrupted`, for a signal that came before; `InputIo` when no answer can be read.
+/// `Interrupted` for a signal that was received before; `InputIo` if no answer can be read.
 pub fn ask(control: &Control, text: &str, offers_whole: bool) -> Result<Answer> {
     let _waiting = signals::waiting();
-    // A signal that came before is not to wait for an answer.
+    // A signal that was received before must not wait for an answer.
     control.check()?;
     let failed = |e| Error::input(e, "cannot read the answer");
     loop {
@@ -48,10 +48,10 @@ pub fn ask(control: &Control, text: &str, offers_whole: bool) -> Result<Answer> 
     }
 }
 
-/// Asks for a password, which is not shown while it is typed.
+/// Asks for a password, which is not shown while it is being typed.
 ///
 /// # Errors
-/// `Interrupted` for Ctrl-C; `Password` when nothing can be read.
+/// `Interrupted` for Ctrl-C; `Password` if nothing can be read.
 pub fn ask_unseen(text: &str) -> Result<Password> {
     let _waiting = signals::waiting_unseen();
     let typed = rpassword::prompt_password(text);
@@ -60,13 +60,13 @@ pub fn ask_unseen(text: &str) -> Result<Password> {
             Kind::Interrupted(signal_hook::consts::SIGINT),
             "stopped on request",
         ),
-        _ => Error::new(Kind::Password, format!("no password could be read: {e}")),
+        _ => Error::new(Kind::Password, format!("cannot read the password: {e}")),
     })
 }
 
-/// Prints a line of the conversation: quiet or not, a question has to be read.
+/// Prints a line of a dialogue, even if quiet, because a question must be seen.
 pub fn tell(text: &str) {
-    // A reader that went away gets no answer asked for either.
+    // If the reader has gone away, no answer is expected either.
     let _ = writeln!(
         stdout().lock(),
         "{}",

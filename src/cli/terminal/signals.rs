@@ -1,6 +1,6 @@
-//! Ctrl-C, TERM and HUP become a wish to stop that the library hears; two signals that would end
-//! the program with a code of the system's become one of its own. What whoever started the program
-//! wants ignored, as `nohup` does and a shell for what runs behind it, stays so.
+//! Ctrl-C, TERM and HUP cancel the library's work. Two signals that would end the program with an
+//! exit code of the system end it with one of its own codes. Signals that the parent process set to
+//! be ignored, as `nohup` and a shell's background jobs do, stay ignored.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,23 +13,24 @@ use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-/// True while the program waits for somebody to type: then there is nothing to
-/// clean up, and the program ends at once.
+/// True while the program waits for the user to type. Then there is nothing to clean up, and a
+/// signal ends the program at once.
 static WAITING: AtomicBool = AtomicBool::new(false);
 
-/// What the terminal was like before somebody was asked.
+/// The terminal's state before a question.
 static TERMINAL: Mutex<Option<Typing>> = Mutex::new(None);
 
-/// Starts listening; the result holds zero until a signal came, then its number. A run that is
-/// ended while it waits for an answer says that nothing was written, if it `writes` at all.
+/// Installs the handlers. The result holds zero until a signal is received, then its number. If a
+/// run is ended while it waits for an answer, it says that nothing was written, provided that it
+/// `writes` at all.
 ///
 /// # Errors
-/// When the system refuses the handlers.
+/// If the system refuses the handlers.
 pub fn listen(writes: bool) -> io::Result<Arc<AtomicUsize>> {
     let stop = Arc::new(AtomicUsize::new(0));
-    // A file that reaches the limit of its size is then a write that fails.
+    // A file that reaches its size limit then causes a failed write.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-    // What Rust does when memory runs out.
+    // Rust raises this signal if memory runs out.
     flag::register_conditional_shutdown(
         SIGABRT,
         i32::from(Kind::Internal.code()),
@@ -64,25 +65,25 @@ pub fn listen(writes: bool) -> io::Result<Arc<AtomicUsize>> {
     Ok(stop)
 }
 
-/// Marks the time in which somebody is asked something; ends when dropped.
+/// Marks the time during which a question is asked; ends when dropped.
 pub fn waiting() -> Waiting {
     *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Typing::now();
     WAITING.store(true, Ordering::SeqCst);
     Waiting
 }
 
-/// As [`waiting`], for something that must not be seen: the terminal shows nothing that is
-/// typed, not even in the moment between the question and the reading of the answer.
+/// As [`waiting`], for hidden input: the terminal shows nothing that is typed, even between the
+/// question and the reading of the answer.
 pub fn waiting_unseen() -> Waiting {
     let waiting = waiting();
     if let Some(now) = Typing::now() {
-        // Where that fails, the reading itself tries again and tells.
+        // If that fails, reading the answer tries again and reports the error.
         now.unseen().apply();
     }
     waiting
 }
 
-/// Makes the terminal as it was before somebody was asked.
+/// Restores the terminal to its state before the question.
 fn restore() {
     if let Some(before) = TERMINAL
         .lock()

@@ -1,21 +1,21 @@
-//! Text that fits the terminal: broken between words, and only where it is seen.
+//! Text that fits the terminal: wrapped between words, and only on a terminal.
 
 use haslim::sys::AsStream;
 use textwrap::core::Word;
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
-/// A terminal narrower than this is left to break lines itself.
+/// On a terminal narrower than this, lines are not wrapped here.
 const NARROW: usize = 20;
 
-/// The columns of a terminal; `None` for what is no terminal.
+/// The number of columns of a terminal; `None` if it is not a terminal.
 pub fn width(stream: impl AsStream) -> Option<usize> {
     let (columns, _) = terminal_size::terminal_size_of(stream)?;
     Some(usize::from(columns.0)).filter(|&columns| columns >= NARROW)
 }
 
-/// Breaks the lines of a text where they are longer than `width`. What follows a break is
-/// indented as its line is. A word that is longer than a line stays whole, to be copied, and so
-/// does a number with its unit.
+/// Wraps the lines of a text that are longer than `width`. Continuation lines are indented like
+/// their line. A word longer than a line stays whole, so that it can be copied, and a number stays
+/// with its unit.
 pub fn wrap(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else {
         return text.to_owned();
@@ -27,7 +27,7 @@ pub fn wrap(text: &str, width: Option<usize>) -> String {
     lines.join("\n")
 }
 
-/// Spaces at the end stay: an answer is typed behind them.
+/// Spaces at the end are kept, because an answer is typed after them.
 fn wrap_line(line: &str, width: usize) -> String {
     let words = line.trim_start_matches(' ');
     let (indent, _) = line.split_at(line.len() - words.len());
@@ -45,7 +45,7 @@ fn wrap_line(line: &str, width: usize) -> String {
     textwrap::fill(words, options) + end
 }
 
-/// The words of a line, a number with its unit being one.
+/// The words of a line; a number with its unit counts as one.
 fn words_and_amounts(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let mut words = WordSeparator::AsciiSpace.find_words(line).peekable();
     let mut begin = 0;
@@ -64,7 +64,7 @@ fn words_and_amounts(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     }))
 }
 
-/// A number and its unit stay together.
+/// Whether the two are a number and its unit.
 fn are_one(number: &str, unit: &str) -> bool {
     let unit = unit.trim_matches(|c: char| !c.is_alphanumeric() && c != '%');
     number.ends_with(|c: char| c.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! What a job reports, and what ends it.
+//! The events that a job reports, and the errors that end it.
 
 use super::*;
 use crate::error::Advice;

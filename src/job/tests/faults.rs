@@ -1,4 +1,4 @@
-//! Whole jobs over a system whose calls fail: each call in turn.
+//! Whole jobs on a system whose calls fail, one call at a time.
 
 use crate::report::tests::options::Options;
 use std::collections::HashSet;
@@ -27,7 +27,7 @@ fn job() -> Prepared {
     prepared("v3.tar", &drops, Some(keys()))
 }
 
-/// Writes the copy over a system with these faults.
+/// Writes the copy on a system with these faults.
 fn run(job: &mut Prepared, faults: &Faults, path: &Path, force: bool) -> Result<PathBuf> {
     let target = |input: &Input| OutputPath::check_with_faults(faults.clone(), path, force, input);
     let options = WriteOptions {
@@ -41,7 +41,7 @@ fn run(job: &mut Prepared, faults: &Faults, path: &Path, force: bool) -> Result<
     }
 }
 
-/// Failures that a run can do without: there is another way, or nothing depends on them.
+/// Failures that a run survives: there is another way, or nothing depends on them.
 fn can_be_survived(call: Call, errno: Errno) -> bool {
     match call {
         Call::CreateNameless | Call::Lock | Call::Look | Call::Space | Call::Remove => true,
@@ -50,7 +50,8 @@ fn can_be_survived(call: Call, errno: Errno) -> bool {
     }
 }
 
-/// Lets every call of a run fail in turn, until a run gets through; gives the kinds that failed.
+/// Lets each call of a run fail in turn, until a run succeeds. Returns the kinds of calls that
+/// failed.
 fn each_call_fails(job: &mut Prepared, errno: Errno, force: bool, nameless: bool) -> HashSet<Call> {
     let mut kinds = HashSet::new();
     for number in 0.. {

@@ -1,4 +1,5 @@
-//! Whole jobs in memory and on small files: what arrives, what is written, and when nothing is.
+//! Whole jobs in memory and on small files: the events, what is written, and when nothing is
+//! written.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -33,7 +34,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A request to leave this out, with room for everything else.
+/// A request to drop these, with a limit that leaves room for everything else.
 fn request(drops: &[&str]) -> Request {
     let drops = drops.iter().map(|text| Selector::parse(text).unwrap());
     Request {
@@ -42,7 +43,7 @@ fn request(drops: &[&str]) -> Request {
     }
 }
 
-/// A job on a fixture, with as little read as it can do with.
+/// A job on a fixture that reads as little as possible.
 fn prepared(name: &str, drops: &[&str], keys: Option<Arc<KeyRing>>) -> Prepared {
     let backup = Backup::open(&fixture(name)).unwrap();
     Job::new(backup, request(drops))
@@ -51,7 +52,8 @@ fn prepared(name: &str, drops: &[&str], keys: Option<Arc<KeyRing>>) -> Prepared 
         .unwrap()
 }
 
-/// A control with so many threads; a number that is not zero is a signal that came already.
+/// A control with this many threads; a number other than zero is a signal that was already
+/// received.
 fn control(threads: usize, signal: usize) -> Control {
     Control::new(
         Arc::new(Silent),
@@ -69,7 +71,7 @@ fn listing(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Remembers the events in short.
+/// Records the events in a short form.
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
 
@@ -91,7 +93,7 @@ impl Observer for Heard {
     }
 }
 
-/// A fixture in this folder with one byte in the middle of a part turned over.
+/// A fixture in this folder with the middle byte of a part changed.
 fn damaged(folder: &Path, name: &str, id: &str) -> PathBuf {
     let backup = Backup::open(&fixture(name)).unwrap();
     let part = backup.parts.iter().find(|part| part.id == id).unwrap();
@@ -103,8 +105,8 @@ fn damaged(folder: &Path, name: &str, id: &str) -> PathBuf {
     path
 }
 
-/// A backup that is not compressed, in this folder: `media` holds a tar, `share` one that goes on
-/// with something else after its first entry.
+/// A backup in this folder that is not compressed: `media` holds a tar, and in `share` something
+/// else follows the first entry of the tar.
 fn unreadable(folder: &Path) -> PathBuf {
     let text = r#"{"slug":"aaaaaaaa","version":2,"name":"n","date":"2026-10-01","type":"full","compressed":false,
         "protected":false,"homeassistant":null,"folders":["media","share"],"addons":[]}"#;

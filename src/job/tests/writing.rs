@@ -1,4 +1,4 @@
-//! When a copy gets its name, and when nothing does.
+//! When a copy gets its name, and when it does not.
 
 use super::*;
 use crate::Kind;
@@ -39,7 +39,7 @@ fn nothing_is_published_when_the_copy_is_not_what_was_planned() {
     let folder = tempfile::tempdir().unwrap();
     for threads in [1, 2] {
         let mut job = prepared("v3.tar", &["share:notes.txt"], Some(keys()));
-        // A mistake of the survey, so that what is read back is not what was expected.
+        // A mistake in the survey, so that what is read back differs from what was expected.
         let entries = &mut job.surveys[0].entries;
         let kept = entries
             .iter_mut()

@@ -1,4 +1,4 @@
-//! When a plan cannot fit: what the user could say, and what that would cost.
+//! Other options when a plan cannot fit, and what each would cost.
 
 use crate::component::{LOCAL_ADDONS, is_local_addon};
 use crate::error::Result;
@@ -15,8 +15,9 @@ use crate::plan::{draft, predict};
 use crate::rules::{Class, Condition};
 use crate::survey::PartSurvey;
 
-/// Up to three ways: consent to history, consent to all that rules know, the
-/// smallest set of whole folders and add-ons. Each is planned as the command would be.
+/// Up to three alternatives: consent to history, consent to everything the rules match, and the
+/// smallest set of whole folders and add-ons. Each is planned in the same way as the command it
+/// stands for.
 pub(in crate::plan) fn out(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -61,14 +62,14 @@ fn add(ways: &mut Vec<Alternative>, request: &Request, backup: &Backup, offer: O
             && pairs().all(|(one, other)| one.loses_the_same(other))
     };
     match ways.iter_mut().find(loses_the_same) {
-        // To name what goes says more than to allow it.
+        // Naming what is dropped is clearer than allowing a class.
         Some(same) if matches!(way.offer, Offer::Drop(_)) => same.offer = way.offer,
         Some(_) => {}
         None => ways.push(way),
     }
 }
 
-/// What an offer leads to, besides what the user named already.
+/// The result of an offer, in addition to what the user already named.
 fn alternative(request: &Request, backup: &Backup, offer: Offer, plan: &Plan) -> Alternative {
     let is_named = |dropped: &&Dropped| {
         let names = |part| request.drops_component(&backup.part(part).id);
@@ -85,7 +86,7 @@ fn alternative(request: &Request, backup: &Backup, offer: Offer, plan: &Plan) ->
     }
 }
 
-/// The fewest whole parts that are enough on top of what may go anyway.
+/// The fewest whole parts that are enough, in addition to what may be dropped anyway.
 fn whole(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -104,7 +105,7 @@ fn whole(
     let over = draft
         .exact_size
         .saturating_sub(predict::unpadded(request.target_size()));
-    // What the metadata say about the rest may take a block more.
+    // The entry for the remaining parts in the metadata may take one more block.
     let need = over.saturating_add(BLOCK as u64);
     let Some(chosen) = cover(&left, need, Order::FewestItems) else {
         return Ok(None);
@@ -114,7 +115,8 @@ fn whole(
         .filter_map(|at| wholes.get(at).map(|u| u.part))
         .collect();
     let mut named = request.clone();
-    // They come last and take whole parts, so that the scans still hold for all others.
+    // These selectors are added at the end and match whole parts, so the scans stay valid for all
+    // others.
     for &at in &parts {
         named.drops.push(Selector::component(&backup.part(at).id)?);
     }

@@ -1,5 +1,5 @@
-//! What could be left out: the rules' finds in every surveyed part, and the parts
-//! themselves as a last resort.
+//! What could be left out: the matches of the rules in every surveyed part and, as a last resort,
+//! the parts themselves.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,11 +16,11 @@ use crate::plan::request::Request;
 use crate::rules::{Condition, Effect, Matchers, RuleIndex};
 use crate::survey::PartSurvey;
 
-/// So many backups inside one part can be decided about one by one; all smaller ones
-/// go or stay together.
+/// Up to this many backups inside one part can be decided separately. All smaller ones are kept or
+/// dropped together.
 const NESTED_APART: usize = 50;
 
-/// Finds every unit that the user's words leave open, in the order of the parts.
+/// Finds every unit about which the user has not decided, in the order of the parts.
 ///
 /// # Errors
 /// `Usage` when the catalogue's globs cannot be compiled.
@@ -60,20 +60,20 @@ pub(in crate::plan) fn find(
     }
     spare_local_source(backup, named, &mut units);
     let wholes = wholes(backup, surveys, request, named, &units);
-    // A piece that decides about its whole folder is no choice of its own any more.
+    // A piece that decides about its whole folder is no longer a separate choice.
     let decides = |unit: &Candidate| wholes.iter().any(|w| w.pieces.first() == Some(unit));
     units.retain(|unit| !decides(unit));
     units.extend(wholes);
     Ok(units)
 }
 
-/// Whether a unit may go: by its class, or because the user agreed to it.
+/// Whether a unit may be dropped: because of its class, or because the user agreed.
 pub(in crate::plan) fn may_go(backup: &Backup, request: &Request, unit: &Candidate) -> bool {
     request.class_may_go(unit.class()) || request.consent.contains(&unit.key(backup))
 }
 
-/// Those of the units that may go. Where a whole folder may go because of what it
-/// holds, it need not be given up as a folder.
+/// The units that may be dropped. If a whole folder may be dropped because of its contents, the
+/// user does not also have to agree to dropping it as a folder.
 pub(in crate::plan) fn allowed(
     backup: &Backup,
     request: &Request,
@@ -94,7 +94,7 @@ pub(in crate::plan) fn allowed(
         .collect()
 }
 
-/// The source of local add-ons must stay whole where an image is to be built from it.
+/// If an image is to be built from the source of local add-ons, that source must stay whole.
 fn spare_local_source(backup: &Backup, named: &Plan, units: &mut Vec<Candidate>) {
     let part = |unit: &Candidate| backup.parts.get(unit.part).map_or("", |p| p.id.as_str());
     let planned = units.iter().any(|u| is_image(u) && is_local_addon(part(u)));
@@ -120,8 +120,8 @@ fn builds_local_image(backup: &Backup, named: &Plan) -> bool {
         && backup.parts.iter().any(|p| p.id == LOCAL_ADDONS)
 }
 
-/// The parts that can go as a whole: folders whose contents rules know through and
-/// through, and all others of which something could be spared.
+/// The parts that can be dropped as a whole: folders in which rules match every file, and all other
+/// parts that contain something that can be spared.
 fn wholes(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -152,11 +152,12 @@ fn wholes(
     wholes
 }
 
-/// A folder as a unit of the rule that found the most precious thing in it, when all
-/// else in it may go anyway.
+/// A whole folder as one unit, under the rule that matched its most valuable contents, if
+/// everything else in it may be dropped anyway.
 ///
-/// A restore leaves the live folder alone when it is missing as a whole, but empties it
-/// first when a part is missing: so the whole is better, and loses nothing that counts.
+/// On restore, Home Assistant leaves the live folder alone if the copy lacks the whole folder, but
+/// empties it first if only some contents are missing. Dropping the whole folder is therefore
+/// better, and loses nothing of value.
 fn known_through(
     part: &Part,
     survey: &PartSurvey,
@@ -188,8 +189,8 @@ fn known_through(
     })
 }
 
-/// Never the configuration, the certificates, what the system needs, what cannot
-/// be replaced, or what the user wants to keep something of.
+/// Never the configuration, the certificates, anything that the system needs, anything
+/// irreplaceable, or a part of which the user keeps something.
 fn may_go_whole(part: &Part, request: &Request) -> bool {
     let kind = part.kind == ComponentKind::Addon || part.kind == ComponentKind::Folder;
     let wanted = request.keeps_component(&part.id) || request.keeps_within(&part.id);
@@ -199,15 +200,15 @@ fn may_go_whole(part: &Part, request: &Request) -> bool {
 struct Finder<'a> {
     conditions: Conditions<'a>,
     at: usize,
-    /// What the user named in this part, if anything.
+    /// What the user dropped from this part, if anything.
     cut: Option<&'a PartEdit>,
     scan: Option<&'a Scan>,
 }
 
-/// What belongs to one unit: the finds of a rule, or one backup of its finds.
+/// Identifies a unit: all matches of a rule, or one backup among them.
 type Key = (RuleIndex, usize);
 
-/// A unit while it grows.
+/// A unit while entries are added to it.
 #[derive(Default)]
 struct Find {
     entries: Vec<usize>,
@@ -244,7 +245,7 @@ impl Finder<'_> {
             };
             matcher.rule_where(path, entry.kind == EntryKind::Directory, accept)
         };
-        // What a database cannot do without goes as the database does.
+        // Files that a database needs are dropped for the same reason as the database.
         let found =
             |index: usize| rule_of(groups.leader(index)).or_else(|| rule_of(groups.main(index)?));
         let (finds, wanted) = self.gather(found)?;
@@ -292,7 +293,7 @@ impl Finder<'_> {
         Ok((finds, wanted))
     }
 
-    /// The find without what can only go with more than it has.
+    /// The match without the files that can only be dropped together with files outside it.
     fn together(&self, groups: &Groups, find: Find) -> Find {
         let mut entries = find.entries.clone();
         groups.only_together(&mut entries);
@@ -320,7 +321,7 @@ impl Finder<'_> {
             stored,
             files,
         } = find;
-        // Empty folders are not worth a word.
+        // Empty folders are not worth mentioning.
         let worth = files > 0 && !(rule.all_or_nothing && wanted);
         worth.then(|| Candidate {
             part: self.at,

@@ -1,23 +1,23 @@
 //! The best set of sizes whose sum reaches a need.
 
-/// How many steps the search takes before the best set found so far is taken. Real
-/// backups have a few dozen units and end long before.
+/// How many steps the search takes before it returns the best set found so far. Real backups have a
+/// few dozen units, and the search ends long before.
 const BUDGET: usize = 2_000_000;
 
 /// Which of two sets that reach the need is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The one with the smaller sum; of equal sums the one with fewer items.
+    /// The one with the smaller sum; if the sums are equal, the one with fewer items.
     SmallestSum,
-    /// The one with fewer items; of as many the one with the smaller sum.
+    /// The one with fewer items; if the counts are equal, the one with the smaller sum.
     FewestItems,
 }
 
-/// Indices, rising, of the best set of items whose sum is at least `need`; `None` when all
-/// together are not enough.
+/// Returns the indices, in rising order, of the best set of items whose sum is at least `need`.
+/// Returns `None` if all items together are not enough.
 ///
-/// Where the search does not end within its budget, the set is good and not always the best.
-/// Memory: some 40 bytes for each item.
+/// If the search does not end within its budget, the set is good but not always the best. Memory:
+/// some 40 bytes for each item.
 pub fn cover(sizes: &[u64], need: u64, order: Order) -> Option<Vec<usize>> {
     if need == 0 {
         return Some(Vec::new());
@@ -36,9 +36,9 @@ pub fn cover(sizes: &[u64], need: u64, order: Order) -> Option<Vec<usize>> {
 }
 
 struct Search {
-    /// Falling.
+    /// In falling order.
     sizes: Vec<u64>,
-    /// The sum of all before an index.
+    /// For each index, the sum of the sizes before it.
     sums: Vec<u64>,
     need: u64,
     order: Order,
@@ -60,7 +60,7 @@ impl Search {
             all = all.saturating_add(*size);
             sums.push(all);
         }
-        // The fewest items that can do are the largest.
+        // The smallest possible number of items is reached with the largest ones.
         let count = match order {
             Order::SmallestSum if all >= need => sizes.len(),
             _ => sums.iter().position(|sum| *sum >= need)?,
@@ -78,14 +78,14 @@ impl Search {
         })
     }
 
-    /// Tries every set, each item first with and then without it, and ends a branch as
-    /// soon as nothing better can come of it. Without recursion: an archive decides how
-    /// many items there are.
+    /// Tries every set, each item first with and then without it, and abandons a branch as soon as
+    /// it cannot lead to a better set. Not recursive, because the archive determines how many items
+    /// there are.
     fn run(mut self) -> Vec<usize> {
         let (mut chosen, mut sum, mut at) = (Vec::<usize>::new(), 0u64, 0usize);
         for _ in 0..BUDGET {
             if let Some(size) = self.next(at, sum, chosen.len()) {
-                // Larger than the best set alone: only without it.
+                // A set with this item exceeds the best one, so only sets without it are tried.
                 if sum.saturating_add(size) <= self.best.sum {
                     chosen.push(at);
                     sum = sum.saturating_add(size);
@@ -114,13 +114,13 @@ impl Search {
         }
     }
 
-    /// The size of the item at `at`, if it is worth trying to go on with it.
+    /// The size of the item at `at`, if sets that contain it are worth trying.
     fn next(&self, at: usize, sum: u64, count: usize) -> Option<u64> {
         let &size = self.sizes.get(at)?;
         let least = self.best.items.len();
         let (end, perfect) = match self.order {
             Order::SmallestSum => (self.sizes.len(), least <= count + 1),
-            // No set has fewer items than the first one that was found.
+            // No set has fewer items than the first one found.
             Order::FewestItems => (at + least.saturating_sub(count), true),
         };
         let perfect = perfect && self.best.sum == self.need;

@@ -1,4 +1,4 @@
-//! From units to a plan that fits: choose, weigh, choose again.
+//! From units to a plan that fits: choose, measure, choose again.
 
 use crate::error::Result;
 use crate::format::tar::block::BLOCK;
@@ -11,9 +11,9 @@ use crate::plan::request::Request;
 use crate::plan::{draft, predict};
 use crate::survey::PartSurvey;
 
-/// How often the next larger set is tried when one saves less than its units take.
+/// How often the next larger set is tried if a set saves less than the size of its units.
 const STEPS: usize = 24;
-/// How often it is tried after that with all that is missing added at once.
+/// After that, how often a set is tried that saves all missing bytes at once.
 const LEAPS: usize = 8;
 
 /// The plan with the fewest losses that fits, or the one with all of these units.
@@ -46,10 +46,10 @@ struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    /// Leaves out all of `base`, and of `units` as little as is enough.
+    /// Leaves out all of `base`, and as few of `units` as are enough.
     ///
-    /// The sets that are tried are those that [`tiers::choose`] gives for rising needs,
-    /// so a smaller limit ends at the same set or at one further on.
+    /// The sets tried are those that [`tiers::choose`] returns for rising needs, so a smaller limit
+    /// ends at the same set or a later one.
     fn beyond(&self, base: &[Candidate], units: &[Candidate]) -> Result<Plan> {
         let most = predict::unpadded(self.request.target_size());
         let size = self.weigh(base)?;
@@ -62,7 +62,7 @@ impl Reach<'_> {
         if self.weigh(&with_all)? > most {
             return self.plan(&with_all);
         }
-        // A member's padding may shrink by a block more than its units take.
+        // A member's padding may shrink by one block more than the size of its units.
         let slack = (self.backup.members.len() * BLOCK) as u64;
         let mut need = size.saturating_sub(most).saturating_sub(slack).max(1);
         for step in 0..STEPS + LEAPS {
@@ -73,14 +73,15 @@ impl Reach<'_> {
             if size <= most {
                 return self.plan(&picked);
             }
-            // Links that are kept and folders that stay may save less than their units take.
+            // Kept links and remaining folders may make the saving smaller than the size of the
+            // units.
             let by = if step < STEPS { 1 } else { size - most };
             need = tiers::saved(&items, &choice.picks) + by;
         }
         self.plan(&with_all)
     }
 
-    /// What each unit saves on top of the base.
+    /// What each unit saves in addition to the base.
     fn items(&self, base: &[Candidate], units: &[Candidate]) -> Result<Vec<Item>> {
         if base.is_empty() {
             return Ok(units.iter().map(Candidate::item).collect());
@@ -96,7 +97,7 @@ impl Reach<'_> {
             .collect())
     }
 
-    /// The base and the picked units; what lies inside a whole part goes with that.
+    /// The base and the picked units. Units inside a dropped part are dropped with it.
     fn with(&self, base: &[Candidate], units: &[Candidate], picks: &[usize]) -> Vec<Candidate> {
         let picked: Vec<&Candidate> = picks.iter().filter_map(|&at| units.get(at)).collect();
         let inside = |unit: &Candidate| {

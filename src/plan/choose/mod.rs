@@ -1,5 +1,5 @@
-//! What could be left out besides what the user named, and which of it goes so that the copy fits
-//! and the least is lost.
+//! What could be left out in addition to what the user named, and which of it is dropped so that
+//! the copy fits with the least loss.
 
 pub mod alternatives;
 pub mod candidates;

@@ -1,5 +1,5 @@
-//! Which units to give up so that enough is saved and the least is lost. Sizes in,
-//! indices out; nothing here knows what a backup is.
+//! Which units to give up so that enough is saved and the least is lost. Takes sizes and returns
+//! indices; nothing here depends on backups.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,32 +8,32 @@ use crate::plan::choose::cover::{Order, cover};
 /// Something that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
-    /// Bytes that leaving it out saves.
+    /// Bytes saved by leaving it out.
     pub size: u64,
     /// When it is given up: lower tiers go first.
     pub tier: u8,
     /// The part that it belongs to.
     pub part: usize,
-    /// Whether it is the whole part, every other unit of it included. A part has one
-    /// such item at most, and none of its other items is of the same tier or a higher one.
+    /// Whether it is the whole part, including every other unit of the part. A part has at most one
+    /// such item, and its other items are all of lower tiers.
     pub whole: bool,
 }
 
-/// The outcome of a choice.
+/// The result of a choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// Indices of what goes, rising.
+    /// Indices of what is dropped, in rising order.
     pub picks: Vec<usize>,
-    /// Bytes that are still too many when all of it goes; zero when it is enough.
+    /// How many bytes are still too many if all of it is dropped. Zero if it is enough.
     pub missing: u64,
 }
 
 /// Chooses among `items` so that at least `need` bytes are saved.
 ///
-/// A tier is touched only when all lower ones together are not enough. Within it
-/// the set with the fewest bytes too many is taken, and of those the one with the
-/// fewest units. What a higher tier then makes needless in a lower one stays: no
-/// unit can be taken back without missing the need. A larger need never saves fewer bytes.
+/// A tier is used only if all lower ones together are not enough. Within a tier the choice is the
+/// set with the smallest excess, and among those the one with the fewest units. A unit of a lower
+/// tier stays chosen even if a higher tier makes it look unnecessary: without it the need would be
+/// missed. A larger need never saves fewer bytes.
 pub fn choose(items: &[Item], need: u64) -> Choice {
     let all: Vec<usize> = (0..items.len())
         .filter(|&at| items.get(at).is_some_and(|i| i.size > 0))
@@ -47,7 +47,7 @@ pub fn choose(items: &[Item], need: u64) -> Choice {
     }
 }
 
-/// Bytes saved by a set; what lies inside a whole part counts once.
+/// Bytes saved by a set. Anything inside a dropped part counts once.
 pub fn saved(items: &[Item], picks: &[usize]) -> u64 {
     let picked = || picks.iter().filter_map(|&at| items.get(at));
     let whole: HashSet<usize> = picked().filter(|i| i.whole).map(|i| i.part).collect();
@@ -85,7 +85,7 @@ fn among(items: &[Item], candidates: &[usize], need: u64) -> Vec<usize> {
             .into_iter()
             .filter_map(|at| here.get(at).copied())
             .collect();
-        // Units inside a part that goes as a whole go with it.
+        // Units inside a dropped part are dropped with it.
         let gone: HashSet<usize> = picks
             .iter()
             .filter_map(item)
@@ -103,7 +103,7 @@ fn among(items: &[Item], candidates: &[usize], need: u64) -> Vec<usize> {
     candidates.to_vec()
 }
 
-/// What each unit saves on top of the units below its tier.
+/// What each unit saves in addition to the units below its tier.
 fn marginals(items: &[Item], below: &[usize], here: &[usize]) -> Vec<u64> {
     let mut inside: HashMap<usize, u64> = HashMap::new();
     for item in below.iter().filter_map(|&at| items.get(at)) {
@@ -249,7 +249,7 @@ mod tests {
                         .filter(|u| u.part == part)
                         .map(|u| u.size)
                         .sum();
-                    // Above all other units of the part, which may be any tier.
+                    // Above all other units of the part, which may have any tier.
                     let tier = units
                         .iter()
                         .filter(|u| u.part == part)

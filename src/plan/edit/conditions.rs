@@ -11,35 +11,35 @@ use crate::rules::{
 };
 use crate::survey::{Entry, PartSurvey};
 
-/// The file that holds the image of an add-on that was built on the system itself.
+/// The file with the image of an add-on that was built on the system itself.
 pub(crate) const IMAGE: &[u8] = b"image.tar";
 
-/// Why a rule leaves a file alone that its globs match.
+/// Why a rule does not apply to a file that its globs match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unmet {
-    /// It is a database, and the rule's class goes without being asked about.
+    /// It is a database, and the rule's class is dropped without asking.
     Database,
-    /// It is a backup made by another Home Assistant than the rule is about.
+    /// It is a backup made by a Home Assistant of another origin than the rule is for.
     Backup(Origin),
-    /// It is no backup.
+    /// It is not a backup.
     NotABackup,
-    /// It is not the memory of a crashed program.
+    /// It is not the core dump of a crashed program.
     NotACoreDump,
     /// `package.json` does not name its module.
     UnnamedModule,
-    /// It does not have a name that Home Assistant gives to what it renders.
+    /// Its name is not one that Home Assistant gives to rendered files.
     NotRendered,
-    /// No voice of this name is published.
+    /// There is no published voice with this name.
     NoPublishedVoice,
     /// `db_url` does not name it.
     NotTheRecorders,
-    /// It is an image that has to stay.
+    /// It is an image that must stay.
     Image(ImageTarStays),
-    /// The rule is about no file at all.
+    /// The rule is not about files.
     IsAFile,
 }
 
-/// What the conditions of rules ask about in one part.
+/// What is needed to check the conditions of rules in one part.
 pub(crate) struct Conditions<'a> {
     pub backup: &'a Backup,
     pub part: &'a Part,
@@ -50,14 +50,14 @@ pub(crate) struct Conditions<'a> {
 impl Conditions<'_> {
     /// Whether a rule applies to this entry.
     pub fn met(&self, rule: &Rule, path: &[u8], entry: &Entry) -> bool {
-        // Asked of every file; why it is none, only of few.
+        // Every file is checked; the reason is determined only for a few.
         (!rule.condition.wants_backup() || entry.contents.is_backup())
             && self.unmet(rule, path, entry).is_none()
     }
 
-    /// Why a rule leaves this entry alone all the same; `None` when it applies.
+    /// Why a rule does not apply to this entry although its globs match. `None` if it applies.
     pub fn unmet(&self, rule: &Rule, path: &[u8], entry: &Entry) -> Option<Unmet> {
-        // Whatever a folder is called, a database in it is no cache.
+        // A database is never a cache, whatever its folder is called.
         let database = entry.contents == Contents::Database || is_database_name(path);
         if database && rule.class.is_free() && entry.kind != EntryKind::Directory {
             return Some(Unmet::Database);
@@ -86,7 +86,7 @@ impl Conditions<'_> {
     }
 }
 
-/// Why a rule about backups inside the backup leaves a file alone.
+/// Why a rule about backups inside the backup does not apply to a file.
 fn backup_stays(condition: Condition, contents: Contents) -> Option<Unmet> {
     match (contents, condition) {
         (Contents::Backup(Origin::Same), Condition::OwnBackup | Condition::LocalBackup) => None,
@@ -99,7 +99,7 @@ fn backup_stays(condition: Condition, contents: Contents) -> Option<Unmet> {
     }
 }
 
-/// Whether a restore could build an add-on's image again.
+/// Whether an add-on's image could be built again after a restore.
 ///
 /// # Errors
 /// Why not.
@@ -115,7 +115,7 @@ pub(crate) fn image_tar(
     )
 }
 
-/// True when an add-on's image is there and must stay unless it is typed out in full.
+/// True if the part has an add-on's image that must stay unless its name is typed in full.
 pub(crate) fn image_must_stay(backup: &Backup, part: &Part, request: &Request) -> bool {
     part.kind == ComponentKind::Addon && image_tar(backup, part, request).is_err()
 }
@@ -128,7 +128,7 @@ fn repository_listed(backup: &Backup, part: &Part) -> bool {
         .any(|url| slug_prefix(url) == prefix)
 }
 
-/// Whether the copy holds the local add-ons' source with all its files, as far as the user decides.
+/// Whether the copy keeps all files of the local add-ons' source, as far as the user decides.
 fn local_source_kept(backup: &Backup, request: &Request) -> bool {
     let id = LOCAL_ADDONS;
     backup.parts.iter().any(|p| p.id == id)

@@ -1,8 +1,8 @@
-//! Files that are worthless or harmful without each other: a database with its log, and
+//! Files that are worthless or harmful without each other: a database with its log files, and
 //! MariaDB's folder.
 //!
-//! Whatever takes the main file takes the others along. What takes only another one takes
-//! that file, when the database makes it again, and nothing when the database needs it.
+//! If the main file is dropped, the others are dropped with it. If only another file is matched, it
+//! is dropped if the database recreates it, and kept if the database needs it.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use crate::plan::model::Reason;
 use crate::rules::{MARIADB, is_mariadb_file};
 use crate::survey::PartSurvey;
 
-/// What SQLite puts beside a database (sqlite.org, "Temporary Files Used By SQLite"), and
-/// whether the database loses something without it.
+/// The files that SQLite puts next to a database (sqlite.org, "Temporary Files Used By SQLite"),
+/// and whether the database loses data without the file.
 const SIDES: [(&[u8], bool); 3] = [(b"-wal", true), (b"-journal", true), (b"-shm", false)];
 
-/// What the names of databases end in. Beside anything else a file whose name ends in
-/// `-journal` may be anybody's.
+/// The endings of database names. Next to any other file, a name that ends in `-journal` may mean
+/// anything.
 const DATABASES: [&[u8]; 6] = [
     b".db",
     b".db3",
@@ -27,7 +27,7 @@ const DATABASES: [&[u8]; 6] = [
     b".s3db",
 ];
 
-/// A file beside a database.
+/// A file next to a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Side {
     /// The database.
@@ -36,18 +36,18 @@ struct Side {
     needed: bool,
 }
 
-/// The groups of one part. Memory: some 50 bytes for each file that belongs to one.
+/// The groups of one part. Memory: some 50 bytes for each file in a group.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Groups {
     sides: HashMap<usize, Side>,
-    /// All that is in MariaDB's folder, with that itself.
+    /// All entries in MariaDB's folder, and the folder itself.
     folder: Vec<usize>,
-    /// Those of them that it cannot do without, rising.
+    /// Those that MariaDB needs, in rising order.
     needed: Vec<usize>,
 }
 
 impl Groups {
-    /// Finds the groups of a part. `paths` are those of the entries.
+    /// Finds the groups of a part. `paths` are the paths of its entries.
     pub fn new(id: &str, survey: &PartSurvey, paths: &[Option<&[u8]>]) -> Self {
         let mut groups = Self {
             sides: sides(survey, paths),
@@ -78,7 +78,8 @@ impl Groups {
         groups
     }
 
-    /// The entry that decides about this one: its database, if that cannot do without it.
+    /// The entry that decides about this one: its database, if the database needs it; otherwise the
+    /// entry itself.
     pub fn leader(&self, entry: usize) -> usize {
         self.sides
             .get(&entry)
@@ -86,13 +87,13 @@ impl Groups {
             .map_or(entry, |side| side.main)
     }
 
-    /// The database that an entry lies beside.
+    /// The database next to which an entry lies.
     pub fn main(&self, entry: usize) -> Option<usize> {
         self.sides.get(&entry).map(|side| side.main)
     }
 
-    /// Takes out of a find what can only go with the rest of MariaDB's folder, unless all
-    /// of that is found.
+    /// Removes entries from a match that can only be dropped with the rest of MariaDB's folder,
+    /// unless the match contains all of it.
     pub fn only_together(&self, entries: &mut Vec<usize>) {
         let found = |at: &usize| entries.binary_search(at).is_ok();
         if !self.needed.is_empty() && !self.needed.iter().all(found) {
@@ -100,7 +101,7 @@ impl Groups {
         }
     }
 
-    /// Makes the groups follow their main files. `kept` tells what the user keeps.
+    /// Makes the groups follow their main files. `kept` returns whether the user keeps an entry.
     pub fn follow(&self, kept: impl Fn(usize) -> bool, verdicts: &mut [Option<Reason>]) {
         let verdict = |verdicts: &[Option<Reason>], at: usize| verdicts.get(at).copied().flatten();
         let set = |verdicts: &mut [Option<Reason>], at: usize, verdict| {
@@ -108,7 +109,7 @@ impl Groups {
                 *slot = verdict;
             }
         };
-        // What the user wants to keep of a group keeps all of it.
+        // If the user keeps one file of a group, the whole group stays.
         for (_, side) in self.sides.iter().filter(|(at, _)| kept(**at)) {
             set(verdicts, side.main, None);
         }
@@ -135,7 +136,7 @@ impl Groups {
         }
     }
 
-    /// The entries that cannot go alone.
+    /// The entries that cannot be dropped alone.
     pub fn dependent(&self) -> impl Iterator<Item = usize> {
         let sides = self
             .sides
@@ -151,7 +152,7 @@ impl Groups {
             .all(|&at| verdicts.get(at).copied().flatten().is_some())
     }
 
-    /// Why an entry stays though something matches it: `None` for one that may go alone.
+    /// Why an entry stays although something matches it. `None` if it may be dropped alone.
     pub fn held(&self, entry: usize, paths: &[Option<&[u8]>]) -> Option<Held> {
         let side = self.sides.get(&entry).filter(|side| side.needed);
         let database = side.and_then(|side| paths.get(side.main).copied().flatten());
@@ -165,7 +166,7 @@ impl Groups {
     }
 }
 
-/// Finds the files that lie beside a database.
+/// Finds the files next to a database.
 fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
     let is_file = |at: usize| {
         survey
@@ -197,9 +198,9 @@ fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
     sides
 }
 
-/// What MariaDB writes into its folder and does not need to start: its error log, the log of
-/// slow statements, its process id, its temporary tables, and the list of pages that were in
-/// memory (mariadb.com/kb, "Server Logs", "InnoDB System Variables").
+/// The files that MariaDB writes into its folder but does not need to start: its error log, the
+/// slow query log, its process id, its temporary tables, and the list of pages that were in memory
+/// (mariadb.com/kb, "Server Logs", "InnoDB System Variables").
 fn is_made_again(path: &[u8]) -> bool {
     let Some(name) = path
         .strip_prefix(b"data/databases/")

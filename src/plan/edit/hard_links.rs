@@ -1,12 +1,12 @@
 //! Hard links whose first name is dropped.
 //!
-//! A tar holds a file's data once, under the first name; later names are links to
-//! it. Without the first name the links lead nowhere, so the data then stays under
-//! the first link that is kept, and further links are pointed there.
+//! A tar stores a file's data once, under the first name; later names are links to it. If the first
+//! name is dropped, the links lead nowhere. The data is therefore kept under the first remaining
+//! link, and further links are pointed there.
 //!
-//! A name can occur twice. A restore then writes the second data into the same file, which
-//! its links share (CPython, `tarfile.py`, `makefile` and `makelink_with_filter`): what a
-//! link holds in the end is what was written last.
+//! A name can occur twice. A restore then writes the second data into the same file, which its
+//! links share (CPython, `tarfile.py`, `makefile` and `makelink_with_filter`). In the end, a link
+//! has the contents that were written last.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::pipe::Pace;
 use crate::plan::model::{EntryFate, NewName, PartEdit};
 use crate::survey::PartSurvey;
 
-/// Completes a cut for the hard links that it would break. Links that led nowhere before are
-/// left alone; the survey counts them among the hazards.
+/// Completes an edit with the changes for the hard links that it would break. Links that were
+/// already broken are left alone; the survey counts them among the hazards.
 ///
 /// # Errors
-/// `Refused` when names occur twice, so that the links would hold something else afterwards;
+/// `Refused` if names occur twice and the links would have other contents afterwards;
 /// `Interrupted`.
 pub(crate) fn promote(survey: &PartSurvey, edit: &mut PartEdit, pace: &mut Pace<'_>) -> Result<()> {
     if edit.is_empty() || !survey.entries.iter().any(|e| e.kind == EntryKind::HardLink) {
@@ -46,7 +46,7 @@ pub(crate) fn promote(survey: &PartSurvey, edit: &mut PartEdit, pace: &mut Pace<
     }
 }
 
-/// Which entries share a file, if all of them are restored in their order.
+/// Which entries share a file when all of them are restored in order.
 struct Files {
     /// By entry: its file.
     of: Vec<Option<usize>>,
@@ -90,16 +90,16 @@ impl Files {
         Ok(files)
     }
 
-    /// The entry with the data that an entry's name has in the end.
+    /// The entry whose data a restore finally leaves under an entry's name.
     fn contents(&self, entry: usize) -> Option<usize> {
         self.last.get((*self.of.get(entry)?)?).copied()
     }
 }
 
-/// By the entry that holds a file's data: the name that links to it get.
+/// For each entry that holds a file's data: the name that links to it get.
 type Names = HashMap<usize, Arc<Box<[u8]>>>;
 
-/// One kept link to the data at `root`.
+/// Handles one kept link to the data at `root`.
 fn keep_link(
     survey: &PartSurvey,
     edit: &mut PartEdit,
@@ -126,7 +126,7 @@ fn keep_link(
         }
         // The data comes later, under the link's own name.
         _ if root > at && plain(&entry.name) == plain(&first.name) => EntryFate::Merge,
-        // A link to another link, which may be dropped itself.
+        // A link to another link, which may itself be dropped.
         _ if plain(link) != plain(&first.name) => shared(&first.name),
         _ => return,
     };
@@ -139,8 +139,8 @@ fn set(edit: &mut PartEdit, at: usize, fate: EntryFate) {
     }
 }
 
-/// Compares what a restore of the copy would write under each name with what it writes
-/// under it from the original.
+/// Compares what a restore of the copy would write under each name with what a restore of the
+/// original writes there.
 fn check(survey: &PartSurvey, edit: &PartEdit) -> Result<()> {
     let entries = || survey.entries.iter().enumerate();
     let all = entries().map(|(at, entry)| {
@@ -173,10 +173,10 @@ fn check(survey: &PartSurvey, edit: &PartEdit) -> Result<()> {
     }
 }
 
-/// By name: the entry whose data a restore leaves there.
+/// By name: the entry whose data a restore finally leaves there.
 type Restored<'a> = HashMap<&'a [u8], Option<usize>>;
 
-/// What a restore leaves, and the first link that leads nowhere.
+/// What a restore finally leaves under each name, and the first broken link.
 fn restored<'a>(
     entries: impl Iterator<Item = (usize, EntryKind, &'a [u8], Option<&'a [u8]>)>,
 ) -> (Restored<'a>, Option<&'a [u8]>) {
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(names(&survey, &cut), ["0=b"]);
     }
 
-    /// What a restore leaves under each name that is left, by the index of the data.
+    /// What a restore leaves under each remaining name, by the index of the data.
     fn left(entries: &[(&str, Option<&str>, bool)]) -> Result<Vec<String>> {
         let (survey, mut cut) = cut(entries);
         promote(&survey, &mut cut, &mut Control::default().pace())?;
@@ -395,7 +395,7 @@ mod tests {
             ]),
             ok(&["b=2"])
         );
-        // The other name is left out.
+        // The other name is dropped.
         assert_eq!(
             of(&[
                 ("a", None, false),
@@ -404,7 +404,7 @@ mod tests {
             ]),
             ok(&["a=2"])
         );
-        // Nothing of it goes.
+        // Nothing in this group is dropped.
         assert_eq!(
             of(&[
                 ("a", None, false),
@@ -435,7 +435,7 @@ mod tests {
                 ("c", Some("a"), false),
                 ("a", None, true),
             ][..],
-            // What is left out has written into what stays.
+            // A dropped entry wrote into one that stays.
             &[
                 ("a", None, false),
                 ("b", Some("a"), true),

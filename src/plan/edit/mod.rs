@@ -1,4 +1,4 @@
-//! Which entries of one part go, and what must change in those that stay.
+//! Which entries of one part are dropped, and what must change in the remaining ones.
 
 pub mod conditions;
 pub mod groups;
@@ -22,19 +22,19 @@ use crate::plan::request::Request;
 use crate::rules::is_recorder_file;
 use crate::survey::{PartSurvey, config_path};
 
-/// Who decides about the entries of a part.
+/// What decides about the entries of a part.
 pub(crate) struct Judges<'a> {
-    /// What the user leaves out and keeps; reason `n` is the `n`th of the former.
+    /// What the user drops and keeps. Reason `n` is the `n`th selector to drop.
     pub request: &'a Request,
-    /// By entry: the reason for which the planner leaves it out.
+    /// By entry: the reason why the planner drops it.
     pub picked: &'a [Option<Reason>],
-    /// What the user's words say about its paths.
+    /// The user's selectors applied to the part's paths.
     pub scan: Option<&'a Scan>,
 }
 
 impl Judges<'_> {
     fn verdict(&self, path: &[u8], entry: usize) -> Option<Reason> {
-        // The root of a component goes with the component or not at all.
+        // The root of a component is kept or dropped together with the component.
         if path.is_empty() || self.scan.is_some_and(|scan| scan.keeps(entry)) {
             return None;
         }
@@ -43,10 +43,10 @@ impl Judges<'_> {
     }
 }
 
-/// Decides about every entry of a part. Files that only make sense together go together.
+/// Decides about every entry of a part. Files that belong together are kept or dropped together.
 ///
 /// # Errors
-/// `Refused`, when hard links in what stays would get other contents than in the original;
+/// `Refused` if hard links in the remaining entries would get other contents than in the original;
 /// `Interrupted`.
 pub(crate) fn edit(
     backup: &Backup,
@@ -57,7 +57,7 @@ pub(crate) fn edit(
     let paths = paths::paths(backup, part, survey);
     let verdict = |(at, path): (usize, &Option<&[u8]>)| judges.verdict((*path)?, at);
     let mut verdicts: Vec<Option<Reason>> = paths.iter().enumerate().map(verdict).collect();
-    // Of nothing that goes nothing has to follow.
+    // If nothing is dropped, no other file of a group has to follow.
     if verdicts.iter().any(Option::is_some) {
         let keeps = |at: usize| judges.scan.is_some_and(|scan| scan.keeps(at));
         Groups::new(&part.id, survey, &paths).follow(keeps, &mut verdicts);
@@ -77,8 +77,8 @@ pub(crate) fn edit(
     Ok(edit)
 }
 
-/// A directory stays when anything in it does. Takes time with the bytes of the paths, not
-/// with their depth.
+/// A directory stays if anything in it stays. The time grows with the number of bytes in the paths,
+/// not with their depth.
 fn keep_directories_of_kept(
     survey: &PartSurvey,
     paths: &[Option<&[u8]>],
@@ -109,7 +109,7 @@ fn keep_directories_of_kept(
             .rposition(|&b| b == b'/')
             .and_then(|slash| path.get(..slash))
             .unwrap_or_default();
-        // Neighbours mostly lie in the same folder.
+        // Consecutive entries are mostly in the same folder.
         pace.step(above.len())?;
         if above != folder {
             folder = above;
@@ -129,7 +129,7 @@ fn keep_directories_of_kept(
     Ok(())
 }
 
-/// Whether the recorder's database goes: the file itself, not one beside it.
+/// Whether the recorder's database is dropped: the file itself, not one next to it.
 pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &PartEdit) -> bool {
     let is_database = |path: &[u8]| is_recorder_file(path) && path.ends_with(b".db");
     part.id == HOME_ASSISTANT

@@ -1,9 +1,9 @@
-//! The paths of entries as the user and the rules name them.
+//! The paths of entries in the form that selectors and rules use.
 
 use crate::open::{Backup, Part};
 use crate::survey::{PartSurvey, config_path};
 
-/// The paths of a part's entries, as selectors and rules see them.
+/// Returns the paths of a part's entries in the form that selectors and rules use.
 pub(crate) fn paths<'a>(
     backup: &Backup,
     part: &Part,

@@ -1,4 +1,4 @@
-//! What the user's globs do not take: that, or its folder, has to be typed out in full.
+//! Files that the user's globs do not drop: the file or its folder must be typed in full.
 
 use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::EntryKind;
@@ -9,19 +9,19 @@ use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
 use crate::rules::NeverList;
 
-/// What is held back from globs in one part.
+/// What is protected from globs in one part.
 pub(crate) struct Guard<'a> {
     request: &'a Request,
     id: &'a str,
-    /// None where no glob of the user's asks.
+    /// `None` if the user has no globs that reach into the part.
     never: Option<NeverList>,
-    /// Whether nothing could build the add-on's image again.
+    /// Whether the add-on's image could not be built again.
     image_stays: bool,
 }
 
 impl<'a> Guard<'a> {
     /// # Errors
-    /// `Usage`, when the globs of the never-drop list cannot be compiled.
+    /// `Usage` if the globs of the never-drop list cannot be compiled.
     pub fn new(backup: &Backup, part: &'a Part, request: &'a Request) -> Result<Self> {
         let asked = request.drops.iter().any(|s| {
             !s.is_typed_in_full()
@@ -40,8 +40,8 @@ impl<'a> Guard<'a> {
         })
     }
 
-    /// Why a selector does not take a path that it matches. A symbolic link is nothing that
-    /// nobody can make again.
+    /// Why a selector does not drop a path that it matches. A symbolic link is never protected,
+    /// because it can be made again.
     pub fn held_back(
         &self,
         selector: &Selector,

@@ -1,6 +1,6 @@
-//! What the user's selectors say about every path of a backup, found in one pass over the
-//! paths: the time grows with their bytes, however deep they are and however many selectors
-//! there are.
+//! Matches the user's selectors against every path of a backup, in one pass over the paths. The
+//! time grows with the number of bytes in the paths, however deep they are and however many
+//! selectors there are.
 
 use crate::error::Result;
 use crate::open::{Backup, Part};
@@ -18,11 +18,11 @@ use crate::survey::{PartSurvey, config_path};
 pub(crate) struct Hits {
     /// Whether it matches any path there.
     pub any: bool,
-    /// What it matches and is held back from it, by reason.
+    /// The paths that it matches but must not drop, by reason.
     pub held: Vec<Held>,
 }
 
-/// Paths that are held back for the same reason.
+/// Paths that are protected for the same reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     /// Why.
@@ -51,7 +51,7 @@ impl Hits {
     }
 }
 
-/// What the user's words say about a path.
+/// The user's selectors for a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
     Nothing,
@@ -59,12 +59,12 @@ enum Said {
     Drop(Reason),
 }
 
-/// The outcome for one part. Memory: 4 bytes for each entry, when a selector looks into it.
+/// The result for one part. Memory: 4 bytes for each entry, if a selector names paths in the part.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// By `--drop`.
+    /// For the selectors of `--drop`.
     pub drops: Vec<Hits>,
-    /// By `--keep`.
+    /// For the selectors of `--keep`.
     pub keeps: Vec<Hits>,
     said: Vec<Said>,
 }
@@ -94,7 +94,7 @@ impl Scan {
         scan.said.reserve_exact(survey.entries.len());
         for (at, entry) in survey.entries.iter().enumerate() {
             pace.step(entry.name.len())?;
-            // The root of a component goes with the component or not at all.
+            // The root of a component is kept or dropped together with the component.
             let path = config_path(part.kind, version, &entry.name).filter(|path| !path.is_empty());
             let Some(path) = path else {
                 scan.said.push(Said::Nothing);
@@ -135,7 +135,7 @@ impl Scan {
         self.said.get(entry) == Some(&Said::Keep)
     }
 
-    /// The first of the user's selectors that takes an entry, unless he keeps it.
+    /// The first of the user's selectors that drops an entry, unless the user keeps it.
     pub fn drops(&self, entry: usize) -> Option<Reason> {
         match self.said.get(entry) {
             Some(Said::Drop(reason)) => Some(*reason),
@@ -144,12 +144,12 @@ impl Scan {
     }
 }
 
-/// The scans of all parts that were surveyed.
+/// The scans of all surveyed parts.
 pub(crate) struct Scans(Vec<Option<Scan>>);
 
 impl Scans {
     /// # Errors
-    /// `Usage`, when a pattern cannot be compiled; `Interrupted`.
+    /// `Usage` if a pattern cannot be compiled; `Interrupted`.
     pub fn new(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<Self> {
         let mut scans: Vec<Option<Scan>> = backup.parts.iter().map(|_| None).collect();
         let mut pace = request.control.pace();
@@ -164,7 +164,7 @@ impl Scans {
         Ok(Self(scans))
     }
 
-    /// That of one part, if it was surveyed.
+    /// The scan of one part, if the part was surveyed.
     pub fn of(&self, part: usize) -> Option<&Scan> {
         self.0.get(part)?.as_ref()
     }

@@ -8,11 +8,11 @@ use crate::open::{Backup, Part};
 use crate::plan::encryption::{Encryption, EncryptionChoice};
 use crate::plan::model::Action;
 
-/// Decides for the whole archive: readers take the version and the root salt from
-/// the first member they meet and refuse others under the same key.
+/// Decides for the whole archive. Readers take the version and the root salt from the first member
+/// they meet, and refuse other ones under the same key.
 ///
 /// # Errors
-/// `Password` when a part that stays has to be opened or encrypted and there is no key.
+/// `Password` if a part that stays must be decrypted or encrypted and there is no key.
 pub(super) fn choose(
     backup: &Backup,
     actions: &[Action],
@@ -55,7 +55,7 @@ impl<'a> Staying<'a> {
         self.parts().filter_map(|(part, _)| part.version()).max()
     }
 
-    /// Makes sure that nothing has to be opened or encrypted.
+    /// Checks that nothing has to be decrypted or encrypted.
     fn check_without_key(&self, encryption: EncryptionChoice, target: &Encryption) -> Result<()> {
         let missing =
             |what: String| Err(Error::new(Kind::Password, what).advice(Advice::GiveKeyOrDrop));
@@ -91,7 +91,7 @@ impl<'a> Staying<'a> {
     }
 }
 
-/// As the parts that are left out were encrypted.
+/// The encryption of the dropped parts.
 fn as_before(backup: &Backup) -> Encryption {
     if newest(backup) == Some(Version::V3) {
         v3(backup)
@@ -104,7 +104,7 @@ fn newest(backup: &Backup) -> Option<Version> {
     backup.parts.iter().filter_map(Part::version).max()
 }
 
-/// v3 under the salts that the archive has already.
+/// v3 with the salts that the archive already has.
 fn v3(backup: &Backup) -> Encryption {
     Encryption::V3(
         backup
@@ -114,8 +114,8 @@ fn v3(backup: &Backup) -> Encryption {
     )
 }
 
-/// The newest version that the Home Assistant which made the backup can read: v3
-/// came with Core 2026.3.
+/// The newest version that the Home Assistant that made the backup can read. v3 came with Core
+/// 2026.3.
 fn for_the_host(backup: &Backup) -> Encryption {
     let mut numbers = backup
         .manifest

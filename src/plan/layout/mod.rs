@@ -1,5 +1,5 @@
-//! What a copy needs so that Home Assistant's own checks accept it: one kind of archive, under
-//! the names that it looks for, with one that opens in the first place.
+//! What a copy needs so that Home Assistant's own checks accept it: parts of one kind, the expected
+//! names, and a first archive that opens.
 
 mod encrypt;
 
@@ -11,36 +11,35 @@ use crate::open::{Archive, Backup, Part, State};
 use crate::plan::encryption::{Encryption, EncryptionChoice};
 use crate::plan::model::{Action, Form};
 
-/// What becomes of all parts.
+/// The decisions for all parts.
 pub(in crate::plan) struct Settled {
     pub actions: Vec<Action>,
     pub forms: Vec<Form>,
     pub target: Encryption,
-    /// The members of the original in the order in which the copy has them; those that are left out
-    /// too.
+    /// The members of the original in the order of the copy, including the dropped ones.
     pub order: Vec<usize>,
-    /// What `compressed` has to say, where `backup.json` says something else or says it as text.
+    /// The required value of `compressed`, if `backup.json` has another one or stores it as text.
     pub compressed: Option<bool>,
     /// Whether the copy's archives are encrypted.
     pub protected: bool,
 }
 
-/// How much has to be put right.
+/// How much has to be fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plan) enum Extent {
-    /// Nothing: no copy will be made, unless bytes behind the end go.
+    /// Nothing: no copy is made, unless extra bytes after the end are dropped.
     None,
     /// Names, forms and the order.
     Names,
-    /// All that Home Assistant's checks demand, in the version that haslim writes.
+    /// Everything that Home Assistant's checks require, in the version that haslim writes.
     All,
 }
 
-/// Settles kind, names and order of all parts that stay.
+/// Settles the kind, names and order of all parts that stay.
 ///
 /// # Errors
-/// `Password` when that takes a key that is not there, with the names of the parts; `Damaged` when
-/// Home Assistant would refuse the copy all the same.
+/// `Password`, with the names of the parts, if that needs a key and there is none; `Damaged` if
+/// Home Assistant would refuse the copy anyway.
 pub(in crate::plan) fn lay_out(
     backup: &Backup,
     mut actions: Vec<Action>,
@@ -83,7 +82,7 @@ pub(in crate::plan) fn lay_out(
     })
 }
 
-/// Whether `compressed` is there as text: Core takes any text for yes.
+/// Whether `compressed` is stored as text. Core treats any text as true.
 fn has_type_fault(backup: &Backup) -> bool {
     backup
         .manifest
@@ -92,8 +91,8 @@ fn has_type_fault(backup: &Backup) -> bool {
         .any(|fault| matches!(fault, MetadataFault::Type { key: "compressed" }))
 }
 
-/// What the copy would still be refused for in its metadata; `without` names what it no longer
-/// lists.
+/// Checks for faults in the metadata for which the copy would still be refused. `without` lists
+/// what it no longer contains.
 ///
 /// # Errors
 /// `Damaged`.
@@ -114,7 +113,7 @@ pub(in crate::plan) fn check_metadata(backup: &Backup, without: &[String]) -> Re
     }
 }
 
-/// The name and the form that a part has to have.
+/// The required name and form of a part.
 fn form_of(backup: &Backup, part: &Part, compressed: bool) -> Result<Form> {
     let as_it_is = Form {
         compressed: part.compressed,
@@ -153,7 +152,7 @@ fn form_of(backup: &Backup, part: &Part, compressed: bool) -> Result<Form> {
     })
 }
 
-/// Makes one part what all are to be.
+/// Converts one part to the form that all parts must have.
 fn rewrap(
     backup: &Backup,
     part: &Part,
@@ -165,7 +164,7 @@ fn rewrap(
 ) -> Result<()> {
     let fits = extent == Extent::Names || target.fits(part);
     let recoded = form.compressed != part.compressed;
-    // Without the key parts of version 1 stay as they are.
+    // Without the key, parts of version 1 stay unchanged.
     let able = has_key && !part.closed || *target == Encryption::Plain && part.version().is_none();
     if part.closed && !fits {
         return Err(open::other_key(backup, part));
@@ -181,7 +180,7 @@ fn rewrap(
     if action.edit().is_some() || (fits || !able) && !recoded {
         return Ok(());
     }
-    // The trailer of v1's gzip streams is not one that others read.
+    // Other readers do not accept the trailer of v1's gzip streams.
     let broken = part.version() == Some(Version::V1) && part.compressed;
     *action = if broken || recoded {
         Action::Rewrite
@@ -208,7 +207,7 @@ fn as_it_is(backup: &Backup) -> Vec<usize> {
     (0..backup.members.len()).collect()
 }
 
-/// What a part of the copy holds.
+/// The state of a part in the copy.
 fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Encryption) -> State {
     match (action, target) {
         (Action::Copy | Action::Drop, _) => part.state(backup.member(part).size),
@@ -219,7 +218,7 @@ fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &En
             version: Version::V2,
             salts: None,
         },
-        // Without salts of its own the archive gets new ones, the same for all.
+        // If the archive has no salts, it gets new ones, the same for all parts.
         (_, Encryption::V3(salts)) => State::Encrypted {
             version: Version::V3,
             salts: *salts,
@@ -227,11 +226,11 @@ fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &En
     }
 }
 
-/// The members in the order of the copy: an archive that does not pass Supervisor's password check,
-/// which looks at the first one, does not stand in front of those that do.
+/// The members in the order of the copy. Supervisor's password check looks at the first archive, so
+/// an archive that fails the check is not placed before those that pass.
 ///
 /// # Errors
-/// `Damaged`, when none of the parts that stay passes it.
+/// `Damaged` if none of the remaining parts passes the check.
 fn order(
     backup: &Backup,
     actions: &[Action],
@@ -277,7 +276,7 @@ fn order(
             }
         };
     };
-    // Core tries the key on the first archive too, whatever its suffix
+    // Core also tries the key on the first archive, whatever its suffix
     // (`validate_password_stream`).
     let unfit = staying
         .iter()

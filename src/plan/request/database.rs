@@ -1,37 +1,37 @@
-//! The recorder's database in one backup: what `database` means there.
+//! The recorder's database in one backup: the meaning of `database` there.
 
 use crate::component::HOME_ASSISTANT;
 use crate::error::NoDatabase;
 use crate::rules::{belongs_to_database, is_mariadb_file, is_recorder_file};
 use crate::survey::Place;
 
-/// What `database` takes.
+/// What `database` matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
-    /// `home-assistant_v2.db` in the config directory, the only one that Home Assistant's own
-    /// switch for the history knows (Supervisor, `homeassistant/module.py`).
+    /// `home-assistant_v2.db` in the config directory. Home Assistant's own switch for the history
+    /// handles only this file (Supervisor, `homeassistant/module.py`).
     Usual,
     /// Another SQLite file.
     File(Place),
     /// All databases of MariaDB, in this component.
     MariaDb(String),
-    /// Nothing in this backup.
+    /// Nothing: it is not in this backup.
     Nowhere(NoDatabase),
 }
 
-/// Where the recorder's database is, as far as a survey of the configuration has told.
+/// Where the recorder's database is, as far as a survey of the configuration has shown.
 #[derive(Debug, Clone, Default)]
 pub struct Located(pub(crate) Option<Database>);
 
 impl Located {
-    /// Where it is; `None` as long as that was not looked for.
+    /// Where it is; `None` until the configuration has been read.
     pub fn target(&self) -> Option<&Database> {
         self.0.as_ref()
     }
 }
 
 impl Database {
-    /// The component that it lies in.
+    /// The component that contains it.
     pub fn component(&self) -> Option<&str> {
         match self {
             Self::Usual => Some(HOME_ASSISTANT),

@@ -1,4 +1,4 @@
-//! Where the recorder's database is in one backup.
+//! Finds the recorder's database in one backup.
 use std::borrow::Cow;
 
 use crate::component::{HOME_ASSISTANT, addon_id};
@@ -11,7 +11,7 @@ use crate::plan::request::selector::Selector;
 use crate::rules::MARIADB;
 use crate::survey::{PartSurvey, Place, Recorder, config_path};
 
-/// Where the database is; `None` as long as nobody looked into the configuration.
+/// Where the database is; `None` until the configuration has been read.
 pub(crate) fn target(backup: &Backup, surveys: &[PartSurvey]) -> Option<Database> {
     let survey = surveys.iter().find(|s| {
         backup
@@ -28,7 +28,7 @@ pub(crate) fn target(backup: &Backup, surveys: &[PartSurvey]) -> Option<Database
     })
 }
 
-/// Of the places that `db_url` can mean the first that is there, or could be.
+/// The first of the locations that `db_url` can mean where the file exists or could exist.
 fn file(backup: &Backup, surveys: &[PartSurvey], places: &[Place]) -> Database {
     let part = |place: &Place| {
         backup
@@ -71,7 +71,7 @@ fn server(backup: &Backup, host: &str) -> Database {
     }
 }
 
-/// The request with `database` in its place.
+/// The request, with the location of `database` filled in.
 pub(crate) fn located<'a>(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -84,7 +84,7 @@ pub(crate) fn located<'a>(
     for selector in request.drops.iter_mut() {
         *selector = selector.located(&target);
     }
-    // Where nobody knows which file it is, the usual one is kept.
+    // If it is unknown which file is the database, the usual one is kept.
     let to_keep = if matches!(target, Database::Nowhere(_)) {
         &Database::Usual
     } else {
@@ -97,7 +97,7 @@ pub(crate) fn located<'a>(
     Cow::Owned(request)
 }
 
-/// What the user should know about a database that is not in its usual place.
+/// The note about a database that is not in its usual place.
 pub(crate) fn note(request: &Request) -> Option<Note> {
     let named = request.drops.iter().any(Selector::is_database);
     match request.database.target().filter(|_| named)? {

@@ -1,4 +1,4 @@
-//! What the user wants, and what of it may be followed.
+//! What the user asks for, and which of it is allowed.
 
 pub mod database;
 pub mod locate;
@@ -15,44 +15,44 @@ use crate::plan::request::database::Located;
 use crate::plan::request::selector::Selector;
 use crate::rules::{Catalogue, Class};
 
-/// What the user wants.
+/// What the user asks for.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What to leave out, as named.
+    /// Selectors of what to leave out.
     pub drops: Vec<Selector>,
-    /// What to keep all the same; wins over everything else.
+    /// Selectors of what to keep; these override everything else.
     pub keeps: Vec<Selector>,
-    /// The copy must not be larger, in bytes.
+    /// The maximum size of the copy, in bytes.
     pub limit: u64,
     /// How the copy is encrypted.
     pub encryption: EncryptionChoice,
     /// Whether there is a key.
     pub has_key: bool,
-    /// The rules, and what no rule may take.
+    /// The rules, and what no rule may drop.
     pub catalogue: Catalogue,
-    /// Classes that may go besides the free ones.
+    /// Classes that may be dropped in addition to the free ones.
     pub allow: Vec<Class>,
-    /// Single units that may go besides, by component and rule (`None`: the whole part).
+    /// Single units that may also be dropped, by component and rule (`None`: the whole part).
     pub consent: Vec<(String, Option<String>)>,
-    /// Single units that somebody was asked about and wants to keep, named likewise. They stay
-    /// because nobody consents to them; this is only what they are called then.
+    /// Single units that the user was asked about and declined to drop, identified in the same way.
+    /// They would stay without this list; it only changes how they are described.
     pub declined: Vec<(String, Option<String>)>,
-    /// Leave out all that may go, even if less would be enough.
+    /// Leave out everything that may be dropped, even if less would be enough.
     pub thorough: bool,
-    /// Bytes by which a copy turned out larger than predicted; the plan stays below the limit by
-    /// them.
+    /// Bytes by which a copy was larger than predicted. The plan stays below the limit by this
+    /// margin.
     pub margin: u64,
-    /// Where planning hears that somebody wants it to stop.
+    /// Lets planning be cancelled.
     pub control: Control,
-    /// Where the recorder's database is. The planner finds that out by itself.
+    /// Where the recorder's database is. The planner determines this itself.
     pub database: Located,
 }
 
 impl Request {
-    /// A request for nothing but to fit the limit.
+    /// A request that only has to fit the limit.
     ///
     /// # Errors
-    /// `Internal`, when the built-in catalogue is broken.
+    /// `Internal` if the built-in catalogue is broken.
     pub fn new(limit: u64) -> Result<Self> {
         Ok(Self {
             drops: Vec::new(),
@@ -71,15 +71,15 @@ impl Request {
         })
     }
 
-    /// Whether the user leaves a component out as a whole. A glob does not take what
-    /// cannot be replaced: that has to be named.
+    /// Whether the user drops a component as a whole. A glob does not drop anything irreplaceable:
+    /// that must be named.
     pub fn drops_component(&self, id: &str) -> bool {
         self.drops
             .iter()
             .any(|s| s.takes_component(id) && !self.spares_component(s, id))
     }
 
-    /// Why a selector that takes a component by a glob does not take this one.
+    /// Why a selector that matches a component by a glob does not drop it.
     pub(crate) fn spared_component(&self, selector: &Selector, id: &str) -> Option<&str> {
         (selector.takes_component(id) && !selector.is_typed_in_full())
             .then(|| self.catalogue.irreplaceable(id))?
@@ -89,7 +89,7 @@ impl Request {
         self.spared_component(selector, id).is_some()
     }
 
-    /// The user's selectors that take a part or something out of it.
+    /// The user's selectors that drop a part or something in it.
     pub fn selectors_into<'a>(&'a self, part: &'a Part) -> impl Iterator<Item = &'a Selector> {
         self.drops.iter().filter(|selector| {
             let id = &part.id;
@@ -98,7 +98,7 @@ impl Request {
         })
     }
 
-    /// Whether the user leaves paths inside a component out.
+    /// Whether the user drops paths inside a component.
     pub fn drops_within(&self, id: &str) -> bool {
         self.drops.iter().any(|s| s.looks_into(id))
     }
@@ -117,16 +117,16 @@ impl Request {
         class.is_free() || self.allow.contains(&class)
     }
 
-    /// What the plan aims at, in bytes.
+    /// The size that the plan aims for, in bytes.
     pub(crate) fn target_size(&self) -> u64 {
         self.limit.saturating_sub(self.margin)
     }
 }
 
-/// The catalogue that a plan uses when nothing else is said.
+/// The default catalogue of a plan.
 ///
 /// # Errors
-/// `Internal`, which the tests of the catalogue rule out.
+/// `Internal`; the catalogue's tests rule this out.
 pub fn builtin_catalogue() -> Result<Catalogue> {
     Catalogue::builtin()
         .cloned()

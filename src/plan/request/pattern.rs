@@ -1,19 +1,19 @@
-//! Globs over names as they stand in a backup: bytes, with `/` between folders, on every
-//! system. A backslash is part of a name like any other byte.
+//! Globs over names as stored in a backup: bytes, with `/` between folders, on every system. A
+//! backslash is part of a name like any other byte.
 //!
-//! The syntax is that of the `globset` crate. Its matcher is not used, because that takes
-//! a backslash in a name for a separator where the system does.
+//! The syntax is that of the `globset` crate. Its matcher is not used, because on some systems it
+//! treats a backslash in a name as a separator.
 
 use globset::GlobBuilder;
 use regex::bytes::{Regex, RegexBuilder};
 
-/// A compiled glob of more than so many bytes is refused.
+/// The maximum size of a compiled glob, in bytes. Larger ones are refused.
 const COMPILED: usize = 10 << 20;
 
-/// What a backslash takes the meaning from; before anything else it stands for itself.
+/// The characters that a backslash escapes. Before any other character it is literal.
 const SPECIAL: [char; 9] = ['*', '?', '[', ']', '{', '}', ',', '!', '\\'];
 
-/// A glob, compiled for whole names, or for paths and all that lies below what it matches.
+/// A compiled glob for whole names, or for paths and everything below what it matches.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     text: String,
@@ -22,9 +22,9 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// Compiles a glob for names: case counts, `*` and `?` stay inside one name, `**` also stands
-    /// for no folder at all. A backslash before a sign that has a meaning takes that away;
-    /// any other backslash is one, as in the names themselves.
+    /// Compiles a glob for names. Matching is case-sensitive, `*` and `?` stay inside one name, and
+    /// `**` also matches no folder at all. A backslash before a special character makes it literal;
+    /// any other backslash is literal itself, as in the names.
     ///
     /// # Errors
     /// What is wrong with the glob.
@@ -32,7 +32,7 @@ impl Pattern {
         Self::compiled(text, "")
     }
 
-    /// The same for paths: what lies below a match is matched too.
+    /// Compiles a glob for paths. Everything below a match is matched too.
     ///
     /// # Errors
     /// What is wrong with the glob.
@@ -64,23 +64,23 @@ impl Pattern {
         })
     }
 
-    /// The glob that matches a name and nothing else.
+    /// The glob that matches exactly this name.
     pub fn literal_text(name: &str) -> String {
-        // The library leaves alone what escapes here.
+        // The `globset` crate does not escape backslashes.
         globset::escape(name).replace('\\', "\\\\")
     }
 
-    /// As it was written.
+    /// The original text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// True for what matches one name only: wildcards, if any, are escaped.
+    /// True if it matches only one name: any wildcards are escaped.
     pub fn is_literal(&self) -> bool {
         self.literal
     }
 
-    /// True for `X/**`, `X/**/*` and `X/*`, where the name of the folder X is typed out.
+    /// True for `X/**`, `X/**/*` and `X/*` if the name of the folder X has no wildcards.
     pub fn is_all_of_a_folder(&self) -> bool {
         let folder = ["/**/*", "/**", "/*"]
             .iter()
@@ -93,19 +93,19 @@ impl Pattern {
         self.regex.as_str()
     }
 
-    /// Whether it matches a name or a path. Takes time with the bytes of that.
+    /// Whether it matches a name or a path. The time grows with the length of the name or path.
     pub fn is_match(&self, name: &[u8]) -> bool {
         self.regex.is_match(name)
     }
 }
 
-/// The pieces of a glob, as far as this module tells them apart.
+/// The pieces of a glob, as far as this module distinguishes them.
 enum Piece<'a> {
-    /// Characters that stand for themselves, as written.
+    /// A literal character, as written.
     Plain(char),
-    /// A backslash and the sign behind it.
+    /// A backslash and the character after it.
     Escape(char),
-    /// `[...]`, or all the rest when it has no end.
+    /// `[...]`, or the rest of the text if the bracket is not closed.
     Class(&'a str),
 }
 
@@ -130,7 +130,7 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// Where a class that the text begins with ends. A bracket right behind its begin is a member.
+/// The end of the class at the start of the text. A bracket directly after its start is a member.
 fn class_end(text: &str) -> usize {
     let inside = text.get(1..).unwrap_or_default();
     let skipped = usize::from(inside.starts_with(['!', '^']));
@@ -150,7 +150,7 @@ fn class_end(text: &str) -> usize {
     text.len()
 }
 
-/// The glob with every backslash doubled that takes no meaning away.
+/// The glob with every literal backslash doubled.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for piece in pieces(text) {
@@ -165,7 +165,7 @@ fn escaped(text: &str) -> String {
 }
 
 fn is_literal(text: &str) -> bool {
-    // Braces around one alternative alone change nothing.
+    // Braces around a single alternative have no effect.
     let braces = text.contains(['{', '}']);
     pieces(text).all(|piece| match piece {
         Piece::Plain('*' | '?') => false,

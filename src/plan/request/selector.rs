@@ -1,4 +1,4 @@
-//! What a user names: `media`, `addon:*_influxdb`, `database`, `homeassistant:www/**`.
+//! Selectors, as users write them: `media`, `addon:*_influxdb`, `database`, `homeassistant:www/**`.
 
 use crate::component::{ComponentId, HOME_ASSISTANT, Location};
 use crate::error::{Advice, Error, Kind, NoDatabase, Result};
@@ -6,7 +6,7 @@ use crate::plan::request::database::Database;
 use crate::plan::request::pattern::Pattern;
 use crate::rules::{NeverList, Taking};
 
-/// One thing named with `--drop` or `--keep`.
+/// One selector of `--drop` or `--keep`.
 #[derive(Debug, Clone)]
 pub struct Selector {
     text: String,
@@ -20,15 +20,15 @@ enum What {
         component: Pattern,
         path: Pattern,
     },
-    /// The recorder's database; `None` as long as nobody looked where that is.
+    /// The recorder's database; `None` until its location is known.
     Database(Option<Database>),
 }
 
 impl Selector {
-    /// Reads one selector.
+    /// Parses one selector.
     ///
     /// # Errors
-    /// `Usage`, with the forms that exist.
+    /// `Usage`, with the available forms.
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         let what = match text {
@@ -41,10 +41,10 @@ impl Selector {
         })
     }
 
-    /// The selector that takes one component as a whole.
+    /// The selector for one component as a whole.
     ///
     /// # Errors
-    /// None, for the id of a part.
+    /// None, if the id is that of a part.
     pub(crate) fn component(id: &str) -> Result<Self> {
         Ok(Self {
             text: id.to_owned(),
@@ -52,18 +52,18 @@ impl Selector {
         })
     }
 
-    /// The text that selects exactly one path of a component, with all that is in it when
-    /// it is a folder; `None` for the root of a component and for a path that no text can name.
+    /// The text that selects exactly one path of a component, including its contents if it is a
+    /// folder. `None` for the root of a component and for a path that no selector can name.
     pub fn text_of(id: &str, path: &[u8]) -> Option<String> {
         let path = std::str::from_utf8(path)
             .ok()
             .filter(|path| !path.is_empty())?;
-        // A member that is not known goes as a whole or not at all.
+        // An unknown member is dropped as a whole or not at all.
         if matches!(ComponentId::parse(id), Some(ComponentId::Unknown(_))) {
             return None;
         }
         let mut text = Pattern::literal_text(path);
-        // Spaces at the end would be taken for those around the selector.
+        // Spaces at the end would be taken for spaces around the selector.
         if let Some((at, space)) = text
             .char_indices()
             .next_back()
@@ -80,12 +80,12 @@ impl Selector {
         &self.text
     }
 
-    /// True when it names the component as a whole.
+    /// True if it names the component as a whole.
     pub fn takes_component(&self, id: &str) -> bool {
         matches!(&self.what, What::Component(component) if component.is_match(id.as_bytes()))
     }
 
-    /// True when it names paths inside the component, so that a survey of it is needed.
+    /// True if it names paths inside the component, so that the component must be surveyed.
     pub fn looks_into(&self, id: &str) -> bool {
         match &self.what {
             What::Component(_) => false,
@@ -95,8 +95,9 @@ impl Selector {
         }
     }
 
-    /// The regular expression for the paths that it names, and for all below them: `takes_path`
-    /// where [`Selector::looks_into`] is true. None where it is no pattern.
+    /// The regular expression for the paths that it names and everything below them. It matches the
+    /// same paths as `takes_path` if [`Selector::looks_into`] is true. `None` if the selector is
+    /// not a pattern.
     pub(crate) fn pattern(&self) -> Option<String> {
         match &self.what {
             What::Path { path, .. } => Some(path.regex().to_owned()),
@@ -104,7 +105,7 @@ impl Selector {
         }
     }
 
-    /// True when it names this path inside the component, or a directory above it.
+    /// True if it names this path inside the component, or a directory above it.
     pub fn takes_path(&self, id: &str, path: &[u8]) -> bool {
         match &self.what {
             What::Component(component) => component.is_match(id.as_bytes()),
@@ -122,7 +123,7 @@ impl Selector {
         matches!(self.what, What::Database(_))
     }
 
-    /// The same selector, when it is known where the database is.
+    /// The same selector, with the location of the database.
     pub(crate) fn located(&self, target: &Database) -> Self {
         let what = if self.is_database() {
             What::Database(Some(target.clone()))
@@ -177,8 +178,8 @@ fn usage(text: &str, why: &str) -> Error {
 }
 
 impl Selector {
-    /// True when neither the component nor the path is a glob: only then does it take
-    /// what nobody can replace.
+    /// True if neither the component nor the path is a glob. Only then does it drop anything
+    /// irreplaceable.
     pub fn is_typed_in_full(&self) -> bool {
         match &self.what {
             What::Component(component) => component.is_literal(),
@@ -187,7 +188,7 @@ impl Selector {
         }
     }
 
-    /// True when it is all that is in a folder of which the name is typed out: `www/**`.
+    /// True if it names everything in a folder whose name has no wildcards: `www/**`.
     pub fn names_a_folder(&self) -> bool {
         matches!(&self.what, What::Path { component, path } if component.is_literal() && path.is_all_of_a_folder())
     }

@@ -1,25 +1,25 @@
-//! Many selectors, matched together.
+//! Matches many selectors together.
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::request::selector::Selector;
 
-/// So many patterns are matched together: more would have too many states.
+/// How many patterns are matched together. More of them would need too many states.
 const TOGETHER: usize = 256;
-/// What they may take, compiled, and what matching them may take besides, in bytes.
+/// The limit for the compiled patterns, and the limit for matching them, in bytes.
 const COMPILED: usize = 10 << 20;
 
-/// The selectors of a list that look into one part, compiled together.
+/// The selectors of a list that apply to one part, compiled together.
 ///
 /// Memory: at most twice [`COMPILED`] for every [`TOGETHER`] selectors.
 pub(crate) struct Selectors<'a> {
     selectors: &'a [Selector],
     id: &'a str,
     pub(crate) sets: Vec<Set>,
-    /// Those that take the whole component, and with it every path.
+    /// Those that match the whole component, and therefore every path.
     always: Vec<usize>,
-    /// Those that are no patterns.
+    /// Those that are not patterns.
     words: Vec<usize>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Set {
 
 impl<'a> Selectors<'a> {
     /// # Errors
-    /// `Usage`, when a pattern cannot be compiled.
+    /// `Usage` if a pattern cannot be compiled.
     pub fn new(selectors: &'a [Selector], id: &'a str) -> Result<Self> {
         let (mut patterns, mut always, mut words) = (Vec::new(), Vec::new(), Vec::new());
         for (at, selector) in selectors.iter().enumerate() {
@@ -57,12 +57,13 @@ impl<'a> Selectors<'a> {
         })
     }
 
-    /// True when none of them could take a path.
+    /// True if none of them can match a path.
     pub fn is_empty(&self) -> bool {
         self.sets.is_empty() && self.always.is_empty() && self.words.is_empty()
     }
 
-    /// The indices of all that take a path or a folder above it, rising.
+    /// Collects the indices of all selectors that match a path or a folder above it, in rising
+    /// order.
     pub fn taking(&self, path: &[u8], taking: &mut Vec<usize>) {
         #[cfg(test)]
         counted::count(path.len());
@@ -85,7 +86,7 @@ impl<'a> Selectors<'a> {
     }
 }
 
-/// Compiles patterns into one set, or into several when they are too large for one.
+/// Compiles patterns into one set, or into several if they are too large for one.
 fn compile(patterns: &[(usize, String)], sets: &mut Vec<Set>) -> Result<()> {
     let texts = patterns.iter().map(|(_, text)| text);
     let built = RegexSetBuilder::new(texts)
@@ -109,17 +110,17 @@ fn compile(patterns: &[(usize, String)], sets: &mut Vec<Set>) -> Result<()> {
     Ok(())
 }
 
-/// Counts the paths that are matched, for the tests of the planner's work.
+/// Counts the matched paths, for the tests that measure the planner's work.
 #[cfg(test)]
 pub(crate) mod counted {
     use std::cell::Cell;
 
     thread_local! {
-        /// Paths that were matched against the user's selectors, and their bytes.
+        /// The number of paths that were matched against the user's selectors, and their bytes.
         pub static MATCHED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
     }
 
-    /// One more path was matched.
+    /// Counts one more matched path.
     pub fn count(bytes: usize) {
         MATCHED.set((MATCHED.get().0 + 1, MATCHED.get().1 + bytes as u64));
     }

@@ -1,5 +1,5 @@
-//! What the user named and the backup does not have. Who names things does not want
-//! others to be taken instead, so a slip of the pen is told, with what may have been meant.
+//! Selectors that match nothing in the backup. Users who name something do not expect something
+//! else to be dropped instead, so mistakes are reported, with suggestions.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -14,22 +14,22 @@ use crate::plan::request::selector::Selector;
 use crate::plan::request::selector_set::Selectors;
 use crate::survey::{PartSurvey, config_path};
 
-/// So many guesses help, more do not.
+/// This many suggestions are useful; more are not.
 const GUESSES: usize = 3;
 
-/// Whether a selector names something that is there.
+/// Whether a selector names something in the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
     /// It does.
     Found,
     /// It does not.
     Nowhere,
-    /// It names paths in a part that was not looked into.
+    /// It names paths in a part that was not read.
     Unknown,
 }
 
-/// Looks for what a selector names. `hits` tells whether it takes a path of a part that was
-/// looked into.
+/// Checks what a selector names. `hits` returns whether it matches a path of a part, or `None` if
+/// the part was not read.
 pub(crate) fn find(
     selector: &Selector,
     backup: &Backup,
@@ -58,7 +58,7 @@ pub(crate) fn find(
     outcome
 }
 
-/// Looks for what selectors name, in one pass over the paths.
+/// Checks several selectors in one pass over the paths.
 fn find_all(
     selectors: &[Selector],
     backup: &Backup,
@@ -103,7 +103,7 @@ fn paths<'a>(
         .filter_map(|e| config_path(part.kind, backup.manifest.version(), &e.name))
 }
 
-/// Reads a selector; the error says what in this backup has a similar name.
+/// Parses a selector. The error suggests similar names in this backup.
 ///
 /// # Errors
 /// As [`Selector::parse`].
@@ -122,10 +122,11 @@ pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
     })
 }
 
-/// Refuses what names nothing at all. Without a survey a path counts as there.
+/// Refuses selectors that match nothing at all. In a part without a survey, a path counts as
+/// present.
 ///
 /// # Errors
-/// `Usage`, when there are selectors to leave something out and none of them matches anything.
+/// `Usage` if there are selectors to drop and none of them matches anything.
 pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Result<()> {
     let request = &*located(backup, surveys, request);
     let found = || find_all(&request.drops, backup, surveys, &request.control);
@@ -154,7 +155,7 @@ pub fn check_named(backup: &Backup, surveys: &[PartSurvey], request: &Request) -
     }))
 }
 
-/// The selectors that name nothing.
+/// The selectors that match nothing.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -185,7 +186,7 @@ pub(crate) fn unmatched(
     Ok(void.into_iter().zip(similar).map(unmatched).collect())
 }
 
-/// What may have been meant by a place that is not in the backup, as selectors that do match.
+/// Suggestions for a location that is not in the backup, as selectors that do match.
 ///
 /// # Errors
 /// `Interrupted`.
@@ -204,8 +205,8 @@ pub fn similar_to(
     Ok(similar.into_iter().flatten().collect())
 }
 
-/// For each selector what may have been meant by it, as selectors that do match. Looks at the
-/// paths twice, for however many.
+/// Suggestions for each selector, as selectors that do match. Reads the paths twice, for any number
+/// of selectors.
 fn similar(
     void: &[&Selector],
     backup: &Backup,
@@ -298,7 +299,7 @@ fn first(path: &str) -> &str {
     path.split('/').next().unwrap_or_default()
 }
 
-/// How the wanted names, given in small letters, are written at the top of a part.
+/// The spellings of the given lower-case names at the top level of a part.
 fn spellings<'a>(
     wanted: impl Iterator<Item = String>,
     backup: &'a Backup,
@@ -314,7 +315,7 @@ fn spellings<'a>(
         let Ok(name) = std::str::from_utf8(name) else {
             continue;
         };
-        // Neighbours mostly lie in the same folder.
+        // Consecutive entries are mostly in the same folder.
         if name != last {
             if let Some(names) = spellings.get_mut(&name.to_lowercase()) {
                 names.insert(name);
@@ -354,7 +355,7 @@ fn close(component: &str, path: Option<&str>, backup: &Backup) -> Vec<String> {
         .collect()
 }
 
-/// Only what names are told apart by: no case, no signs.
+/// The form in which names are compared: lower case, without punctuation.
 fn bare(name: &str) -> String {
     name.chars()
         .filter(|c| c.is_alphanumeric())
@@ -362,12 +363,12 @@ fn bare(name: &str) -> String {
         .collect()
 }
 
-/// How far a part's names are from what was wanted; `None` when they are not alike.
+/// The distance between a part's names and the given one; `None` if they are not similar.
 fn distance(wanted: &str, backup: &Backup, part: &Part) -> Option<usize> {
     let slug = part.list_name();
     let mut names = vec![bare(slug)];
     if part.kind == ComponentKind::Addon {
-        // Before the first underscore stands the repository.
+        // The repository is before the first underscore.
         names.extend(slug.split_once('_').map(|(_, name)| bare(name)));
         names.extend(backup.manifest.addon_name(slug).map(bare));
     }
@@ -378,14 +379,14 @@ fn distance(wanted: &str, backup: &Backup, part: &Part) -> Option<usize> {
     apart.or(inside.then_some(usize::MAX))
 }
 
-/// The number of letters to change, where it is so small that a slip is likely.
+/// The number of letters to change, if it is small enough for a likely typing mistake.
 fn apart(one: &str, other: &str) -> Option<usize> {
     let most = match one.chars().count() {
         0..=2 => 0,
         3..=4 => 1,
         _ => 2,
     };
-    // Names are short; what is far longer than one is none.
+    // Names are short; a text that is far longer is not a name.
     let comparable = one.len().abs_diff(other.len()) <= 2 * 4;
     comparable
         .then(|| strsim::levenshtein(one, other))

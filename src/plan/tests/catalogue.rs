@@ -1,5 +1,5 @@
-//! Every rule of the catalogue as a plan: what it takes goes when its class may go, and
-//! not without; and what only looks like it stays.
+//! Tests every rule of the catalogue in a plan: its matches are dropped if its class may be
+//! dropped, and not otherwise; files that only look similar stay.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::plan::{Candidate, builtin_catalogue};
 use crate::rules::{Class, Condition, Contents, Origin, Rule};
 use crate::survey::Entry;
 
-/// A component that a rule is about.
+/// A component to which a rule applies.
 fn component(glob: &str) -> String {
     match glob.split_once('{') {
         Some((before, rest)) => {
@@ -23,12 +23,12 @@ fn component(glob: &str) -> String {
     }
 }
 
-/// A backup that holds one file of a rule, of 30 records, and others that stay.
+/// A backup that holds one file of a rule, with 30 records, and other files that stay.
 fn backup_with(rule: &Rule, path: &str) -> (Backup, Vec<PartSurvey>) {
     let id = component(&rule.component);
     let files = [("kept.txt", 3 * RECORD), (path, 30 * RECORD)]
         .map(|(path, bytes)| (path.to_owned(), bytes));
-    // Another part beside the rule's, for a backup has each only once.
+    // A part other than the rule's, because a backup has each part only once.
     let other = if id == "share" {
         "media: more.txt 40"
     } else {
@@ -48,7 +48,7 @@ fn backup_with(rule: &Rule, path: &str) -> (Backup, Vec<PartSurvey>) {
     (backup, surveys)
 }
 
-/// Contents that meet a condition.
+/// Contents that satisfy a condition.
 fn contents(condition: Condition) -> Contents {
     match condition {
         Condition::OwnBackup | Condition::LocalBackup => Contents::Backup(Origin::Same),
@@ -60,7 +60,7 @@ fn contents(condition: Condition) -> Contents {
 }
 
 fn examples(rule: &Rule) -> impl Iterator<Item = &String> {
-    // A log that is alone belongs to no database that could be found.
+    // A log on its own does not belong to any database that could be found.
     let alone = |path: &str| rule.condition == Condition::RecorderUrl && path.ends_with("-wal");
     rule.matches
         .iter()
@@ -79,7 +79,7 @@ fn what_a_rule_takes_goes_when_its_class_may_go_and_not_without() {
         for path in examples(rule) {
             for allow in ["", "allow=history", "allow=user", "allow=history,user"] {
                 let (backup, surveys) = backup_with(rule, path);
-                // Whole parts may go with consent to user data; here they stay.
+                // Whole parts may be dropped with consent to user data; here they stay.
                 let wish = format!(
                     "{allow} keep=share:more.txt keep=media:more.txt keep={}:kept.txt",
                     component(&rule.component)
@@ -210,19 +210,19 @@ fn every_version_is_planned_alike() {
     }
 }
 
-/// People's own files with names near those that a rule takes: `lookalikes.toml`.
+/// People's own files with names similar to those that a rule matches: `lookalikes.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LookAlikes {
     /// Files of any contents.
     files: Vec<String>,
-    /// Files that are SQLite databases, whatever they are called.
+    /// Files that are SQLite databases, whatever their names.
     #[serde(default)]
     databases: Vec<String>,
     /// Backups that another Home Assistant made.
     #[serde(default)]
     foreign: Vec<String>,
-    /// Backups that do not tell who made them.
+    /// Backups that do not state their origin.
     #[serde(default)]
     unknown: Vec<String>,
 }
@@ -245,7 +245,7 @@ fn lookalikes() -> BTreeMap<String, LookAlikes> {
     toml::from_str(include_str!("../../rules/lookalikes.toml")).unwrap()
 }
 
-/// Every component that a glob over components stands for.
+/// Every component that a glob over components can match.
 fn components(glob: &str) -> Vec<String> {
     let Some((before, rest)) = glob.split_once('{') else {
         return vec![component(glob)];
@@ -257,7 +257,7 @@ fn components(glob: &str) -> Vec<String> {
         .collect()
 }
 
-/// Plans as the default run does, with `--thorough` and a limit that nothing can reach.
+/// Plans like the default run, with `--thorough` and a limit that cannot be reached.
 fn taken_unasked(component: &str, files: &[(&String, Contents)]) -> Vec<String> {
     let other = if component == "share" {
         "media: more.txt 40"
@@ -341,7 +341,7 @@ fn every_list_of_look_alikes_belongs_to_a_rule() {
 
 #[test]
 fn the_default_run_does_take_what_the_rules_that_need_no_consent_name() {
-    // The other side of the look-alikes: so that these tests see what goes.
+    // The opposite of the look-alikes, to show that these tests notice what is dropped.
     for rule in builtin_catalogue()
         .unwrap()
         .rules()

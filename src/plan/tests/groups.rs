@@ -1,4 +1,5 @@
-//! Files that go together, where the database is, and what a pattern takes when it names a folder.
+//! Files that are dropped together, the location of the database, and what a pattern that names a
+//! folder drops.
 
 use super::sketch::{Said, shown_of};
 use super::*;
@@ -8,13 +9,13 @@ use crate::report::terms::Terms;
 use crate::report::tests::options::Options;
 use crate::rules::Catalogue;
 
-/// A plan and what is said about it.
+/// A plan and the sentences about it.
 struct Planned {
     plan: Plan,
     said: Said,
 }
 
-/// What is left of a part, by path.
+/// What remains of a part, by path.
 #[track_caller]
 fn left(inside: &str, records: u64, wish: &str, id: &str) -> (Planned, Vec<String>) {
     left_by(Wish::new(wish), inside, records, id)
@@ -98,7 +99,7 @@ fn a_side_file_never_takes_its_database() {
     let note = check("*.db-wal", &[], false);
     assert!(note.contains("--drop homeassistant:*.db-wal keeps home-assistant_v2.db-wal in homeassistant. The database home-assistant_v2.db needs this file"), "{note}");
     check("x.db-journal", &[], false);
-    // Anybody's files may end in that word.
+    // Any user file may end in that word.
     check("trip-journal", &["trip-journal"], false);
     check(
         "home-assistant_v2.db",
@@ -153,7 +154,7 @@ const MARIA: &str = "addon:core_mariadb: data/databases/, data/databases/ibdata1
 #[test]
 fn what_mariadb_makes_again_goes_alone_and_everything_else_with_all_its_databases() {
     let files = |wish: &str| left(MARIA, 0, wish, "addon:core_mariadb");
-    // Paths of an app begin with data/ as well.
+    // Paths of an app also begin with data/.
     let all = [
         "databases",
         "databases/ibdata1",
@@ -202,7 +203,7 @@ fn what_mariadb_makes_again_goes_alone_and_everything_else_with_all_its_database
     ] {
         assert_eq!(files(&format!("drop={whole}")).1, ["x"], "{whole}");
     }
-    // Only what MariaDB makes again goes when something of the folder is to be kept.
+    // If some of the folder is kept, only files that MariaDB recreates are dropped.
     assert_eq!(
         files("drop=database keep=addon:core_mariadb:data/databases/core.err").1,
         without(&["databases/ib_buffer_pool"])

@@ -1,4 +1,4 @@
-//! Whole plans, over backups that are only sketched: no file is read.
+//! Tests of whole plans over sketched backups: no file is read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
 mod catalogue;

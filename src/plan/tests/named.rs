@@ -1,4 +1,4 @@
-//! What is said about things that the user named.
+//! What plans say about selectors of the user.
 
 use super::*;
 use crate::error::Advice;
@@ -6,7 +6,7 @@ use crate::error::Advice;
 const HOME: &str = "homeassistant: configuration.yaml 1, www/Photos/a.jpg 5, custom_components/x/y 5, brackets[1]/z 3; media: film.txt 15; \
     addon:a0d7b954_influxdb: data/build/a 5; addon:core_mosquitto: data/a 5; addon:deadbeef_influxdb2: data/b 5";
 
-/// What is warned of: the last word of each sentence in it.
+/// The last word of each sentence in a warning.
 #[track_caller]
 fn warned(wish: &str) -> Vec<String> {
     said_of(&Sketch::new(HOME), 0, wish).warnings
@@ -147,8 +147,8 @@ fn naming_only_what_is_not_there_is_refused() {
     assert_eq!(error.next_step(), Some(&meant));
     let error = check("drop=media:gone keep=media", &surveys).unwrap_err();
     assert_eq!(error.next_step(), Some(&Advice::ListAll));
-    // One that is there is enough; a path may be there as long as nobody looked; nothing named is
-    // nothing wrong.
+    // One match is enough. In a part that was not read, a path may exist. Naming nothing is not a
+    // mistake.
     for (wish, surveys) in [
         ("drop=addon:Influxdb drop=media", &surveys[..]),
         ("drop=media:gone", &[]),
@@ -193,7 +193,7 @@ fn what_is_kept_all_the_same_is_not_said_to_be_missing() {
     );
 }
 
-/// The rows of what the user named: title, what is lost, and the advice.
+/// The rows about the user's selectors: title, what is lost, and the advice.
 fn rows(inside: &str, wish: &str) -> Vec<(String, String, String)> {
     let rows = said_of(&Sketch::new(inside), 0, wish).drops.into_iter();
     rows.map(|row| (row.title, row.lost, row.advice.unwrap_or_default()))
@@ -219,7 +219,7 @@ fn what_the_catalogue_knows_of_things_that_were_named_is_told() {
             "{advice}"
         );
     }
-    // Of two rules each is named; what no rule knows is counted only.
+    // If two rules match, each is named; files that no rule matches are only counted.
     let [(_, lost, advice)] = rows(inside, "drop=homeassistant:{nest,zigbee2mqtt/log}/**")
         .try_into()
         .unwrap();
@@ -238,14 +238,14 @@ fn what_the_catalogue_knows_of_things_that_were_named_is_told() {
         (lost.as_str(), advice.as_str()),
         ("2 files of the configuration.", "")
     );
-    // A restore treats these differently, so each has its row.
+    // A restore treats these differently, so each has a row.
     let both = rows(inside, "drop=homeassistant:{home-assistant_v2.db,nest/**}");
     let titles: Vec<&str> = both
         .iter()
         .map(|(title, ..)| title.rsplit_once(" (").unwrap().1)
         .collect();
     assert_eq!(titles, ["Recorder database)", "Nest camera clips)"]);
-    // Of a rule that is switched off nothing is known.
+    // A rule that is switched off is not mentioned.
     let [(_, lost, _)] = rows(inside, "drop=homeassistant:nest off=nest-media")
         .try_into()
         .unwrap();

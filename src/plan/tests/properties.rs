@@ -1,4 +1,4 @@
-//! What holds for every plan, over backups made of the catalogue's own examples.
+//! Properties of every plan, over backups made from the catalogue's own examples.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::plan::edit::scan::Scans;
 use crate::rules::{Catalogue, Contents, NeverList, Origin, Taking};
 use crate::survey::config_path;
 
-/// A file of a component: where it lies, its bytes, and whether it is a backup itself.
+/// A file of a component: its path, its bytes, and whether it is a backup itself.
 type File = (String, u64, bool);
 
-/// Paths that a component could hold: what rules take and what they spare, what must
-/// never go, and what nobody knows.
+/// Paths that a component could contain: paths that rules match and spare, protected paths, and
+/// unknown paths.
 fn pool(component: &str) -> Vec<(String, bool)> {
     let catalogue = Catalogue::builtin().unwrap();
     let fits = |glob: &str| {
@@ -59,7 +59,7 @@ const COMPONENTS: [&str; 10] = [
 fn files(component: &'static str) -> impl Strategy<Value = Vec<File>> {
     let all = pool(component);
     let most = all.len().min(8);
-    // Of a few sizes often, so that sets of the same sum occur.
+    // Often one of a few sizes, so that sets with equal sums occur.
     let bytes = prop_oneof![
         0..30 * RECORD,
         (0u64..8).prop_map(|n| n * RECORD),
@@ -131,7 +131,7 @@ fn any_wish() -> impl Strategy<Value = String> {
     (allow, also).prop_map(|(allow, also)| format!("{allow} {also}"))
 }
 
-/// A request whose limit is this many thousandths of the backup.
+/// A request with a limit of this many thousandths of the backup.
 fn request(backup: &Backup, wish: &str, thousandths: u64) -> Request {
     Request {
         limit: backup.input.len() * thousandths / 1000,
@@ -143,7 +143,7 @@ fn dropped(plan: &Plan) -> u64 {
     plan.drops.iter().map(|row| row.stored_bytes).sum()
 }
 
-/// What could still go without asking anybody.
+/// What could still be dropped without asking.
 fn left_over(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -194,7 +194,7 @@ proptest! {
             };
             for (_, entry) in survey.entries.iter().enumerate().filter(|(at, _)| goes(*at)) {
                 let path = config_path(part.kind, backup.manifest.version(), &entry.name).unwrap_or_default();
-                // With a whole add-on goes what only makes sense with it.
+                // A whole add-on is dropped with the files that only make sense with it.
                 let alone = planned.action != Action::Drop || request.catalogue.irreplaceable(&part.id).is_some();
                 let reason = never.reason_when(path, Taking::Folder).filter(|_| alone);
                 prop_assert_eq!(reason, None, "{}: {}", part.id, path.escape_ascii());
@@ -209,8 +209,8 @@ proptest! {
         for (less, more) in [(&none, &history), (&none, &user), (&history, &both)] {
             prop_assert!(more.predicted_size <= less.predicted_size);
         }
-        // History is given up before user data: with it allowed too, less may have to go, but it
-        // still fits.
+        // History is dropped before user data. If history is allowed too, less may have to be
+        // dropped, but the copy still fits.
         prop_assert!(both.outcome != Outcome::CannotFit || user.outcome == Outcome::CannotFit);
         if user.outcome == Outcome::CannotFit {
             prop_assert!(both.predicted_size <= user.predicted_size);

@@ -1,4 +1,4 @@
-//! What the rows say about a restore, against a model of what a restore does.
+//! Compares what the rows say about a restore with a model of a restore.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::*;
 use crate::rules::Effect;
 use crate::survey::config_path;
 
-/// A live system, or what a copy holds: component and path of every file.
+/// A live system, or the contents of a copy: component and path of every file.
 type Files = BTreeSet<(String, Vec<u8>)>;
 
 fn all_files(
@@ -32,9 +32,9 @@ fn all_files(
     files
 }
 
-/// Restores a copy over the system that the original was made of: components that the
-/// copy does not hold stay as they are, the others are emptied and filled; but for the
-/// recorder's database, if the copy says that it comes without.
+/// Restores a copy over the system from which the original was made. Components that the copy does
+/// not contain stay unchanged; the others are emptied and filled, except for the recorder's
+/// database if the copy declares it excluded.
 fn restore(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Files {
     let kept = |part: usize, at: usize| match &plan.parts[part].action {
         Action::Drop => false,
@@ -61,7 +61,7 @@ fn restore(backup: &Backup, surveys: &[PartSurvey], plan: &Plan) -> Files {
         .collect()
 }
 
-/// Whether a row says that what it leaves out stays on the live system.
+/// Whether a row says that what it drops stays on the live system.
 fn says_it_stays(effect: Effect) -> bool {
     match effect {
         Effect::WholeFolder
@@ -130,7 +130,7 @@ fn check(inside: &str, records: u64, wish: &str, expected: &[(&str, Effect)]) ->
     words
 }
 
-/// The title of the unit that took an entry.
+/// The title of the unit that drops an entry.
 fn reason_of(plan: &Plan, cut: &PartEdit, at: usize) -> Option<String> {
     let reason = usize::from(cut.reason(at)?);
     plan.units
@@ -194,7 +194,7 @@ fn the_live_database_stays_and_the_rest_of_the_configuration_does_not() {
         "drop=database",
         &[("database", Effect::RecorderDatabase)],
     );
-    // A database that only has the same name is none.
+    // A file that only has the same name is not the recorder's database.
     let plan = check(
         config,
         5,

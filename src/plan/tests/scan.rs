@@ -1,4 +1,4 @@
-//! Selectors against paths: how often each path is looked at, and in what time.
+//! Matching selectors against paths: how often each path is read, and how long it takes.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -34,7 +34,7 @@ fn drops(count: usize) -> Vec<Selector> {
         .collect()
 }
 
-// Report 11, point 9, as all tests here.
+// Report 11, point 9, like all tests here.
 #[test]
 fn each_path_is_matched_a_fixed_number_of_times_for_any_number_of_selectors() {
     let (backup, surveys) = Sketch::new("share: x 1").part("media", files(1000)).build();
@@ -50,10 +50,10 @@ fn each_path_is_matched_a_fixed_number_of_times_for_any_number_of_selectors() {
         )
     };
     assert_eq!(work(0, u64::MAX).0, 0);
-    // To keep and to drop, and of what goes once more, which of them had an effect.
+    // For keep and for drop; dropped paths once more, to see which selectors had an effect.
     let (ten, thousand) = (work(10, u64::MAX).0, work(1000, u64::MAX).0);
     assert!(ten <= 2 * 1001 && thousand <= 4 * 1001, "{ten} {thousand}");
-    // Looking for a set that is small enough matches nothing again.
+    // The search for a set that is small enough does not match anything again.
     assert!(work(10, backup.input.len() - 100_000).0 <= 2 * 1001);
 }
 
@@ -131,7 +131,8 @@ fn patterns_that_are_too_large_for_one_set_are_matched_in_several() {
 
 #[test]
 fn planning_and_reporting_look_for_the_wish_to_stop_all_along() {
-    // 300 paths of 4 kB: more than four times what may lie between two looks.
+    // 300 paths of 4 kB: more than four times what may be processed between two checks for
+    // cancellation.
     let paths = |n: usize| format!("{}{n}", format!("d{}/", n % 3).repeat(1300));
     let (backup, surveys) = Sketch::new("share: x 1")
         .part("media", (0..300).map(|n| (paths(n), 1000)))
@@ -157,8 +158,8 @@ fn planning_and_reporting_look_for_the_wish_to_stop_all_along() {
         looks(&|| largest(&backup, &surveys, &plan, 10, &control).map(drop)),
         looks(&|| hazards::among(&surveys[1].entries, &control).map(drop)),
     ];
-    // To scan, to find units, to cut, to tell of what goes; to find and to tell; to fill and to
-    // search.
+    // To scan, to find units, to edit, to describe what is dropped; to find and to describe; to
+    // fill and to search.
     assert!(
         counts[0] >= 4 * 4 && counts[1] >= 2 * 4 && counts[2] >= 3 && counts[3] >= 2 * 4,
         "{counts:?}"

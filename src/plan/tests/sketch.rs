@@ -1,4 +1,4 @@
-//! Backups as one line of text, and wishes as another.
+//! Backups as one line of text, and requests as another.
 
 use crate::format::manifest::Manifest;
 use crate::format::outer::Member;
@@ -14,23 +14,23 @@ use crate::report::tests::options::Options;
 use crate::rules::{Catalogue, Class, Contents, NpmModules, Origin};
 use crate::survey::{Entry, PartSurvey, Place, Recorder, StreamEnd};
 
-/// The unit of all sizes here: a file grows and shrinks by whole records.
+/// The unit of all sizes here: files grow and shrink by whole records.
 pub use crate::format::outer::RECORD;
 
-/// A backup that exists only in the planner's eyes.
+/// A backup that exists only for the planner.
 ///
-/// Its text has one part after the other, `; ` between them: `media: film.mkv 50, a/b 3`
-/// is a folder with two files of 50 and 3 records. `!` behind a name marks a backup
-/// inside the backup, a slash a directory, `a=b` a hard link `a` to `b`. The config
-/// directory is `homeassistant:`, an add-on `addon:SLUG:`; its `addon.json` is added.
-/// A trailing `db_url=FILE` in the configuration says where the recorder writes; `COMPONENT:FILE`
-/// is in another component, `//HOST` a server.
+/// Its text lists the parts, with `; ` between them: `media: film.mkv 50, a/b 3` is a folder with
+/// two files of 50 and 3 records. `!` after a name marks a backup inside the backup, a slash marks
+/// a directory, and `a=b` is a hard link `a` to `b`. The config directory is `homeassistant:`, an
+/// add-on is `addon:SLUG:`; its `addon.json` is added. A trailing `db_url=FILE` in the
+/// configuration says where the recorder writes; `COMPONENT:FILE` is in another component, `//HOST`
+/// is a server.
 pub struct Sketch {
     version: Option<Version>,
     parts: Vec<(String, Vec<Entry>)>,
     recorder: Recorder,
     pub repositories: &'static str,
-    /// Records of garbage behind the end.
+    /// Records of garbage after the end.
     pub garbage: u64,
 }
 
@@ -49,7 +49,7 @@ fn entry(name: &[u8], stored: u64, kind: EntryKind) -> Entry {
     }
 }
 
-/// What the configuration says of the database.
+/// What the configuration says about the database.
 pub fn recorder(text: &str) -> Recorder {
     if let Some(host) = text.strip_prefix("//") {
         return Recorder::Server(host.to_owned());
@@ -175,7 +175,7 @@ impl Sketch {
         }
     }
 
-    /// Metadata padded so that the last record is half full: what a copy needs for names
+    /// The metadata are padded so that the last record is half full. What a copy needs for names
     /// and padding then never decides.
     fn manifest(&self, members: &[Member]) -> Manifest {
         let quoted = |of: fn(&str) -> bool| -> Vec<String> {
@@ -216,7 +216,7 @@ fn list_name(id: &str) -> &str {
     id.strip_prefix("addon:").unwrap_or(id)
 }
 
-/// What Supervisor puts beside a component's own files.
+/// The files that Supervisor adds to a component's own files.
 fn beside(id: &str) -> Vec<Entry> {
     match id {
         "homeassistant" => vec![
@@ -326,7 +326,7 @@ fn secure_header(version: Version, plaintext_size: u64) -> SecureHeader {
     }
 }
 
-/// What the user says: `drop=SEL keep=SEL allow=CLASS,CLASS yes=COMPONENT/RULE off=RULE thorough`,
+/// The user's request: `drop=SEL keep=SEL allow=CLASS,CLASS yes=COMPONENT/RULE off=RULE thorough`,
 /// in any order.
 #[derive(Clone)]
 pub struct Wish(pub Request);
@@ -361,7 +361,7 @@ impl Wish {
         Self(request)
     }
 
-    /// The same with the limit so many records below the size of the backup.
+    /// The same with a limit of this many records below the size of the backup.
     pub fn saving(mut self, backup: &Backup, records: u64) -> Request {
         self.0.limit = backup.input.len() - records * RECORD;
         self.0
@@ -376,7 +376,7 @@ fn class(name: &str) -> Class {
     }
 }
 
-/// Plans for a sketch that has to lose so many records.
+/// Plans for a sketch that must lose this many records.
 pub fn plan_of(sketch: &Sketch, records: u64, wish: &str) -> (Backup, Plan) {
     let (backup, surveys) = sketch.build();
     let request = Wish::new(wish).saving(&backup, records);
@@ -384,13 +384,13 @@ pub fn plan_of(sketch: &Sketch, records: u64, wish: &str) -> (Backup, Plan) {
     (backup, plan)
 }
 
-/// A plan in one line: the outcome, and each row by its rule, by the selector behind a
-/// `=`, or by the component; a star says that the component goes as a whole.
+/// A plan in one line: the outcome, and each row by its rule, by the selector after a `=`, or by
+/// the component. A star marks a component that is dropped as a whole.
 pub fn shown(planned: &(Backup, Plan)) -> String {
     shown_of(&planned.0, &planned.1)
 }
 
-/// The same of a plan for this backup.
+/// The same line for a plan of this backup.
 pub fn shown_of(backup: &Backup, plan: &Plan) -> String {
     let outcome = match plan.outcome {
         Outcome::AlreadyFits => "already fits:",
@@ -427,7 +427,7 @@ pub fn is_whole(row: &Dropped) -> bool {
     )
 }
 
-/// What is said about one thing that goes.
+/// The sentences about one dropped thing.
 #[derive(Debug)]
 pub struct Row {
     pub target: String,
@@ -440,7 +440,7 @@ pub struct Row {
     pub advice: Option<String>,
 }
 
-/// What is said about a plan.
+/// The sentences about a plan.
 #[derive(Debug)]
 pub struct Said {
     pub reasons: Vec<String>,
@@ -448,7 +448,7 @@ pub struct Said {
     pub ways_out: Vec<WayOut>,
     pub notes: Vec<String>,
     pub warnings: Vec<String>,
-    /// Whether the copy says that it comes without the recorder's database.
+    /// Whether the copy declares the recorder's database excluded.
     pub without_database: bool,
 }
 
@@ -475,7 +475,7 @@ pub fn said(backup: &Backup, plan: &Plan) -> Said {
     }
 }
 
-/// What is said about the plan for a sketch that has to lose so many records.
+/// The sentences about the plan for a sketch that must lose this many records.
 pub fn said_of(sketch: &Sketch, records: u64, wish: &str) -> Said {
     let (backup, plan) = plan_of(sketch, records, wish);
     said(&backup, &plan)

@@ -1,10 +1,10 @@
-//! What goes, case by case.
+//! What is dropped, case by case.
 
 use super::sketch::{shown, shown_of};
 use super::*;
 use crate::rules::{Contents, Origin};
 
-/// What is inside; by how many records the limit is missed; what the user said; the plan.
+/// The contents; by how many records the limit is missed; what the user said; the plan.
 type Case = (&'static str, u64, &'static str, &'static str);
 
 #[track_caller]
@@ -652,7 +652,7 @@ fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
             "allow=history keep=media:frigate/recordings/b.mp4",
             "fits: frigate-rec",
         ),
-        // The folder is better to restore, and nobody misses the rest of it.
+        // Dropping the folder is better on restore, and the rest of it is not missed.
         (with_free, 3, "", "fits: s2p-train"),
         (with_free, 10, "", "fits: nested-ha-bak* s2p-train*"),
         (
@@ -667,7 +667,7 @@ fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
             "keep=share:nothing/like/that",
             "fits: nested-ha-bak",
         ),
-        // But not at the price of something else that somebody may miss.
+        // But not if something else is lost that the owner may miss.
         (with_history, 10, "allow=history", "fits: frigate-clips"),
         (with_history, 60, "allow=history", "fits: frigate-rec"),
         (
@@ -676,7 +676,7 @@ fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
             "allow=history",
             "fits: frigate-clips* frigate-rec*",
         ),
-        // Consent to user data is consent to whole folders, history in them or not.
+        // Consent to user data is consent to whole folders, with or without history in them.
         (media, 4, "allow=user", "fits: share*"),
         (media, 60, "allow=user", "fits: media*"),
         (media, 60, "allow=history,user", "fits: frigate-rec*"),
@@ -705,7 +705,7 @@ fn links_that_are_kept_keep_their_data() {
 
 #[test]
 fn a_unit_that_saves_less_than_it_takes_is_made_up_for() {
-    // Half of the clips stays under another name: the database has to go as well.
+    // Half of the clips stay under another name, so the database must be dropped as well.
     let inside = "homeassistant: nest/event_media/a.mp4 60, www/door.mp4=nest/event_media/a.mp4 0, .git/HEAD 25, x 1; \
         addon:a0d7b954_influxdb: data/influxdb/a 70";
     check(&[

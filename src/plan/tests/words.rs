@@ -1,5 +1,5 @@
-//! What a plan says: why each part is treated as it is, about single paths, about ways
-//! out, and about what it could not follow.
+//! What a plan says: why each part is treated as it is, about single paths, about ways out, and
+//! about instructions that it could not follow.
 
 use super::*;
 use crate::report::explain;
@@ -81,7 +81,7 @@ fn what_somebody_declined_is_not_said_to_wait_for_consent() {
         (why(&request, 3), why(&request, 4)),
         ("declined".into(), "no rule takes anything".into())
     );
-    // It is no more than a name: the same fits with the same consent.
+    // It is only a name: the same plan fits with the same consent.
     let plan = make(&backup, &surveys, &request).unwrap();
     let words = said(&backup, &plan).ways_out.into_iter();
     let words: Vec<String> = words.map(|way| way.options).collect();
@@ -510,7 +510,8 @@ fn a_way_out_says_what_a_restore_will_do() {
         ),
         "{whole:?}"
     );
-    // What goes anyway, and what the user named already, is not held against the way.
+    // What is dropped anyway, and what the user already named, is not counted against the
+    // alternative.
     assert_eq!(history.lost.len(), 1, "{history:?}");
     let plan = said_of(&Sketch::new(HOME), 240, "");
     assert_eq!(
@@ -587,7 +588,7 @@ fn a_name_that_goes_while_its_contents_stay_is_listed_too() {
         )
     );
     assert_eq!(rows("drop=homeassistant:{a,b}/?.mp4")[0].0, Some(3));
-    // No name is left.
+    // No name remains.
     assert_eq!(
         rows("drop=homeassistant:{a,b,c}"),
         row(4, 15, "4 files of the configuration.")

@@ -1,5 +1,5 @@
-//! `ls`: every entry of the surveyed parts, serialised one by one: a backup may have
-//! millions.
+//! `ls`: every entry of the surveyed parts. They are serialised one by one, because a backup may
+//! have millions.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -11,16 +11,16 @@ use crate::plan::Selector;
 use crate::report::terms::Terms;
 use crate::survey::{Entry, PartSurvey};
 
-/// What `ls --json` prints. Holds no copy of an entry.
+/// The output of `ls --json`. Holds no copies of entries.
 #[derive(Clone, Copy)]
 pub struct Entries<'a> {
     /// The backup.
     pub backup: &'a Backup,
-    /// The parts that were looked into.
+    /// The parts that were read.
     pub surveys: &'a [PartSurvey],
-    /// What is wrong with a part that could not be looked into.
+    /// The error of a part that could not be read.
     pub error: Option<&'a Error>,
-    /// What the program calls its options.
+    /// The names of the program's options.
     pub terms: &'a dyn Terms,
 }
 
@@ -107,6 +107,6 @@ struct Row {
     kind: &'static str,
     size: u64,
     stored_bytes: u64,
-    /// What `--drop` takes for exactly this path; null where nothing does.
+    /// The argument of `--drop` for exactly this path; null if there is none.
     selector: Option<String>,
 }

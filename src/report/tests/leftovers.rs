@@ -1,4 +1,4 @@
-//! What is said about things of no use in a copy. Report 11, point 5.
+//! Notes on entries that are of no use in a copy. Report 11, point 5.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ fn add(survey: &mut PartSurvey, name: &str, kind: EntryKind, link: Option<&str>)
     });
 }
 
-/// The notes of a plan for `sketch` with these entries more, by part.
+/// The notes of a plan for `sketch` with these additional entries, by part.
 fn notes(sketch: &str, more: &[(usize, &str, EntryKind, Option<&str>)], wish: &str) -> Vec<String> {
     let (backup, mut surveys) = Sketch::new(sketch).build();
     for (part, name, kind, link) in more {
@@ -49,7 +49,7 @@ fn a_pipe_that_stays_is_named_with_what_leaves_it_out() {
             "share holds a named pipe or device: x. A restore may fail on it. It has no contents: `haslim shrink` can leave it out, with --drop share:x.",
         ]
     );
-    // As it is said, so it works.
+    // The option in the note works.
     assert_eq!(
         notes(sketch, &pipes[..1], "drop=homeassistant:mpd.fifo"),
         [""; 0]
@@ -58,7 +58,7 @@ fn a_pipe_that_stays_is_named_with_what_leaves_it_out() {
         notes(sketch, &pipes, "drop=homeassistant drop=share:x"),
         [""; 0]
     );
-    // Many are counted, and what cannot be typed is only shown.
+    // Many are only counted, and a name that cannot be typed is only shown.
     let many: Vec<_> = ["data/\x1b", "data/o'clock", "outside", "data/d", "data/e"]
         .map(|name| (0, name, PIPE, None))
         .into();
@@ -109,8 +109,8 @@ fn a_link_that_stays_is_named_when_what_it_leads_to_goes() {
         );
     }
     for (part, name, to, wish) in [
-        // The target stays, was never there, or is something that no backup has; or the link goes
-        // too.
+        // The target stays, never existed, or is something that no backup contains; or the link is
+        // dropped too.
         (0, "data/link", "www/a", "drop=homeassistant:b"),
         (0, "data/link", "www/none", "drop=homeassistant:b"),
         (0, "data/link", "/etc/passwd", "drop=homeassistant:b"),
@@ -120,7 +120,7 @@ fn a_link_that_stays_is_named_when_what_it_leads_to_goes() {
             "b",
             "drop=homeassistant:b drop=homeassistant:link",
         ),
-        // What an app calls so can be its own.
+        // This name can also be the app's own.
         (3, "data/link", "/config/b", "drop=homeassistant:b"),
     ] {
         assert_eq!(led(part, name, to, wish), [""; 0], "{name} to {to}, {wish}");

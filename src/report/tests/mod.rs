@@ -1,4 +1,4 @@
-//! What is said about plans.
+//! Tests of the sentences about plans.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
 mod leftovers;

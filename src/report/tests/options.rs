@@ -1,4 +1,4 @@
-//! Names of options for tests of sentences: those of the program.
+//! Names of options for the tests of sentences. They are the same as the program's.
 
 use crate::error::Advice;
 use crate::report::notes;

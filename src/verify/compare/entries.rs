@@ -1,4 +1,4 @@
-//! Entry by entry: a part that was cut, against what the plan keeps of the original.
+//! Entry by entry: compares an edited part with what the plan keeps of the original.
 
 use std::io::Read;
 
@@ -24,7 +24,7 @@ impl Verification<'_> {
         control: &Control,
     ) -> Result<Verified> {
         let known = self.surveys.of(part);
-        // A part that is written anew for its wrapping alone was never looked into.
+        // A part that is rewritten only to change its encryption has no survey yet.
         let own = if known.is_none() {
             Some(survey::survey_part(
                 self.original,
@@ -49,7 +49,7 @@ impl Verification<'_> {
             .get(part)
             .is_some_and(|planned| planned.form.compressed);
         let read = if compressed {
-            // Decrypting, inflating and walking run side by side.
+            // Decrypting, inflating and reading the tar run in parallel.
             reference_tar::inner(ahead(SingleGzip::new(stream))?, &mut expected)?
         } else {
             reference_tar::inner(stream, &mut expected)?
@@ -65,7 +65,7 @@ impl Verification<'_> {
     }
 }
 
-/// The same bytes, read ahead on a thread of its own.
+/// The same bytes, read ahead on a separate thread.
 fn ahead<R: Read + Send + 'static>(reader: R) -> Result<ReadAhead<R>> {
     ReadAhead::new(reader).map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))
 }
@@ -86,8 +86,7 @@ impl<R: Read> Read for Advancing<R> {
 /// Entries of the original by index, with their names in the copy.
 type Kept<'a> = Box<dyn Iterator<Item = (usize, &'a [u8])> + 'a>;
 
-/// The entries that must come, in order, with the checksums that the survey of the
-/// original took.
+/// The expected entries, in order, with the checksums from the survey of the original.
 struct Expected<'a> {
     cut: &'a PartEdit,
     survey: &'a PartSurvey,

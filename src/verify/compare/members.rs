@@ -1,4 +1,4 @@
-//! Member by member: what the plan copies byte for byte, and what it writes anew.
+//! Member by member: compares what the plan copies byte for byte, and what it rewrites.
 
 use std::io::Read;
 
@@ -12,13 +12,13 @@ use crate::plan::{Action, PartEdit, PartPlan, Plan};
 use crate::rewrite::Place;
 use crate::verify::Verification;
 
-/// A member of the copy and where it comes from.
+/// A member of the copy and its origin.
 pub(super) struct Pair<'a> {
     old: &'a Member,
     pub new: &'a Member,
-    /// Where in the copy.
+    /// Its index in the copy.
     at: usize,
-    /// `None` for a member that is no part, which is copied as it is.
+    /// `None` for a member that is not a part. It is copied unchanged.
     planned: Option<(&'a PartPlan, usize)>,
 }
 
@@ -28,7 +28,7 @@ impl Pair<'_> {
             .is_some_and(|(planned, _)| planned.form.name.is_some())
     }
 
-    /// The header that the plan gives to the member, with so many bytes of data.
+    /// The planned header of the member, for data of this size.
     fn header(&self, size: u64) -> Result<Vec<u8>> {
         self.planned.map_or_else(
             || self.old.header_with_size(size),
@@ -37,10 +37,10 @@ impl Pair<'_> {
     }
 }
 
-/// The members of the copy in order, each with the one of the original that it comes from.
+/// The members of the copy in order, each with its origin in the original.
 ///
 /// # Errors
-/// `VerifyFailed` when they are not those that the plan keeps.
+/// `VerifyFailed` if they are not the members that the plan keeps.
 pub(super) fn pair_members<'a>(
     original: &'a Backup,
     plan: &'a Plan,
@@ -84,7 +84,7 @@ pub(super) fn pair_members<'a>(
     Ok(pairs)
 }
 
-/// Compares a member with its original in the way that the plan calls for.
+/// Compares a member with its original in the way that the plan requires.
 pub(super) struct Checker<'a> {
     pub verification: &'a Verification<'a>,
     pub copy: &'a Backup,
@@ -113,8 +113,8 @@ impl Checker<'_> {
             .ok_or_else(|| failed("a part is no longer one"))
     }
 
-    /// A rewritten part has its old header with the new size, and no more in front of its
-    /// ciphertext than reading it needs.
+    /// A rewritten part has its old header with the new size, and before its ciphertext only what
+    /// is needed to read it.
     fn right_headers(&self, pair: &Pair<'_>) -> Result<()> {
         let new = pair.new;
         if new.header.raw != pair.header(new.size)? {
@@ -134,7 +134,7 @@ impl Checker<'_> {
 
     fn same_bytes(&self, pair: &Pair<'_>) -> Result<Verified> {
         let (old, new) = (pair.old, pair.new);
-        // A stale size and a wrong name are all that a copy puts right there.
+        // A stale size and a wrong name are the only faults that a copy fixes here.
         let expected = if old.stale || pair.is_renamed() {
             pair.header(old.size)?
         } else {
@@ -185,7 +185,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Compares a part that was cut, unless that was done while the rest was being written.
+    /// Compares an edited part, unless that was done while the rest was being written.
     fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &PartEdit) -> Result<Verified> {
         let part = self.new_part(pair)?;
         let place = Place {

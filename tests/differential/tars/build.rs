@@ -1,4 +1,4 @@
-//! The parts of a tar, before they become bytes.
+//! The parts of a tar before they are encoded as bytes.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use crate::rng::Rng;
 
 pub const BLOCK: usize = 512;
 
-/// Where the fields of a header block stand (POSIX.1-2017 pax, "ustar Interchange Format").
+/// Positions of the fields in a header block (POSIX.1-2017 pax, "ustar Interchange Format").
 pub const NAME: (usize, usize) = (0, 100);
 pub const MODE: (usize, usize) = (100, 8);
 pub const SIZE: (usize, usize) = (124, 12);
@@ -15,7 +15,7 @@ pub const FLAG: usize = 156;
 pub const LINK: (usize, usize) = (157, 100);
 pub const MAGIC: (usize, usize) = (257, 8);
 pub const PREFIX: (usize, usize) = (345, 155);
-/// Every field that holds a number, but the checksum.
+/// Every field that holds a number, except the checksum.
 pub const NUMBERS: [(usize, usize); 7] = [
     MODE,
     (108, 8),
@@ -30,15 +30,15 @@ pub const NUMBERS: [(usize, usize); 7] = [
 #[derive(Clone)]
 pub enum Checksum {
     Right,
-    /// The sum of signed bytes, as old writers had it.
+    /// The sum of signed bytes, as old writers computed it.
     Signed,
-    /// Right, in another spelling.
+    /// Correct, in another notation.
     Spelled(fn(u32) -> Vec<u8>),
-    /// Whatever stands in the block.
+    /// The bytes already in the block.
     AsItIs,
 }
 
-/// A header block, the data behind it, and the padding.
+/// A header block, its data, and the padding.
 #[derive(Clone)]
 pub struct Piece {
     pub block: [u8; BLOCK],
@@ -54,7 +54,7 @@ pub struct Archive {
     pub end: Vec<u8>,
 }
 
-/// The types in an archive: those of parts, or of backups, which hold files alone.
+/// The types in an archive: those of parts, or those of backups, which contain only files.
 #[derive(Clone, Copy)]
 pub enum Types {
     All,
@@ -62,7 +62,7 @@ pub enum Types {
 }
 
 impl Piece {
-    /// A sound piece of this type with these data.
+    /// A correct piece of this type with these data.
     pub fn new(flag: u8, name: &[u8], data: Vec<u8>) -> Self {
         let mut piece = Self {
             block: [0; BLOCK],
@@ -94,13 +94,13 @@ impl Piece {
         self.block[at..at + len].copy_from_slice(&bytes[..len]);
     }
 
-    /// Like `put`, with zeros behind.
+    /// Like `put`, followed by zeros.
     pub fn set(&mut self, (at, len): (usize, usize), bytes: &[u8]) {
         self.block[at..at + len].fill(0);
         self.put((at, len), bytes);
     }
 
-    /// Makes size and padding fit the data.
+    /// Makes size and padding match the data.
     pub fn fit(&mut self) {
         let size = format!("{:011o}\0", self.data.len());
         self.put(SIZE, size.as_bytes());
@@ -129,13 +129,14 @@ impl Piece {
 }
 
 impl Archive {
-    /// Six entries at most, as any writer could have made them.
+    /// At most six entries, as any writer could have made them.
     pub fn sound(rng: &mut Rng, types: Types) -> Self {
         let count = rng.below(6) + 1;
         let mut entries: Vec<Vec<Piece>> =
             (0..count).map(|_| vec![sound_piece(rng, types)]).collect();
         if matches!(types, Types::Files) {
-            // Two members of one name are not sound: readers disagree about which one counts.
+            // Two members of one name are not a correct archive: readers disagree about which one
+            // counts.
             let mut seen = HashSet::new();
             entries.retain(|entry| seen.insert(entry[0].block[..NAME.1].to_vec()));
         }
@@ -145,7 +146,7 @@ impl Archive {
         }
     }
 
-    /// Any entry's own header; the archive always has one.
+    /// The header of any entry; the archive always has one.
     pub fn main(&mut self, rng: &mut Rng) -> &mut Piece {
         let at = rng.below(self.entries.len());
         self.entries[at].last_mut().unwrap()
@@ -159,7 +160,7 @@ impl Archive {
         &mut entry[at]
     }
 
-    /// Puts an extension into any entry, mostly in front.
+    /// Adds an extension to any entry, mostly at the front.
     pub fn extend(&mut self, rng: &mut Rng, extension: Piece) {
         let at = rng.below(self.entries.len());
         let entry = &mut self.entries[at];
@@ -216,7 +217,7 @@ fn sound_piece(rng: &mut Rng, types: Types) -> Piece {
     piece
 }
 
-/// Data of any small size. Some look like tar headers, so that a reader that goes astray finds
+/// Small data of any size. Some look like tar headers, so that a reader at a wrong position finds
 /// other entries.
 fn some_data(rng: &mut Rng) -> Vec<u8> {
     let size = rng.pick(&[0, 1, 5, 100, 511, 512, 513, 1024, 1500]);

@@ -77,7 +77,7 @@ fn prefix(rng: &mut Rng, archive: &mut Archive) {
     let piece = archive.piece(rng);
     piece.set(PREFIX, prefix);
     if rng.one_in(6) {
-        // An old GNU header keeps times there.
+        // Old GNU headers store times there.
         piece.set(PREFIX, b"14700000000\x0014700000000\0");
     }
     if rng.one_in(4) {
@@ -100,7 +100,7 @@ fn magic(rng: &mut Rng, archive: &mut Archive) {
     archive.piece(rng).put(MAGIC, magic);
 }
 
-/// Another type; the trailing slash may come or go with it.
+/// Another type; the trailing slash may be added or removed with it.
 fn kind(rng: &mut Rng, archive: &mut Archive) {
     let flag = if rng.one_in(8) {
         rng.byte()
@@ -118,7 +118,7 @@ fn kind(rng: &mut Rng, archive: &mut Archive) {
     }
 }
 
-/// A number of this many bytes, in a form that some writer or reader has known.
+/// A number of this many bytes, in a form that some writer or reader supports.
 fn spelling(rng: &mut Rng, len: usize, value: u64) -> Vec<u8> {
     let fill = |text: String| {
         let mut bytes = text.into_bytes();
@@ -152,7 +152,7 @@ fn spelling(rng: &mut Rng, len: usize, value: u64) -> Vec<u8> {
     }
 }
 
-/// GNU's binary form: a mark, then a big-endian number; now and then too large.
+/// GNU's binary form: a mark, then a big-endian number; sometimes too large.
 fn base256(rng: &mut Rng, len: usize, mark: u8, value: u64) -> Vec<u8> {
     let mut bytes = vec![0; len - 1];
     let count = bytes.len();
@@ -180,7 +180,7 @@ fn number(rng: &mut Rng, archive: &mut Archive) {
     archive.piece(rng).put(field, &bytes);
 }
 
-/// A size that is not that of the data.
+/// A size that differs from that of the data.
 fn size(rng: &mut Rng, archive: &mut Archive) {
     let piece = archive.piece(rng);
     let real = piece.data.len() as u64;
@@ -240,7 +240,7 @@ fn high_bytes(rng: &mut Rng, archive: &mut Archive) {
     }
 }
 
-/// One byte of a header is any other; the checksum knows it, or not.
+/// One byte of a header is replaced by any other; the checksum includes it, or does not.
 fn any_byte(rng: &mut Rng, archive: &mut Archive) {
     let (at, byte, known) = (rng.below(512), rng.byte(), !rng.one_in(10));
     let piece: &mut Piece = archive.piece(rng);

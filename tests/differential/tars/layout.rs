@@ -1,4 +1,4 @@
-//! Oddities of the order of blocks: ends, padding, cuts, what follows.
+//! Oddities in the order of blocks: ends, padding, truncation, trailing data.
 
 use super::Oddity;
 use super::build::{Archive, BLOCK, Piece, Types};
@@ -12,7 +12,7 @@ pub const ODDITIES: &[Oddity] = &[
     ("junk block", junk),
 ];
 
-/// Oddities of the finished bytes.
+/// Oddities applied to the finished bytes.
 type OnBytes = (&'static str, fn(&mut Rng, &mut Vec<u8>));
 pub const ON_BYTES: &[OnBytes] = &[
     ("cut", cut),
@@ -45,7 +45,7 @@ fn after(rng: &mut Rng, archive: &mut Archive) {
     archive.end = end;
 }
 
-/// Padding that is not zero, too short, or a block too long.
+/// Padding that is not zero, too short, or one block too long.
 fn padding(rng: &mut Rng, archive: &mut Archive) {
     let piece = archive.piece(rng);
     match rng.below(4) {
@@ -78,7 +78,7 @@ fn cut_at_block(rng: &mut Rng, bytes: &mut Vec<u8>) {
     bytes.truncate(rng.below(blocks + 1) * BLOCK);
 }
 
-/// A block is doubled, dropped, or changes place with another.
+/// A block is doubled, removed, or swapped with another.
 fn moved(rng: &mut Rng, bytes: &mut Vec<u8>) {
     let count = bytes.len() / BLOCK;
     if count == 0 {

@@ -1,4 +1,4 @@
-//! Odd tars, out of parts that can each be made odd.
+//! Unusual tars, made from parts that can each be odd.
 
 mod build;
 mod fields;

@@ -21,7 +21,7 @@ pub const ODDITIES: &[Oddity] = &[
     ("sparse", sparse),
 ];
 
-/// A record with its length in front, which counts itself.
+/// A record with its length in front. The length includes itself.
 fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + rest.to_string().len();
@@ -110,7 +110,7 @@ fn pax_size(rng: &mut Rng, archive: &mut Archive) {
     archive.entries[at].insert(0, piece);
 }
 
-/// Python up to 3.11 and since 3.14 compute the next header's place in two ways.
+/// Python up to 3.11 and since 3.14 compute the position of the next header differently.
 fn size_and_long(rng: &mut Rng, archive: &mut Archive) {
     let at = rng.below(archive.entries.len());
     let main = archive.entries[at].last_mut().unwrap();
@@ -193,7 +193,7 @@ fn pax_records(rng: &mut Rng, archive: &mut Archive) {
     archive.extend(rng, piece);
 }
 
-/// Something stands in the padding of an extension.
+/// Data in the padding of an extension.
 fn beyond(rng: &mut Rng, archive: &mut Archive) {
     let (flag, mut data) = match rng.below(3) {
         0 => (b'x', record(b"comment", b"v")),
@@ -212,7 +212,7 @@ fn beyond(rng: &mut Rng, archive: &mut Archive) {
     archive.extend(rng, piece);
 }
 
-/// A record that is none, alone or between others.
+/// An invalid record, alone or between others.
 fn damaged(rng: &mut Rng, archive: &mut Archive) {
     let odd: [&[u8]; 22] = [
         b"0 a=b\n",
@@ -254,7 +254,7 @@ fn damaged(rng: &mut Rng, archive: &mut Archive) {
     archive.extend(rng, piece);
 }
 
-/// A long text of GNU's, ended by a zero or not.
+/// A GNU long text, ended by a zero or not.
 fn gnu(rng: &mut Rng, flag: u8) -> Piece {
     let mut text = long_text(rng);
     if !rng.one_in(3) {
@@ -308,7 +308,7 @@ fn global(rng: &mut Rng, archive: &mut Archive) {
     archive.extend(rng, piece);
 }
 
-/// The last entry goes, and what stood before it stays.
+/// The last entry is removed, and its extensions stay.
 fn orphan(rng: &mut Rng, archive: &mut Archive) {
     let piece = match rng.below(4) {
         0 => gnu(rng, b'L'),
