@@ -15,7 +15,6 @@
 //! | [`plan`] | [`plan::Plan`]: what is kept, dropped and rewritten, and the size to expect |
 //! | [`rewrite`] | [`rewrite::Written`]: a finished, unpublished file |
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
-//! | [`job`] | [`job::Published`]: a copy with its name, after all of the above with threads, checks and another try |
 //! | [`job`] | [`job::Published`]: a copy that has its name; the others put together |
 //! | [`report`] | what people and programs read |
 //!
