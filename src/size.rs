@@ -51,6 +51,18 @@ pub fn decimal(bytes: u64) -> String {
     scaled(bytes, 1000.0, ["B", "kB", "MB", "GB", "TB", "PB"])
 }
 
+/// A size in decimal units with three significant digits, for overviews: `4.21 GB`, `27.1 MB`,
+/// `600 MB`.
+pub fn short(bytes: u64) -> String {
+    let (value, unit) = scale(bytes, 1000.0, ["B", "kB", "MB", "GB", "TB", "PB"]);
+    match value {
+        _ if bytes < 1000 => format!("{bytes} B"),
+        value if value < 9.995 => format!("{value:.2} {unit}"),
+        value if value < 99.95 => format!("{value:.1} {unit}"),
+        value => format!("{value:.0} {unit}"),
+    }
+}
+
 /// A size in binary units: `3.92 GiB`.
 pub fn binary(bytes: u64) -> String {
     scaled(bytes, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
@@ -65,6 +77,12 @@ fn scaled(bytes: u64, base: f64, units: [&str; 6]) -> String {
     if (bytes as f64) < base {
         return format!("{bytes} {}", units[0]);
     }
+    let (value, unit) = scale(bytes, base, units);
+    format!("{value:.2} {unit}")
+}
+
+/// The number and the unit that a size is written with.
+fn scale<'a>(bytes: u64, base: f64, units: [&'a str; 6]) -> (f64, &'a str) {
     let mut value = bytes as f64;
     let mut unit = units[0];
     for next in &units[1..] {
@@ -75,7 +93,7 @@ fn scaled(bytes: u64, base: f64, units: [&str; 6]) -> String {
         value /= base;
         unit = next;
     }
-    format!("{value:.2} {unit}")
+    (value, unit)
 }
 
 #[cfg(test)]
@@ -129,6 +147,25 @@ mod tests {
     fn nonsense_is_not_a_size() {
         for text in ["", "five", "-1GB", "0", "5XB"] {
             assert!(parse(text).is_err(), "{text} was taken for a size");
+        }
+    }
+
+    #[test]
+    fn a_short_size_has_three_digits() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.00 kB"),
+            (9_994, "9.99 kB"),
+            (9_996, "10.0 kB"),
+            (27_100_000, "27.1 MB"),
+            (99_960_000, "100 MB"),
+            (600_000_000, "600 MB"),
+            (999_499_000, "999 MB"),
+            (999_999_999, "1.00 GB"),
+            (5_651_000_000, "5.65 GB"),
+        ] {
+            assert_eq!(short(bytes), text, "{bytes}");
         }
     }
 

@@ -227,6 +227,12 @@ pub struct Common {
     /// Print each stage as it begins
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Print everything that is known, not only what matters most
+    #[arg(long, global = true)]
+    pub details: bool,
+    /// Print bars and marks with ASCII characters only
+    #[arg(long, global = true)]
+    pub ascii: bool,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,

@@ -28,6 +28,10 @@ pub struct Settings {
     pub quiet: bool,
     /// Print each stage as it begins.
     pub verbose: bool,
+    /// Print everything that is known, not only what matters most.
+    pub details: bool,
+    /// Print bars and marks with ASCII characters only.
+    pub ascii: bool,
     /// When to use colour.
     pub color: Color,
 }
@@ -199,6 +203,8 @@ impl From<Common> for Settings {
             threads: common.threads.map(usize::from),
             quiet: common.quiet,
             verbose: common.verbose,
+            details: common.details,
+            ascii: common.ascii,
             color: common.color,
         }
     }

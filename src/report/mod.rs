@@ -2,10 +2,12 @@
 //! module puts facts into words.
 
 pub mod ask;
+pub mod dates;
 pub mod drops;
 pub mod explain;
 pub mod json;
 pub mod largest;
+pub mod names;
 pub mod notes;
 pub mod part_reasons;
 pub mod places;

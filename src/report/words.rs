@@ -47,6 +47,23 @@ pub fn share(bytes: u64, limit: u64) -> String {
     }
 }
 
+/// A share of a whole in percent, without decimals: `89 %`, `<1 %` for anything above nothing.
+pub fn percent(bytes: u64, whole: u64) -> String {
+    match bytes as f64 * 100.0 / whole.max(1) as f64 {
+        share if bytes > 0 && share < 1.0 => "<1 %".into(),
+        share => format!("{share:.0} %"),
+    }
+}
+
+/// How much smaller a copy is: `−12 %`. A copy that is not smaller: `+1 %`.
+pub fn change(before: u64, after: u64) -> String {
+    if after <= before {
+        format!("−{}", percent(before - after, before))
+    } else {
+        format!("+{}", percent(after - before, before))
+    }
+}
+
 /// A number of files: `1 file`, `12 files`.
 pub fn files(count: u64) -> String {
     if count == 1 {

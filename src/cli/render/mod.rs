@@ -1,6 +1,7 @@
 //! What commands print for people.
 
 pub mod bench;
+pub mod columns;
 mod events;
 pub mod next_steps;
 pub mod plan;

@@ -12,12 +12,11 @@ use haslim::report::plan_view::PlanView;
 use haslim::report::words;
 use haslim::size;
 
-use crate::cli::terminal::{output, wrap};
+use crate::cli::terminal::wrap;
 
 /// One line under the headings and no others, so that the table is easy to read and paste.
 fn style() -> TableStyle {
-    let line = if output::is_unicode() { '─' } else { '-' };
-    TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'))
 }
 
 /// The width of tables that are not printed on a terminal.
@@ -213,8 +212,7 @@ pub fn plan(backup: &Backup, view: &PlanView<'_>) -> String {
 /// A bar of up to ten blocks. The largest part gets all ten.
 fn bar(stored: u64, largest: u64) -> String {
     let blocks = (u128::from(stored) * 10).div_ceil(u128::from(largest.max(1)));
-    let block = if output::is_unicode() { "▇" } else { "#" };
-    block.repeat(usize::try_from(blocks).unwrap_or(10).min(10))
+    "▇".repeat(usize::try_from(blocks).unwrap_or(10).min(10))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::cli::settings::Settings;
 /// Standard output and standard error, according to the options.
 pub struct Screen {
     quiet: bool,
+    ascii: bool,
     /// Whether the command writes a backup. If so, an error says that none was written.
     writes: bool,
     out_color: bool,
@@ -40,6 +41,7 @@ impl Screen {
         );
         Self {
             quiet: settings.quiet,
+            ascii: !is_unicode(settings),
             writes,
             out_color,
             err_color,
@@ -56,8 +58,21 @@ impl Screen {
     pub fn as_is(&self, text: &str) {
         if !self.quiet {
             // `println!` would panic if the reader has closed the pipe.
-            self.note(writeln!(io::stdout().lock(), "{}", safe(text)));
+            let text = self.shown(text);
+            self.note(writeln!(io::stdout().lock(), "{text}"));
         }
+    }
+
+    /// How many columns a line may take; `None` if lines may have any length, as in a pipe.
+    pub fn width(&self) -> Option<usize> {
+        wrap::width(io::stdout())
+    }
+
+    /// A text as it is printed: safe, and with ASCII characters instead of our bars and marks where
+    /// others cannot be shown. Each bar and mark in a table stays one column wide.
+    fn shown(&self, text: &str) -> String {
+        let text = safe(text);
+        if self.ascii { in_ascii(&text) } else { text }
     }
 
     /// Prints JSON: even if quiet, and with nothing beside it.
@@ -205,21 +220,39 @@ pub fn unprinted(why: &io::Error) -> Error {
     .advice("Check the free space and the permissions of its destination.")
 }
 
-/// Whether bars and lines may use characters beyond ASCII. They may not if the first of the three
+/// Whether bars and lines may use characters beyond ASCII. They may not with `--ascii`, or if the first of the three
 /// variables that is set (locale(7)) names an encoding other than UTF-8. If none is set, as in a
 /// container, the terminal outside is assumed to support UTF-8.
-pub fn is_unicode() -> bool {
+pub fn is_unicode(settings: &Settings) -> bool {
     let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    speaks_utf8(
-        ["LC_ALL", "LC_CTYPE", "LANG"]
-            .iter()
-            .find_map(set)
-            .as_deref(),
-    )
+    !settings.ascii
+        && speaks_utf8(
+            ["LC_ALL", "LC_CTYPE", "LANG"]
+                .iter()
+                .find_map(set)
+                .as_deref(),
+        )
 }
 
 fn speaks_utf8(locale: Option<&str>) -> bool {
     locale.is_none_or(|locale| locale.to_lowercase().replace('-', "").contains("utf8"))
+}
+
+/// Our bars and marks in ASCII.
+fn in_ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '█' | '▇' => out.push('#'),
+            '░' => out.push('.'),
+            '…' => out.push('~'),
+            '−' | '–' | '─' => out.push('-'),
+            '→' => out.push_str("->"),
+            '⋮' => out.push_str("three dots"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 const BOLD: &str = "1";
@@ -252,6 +285,14 @@ mod tests {
         assert_eq!(
             safe("a\x1b[2J\x1b]0;b\x07\u{202e}\u{61c}é"),
             "a\\u{1b}[2J\\u{1b}]0;b\\u{7}\\u{202e}\\u{61c}é"
+        );
+    }
+
+    #[test]
+    fn bars_and_marks_have_ascii_forms() {
+        assert_eq!(
+            in_ascii("5 GB → 4 GB (−12 %) ██░ a…b, é"),
+            "5 GB -> 4 GB (-12 %) ##. a~b, é"
         );
     }
 

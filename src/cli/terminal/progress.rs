@@ -17,7 +17,10 @@ pub fn choose(settings: &Settings) -> Arc<dyn Progress> {
     if settings.quiet || settings.json {
         Arc::new(Silent)
     } else if stderr().is_terminal() {
-        Arc::new(Bar::default())
+        Arc::new(Bar {
+            unicode: output::is_unicode(settings),
+            current: Mutex::default(),
+        })
     } else if settings.verbose {
         Arc::new(Lines)
     } else {
@@ -26,8 +29,8 @@ pub fn choose(settings: &Settings) -> Arc<dyn Progress> {
 }
 
 /// One bar per stage, removed when the stage ends.
-#[derive(Default)]
 struct Bar {
+    unicode: bool,
     current: Mutex<Option<ProgressBar>>,
 }
 
@@ -48,7 +51,7 @@ impl Progress for Bar {
                     let _ = out.write_str(&pace(state.pos(), state.per_sec(), state.eta()));
                 },
             );
-            bar.set_style(if output::is_unicode() {
+            bar.set_style(if self.unicode {
                 style
             } else {
                 style.progress_chars("#>-")

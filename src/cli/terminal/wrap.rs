@@ -7,10 +7,15 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 /// On a terminal narrower than this, lines are not wrapped here.
 const NARROW: usize = 20;
 
-/// The number of columns of a terminal; `None` if it is not a terminal.
+/// The number of columns that a line may have: the variable `COLUMNS`, else the width of the
+/// terminal; `None` if neither says it, as in a pipe.
 pub fn width(stream: impl AsStream) -> Option<usize> {
-    let (columns, _) = terminal_size::terminal_size_of(stream)?;
-    Some(usize::from(columns.0)).filter(|&columns| columns >= NARROW)
+    let variable = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let terminal = || Some(usize::from(terminal_size::terminal_size_of(stream)?.0.0));
+    let wanted = |&columns: &usize| columns >= NARROW;
+    variable()
+        .filter(wanted)
+        .or_else(|| terminal().filter(wanted))
 }
 
 /// Wraps the lines of a text that are longer than `width`. Continuation lines are indented like
