@@ -135,6 +135,7 @@ impl Visitor for EntryCollector {
                 .then(|| header.link.as_slice().into()),
             kind: header.kind,
             size: header.size,
+            mtime: header.mtime(),
             stored: 0,
             // Headers have a maximum size; see the assembler.
             head: u32::try_from(header.raw.len()).unwrap_or(u32::MAX),

@@ -19,6 +19,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// Bytes of data.
     pub size: u64,
+    /// When it was changed: seconds since 1970.
+    pub mtime: i64,
     /// Compressed bytes between its start and its end, including header and padding.
     pub stored: u64,
     /// Bytes of its header blocks, including extensions.

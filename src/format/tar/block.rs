@@ -151,8 +151,15 @@ impl<'a> HeaderBlock<'a> {
         }
         self.number("major", 329, 8)?;
         self.number("minor", 337, 8)?;
+        self.mtime().map(drop)
+    }
+
+    /// The time field at byte 136: seconds since 1970, before it if negative.
+    ///
+    /// # Errors
+    /// `Damaged` if the field is not a number.
+    pub fn mtime(&self) -> Result<i64, TarError> {
         signed(self.field(136, 12))
-            .map(drop)
             .map_err(|e| TarError::damaged(format!("the time field of a tar header {e}")))
     }
 

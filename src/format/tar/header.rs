@@ -39,6 +39,19 @@ impl Header {
             .saturating_add(padding(self.size))
     }
 
+    /// When the entry was changed: seconds since 1970, rounded down. A PAX record counts before the
+    /// field of the header.
+    pub fn mtime(&self) -> i64 {
+        // Of repeated records the last one counts (POSIX pax).
+        let record = self.pax.iter().rev().find(|(key, _)| key == b"mtime");
+        let field = || HeaderBlock(self.raw.last_chunk()?).mtime().ok();
+        // The assembler has refused every value that is not a time.
+        record
+            .and_then(|(_, value)| pax::time(value))
+            .or_else(field)
+            .unwrap_or_default()
+    }
+
     /// True if the size comes from a PAX record, the only kind that Home Assistant has left stale.
     pub fn has_pax_size(&self) -> bool {
         self.has_pax(b"size")

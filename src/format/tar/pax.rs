@@ -38,7 +38,7 @@ fn first(data: &[u8]) -> Option<(Record, &[u8])> {
 /// `Refused` for such a value.
 pub fn check_values(records: &[Record]) -> Result<(), TarError> {
     let wrong = |(key, value): &&Record| match key.as_slice() {
-        b"mtime" => !is_time(value),
+        b"mtime" => time(value).is_none(),
         b"uid" | b"gid" => digits(value).is_none_or(|id| id > MAX_ID),
         b"hdrcharset" => !value.is_ascii(),
         _ => false,
@@ -53,12 +53,12 @@ pub fn check_values(records: &[Record]) -> Result<(), TarError> {
     }
 }
 
-/// Seconds that fit into 64 bits, in any decimal spelling that writers use.
-fn is_time(value: &[u8]) -> bool {
-    let seconds: Option<f64> = std::str::from_utf8(value)
-        .ok()
-        .and_then(|text| text.parse().ok());
-    seconds.is_some_and(|seconds| seconds.abs() < 9e18)
+/// The whole seconds of a time in any decimal spelling that writers use; `None` for a text that is
+/// not a number, or does not fit into 64 bits.
+pub fn time(value: &[u8]) -> Option<i64> {
+    let seconds: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    #[allow(clippy::cast_possible_truncation, reason = "the range is checked")]
+    (seconds.abs() < 9e18).then_some(seconds.floor() as i64)
 }
 
 /// Plain decimal digits only: Python's `int()` would also accept `2_000` and surrounding spaces,

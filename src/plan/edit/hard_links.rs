@@ -228,6 +228,7 @@ mod tests {
             link: link.map(|l| l.as_bytes().into()),
             kind,
             size: 1,
+            mtime: 0,
             stored: 1,
             head: 512,
             before_crc: 0,

@@ -20,7 +20,8 @@ pub use crate::format::outer::RECORD;
 /// A backup that exists only for the planner.
 ///
 /// Its text lists the parts, with `; ` between them: `media: film.mkv 50, a/b 3` is a folder with
-/// two files of 50 and 3 records. `!` after a name marks a backup inside the backup, a slash marks
+/// two files of 50 and 3 records. `film.mkv@7 50` was changed 7 hours
+/// after the beginning of 1970. `!` after a name marks a backup inside the backup, a slash marks
 /// a directory, and `a=b` is a hard link `a` to `b`. The config directory is `homeassistant:`, an
 /// add-on is `addon:SLUG:`; its `addon.json` is added. A trailing `db_url=FILE` in the
 /// configuration says where the recorder writes; `COMPONENT:FILE` is in another component, `//HOST`
@@ -40,6 +41,7 @@ fn entry(name: &[u8], stored: u64, kind: EntryKind) -> Entry {
         link: None,
         kind,
         size: stored,
+        mtime: 0,
         stored,
         head: 512,
         before_crc: 0,
@@ -252,6 +254,10 @@ fn parse_file(id: &str, text: &str) -> Entry {
             ..entry(&name(id, link), stored, EntryKind::HardLink)
         };
     }
+    let (path, mtime) = match path.rsplit_once('@') {
+        Some((path, hours)) => (path, hours.parse::<i64>().unwrap() * 3600),
+        None => (path, 0),
+    };
     let (path, contents) = path
         .strip_suffix('!')
         .map_or((path, Contents::Other), |path| {
@@ -259,6 +265,7 @@ fn parse_file(id: &str, text: &str) -> Entry {
         });
     Entry {
         contents,
+        mtime,
         ..entry(&name(id, path), stored, EntryKind::File)
     }
 }
