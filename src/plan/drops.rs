@@ -8,14 +8,16 @@ use globset::{Candidate as Subject, Glob, GlobSet};
 use crate::error::{Result, escape};
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::choose::candidate::Candidate;
+use crate::plan::choose::harm::Harm;
 use crate::plan::effects::effect;
-use crate::plan::facts::{Cause, Dropped, Loss, Renamed};
+use crate::plan::facts::{Cause, Dropped, Lasting, Loss, Renamed};
 use crate::plan::losses::{DroppedEntry, LossGroup, LossIndex, add_renamed};
-use crate::plan::model::{Action, Candidate, Outcome, PartEdit, Plan};
+use crate::plan::model::{Action, Outcome, PartEdit, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
-use crate::rules::{Condition, Effect, Rule, compile};
-use crate::survey::{PartSurvey, config_path};
+use crate::rules::{Condition, Effect, Rule, Split, compile};
+use crate::survey::{Entry, PartSurvey, config_path};
 
 /// One drop for each selector, part and effect on restore, then one for each match of a rule.
 ///
@@ -97,6 +99,8 @@ fn trailing(backup: &Backup, request: &Request) -> Option<Dropped> {
         files: None,
         effect: Effect::OuterGarbage,
         loss: Loss::default(),
+        harm: Harm::Remade,
+        oldest_of: None,
     })
 }
 
@@ -127,7 +131,9 @@ impl<'a> PartDrops<'a> {
             stored_bytes: self.backup.stored(self.part),
             files: None,
             effect,
-            loss: self.loss_of_folder()?,
+            loss: self.loss_of_part()?,
+            harm: Harm::Irreplaceable,
+            oldest_of: None,
         }])
     }
 
@@ -145,23 +151,36 @@ impl<'a> PartDrops<'a> {
         Ok(drops)
     }
 
-    /// The loss of a folder in which rules match every file, if the folder was read.
-    fn loss_of_folder(&self) -> Result<Loss> {
-        let Some(survey) = self
-            .survey
-            .filter(|_| self.part.kind == ComponentKind::Folder)
-        else {
+    /// The loss of a part as a whole, if it was read: the rules, if they match every file of a
+    /// folder, and what nobody makes again.
+    fn loss_of_part(&self) -> Result<Loss> {
+        let Some(survey) = self.survey else {
             return Ok(Loss::default());
         };
         let groups = self.groups(survey.entries.iter().map(DroppedEntry::whole))?;
-        let mut groups = groups.into_iter();
-        Ok(match (groups.next(), groups.next()) {
-            (Some(group), None) if group.is_known() => Loss {
-                rules: group.loss().rules,
-                ..Loss::default()
-            },
-            _ => Loss::default(),
-        })
+        let is_folder = self.part.kind == ComponentKind::Folder;
+        let known = is_folder && groups.len() == 1 && groups.iter().all(LossGroup::is_known);
+        let mut loss = Loss::default();
+        for group in groups {
+            let of_group = group.loss();
+            loss.lasting.merge(of_group.lasting);
+            loss.rules
+                .extend(of_group.rules.into_iter().filter(|_| known));
+        }
+        Ok(loss)
+    }
+
+    /// The files of a unit that nobody makes again.
+    fn lasting(&self, unit: &Candidate) -> Lasting {
+        let mut lasting = Lasting::default();
+        let version = self.backup.manifest.version();
+        let entry = |at: &usize| self.survey?.entries.get(*at);
+        let entries = unit.entries.iter().filter_map(entry);
+        for entry in entries.filter(|e| unit.harm.is_lasting() && e.kind == EntryKind::File) {
+            let path = config_path(self.part.kind, version, &entry.name).unwrap_or(&entry.name);
+            lasting.add(unit.harm, entry.stored, path, entry.mtime);
+        }
+        lasting
     }
 
     /// See [`LossIndex::groups`].
@@ -196,6 +215,8 @@ impl<'a> PartDrops<'a> {
             stored_bytes: group.stored,
             files: Some(group.files),
             effect: group.effect,
+            harm: group.harm(),
+            oldest_of: None,
             loss: group.loss(),
         };
         Ok(groups.into_iter().map(dropped).collect())
@@ -235,7 +256,8 @@ impl<'a> PartDrops<'a> {
             .entries
             .first()
             .and_then(|&at| self.survey?.entries.get(at));
-        let single = first.filter(|e| unit.files == 1 && e.contents.is_backup());
+        let alone = |e: &&Entry| e.contents.is_backup() || rule.split == Split::File;
+        let single = first.filter(|e| unit.files == 1 && alone(e));
         let paths = match single {
             Some(entry) => vec![escape(&entry.name)],
             None => self.globs_of(unit, rule)?,
@@ -249,7 +271,12 @@ impl<'a> PartDrops<'a> {
             stored_bytes,
             files: Some(files),
             effect,
-            loss: Loss::default(),
+            loss: Loss {
+                lasting: self.lasting(unit),
+                ..Loss::default()
+            },
+            harm: unit.harm,
+            oldest_of: unit.oldest_of,
         }))
     }
 

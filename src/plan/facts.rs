@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::error::NoDatabase;
+use crate::plan::choose::candidate::OldestOf;
+use crate::plan::choose::harm::Harm;
 use crate::rules::{Class, Effect, Rule};
 
 /// One thing that the copy leaves out.
@@ -21,6 +23,10 @@ pub struct Dropped {
     pub effect: Effect,
     /// What the owner loses.
     pub loss: Loss,
+    /// How bad that is.
+    pub harm: Harm,
+    /// If only the oldest of its files are dropped: what they are a part of.
+    pub oldest_of: Option<OldestOf>,
 }
 
 impl Dropped {
@@ -108,6 +114,77 @@ pub struct Loss {
     pub holds: BTreeSet<Holding>,
     /// Files of which only the name is dropped.
     pub renamed: Option<Renamed>,
+    /// What nobody makes again of it.
+    pub lasting: Lasting,
+}
+
+/// Files that are not made again once they are gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lasting {
+    /// How many there are.
+    pub files: u64,
+    /// Their stored bytes.
+    pub stored: u64,
+    /// The largest of them, at most [`Lasting::NAMED`]: those that do the most harm first.
+    pub largest: Vec<LastingFile>,
+    /// When the oldest and the youngest of them were changed, in seconds since 1970.
+    pub span: Option<(i64, i64)>,
+}
+
+/// A file that is not made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastingFile {
+    /// How bad it is to lose it.
+    pub harm: Harm,
+    /// Its stored bytes.
+    pub stored: u64,
+    /// Its path in the component, as stored.
+    pub path: Box<[u8]>,
+    /// When it was changed, in seconds since 1970.
+    pub mtime: i64,
+}
+
+impl Lasting {
+    /// How many files are named.
+    pub const NAMED: usize = 3;
+
+    /// Adds other files.
+    pub fn merge(&mut self, other: Self) {
+        self.files += other.files;
+        self.stored += other.stored;
+        let spans = || self.span.into_iter().chain(other.span);
+        let first = spans().map(|(first, _)| first).min();
+        self.span = first.zip(spans().map(|(_, last)| last).max());
+        self.largest.extend(other.largest);
+        self.largest
+            .sort_by_key(|file| std::cmp::Reverse((file.harm, file.stored)));
+        self.largest.truncate(Self::NAMED);
+    }
+
+    /// Adds a file.
+    pub fn add(&mut self, harm: Harm, stored: u64, path: &[u8], mtime: i64) {
+        self.files += 1;
+        self.stored += stored;
+        self.span = Some(match self.span {
+            Some((first, last)) => (first.min(mtime), last.max(mtime)),
+            None => (mtime, mtime),
+        });
+        let key = |file: &LastingFile| (file.harm, file.stored);
+        let least = self.largest.last().map(key);
+        if self.largest.len() == Self::NAMED && least >= Some((harm, stored)) {
+            return;
+        }
+        let file = LastingFile {
+            harm,
+            stored,
+            path: path.into(),
+            mtime,
+        };
+        self.largest.push(file);
+        self.largest
+            .sort_by_key(|file| std::cmp::Reverse(key(file)));
+        self.largest.truncate(Self::NAMED);
+    }
 }
 
 /// Files whose contents stay under the name of a hard link.
@@ -396,5 +473,7 @@ pub enum Offer {
     /// Consent to these classes.
     Allow(Vec<Class>),
     /// Dropping these parts.
-    Drop(Vec<usize>),
+    Parts(Vec<usize>),
+    /// Dropping these files of the owner's, as selectors.
+    Files(Vec<String>),
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::choose::harm::Harm;
 use crate::plan::edit::conditions::{Conditions, IMAGE, image_tar};
 use crate::plan::effects::effect;
-use crate::plan::facts::{Holding, Loss, Renamed};
+use crate::plan::facts::{Holding, Lasting, Loss, Renamed};
 use crate::plan::request::Request;
 use crate::plan::request::database::Database;
 use crate::rules::{
@@ -67,6 +68,8 @@ pub(super) struct LossGroup<'a> {
     protected: Vec<(String, u64)>,
     holds: BTreeSet<Holding>,
     renamed: Option<Renamed>,
+    lasting: Lasting,
+    harm: Harm,
 }
 
 /// The names of files in `.storage`, and what they contain.
@@ -155,7 +158,8 @@ impl<'a> LossIndex<'a> {
                 groups.push(LossGroup::new(effect));
             }
             if let Some(group) = groups.get_mut(at) {
-                group.add(rule, taken);
+                let path = self.path(taken.entry);
+                group.add(rule, taken, path);
                 self.note_protected(group, taken.entry);
             }
         }
@@ -172,10 +176,14 @@ impl<'a> LossIndex<'a> {
         groups
     }
 
+    /// The path in the component; the name of a file beside it.
+    fn path<'e>(&self, entry: &'e Entry) -> &'e [u8] {
+        config_path(self.part.kind, self.backup.manifest.version(), &entry.name).unwrap_or_default()
+    }
+
     /// Records the never-drop list's reason for a file that is dropped anyway.
     fn note_protected(&self, group: &mut LossGroup<'a>, entry: &Entry) {
-        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
-            .unwrap_or_default();
+        let path = self.path(entry);
         // Checked strictly, so that single files of a listed folder are found too.
         let reason = self
             .matcher
@@ -199,8 +207,7 @@ impl<'a> LossIndex<'a> {
 
     /// What a restore does about a missing file, and the rule that matches the file.
     fn of(&self, entry: &Entry) -> (Effect, Option<&'a Rule>) {
-        let path = config_path(self.part.kind, self.backup.manifest.version(), &entry.name)
-            .unwrap_or_default();
+        let path = self.path(entry);
         let Some(rule) = self.by_place(path) else {
             let rule = self.rule(path, entry);
             return (effect(self.backup, self.part, false, rule), rule);
@@ -256,10 +263,18 @@ impl<'a> LossGroup<'a> {
             protected: Vec::new(),
             holds: BTreeSet::new(),
             renamed: None,
+            lasting: Lasting::default(),
+            harm: Harm::Remade,
         }
     }
 
-    fn add(&mut self, rule: Option<&'a Rule>, taken: DroppedEntry<'_>) {
+    fn add(&mut self, rule: Option<&'a Rule>, taken: DroppedEntry<'_>, path: &[u8]) {
+        let harm = Harm::of(rule, self.effect);
+        self.harm = self.harm.max(harm);
+        if harm.is_lasting() && taken.survivor.is_none() {
+            self.lasting
+                .add(harm, taken.stored(), path, taken.entry.mtime);
+        }
         match rule {
             None => self.has_unknown = true,
             // They will not be listed.
@@ -277,6 +292,11 @@ impl<'a> LossGroup<'a> {
         !self.rules.is_empty() && !self.has_unknown && self.rules.len() <= MANY
     }
 
+    /// How bad it is to lose the files.
+    pub fn harm(&self) -> Harm {
+        self.harm
+    }
+
     /// What is lost.
     pub fn loss(self) -> Loss {
         let known = self.is_known();
@@ -286,6 +306,7 @@ impl<'a> LossGroup<'a> {
             protected: self.protected,
             holds: self.holds,
             renamed: self.renamed,
+            lasting: self.lasting,
         }
     }
 }

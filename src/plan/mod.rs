@@ -21,10 +21,12 @@ pub mod request;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use choose::candidate::{Candidate, OldestOf};
+pub use choose::harm::{Cost, Harm};
 pub use effects::effect;
 pub use encryption::{Encryption, EncryptionChoice};
 pub use facts::{Alternative, Dropped, Offer};
-pub use model::{Action, Candidate, EntryFate, Form, Outcome, PartEdit, PartPlan, Plan};
+pub use model::{Action, EntryFate, Form, Outcome, PartEdit, PartPlan, Plan};
 pub use repair::{Repair, repair};
 pub use request::selector::Selector;
 pub use request::unmatched::{check_named, parse};
@@ -94,13 +96,7 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
     let mut plan = if fits && !request.thorough {
         named
     } else {
-        fit::enough(
-            backup,
-            surveys,
-            request,
-            &scans,
-            &candidates::allowed(backup, request, &units),
-        )?
+        fit::enough(backup, surveys, request, &scans, &units)?
     };
     if plan.outcome == Outcome::CannotFit {
         plan.alternatives = alternatives::out(backup, surveys, request, &scans, &units)?;

@@ -9,9 +9,8 @@ use crate::format::outer::Member;
 use crate::format::securetar::Version;
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
-use crate::plan::choose::tiers::Item;
+use crate::plan::choose::candidate::Candidate;
 use crate::plan::facts::{Alternative, Dropped, Note, PartReason, Unmatched};
-use crate::rules::{Class, Rule};
 use crate::survey::{PartSurvey, config_path};
 
 /// What happens to one part.
@@ -286,80 +285,6 @@ impl PartEdit {
             }
         }
         had_some
-    }
-}
-
-/// Something that is left out as a whole or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Index of the part.
-    pub part: usize,
-    /// The rule that matched it; `None` for a whole part that contains more than rules match.
-    pub rule: Option<Rule>,
-    /// Indices of its entries in the part's survey, in rising order; empty for a whole part.
-    pub entries: Arc<[usize]>,
-    /// Its compressed size in bytes.
-    pub stored: u64,
-    /// How many of its entries are not directories.
-    pub files: u64,
-    /// The matches that make up a whole folder. The one that decides about the folder comes first.
-    pub pieces: Vec<Self>,
-}
-
-impl Candidate {
-    /// The tier of whole folders and add-ons, after every class.
-    const WHOLE_TIER: u8 = 5;
-
-    pub(in crate::plan) fn whole(backup: &Backup, part: usize) -> Self {
-        let stored = backup.parts.get(part).map_or(0, |p| backup.stored(p));
-        Self {
-            part,
-            rule: None,
-            entries: Arc::default(),
-            stored,
-            files: 0,
-            pieces: Vec::new(),
-        }
-    }
-
-    /// True for a part as a whole.
-    pub fn is_whole(&self) -> bool {
-        self.rule.is_none() || !self.pieces.is_empty()
-    }
-
-    /// The class for which it needs consent. Whole parts need consent for user data.
-    pub fn class(&self) -> Class {
-        self.rule.as_ref().map_or(Class::User, |rule| rule.class)
-    }
-
-    /// The key under which consent to it is recorded: the component, and the rule unless it is the
-    /// whole part.
-    pub fn key(&self, backup: &Backup) -> (String, Option<String>) {
-        let component = backup
-            .parts
-            .get(self.part)
-            .map_or_else(String::new, |p| p.id.clone());
-        (component, self.rule.as_ref().map(|r| r.id.clone()))
-    }
-
-    /// The matches that it consists of: itself, unless it is a whole folder of several.
-    pub(crate) fn finds(&self) -> impl Iterator<Item = &Self> {
-        let own = self.pieces.is_empty() && self.rule.is_some();
-        own.then_some(self).into_iter().chain(&self.pieces)
-    }
-
-    /// The form that the choosing code uses.
-    pub(in crate::plan) fn item(&self) -> Item {
-        let tier = self
-            .rule
-            .as_ref()
-            .map_or(Self::WHOLE_TIER, |rule| rule.class as u8);
-        Item {
-            size: self.stored,
-            tier,
-            part: self.part,
-            whole: self.is_whole(),
-        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::error::Result;
 use crate::open::Backup;
+use crate::plan::choose::candidate::Candidate;
 use crate::plan::choose::candidates::may_go;
 use crate::plan::edit::scan::Scans;
 use crate::plan::encryption::Encryption;
 use crate::plan::facts::{PartReason, Taker};
-use crate::plan::model::{Action, Candidate, Form, Outcome, PartEdit, PartPlan, Plan};
+use crate::plan::model::{Action, Form, Outcome, PartEdit, PartPlan, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::selector_set::Selectors;
 use crate::rules::Class;

@@ -277,14 +277,17 @@ fn options(backup: &Backup, offer: &Offer, terms: &dyn Terms) -> String {
             let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
             format!("{} {}", terms.allow(), names.join(","))
         }
-        Offer::Drop(parts) => {
-            let each = parts.iter().map(|&at| {
-                let id = terms.quoted(&backup.part(at).id);
-                format!("{} {id}", terms.drop())
-            });
-            each.collect::<Vec<_>>().join(" ")
+        Offer::Parts(parts) => {
+            let each = parts.iter().map(|&at| backup.part(at).id.as_str());
+            drop_options(each, terms)
         }
+        Offer::Files(selectors) => drop_options(selectors.iter().map(String::as_str), terms),
     }
+}
+
+fn drop_options<'a>(selectors: impl Iterator<Item = &'a str>, terms: &dyn Terms) -> String {
+    let each = selectors.map(|text| format!("{} {}", terms.drop(), terms.quoted(text)));
+    each.collect::<Vec<_>>().join(" ")
 }
 
 fn sentence(view: &DropView<'_>) -> String {

@@ -33,7 +33,7 @@ pub use known_files::{MARIADB, is_mariadb_file, is_recorder_file};
 pub use matcher::{Matcher, Matchers};
 pub use never::{NeverList, Taking};
 pub use npm::{NpmModules, PackageReader};
-pub use rule::{Class, Condition, Confidence, Never, RemadeBy, Rule, RuleEffect};
+pub use rule::{Class, Condition, Confidence, Never, RemadeBy, Rule, RuleEffect, Split};
 pub use slug::slug_prefix;
 pub use sniff::{Contents, NestedBackup, Origin, Sniffer, Verdict};
 pub use voices::{is_published_voice, is_spoken_message};

@@ -92,6 +92,19 @@ pub enum Confidence {
     Inferred,
 }
 
+/// In what pieces the matches of a rule may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// All matches in a component go or stay together.
+    #[default]
+    None,
+    /// File by file, the oldest first: recordings, logs, old backups.
+    Oldest,
+    /// File by file, whichever files suit best.
+    File,
+}
+
 /// A condition, besides the path, for a rule to apply. The caller checks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -181,6 +194,8 @@ pub struct Rule {
     pub whole_directory: bool,
     /// Whether all matches of the rule in a component are dropped or kept together.
     pub all_or_nothing: bool,
+    /// In what pieces its matches may go.
+    pub split: Split,
     /// The condition besides the path.
     pub condition: Condition,
     /// What a restore does about its files, if that depends on more than their component.
@@ -194,6 +209,13 @@ pub struct Rule {
     pub enabled: bool,
     /// True for a rule from the user's file.
     pub added: bool,
+}
+
+impl Rule {
+    /// Whether its files are made again once they are gone, or newer ones like them.
+    pub fn makes_itself_again(&self) -> bool {
+        self.class.is_free() || self.remade_by != RemadeBy::Nobody
+    }
 }
 
 /// A rule as written in TOML.
@@ -220,6 +242,8 @@ pub(super) struct RawRule {
     whole_directory: bool,
     #[serde(default)]
     all_or_nothing: bool,
+    #[serde(default)]
+    split: Split,
     #[serde(default)]
     condition: Condition,
     effect: Option<RuleEffect>,
@@ -259,6 +283,7 @@ impl RawRule {
             source: self.source.unwrap_or_else(|| "your rules file".into()),
             whole_directory: self.whole_directory,
             all_or_nothing: self.all_or_nothing,
+            split: self.split,
             effect: self.effect,
             condition: self.condition,
             matches: self.matches,

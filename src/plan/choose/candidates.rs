@@ -7,18 +7,25 @@ use crate::component::{LOCAL_ADDONS, is_local_addon};
 use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::choose::candidate::Candidate;
+use crate::plan::choose::harm::Harm;
 use crate::plan::edit::conditions::Conditions;
 use crate::plan::edit::groups::Groups;
 use crate::plan::edit::paths::paths;
 use crate::plan::edit::scan::{Scan, Scans};
-use crate::plan::model::{Action, Candidate, PartEdit, Plan};
+use crate::plan::effects::effect;
+use crate::plan::model::{Action, PartEdit, Plan};
 use crate::plan::request::Request;
-use crate::rules::{Condition, Effect, Matchers, RuleIndex};
-use crate::survey::PartSurvey;
+use crate::rules::{Condition, Effect, Matchers, RuleIndex, Split};
+use crate::survey::{Entry, PartSurvey};
 
-/// Up to this many backups inside one part can be decided separately. All smaller ones are kept or
-/// dropped together.
-const NESTED_APART: usize = 50;
+/// Up to this many files of a rule that takes single files can be decided separately. All smaller
+/// ones are kept or dropped together.
+const APART: usize = 50;
+
+/// By rule: the entries that it finds, in rising order; and the rules of which the user keeps
+/// something.
+type Gathered = (BTreeMap<RuleIndex, Vec<usize>>, HashSet<RuleIndex>);
 
 /// Finds every unit about which the user has not decided, in the order of the parts.
 ///
@@ -51,7 +58,6 @@ pub(in crate::plan) fn find(
                     request,
                     survey,
                 },
-                at,
                 cut,
                 scan: scans.of(at),
             };
@@ -59,39 +65,29 @@ pub(in crate::plan) fn find(
         }
     }
     spare_local_source(backup, named, &mut units);
-    let wholes = wholes(backup, surveys, request, named, &units);
-    // A piece that decides about its whole folder is no longer a separate choice.
-    let decides = |unit: &Candidate| wholes.iter().any(|w| w.pieces.first() == Some(unit));
-    units.retain(|unit| !decides(unit));
-    units.extend(wholes);
+    units.extend(wholes(backup, surveys, request, named, &units));
     Ok(units)
 }
 
 /// Whether a unit may be dropped: because of its class, or because the user agreed.
 pub(in crate::plan) fn may_go(backup: &Backup, request: &Request, unit: &Candidate) -> bool {
-    request.class_may_go(unit.class()) || request.consent.contains(&unit.key(backup))
+    let key = unit.key(backup);
+    let agreed = request.consent.contains(&key) || request.forced.contains(&key);
+    // A part of which the user wants to keep something does not go as a whole.
+    let is_declined = |(part, rule): &(String, Option<String>)| {
+        *part == key.0 && (unit.rule.is_none() || *rule == key.1)
+    };
+    agreed || request.class_may_go(unit.class()) && !request.declined.iter().any(is_declined)
 }
 
-/// The units that may be dropped. If a whole folder may be dropped because of its contents, the
-/// user does not also have to agree to dropping it as a folder.
+/// The units that may be dropped.
 pub(in crate::plan) fn allowed(
     backup: &Backup,
     request: &Request,
     units: &[Candidate],
 ) -> Vec<Candidate> {
     let may = |unit: &&Candidate| may_go(backup, request, unit);
-    let known: HashSet<usize> = units
-        .iter()
-        .filter(may)
-        .filter(|u| !u.pieces.is_empty())
-        .map(|u| u.part)
-        .collect();
-    units
-        .iter()
-        .filter(may)
-        .filter(|u| u.rule.is_some() || !known.contains(&u.part))
-        .cloned()
-        .collect()
+    units.iter().filter(may).cloned().collect()
 }
 
 /// If an image is to be built from the source of local add-ons, that source must stay whole.
@@ -120,8 +116,7 @@ fn builds_local_image(backup: &Backup, named: &Plan) -> bool {
         && backup.parts.iter().any(|p| p.id == LOCAL_ADDONS)
 }
 
-/// The parts that can be dropped as a whole: folders in which rules match every file, and all other
-/// parts that contain something that can be spared.
+/// The parts that can be dropped as a whole.
 fn wholes(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -143,50 +138,42 @@ fn wholes(
         if !untouched || needed || !may_go_whole(part, request) {
             continue;
         }
-        let whole = Candidate::whole(backup, at);
-        if let Some(survey) = surveys.iter().find(|s| s.part == at) {
-            wholes.extend(known_through(part, survey, units, &whole));
-        }
-        wholes.push(whole);
+        let is_file = |e: &&Entry| e.kind != EntryKind::Directory;
+        let survey = surveys.iter().find(|s| s.part == at);
+        let files = survey.map_or(0, |s| s.entries.iter().filter(is_file).count());
+        wholes.push(Candidate::whole(backup, at, files as u64));
     }
     wholes
 }
 
-/// A whole folder as one unit, under the rule that matched its most valuable contents, if
-/// everything else in it may be dropped anyway.
+/// Replaces what was picked from a folder with the whole folder, if it is everything in it.
 ///
 /// On restore, Home Assistant leaves the live folder alone if the copy lacks the whole folder, but
 /// empties it first if only some contents are missing. Dropping the whole folder is therefore
-/// better, and loses nothing of value.
-fn known_through(
-    part: &Part,
-    survey: &PartSurvey,
-    units: &[Candidate],
-    whole: &Candidate,
-) -> Option<Candidate> {
-    let mut pieces: Vec<Candidate> = units
+/// better, and loses nothing more.
+pub(in crate::plan) fn folded(
+    backup: &Backup,
+    wholes: &[Candidate],
+    picked: Vec<Candidate>,
+) -> Vec<Candidate> {
+    let mut picked = picked;
+    for whole in wholes
         .iter()
-        .filter(|u| u.part == whole.part)
-        .cloned()
-        .collect();
-    pieces.sort_by_key(|u| std::cmp::Reverse(u.class()));
-    let (first, rest) = pieces.split_first()?;
-    let free = rest
-        .iter()
-        .all(|u| u.class().is_free() && u.class() < first.class());
-    let files = survey
-        .entries
-        .iter()
-        .filter(|e| e.kind != EntryKind::Directory)
-        .count() as u64;
-    let all = pieces.iter().map(|u| u.files).sum::<u64>() == files;
-    let rule = first.rule.clone();
-    (part.kind == ComponentKind::Folder && free && all).then(|| Candidate {
-        rule,
-        files,
-        pieces,
-        ..whole.clone()
-    })
+        .filter(|whole| whole.rule.is_none() && whole.files > 0)
+    {
+        let is_folder = backup.part(whole.part).kind == ComponentKind::Folder;
+        let (inside, others): (Vec<_>, Vec<_>) = std::mem::take(&mut picked)
+            .into_iter()
+            .partition(|unit| unit.part == whole.part && !unit.is_whole());
+        let all = inside.iter().map(|unit| unit.files).sum::<u64>() == whole.files;
+        picked = others;
+        if is_folder && all {
+            picked.push(whole.made_up_of(inside));
+        } else {
+            picked.extend(inside);
+        }
+    }
+    picked
 }
 
 /// Never the configuration, the certificates, anything that the system needs, anything
@@ -199,21 +186,9 @@ fn may_go_whole(part: &Part, request: &Request) -> bool {
 
 struct Finder<'a> {
     conditions: Conditions<'a>,
-    at: usize,
     /// What the user dropped from this part, if anything.
     cut: Option<&'a PartEdit>,
     scan: Option<&'a Scan>,
-}
-
-/// Identifies a unit: all matches of a rule, or one backup among them.
-type Key = (RuleIndex, usize);
-
-/// A unit while entries are added to it.
-#[derive(Default)]
-struct Find {
-    entries: Vec<usize>,
-    stored: u64,
-    files: u64,
 }
 
 impl Finder<'_> {
@@ -249,23 +224,20 @@ impl Finder<'_> {
         let found =
             |index: usize| rule_of(groups.leader(index)).or_else(|| rule_of(groups.main(index)?));
         let (finds, wanted) = self.gather(found)?;
-        let unit = |((rule, _), find): (Key, Find)| {
-            self.unit(rule, self.together(&groups, find), wanted.contains(&rule))
-        };
-        Ok(finds.into_iter().filter_map(unit).collect())
+        let units = finds.into_iter().flat_map(|(rule, mut entries)| {
+            groups.only_together(&mut entries);
+            self.units(rule, entries, wanted.contains(&rule))
+        });
+        Ok(units.collect())
     }
 
     /// Gathers the entries that rules find and that are still there, and the rules of which the
     /// user keeps something.
-    fn gather(
-        &self,
-        found: impl Fn(usize) -> Option<RuleIndex>,
-    ) -> Result<(BTreeMap<Key, Find>, HashSet<RuleIndex>)> {
+    fn gather(&self, found: impl Fn(usize) -> Option<RuleIndex>) -> Result<Gathered> {
         let Conditions {
             request, survey, ..
         } = self.conditions;
-        let apart = self.apart();
-        let (mut finds, mut wanted) = (BTreeMap::<Key, Find>::new(), HashSet::new());
+        let (mut finds, mut wanted) = Gathered::default();
         let mut pace = request.control.pace();
         for (index, entry) in survey.entries.iter().enumerate() {
             pace.step(entry.name.len())?;
@@ -273,78 +245,51 @@ impl Finder<'_> {
                 continue;
             }
             let Some(found) = found(index) else { continue };
-            let Some(rule) = request.catalogue.rule(found) else {
-                continue;
-            };
             if self.scan.is_some_and(|scan| scan.keeps(index)) {
                 wanted.insert(found);
-                continue;
-            }
-            let own = if rule.condition.wants_backup() && apart.contains(&index) {
-                index
             } else {
-                usize::MAX
-            };
-            let find = finds.entry((found, own)).or_default();
-            find.entries.push(index);
-            find.stored += entry.stored;
-            find.files += u64::from(entry.kind != EntryKind::Directory);
+                finds.entry(found).or_default().push(index);
+            }
         }
         Ok((finds, wanted))
     }
 
-    /// The match without the files that can only be dropped together with files outside it.
-    fn together(&self, groups: &Groups, find: Find) -> Find {
-        let mut entries = find.entries.clone();
-        groups.only_together(&mut entries);
-        if entries.len() == find.entries.len() {
-            return find;
-        }
-        let of = |at: &usize| self.conditions.survey.entries.get(*at);
-        let stored = entries.iter().filter_map(of).map(|e| e.stored).sum();
-        let files = entries
-            .iter()
-            .filter_map(of)
-            .filter(|e| e.kind != EntryKind::Directory)
-            .count() as u64;
-        Find {
-            entries,
-            stored,
-            files,
-        }
-    }
-
-    fn unit(&self, rule: RuleIndex, find: Find, wanted: bool) -> Option<Candidate> {
-        let rule = self.conditions.request.catalogue.rule(rule)?;
-        let Find {
-            entries,
-            stored,
-            files,
-        } = find;
+    /// The units of one rule: one, or one for each of its largest files.
+    fn units(&self, rule: RuleIndex, entries: Vec<usize>, wanted: bool) -> Vec<Candidate> {
+        let Conditions {
+            backup,
+            part,
+            request,
+            survey,
+        } = self.conditions;
+        let rule = request.catalogue.rule(rule);
+        let Some(rule) = rule.filter(|rule| !(rule.all_or_nothing && wanted)) else {
+            return Vec::new();
+        };
+        let harm = Harm::of(Some(rule), effect(backup, part, false, Some(rule)));
+        let units = match rule.split {
+            Split::File => self.one_by_one(entries),
+            Split::None | Split::Oldest => vec![entries],
+        };
+        let unit = |entries| Candidate::find(survey, rule, harm, entries);
         // Empty folders are not worth mentioning.
-        let worth = files > 0 && !(rule.all_or_nothing && wanted);
-        worth.then(|| Candidate {
-            part: self.at,
-            rule: Some(rule.clone()),
-            entries: entries.into(),
-            stored,
-            files,
-            pieces: Vec::new(),
-        })
+        let worth = |unit: &Candidate| unit.files > 0;
+        units.into_iter().map(unit).filter(worth).collect()
     }
 
-    /// The largest backups inside the part.
-    fn apart(&self) -> HashSet<usize> {
-        let entries = self.conditions.survey.entries.iter().enumerate();
-        let mut nested: Vec<(usize, u64)> = entries
-            .filter(|(_, e)| e.contents.is_backup())
-            .map(|(at, e)| (at, e.stored))
-            .collect();
-        nested.sort_by_key(|&(_, stored)| std::cmp::Reverse(stored));
-        nested
+    /// The largest files, each alone, and all others together.
+    fn one_by_one(&self, entries: Vec<usize>) -> Vec<Vec<usize>> {
+        let stored = |at: &usize| self.conditions.survey.entries.get(*at).map(|e| e.stored);
+        let mut by_size = entries.clone();
+        by_size.sort_by_key(|at| std::cmp::Reverse(stored(at)));
+        by_size.truncate(APART);
+        let apart: HashSet<usize> = by_size.iter().copied().collect();
+        let mut units: Vec<Vec<usize>> = by_size.into_iter().map(|at| vec![at]).collect();
+        let rest: Vec<usize> = entries
             .into_iter()
-            .take(NESTED_APART)
-            .map(|(at, _)| at)
-            .collect()
+            .filter(|at| !apart.contains(at))
+            .collect();
+        units.extend((!rest.is_empty()).then_some(rest));
+        units
     }
 }

@@ -3,10 +3,11 @@
 use crate::error::Result;
 use crate::format::tar::block::BLOCK;
 use crate::open::Backup;
-use crate::plan::choose::tiers;
-use crate::plan::choose::tiers::Item;
+use crate::plan::choose::candidate::Candidate;
+use crate::plan::choose::candidates::{allowed, folded};
+use crate::plan::choose::tiers::{self, Chooser, Item, Pick};
 use crate::plan::edit::scan::Scans;
-use crate::plan::model::{Candidate, Plan};
+use crate::plan::model::Plan;
 use crate::plan::request::Request;
 use crate::plan::{draft, predict};
 use crate::survey::PartSurvey;
@@ -15,8 +16,11 @@ use crate::survey::PartSurvey;
 const STEPS: usize = 24;
 /// After that, how often a set is tried that saves all missing bytes at once.
 const LEAPS: usize = 8;
+/// Of how many units it is tried whether they are needed.
+const SPARED: usize = 8;
 
-/// The plan with the fewest losses that fits, or the one with all of these units.
+/// The plan with the fewest losses that fits, or the one with all units that may be dropped.
+/// `units` are all that there are.
 pub(in crate::plan) fn enough(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -24,18 +28,21 @@ pub(in crate::plan) fn enough(
     scans: &Scans,
     units: &[Candidate],
 ) -> Result<Plan> {
+    let wholes: Vec<Candidate> = units.iter().filter(|u| u.is_whole()).cloned().collect();
     let reach = Reach {
         backup,
         surveys,
         request,
         scans,
+        wholes: &wholes,
     };
-    if request.thorough {
-        let (known, whole): (Vec<Candidate>, Vec<Candidate>) =
-            units.iter().cloned().partition(|u| u.rule.is_some());
-        return reach.beyond(&known, &whole);
-    }
-    reach.beyond(&[], units)
+    let is_forced = |unit: &Candidate| {
+        request.thorough && unit.rule.is_some() || request.forced.contains(&unit.key(backup))
+    };
+    let (base, others): (Vec<Candidate>, Vec<Candidate>) = allowed(backup, request, units)
+        .into_iter()
+        .partition(is_forced);
+    reach.beyond(&base, &others)
 }
 
 struct Reach<'a> {
@@ -43,35 +50,39 @@ struct Reach<'a> {
     surveys: &'a [PartSurvey],
     request: &'a Request,
     scans: &'a Scans,
+    /// The parts that can be dropped as a whole.
+    wholes: &'a [Candidate],
 }
 
 impl Reach<'_> {
     /// Leaves out all of `base`, and as few of `units` as are enough.
     ///
-    /// The sets tried are those that [`tiers::choose`] returns for rising needs, so a smaller limit
-    /// ends at the same set or a later one.
+    /// The sets tried are those that [`Chooser`] returns for rising needs, so a smaller limit ends
+    /// at the same set or a later one.
     fn beyond(&self, base: &[Candidate], units: &[Candidate]) -> Result<Plan> {
         let most = predict::unpadded(self.request.target_size());
-        let size = self.weigh(base)?;
+        let alone = self.with(base, units, &[]);
+        let size = self.weigh(&alone)?;
         if size <= most {
-            return self.plan(base);
+            return self.plan(&alone);
         }
         let items = self.items(base, units)?;
-        let all: Vec<usize> = (0..items.len()).collect();
+        let all: Vec<Pick> = (0..items.len()).map(Pick::all).collect();
         let with_all = self.with(base, units, &all);
         if self.weigh(&with_all)? > most {
             return self.plan(&with_all);
         }
+        let chooser = Chooser::new(&items);
         // A member's padding may shrink by one block more than the size of its units.
         let slack = (self.backup.members.len() * BLOCK) as u64;
         let mut need = size.saturating_sub(most).saturating_sub(slack).max(1);
         for step in 0..STEPS + LEAPS {
             self.request.control.check()?;
-            let choice = tiers::choose(&items, need);
+            let choice = chooser.choose(need);
             let picked = self.with(base, units, &choice.picks);
             let size = self.weigh(&picked)?;
             if size <= most {
-                return self.plan(&picked);
+                return self.plan(&self.spare(picked, most)?);
             }
             // Kept links and remaining folders may make the saving smaller than the size of the
             // units.
@@ -81,6 +92,28 @@ impl Reach<'_> {
         self.plan(&with_all)
     }
 
+    /// Takes back what is not needed, the dearest first: a unit that saves less than its size may
+    /// have been picked for nothing. What makes itself again is not taken back.
+    fn spare(&self, mut picked: Vec<Candidate>, most: u64) -> Result<Vec<Candidate>> {
+        let mut order: Vec<Candidate> = picked
+            .iter()
+            .filter(|unit| unit.harm.is_lasting())
+            .cloned()
+            .collect();
+        order.sort_by_key(|unit| std::cmp::Reverse((unit.harm, unit.stored)));
+        for unit in order.iter().take(SPARED) {
+            let without: Vec<Candidate> = picked
+                .iter()
+                .filter(|other| *other != unit)
+                .cloned()
+                .collect();
+            if self.weigh(&without)? <= most {
+                picked = without;
+            }
+        }
+        Ok(picked)
+    }
+
     /// What each unit saves in addition to the base.
     fn items(&self, base: &[Candidate], units: &[Candidate]) -> Result<Vec<Item>> {
         if base.is_empty() {
@@ -88,26 +121,39 @@ impl Reach<'_> {
         }
         let left =
             draft::draft(self.backup, self.surveys, self.request, self.scans, base)?.predicted;
-        Ok(units
-            .iter()
-            .map(|u| Item {
-                size: left.get(u.part).copied().unwrap_or(0),
-                ..u.item()
-            })
-            .collect())
+        let item = |unit: &Candidate| match unit.is_whole() {
+            true => Item {
+                size: left.get(unit.part).copied().unwrap_or(0),
+                ..unit.item()
+            },
+            false => unit.item(),
+        };
+        Ok(units.iter().map(item).collect())
     }
 
-    /// The base and the picked units. Units inside a dropped part are dropped with it.
-    fn with(&self, base: &[Candidate], units: &[Candidate], picks: &[usize]) -> Vec<Candidate> {
-        let picked: Vec<&Candidate> = picks.iter().filter_map(|&at| units.get(at)).collect();
-        let inside = |unit: &Candidate| {
-            !unit.is_whole() && picked.iter().any(|p| p.is_whole() && p.part == unit.part)
+    /// The base and the picked units. Units inside a dropped part are dropped with it, and a folder
+    /// of which everything is picked is dropped as a folder.
+    fn with(&self, base: &[Candidate], units: &[Candidate], picks: &[Pick]) -> Vec<Candidate> {
+        let unit = |pick: &Pick| {
+            let unit = units.get(pick.item)?;
+            Some(match pick.pieces {
+                Some(count) => unit.oldest(count),
+                None => unit.clone(),
+            })
         };
-        base.iter()
-            .chain(picked.iter().copied())
-            .filter(|u| !inside(u))
+        let picked: Vec<Candidate> = base
+            .iter()
             .cloned()
-            .collect()
+            .chain(picks.iter().filter_map(unit))
+            .collect();
+        let gone: Vec<usize> = picked
+            .iter()
+            .filter(|u| u.is_whole())
+            .map(|u| u.part)
+            .collect();
+        let inside = |unit: &Candidate| !unit.is_whole() && gone.contains(&unit.part);
+        let picked = picked.into_iter().filter(|unit| !inside(unit)).collect();
+        folded(self.backup, self.wholes, picked)
     }
 
     fn weigh(&self, units: &[Candidate]) -> Result<u64> {

@@ -2,7 +2,10 @@
 //! the copy fits with the least loss.
 
 pub mod alternatives;
+pub mod candidate;
 pub mod candidates;
 pub mod cover;
 pub mod fit;
+pub mod harm;
+mod owners_files;
 pub mod tiers;

@@ -34,8 +34,11 @@ pub struct Request {
     pub allow: Vec<Class>,
     /// Single units that may also be dropped, by component and rule (`None`: the whole part).
     pub consent: Vec<(String, Option<String>)>,
-    /// Single units that the user was asked about and declined to drop, identified in the same way.
-    /// They would stay without this list; it only changes how they are described.
+    /// Single units that are dropped with everything in them, even if less would be enough, if
+    /// anything must be dropped at all; identified in the same way.
+    pub forced: Vec<(String, Option<String>)>,
+    /// Single units that the user declined to drop, identified in the same way. They are not
+    /// dropped, whatever else is allowed, and not offered again.
     pub declined: Vec<(String, Option<String>)>,
     /// Leave out everything that may be dropped, even if less would be enough.
     pub thorough: bool,
@@ -63,6 +66,7 @@ impl Request {
             catalogue: builtin_catalogue()?,
             allow: Vec::new(),
             consent: Vec::new(),
+            forced: Vec::new(),
             declined: Vec::new(),
             thorough: false,
             margin: 0,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::Candidate;
 use crate::plan::choose::candidates;
 use crate::plan::edit::scan::Scans;
+use crate::plan::{Candidate, Cost, Harm};
 use crate::rules::{Catalogue, Contents, NeverList, Origin, Taking};
 use crate::survey::config_path;
 
@@ -143,6 +143,11 @@ fn dropped(plan: &Plan) -> u64 {
     plan.drops.iter().map(|row| row.stored_bytes).sum()
 }
 
+fn cost(plan: &Plan) -> Cost {
+    let costs = plan.drops.iter().map(|row| (row.harm, row.stored_bytes));
+    costs.collect()
+}
+
 /// What could still be dropped without asking.
 fn left_over(
     backup: &Backup,
@@ -225,13 +230,65 @@ proptest! {
     }
 
     #[test]
+    fn a_larger_limit_never_does_more_harm((backup, surveys) in any_backup(), wish in any_wish(), size in 0u64..1000, less in 1u64..200) {
+        let plan = |size: u64| make(&backup, &surveys, &request(&backup, &wish, size)).unwrap();
+        let (wide, narrow) = (plan(size), plan(size.saturating_sub(less)));
+        prop_assert!(cost(&wide) <= cost(&narrow), "{:?} then {:?}", cost(&wide), cost(&narrow));
+    }
+
+    #[test]
+    fn more_consent_never_gives_up_more_of_a_dearer_class((backup, surveys) in any_backup(), size in 0u64..1000) {
+        let plan = |wish| make(&backup, &surveys, &request(&backup, wish, size)).unwrap();
+        let [none, history, user, both] = ["", "allow=history", "allow=user", "allow=history,user"].map(plan);
+        let of = |plan: &Plan, harm| cost(plan).bytes(harm);
+        for harm in [Harm::Irreplaceable, Harm::Destroyed] {
+            prop_assert!(of(&history, Harm::Irreplaceable) <= of(&none, Harm::Irreplaceable));
+            // Without a plan that fits, everything that is allowed goes.
+            if user.outcome == Outcome::Fits && harm == Harm::Irreplaceable {
+                prop_assert!(of(&both, harm) <= of(&user, harm));
+            }
+        }
+    }
+
+    #[test]
+    fn a_way_out_reaches_the_limit_and_those_with_less_harm_come_first((backup, surveys) in any_backup(), wish in any_wish(), size in 0u64..1000) {
+        let request = request(&backup, &wish, size);
+        let plan = make(&backup, &surveys, &request).unwrap();
+        let costs: Vec<Cost> = plan.alternatives.iter().map(|way| way.cost()).collect();
+        prop_assert!(costs.is_sorted(), "{costs:?}");
+        prop_assert!(costs.len() <= 4);
+        prop_assert!(plan.alternatives.iter().all(|way| way.predicted_size <= request.limit));
+    }
+
+    #[test]
+    fn nothing_that_was_declined_goes_or_is_offered((backup, surveys) in any_backup(), size in 0u64..1000, pick in any::<prop::sample::Index>()) {
+        let mut request = request(&backup, "allow=history", size);
+        let units = crate::plan::candidates(&backup, &surveys, &request).unwrap();
+        let Some(unit) = (!units.is_empty()).then(|| pick.get(&units)) else { return Ok(()) };
+        request.declined.push(unit.key(&backup));
+        let plan = make(&backup, &surveys, &request).unwrap();
+        let ways = plan.alternatives.iter().flat_map(|way| &way.drops);
+        for row in plan.drops.iter().chain(ways).filter(|row| row.part == Some(unit.part)) {
+            let whole = unit.rule.is_none() && row.is_chosen_part();
+            let same = row.rule().is_some() && row.rule().map(|r| &r.id) == unit.rule.as_ref().map(|r| &r.id);
+            prop_assert!(!whole && !same, "{:?}", row.cause);
+        }
+    }
+
+    #[test]
     fn nothing_goes_that_is_not_needed((backup, surveys) in any_backup(), allow in prop::sample::select(vec!["", "allow=history", "allow=history,user"]), size in 0u64..1000) {
         let request = request(&backup, allow, size);
         let plan = make(&backup, &surveys, &request).unwrap();
         if plan.outcome != Outcome::Fits {
             return Ok(());
         }
+        let dearest = plan.units.iter().map(|unit| unit.harm).max();
         for at in 0..plan.units.len() {
+            // What makes itself again goes before all else, and of files the oldest go.
+            let first = plan.units[at].harm == Harm::Remade && dearest > Some(Harm::Remade);
+            if first || plan.units[at].oldest_of.is_some() {
+                continue;
+            }
             let rest: Vec<Candidate> = plan.units.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, u)| u.clone()).collect();
             let without = draft::plan(&backup, &surveys, &request, &Scans::new(&backup, &surveys, &request).unwrap(), &rest).unwrap();
             prop_assert!(without.predicted_size > request.limit, "{:?} goes for nothing", plan.units[at].rule.as_ref().map(|r| &r.id));

@@ -183,7 +183,10 @@ fn the_live_database_stays_and_the_rest_of_the_configuration_does_not() {
         config,
         10,
         "allow=history",
-        &[("Recorder database", Effect::RecorderDatabase)],
+        &[
+            ("Recorder database", Effect::RecorderDatabase),
+            ("Spoken messages", Effect::PartOfConfig),
+        ],
     );
     assert!(plan.without_database);
     let plan = check(config, 2, "", &[("Spoken messages", Effect::PartOfConfig)]);
@@ -244,7 +247,10 @@ fn parts_of_addons_are_deleted_there_and_whole_addons_stay() {
         addons,
         70,
         "allow=history",
-        &[("MariaDB databases", Effect::MariaDb)],
+        &[
+            ("MariaDB databases", Effect::MariaDb),
+            ("Whisper speech models", Effect::PartOfAddon),
+        ],
     );
     check(
         addons,
