@@ -65,6 +65,20 @@ impl Dropped {
         self.class().is_some_and(Class::is_free)
     }
 
+    /// Whether a restore of the copy deletes it on the live system, and nobody makes it again.
+    pub fn is_destroyed_on_restore(&self) -> bool {
+        let deleted = matches!(
+            self.effect,
+            Effect::PartOfFolder
+                | Effect::PartOfConfig
+                | Effect::ConfigBackups
+                | Effect::PartOfAddon
+                | Effect::MariaDb
+                | Effect::MovedDatabase
+        );
+        deleted && self.harm.is_lasting()
+    }
+
     /// Whether the owner loses the same, regardless of the cause.
     pub fn loses_the_same(&self, other: &Self) -> bool {
         let whole = |cause: &Cause| matches!(cause, Cause::Part { .. });

@@ -1,84 +1,157 @@
 //! The questions of guided mode.
 
-use crate::component::LOCAL_ADDONS;
-use crate::error::escape;
-use crate::open::{Backup, ComponentKind, Part};
-use crate::plan::{self, Candidate};
-use crate::report::words;
-use crate::rules::Effect;
+use crate::open::{Backup, ComponentKind};
+use crate::plan::{self, Candidate, Harm};
+use crate::report::{dates, names, words};
+use crate::rules::{Effect, Split};
 use crate::size;
 
-/// A question about one thing that could be left out.
+/// What one question is about: everything that one rule matches in a part, or a whole part.
+#[derive(Debug, Clone)]
+pub struct Topic<'a> {
+    /// What could be left out, the largest first. All have the same key.
+    pub units: Vec<&'a Candidate>,
+    /// The whole part, if it may be left out instead and that is better on restore.
+    pub whole: Option<&'a Candidate>,
+}
+
+impl Topic<'_> {
+    /// The key under which an answer is recorded.
+    pub fn key(&self, backup: &Backup) -> (String, Option<String>) {
+        self.units
+            .first()
+            .map_or_else(Default::default, |unit| unit.key(backup))
+    }
+
+    /// The part.
+    pub fn part(&self) -> usize {
+        self.units.first().map_or(0, |unit| unit.part)
+    }
+
+    /// Whether less than all of it can go.
+    pub fn is_divisible(&self) -> bool {
+        let ages = self.units.iter().any(|unit| unit.ages.is_some());
+        ages || self.units.len() > 1
+    }
+
+    /// Whether the oldest go first when not all of it goes.
+    pub fn goes_by_age(&self) -> bool {
+        let rule = self.units.first().and_then(|unit| unit.rule.as_ref());
+        rule.is_some_and(|rule| rule.split == Split::Oldest)
+    }
+
+    /// Its stored bytes.
+    pub fn stored(&self) -> u64 {
+        self.units.iter().map(|unit| unit.stored).sum()
+    }
+
+    fn files(&self) -> u64 {
+        self.units.iter().map(|unit| unit.files).sum()
+    }
+
+    fn harm(&self) -> Harm {
+        let harms = self.units.iter().map(|unit| unit.harm);
+        harms.max().unwrap_or(Harm::Irreplaceable)
+    }
+}
+
+/// Everything that can be asked about, the least harm first, then the largest. A whole part is
+/// asked about only if nothing in it is.
+pub fn topics<'a>(
+    backup: &Backup,
+    units: &'a [Candidate],
+    asks: impl Fn(&Candidate) -> bool,
+) -> Vec<Topic<'a>> {
+    let mut topics: Vec<Topic<'a>> = Vec::new();
+    for unit in units.iter().filter(|unit| unit.stored > 0 && asks(unit)) {
+        let key = unit.key(backup);
+        match topics.iter_mut().find(|topic| topic.key(backup) == key) {
+            Some(topic) => topic.units.push(unit),
+            None => topics.push(Topic {
+                units: vec![unit],
+                whole: None,
+            }),
+        }
+    }
+    let inside: Vec<usize> = topics
+        .iter()
+        .filter(|topic| topic.units.iter().all(|unit| unit.rule.is_some()))
+        .map(Topic::part)
+        .collect();
+    topics.retain(|topic| {
+        let whole = topic.units.iter().any(|unit| unit.rule.is_none());
+        !whole || !inside.contains(&topic.part())
+    });
+    for topic in &mut topics {
+        topic.whole = better_whole(backup, units, topic);
+        topic
+            .units
+            .sort_by_key(|unit| std::cmp::Reverse(unit.stored));
+    }
+    topics.sort_by_key(|topic| (topic.harm(), std::cmp::Reverse(topic.stored())));
+    topics
+}
+
+/// The whole folder, if a restore would leave it alone but would empty it for a part of it.
+fn better_whole<'a>(
+    backup: &Backup,
+    units: &'a [Candidate],
+    topic: &Topic<'_>,
+) -> Option<&'a Candidate> {
+    let first = topic.units.first()?;
+    let part = backup.part(first.part);
+    let effect = plan::effect(backup, part, first.is_whole(), first.rule.as_ref());
+    let is_whole = |unit: &&Candidate| unit.part == first.part && unit.rule.is_none();
+    let whole = units.iter().find(is_whole);
+    whole.filter(|_| effect == Effect::PartOfFolder && part.kind == ComponentKind::Folder)
+}
+
+/// A question about one topic, without the answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// What it is, its size, and whether to leave it out.
+    /// What it is, where, its size, how many files, and from when they are.
     pub text: String,
     /// What is lost, and what a restore does.
     pub details: Vec<String>,
-    /// The consequences of leaving out the whole folder, if that is better on restore.
-    pub whole: Option<String>,
 }
 
-/// The question about a unit. `whole` is the unit for its whole part, if that may be dropped.
-pub fn question(backup: &Backup, unit: &Candidate, whole: Option<&Candidate>) -> Question {
-    let part = backup.part(unit.part);
-    let effect = plan::effect(backup, part, unit.is_whole(), unit.rule.as_ref());
-    let (gain, place) = (size::decimal(unit.stored), place(backup, part));
-    let Some(rule) = &unit.rule else {
+/// The question about a topic.
+pub fn question(backup: &Backup, topic: &Topic<'_>) -> Question {
+    let part = backup.part(topic.part());
+    let place = names::place(backup, part);
+    let rule = topic.units.first().and_then(|unit| unit.rule.as_ref());
+    let effect = plan::effect(backup, part, rule.is_none(), rule);
+    let size = size::short(topic.stored());
+    let Some(rule) = rule else {
         return Question {
-            text: format!("{gain}: all of {place}. Leave it out?"),
+            text: format!("All of {place}, {size}"),
             details: vec![effect.sentence().into()],
-            whole: None,
         };
     };
-    let mut details = vec![
-        format!("Lost with it: {}", rule.lost),
-        effect.sentence().to_owned(),
-    ];
-    // A folder that contains nothing else is dropped as a folder; everything else in it is named.
-    for other in unit
-        .pieces
-        .iter()
-        .skip(1)
-        .filter_map(|piece| piece.rule.as_ref())
-    {
-        details.push(format!(
-            "{} in the same folder would go, too: {}",
-            other.title, other.lost
-        ));
-    }
-    let better = whole.filter(|_| effect == Effect::PartOfFolder);
+    let files = words::files(topic.files());
     Question {
-        text: format!(
-            "{gain} of {} ({}) in {place}. Leave them out?",
-            rule.title,
-            words::files(unit.files)
-        ),
-        details,
-        whole: better.map(|whole| {
-            format!(
-                "Or leave out all of {place}, {}: then a restore leaves the live folder alone.",
-                size::decimal(whole.stored)
-            )
-        }),
+        text: format!("{} in {place}, {size}, {files}{}", rule.title, span(topic)),
+        details: vec![
+            format!("Lost with it: {}", rule.lost),
+            effect.sentence().to_owned(),
+        ],
     }
 }
 
-/// The name of a component in plain words.
-pub fn place(backup: &Backup, part: &Part) -> String {
-    match (part.kind, part.id.as_str()) {
-        (ComponentKind::HomeAssistant, _) => "the configuration".into(),
-        (_, LOCAL_ADDONS) => "the folder of local add-ons".into(),
-        (ComponentKind::Folder, id) => format!("the {id} folder"),
-        (ComponentKind::Addon, _) => match backup.manifest.addon_name(part.list_name()) {
-            Some(name) => format!(
-                "the add-on {} ({})",
-                escape(name.as_bytes()),
-                part.list_name()
-            ),
-            None => format!("the add-on {}", part.list_name()),
-        },
-        (_, id) => id.to_owned(),
+/// From when the files of a topic are, if they go by age.
+fn span(topic: &Topic<'_>) -> String {
+    let pieces = || topic.units.iter().filter_map(|unit| unit.ages.as_ref());
+    let first = pieces()
+        .filter_map(|ages| ages.pieces.first())
+        .map(|piece| piece.time)
+        .min();
+    let last = pieces()
+        .filter_map(|ages| ages.pieces.last())
+        .map(|piece| piece.time)
+        .max();
+    match first.zip(last).filter(|(first, _)| *first > 0) {
+        Some((first, last)) => format!(", {}", dates::span(first, last)),
+        None => String::new(),
     }
 }
 
@@ -89,101 +162,76 @@ mod tests {
     use crate::plan::tests::sketch::Sketch;
     use crate::plan::{Request, candidates};
 
-    /// The questions about everything that needs one, in the order of asking.
-    fn questions(inside: &str) -> Vec<Question> {
+    /// The questions about everything that needs one, in the order of asking, each with the folder
+    /// that is offered instead.
+    fn questions(inside: &str) -> Vec<(Question, Option<u64>)> {
         let (backup, surveys) = Sketch::new(inside).build();
-        let units = candidates(
-            &backup,
-            &surveys,
-            &Request {
-                has_key: true,
-                ..Request::new(1).unwrap()
-            },
-        )
-        .unwrap();
-        let whole = |unit: &Candidate| {
-            units
-                .iter()
-                .find(|u| u.part == unit.part && u.rule.is_none())
+        let request = Request {
+            has_key: true,
+            ..Request::new(1).unwrap()
         };
-        units
+        let units = candidates(&backup, &surveys, &request).unwrap();
+        topics(&backup, &units, |unit| !unit.class().is_free())
             .iter()
-            .filter(|u| !u.class().is_free())
-            .map(|u| question(&backup, u, whole(u)))
+            .map(|topic| {
+                (
+                    question(&backup, topic),
+                    topic.whole.map(|whole| whole.files),
+                )
+            })
             .collect()
     }
 
     #[test]
-    fn recordings_that_are_all_of_a_folder_stay_on_the_system() {
+    fn a_question_says_what_where_how_much_and_from_when() {
         let questions =
-            questions("media: frigate/recordings/a.mp4 300, frigate/recordings/b.mp4 300");
+            questions("media: frigate/recordings/a.mp4@2 300, frigate/recordings/b.mp4@9 300");
+        let (question, _) = &questions[0];
         assert_eq!(
-            questions[0].text,
-            "6.15 MB of Frigate recordings (2 files) in the media folder. Leave them out?"
+            question.text,
+            "Frigate recordings in Media, 6.14 MB, 2 files, 1 Jan 1970, 02:00–09:00"
         );
         assert_eq!(
-            questions[0].details[0],
+            question.details[0],
             "Lost with it: The recorded footage of your cameras."
         );
         assert!(
-            questions[0].details[1].starts_with("What is on your system stays there"),
-            "{questions:?}"
-        );
-        assert_eq!(questions[0].whole, None);
-    }
-
-    #[test]
-    fn recordings_that_are_part_of_a_folder_would_be_deleted_and_the_whole_folder_is_offered() {
-        let questions = questions("media: frigate/recordings/a.mp4 300, film.txt 200");
-        assert!(
-            questions[0].details[1].contains("deleted there too"),
-            "{questions:?}"
-        );
-        let whole = questions[0].whole.as_deref().unwrap();
-        assert_eq!(
-            whole,
-            "Or leave out all of the media folder, 5.12 MB: then a restore leaves the live folder alone."
-        );
-        assert_eq!(
-            questions[1].text,
-            "5.12 MB: all of the media folder. Leave it out?"
-        );
-        assert!(
-            questions[1].details[0].starts_with("What is on your system stays there"),
+            question.details[1].contains("deleted there too"),
             "{questions:?}"
         );
     }
 
     #[test]
-    fn the_largest_gain_comes_first_and_a_whole_part_gains_what_is_beyond_its_finds() {
-        let inside = "media: frigate/recordings/a.mp4 300, film.txt 20; addon:core_x: data/y 100; \
-            homeassistant: home-assistant_v2.db 50, x 1; share: notes 400";
-        let texts: Vec<String> = questions(inside).into_iter().map(|q| q.text).collect();
+    fn the_whole_folder_is_offered_where_a_part_of_it_is_worse_to_restore() {
+        let asked = questions("media: frigate/recordings/a.mp4 300, film.txt 200");
+        assert_eq!(asked.len(), 1, "{asked:?}");
+        assert_eq!(asked[0].1, Some(2));
+        let asked = questions("addon:core_mariadb: data/databases/a 300, data/x 9");
+        assert_eq!(asked[0].1, None, "{asked:?}");
+    }
+
+    #[test]
+    fn the_least_harm_comes_first_then_the_largest() {
+        let inside = "media: frigate/recordings/a.mp4 30, film.mp4 90, frigate/clips/b.mp4 60; addon:core_x: data/y 100; \
+            homeassistant: home-assistant_v2.db 500, x 1; share: notes 400; addon:core_mariadb: data/databases/a 20; \
+            addon:a0d7b954_plex: data/Plex Media Server/Metadata/a 5";
+        let texts: Vec<String> = questions(inside).into_iter().map(|(q, _)| q.text).collect();
         let begins: Vec<&str> = texts
             .iter()
-            .map(|text| text.split_once(". ").unwrap().0)
+            .map(|text| text.split_once(", ").unwrap().0)
             .collect();
         assert_eq!(
             begins,
             [
-                "4.10 MB: all of the share folder",
-                "3.07 MB of Frigate recordings (1 file) in the media folder",
-                "1.03 MB: all of the add-on App (core_x)",
-                "512.00 kB of Recorder database (1 file) in the configuration",
-                "3.28 MB: all of the media folder",
+                "Plex posters and descriptions in the app App",
+                "Frigate event pictures in Media",
+                "Frigate recordings in Media",
+                "Recorder database in the configuration",
+                "All of Share",
+                "All of the app App",
+                "Videos in Media",
+                "MariaDB databases in the app App",
             ]
-        );
-    }
-
-    #[test]
-    fn what_else_goes_with_a_folder_is_named() {
-        let questions = questions("media: frigate/recordings/a.mp4 300, old.tar! 9");
-        assert_eq!(questions[0].details.len(), 3);
-        assert!(
-            questions[0].details[2].starts_with(
-                "Older backup of this Home Assistant in the same folder would go, too: "
-            ),
-            "{questions:?}"
         );
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::error::escape;
 use crate::open::{Backup, ComponentKind, Part};
-use crate::plan::facts::{Alternative, Cause, Dropped, Holding, Offer, Renamed};
+use crate::plan::facts::{Alternative, Cause, Dropped, Holding, Renamed};
+use crate::report::summary::{self, Way};
 use crate::report::terms::Terms;
 use crate::report::words;
 use crate::rules::Rule;
@@ -243,8 +244,10 @@ fn how_to_leave_out(part: &Part) -> Option<String> {
 /// The wording for one way to make a copy fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WayOut {
-    /// The options to add to the command.
+    /// The options to add to the command, as they are typed.
     pub options: String,
+    /// What would go, in brief.
+    pub brief: Way,
     /// What would be lost and what a restore would do about it, in one or two sentences each.
     pub lost: Vec<String>,
     /// The resulting size of the copy, in bytes.
@@ -264,30 +267,14 @@ pub fn way_out(backup: &Backup, alternative: &Alternative, terms: &dyn Terms) ->
             size::decimal(alternative.free_bytes)
         ));
     }
+    let brief = summary::way(backup, alternative, terms);
+    let words: Vec<String> = brief.args.iter().map(|word| terms.quoted(word)).collect();
     WayOut {
-        options: options(backup, &alternative.offer, terms),
+        options: words.join(" "),
+        brief,
         lost,
         predicted_size: alternative.predicted_size,
     }
-}
-
-fn options(backup: &Backup, offer: &Offer, terms: &dyn Terms) -> String {
-    match offer {
-        Offer::Allow(classes) => {
-            let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
-            format!("{} {}", terms.allow(), names.join(","))
-        }
-        Offer::Parts(parts) => {
-            let each = parts.iter().map(|&at| backup.part(at).id.as_str());
-            drop_options(each, terms)
-        }
-        Offer::Files(selectors) => drop_options(selectors.iter().map(String::as_str), terms),
-    }
-}
-
-fn drop_options<'a>(selectors: impl Iterator<Item = &'a str>, terms: &dyn Terms) -> String {
-    let each = selectors.map(|text| format!("{} {}", terms.drop(), terms.quoted(text)));
-    each.collect::<Vec<_>>().join(" ")
 }
 
 fn sentence(view: &DropView<'_>) -> String {

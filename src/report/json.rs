@@ -14,6 +14,8 @@ use crate::finding::Finding;
 use crate::format::securetar::Version;
 use crate::open::Backup;
 use crate::pipe::Control;
+use crate::plan::Harm;
+use crate::plan::facts::{Lasting, LastingFile};
 use crate::report::drops::{DropView, WayOut};
 use crate::report::largest::largest;
 use crate::report::notes;
@@ -114,6 +116,25 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
     }))
 }
 
+/// The files that nobody makes again: how many, from when, and the largest.
+fn lasting(lasting: &Lasting) -> Value {
+    let file = |file: &LastingFile| {
+        json!({
+            "path": escape(&file.path),
+            "stored_bytes": file.stored,
+            "mtime": file.mtime,
+            "harm": file.harm.name(),
+        })
+    };
+    json!({
+        "files": lasting.files,
+        "stored_bytes": lasting.stored,
+        "first_mtime": lasting.span.map(|(first, _)| first),
+        "last_mtime": lasting.span.map(|(_, last)| last),
+        "largest": lasting.largest.iter().map(file).collect::<Vec<_>>(),
+    })
+}
+
 fn drop_row(view: &DropView<'_>) -> Value {
     let facts = view.facts;
     json!({
@@ -121,6 +142,11 @@ fn drop_row(view: &DropView<'_>) -> Value {
         "component": view.component,
         "rule": facts.rule().map(|rule| &rule.id),
         "class": facts.class().map(Class::name),
+        "harm": facts.harm.name(),
+        "irreplaceable": matches!(facts.harm, Harm::Irreplaceable | Harm::Destroyed),
+        "destroyed_on_restore": facts.is_destroyed_on_restore(),
+        "oldest_of": facts.oldest_of.map(|all| json!({"files": all.files, "stored_bytes": all.stored})),
+        "lasting": lasting(&facts.loss.lasting),
         "stored_bytes": facts.stored_bytes,
         "files": facts.files,
         "lost": view.lost,
@@ -333,7 +359,16 @@ pub fn nothing_written(error: &Error, view: &PlanView<'_>, terms: &dyn Terms) ->
 }
 
 fn ways_out(view: &PlanView<'_>) -> Vec<Value> {
-    let way = |way: &WayOut| json!({"options": way.options, "lost": way.lost, "predicted_size": way.predicted_size});
+    let way = |way: &WayOut| {
+        json!({
+            "options": way.options,
+            "args": way.brief.args,
+            "title": way.brief.title,
+            "stored_bytes": way.brief.bytes,
+            "lost": way.lost,
+            "predicted_size": way.predicted_size,
+        })
+    };
     view.ways_out.iter().map(way).collect()
 }
 

@@ -12,6 +12,7 @@ pub mod notes;
 pub mod part_reasons;
 pub mod places;
 pub mod plan_view;
+pub mod summary;
 pub mod terms;
 pub mod words;
 

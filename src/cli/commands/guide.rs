@@ -1,22 +1,35 @@
-//! Guided mode: a few simple questions, the biggest saving first.
+//! Guided mode: a few simple questions, the least harm first.
 
-use std::collections::VecDeque;
 use std::path::Path;
 
 use haslim::job::Prepared;
-use haslim::open::ComponentKind;
-use haslim::plan::{self, Candidate, Outcome, Request};
-use haslim::report::ask::question;
-use haslim::report::words;
+use haslim::open::config_path;
+use haslim::plan::{self, Candidate, Outcome, Plan, Request};
+use haslim::report::ask::{Topic, question, topics};
+use haslim::report::{dates, names, summary, words};
 use haslim::{Result, size};
 
 use super::writing;
+use crate::cli::render::columns::{left, right};
 use crate::cli::session::Session;
 use crate::cli::settings::Writing;
-use crate::cli::terminal::prompt::{Answer, ask, tell};
+use crate::cli::terminal::prompt::{ask_key, tell};
 
 /// More questions than this are tiring; after them, the ways out are shown instead.
 const QUESTIONS: usize = 6;
+
+/// An answer to a question about something that could be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// As much of it as is needed.
+    AsNeeded,
+    /// All of it.
+    All,
+    /// The whole part.
+    Whole,
+    /// Nothing of it.
+    No,
+}
 
 /// Asks for consent until the plan fits. Returns false if the user wants to stop.
 ///
@@ -31,124 +44,347 @@ pub fn consent(
     place: &Path,
     settings: &Writing,
 ) -> Result<bool> {
-    let units = plan::candidates(&prepared.backup, &prepared.surveys, &prepared.request)?;
-    let mut open: VecDeque<&Candidate> = units
-        .iter()
-        .filter(|u| u.stored > 0 && needs_asking(&prepared.request, u))
-        .collect();
-    let mut questions = 0;
-    while prepared.plan.outcome == Outcome::CannotFit && questions < QUESTIONS && !open.is_empty() {
-        if !could_fit(prepared, &open)? {
-            if questions > 0 {
-                tell(
-                    "\nNothing more is asked: what is left could not bring the copy below the limit.",
-                );
-            }
-            break;
+    let base = prepared.request.clone();
+    let units = plan::candidates(&prepared.backup, &prepared.surveys, &base)?;
+    let asks = |unit: &Candidate| {
+        let class = unit.class();
+        !class.is_free() && !base.allow.contains(&class)
+    };
+    let topics = topics(&prepared.backup, &units, asks);
+    let mut answers: Vec<(usize, Answer)> = Vec::new();
+    let mut asked = false;
+    loop {
+        let open = open(&topics, &answers);
+        if prepared.plan.outcome != Outcome::CannotFit || open.is_empty() {
+            return Ok(true);
         }
-        if questions == 0 {
+        let dialogue = Dialogue {
+            session,
+            base: &base,
+            topics: &topics,
+        };
+        if let Some(why) = dialogue.ends(prepared, &answers, &open)? {
+            if asked {
+                tell(&why);
+            }
+            return Ok(true);
+        }
+        if !asked {
             writing::check_free(place, settings, &prepared.backup)?;
             introduce(session, prepared);
+            asked = true;
         }
-        let Some(unit) = open.pop_front() else { break };
-        questions += 1;
-        if !ask_about(session, prepared, &units, unit, questions)? {
-            return Ok(false);
+        let Some(&next) = open.first() else {
+            return Ok(true);
+        };
+        match dialogue.ask(prepared, &answers, next)? {
+            Reply::Quit => return Ok(false),
+            Reply::Back => drop(answers.pop()),
+            Reply::Answer(answer) => answers.push((next, answer)),
         }
-        // Never ask about a whole part after asking about its contents, or the reverse.
-        let whole = prepared
-            .request
-            .consent
-            .contains(&(unit.key(&prepared.backup).0, None));
-        open.retain(|other| other.part != unit.part || !whole && other.rule.is_some());
+        prepared.request = dialogue.with(prepared, &answers);
+        prepared.replan()?;
+        if prepared.plan.outcome == Outcome::CannotFit {
+            tell(&format!(
+                "\n{}.",
+                summary::verdict(&prepared.backup, &prepared.plan)
+            ));
+        }
     }
-    if questions == QUESTIONS && prepared.plan.outcome == Outcome::CannotFit && !open.is_empty() {
-        tell(&format!(
-            "\nNothing more is asked after {QUESTIONS} questions; the ways that are left are named at the end."
-        ));
-    }
-    Ok(true)
 }
 
-/// Whether it would fit if the user agreed to everything that is still open.
-fn could_fit(prepared: &Prepared, open: &VecDeque<&Candidate>) -> Result<bool> {
-    let mut request = prepared.request.clone();
-    // After a question about its contents, only a folder is offered as a whole.
-    let follows =
-        |at: usize, whole: &Candidate| open.iter().take(at).any(|before| before.part == whole.part);
-    let is_folder =
-        |unit: &Candidate| prepared.backup.parts[unit.part].kind == ComponentKind::Folder;
-    let reachable = open
-        .iter()
-        .enumerate()
-        .filter(|(at, unit)| unit.rule.is_some() || is_folder(unit) || !follows(*at, unit));
-    request
-        .consent
-        .extend(reachable.map(|(_, unit)| unit.key(&prepared.backup)));
-    Ok(plan::make(&prepared.backup, &prepared.surveys, &request)?.outcome != Outcome::CannotFit)
-}
-
-fn needs_asking(request: &Request, unit: &Candidate) -> bool {
-    !unit.class().is_free() && !request.allow.contains(&unit.class())
+/// The topics that are still to be asked about. Nothing is asked about a part that goes as a whole.
+fn open(topics: &[Topic<'_>], answers: &[(usize, Answer)]) -> Vec<usize> {
+    let is_open = |at: &usize| {
+        let part = topics.get(*at).map(Topic::part);
+        let decided = |(topic, answer): &(usize, Answer)| {
+            let whole = *answer == Answer::Whole && topics.get(*topic).map(Topic::part) == part;
+            topic == at || whole
+        };
+        !answers.iter().any(decided)
+    };
+    (0..topics.len()).filter(is_open).collect()
 }
 
 fn introduce(session: &Session, prepared: &Prepared) {
-    let now = prepared.backup.input.len();
-    let then = prepared.plan.predicted_size;
-    tell(&format!(
-        "{} {}.",
-        session.screen.bold("This backup has"),
-        words::against_limit(now, prepared.plan.limit)
-    ));
+    let (now, then, limit) = (
+        prepared.backup.input.len(),
+        prepared.plan.predicted_size,
+        prepared.plan.limit,
+    );
+    tell(&session.screen.bold(&format!(
+        "TOO BIG: {}, {} over the limit of {}",
+        size::short(now),
+        size::short(now.saturating_sub(limit)),
+        size::short(limit)
+    )));
     if then < now {
         tell(&format!(
-            "Without caches, logs and old backups inside it, it would have {}.",
-            size::both(then)
+            "Caches, logs and old backups go anyway ({}): {} are left.",
+            size::short(now - then),
+            size::short(then)
         ));
     }
-    tell(
-        "What else may be left out of the copy? The original does not change, and nothing is written before you agree.",
-    );
+    tell("Nothing is written before you agree, and the original stays as it is.");
 }
 
-/// Asks one question and plans again. Returns false if the user wants to stop.
-fn ask_about(
-    session: &Session,
-    prepared: &mut Prepared,
-    units: &[Candidate],
-    unit: &Candidate,
-    number: usize,
-) -> Result<bool> {
-    let whole = units
-        .iter()
-        .find(|u| u.part == unit.part && u.rule.is_none());
-    let question = question(&prepared.backup, unit, whole);
-    tell(&format!(
-        "\n{number}. {}",
-        session.screen.bold(&question.text)
-    ));
-    question
-        .details
-        .iter()
-        .chain(&question.whole)
-        .for_each(|line| tell(&format!("   {line}")));
-    let offers_whole = question.whole.is_some();
-    let prompt = if offers_whole {
-        "   [y]es, [n]o, [w]hole folder, [q]uit: "
-    } else {
-        "   [y]es, [n]o, [q]uit: "
-    };
-    let key = unit.key(&prepared.backup);
-    match ask(&session.control, prompt, offers_whole)? {
-        Answer::Quit => return Ok(false),
-        Answer::No => prepared.request.declined.push(key),
-        Answer::Yes => prepared.request.consent.push(key),
-        Answer::Whole => prepared.request.consent.push((key.0, None)),
+/// What the user wants next.
+enum Reply {
+    Answer(Answer),
+    Back,
+    Quit,
+}
+
+struct Dialogue<'a> {
+    session: &'a Session,
+    /// The request before any answer.
+    base: &'a Request,
+    topics: &'a [Topic<'a>],
+}
+
+impl Dialogue<'_> {
+    /// The request with these answers.
+    fn with(&self, prepared: &Prepared, answers: &[(usize, Answer)]) -> Request {
+        let mut request = self.base.clone();
+        for (at, answer) in answers {
+            let Some(topic) = self.topics.get(*at) else {
+                continue;
+            };
+            let key = topic.key(&prepared.backup);
+            match answer {
+                Answer::AsNeeded => request.consent.push(key),
+                Answer::All => request.forced.push(key),
+                Answer::Whole => request.forced.push((key.0, None)),
+                Answer::No => request.declined.push(key),
+            }
+        }
+        request
     }
-    prepared.replan()?;
+
+    /// The plan with one more answer.
+    fn preview(
+        &self,
+        prepared: &Prepared,
+        answers: &[(usize, Answer)],
+        more: &[(usize, Answer)],
+    ) -> Result<Plan> {
+        let answers: Vec<(usize, Answer)> = answers.iter().chain(more).copied().collect();
+        let request = self.with(prepared, &answers);
+        plan::make(&prepared.backup, &prepared.surveys, &request)
+    }
+
+    /// Why nothing more is asked, if so.
+    fn ends(
+        &self,
+        prepared: &Prepared,
+        answers: &[(usize, Answer)],
+        open: &[usize],
+    ) -> Result<Option<String>> {
+        if answers.len() >= QUESTIONS {
+            return Ok(Some(format!(
+                "\nNothing more is asked after {QUESTIONS} questions; the ways that are left are named at the end."
+            )));
+        }
+        let most: Vec<(usize, Answer)> = open
+            .iter()
+            .flat_map(|&at| {
+                let whole = self
+                    .topics
+                    .get(at)
+                    .is_some_and(|topic| topic.whole.is_some());
+                let answers = [(at, Answer::AsNeeded), (at, Answer::Whole)];
+                answers.into_iter().take(1 + usize::from(whole))
+            })
+            .collect();
+        let fits = self.preview(prepared, answers, &most)?.outcome != Outcome::CannotFit;
+        Ok((!fits).then(|| {
+            "\nNothing more is asked: what is left could not bring the copy below the limit.".into()
+        }))
+    }
+
+    /// Asks one question.
+    fn ask(&self, prepared: &Prepared, answers: &[(usize, Answer)], at: usize) -> Result<Reply> {
+        let Some(topic) = self.topics.get(at) else {
+            return Ok(Reply::Quit);
+        };
+        let asked = question(&prepared.backup, topic);
+        let screen = &self.session.screen;
+        tell(&format!(
+            "\n{}  {}",
+            answers.len() + 1,
+            screen.bold(&asked.text)
+        ));
+        asked
+            .details
+            .iter()
+            .for_each(|line| tell(&format!("   {line}")));
+        let options = self.options(prepared, answers, at, topic)?;
+        tell("");
+        options.iter().for_each(|(_, line)| self.tell_option(line));
+        let back = if answers.is_empty() { "" } else { " [b]ack," };
+        let prompt = format!("   [N]o is Enter, [l]ist,{back} [?], [q]uit: ");
+        loop {
+            let typed = ask_key(&self.session.control, &prompt)?;
+            let option = options
+                .iter()
+                .find(|(keys, _)| keys.contains(&typed.as_str()));
+            match (typed.as_str(), option) {
+                ("q" | "quit", _) => return Ok(Reply::Quit),
+                ("" | "n" | "no", _) => return Ok(Reply::Answer(Answer::No)),
+                ("b" | "back", _) if !answers.is_empty() => return Ok(Reply::Back),
+                ("l" | "list", _) => list(prepared, topic),
+                ("?" | "h" | "help", _) => tell(HELP),
+                (_, Some((keys, _))) => return Ok(Reply::Answer(answer_of(keys))),
+                _ => {}
+            }
+        }
+    }
+
+    /// Prints an answer; its note on a line of its own if they are too long for one.
+    fn tell_option(&self, option: &OptionLine) {
+        let head = format!("   {}{}", left(&option.label, 42), right(&option.size, 9));
+        let all = format!("{head}  {}", option.note);
+        let width = self.session.screen.width();
+        if option.note.is_empty() || width.is_none_or(|width| all.chars().count() <= width) {
+            tell(all.trim_end());
+        } else {
+            tell(&head);
+            tell(&format!("       {}", option.note));
+        }
+    }
+
+    /// The answers that leave something out: what can be typed for each, and its line.
+    fn options(
+        &self,
+        prepared: &Prepared,
+        answers: &[(usize, Answer)],
+        at: usize,
+        topic: &Topic<'_>,
+    ) -> Result<Vec<(&'static [&'static str], OptionLine)>> {
+        let mut options = Vec::new();
+        let all = size::short(topic.stored());
+        if topic.is_divisible() {
+            let plan = self.preview(prepared, answers, &[(at, Answer::AsNeeded)])?;
+            let (bytes, note) = taken(prepared, &plan, topic);
+            let label = if topic.goes_by_age() {
+                "[o] only the oldest, as much as needed"
+            } else {
+                "[o] only as much as needed"
+            };
+            options.push((OLDEST, line(label, &size::short(bytes), &note)));
+            options.push((ALL, line("[a] all of them", &all, "")));
+        } else {
+            options.push((YES, line("[y] leave it out", &all, "")));
+        }
+        if let Some(whole) = topic.whole {
+            let place = names::part(&prepared.backup, prepared.backup.part(whole.part));
+            let plan = self.preview(prepared, answers, &[(at, Answer::Whole)])?;
+            let note = self.also(prepared, &plan, whole.part);
+            let size = size::short(whole.stored);
+            options.push((WHOLE, line(&format!("[w] all of {place}"), &size, &note)));
+        }
+        Ok(options)
+    }
+
+    /// What else goes with a whole part.
+    fn also(&self, prepared: &Prepared, plan: &Plan, part: usize) -> String {
+        let dropped = plan.drops.iter().find(|dropped| dropped.part == Some(part));
+        let Some(row) = dropped.map(|dropped| summary::row(&prepared.backup, dropped)) else {
+            return String::new();
+        };
+        let name = |file: &summary::Named| {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            format!("{name} {}", size::short(file.bytes))
+        };
+        let named: Vec<String> = row.named.iter().map(name).collect();
+        let more = match row.more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("with {}{more}", named.join(", "))
+    }
+}
+
+const OLDEST: &[&str] = &["o", "y", "yes"];
+const ALL: &[&str] = &["a", "all"];
+const YES: &[&str] = &["y", "yes"];
+const WHOLE: &[&str] = &["w", "whole"];
+
+fn answer_of(keys: &[&str]) -> Answer {
+    match keys {
+        keys if keys == OLDEST => Answer::AsNeeded,
+        keys if keys == WHOLE => Answer::Whole,
+        _ => Answer::All,
+    }
+}
+
+const HELP: &str = "   o or y leaves out what the line says; w leaves out the whole folder, which a restore then does not touch;\n   \
+    n keeps it; l lists its files; b goes back to the question before; q ends, and nothing is written.";
+
+/// The line of an answer.
+struct OptionLine {
+    /// The key to type, and what goes.
+    label: String,
+    /// How much that is.
+    size: String,
+    /// From when it is, or what else goes.
+    note: String,
+}
+
+fn line(label: &str, size: &str, note: &str) -> OptionLine {
+    OptionLine {
+        label: label.to_owned(),
+        size: size.to_owned(),
+        note: note.to_owned(),
+    }
+}
+
+/// What a plan takes of a topic: the bytes, and from when they are.
+fn taken(prepared: &Prepared, plan: &Plan, topic: &Topic<'_>) -> (u64, String) {
+    let rule = topic.units.first().and_then(|unit| unit.rule.as_ref());
+    let of_topic = plan
+        .drops
+        .iter()
+        .filter(|dropped| dropped.part == Some(topic.part()) && dropped.rule() == rule);
+    let rows: Vec<summary::Row> = of_topic
+        .map(|dropped| summary::row(&prepared.backup, dropped))
+        .collect();
+    let note = rows.first().map(|row| row.lost.clone());
+    (
+        rows.iter().map(|row| row.bytes).sum(),
+        note.unwrap_or_default(),
+    )
+}
+
+/// Lists the files of a topic, the oldest first where they go by age.
+fn list(prepared: &Prepared, topic: &Topic<'_>) {
+    let backup = &prepared.backup;
+    let part = backup.part(topic.part());
+    let Some(survey) = prepared.surveys.iter().find(|s| s.part == topic.part()) else {
+        return tell("   The files of this part are not known.");
+    };
+    let all: Vec<usize> = match topic.units.first().map(|unit| unit.rule.is_some()) {
+        Some(true) => {
+            let by_age = |unit: &&Candidate| match &unit.ages {
+                Some(ages) => ages.entries.clone(),
+                None => unit.entries.to_vec(),
+            };
+            topic.units.iter().flat_map(by_age).collect()
+        }
+        _ => (0..survey.entries.len()).collect(),
+    };
+    for entry in all.into_iter().filter_map(|at| survey.entries.get(at)) {
+        let version = backup.manifest.version();
+        let path = config_path(part.kind, version, &entry.name).unwrap_or(&entry.name);
+        tell(&format!(
+            "   {}  {}  {}",
+            right(&size::short(entry.stored), 9),
+            left(&dates::day(entry.mtime), 11),
+            haslim::error::escape(path)
+        ));
+    }
     tell(&format!(
-        "   The copy would have {}.",
-        words::against_limit(prepared.plan.predicted_size, prepared.plan.limit)
+        "   {}",
+        words::files(topic.units.iter().map(|unit| unit.files).sum())
     ));
-    Ok(true)
 }

@@ -79,7 +79,9 @@ pub fn run(
         verdict if session.settings.json => print_json(session, &prepared, &view, verdict.err()),
         verdict => {
             render::plan::plan(session, &prepared, &view, "would be");
-            render::plan::largest(session, &prepared)?;
+            if session.settings.details {
+                render::plan::largest(session, &prepared)?;
+            }
             render::plan::ways_out(session, &prepared, &view, selection, writing);
             if !verdict.as_ref().is_err_and(is_hopeless) {
                 next_steps::after_plan(session, &prepared, selection, writing, taken);

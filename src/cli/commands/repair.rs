@@ -41,7 +41,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
         announce(session, &repair);
     }
     let question = format!("Write it to {}? [y]es, [N]o: ", escaped_path(&place));
-    if !writing.yes && ask(&session.control, &question, false)? != Answer::Yes {
+    if !writing.yes && ask(&session.control, &question)? != Answer::Yes {
         return stopped(session);
     }
     let copy = writing::write(session, &mut repair.prepared, &place, writing)?;
@@ -96,5 +96,5 @@ fn report(session: &Session, repair: &PreparedRepair, copy: &Published, begin: I
     session.screen.say(&session.screen.green(&format!(
         "Written, read back and compared with the original: {path}, {size}"
     )));
-    next_steps::after_writing(session, copy);
+    next_steps::after_writing(session, copy, repair.prepared.backup.is_protected());
 }

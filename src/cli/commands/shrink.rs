@@ -110,19 +110,24 @@ fn is_agreed(
     writing: &Writing,
 ) -> Result<bool> {
     let expected = prepared.plan.predicted_size;
-    OutputPath::check(place, writing.replace, &prepared.backup.input)?.check_space(expected)?;
+    let mut target = OutputPath::check(place, writing.replace, &prepared.backup.input)?;
+    target.check_space(expected)?;
+    let free = target.free_space();
     // A user who is asked must know about damage first. Otherwise the check runs while the copy is
     // written.
     if writing.verify && !writing.yes {
         prepared.check_kept_parts(&session.control);
     }
     prepared.report_damage(!writing.yes, &session.screen)?;
+    let free = free.map_or(String::new(), |free| {
+        format!(" ({} free)", size::short(free))
+    });
     let question = format!(
-        "\nWrite {} to {}? [y]es, [N]o: ",
-        size::decimal(expected),
-        escaped_path(place)
+        "\nWrite {}, {}?{free} [y]es, [N]o: ",
+        escaped_path(place),
+        size::short(expected)
     );
-    Ok(writing.yes || ask(&session.control, &question, false)? == Answer::Yes)
+    Ok(writing.yes || ask(&session.control, &question)? == Answer::Yes)
 }
 
 /// Prints what was written.
@@ -140,7 +145,7 @@ fn report(
                 .screen
                 .shout("The copy is NOT encrypted: anyone who has the file can read it.");
         }
-        announce(session, prepared, copy, verified);
+        announce(session, prepared, copy, verified, begin);
         return Ok(());
     }
     let planned = json::plan(
@@ -160,31 +165,40 @@ fn report(
     Ok(())
 }
 
-fn announce(session: &Session, prepared: &Prepared, copy: &Published, verified: bool) {
+fn announce(
+    session: &Session,
+    prepared: &Prepared,
+    copy: &Published,
+    verified: bool,
+    begin: Instant,
+) {
     let screen = &session.screen;
-    let stands = match i128::from(copy.size) - i128::from(prepared.plan.predicted_size) {
-        0 => "exactly as expected".into(),
-        off => format!("{off:+} bytes from what was expected"),
-    };
-    let path = escaped_path(&copy.path);
-    screen.say(&format!(
-        "\nReached:  {}",
-        words::against_limit(copy.size, prepared.plan.limit)
-    ));
-    screen.say(&format!("          {stands}"));
+    let change = words::change(prepared.backup.input.len(), copy.size);
+    let seconds = begin.elapsed().as_secs_f64();
+    let done = format!(
+        "Done in {seconds:.1} s: {} ({change})",
+        size::short(copy.size)
+    );
+    screen.say("");
     screen.say(&if verified {
-        screen.green(&format!(
-            "Written, read back and compared with the original: {path}"
-        ))
+        screen.green(&format!("{done}, read back and compared, nothing differs."))
     } else {
-        screen.red(&format!("Written, NOT VERIFIED: {path}"))
+        screen.red(&format!("{done}, NOT VERIFIED."))
     });
+    screen.as_is(&format!("  {}", escaped_path(&copy.path)));
+    if copy.size != prepared.plan.predicted_size || session.settings.details {
+        let off = i128::from(copy.size) - i128::from(prepared.plan.predicted_size);
+        screen.say(&format!(
+            "It has {}: {off:+} bytes from what was expected.",
+            words::against_limit(copy.size, prepared.plan.limit)
+        ));
+    }
     let locked = prepared.locked_parts();
     if verified && !locked.is_empty() {
         screen.say(&format!(
-            "          Not checked for damage (no key), and copied unchanged: {}",
+            "Copied unchanged and not checked (no key): {}",
             locked.join(", ")
         ));
     }
-    next_steps::after_writing(session, copy);
+    next_steps::after_writing(session, copy, prepared.backup.is_protected());
 }

@@ -7,7 +7,6 @@ use haslim::format::securetar::Version;
 use haslim::job::{Prepared, Published};
 use haslim::open::Backup;
 use haslim::plan::{EncryptionChoice, Outcome};
-use haslim::report::words;
 use haslim::size;
 
 use crate::cli::render::terms::shell;
@@ -42,41 +41,46 @@ pub fn after_plan(
     taken: bool,
 ) {
     if prepared.plan.outcome == Outcome::Fits {
-        // The start of the table has scrolled away by now.
-        let size = words::against_limit(prepared.plan.predicted_size, prepared.plan.limit);
-        session
-            .screen
-            .say(&format!("\nThe copy would have {size}."));
         let what = if taken {
-            "To write it, add --force to this, or another place with -o:"
+            "\nTo write it, add --force to this, or another place with -o:"
         } else {
-            "To write it:"
+            "\nTo write it:"
         };
         paste(
             session,
             what,
             &shrink(session, prepared, selection, writing),
         );
+        if !session.settings.details {
+            session
+                .screen
+                .say("More:  --details (each rule, how to stop it from growing)   haslim ls");
+        }
     }
 }
 
-/// Prints the copy's name in Home Assistant, and how to upload it.
-pub fn after_writing(session: &Session, copy: &Published) {
+/// Prints the copy's name in Home Assistant, and how to upload it. `same_key` is true if the key of
+/// the original opens it too.
+pub fn after_writing(session: &Session, copy: &Published, same_key: bool) {
+    let screen = &session.screen;
     let name = escape(copy.name.as_bytes());
-    session.screen.say(&format!(
-        "\nHome Assistant will list it as \"{name}\", with the slug {}.",
-        copy.slug
-    ));
-    session
-        .screen
-        .say("To upload it: Settings → System → Backups → ⋮ → Upload backup.");
+    let key = if copy.protected && same_key {
+        "Your emergency kit opens it too. "
+    } else {
+        ""
+    };
+    screen.say(&format!("{key}Home Assistant will call it \"{name}\"."));
+    screen.say("Upload:  Settings → System → Backups → ⋮ → Upload backup");
     if !copy.protected {
-        session.screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and anyone who has the file can read it.");
+        screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and anyone who has the file can read it.");
         return;
     }
-    session
-        .screen
-        .say("To send it on to Home Assistant Cloud, see the step \"Upload\" in haslim's README.");
+    screen.as_is("To the cloud (TOKEN: see the README, \"Upload\"):");
+    let form = shell(&format!("file=@{}", copy.path.display()));
+    let command = format!(
+        "  curl -H \"Authorization: Bearer TOKEN\" -F {form} \\\n    \"http://homeassistant.local:8123/api/backup/upload?agent_id=cloud.cloud\""
+    );
+    screen.as_is(&printable(&command));
 }
 
 /// The command that was given, as `shrink`.

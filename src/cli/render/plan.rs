@@ -3,14 +3,16 @@
 use haslim::error::printable;
 use haslim::finding::Finding;
 use haslim::job::Prepared;
-use haslim::plan::Outcome;
-use haslim::report::drops::DropView;
+use haslim::plan::{Harm, Outcome};
+use haslim::report::drops::{DropView, WayOut};
 use haslim::report::largest::{self, Large};
 use haslim::report::plan_view::PlanView;
+use haslim::report::summary::{self, Row};
 use haslim::report::{json, words};
 use haslim::rules::Class;
 use haslim::{Result, size};
 
+use super::columns::{left, right, shorten};
 use super::{next_steps, tables};
 use crate::cli::render::terms::CommandLine;
 use crate::cli::session::Session;
@@ -37,8 +39,125 @@ pub fn view(prepared: &Prepared) -> PlanView<'_> {
     PlanView::new(&prepared.backup, &prepared.plan, &CommandLine)
 }
 
-/// Prints the table of parts, the totals, and what is left out and why.
+/// Prints the plan in brief: the verdict, what is left out, and what a restore does; with
+/// `--details` all that is known about each part and each thing that is left out.
 pub fn plan(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: &str) {
+    let screen = &session.screen;
+    verdict(session, prepared);
+    if prepared.plan.outcome != Outcome::CannotFit || session.settings.details {
+        left_out(session, prepared);
+        let said = summary::on_restore(&prepared.backup, &prepared.plan);
+        if !said.is_empty() {
+            screen.as_is("");
+        }
+        said.iter().for_each(|sentence| screen.say(sentence));
+    }
+    if session.settings.details {
+        details(session, prepared, view, tense);
+    }
+    // Faults that every copy fixes are not worth mentioning.
+    let is_mended = |finding: &&Finding| {
+        finding.is_about_kinds() || matches!(finding, Finding::FirstArchive { .. })
+    };
+    let findings = prepared
+        .backup
+        .findings
+        .iter()
+        .filter(|finding| !is_mended(finding))
+        .map(Finding::text);
+    findings
+        .chain(view.notes.iter().cloned())
+        .for_each(|w| screen.warn(&w));
+}
+
+/// Prints the answer in one line.
+pub fn verdict(session: &Session, prepared: &Prepared) {
+    let text = summary::verdict(&prepared.backup, &prepared.plan);
+    session.screen.say(&match prepared.plan.outcome {
+        Outcome::AlreadyFits | Outcome::Fits => session.screen.green(&text),
+        Outcome::CannotFit => session.screen.red(&text),
+    });
+}
+
+/// The columns of the list of what is left out: the size, the mark, and what the rest is at least
+/// given.
+const SIZE: usize = 9;
+const MARK: usize = 10;
+const LOST: usize = 26;
+
+/// Prints one line for each thing that is left out, and the names of what nobody makes again.
+fn left_out(session: &Session, prepared: &Prepared) {
+    let screen = &session.screen;
+    let rows = summary::rows(&prepared.backup, &prepared.plan);
+    if rows.is_empty() {
+        return;
+    }
+    let need = prepared
+        .backup
+        .input
+        .len()
+        .saturating_sub(prepared.plan.limit);
+    let is_minor = |row: &Row| row.harm == Harm::Remade && row.bytes < need / 1000;
+    let (minor, rows): (Vec<Row>, Vec<Row>) = rows
+        .into_iter()
+        .partition(|row| is_minor(row) && !session.settings.details);
+    let longest = rows.iter().map(|row| row.title.chars().count()).max();
+    let room = screen
+        .width()
+        .map(|width| width.saturating_sub(SIZE + MARK + LOST + 6));
+    let title = longest
+        .unwrap_or(0)
+        .min(room.map_or(usize::MAX, |room| room.max(20)));
+    screen.as_is("");
+    screen.as_is(&screen.bold("Left out"));
+    for row in &rows {
+        one_left_out(session, row, title);
+    }
+    if !minor.is_empty() {
+        let sum: u64 = minor.iter().map(|row| row.bytes).sum();
+        let size = right(&size::short(sum), SIZE);
+        screen.as_is(&format!(
+            "{size}  {} smaller caches, logs or old backups",
+            minor.len()
+        ));
+    }
+    screen.as_is("Kept: everything else.");
+}
+
+fn one_left_out(session: &Session, row: &Row, title: usize) {
+    let screen = &session.screen;
+    let head = format!(
+        "{}  {}  {}",
+        right(&size::short(row.bytes), SIZE),
+        left(&shorten(&row.title, Some(title)), title),
+        left(row.mark.word(), MARK)
+    );
+    let indent = " ".repeat(SIZE + 2);
+    let all = format!("{head}  {}", row.lost);
+    let fits = screen
+        .width()
+        .is_none_or(|width| all.chars().count() <= width);
+    if fits {
+        screen.as_is(all.trim_end());
+    } else {
+        screen.as_is(head.trim_end());
+        screen.as_is(&format!("{indent}{}", row.lost));
+    }
+    for file in &row.named {
+        let end = format!("  {}  {}", size::short(file.bytes), file.day);
+        let room = screen
+            .width()
+            .map(|width| width.saturating_sub(SIZE + 4 + end.chars().count()));
+        screen.as_is(&format!("{indent}  {}{end}", shorten(&file.path, room)));
+    }
+    if row.more > 0 {
+        let files = if row.more == 1 { "file" } else { "files" };
+        screen.as_is(&format!("{indent}  and {} more {files}", row.more));
+    }
+}
+
+/// Prints the table of parts, the totals, and each thing that is left out with its reasons.
+fn details(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: &str) {
     let Prepared { backup, plan, .. } = prepared;
     let screen = &session.screen;
     screen.as_is(&tables::plan(backup, view));
@@ -59,18 +178,6 @@ pub fn plan(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: 
     }
     let whole = view.drops.iter().filter(|row| row.facts.is_chosen_part());
     group(session, "Whole folders and add-ons", whole, tense);
-    // Faults that every copy fixes are not worth mentioning.
-    let is_mended = |finding: &&Finding| {
-        finding.is_about_kinds() || matches!(finding, Finding::FirstArchive { .. })
-    };
-    let findings = backup
-        .findings
-        .iter()
-        .filter(|finding| !is_mended(finding))
-        .map(Finding::text);
-    findings
-        .chain(view.notes.iter().cloned())
-        .for_each(|w| screen.warn(&w));
 }
 
 /// Prints the selectors that match nothing, even with `--quiet`. JSON lists them among its
@@ -167,7 +274,7 @@ pub fn largest(session: &Session, prepared: &Prepared) -> Result<()> {
     Ok(())
 }
 
-/// Prints ways to make it fit, as commands to paste.
+/// Prints the ways to make it fit, the one with the least harm first.
 pub fn ways_out(
     session: &Session,
     prepared: &Prepared,
@@ -180,20 +287,41 @@ pub fn ways_out(
         return;
     }
     let screen = &session.screen;
-    let heading = if ways.len() == 1 {
-        "This would make it fit:"
+    screen.as_is("");
+    screen.as_is(&screen.bold("Ways to make it fit, least loss first"));
+    let longest = ways.iter().map(|way| way.brief.title.chars().count()).max();
+    let title = longest.unwrap_or(0).min(34);
+    for (at, way) in ways.iter().enumerate() {
+        one_way(session, at + 1, way, title);
+    }
+    let command = next_steps::shrink(session, prepared, selection, writing).join(" ");
+    screen.as_is("");
+    screen
+        .as_is("Run this and answer the questions, or add the options of one of the lines above:");
+    screen.as_is(&format!("  {}", printable(&command)));
+}
+
+fn one_way(session: &Session, number: usize, way: &WayOut, title: usize) {
+    let screen = &session.screen;
+    let head = format!(
+        "{number:>3}  {}  {}",
+        right(&size::short(way.brief.bytes), SIZE),
+        left(&way.brief.title, title)
+    );
+    let options = printable(&way.options);
+    let all = format!("{head}  {options}");
+    if screen
+        .width()
+        .is_none_or(|width| all.chars().count() <= width)
+    {
+        screen.as_is(&all);
     } else {
-        "Each of these would make it fit:"
-    };
-    screen.say(&format!("\n{}", screen.bold(heading)));
-    for way in ways {
-        let mut command = next_steps::shrink(session, prepared, selection, writing);
-        command.push(way.options.clone());
-        screen.as_is(&format!("  {}", printable(&command.join(" "))));
-        screen.say(&format!(
-            "      The copy would have {}.",
-            words::against_limit(way.predicted_size, prepared.plan.limit)
-        ));
+        screen.say(head.trim_end());
+        screen.as_is(&format!("{}{options}", " ".repeat(SIZE + 7)));
+    }
+    if session.settings.details {
+        let size = words::against_limit(way.predicted_size, session.settings.limit);
+        screen.say(&format!("      The copy would have {size}."));
         for lost in &way.lost {
             screen.say(&format!("      {lost}"));
         }

@@ -8,44 +8,49 @@ use haslim::{Error, Kind, Result};
 
 use super::{signals, wrap};
 
-/// An answer.
+/// An answer to a question that can be declined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Yes,
     No,
-    /// Leave out the whole folder instead.
-    Whole,
-    /// Stop here; nothing is written.
-    Quit,
 }
 
-/// Asks until there is an answer. The end of the input means stop.
+/// Asks until there is an answer. The end of the input, and quit, mean no.
+///
+/// # Errors
+/// As [`ask_key`].
+pub fn ask(control: &Control, text: &str) -> Result<Answer> {
+    loop {
+        match ask_key(control, text)?.as_str() {
+            "y" | "yes" => return Ok(Answer::Yes),
+            "n" | "no" | "" | QUIT | "quit" => return Ok(Answer::No),
+            _ => {}
+        }
+    }
+}
+
+/// What is returned at the end of the input.
+const QUIT: &str = "q";
+
+/// Asks once, and returns what was typed in lower case. The end of the input is the word for quit.
 ///
 /// # Errors
 /// `Interrupted` for a signal that was received before; `InputIo` if no answer can be read.
-pub fn ask(control: &Control, text: &str, offers_whole: bool) -> Result<Answer> {
+pub fn ask_key(control: &Control, text: &str) -> Result<String> {
     let _waiting = signals::waiting();
     // A signal that was received before must not wait for an answer.
     control.check()?;
     let failed = |e| Error::input(e, "cannot read the answer");
-    loop {
-        stdout()
-            .write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())
-            .and_then(|()| stdout().flush())
-            .map_err(failed)?;
-        let mut answer = String::new();
-        if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
-            tell("");
-            return Ok(Answer::Quit);
-        }
-        match answer.trim().to_lowercase().as_str() {
-            "y" | "yes" => return Ok(Answer::Yes),
-            "n" | "no" | "" => return Ok(Answer::No),
-            "q" | "quit" => return Ok(Answer::Quit),
-            "w" | "whole" if offers_whole => return Ok(Answer::Whole),
-            _ => {}
-        }
+    stdout()
+        .write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())
+        .and_then(|()| stdout().flush())
+        .map_err(failed)?;
+    let mut answer = String::new();
+    if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
+        tell("");
+        return Ok(QUIT.to_owned());
     }
+    Ok(answer.trim().to_lowercase())
 }
 
 /// Asks for a password, which is not shown while it is being typed.

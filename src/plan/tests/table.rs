@@ -2,7 +2,6 @@
 
 use super::sketch::{shown, shown_of};
 use super::*;
-use crate::rules::{Contents, Origin};
 
 /// The contents; by how many records the limit is missed; what the user said; the plan.
 type Case = (&'static str, u64, &'static str, &'static str);

@@ -120,6 +120,11 @@ impl Target {
         )
     }
 
+    /// The free space in the folder, in bytes, if the system tells.
+    pub fn free_space(&self) -> Option<u64> {
+        room::free(&self.system, &self.folder)
+    }
+
     /// Removes the files that killed runs left in the folder. They exist only on a file system
     /// without nameless files, or if a run was killed while replacing a file.
     pub fn remove_leftovers(&self) {
