@@ -9,7 +9,7 @@ use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
 use crate::format::tar::block::EntryKind;
 use crate::job::CopyWriter;
-use crate::open::{Backup, config_path};
+use crate::open::{Backup, ComponentKind, config_path};
 use crate::pipe::Control;
 use crate::plan::{self, Outcome, Request, Selector};
 use crate::rewrite::Output;
@@ -88,26 +88,7 @@ fn largest_folder(backup: &Backup, surveys: &[PartSurvey]) -> Result<Selector> {
     let mut sizes: Vec<(String, u64)> = Vec::new();
     for survey in surveys {
         let part = &backup.parts[survey.part];
-        let mut inside: HashMap<&str, u64> = HashMap::new();
-        for entry in survey
-            .entries
-            .iter()
-            .filter(|entry| entry.kind == EntryKind::File)
-        {
-            let path = config_path(part.kind, version, &entry.name)
-                .and_then(|path| std::str::from_utf8(path).ok());
-            let Some((folder, _)) = path.and_then(|path| path.rsplit_once('/')) else {
-                continue;
-            };
-            // Any other name could have another meaning in a selector.
-            if folder
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'.' | b'-'))
-            {
-                *inside.entry(folder).or_default() += entry.stored;
-            }
-        }
-        let some = inside
+        let some = stored_by_folder(survey, part.kind, version)
             .into_iter()
             .filter(|(_, stored)| *stored < backup.stored(part) / 2);
         sizes.extend(some.map(|(folder, stored)| (format!("{}:{folder}", part.id), stored)));
@@ -119,4 +100,27 @@ fn largest_folder(backup: &Backup, surveys: &[PartSurvey]) -> Result<Selector> {
         Error::new(Kind::Usage, "there is no folder to leave out").advice(Advice::DropSomething)
     })?;
     Selector::parse(&text)
+}
+
+/// The stored bytes of the files in each folder that a selector can name.
+fn stored_by_folder(survey: &PartSurvey, kind: ComponentKind, version: u64) -> HashMap<&str, u64> {
+    let mut stored: HashMap<&str, u64> = HashMap::new();
+    for entry in &survey.entries {
+        let path = config_path(kind, version, &entry.name)
+            .filter(|_| entry.kind == EntryKind::File)
+            .and_then(|path| std::str::from_utf8(path).ok());
+        if let Some((folder, _)) = path.and_then(|path| path.rsplit_once('/'))
+            && is_plain(folder)
+        {
+            *stored.entry(folder).or_default() += entry.stored;
+        }
+    }
+    stored
+}
+
+/// Whether a selector takes the name literally; any other character could have another meaning.
+fn is_plain(folder: &str) -> bool {
+    folder
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'.' | b'-'))
 }

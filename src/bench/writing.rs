@@ -76,23 +76,12 @@ impl Bench<'_> {
         let Source { reader, stream, .. } = open(self.backup, self.part, self.keys)?;
         let whole = Meter::default();
         let (level, threads) = (self.level(), self.control.threads());
-        whole
-            .step(|| {
-                gzip::splice(
-                    reader,
-                    &self.survey.checkpoints,
-                    &cuts,
-                    Counter::default(),
-                    level,
-                    threads,
-                )
-            })
-            .map_err(Error::from_read)?;
-        measure.add(
-            stream.bytes(),
-            self.survey.plaintext_bytes,
-            whole.time().saturating_sub(stream.time()),
-        );
+        let checkpoints = &self.survey.checkpoints;
+        let out = Counter::default();
+        let splice = || gzip::splice(reader, checkpoints, &cuts, out, level, threads);
+        whole.step(splice).map_err(Error::from_read)?;
+        let time = whole.time().saturating_sub(stream.time());
+        measure.add(stream.bytes(), self.survey.plaintext_bytes, time);
         Ok(())
     }
 

@@ -101,27 +101,28 @@ impl<R: Read> CbcReader<R> {
         }
     }
 
-    /// Reads and decrypts into `room`, which has space for a step; returns the number of plaintext
-    /// bytes.
-    fn step(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    /// The bytes of the last block, while it has to wait because it contains the padding.
+    fn held_back(&self) -> u64 {
         let padded = matches!(self.ending, Ending::Padded(_));
-        let held_back = if padded && self.left > CIPHER_BLOCK as u64 {
+        if padded && self.left > CIPHER_BLOCK as u64 {
             CIPHER_BLOCK as u64
         } else {
             0
-        };
-        let want = (self.left - held_back).min(STEP as u64) as usize;
+        }
+    }
+
+    /// Reads and decrypts into `room`, which has space for a step; returns the number of plaintext
+    /// bytes.
+    fn step(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let want = (self.left - self.held_back()).min(STEP as u64) as usize;
         let Some(room) = room.get_mut(..want) else {
             return Ok(0);
         };
         let got = read_full(&mut self.reader, room)?;
         if got < want {
             let offset = self.header_len + self.read + got as u64;
-            return Err(CryptError::Truncated {
-                offset,
-                missing: self.left - got as u64,
-            }
-            .into());
+            let missing = self.left - got as u64;
+            return Err(CryptError::Truncated { offset, missing }.into());
         }
         self.cipher
             .decrypt_blocks(Blocks::slice_as_chunks_mut(room).0);

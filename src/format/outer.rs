@@ -103,30 +103,30 @@ fn without_pax_size(header: &Header) -> Vec<u8> {
         let view = HeaderBlock(block);
         let is_pax = matches!(view.flag(), b'x' | b'X');
         let is_extension = is_pax || matches!(view.flag(), b'L' | b'K');
-        let old: Vec<_> = if is_extension {
-            let count = view.size().unwrap_or(0).div_ceil(BLOCK as u64);
-            blocks
-                .by_ref()
-                .take(usize::try_from(count).unwrap_or(0))
-                .collect()
+        let size = view.size().ok().filter(|_| is_extension).unwrap_or(0);
+        let count = usize::try_from(size.div_ceil(BLOCK as u64)).unwrap_or(0);
+        let old = blocks.by_ref().take(count);
+        if is_pax {
+            old.for_each(drop);
+            push_pax(block, &records, &mut out);
         } else {
-            Vec::new()
-        };
-        if !is_pax {
             out.extend_from_slice(block);
-            old.into_iter().for_each(|b| out.extend_from_slice(b));
-        } else if !records.is_empty() {
-            let mut head = *block;
-            set_size(&mut head, records.len() as u64);
-            out.extend_from_slice(&head);
-            out.extend_from_slice(&records);
-            out.resize(
-                out.len() + usize::try_from(padding(records.len() as u64)).unwrap_or(0),
-                0,
-            );
+            old.for_each(|b| out.extend_from_slice(b));
         }
     }
     out
+}
+
+/// Appends a PAX header with these records, if there are any. `head` is its first block.
+fn push_pax(head: &[u8; BLOCK], records: &[u8], out: &mut Vec<u8>) {
+    if records.is_empty() {
+        return;
+    }
+    let (mut head, size) = (*head, records.len() as u64);
+    set_size(&mut head, size);
+    out.extend_from_slice(&head);
+    out.extend_from_slice(records);
+    out.resize(out.len() + usize::try_from(padding(size)).unwrap_or(0), 0);
 }
 
 /// The contents of the outer tar.
@@ -179,21 +179,26 @@ pub fn scan_closely(input: &Arc<Input>, control: &Control) -> Result<Option<Oute
     }
 }
 
+/// What files that are given by mistake begin with, and what they are.
+const OTHER_FORMATS: [(&[u8], &str); 6] = [
+    (&[0x1f, 0x8b], "gzip"),
+    (b"PK\x03\x04", "zip"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+    (b"BZh", "bzip2"),
+    (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
+    (b"SecureTar", "a single SecureTar archive"),
+];
+
 fn refuse_other_formats(input: &Input) -> Result<()> {
     let mut head = [0u8; BLOCK];
     let got = input.read_at(0, &mut head)?;
     if got == 0 {
         return Err(Error::damaged("the file is empty").at(0));
     }
-    let named = [
-        (&[0x1f, 0x8b][..], "gzip"),
-        (b"PK\x03\x04", "zip"),
-        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
-        (b"BZh", "bzip2"),
-        (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
-        (b"SecureTar", "a single SecureTar archive"),
-    ];
-    if let Some((_, name)) = named.iter().find(|(magic, _)| head.starts_with(magic)) {
+    if let Some((_, name)) = OTHER_FORMATS
+        .iter()
+        .find(|(magic, _)| head.starts_with(magic))
+    {
         return Err(Error::refused(format!("this is not a backup but {name}"))
             .at(0)
             .advice("A Home Assistant backup is an uncompressed .tar; unpack this file first, or give the backup itself."));

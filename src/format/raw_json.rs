@@ -25,28 +25,25 @@ pub(super) fn each_field<'a>(
     text: &'a str,
     each: impl FnMut(&str, &'a RawValue) -> Result<()>,
 ) -> Result<()> {
-    struct Fields<F>(F);
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_map(FieldVisitor(each))
+}
 
-    impl<'de, F: FnMut(&str, &'de RawValue) -> Result<()>> Visitor<'de> for Fields<F> {
-        type Value = ();
+struct FieldVisitor<F>(F);
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON object")
-        }
+impl<'de, F: FnMut(&str, &'de RawValue) -> Result<()>> Visitor<'de> for FieldVisitor<F> {
+    type Value = ();
 
-        fn visit_map<A: MapAccess<'de>>(
-            mut self,
-            mut entries: A,
-        ) -> std::result::Result<(), A::Error> {
-            while let Some((Key(key), value)) = entries.next_entry::<Key<'de>, &'de RawValue>()? {
-                (self.0)(&key, value).map_err(A::Error::custom)?;
-            }
-            Ok(())
-        }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
     }
 
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    deserializer.deserialize_map(Fields(each))
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> std::result::Result<(), A::Error> {
+        while let Some((Key(key), value)) = entries.next_entry::<Key<'de>, &'de RawValue>()? {
+            (self.0)(&key, value).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
 }
 
 /// Calls `each` for every item of an array, in order.
@@ -57,28 +54,25 @@ pub(super) fn each_item<'a>(
     text: &'a str,
     each: impl FnMut(&'a RawValue) -> Result<()>,
 ) -> Result<()> {
-    struct Items<F>(F);
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_seq(ItemVisitor(each))
+}
 
-    impl<'de, F: FnMut(&'de RawValue) -> Result<()>> Visitor<'de> for Items<F> {
-        type Value = ();
+struct ItemVisitor<F>(F);
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON array")
-        }
+impl<'de, F: FnMut(&'de RawValue) -> Result<()>> Visitor<'de> for ItemVisitor<F> {
+    type Value = ();
 
-        fn visit_seq<A: SeqAccess<'de>>(
-            mut self,
-            mut items: A,
-        ) -> std::result::Result<(), A::Error> {
-            while let Some(item) = items.next_element::<&'de RawValue>()? {
-                (self.0)(item).map_err(A::Error::custom)?;
-            }
-            Ok(())
-        }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON array")
     }
 
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    deserializer.deserialize_seq(Items(each))
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> std::result::Result<(), A::Error> {
+        while let Some(item) = items.next_element::<&'de RawValue>()? {
+            (self.0)(item).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
 }
 
 /// Parses a text as the requested type; `None` if it is something else.
@@ -190,14 +184,8 @@ fn list(
     fields: &mut Fields<'_>,
 ) -> Result<()> {
     let is_list = old.starts_with('[');
-    let mut any_gone = false;
-    if is_list {
-        each_item(old, |item| {
-            any_gone |= gone(item);
-            Ok(())
-        })?;
-    }
-    if more.is_empty() && !any_gone {
+    let changes = !more.is_empty() || is_list && any_item(old, gone)?;
+    if !changes {
         return fields.raw(old);
     }
     let mut separator = "[";
@@ -206,13 +194,21 @@ fn list(
         fields.raw(text)
     };
     if is_list {
-        each_item(
-            old,
-            |item| if gone(item) { Ok(()) } else { push(item.get()) },
-        )?;
+        let mut keep = |item: &RawValue| if gone(item) { Ok(()) } else { push(item.get()) };
+        each_item(old, &mut keep)?;
     }
     for item in more {
         push(&serde_json::to_string(item)?)?;
     }
     fields.raw(if separator == "[" { "[]" } else { "]" })
+}
+
+/// Whether a list has an item for which `test` holds.
+fn any_item(list: &str, test: &dyn Fn(&RawValue) -> bool) -> Result<bool> {
+    let mut any = false;
+    each_item(list, |item| {
+        any |= test(item);
+        Ok(())
+    })?;
+    Ok(any)
 }

@@ -214,14 +214,7 @@ impl Block {
         self.crc.reset();
         self.crc.update(&self.plaintext);
         self.compressed.clear();
-        // The compressor is never reset and reused: zlib-rs keeps traces of the earlier data, so
-        // the bytes written would depend on the block it was used for before.
-        let mut deflate = Compress::new(self.level, false);
-        if !self.dictionary.is_empty() {
-            deflate
-                .set_dictionary(&self.dictionary)
-                .map_err(io::Error::other)?;
-        }
+        let mut deflate = self.compressor()?;
         let flush = if last {
             FlushCompress::Finish
         } else {
@@ -241,5 +234,19 @@ impl Block {
             }
             self.compressed.reserve(BLOCK);
         }
+    }
+
+    /// A new compressor with this block's dictionary.
+    ///
+    /// It is never reset and reused: zlib-rs keeps traces of the earlier data, so the bytes written
+    /// would depend on the block it was used for before.
+    fn compressor(&self) -> io::Result<Compress> {
+        let mut deflate = Compress::new(self.level, false);
+        if !self.dictionary.is_empty() {
+            deflate
+                .set_dictionary(&self.dictionary)
+                .map_err(io::Error::other)?;
+        }
+        Ok(deflate)
     }
 }

@@ -296,32 +296,30 @@ impl<R: Read> Gunzip<R> {
         let size = std::mem::take(&mut self.member_bytes);
         self.inflate.input.align();
         let offset = self.inflate.input.byte_position();
-        let (stated_crc, stated_size) = match self.trailer {
-            Trailer::Strict => {
-                self.state = State::Header;
-                self.strict_trailer()?
-            }
-            Trailer::SecureTarV1 => {
-                self.state = State::Done;
-                self.v1_trailer()?
-            }
-        };
+        let (stated_crc, stated_size) = self.stated_checksum_and_size()?;
+        let bad = |what| Err(GzipError::BadTrailer { what, offset }.into());
         if stated_crc != crc {
-            return Err(GzipError::BadTrailer {
-                what: "checksum",
-                offset,
-            }
-            .into());
+            return bad("checksum");
         }
         // The field contains the size modulo 2^32.
         if u64::from(stated_size) != size & u64::from(u32::MAX) {
-            return Err(GzipError::BadTrailer {
-                what: "size",
-                offset,
-            }
-            .into());
+            return bad("size");
         }
         Ok(())
+    }
+
+    /// Reads the trailer and goes on to what follows it.
+    fn stated_checksum_and_size(&mut self) -> io::Result<(u32, u32)> {
+        match self.trailer {
+            Trailer::Strict => {
+                self.state = State::Header;
+                self.strict_trailer()
+            }
+            Trailer::SecureTarV1 => {
+                self.state = State::Done;
+                self.v1_trailer()
+            }
+        }
     }
 
     fn strict_trailer(&mut self) -> io::Result<(u32, u32)> {

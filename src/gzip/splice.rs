@@ -93,11 +93,8 @@ enum Stretch {
 
 impl<R: Read, W: Write> Splicer<'_, R, W> {
     fn run(&mut self, cuts: &Cuts) -> io::Result<()> {
-        let first = self
-            .checkpoints
-            .first()
-            .filter(|c| c.plain == 0)
-            .ok_or(GzipError::BadEdit)?;
+        let first = self.checkpoints.first().filter(|c| c.plain == 0);
+        let first = first.ok_or(GzipError::BadEdit)?;
         self.inflate.input.forward(first.bit, |_| Ok(()))?;
         self.resume(0, &[])?;
         let mut drops = cuts.drops.iter().peekable();
@@ -107,9 +104,8 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
             while let Some(range) = drop {
                 self.skip_to(range.end)?;
                 let next = drops.peek().map_or(cuts.end, |d| d.start);
-                if let Stretch::Block =
-                    self.encode(range.end.saturating_add(WINDOW as u64), next)?
-                {
+                let full = range.end.saturating_add(WINDOW as u64);
+                if let Stretch::Block = self.encode(full, next)? {
                     continue 'copying;
                 }
                 drop = drops.next();
@@ -198,14 +194,20 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
             }
         };
         self.inflate.input.rewind(start);
-        let window = std::mem::take(&mut self.window);
-        self.deflater.begin(&window);
-        self.resume(plain, &window)?;
-        self.window = window;
+        self.begin_encoding(plain)?;
         if let Held::Reached = held {
             self.encode(u64::MAX, to)?;
         }
         Ok(held)
+    }
+
+    /// Encodes from the plaintext position `plain` on, where the held window ends.
+    fn begin_encoding(&mut self, plain: u64) -> io::Result<()> {
+        let window = std::mem::take(&mut self.window);
+        self.deflater.begin(&window);
+        self.resume(plain, &window)?;
+        self.window = window;
+        Ok(())
     }
 
     /// Copies the block that was read since `start`, up to the start of the next one.

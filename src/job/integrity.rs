@@ -37,16 +37,8 @@ pub(super) fn check_while<T>(
     if parts.is_empty() || busy == 0 || busy >= control.threads() {
         return (work(), Vec::new());
     }
-    let mut order = parts.to_vec();
-    order.sort_by_key(|&at| backup.stored(backup.part(at)));
     let beside = control.beside();
-    let checks = || {
-        order
-            .into_iter()
-            .take_while(|_| beside.check().is_ok())
-            .flat_map(|at| check(backup, &[at], keys, &beside))
-            .collect::<Vec<PartIntegrity>>()
-    };
+    let checks = || check_smallest_first(backup, parts, keys, &beside);
     std::thread::scope(|scope| {
         // If no further thread can be started, everything is checked later.
         let checks = named("check").spawn_scoped(scope, checks);
@@ -61,6 +53,22 @@ pub(super) fn check_while<T>(
             |check: &PartIntegrity| check.outcome.as_ref().err().is_none_or(is_about_contents);
         (outcome, found.into_iter().filter(finished).collect())
     })
+}
+
+/// Checks one part after the other until `control` says to stop.
+fn check_smallest_first(
+    backup: &Backup,
+    parts: &[usize],
+    keys: Option<&KeyRing>,
+    control: &Control,
+) -> Vec<PartIntegrity> {
+    let mut order = parts.to_vec();
+    order.sort_by_key(|&at| backup.stored(backup.part(at)));
+    order
+        .into_iter()
+        .take_while(|_| control.check().is_ok())
+        .flat_map(|at| check(backup, &[at], keys, control))
+        .collect()
 }
 
 /// Whether an error is about the contents of a part. All other errors, such as a cancellation, end
@@ -122,15 +130,8 @@ impl Prepared {
             .position(|check| self.ends_the_job(check, asked))
             .map(|at| checks.swap_remove(at));
         for check in checks.iter().filter(|check| self.is_copied(check.part)) {
-            let part = self.id(check.part);
-            match &check.outcome {
-                Err(error) if error.kind() == Kind::Damaged => {
-                    observer.event(Event::PartDamaged { part, error });
-                }
-                Err(error) if is_about_contents(error) => {
-                    observer.event(Event::PartUnchecked { part, error });
-                }
-                _ => {}
+            if let Some(event) = self.event(check) {
+                observer.event(event);
             }
         }
         match first {
@@ -139,6 +140,16 @@ impl Prepared {
                 outcome: Err(error),
             }) => Err(with_way_out(error, self.id(part))),
             _ => Ok(checks),
+        }
+    }
+
+    /// What there is to say about a part that is copied unchanged.
+    fn event<'a>(&'a self, check: &'a PartIntegrity) -> Option<Event<'a>> {
+        let part = self.id(check.part);
+        match &check.outcome {
+            Err(error) if error.kind() == Kind::Damaged => Some(Event::PartDamaged { part, error }),
+            Err(error) if is_about_contents(error) => Some(Event::PartUnchecked { part, error }),
+            _ => None,
         }
     }
 

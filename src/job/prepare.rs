@@ -207,11 +207,10 @@ impl Reading<'_> {
         } else {
             needed.clone()
         };
-        let mut rest = Vec::new();
-        if depth == Depth::Checked {
-            rest = self.unlocked.readable();
-            rest.retain(|at| !parts.contains(at) && !self.request.drops_component(self.id(*at)));
-        }
+        let rest = match depth {
+            Depth::Checked => self.kept_without(&parts),
+            _ => Vec::new(),
+        };
         let (found, sound) = check_while(
             &self.unlocked.backup,
             &rest,
@@ -221,6 +220,13 @@ impl Reading<'_> {
             || self.look_inside(&parts, &needed),
         );
         Ok((found?, sound))
+    }
+
+    /// The readable parts that the request keeps and that are not among `parts`.
+    fn kept_without(&self, parts: &[usize]) -> Vec<usize> {
+        let mut rest = self.unlocked.readable();
+        rest.retain(|at| !parts.contains(at) && !self.request.drops_component(self.id(*at)));
+        rest
     }
 
     /// The parts from which the planner may choose, and those that were named.

@@ -51,15 +51,13 @@ pub fn prepare_repair(
         has_key: keys.is_some(),
         ..Request::new(plan.limit)?
     };
-    Ok(PreparedRepair {
-        prepared: Prepared {
-            backup,
-            keys,
-            surveys,
-            integrity: Vec::new(),
-            request,
-            plan,
-        },
-        findings,
-    })
+    let prepared = Prepared {
+        backup,
+        keys,
+        surveys,
+        integrity: Vec::new(),
+        request,
+        plan,
+    };
+    Ok(PreparedRepair { prepared, findings })
 }

@@ -2,6 +2,7 @@
 
 use super::Backup;
 use crate::error::{Error, Result, escape};
+use crate::format::manifest::Manifest;
 use crate::format::outer::Member;
 use crate::format::securetar::{self, HeaderError, Layer, SecureHeader, Version};
 use crate::pipe::Input;
@@ -172,40 +173,34 @@ fn stem_and_compression(name: &[u8]) -> (&[u8], Option<bool>) {
     }
 }
 
+/// The id and the kind of the component in a member, and whether `backup.json` lists it. `stem` is
+/// the member's name without the suffix of an archive.
 fn component(backup: &Backup, stem: &[u8], member: &[u8]) -> (String, ComponentKind, bool) {
-    let manifest = &backup.manifest;
-    let unknown = || {
-        (
-            format!("unknown:{}", escape(member)),
-            ComponentKind::Unknown,
-            false,
-        )
-    };
-    let Ok(stem) = std::str::from_utf8(stem) else {
-        return unknown();
-    };
-    if stem.len() == member.strip_prefix(b"./").unwrap_or(member).len() {
-        return unknown();
-    }
+    let has_suffix = stem.len() < member.strip_prefix(b"./").unwrap_or(member).len();
+    std::str::from_utf8(stem)
+        .ok()
+        .filter(|_| has_suffix)
+        .and_then(|stem| known_component(&backup.manifest, stem))
+        .unwrap_or_else(|| {
+            let id = format!("unknown:{}", escape(member));
+            (id, ComponentKind::Unknown, false)
+        })
+}
+
+fn known_component(manifest: &Manifest, stem: &str) -> Option<(String, ComponentKind, bool)> {
+    let is_folder = |id: &str| manifest.folders().any(|folder| folder == id);
     if stem == "homeassistant" {
-        let listed =
-            manifest.homeassistant_version().is_some() || manifest.folders().any(|f| f == stem);
-        return (stem.into(), ComponentKind::HomeAssistant, listed);
+        let listed = manifest.homeassistant_version().is_some() || is_folder(stem);
+        return Some((stem.into(), ComponentKind::HomeAssistant, listed));
     }
     if stem == "supervisor" {
-        return (stem.into(), ComponentKind::Supervisor, false);
+        return Some((stem.into(), ComponentKind::Supervisor, false));
     }
-    if let Some((_, id)) = FOLDERS.iter().find(|(file, _)| *file == stem) {
-        return (
-            (*id).into(),
-            ComponentKind::Folder,
-            manifest.folders().any(|f| f == *id),
-        );
+    if let Some(&(_, id)) = FOLDERS.iter().find(|(file, _)| *file == stem) {
+        return Some((id.into(), ComponentKind::Folder, is_folder(id)));
     }
-    if manifest.addons().any(|slug| slug == stem) {
-        return (format!("addon:{stem}"), ComponentKind::Addon, true);
-    }
-    unknown()
+    let is_addon = manifest.addons().any(|slug| slug == stem);
+    is_addon.then(|| (format!("addon:{stem}"), ComponentKind::Addon, true))
 }
 
 fn unknown_id(member: &Member) -> String {

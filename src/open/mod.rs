@@ -76,20 +76,21 @@ impl Backup {
             parts: Vec::new(),
             findings: outer.findings,
         };
-        for (at, member) in backup
-            .members
-            .iter()
-            .enumerate()
-            .filter(|&(at, m)| at != manifest_member && m.header.kind == EntryKind::File)
-        {
-            let part = Part::recognise(&backup, at, member)?;
-            backup.parts.push(part);
-        }
+        backup.parts = backup.recognise_parts()?;
         backup.settle_names();
         backup.settle_marks();
         let found = backup.look();
         backup.findings.extend(found);
         Ok(backup)
+    }
+
+    /// Every file but the manifest is a part.
+    fn recognise_parts(&self) -> Result<Vec<Part>> {
+        let members = self.members.iter().enumerate();
+        members
+            .filter(|&(at, m)| at != self.manifest_member && m.header.kind == EntryKind::File)
+            .map(|(at, member)| Part::recognise(self, at, member))
+            .collect()
     }
 
     /// What is odd or wrong, as sentences.

@@ -94,11 +94,8 @@ impl Pieces {
         match &mut self.source {
             Source::Gzip(gunzip) => {
                 // Requested twice, because the piece borrows the decoder.
-                if gunzip
-                    .next_piece_up_to(want)
-                    .map_err(Error::from_read)?
-                    .is_none()
-                {
+                let piece = gunzip.next_piece_up_to(want).map_err(Error::from_read)?;
+                if piece.is_none() {
                     return Ok(None);
                 }
                 let position = gunzip.compressed_position();

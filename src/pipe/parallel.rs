@@ -22,10 +22,8 @@ pub fn each<R: Send>(threads: usize, order: &[usize], work: impl Fn(usize) -> R 
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.min(order.len()) {
-            if std::thread::Builder::new()
-                .spawn_scoped(scope, share)
-                .is_err()
-            {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, share);
+            if thread.is_err() {
                 break;
             }
         }

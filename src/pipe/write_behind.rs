@@ -23,11 +23,7 @@ pub fn write_behind<W: Write + Send, T>(
     body: impl FnOnce(&mut WriteBehind) -> io::Result<T>,
 ) -> io::Result<(W, T)> {
     let (full, take_full) = bounded(BUFFERS);
-    let (give_empty, empty) = bounded(BUFFERS);
-    for _ in 0..BUFFERS {
-        // The channel has room for all of them.
-        let _ = give_empty.send(Vec::with_capacity(BUFFER));
-    }
+    let (give_empty, empty) = buffers();
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("write".into())
@@ -44,6 +40,16 @@ pub fn write_behind<W: Write + Send, T>(
             .map_err(|_| io::Error::other("the writing thread was lost"))??;
         Ok((writer, outcome?))
     })
+}
+
+/// A channel with all the buffers, empty.
+fn buffers() -> (Sender<Vec<u8>>, Receiver<Vec<u8>>) {
+    let (give, take) = bounded(BUFFERS);
+    for _ in 0..BUFFERS {
+        // The channel has room for all of them.
+        let _ = give.send(Vec::with_capacity(BUFFER));
+    }
+    (give, take)
 }
 
 fn drain<W: Write>(

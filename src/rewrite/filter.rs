@@ -125,16 +125,8 @@ impl Judge<'_> {
     fn judge(&mut self, header: &Header) -> crate::Result<()> {
         let at = self.next;
         self.next += 1;
-        if let Some(survey) = self.survey {
-            // The same bytes were surveyed a moment ago; any difference means that the input
-            // changed, and the decisions by index would apply to the wrong files.
-            let same = survey
-                .entries
-                .get(at)
-                .is_some_and(|e| *e.name == *header.name && e.size == header.size);
-            if !same {
-                return Err(changed());
-            }
+        if !self.is_as_surveyed(at, header) {
+            return Err(changed());
         }
         let head = header.raw.len() as u64;
         if self.cut.removes(at) {
@@ -150,6 +142,19 @@ impl Judge<'_> {
             self.keep(header.span());
         }
         Ok(())
+    }
+
+    /// Whether the survey, if there is one, saw the same entry.
+    ///
+    /// The same bytes were surveyed a moment ago; any difference means that the input changed, and
+    /// the decisions by index would apply to the wrong files.
+    fn is_as_surveyed(&self, at: usize, header: &Header) -> bool {
+        self.survey.is_none_or(|survey| {
+            survey
+                .entries
+                .get(at)
+                .is_some_and(|e| *e.name == *header.name && e.size == header.size)
+        })
     }
 }
 

@@ -97,26 +97,7 @@ fn long_gnu(header: &Header) -> bool {
 fn build(header: &Header, mut main: [u8; BLOCK], records: &[pax::Record]) -> Vec<u8> {
     let mut out = Vec::new();
     if !records.is_empty() {
-        let mut data = Vec::new();
-        records
-            .iter()
-            .for_each(|(key, value)| pax::write(key, value, &mut data));
-        let mut head = [0u8; BLOCK];
-        // The mark, the owner and the mode of the entry also serve for the extension.
-        head.copy_from_slice(&main);
-        head.get_mut(NAME).unwrap_or_default().fill(0);
-        head.get_mut(LINK).unwrap_or_default().fill(0);
-        head.get_mut(PREFIX).unwrap_or_default().fill(0);
-        let label = b"././@PaxHeader";
-        head.iter_mut()
-            .zip(label)
-            .for_each(|(to, from)| *to = *from);
-        head[156] = b'x';
-        set_size(&mut head, data.len() as u64);
-        out.extend_from_slice(&head);
-        let pad = padding(data.len() as u64);
-        out.append(&mut data);
-        out.resize(out.len() + usize::try_from(pad).unwrap_or_default(), 0);
+        push_pax(main, records, &mut out);
     }
     // With a PAX size the field stays as the writer left it.
     if !header.has_pax_size() {
@@ -125,6 +106,28 @@ fn build(header: &Header, mut main: [u8; BLOCK], records: &[pax::Record]) -> Vec
     set_checksum(&mut main);
     out.extend_from_slice(&main);
     out
+}
+
+/// Appends a PAX header with these records. The mark, the owner and the mode of the entry in `head`
+/// also serve for it.
+fn push_pax(mut head: [u8; BLOCK], records: &[pax::Record], out: &mut Vec<u8>) {
+    let mut data = Vec::new();
+    records
+        .iter()
+        .for_each(|(key, value)| pax::write(key, value, &mut data));
+    head.get_mut(NAME).unwrap_or_default().fill(0);
+    head.get_mut(LINK).unwrap_or_default().fill(0);
+    head.get_mut(PREFIX).unwrap_or_default().fill(0);
+    let label = b"././@PaxHeader";
+    head.iter_mut()
+        .zip(label)
+        .for_each(|(to, from)| *to = *from);
+    head[156] = b'x';
+    set_size(&mut head, data.len() as u64);
+    out.extend_from_slice(&head);
+    let pad = padding(data.len() as u64);
+    out.append(&mut data);
+    out.resize(out.len() + usize::try_from(pad).unwrap_or_default(), 0);
 }
 
 #[cfg(test)]

@@ -111,11 +111,7 @@ impl Parts<'_> {
         output: &mut Output,
         complete: &mut dyn FnMut(Place),
     ) -> Result<()> {
-        let planned = self
-            .plan
-            .parts
-            .get(index)
-            .ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
+        let planned = self.plan.parts.get(index).ok_or_else(not_covered)?;
         let job = part::Job {
             backup: self.backup,
             index,
@@ -200,4 +196,9 @@ fn new_slug(old: &str) -> Result<String> {
             return Ok(slug);
         }
     }
+}
+
+/// The error for a plan that belongs to another backup.
+fn not_covered() -> Error {
+    Error::new(Kind::Internal, "the plan does not cover every part")
 }

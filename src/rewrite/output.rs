@@ -232,16 +232,11 @@ impl Output {
     }
 
     fn give_name(&mut self) -> io::Result<()> {
-        let Target {
-            folder,
-            name,
-            force,
-            system,
-            ..
-        } = &self.target;
+        let target = &self.target;
+        let (system, folder, name) = (&target.system, &target.folder, &target.name);
         if self.hidden.is_none() {
             match system.link(&self.file, folder, name) {
-                Err(e) if e.kind() == ErrorKind::AlreadyExists && *force => {}
+                Err(e) if e.kind() == ErrorKind::AlreadyExists && target.force => {}
                 other => return other,
             }
             // Only a file with a name can replace another one in one step.
@@ -250,7 +245,7 @@ impl Output {
             self.hidden = Some(hidden);
         }
         if let Some(hidden) = &self.hidden {
-            if *force {
+            if target.force {
                 system.replace(folder, hidden, name)?
             } else {
                 system.rename(folder, hidden, name)?

@@ -165,18 +165,14 @@ fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, R
         let unsaid = builtin && raw.remade_by.is_none();
         let rule = raw.into_rule(!builtin);
         if !seen.insert(rule.id.clone()) {
-            return Err(RulesError::Duplicate {
-                line: line_of(text, at),
-                id: rule.id,
-            });
+            let (line, id) = (line_of(text, at), rule.id);
+            return Err(RulesError::Duplicate { line, id });
         }
         let full = known.len() + rules.len() >= usize::from(u16::MAX);
-        let problem = if full {
-            Some("there are too many rules".into())
-        } else if unsaid {
-            Some("`remade_by` is missing".into())
-        } else {
-            rule_problem(&rule).or_else(|| consent_problem(&rule, known))
+        let problem = match (full, unsaid) {
+            (true, _) => Some("there are too many rules".into()),
+            (_, true) => Some("`remade_by` is missing".into()),
+            _ => rule_problem(&rule).or_else(|| consent_problem(&rule, known)),
         };
         refuse(text, &rule.id, at, problem)?;
         rules.push(rule);

@@ -174,67 +174,50 @@ mod tests {
     use super::*;
     use crate::rules::Catalogue;
 
-    #[test]
-    fn every_case_is_reached_from_a_component_and_a_rule() {
-        let rule = |id| Catalogue::builtin().unwrap().by_id(id);
-        let cases = [
-            ("media", true, None, Effect::WholeFolder),
-            ("addons/local", false, None, Effect::PartOfFolder),
-            (
-                "homeassistant",
-                true,
-                rule("ha-recorder"),
-                Effect::WholeConfig,
-            ),
-            (
-                "homeassistant",
-                false,
-                rule("ha-recorder"),
-                Effect::RecorderDatabase,
-            ),
-            (
-                "homeassistant",
-                false,
-                rule("ha-recorder-moved"),
-                Effect::MovedDatabase,
-            ),
-            (
-                "homeassistant",
-                false,
-                rule("ha-nested"),
-                Effect::ConfigBackups,
-            ),
-            (
-                "homeassistant",
-                false,
-                rule("ha-db-leftover"),
-                Effect::PartOfConfig,
-            ),
-            ("homeassistant", false, None, Effect::PartOfConfig),
-            ("addon:core_mariadb", true, None, Effect::WholeAddon),
-            (
-                "addon:core_mariadb",
-                false,
-                rule("mariadb"),
-                Effect::MariaDb,
-            ),
-            (
-                "addon:core_mariadb",
-                false,
-                rule("image-tar"),
-                Effect::ImageTar,
-            ),
-            ("addon:core_mariadb", false, None, Effect::PartOfAddon),
-            ("supervisor", true, None, Effect::Supervisor),
-            ("unknown:x.tar", true, None, Effect::Unknown),
-        ];
-        for (component, whole, rule, expected) in cases {
-            assert_eq!(
-                Effect::of(component, whole, rule),
-                expected,
-                "{component}, whole: {whole}"
-            );
+    const CONFIG: &str = "homeassistant";
+    const MARIADB: &str = "addon:core_mariadb";
+
+    /// A component, the id of the rule that takes it or a piece of it, and the effect.
+    type Case = (&'static str, Option<&'static str>, Effect);
+
+    fn assert_effects(whole: bool, cases: &[Case]) {
+        for &(component, rule, expected) in cases {
+            let rule = rule.map(|id| Catalogue::builtin().unwrap().by_id(id).unwrap());
+            let effect = Effect::of(component, whole, rule);
+            assert_eq!(effect, expected, "{component}, whole: {whole}");
         }
+    }
+
+    #[test]
+    fn every_whole_component_has_its_own_effect_whatever_the_rule() {
+        assert_effects(
+            true,
+            &[
+                ("media", None, Effect::WholeFolder),
+                (CONFIG, Some("ha-recorder"), Effect::WholeConfig),
+                (MARIADB, None, Effect::WholeAddon),
+                ("supervisor", None, Effect::Supervisor),
+                ("unknown:x.tar", None, Effect::Unknown),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_effect_of_a_piece_comes_from_its_component_and_rule() {
+        assert_effects(
+            false,
+            &[
+                ("addons/local", None, Effect::PartOfFolder),
+                (CONFIG, Some("ha-recorder"), Effect::RecorderDatabase),
+                (CONFIG, Some("ha-recorder-moved"), Effect::MovedDatabase),
+                (CONFIG, Some("ha-nested"), Effect::ConfigBackups),
+                (CONFIG, Some("ha-db-leftover"), Effect::PartOfConfig),
+                (CONFIG, None, Effect::PartOfConfig),
+                (MARIADB, Some("mariadb"), Effect::MariaDb),
+                (MARIADB, Some("image-tar"), Effect::ImageTar),
+                (MARIADB, None, Effect::PartOfAddon),
+            ],
+        );
     }
 
     #[test]

@@ -29,10 +29,7 @@ impl NpmModules {
         let Some(at) = path.iter().position(|&b| b == b'/') else {
             return false;
         };
-        let (folder, rest) = (
-            path.get(..at).unwrap_or_default(),
-            path.get(at..).unwrap_or_default(),
-        );
+        let (folder, rest) = path.split_at_checked(at).unwrap_or_default();
         let (Some(modules), Some(inside)) = (
             self.folders.get(folder),
             rest.strip_prefix(b"/node_modules/"),

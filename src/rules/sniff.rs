@@ -80,31 +80,13 @@ impl Sniffer {
 /// Whether a file begins like an ELF file of the type ET_CORE (System V gABI, "ELF Header": magic,
 /// class, byte order, and the type at byte 16).
 fn is_core_dump(head: &[u8]) -> bool {
-    let [
-        0x7f,
-        b'E',
-        b'L',
-        b'F',
-        1 | 2,
-        order,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        a,
-        b,
-        ..,
-    ] = *head
-    else {
-        return false;
-    };
-    matches!((order, a, b), (1, 4, 0) | (2, 0, 4))
+    let is_elf = matches!(head, [0x7f, b'E', b'L', b'F', 1 | 2, ..]);
+    let (order, kind) = (head.get(5), head.get(16..18));
+    is_elf
+        && matches!(
+            (order, kind),
+            (Some(1), Some([4, 0])) | (Some(2), Some([0, 4]))
+        )
 }
 
 /// Whether a file begins like an SQLite file (sqlite.org, "Database File Format": 1.3 the database,

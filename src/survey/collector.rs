@@ -111,28 +111,13 @@ impl EntryCollector {
         let share = into * u128::from(self.stored_len) / u128::from(self.plain_len.max(1));
         self.stored_begin + u64::try_from(share).unwrap_or(self.stored_len)
     }
-}
 
-impl Visitor for EntryCollector {
-    fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
-        self.crc = crc32fast::Hasher::new();
-        self.sniffer = Sniffer::default();
-        if self.kind == ComponentKind::Addon {
-            self.packages.begin(
-                config_path(self.kind, self.manifest_version, &header.name).unwrap_or_default(),
-            );
-        }
-        let configuration = self.kind == ComponentKind::HomeAssistant;
-        let path =
-            config_path(self.kind, self.manifest_version, &header.name).filter(|_| configuration);
-        self.configuration.begin(path, header.kind);
-        self.hazards
-            .extend(hazards::of_header(self.entries.len(), header));
-        self.long_paths.see(&header.name);
-        self.entries.push(Entry {
+    /// The entry as far as its header tells.
+    fn begun(&self, header: &Header) -> Entry {
+        let is_link = matches!(header.kind, EntryKind::HardLink | EntryKind::Symlink);
+        Entry {
             name: header.name.as_slice().into(),
-            link: matches!(header.kind, EntryKind::HardLink | EntryKind::Symlink)
-                .then(|| header.link.as_slice().into()),
+            link: is_link.then(|| header.link.as_slice().into()),
             kind: header.kind,
             size: header.size,
             mtime: header.mtime(),
@@ -143,7 +128,24 @@ impl Visitor for EntryCollector {
             header_crc: crc32fast::hash(&header.raw),
             data_crc: 0,
             contents: Contents::Other,
-        });
+        }
+    }
+}
+
+impl Visitor for EntryCollector {
+    fn entry(&mut self, header: &Header, _at: u64) -> Result<(), TarError> {
+        self.crc = crc32fast::Hasher::new();
+        self.sniffer = Sniffer::default();
+        let path = config_path(self.kind, self.manifest_version, &header.name);
+        if self.kind == ComponentKind::Addon {
+            self.packages.begin(path.unwrap_or_default());
+        }
+        let configured = path.filter(|_| self.kind == ComponentKind::HomeAssistant);
+        self.configuration.begin(configured, header.kind);
+        self.hazards
+            .extend(hazards::of_header(self.entries.len(), header));
+        self.long_paths.see(&header.name);
+        self.entries.push(self.begun(header));
         self.running.update(&header.raw);
         Ok(())
     }

@@ -5,7 +5,6 @@
 //! out never creates a new one.
 
 use std::collections::HashMap;
-use std::collections::hash_map;
 
 use crate::error::{Result, escape};
 use crate::format::tar::block::EntryKind;
@@ -134,20 +133,15 @@ impl<'a, T: Viewed> Places<'a, T> {
             .filter(|(_, e)| e.kind != EntryKind::Directory && !plain(e.name).is_empty());
         for (at, entry) in files {
             pace.step(entry.name.len())?;
-            match first.entry(self.hasher.hash(plain(entry.name))) {
-                hash_map::Entry::Vacant(slot) => {
-                    slot.insert(at);
-                }
-                hash_map::Entry::Occupied(slot) => {
-                    let other = self
-                        .get(*slot.get())
-                        .filter(|other| class(other.kind) != class(entry.kind));
-                    found.extend(other.map(|_| Hazard {
-                        entry: at,
-                        with: Some(*slot.get()),
-                        kind: HazardKind::TwoKinds,
-                    }));
-                }
+            let name = self.hasher.hash(plain(entry.name));
+            let before = *first.entry(name).or_insert(at);
+            let differs = |other: View<'_>| class(other.kind) != class(entry.kind);
+            if before != at && self.get(before).is_some_and(differs) {
+                found.push(Hazard {
+                    entry: at,
+                    with: Some(before),
+                    kind: HazardKind::TwoKinds,
+                });
             }
         }
         self.first = first;
@@ -223,31 +217,25 @@ impl Hazard {
         let (Some(entry), other) = (view(self.entry), self.with.and_then(&view)) else {
             return String::new();
         };
-        let name = escape(entry.name);
+        let (name, kind) = (escape(entry.name), entry.kind.name());
         match (self.kind, other) {
             (HazardKind::Name(Fault::Empty), _) => "an entry has no name".into(),
             (HazardKind::Name(fault), _) => format!("the name {name} {}", fault.text()),
-            (HazardKind::Root, _) => format!(
-                "a {} takes the place of the whole folder",
-                entry.kind.name()
-            ),
+            (HazardKind::Root, _) => format!("a {kind} takes the place of the whole folder"),
             (HazardKind::NoTarget, _) => format!("the symbolic link {name} leads nowhere"),
             (HazardKind::LostLink, _) => {
+                let link = escape(entry.link);
                 format!(
-                    "the hard link {name} points to {}, which is no file that comes before it",
-                    escape(entry.link)
+                    "the hard link {name} points to {link}, which is no file that comes before it"
                 )
             }
             (HazardKind::NoDirectory, Some(other)) => {
-                format!(
-                    "{name} lies below {}, which is a {}",
-                    escape(other.name),
-                    other.kind.name()
-                )
+                let (path, what) = (escape(other.name), other.kind.name());
+                format!("{name} lies below {path}, which is a {what}")
             }
             (_, other) => {
-                let kind = other.map_or("something else", |other| other.kind.name());
-                format!("{name} is a {}, and a {kind} as well", entry.kind.name())
+                let also = other.map_or("something else", |other| other.kind.name());
+                format!("{name} is a {kind}, and a {also} as well")
             }
         }
     }

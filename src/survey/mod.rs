@@ -56,23 +56,12 @@ pub fn survey_each(
     keys: Option<&KeyRing>,
     control: &Control,
 ) -> Vec<Result<PartSurvey>> {
-    control.begin(
-        "survey",
-        parts
-            .iter()
-            .filter_map(|&p| backup.parts.get(p))
-            .map(|p| backup.member(p).size)
-            .sum(),
-    );
+    let part = |at: usize| parts.get(at).and_then(|&part| backup.parts.get(part));
     let mut order: Vec<usize> = (0..parts.len()).collect();
-    order.sort_by_key(|&at| {
-        std::cmp::Reverse(
-            parts
-                .get(at)
-                .and_then(|&p| backup.parts.get(p))
-                .map(|p| backup.stored(p)),
-        )
-    });
+    let sizes = order.iter().filter_map(|&at| part(at));
+    let size = sizes.map(|part| backup.member(part).size).sum();
+    control.begin("survey", size);
+    order.sort_by_key(|&at| std::cmp::Reverse(part(at).map(|part| backup.stored(part))));
     let done = parallel::each(control.threads(), &order, |at| {
         parts
             .get(at)

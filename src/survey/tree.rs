@@ -67,15 +67,7 @@ impl<'a> PathTree<'a> {
             })
         };
         let mut rows = sorted(paths.map(row).collect::<Result<_>>()?, control)?;
-        let (mut root, mut before) = (PathNode::at(0, 0, 0), &b""[..]);
-        for step in rows.chunks_mut(STEP_ROWS) {
-            control.check()?;
-            for row in step {
-                row.shared = u32::try_from(shared(before, row.path)).unwrap_or(u32::MAX);
-                before = row.path;
-                root.add(row);
-            }
-        }
+        let mut root = root_of(&mut rows, control)?;
         root.totals.stored += overhead;
         Ok(Self {
             rows,
@@ -146,13 +138,9 @@ impl<'a> PathTree<'a> {
     pub fn narrowed(&self, node: &PathNode) -> PathNode {
         let rows = self.rows.get(node.from..node.to).unwrap_or_default();
         let below = |row: &Row<'a>| row.path.get(node.next..);
-        // If the folder has its own entry, that sorts first, and no deeper folder contains
-        // everything.
-        let Some((first, last)) = rows
-            .first()
-            .and_then(below)
-            .zip(rows.last().and_then(below))
-        else {
+        // A folder's own entry sorts first; then no deeper folder contains everything.
+        let (first, last) = (rows.first().and_then(below), rows.last().and_then(below));
+        let (Some(first), Some(last)) = (first, last) else {
             return node.clone();
         };
         let common = first.get(..shared(first, last)).unwrap_or_default();
@@ -162,14 +150,14 @@ impl<'a> PathTree<'a> {
         } else {
             common.iter().rposition(|&b| b == b'/')
         };
-        match names {
-            Some(len) => PathNode {
-                end: node.next + len,
-                next: node.next + len + 1,
-                folder: first.len() > len || last.len() > len,
-                ..node.clone()
-            },
-            None => node.clone(),
+        let Some(len) = names else {
+            return node.clone();
+        };
+        PathNode {
+            end: node.next + len,
+            next: node.next + len + 1,
+            folder: first.len() > len || last.len() > len,
+            ..node.clone()
         }
     }
 
@@ -188,6 +176,20 @@ impl<'a> PathTree<'a> {
             .next()
             .unwrap_or_default()
     }
+}
+
+/// Sums up sorted rows, and notes in each the length of the prefix it shares with the one before.
+fn root_of(rows: &mut [Row<'_>], control: &Control) -> Result<PathNode> {
+    let (mut root, mut before) = (PathNode::at(0, 0, 0), &b""[..]);
+    for step in rows.chunks_mut(STEP_ROWS) {
+        control.check()?;
+        for row in step {
+            row.shared = u32::try_from(shared(before, row.path)).unwrap_or(u32::MAX);
+            before = row.path;
+            root.add(row);
+        }
+    }
+    Ok(root)
 }
 
 impl PathNode {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::disagree;
 use crate::error::{Error, Result, escape};
+use crate::format::outer::Member;
 use crate::format::tar::block::{EntryKind, TarError};
 use crate::format::tar::header::Header;
 use crate::format::tar::walk::{Visitor, Walker};
@@ -16,10 +17,8 @@ use crate::pipe::{Control, Input};
 
 /// Reads the outer tar with the `tar` crate and compares the members.
 pub(super) fn outer(backup: &Backup) -> Result<()> {
-    let mut archive = tar::Archive::new(Positioned {
-        input: Arc::clone(&backup.input),
-        at: 0,
-    });
+    let input = Arc::clone(&backup.input);
+    let mut archive = tar::Archive::new(Positioned { input, at: 0 });
     let mut members = backup.members.iter();
     for entry in archive.entries_with_seek().map_err(Error::from_read)? {
         let entry = entry.map_err(|e| own_or_disagree(e).unwrap_or_else(|own| own))?;
@@ -30,15 +29,7 @@ pub(super) fn outer(backup: &Backup) -> Result<()> {
         if member.stale {
             return Ok(());
         }
-        let same_name = entry
-            .path_bytes()
-            .strip_suffix(b"/")
-            .unwrap_or(&entry.path_bytes())
-            == member.header.name.as_slice();
-        let same = (same_name || name_is_ours(&member.header))
-            && entry.size() == member.size
-            && entry.raw_file_position() == member.data_at();
-        if !same {
+        if !is_same(&entry, member) {
             return Err(disagree(member.display_name()).at(member.header_at));
         }
     }
@@ -48,6 +39,14 @@ pub(super) fn outer(backup: &Backup) -> Result<()> {
         ),
         None => Ok(()),
     }
+}
+
+fn is_same<R: Read>(entry: &tar::Entry<'_, R>, member: &Member) -> bool {
+    let path = entry.path_bytes();
+    let name = path.strip_suffix(b"/").unwrap_or(&path);
+    (name == member.header.name.as_slice() || name_is_ours(&member.header))
+        && entry.size() == member.size
+        && entry.raw_file_position() == member.data_at()
 }
 
 /// The whole input as a seekable reader.
@@ -104,16 +103,7 @@ type Ahead = Rc<RefCell<VecDeque<Seen>>>;
 /// our own reader sees. If both fail, the error of our own reader is returned.
 pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<SecondReading> {
     let ahead = Ahead::default();
-    let tee = Tee {
-        reader,
-        walker: Walker::default(),
-        notes: Notes {
-            visitor,
-            ahead: Rc::clone(&ahead),
-            compares: true,
-        },
-    };
-    let mut archive = tar::Archive::new(tee);
+    let mut archive = tar::Archive::new(Tee::new(reader, visitor, &ahead));
     let compared = compare(&mut archive, &ahead)?;
     let mut tee = archive.into_inner();
     tee.notes.compares = compared.is_ok();
@@ -121,10 +111,8 @@ pub(super) fn inner<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Sec
     let walked = tee.walker.finish()?;
     let entries = compared?;
     if let Some(missed) = ahead.borrow().front() {
-        return Err(disagree(format!(
-            "one does not see {}",
-            escape(&missed.name)
-        )));
+        let name = escape(&missed.name);
+        return Err(disagree(format!("one does not see {name}")));
     }
     Ok(SecondReading {
         entries,
@@ -189,14 +177,7 @@ fn own_or_disagree(error: io::Error) -> Result<Error> {
 
 /// The entry as the `tar` crate sees it; `None` for a type that our own reader refuses.
 fn theirs<R: Read>(entry: &tar::Entry<'_, R>) -> Option<Seen> {
-    let kind = match entry.header().entry_type() {
-        tar::EntryType::Regular | tar::EntryType::Continuous => EntryKind::File,
-        tar::EntryType::Link => EntryKind::HardLink,
-        tar::EntryType::Symlink => EntryKind::Symlink,
-        tar::EntryType::Directory => EntryKind::Directory,
-        tar::EntryType::Char | tar::EntryType::Block | tar::EntryType::Fifo => EntryKind::Special,
-        _ => return None,
-    };
+    let kind = kind_of(entry.header().entry_type())?;
     let mut name = entry.path_bytes().into_owned();
     while kind == EntryKind::Directory && name.len() > 1 && name.ends_with(b"/") {
         name.pop();
@@ -217,11 +198,38 @@ fn theirs<R: Read>(entry: &tar::Entry<'_, R>) -> Option<Seen> {
     })
 }
 
+fn kind_of(theirs: tar::EntryType) -> Option<EntryKind> {
+    Some(match theirs {
+        tar::EntryType::Regular | tar::EntryType::Continuous => EntryKind::File,
+        tar::EntryType::Link => EntryKind::HardLink,
+        tar::EntryType::Symlink => EntryKind::Symlink,
+        tar::EntryType::Directory => EntryKind::Directory,
+        tar::EntryType::Char | tar::EntryType::Block | tar::EntryType::Fifo => EntryKind::Special,
+        _ => return None,
+    })
+}
+
 /// Passes every byte that the crate reads to our own walker first.
 struct Tee<'a, R> {
     reader: R,
     walker: Walker,
     notes: Notes<'a>,
+}
+
+impl<'a, R> Tee<'a, R> {
+    fn new(reader: R, visitor: &'a mut dyn Visitor, ahead: &Ahead) -> Self {
+        let notes = Notes {
+            visitor,
+            ahead: Rc::clone(ahead),
+            compares: true,
+        };
+        let walker = Walker::default();
+        Self {
+            reader,
+            walker,
+            notes,
+        }
+    }
 }
 
 struct Notes<'a> {

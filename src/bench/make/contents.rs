@@ -102,11 +102,14 @@ impl<'a> Contents<'a> {
         self.count += 1;
         self.piece.truncate(room);
         self.left -= room as u64;
-        let tail = self
-            .end
-            .len()
-            .saturating_sub(usize::try_from(self.left).unwrap_or(usize::MAX))
-            .min(room);
+        self.put_end(room);
+        (!self.piece.is_empty()).then_some(&self.piece)
+    }
+
+    /// Replaces the last bytes of a piece of `room` bytes by its share of the end, if it has one.
+    fn put_end(&mut self, room: usize) {
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let tail = self.end.len().saturating_sub(left).min(room);
         if tail > 0 {
             // Pieces are far larger than any end, so the end falls into the last two.
             let from = self.end.drain(..tail);
@@ -116,7 +119,6 @@ impl<'a> Contents<'a> {
                 .zip(from)
                 .for_each(|(to, from)| *to = from);
         }
-        (!self.piece.is_empty()).then_some(&self.piece)
     }
 
     fn make(&mut self) {

@@ -64,16 +64,10 @@ pub fn make(
     control: &Control,
 ) -> Result<()> {
     if recipe.size < LEAST {
-        return Err(Error::new(
-            crate::Kind::Usage,
-            format!("a backup of less than {LEAST} bytes would be nothing but headers"),
-        ));
+        let why = format!("a backup of less than {LEAST} bytes would be nothing but headers");
+        return Err(Error::new(crate::Kind::Usage, why));
     }
-    let target = match protection {
-        None => Encryption::Plain,
-        Some((Version::V3, keys)) => Encryption::V3(Some(keys.new_v3_salts()?)),
-        Some(_) => Encryption::V2,
-    };
+    let target = encryption(protection)?;
     control.begin("make", recipe.size);
     let mut maker = Maker {
         recipe,
@@ -89,6 +83,15 @@ pub fn make(
     maker.end()?;
     control.end();
     Ok(())
+}
+
+/// The encryption of the given version, with new salts where the whole backup shares them.
+fn encryption(protection: Option<(Version, &KeyRing)>) -> Result<Encryption> {
+    Ok(match protection {
+        None => Encryption::Plain,
+        Some((Version::V3, keys)) => Encryption::V3(Some(keys.new_v3_salts()?)),
+        Some(_) => Encryption::V2,
+    })
 }
 
 /// Writes the plaintext tar of one part into `out`: for measurements of single stages.
@@ -244,6 +247,16 @@ fn write_tar(
     tar.finish()
 }
 
+fn attributes<'a>(entry: &'a Planned, random: &mut Random) -> Attributes<'a> {
+    Attributes {
+        name: &entry.path,
+        kind: entry.kind,
+        size: entry.data.len(),
+        link: entry.link,
+        time: (MORNING - random.below(YEAR), random.below(1_000_000)),
+    }
+}
+
 fn write_entry(
     tar: &mut TarWriter<impl Write>,
     entry: &Planned,
@@ -251,14 +264,7 @@ fn write_entry(
     words: &Words,
     control: &Control,
 ) -> io::Result<()> {
-    let time = (MORNING - random.below(YEAR), random.below(1_000_000));
-    tar.begin(&Attributes {
-        name: &entry.path,
-        kind: entry.kind,
-        size: entry.data.len(),
-        link: entry.link,
-        time,
-    })?;
+    tar.begin(&attributes(entry, &mut random))?;
     match entry.data {
         Data::Text(text) => tar.data(text.as_bytes())?,
         Data::Made(kind, size) => {
@@ -266,9 +272,8 @@ fn write_entry(
             while let Some(piece) = contents.next_piece() {
                 tar.data(piece)?;
                 // About its size in the file, so that the progress ends with the backup.
-                control
-                    .advance(piece.len() as u64 * kind.permille() / 1000)
-                    .map_err(Error::into_io)?;
+                let stored = piece.len() as u64 * kind.permille() / 1000;
+                control.advance(stored).map_err(Error::into_io)?;
             }
         }
     }

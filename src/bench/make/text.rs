@@ -77,24 +77,21 @@ impl Words {
             .unwrap_or_default();
         let mut rest = template.as_bytes();
         while let [first, tail @ ..] = rest {
-            rest = match (first, tail) {
+            rest = tail;
+            match (first, tail) {
                 (b'{', [b'{', tail @ ..]) | (b'}', [b'}', tail @ ..]) => {
                     out.push(*first);
-                    tail
+                    rest = tail;
                 }
                 (b'{', [b'}', tail @ ..]) => {
                     out.extend_from_slice(self.pick(random).as_bytes());
-                    tail
+                    rest = tail;
                 }
-                (b'~', tail) => {
+                (b'~', _) => {
                     out.extend_from_slice(random.below(1000).to_string().as_bytes());
-                    tail
                 }
-                _ => {
-                    out.push(*first);
-                    tail
-                }
-            };
+                _ => out.push(*first),
+            }
         }
     }
 

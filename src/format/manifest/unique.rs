@@ -29,28 +29,30 @@ pub(super) fn check(text: &str) -> Result<()> {
         ));
     }
     if !message.starts_with(TWICE) {
-        return Err(Error::damaged(format!(
-            "backup.json is not valid: {}",
-            escape(message.as_bytes())
-        )));
+        return Err(not_valid(&message));
     }
     // Two keys can have the same hash, but so rarely that a second check costs nothing.
     match serde_json::from_str::<Unique<HashSet<String>>>(text).map_err(|e| e.to_string()) {
-        Err(message) if message.starts_with(TWICE) => {
-            let key = message.strip_prefix(TWICE).unwrap_or_default();
-            let key = key.rsplit_once(" at line").map_or(key, |(key, _)| key);
-            let what = format!(
-                "backup.json has the key '{}' twice: readers disagree about which one counts",
-                escape(key.as_bytes())
-            );
-            Err(Error::refused(what))
-        }
-        Err(message) => Err(Error::damaged(format!(
-            "backup.json is not valid: {}",
-            escape(message.as_bytes())
-        ))),
+        Err(message) => Err(match message.strip_prefix(TWICE) {
+            Some(key) => twice(key),
+            None => not_valid(&message),
+        }),
         Ok(_) => Ok(()),
     }
+}
+
+/// The error for a key that is there twice; serde appends the position to it.
+fn twice(key: &str) -> Error {
+    let key = key.rsplit_once(" at line").map_or(key, |(key, _)| key);
+    let shown = escape(key.as_bytes());
+    Error::refused(format!(
+        "backup.json has the key '{shown}' twice: readers disagree about which one counts"
+    ))
+}
+
+fn not_valid(message: &str) -> Error {
+    let shown = escape(message.as_bytes());
+    Error::damaged(format!("backup.json is not valid: {shown}"))
 }
 
 /// Marks the error for a duplicate key, so that it differs from the parser's own errors.

@@ -79,12 +79,7 @@ impl<'a> Scan<'a> {
             match step {
                 Step::More => {}
                 Step::Header(header) => return Ok(Some((start, *header))),
-                Step::Global(_) => {
-                    return Err(Error::refused(
-                        "a global PAX header in the outer tar; Home Assistant writes none",
-                    )
-                    .at(start));
-                }
+                Step::Global(_) => return Err(global_header(start)),
                 Step::End => {
                     self.after_the_end()?;
                     return Ok(None);
@@ -245,4 +240,9 @@ impl<'a> Scan<'a> {
             None => error,
         }
     }
+}
+
+/// The error for a global PAX header, which would change the headers of members behind it.
+fn global_header(at: u64) -> Error {
+    Error::refused("a global PAX header in the outer tar; Home Assistant writes none").at(at)
 }

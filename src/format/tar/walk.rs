@@ -71,6 +71,19 @@ enum State {
     Tail,
 }
 
+impl State {
+    /// The state directly behind a header.
+    fn behind(header: &Header) -> Self {
+        match header.size {
+            0 => Self::Padding { left: 0 },
+            size => Self::Data {
+                left: size,
+                padding: padding(size),
+            },
+        }
+    }
+}
+
 /// The result of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Walked {
@@ -161,20 +174,13 @@ impl Walker {
         self.partial.clear();
         let half_ended = self.assembler.half_ended();
         match self.assembler.push(&block)? {
-            Step::More => {
-                if !half_ended && self.assembler.half_ended() {
-                    visitor.tail(self.header_at)?;
-                }
+            Step::More if !half_ended && self.assembler.half_ended() => {
+                visitor.tail(self.header_at)?;
             }
+            Step::More => {}
             Step::Header(header) => {
                 visitor.entry(&header, self.header_at)?;
-                self.state = match header.size {
-                    0 => State::Padding { left: 0 },
-                    size => State::Data {
-                        left: size,
-                        padding: padding(size),
-                    },
-                };
+                self.state = State::behind(&header);
             }
             Step::Global(raw) => {
                 visitor.global(&raw)?;

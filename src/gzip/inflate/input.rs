@@ -237,21 +237,14 @@ impl<R: Read> BitInput<R> {
         mut pass: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<u8> {
         self.clear_mark();
-        // Back to the start of a partly used byte.
-        self.state = BitState {
-            at: self.index(),
-            word: 0,
-            count: 0,
-        };
+        self.back_to_byte();
         loop {
             let left = (to / 8).saturating_sub(self.base + self.state.at as u64);
             let there = self.following(1)?;
             let now = usize::try_from(left).unwrap_or(usize::MAX).min(there.len());
             if left > 0 && now == 0 {
-                return Err(GzipError::Truncated {
-                    offset: self.base + self.real as u64,
-                }
-                .into());
+                let offset = self.base + self.real as u64;
+                return Err(GzipError::Truncated { offset }.into());
             }
             pass(there.get(..now).unwrap_or_default())?;
             self.consume(now);
@@ -261,5 +254,14 @@ impl<R: Read> BitInput<R> {
         }
         self.ensure(8)?;
         Ok(self.take((to % 8) as u32) as u8)
+    }
+
+    /// Goes back to the start of a partly used byte.
+    fn back_to_byte(&mut self) {
+        self.state = BitState {
+            at: self.index(),
+            word: 0,
+            count: 0,
+        };
     }
 }

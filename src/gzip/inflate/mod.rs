@@ -180,21 +180,10 @@ impl<R: Read> Inflate<R> {
         self.input.ensure(LOOKAHEAD)?;
         let last = self.input.take(1) == 1;
         self.state = match self.input.take(2) {
-            0 => {
-                self.input.align();
-                let (len, check) = (self.input.take(16), self.input.take(16));
-                // The data are whole bytes again.
-                self.input.align();
-                if len ^ check != 0xffff {
-                    // Zeros after the end of the input do not mean that it is damaged.
-                    self.input.set_state(self.input.state())?;
-                    return Err(self.bad());
-                }
-                State::Stored {
-                    left: len as usize,
-                    last,
-                }
-            }
+            0 => State::Stored {
+                left: self.stored_len()?,
+                last,
+            },
             1 => {
                 self.fixed().ok_or_else(|| self.bad())?;
                 State::Huffman { last }
@@ -208,6 +197,20 @@ impl<R: Read> Inflate<R> {
             _ => return Err(self.bad()),
         };
         self.input.set_state(self.input.state())
+    }
+
+    /// The length of a stored block, whose data follow.
+    fn stored_len(&mut self) -> io::Result<usize> {
+        self.input.align();
+        let (len, check) = (self.input.take(16), self.input.take(16));
+        // The data are whole bytes again.
+        self.input.align();
+        if len ^ check != 0xffff {
+            // Zeros after the end of the input do not mean that it is damaged.
+            self.input.set_state(self.input.state())?;
+            return Err(self.bad());
+        }
+        Ok(len as usize)
     }
 
     /// The codes of RFC 1951 §3.2.6.

@@ -69,21 +69,26 @@ pub(super) fn failed(
         .map(|n| format!(" of {} needed", both(n)))
         .unwrap_or_default();
     let doing = format!("writing {shown} failed after {at} bytes{needed}");
-    let advice: Advice = match error.kind() {
+    if let Some(advice) = way_past_limit(system, folder, error.kind()) {
+        return Error::output(error, &doing).advice(advice);
+    }
+    let free = free(system, folder)
+        .map(|n| format!(", with {} free on the disk", both(n)))
+        .unwrap_or_default();
+    Error::output(error, &format!("{doing}{free}"))
+}
+
+/// What to do about an error that stands for a limit other than the free space.
+fn way_past_limit(system: &System, folder: &Folder, error: ErrorKind) -> Option<Advice> {
+    Some(match error {
         ErrorKind::FileTooLarge if system.is_fat(folder).unwrap_or(false) => {
             OutputAdvice::TooLargeForFat.into()
         }
         ErrorKind::FileTooLarge if system.largest_of_process().is_some() => advice_process(),
         ErrorKind::FileTooLarge => OutputAdvice::TooLargeForDisk.into(),
         ErrorKind::QuotaExceeded => OutputAdvice::Quota.into(),
-        _ => {
-            let free = free(system, folder)
-                .map(|n| format!(", with {} free on the disk", both(n)))
-                .unwrap_or_default();
-            return Error::output(error, &format!("{doing}{free}"));
-        }
-    };
-    Error::output(error, &doing).advice(advice)
+        _ => return None,
+    })
 }
 
 fn advice_process() -> Advice {

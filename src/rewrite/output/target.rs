@@ -60,10 +60,8 @@ impl Target {
         };
         target.check_existing()?;
         let cannot = |e: io::Error| {
-            Error::output(
-                e,
-                &format!("cannot write into {}", place::parent(path).display()),
-            )
+            let what = format!("cannot write into {}", place::parent(path).display());
+            Error::output(e, &what)
         };
         target.system.may_write(&target.folder).map_err(cannot)?;
         Ok(target)
@@ -71,10 +69,7 @@ impl Target {
 
     fn check_existing(&self) -> Result<()> {
         let shown = self.path.display();
-        // Following links: the input under another name is still the input.
-        if let Ok(named) = self.system.look_through(&self.folder, &self.name)
-            && Some(named.identity) == self.input
-        {
+        if self.is_input() {
             return Err(Error::refused(format!("{shown} is the backup itself"))
                 .advice(OutputAdvice::Another));
         }
@@ -98,6 +93,14 @@ impl Target {
             );
         }
         Ok(())
+    }
+
+    /// Whether the name leads to the input: under another name, behind a link, it is still the
+    /// input.
+    fn is_input(&self) -> bool {
+        self.system
+            .look_through(&self.folder, &self.name)
+            .is_ok_and(|named| Some(named.identity) == self.input)
     }
 
     /// The path of the output.
@@ -145,10 +148,8 @@ impl Target {
             // Some file systems cannot do this: NFS, FAT and some network shares.
             Err(_) => {
                 let (file, name) = leftovers::create(&self.system, &self.folder).map_err(|e| {
-                    Error::output(
-                        e,
-                        &format!("cannot create a file beside {}", self.path.display()),
-                    )
+                    let what = format!("cannot create a file beside {}", self.path.display());
+                    Error::output(e, &what)
                 })?;
                 (file, Some(name))
             }

@@ -33,6 +33,22 @@ struct At {
     file: Rc<str>,
 }
 
+impl At {
+    /// The value of a key of the mapping, as written.
+    fn value(&self, key: &str) -> Option<At> {
+        let node = self.tree.get(self.node, key)?;
+        Some(At {
+            node,
+            ..self.clone()
+        })
+    }
+
+    fn is_list(&self) -> bool {
+        let value = self.tree.node(self.node).map(|node| &node.value);
+        matches!(value, Some(Value::List(_)))
+    }
+}
+
 struct Search<'a> {
     files: &'a Files,
     trees: RefCell<HashMap<String, Option<Rc<Tree>>>>,
@@ -58,10 +74,7 @@ impl Files {
             Ok(None) => Ok(None),
             // Text that is invalid YAML for one reader may be valid for another: look for the plain
             // form.
-            Err(why) => match rules::recorder_url(text) {
-                Some(url) => Ok(Some(url.to_owned())),
-                None => Err(why),
-            },
+            Err(why) => rules::recorder_url(text).map_or(Err(why), |url| Ok(Some(url.to_owned()))),
         };
         match found {
             Ok(Some(url)) => url::read(&url),
@@ -123,10 +136,7 @@ impl Search<'_> {
         };
         for package in self.values(&packages, 0)? {
             // A list of packages has one more level.
-            let inner = if matches!(
-                packages.tree.node(packages.node).map(|n| &n.value),
-                Some(Value::List(_))
-            ) {
+            let inner = if packages.is_list() {
                 self.values(&package, 0)?
             } else {
                 vec![package]
@@ -187,26 +197,17 @@ impl Search<'_> {
             .or_else(|| (!folder.is_empty()).then_some(("", "")))
         {
             folder = above;
-            let path = if folder.is_empty() {
-                "secrets.yaml".to_owned()
-            } else {
-                format!("{folder}/secrets.yaml")
+            let path = match folder {
+                "" => "secrets.yaml".to_owned(),
+                _ => format!("{folder}/secrets.yaml"),
             };
             // Most folders have no secrets.
             if self.files.text(&path).is_none() {
                 continue;
             }
             let secrets = self.open(&path)?;
-            if let Some((secrets, value)) =
-                secrets.and_then(|s| Some((s.clone(), s.tree.get(s.node, name)?)))
-            {
-                return self.text(
-                    &At {
-                        node: value,
-                        ..secrets
-                    },
-                    depth + 1,
-                );
+            if let Some(value) = secrets.and_then(|secrets| secrets.value(name)) {
+                return self.text(&value, depth + 1);
             }
         }
         Err(format!(

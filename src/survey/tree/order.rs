@@ -49,19 +49,7 @@ pub(super) fn shared(a: &[u8], b: &[u8]) -> usize {
 
 /// Sorts in short steps, with a check for cancellation between them.
 pub(super) fn sorted<'a>(mut rows: Vec<Row<'a>>, control: &Control) -> Result<Vec<Row<'a>>> {
-    let mut ends = Vec::new();
-    let (mut from, mut bytes) = (0, 0);
-    for at in 0..rows.len() {
-        bytes += rows.get(at).map_or(0, |row| row.path.len());
-        if at + 1 - from >= STEP_ROWS || bytes >= STEP_BYTES || at + 1 == rows.len() {
-            control.check()?;
-            rows.get_mut(from..=at)
-                .unwrap_or_default()
-                .sort_by(|a, b| order(a.path, b.path));
-            ends.push(at + 1);
-            (from, bytes) = (at + 1, 0);
-        }
-    }
+    let mut ends = sort_runs(&mut rows, control)?;
     let mut other = Vec::with_capacity(if ends.len() > 1 { rows.len() } else { 0 });
     while ends.len() > 1 {
         let (mut begin, mut merged) = (0, Vec::with_capacity(ends.len() / 2 + 1));
@@ -81,6 +69,24 @@ pub(super) fn sorted<'a>(mut rows: Vec<Row<'a>>, control: &Control) -> Result<Ve
         ends = merged;
     }
     Ok(rows)
+}
+
+/// Sorts the rows in runs, each in one step, and returns where the runs end.
+fn sort_runs(rows: &mut [Row<'_>], control: &Control) -> Result<Vec<usize>> {
+    let mut ends = Vec::new();
+    let (mut from, mut bytes) = (0, 0);
+    for at in 0..rows.len() {
+        bytes += rows.get(at).map_or(0, |row| row.path.len());
+        if at + 1 - from >= STEP_ROWS || bytes >= STEP_BYTES || at + 1 == rows.len() {
+            control.check()?;
+            rows.get_mut(from..=at)
+                .unwrap_or_default()
+                .sort_by(|a, b| order(a.path, b.path));
+            ends.push(at + 1);
+            (from, bytes) = (at + 1, 0);
+        }
+    }
+    Ok(ends)
 }
 
 /// Merges two sorted runs and appends the result.

@@ -82,11 +82,7 @@ impl Ends<'_> {
         match outcome {
             Ok(real) => self.settle(member, stated, real, Proof::Stream),
             Err(error) if error.kind() != Kind::Damaged => Err(error),
-            Err(_) if stated != Next::Other => Ok(Found::AsStated),
-            Err(error) => Ok(Found::Nowhere(format!(
-                "nor do the data of that part show where they end: {}",
-                error.message()
-            ))),
+            Err(error) => Ok(without_end(stated, error.message())),
         }
     }
 
@@ -121,12 +117,7 @@ impl Ends<'_> {
     /// Walks the entries of an uncompressed tar.
     pub(super) fn tar(&self, member: &Member, stated: Next) -> Result<Found> {
         let Some(zeros) = self.walk(member)? else {
-            let why = "nor do the data of that part show where they end: their tar does not lead to an end";
-            return Ok(if stated == Next::Other {
-                Found::Nowhere(why.into())
-            } else {
-                Found::AsStated
-            });
+            return Ok(without_end(stated, "their tar does not lead to an end"));
         };
         let (start, block) = (member.data_at(), BLOCK as u64);
         if let Some(header) = self.header_behind_zeros(zeros)? {
@@ -157,11 +148,8 @@ impl Ends<'_> {
         while self.budget.get() > 0 {
             self.control.check()?;
             self.spend(BLOCK as u64);
-            let mut block = [0u8; BLOCK];
-            if self.input.read_at(at, &mut block)? < BLOCK {
-                return Ok(None);
-            }
-            let Ok(step) = assembler.push(&block) else {
+            let block = self.block(at)?;
+            let Some(Ok(step)) = block.map(|block| assembler.push(&block)) else {
                 return Ok(None);
             };
             at += BLOCK as u64;
@@ -173,14 +161,30 @@ impl Ends<'_> {
                     return Ok(None);
                 }
                 Step::Header(header) => {
-                    at = at
-                        .saturating_add(header.size)
-                        .saturating_add(padding(header.size));
+                    let data = header.size.saturating_add(padding(header.size));
+                    at = at.saturating_add(data);
                     begin = at;
                 }
             }
         }
         Ok(None)
+    }
+
+    /// The block at a position; `None` if the file ends within it.
+    fn block(&self, at: u64) -> Result<Option<[u8; BLOCK]>> {
+        let mut block = [0u8; BLOCK];
+        let got = self.input.read_at(at, &mut block)?;
+        Ok((got == BLOCK).then_some(block))
+    }
+}
+
+/// The result if the data do not show their end: only a size that leads somewhere is believed.
+fn without_end(stated: Next, why: &str) -> Found {
+    if stated == Next::Other {
+        let text = format!("nor do the data of that part show where they end: {why}");
+        Found::Nowhere(text)
+    } else {
+        Found::AsStated
     }
 }
 

@@ -80,18 +80,7 @@ pub(super) fn size_of(kind: EntryKind, plain: u64, pax: &[Record]) -> Result<u64
     let size = match (records.next(), records.next()) {
         (None, _) => plain,
         (Some(_), Some(_)) => return Err(TarError::refused("two PAX sizes for one entry")),
-        (Some((_, value)), None) => {
-            let stated = pax::digits(value).filter(|&n| n <= i64::MAX.cast_unsigned());
-            let stated = stated.ok_or_else(|| {
-                TarError::refused(format!("a PAX size of '{}'", crate::error::escape(value)))
-            })?;
-            if plain != 0 && plain != stated {
-                return Err(TarError::refused(format!(
-                    "two different sizes for one entry: {plain} and, by PAX, {stated}"
-                )));
-            }
-            stated
-        }
+        (Some((_, value)), None) => pax_size(value, plain)?,
     };
     if kind != EntryKind::File && size != 0 {
         return Err(TarError::refused(format!(
@@ -100,6 +89,20 @@ pub(super) fn size_of(kind: EntryKind, plain: u64, pax: &[Record]) -> Result<u64
         )));
     }
     Ok(size)
+}
+
+/// The size in a PAX record, which must not contradict the header's own field.
+fn pax_size(value: &[u8], plain: u64) -> Result<u64, TarError> {
+    let stated = pax::digits(value).filter(|&n| n <= i64::MAX.cast_unsigned());
+    let stated = stated.ok_or_else(|| {
+        TarError::refused(format!("a PAX size of '{}'", crate::error::escape(value)))
+    })?;
+    if plain != 0 && plain != stated {
+        return Err(TarError::refused(format!(
+            "two different sizes for one entry: {plain} and, by PAX, {stated}"
+        )));
+    }
+    Ok(stated)
 }
 
 pub(super) fn refuse_oddities(pax: &[Record], long: [&Option<Long>; 2]) -> Result<(), TarError> {

@@ -19,34 +19,28 @@ impl Search<'_> {
             return Ok(None);
         };
         match node.tag.as_deref() {
-            Some("include_dir_merge_named") => {
-                for file in self.folder(at)? {
-                    let Some(inner) = self.open(&file)? else {
-                        continue;
-                    };
-                    if let Some(found) = self.get_raw(&inner, key, depth + 1)? {
-                        return Ok(Some(found));
-                    }
-                }
-                Ok(None)
-            }
+            Some("include_dir_merge_named") => self.get_merged(at, key, depth),
             Some("include_dir_named") => {
-                let stem = |file: &&String| {
-                    file.rsplit('/')
-                        .next()
-                        .and_then(|name| name.strip_suffix(".yaml"))
-                        == Some(key)
-                };
-                match self.folder(at)?.iter().find(stem) {
+                match self.folder(at)?.iter().find(|file| stem(file) == Some(key)) {
                     Some(file) => self.open(file),
                     None => Ok(None),
                 }
             }
-            _ => Ok(at
-                .tree
-                .get(at.node, key)
-                .map(|node| At { node, ..at.clone() })),
+            _ => Ok(at.value(key)),
         }
+    }
+
+    /// The value of a key in the first file of a folder that has it.
+    fn get_merged(&self, at: &At, key: &str, depth: usize) -> Result<Option<At>, Why> {
+        for file in self.folder(at)? {
+            let Some(inner) = self.open(&file)? else {
+                continue;
+            };
+            if let Some(found) = self.get_raw(&inner, key, depth + 1)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Follows `!include`.
@@ -72,33 +66,39 @@ impl Search<'_> {
         let Some(node) = at.tree.node(at.node) else {
             return Ok(Vec::new());
         };
-        let mut values = Vec::new();
-        if let Some(
-            way @ ("include_dir_named"
-            | "include_dir_list"
-            | "include_dir_merge_named"
-            | "include_dir_merge_list"),
-        ) = node.tag.as_deref()
-        {
-            for file in self.folder(at)? {
-                let Some(inner) = self.open(&file)? else {
-                    continue;
-                };
-                if way.starts_with("include_dir_merge") {
-                    values.extend(self.values(&inner, depth + 1)?);
-                } else {
-                    values.extend(self.followed(inner, depth + 1)?);
-                }
+        match node.tag.as_deref() {
+            Some("include_dir_named" | "include_dir_list") => {
+                return self.values_in_files(at, false, depth);
             }
-            return Ok(values);
+            Some("include_dir_merge_named" | "include_dir_merge_list") => {
+                return self.values_in_files(at, true, depth);
+            }
+            _ => {}
         }
         let inside: Vec<usize> = match &node.value {
             Value::Map(pairs) => pairs.iter().map(|(_, value)| *value).collect(),
             Value::List(items) => items.clone(),
             Value::Scalar(_) => Vec::new(),
         };
+        let mut values = Vec::new();
         for node in inside {
             values.extend(self.followed(At { node, ..at.clone() }, depth + 1)?);
+        }
+        Ok(values)
+    }
+
+    /// The files of a folder as values; if they are `merged`, the values in these files.
+    fn values_in_files(&self, at: &At, merged: bool, depth: usize) -> Result<Vec<At>, Why> {
+        let mut values = Vec::new();
+        for file in self.folder(at)? {
+            let Some(inner) = self.open(&file)? else {
+                continue;
+            };
+            if merged {
+                values.extend(self.values(&inner, depth + 1)?);
+            } else {
+                values.extend(self.followed(inner, depth + 1)?);
+            }
         }
         Ok(values)
     }
@@ -135,21 +135,15 @@ impl Search<'_> {
 pub(super) fn beside(file: &str, name: &str) -> Result<String, Why> {
     let name = name.trim();
     let outside = || {
-        format!(
-            "{} lies outside the configuration",
-            crate::error::escape(name.as_bytes())
-        )
+        let shown = crate::error::escape(name.as_bytes());
+        format!("{shown} lies outside the configuration")
     };
     let (mut names, inside): (Vec<&str>, &str) = match name.strip_prefix('/') {
         Some(_) => (
             Vec::new(),
             name.strip_prefix("/config/").ok_or_else(outside)?,
         ),
-        None => (
-            file.rsplit_once('/')
-                .map_or(Vec::new(), |(folder, _)| folder.split('/').collect()),
-            name,
-        ),
+        None => (folders(file), name),
     };
     for part in inside.split('/') {
         match part {
@@ -161,4 +155,15 @@ pub(super) fn beside(file: &str, name: &str) -> Result<String, Why> {
         }
     }
     Ok(names.join("/"))
+}
+
+/// The names of the folders above a file.
+fn folders(file: &str) -> Vec<&str> {
+    file.rsplit_once('/')
+        .map_or(Vec::new(), |(folder, _)| folder.split('/').collect())
+}
+
+/// The name of a file of YAML without folder and suffix.
+fn stem(file: &str) -> Option<&str> {
+    file.rsplit('/').next()?.strip_suffix(".yaml")
 }
