@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap_complete::Shell;
 use haslim::format::securetar::Version;
 use haslim::plan::EncryptionChoice;
 use haslim::rules::Class;
@@ -165,6 +166,9 @@ pub enum Task {
     Rules {
         file: Option<PathBuf>,
     },
+    Completions(Shell),
+    /// The manual: on standard output, or as pages in a folder.
+    Man(Option<PathBuf>),
     Measure(Measuring),
     Make(Making),
 }
@@ -257,6 +261,8 @@ impl From<Command> for Task {
             },
             Command::Rules(rules) => Self::Rules { file: rules.rules },
             Command::Bench(bench) => bench.into(),
+            Command::Completions(completions) => Self::Completions(completions.shell),
+            Command::Man(man) => Self::Man(man.output),
         }
     }
 }

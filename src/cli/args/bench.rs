@@ -9,6 +9,7 @@ use super::shared::{Display, Key, Reading, Shared};
 
 /// What to measure, or what to make.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Bench {
     /// The backup to measure on; with --make, the file to write [default: a backup of 64 MB, made
     /// for this run]
@@ -58,3 +59,9 @@ impl Bench {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  haslim bench                            on a backup made for this run
+  haslim bench backup.tar --emergency-kit kit.txt --write /mnt/disk
+  haslim bench sample.tar --make 1GB      write a backup to measure on";

@@ -8,6 +8,7 @@ use super::shared::{Display, Key, Limit, Shared};
 
 /// What to describe.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Info {
     /// A backup, or a folder of backups
     #[arg(value_name = "BACKUP|FOLDER")]
@@ -32,3 +33,10 @@ impl Info {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  haslim info backup.tar                  what is inside, and whether it fits
+  haslim info backup.tar --limit 2GiB     whether it fits another limit
+  haslim info backups/                    a line for each backup in a folder
+No key is needed: sizes and names of the parts are not encrypted.";

@@ -8,6 +8,7 @@ use super::shared::{Display, Key, Reading, Shared};
 
 /// What to list.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Ls {
     /// The backup to look into
     pub backup: PathBuf,
@@ -39,3 +40,10 @@ impl Ls {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  haslim ls backup.tar --emergency-kit kit.txt
+  haslim ls backup.tar media              only the media folder
+  haslim ls backup.tar /config/www        Home Assistant's own names work too
+  haslim ls backup.tar media:frigate --depth 4 --top 30";

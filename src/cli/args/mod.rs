@@ -1,30 +1,33 @@
-//! The command line. Parsing it does not access the disk.
+//! The command line: what can be typed, and what is wrong with what was typed.
 
 mod bench;
 mod choice;
+mod extras;
 mod info;
 mod ls;
+mod parse;
 mod plan;
 mod repair;
 mod rules;
 mod shared;
 mod shrink;
+mod usage;
 mod verify;
 
-use std::ffi::OsString;
-
 use clap::{Parser, Subcommand};
-use haslim::{Error, Kind};
 
 pub use bench::Bench;
 pub use choice::{Choice, Consent, Wrapping};
+pub use extras::{Completions, Man};
 pub use info::Info;
 pub use ls::Ls;
+pub use parse::{command, parse};
 pub use plan::Plan;
 pub use repair::Repair;
 pub use rules::Rules;
 pub use shared::{Color, Shared};
 pub use shrink::Shrink;
+pub use usage::{explain, want_json};
 pub use verify::Verify;
 
 const EXIT_CODES: &str = "\
@@ -36,15 +39,28 @@ Exit codes:
    4  the limit cannot be reached with what may be dropped
    5  the backup is damaged
    6  the copy failed its verification
-   7  the copy or what is printed could not be written (disk full, permission, exists)
+   7  the copy, or what is printed, could not be written
   10  refused: ambiguous, unsafe or unsupported input
   11  reading the backup failed, or it changed meanwhile
   12  password missing or wrong
   129, 130, 143  stopped by a signal; 130 also when you decline to go on
 For every code but 0 no file was written and the original is unchanged.
 
-The key is read from --password-file, --emergency-kit, the variable HASLIM_PASSWORD, or a prompt.
-No option takes the key itself: it would show in the process list.";
+The key is read from --password-file, --emergency-kit, the variable
+HASLIM_PASSWORD, or a prompt. No option takes the key itself: it would show in
+the process list.
+
+Shared options may stand before the command or after it. `haslim BACKUP` means
+`haslim info BACKUP`. The options of a command: `haslim shrink --help`.";
+
+/// What `haslim` alone prints.
+pub const WELCOME: &str = "\
+haslim makes a Home Assistant backup small enough for the cloud. To begin:
+  haslim info   BACKUP                       what is inside; whether it fits
+  haslim plan   BACKUP --emergency-kit KIT   what a smaller copy would leave out
+  haslim shrink BACKUP --emergency-kit KIT   asks, and writes the smaller copy
+The original is never changed. `haslim --help` lists everything.
+";
 
 /// Make a Home Assistant backup fit the cloud.
 ///
@@ -77,6 +93,10 @@ pub enum Command {
     Rules(Rules),
     /// Measure how fast each stage is on this machine, or make a backup to measure on
     Bench(Bench),
+    /// Print a script that lets your shell complete commands and options
+    Completions(Completions),
+    /// Print the manual, or write it as pages for `man`
+    Man(Man),
 }
 
 impl Cli {
@@ -91,25 +111,8 @@ impl Cli {
             Command::Repair(repair) => repair.shared(),
             Command::Rules(rules) => rules.shared(),
             Command::Bench(bench) => bench.shared(),
+            Command::Completions(_) | Command::Man(_) => Shared::default(),
         };
         (shared.or(self.shared), self.command)
     }
-}
-
-/// Whether `--json` is among arguments that could not be parsed.
-pub fn want_json(args: impl Iterator<Item = OsString>) -> bool {
-    args.take_while(|arg| arg != "--")
-        .any(|arg| arg == "--json")
-}
-
-/// The parser's message, without its hints for people.
-pub fn usage(error: &clap::Error) -> Error {
-    let text = error.render().to_string();
-    let first = text.split("\n\n").next().unwrap_or_default();
-    let words: Vec<&str> = first
-        .trim_start_matches("error: ")
-        .split_whitespace()
-        .collect();
-    Error::new(Kind::Usage, words.join(" "))
-        .advice("`haslim --help` lists the commands and their options.")
 }

@@ -9,6 +9,7 @@ use super::shared::{Display, Key, Limit, Reading, Shared};
 
 /// What to plan.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Plan {
     /// The backup to make smaller
     pub backup: PathBuf,
@@ -38,3 +39,11 @@ impl Plan {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  haslim plan backup.tar --emergency-kit kit.txt
+  haslim plan backup.tar --allow history           recordings may go as well
+  haslim plan backup.tar --drop media --drop database
+  haslim plan backup.tar --drop media --keep media:family
+  haslim plan backup.tar --why homeassistant:www   why this stays or goes";

@@ -9,6 +9,7 @@ use super::shrink::Replacing;
 
 /// What to repair, and where the copy goes.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Repair {
     /// The backup to repair; it stays as it is
     pub backup: PathBuf,
@@ -39,3 +40,9 @@ impl Repair {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  haslim repair backup.tar --emergency-kit kit.txt
+  haslim repair backup.tar -o fixed.tar --yes
+It lists the errors and asks before it writes; the original is never changed.";

@@ -8,6 +8,7 @@ use super::shared::{Display, Shared};
 
 /// Which rules to list.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Rules {
     /// A file with your own rules: additions, and ids to switch off
     #[arg(long, value_name = "F")]
@@ -25,3 +26,8 @@ impl Rules {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  haslim rules                            what haslim knows
+  haslim rules --rules my-rules.toml      with your own rules";

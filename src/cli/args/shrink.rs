@@ -9,6 +9,7 @@ use super::shared::{Display, Key, Limit, Reading, Shared};
 
 /// What to leave out, where the smaller copy goes, and how it is written.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Shrink {
     /// The backup to make smaller; it stays as it is
     pub backup: PathBuf,
@@ -58,3 +59,11 @@ impl Shrink {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  haslim shrink backup.tar --emergency-kit kit.txt
+  haslim shrink backup.tar --drop media:frigate -o small.tar
+  haslim shrink backup.tar --limit 2GB --allow history
+  haslim shrink backup.tar --password-file key.txt --yes   asks nothing
+It asks before it writes, and the original is never changed.";

@@ -8,6 +8,7 @@ use super::shared::{Display, Key, Reading, Shared};
 
 /// What to check.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Verify {
     /// The backup to check
     pub backup: PathBuf,
@@ -30,3 +31,8 @@ impl Verify {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  haslim verify backup.tar --emergency-kit kit.txt
+  haslim verify backup.tar --json";
