@@ -9,19 +9,18 @@ mod settings;
 mod small_file;
 mod terminal;
 
-use std::io::Write;
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use haslim::error::{Advice, NO_MORE};
 use haslim::pipe::Control;
 use haslim::report::terms::Terms;
 use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 
-use args::Cli;
 use render::terms::CommandLine;
 use session::{DONE, Session};
 use settings::{Settings, Task};
@@ -30,13 +29,14 @@ use terminal::{memory, progress, signals};
 
 /// Runs the command in the arguments.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if words.len() <= 1 {
+        return printed(output::text(args::WELCOME));
+    }
+    let cli = match args::parse(&words) {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() && args::want_json(std::env::args_os()) => {
-            let _ = output::json(&json::error(&args::usage(&error), &CommandLine));
-            return ExitCode::from(Kind::Usage.code());
-        }
-        Err(error) => return without_command(&error),
+        Err(error) if error.use_stderr() => return wrong_usage(&error, &words),
+        Err(help) => return printed(help.print()),
     };
     let (settings, task) = settings::from_args(cli);
     let (json, writes) = (settings.json, task.is_to_write());
@@ -76,23 +76,26 @@ fn without_session(error: &anyhow::Error, json: bool, writes: bool) -> ExitCode 
     ExitCode::from(Kind::Internal.code())
 }
 
-/// Prints the help, or the error in the arguments.
-fn without_command(error: &clap::Error) -> ExitCode {
-    match output::loss(error.print()) {
-        Some(why) if !error.use_stderr() => {
+/// Prints the error in the arguments.
+fn wrong_usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    let error = args::explain(error, words);
+    if args::want_json(words) {
+        let _ = output::json(&json::error(&error, &CommandLine));
+    } else {
+        output::error(&error);
+    }
+    ExitCode::from(error.kind().code())
+}
+
+/// The exit code after printing the help.
+fn printed(outcome: io::Result<()>) -> ExitCode {
+    match output::loss(outcome) {
+        Some(why) => {
             let error = output::unprinted(&why);
-            let _ = writeln!(
-                std::io::stderr(),
-                "error: {}",
-                words::error(&error, &CommandLine)
-            );
+            output::error(&error);
             ExitCode::from(error.kind().code())
         }
-        _ => ExitCode::from(if error.use_stderr() {
-            Kind::Usage.code()
-        } else {
-            DONE
-        }),
+        None => ExitCode::from(DONE),
     }
 }
 

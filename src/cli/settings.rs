@@ -5,11 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
+use clap_complete::Shell;
 use haslim::format::securetar::Version;
 use haslim::plan::EncryptionChoice;
 use haslim::rules::Class;
+use haslim::size::CLOUD_LIMIT;
 
-use super::args::{self, Cli, Color, Command, Common, Consent};
+use super::args::{self, Cli, Color, Command, Consent, Shared};
 
 /// The settings of every command.
 #[derive(Debug, Clone)]
@@ -168,6 +170,9 @@ pub enum Task {
     Rules {
         file: Option<PathBuf>,
     },
+    Completions(Shell),
+    /// The manual: on standard output, or as pages in a folder.
+    Man(Option<PathBuf>),
     Measure(Measuring),
     Make(Making),
 }
@@ -185,27 +190,34 @@ impl Task {
 
 /// The settings and the task for these arguments.
 pub fn from_args(cli: Cli) -> (Settings, Task) {
-    (cli.common.into(), cli.command.into())
+    let (shared, command) = cli.split();
+    (shared.into(), command.into())
 }
 
-impl From<Common> for Settings {
-    fn from(common: Common) -> Self {
-        let key = match (common.password_file, common.emergency_kit) {
+impl From<Shared> for Settings {
+    fn from(shared: Shared) -> Self {
+        let Shared {
+            limit,
+            key,
+            reading,
+            display,
+        } = shared;
+        let key = match (key.password_file, key.emergency_kit) {
             (Some(path), _) => KeySource::PasswordFile(path),
             (None, Some(path)) => KeySource::EmergencyKit(path),
             (None, None) => KeySource::VariableOrPrompt,
         };
         Self {
-            limit: common.limit,
-            max_expanded: common.max_expanded,
+            limit: limit.limit.unwrap_or(CLOUD_LIMIT),
+            max_expanded: reading.max_expanded,
             key,
-            json: common.json,
-            threads: common.threads.map(usize::from),
-            quiet: common.quiet,
-            verbose: common.verbose,
-            details: common.details,
-            ascii: common.ascii,
-            color: common.color,
+            json: display.json,
+            threads: reading.threads.map(usize::from),
+            quiet: display.quiet,
+            verbose: display.verbose,
+            details: display.details,
+            ascii: display.ascii,
+            color: display.color.unwrap_or_default(),
         }
     }
 }
@@ -230,52 +242,51 @@ impl From<args::Choice> for Selection {
 impl From<Command> for Task {
     fn from(command: Command) -> Self {
         match command {
-            Command::Info { path } => Self::Info { path },
-            Command::Ls {
-                backup,
-                scope,
-                depth,
-                top,
-            } => Self::Ls {
-                backup,
-                listing: Listing { scope, depth, top },
+            Command::Info(info) => Self::Info { path: info.path },
+            Command::Ls(ls) => Self::Ls {
+                backup: ls.backup,
+                listing: Listing {
+                    scope: ls.scope,
+                    depth: ls.depth,
+                    top: ls.top,
+                },
             },
-            Command::Plan {
-                backup,
-                choice,
-                why: None,
-            } => Self::Plan {
-                backup,
-                selection: choice.into(),
-                writing: None,
-            },
-            Command::Plan {
-                backup,
-                choice,
-                why: Some(location),
-            } => Self::Why {
-                backup,
-                selection: choice.into(),
-                location,
-            },
+            Command::Plan(plan) => plan.into(),
             Command::Shrink(shrink) => shrink.into(),
-            Command::Verify { backup } => Self::Verify { backup },
-            Command::Repair {
-                backup,
-                output,
-                yes,
-                force,
-            } => Self::Repair {
-                backup,
+            Command::Verify(verify) => Self::Verify {
+                backup: verify.backup,
+            },
+            Command::Repair(repair) => Self::Repair {
+                backup: repair.backup,
                 writing: Writing {
-                    output,
-                    yes,
-                    replace: force,
+                    output: repair.output,
+                    yes: repair.consent.yes,
+                    replace: repair.consent.force,
                     verify: true,
                 },
             },
-            Command::Rules { rules } => Self::Rules { file: rules },
+            Command::Rules(rules) => Self::Rules { file: rules.rules },
             Command::Bench(bench) => bench.into(),
+            Command::Completions(completions) => Self::Completions(completions.shell),
+            Command::Man(man) => Self::Man(man.output),
+        }
+    }
+}
+
+impl From<args::Plan> for Task {
+    fn from(plan: args::Plan) -> Self {
+        let (backup, selection) = (plan.backup, plan.choice.into());
+        match plan.why {
+            None => Self::Plan {
+                backup,
+                selection,
+                writing: None,
+            },
+            Some(location) => Self::Why {
+                backup,
+                selection,
+                location,
+            },
         }
     }
 }
@@ -285,8 +296,8 @@ impl From<args::Shrink> for Task {
         let (backup, selection) = (shrink.backup, shrink.choice.into());
         let writing = Writing {
             output: shrink.output,
-            yes: shrink.yes,
-            replace: shrink.force,
+            yes: shrink.consent.yes,
+            replace: shrink.consent.force,
             verify: !shrink.no_verify,
         };
         if shrink.dry_run {
@@ -341,8 +352,64 @@ mod tests {
     use super::*;
     use clap::Parser;
 
+    fn parse(line: &str) -> Result<(Settings, Task), clap::Error> {
+        Cli::try_parse_from(line.split(' ')).map(from_args)
+    }
+
     fn task(line: &str) -> Task {
-        from_args(Cli::try_parse_from(line.split(' ')).unwrap()).1
+        parse(line).unwrap().1
+    }
+
+    fn settings(line: &str) -> Settings {
+        parse(line).unwrap().0
+    }
+
+    #[test]
+    fn shared_options_may_stand_before_the_command_or_after_it() {
+        for line in [
+            "haslim --limit 1kB --json --threads 3 --emergency-kit k --color never plan a.tar",
+            "haslim plan a.tar --limit 1kB --json --threads 3 --emergency-kit k --color never",
+        ] {
+            let settings = settings(line);
+            assert_eq!(
+                (settings.limit, settings.threads),
+                (1000, Some(3)),
+                "{line}"
+            );
+            assert!(settings.json && settings.color == Color::Never, "{line}");
+            assert_eq!(settings.key, KeySource::EmergencyKit("k".into()), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_option_after_the_command_overrides_the_one_before_it() {
+        let line =
+            "haslim -q --limit 1kB --emergency-kit k plan -v --limit 2kB --password-file p a";
+        let settings = settings(line);
+        assert_eq!(settings.limit, 2000);
+        assert!(settings.verbose && !settings.quiet);
+        assert_eq!(settings.key, KeySource::PasswordFile("p".into()));
+    }
+
+    #[test]
+    fn a_command_has_only_the_options_that_it_uses() {
+        for line in [
+            "verify a.tar --limit 1kB",
+            "rules --limit 1kB",
+            "rules --password-file p",
+            "rules --threads 2",
+            "info a.tar --max-expanded 1kB",
+            "info a.tar --threads 2",
+            "ls a.tar --limit 1kB",
+            "bench --limit 1kB",
+        ] {
+            assert!(parse(&format!("haslim {line}")).is_err(), "{line}");
+            // An alias of the shell may set options for every command.
+            let mut words: Vec<&str> = line.split(' ').collect();
+            let options = words.split_off(words.len() - 2);
+            let before = format!("haslim {} {}", options.join(" "), words.join(" "));
+            assert!(parse(&before).is_ok(), "{before}");
+        }
     }
 
     #[test]

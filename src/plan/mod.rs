@@ -28,6 +28,7 @@ pub use encryption::{Encryption, EncryptionChoice};
 pub use facts::{Alternative, Dropped, Offer};
 pub use model::{Action, EntryFate, Form, Outcome, PartEdit, PartPlan, Plan};
 pub use repair::{Repair, repair};
+pub use request::names::location;
 pub use request::selector::Selector;
 pub use request::unmatched::{check_named, parse};
 pub use request::{Request, builtin_catalogue};

@@ -15,6 +15,7 @@ use crate::plan::effects::effect;
 use crate::plan::model::{Action, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
+use crate::plan::request::names;
 use crate::plan::request::selector_set::Selectors;
 use crate::report::places::no_such_place;
 use crate::report::terms::Terms;
@@ -40,6 +41,7 @@ pub fn why(
     terms: &dyn Terms,
 ) -> Result<Vec<String>> {
     let request = &*located(backup, surveys, request);
+    let place = &*names::location(place, backup);
     let Some((at, path)) = find(backup, place) else {
         return Err(no_such_place(backup, surveys, place, &request.control));
     };

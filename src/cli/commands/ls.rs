@@ -8,6 +8,7 @@ use haslim::crypt::KeyRing;
 use haslim::error::escape;
 use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::{self, Backup};
+use haslim::plan;
 use haslim::report::places::no_such_place;
 use haslim::report::{json, words};
 use haslim::survey::tree::{PathNode, PathTree};
@@ -27,6 +28,8 @@ pub fn run(
     top: usize,
 ) -> Result<u8> {
     let backup = session.open(path)?;
+    let scope = scope.map(|scope| plan::location(scope, &backup));
+    let scope = scope.as_deref();
     let location = scope.map(Location::parse);
     let below = location.and_then(|location| location.path).unwrap_or("");
     let wanted: Vec<usize> = (0..backup.parts.len())

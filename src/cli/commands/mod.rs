@@ -1,6 +1,7 @@
 //! The commands, one file each, and what several of them share.
 
 mod bench;
+mod extras;
 mod guide;
 mod info;
 mod ls;
@@ -49,6 +50,8 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
         Task::Repair { backup, writing } => repair::run(session, &backup, &writing),
         Task::Verify { backup } => verify::run(session, &backup),
         Task::Rules { file } => rules::run(session, file.as_deref()),
+        Task::Completions(shell) => extras::completions(session, shell),
+        Task::Man(folder) => extras::man(session, folder.as_deref()),
         Task::Measure(measuring) => bench::measure(session, &measuring),
         Task::Make(making) => bench::make(session, &making),
     }

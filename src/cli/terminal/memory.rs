@@ -30,7 +30,7 @@ pub fn threads(wanted: usize) -> usize {
 /// `Internal`, as for any internal promise that cannot be kept, with what is missing.
 pub fn check(task: &Task) -> Result<()> {
     let needed = match task {
-        Task::Info { .. } | Task::Rules { .. } => REST,
+        Task::Info { .. } | Task::Rules { .. } | Task::Completions(_) | Task::Man(_) => REST,
         // Argon2 allocates 16 MiB of its own (crypt::key), and frees them.
         Task::Ls { .. } | Task::Plan { .. } | Task::Why { .. } | Task::Verify { .. } => 28 << 20,
         Task::Shrink { .. } | Task::Repair { .. } | Task::Measure(_) | Task::Make(_) => 40 << 20,

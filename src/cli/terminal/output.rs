@@ -75,6 +75,11 @@ impl Screen {
         if self.ascii { in_ascii(&text) } else { text }
     }
 
+    /// Prints a text for another program, as it is.
+    pub fn bytes(&self, text: &[u8]) {
+        self.note(io::stdout().lock().write_all(text));
+    }
+
     /// Prints JSON: even if quiet, and with nothing beside it.
     pub fn json(&self, value: &impl serde::Serialize) {
         self.note(json(value));
@@ -197,6 +202,16 @@ fn safe(text: &str) -> String {
         out.push_str(&printable(piece));
     }
     out
+}
+
+/// Prints an error before the options are known.
+pub fn error(error: &Error) {
+    report(&format!("error: {}", words::error(error, &CommandLine)));
+}
+
+/// Prints a text before the options are known.
+pub fn text(text: &str) -> io::Result<()> {
+    io::stdout().lock().write_all(text.as_bytes())
 }
 
 /// Prints JSON before the options are known.

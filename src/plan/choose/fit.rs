@@ -1,23 +1,24 @@
 //! From units to a plan that fits: choose, measure, choose again.
 
 use crate::error::Result;
-use crate::format::tar::block::BLOCK;
+use crate::format::tar::block::{BLOCK, EntryKind};
 use crate::open::Backup;
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::choose::candidates::{allowed, folded};
+use crate::plan::choose::harm::Harm;
 use crate::plan::choose::tiers::{self, Chooser, Item, Pick};
 use crate::plan::edit::scan::Scans;
 use crate::plan::model::Plan;
 use crate::plan::request::Request;
 use crate::plan::{draft, predict};
-use crate::survey::PartSurvey;
+use crate::survey::{Entry, PartSurvey};
 
 /// How often the next larger set is tried if a set saves less than the size of its units.
 const STEPS: usize = 24;
 /// After that, how often a set is tried that saves all missing bytes at once.
 const LEAPS: usize = 8;
 /// Of how many units it is tried whether they are needed.
-const SPARED: usize = 8;
+const SPARED: usize = 16;
 
 /// The plan with the fewest losses that fits, or the one with all units that may be dropped.
 /// `units` are all that there are.
@@ -82,7 +83,7 @@ impl Reach<'_> {
             let picked = self.with(base, units, &choice.picks);
             let size = self.weigh(&picked)?;
             if size <= most {
-                return self.plan(&self.spare(picked, most)?);
+                return self.plan(&self.spare(picked, size, most)?);
             }
             // Kept links and remaining folders may make the saving smaller than the size of the
             // units.
@@ -92,12 +93,16 @@ impl Reach<'_> {
         self.plan(&with_all)
     }
 
-    /// Takes back what is not needed, the dearest first: a unit that saves less than its size may
-    /// have been picked for nothing. What makes itself again is not taken back.
-    fn spare(&self, mut picked: Vec<Candidate>, most: u64) -> Result<Vec<Candidate>> {
+    /// Takes back what is not needed, the dearest first: a folder that goes as a whole saves more
+    /// than what was picked in it, and names of linked files save less than their size. Of what
+    /// makes itself again all goes before anything dearer, so it is then not taken back.
+    fn spare(&self, mut picked: Vec<Candidate>, size: u64, most: u64) -> Result<Vec<Candidate>> {
+        let dearest = picked.iter().map(|unit| unit.harm).max();
+        let mut spare = most.saturating_sub(size);
         let mut order: Vec<Candidate> = picked
             .iter()
-            .filter(|unit| unit.harm.is_lasting())
+            .filter(|unit| unit.harm.is_lasting() || dearest == Some(Harm::Remade))
+            .filter(|unit| unit.stored <= spare + (4 * BLOCK) as u64 || self.has_links(unit.part))
             .cloned()
             .collect();
         order.sort_by_key(|unit| std::cmp::Reverse((unit.harm, unit.stored)));
@@ -107,11 +112,22 @@ impl Reach<'_> {
                 .filter(|other| *other != unit)
                 .cloned()
                 .collect();
-            if self.weigh(&without)? <= most {
+            let size = self.weigh(&without)?;
+            if size <= most {
                 picked = without;
+                spare = most - size;
+            }
+            if spare == 0 {
+                break;
             }
         }
         Ok(picked)
+    }
+
+    fn has_links(&self, part: usize) -> bool {
+        let survey = self.surveys.iter().find(|survey| survey.part == part);
+        let is_link = |entry: &Entry| entry.kind == EntryKind::HardLink;
+        survey.is_some_and(|survey| survey.entries.iter().any(is_link))
     }
 
     /// What each unit saves in addition to the base.

@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod locate;
+pub mod names;
 pub mod pattern;
 pub mod selector;
 pub mod selector_set;

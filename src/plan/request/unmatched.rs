@@ -10,6 +10,7 @@ use crate::pipe::Control;
 use crate::plan::facts::{List, Unmatched};
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
+use crate::plan::request::names;
 use crate::plan::request::selector::Selector;
 use crate::plan::request::selector_set::Selectors;
 use crate::survey::{PartSurvey, config_path};
@@ -103,15 +104,20 @@ fn paths<'a>(
         .filter_map(|e| config_path(part.kind, backup.manifest.version(), &e.name))
 }
 
-/// Parses a selector. The error suggests similar names in this backup.
+/// Parses a selector, or one of Home Assistant's own names for something in this backup. The error
+/// suggests what a rule of this name takes, or similar names in this backup.
 ///
 /// # Errors
 /// As [`Selector::parse`].
 pub fn parse(text: &str, backup: &Backup) -> Result<Selector> {
-    Selector::parse(text).map_err(|error| {
+    Selector::parse(&names::selector(text, backup)).map_err(|error| {
         let Location { component, path } = Location::parse(text);
-        let close = close(component, path, backup).into_iter();
-        let close: Vec<String> = close.filter(|text| Selector::parse(text).is_ok()).collect();
+        let close = close(component, path, backup);
+        let close = names::of_rule(component).into_iter().chain(close);
+        let close: Vec<String> = close
+            .filter(|text| Selector::parse(text).is_ok())
+            .take(GUESSES)
+            .collect();
         if close.is_empty() {
             return error;
         }
@@ -199,7 +205,8 @@ pub fn similar_to(
     let Ok(selector) = Selector::parse(place) else {
         let Location { component, path } = Location::parse(place);
         let close = close(component, path.filter(|path| !path.is_empty()), backup);
-        return Ok(close);
+        let of_rule = names::places_of_rule(component).into_iter();
+        return Ok(of_rule.chain(close).take(GUESSES).collect());
     };
     let similar = similar(&[&selector], backup, surveys, control)?;
     Ok(similar.into_iter().flatten().collect())
