@@ -1,10 +1,14 @@
 //! The command line. Parsing it does not access the disk.
 
+mod automation;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use haslim::{Error, Kind};
+
+pub use automation::{Automation, ProgressKind};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -42,9 +46,12 @@ pub struct Cli {
 pub enum Command {
     /// What is inside, how big each part is, how it is encrypted, whether it fits
     Info {
-        /// A backup, or a folder of backups
-        #[arg(value_name = "BACKUP|FOLDER")]
-        path: PathBuf,
+        /// A backup, or a folder of backups; several are listed one a line
+        #[arg(value_name = "BACKUP|FOLDER", required = true)]
+        paths: Vec<PathBuf>,
+        /// Only check whether each backup fits the limit: exit code 0 if so, otherwise 4
+        #[arg(long)]
+        check: bool,
     },
     /// Sizes inside the parts, the biggest first
     Ls {
@@ -70,8 +77,11 @@ pub enum Command {
     },
     /// Write a smaller copy
     Shrink(Shrink),
-    /// Check a backup for damage
-    Verify { backup: PathBuf },
+    /// Check backups for damage
+    Verify {
+        #[arg(value_name = "BACKUP", required = true)]
+        backups: Vec<PathBuf>,
+    },
     /// Write a copy with format errors fixed
     Repair {
         backup: PathBuf,
@@ -87,7 +97,7 @@ pub enum Command {
     },
     /// List the rules for what makes backups large
     Rules {
-        /// A file with your own rules: additions, and ids to switch off
+        /// A file with your own rules: additions, and ids to switch off [env: HASLIM_RULES]
         #[arg(long, value_name = "F")]
         rules: Option<PathBuf>,
     },
@@ -170,7 +180,10 @@ pub struct Choice {
     /// Leave out everything that may be dropped, even if less would be enough
     #[arg(long)]
     pub thorough: bool,
-    /// A file with your own rules: additions, and ids to switch off
+    /// End with code 0 instead of 3 if the backup already fits
+    #[arg(long)]
+    pub ok_if_fits: bool,
+    /// A file with your own rules: additions, and ids to switch off [env: HASLIM_RULES]
     #[arg(long, value_name = "F")]
     pub rules: Option<PathBuf>,
     /// Encrypt the copy in this SecureTar version, or not at all [default: as in the backup]
@@ -198,13 +211,15 @@ pub enum Wrapping {
 
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// The maximum size of the copy; 5GB is 5,000,000,000 bytes, 5GiB works too
-    #[arg(long, global = true, value_name = "SIZE", default_value = "5GB", value_parser = haslim::size::parse_limit)]
-    pub limit: u64,
+    /// The maximum size of the copy; 5GB is 5,000,000,000 bytes, 5GiB works too [default: 5GB]
+    /// [env: HASLIM_LIMIT]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = haslim::size::parse_limit)]
+    pub limit: Option<u64>,
     /// Refuse a part whose contents are larger than this when unpacked [default: no limit]
+    /// [env: HASLIM_MAX_EXPANDED]
     #[arg(long, global = true, value_name = "SIZE", value_parser = haslim::size::parse)]
     pub max_expanded: Option<u64>,
-    /// Read the key from the first line of this file
+    /// Read the key from the first line of this file [env: HASLIM_PASSWORD_FILE]
     #[arg(
         long,
         global = true,
@@ -212,13 +227,13 @@ pub struct Common {
         conflicts_with = "emergency_kit"
     )]
     pub password_file: Option<PathBuf>,
-    /// Read the key from Home Assistant's emergency kit
+    /// Read the key from Home Assistant's emergency kit [env: HASLIM_EMERGENCY_KIT]
     #[arg(long, global = true, value_name = "F")]
     pub emergency_kit: Option<PathBuf>,
     /// Print JSON on standard output and nothing else
     #[arg(long, global = true)]
     pub json: bool,
-    /// How many threads to use [default: all cores]
+    /// How many threads to use [default: all cores] [env: HASLIM_THREADS]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
     /// Print errors only
@@ -233,13 +248,16 @@ pub struct Common {
     /// Print bars and marks with ASCII characters only
     #[arg(long, global = true)]
     pub ascii: bool,
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
+    /// When to use colour [default: auto] [env: HASLIM_COLOR]
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub color: Option<Color>,
+    #[command(flatten)]
+    pub automation: Automation,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
+    #[default]
     Auto,
     Always,
     Never,

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod key;
+mod layers;
 mod render;
 mod session;
 mod settings;
@@ -38,7 +39,12 @@ pub fn main() -> ExitCode {
         }
         Err(error) => return without_command(&error),
     };
-    let (settings, task) = settings::from_args(cli);
+    let want_json = cli.common.json;
+    let lower = match layers::below(&cli.common.automation) {
+        Ok(lower) => lower,
+        Err(error) => return without_settings(&error, want_json),
+    };
+    let (settings, task) = settings::from_args(cli, lower);
     let (json, writes) = (settings.json, task.is_to_write());
     let session = match start(settings, writes) {
         Ok(session) => session,
@@ -61,6 +67,17 @@ pub fn main() -> ExitCode {
 fn run(task: Task, session: &Session) -> Result<u8> {
     memory::check(&task)?;
     commands::run(task, session)
+}
+
+/// Prints what is wrong with the environment or the configuration file.
+fn without_settings(error: &Error, json: bool) -> ExitCode {
+    if json {
+        let _ = output::json(&json::error(error, &CommandLine));
+    } else {
+        let text = words::error(error, &CommandLine);
+        let _ = writeln!(std::io::stderr(), "error: {}", text.trim_end());
+    }
+    ExitCode::from(error.kind().code())
 }
 
 /// Prints why the run could not start.

@@ -1,15 +1,19 @@
-//! The settings of a run: typed values made from the arguments.
+//! The settings of a run: typed values made from the arguments, and from lower layers where the
+//! arguments leave something open.
 //!
-//! Making them reads no files and asks no questions. A settings file would be merged here, between
-//! the arguments and the work.
+//! The layers, the strongest first: the arguments, the environment, the chosen profile, the
+//! configuration file, the defaults. [`super::layers`] reads the three in the middle; what is done
+//! here reads no files and asks no questions.
 
 use std::path::{Path, PathBuf};
 
 use haslim::format::securetar::Version;
 use haslim::plan::EncryptionChoice;
 use haslim::rules::Class;
+use haslim::size::CLOUD_LIMIT;
 
-use super::args::{self, Cli, Color, Command, Common, Consent};
+use super::args::{self, Automation, Cli, Color, Command, Common, Consent, ProgressKind};
+use super::layers::Layer;
 
 /// The settings of every command.
 #[derive(Debug, Clone)]
@@ -34,6 +38,10 @@ pub struct Settings {
     pub ascii: bool,
     /// When to use colour.
     pub color: Color,
+    /// How to report progress.
+    pub progress: ProgressKind,
+    /// What the arguments say about configuration files; commands that are printed repeat it.
+    pub config: Automation,
 }
 
 /// The source of the key.
@@ -58,6 +66,8 @@ pub struct Selection {
     pub allow: Vec<Class>,
     /// Leave out everything that may be dropped, even if less would be enough.
     pub thorough: bool,
+    /// A backup that already fits is a success.
+    pub ok_if_fits: bool,
     /// A file with the user's own rules.
     pub rules: Option<PathBuf>,
     /// How the copy is encrypted.
@@ -135,7 +145,9 @@ pub struct Making {
 #[derive(Debug)]
 pub enum Task {
     Info {
-        path: PathBuf,
+        paths: Vec<PathBuf>,
+        /// Only whether each backup fits.
+        check: bool,
     },
     Ls {
         backup: PathBuf,
@@ -163,7 +175,7 @@ pub enum Task {
         writing: Writing,
     },
     Verify {
-        backup: PathBuf,
+        backups: Vec<PathBuf>,
     },
     Rules {
         file: Option<PathBuf>,
@@ -183,9 +195,59 @@ impl Task {
     }
 }
 
-/// The settings and the task for these arguments.
-pub fn from_args(cli: Cli) -> (Settings, Task) {
+/// The settings and the task for these arguments, with `lower` for what they leave open.
+pub fn from_args(mut cli: Cli, lower: Layer) -> (Settings, Task) {
+    complete_common(&mut cli.common, &lower);
+    match &mut cli.command {
+        Command::Plan { choice, .. } => complete_choice(choice, lower),
+        Command::Shrink(shrink) => complete_choice(&mut shrink.choice, lower),
+        Command::Rules { rules } => *rules = rules.take().or(lower.rules),
+        _ => {}
+    }
     (cli.common.into(), cli.command.into())
+}
+
+fn complete_common(common: &mut Common, lower: &Layer) {
+    common.limit = common.limit.or(lower.limit);
+    common.max_expanded = common.max_expanded.or(lower.max_expanded);
+    common.threads = common.threads.or(lower.threads);
+    common.color = common.color.or(lower.color);
+    // Who asks for silence wants no progress that only a lower layer asks for.
+    if !common.quiet {
+        common.automation.progress = common.automation.progress.or(lower.progress);
+    }
+    common.ascii |= lower.ascii.unwrap_or_default();
+    common.details |= lower.details.unwrap_or_default();
+    if !common.quiet && !common.verbose {
+        common.quiet = lower.quiet.unwrap_or_default();
+        common.verbose = lower.verbose.unwrap_or_default();
+    }
+    if common.password_file.is_none() && common.emergency_kit.is_none() {
+        match &lower.key {
+            Some(KeySource::PasswordFile(path)) => common.password_file = Some(path.clone()),
+            Some(KeySource::EmergencyKit(path)) => common.emergency_kit = Some(path.clone()),
+            Some(KeySource::VariableOrPrompt) | None => {}
+        }
+    }
+}
+
+/// A list replaces the list of a lower layer. Only `keep` adds to it, because a file that protects
+/// something must not lose its effect when something else is to be kept as well.
+fn complete_choice(choice: &mut args::Choice, lower: Layer) {
+    if choice.drop.is_empty() {
+        choice.drop = lower.drop.unwrap_or_default();
+    }
+    if choice.allow.is_empty() {
+        choice.allow = lower.allow.unwrap_or_default();
+    }
+    let kept = lower.keep.unwrap_or_default();
+    let added = kept.into_iter().filter(|one| !choice.keep.contains(one));
+    let added: Vec<String> = added.collect();
+    choice.keep.extend(added);
+    choice.thorough |= lower.thorough.unwrap_or_default();
+    choice.ok_if_fits |= lower.ok_if_fits.unwrap_or_default();
+    choice.rules = choice.rules.take().or(lower.rules);
+    choice.securetar = choice.securetar.or(lower.securetar);
 }
 
 impl From<Common> for Settings {
@@ -196,7 +258,7 @@ impl From<Common> for Settings {
             (None, None) => KeySource::VariableOrPrompt,
         };
         Self {
-            limit: common.limit,
+            limit: common.limit.unwrap_or(CLOUD_LIMIT),
             max_expanded: common.max_expanded,
             key,
             json: common.json,
@@ -205,7 +267,9 @@ impl From<Common> for Settings {
             verbose: common.verbose,
             details: common.details,
             ascii: common.ascii,
-            color: common.color,
+            color: common.color.unwrap_or_default(),
+            progress: common.automation.progress.unwrap_or_default(),
+            config: common.automation,
         }
     }
 }
@@ -221,6 +285,7 @@ impl From<args::Choice> for Selection {
             keep: choice.keep,
             allow: choice.allow.into_iter().map(class).collect(),
             thorough: choice.thorough,
+            ok_if_fits: choice.ok_if_fits,
             rules: choice.rules,
             encryption: encryption(choice.securetar),
         }
@@ -230,7 +295,7 @@ impl From<args::Choice> for Selection {
 impl From<Command> for Task {
     fn from(command: Command) -> Self {
         match command {
-            Command::Info { path } => Self::Info { path },
+            Command::Info { paths, check } => Self::Info { paths, check },
             Command::Ls {
                 backup,
                 scope,
@@ -259,7 +324,7 @@ impl From<Command> for Task {
                 location,
             },
             Command::Shrink(shrink) => shrink.into(),
-            Command::Verify { backup } => Self::Verify { backup },
+            Command::Verify { backups } => Self::Verify { backups },
             Command::Repair {
                 backup,
                 output,
@@ -342,7 +407,11 @@ mod tests {
     use clap::Parser;
 
     fn task(line: &str) -> Task {
-        from_args(Cli::try_parse_from(line.split(' ')).unwrap()).1
+        from_args(
+            Cli::try_parse_from(line.split(' ')).unwrap(),
+            Layer::default(),
+        )
+        .1
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::format::manifest::Changes;
 use crate::format::outer::{Member, RECORD};
 use crate::format::tar::block::{BLOCK, padding};
 use crate::open::Backup;
-use crate::pipe::Control;
+use crate::pipe::{Control, Stage};
 use crate::plan::model::PartEdit;
 use crate::plan::{Action, Encryption, Plan};
 use crate::survey::{PartSurvey, Surveys};
@@ -70,7 +70,7 @@ pub fn rewrite(
         target: settle(&plan.encryption, keys)?,
         control,
     };
-    control.begin("write", work(backup, plan));
+    control.begin(Stage::Write, work(backup, plan));
     for &at in &plan.order {
         let Some(member) = backup.members.get(at) else {
             continue;
@@ -116,6 +116,9 @@ impl Parts<'_> {
             .parts
             .get(index)
             .ok_or_else(|| Error::new(Kind::Internal, "the plan does not cover every part"))?;
+        if !matches!(planned.action, Action::Drop) {
+            self.control.part(&self.backup.part(index).id);
+        }
         let job = part::Job {
             backup: self.backup,
             index,

@@ -28,7 +28,7 @@ use crate::error::Result;
 use crate::open::Backup;
 // Re-exported until the planner imports them from there.
 pub use crate::open::{StreamEnd, config_path};
-use crate::pipe::{Control, parallel};
+use crate::pipe::{Control, Stage, parallel};
 
 /// Surveys the parts with these indices and returns the results in that order.
 ///
@@ -57,7 +57,7 @@ pub fn survey_each(
     control: &Control,
 ) -> Vec<Result<PartSurvey>> {
     control.begin(
-        "survey",
+        Stage::Read,
         parts
             .iter()
             .filter_map(|&p| backup.parts.get(p))
@@ -74,9 +74,9 @@ pub fn survey_each(
         )
     });
     let done = parallel::each(control.threads(), &order, |at| {
-        parts
-            .get(at)
-            .map(|&part| walk::survey_part(backup, part, keys, control))
+        let part = parts.get(at)?;
+        control.part(&backup.parts.get(*part)?.id);
+        Some(walk::survey_part(backup, *part, keys, control))
     });
     control.end();
     done.into_iter().flatten().collect()

@@ -24,7 +24,7 @@ use crate::format::outer::RECORD;
 use crate::format::securetar::Version;
 use crate::format::tar::block::{BLOCK, EntryKind, padding};
 use crate::gzip::GzipWriter;
-use crate::pipe::Control;
+use crate::pipe::{Control, Stage};
 use crate::plan::Encryption;
 use crate::rewrite::Output;
 use contents::Contents;
@@ -74,7 +74,7 @@ pub fn make(
         Some((Version::V3, keys)) => Encryption::V3(Some(keys.new_v3_salts()?)),
         Some(_) => Encryption::V2,
     };
-    control.begin("make", recipe.size);
+    control.begin(Stage::Make, recipe.size);
     let mut maker = Maker {
         recipe,
         words: Words::new(),
