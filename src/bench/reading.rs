@@ -15,7 +15,7 @@ use crate::format::tar::header::Header;
 use crate::format::tar::walk::{Visitor, Walker};
 use crate::gzip::Gunzip;
 use crate::open::{Backup, Part, locate, missing_password, trailer};
-use crate::pipe::{Control, read_ahead};
+use crate::pipe::{Control, Stage, read_ahead};
 use crate::survey::PartSurvey;
 
 /// The stream of a part after decryption, with timers.
@@ -61,7 +61,7 @@ pub(super) fn stages(
     control: &Control,
 ) -> Result<Vec<Measure>> {
     let mut all = ["read", "decrypt", "inflate", "walk"].map(Measure::new);
-    control.begin("read", backup.input.len());
+    control.begin(Stage::Read, backup.input.len());
     for survey in surveys {
         let part = &backup.parts[survey.part];
         let times = pass(backup, part, keys, control).map_err(|e| locate(backup, part, e))?;

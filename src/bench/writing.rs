@@ -12,7 +12,7 @@ use crate::format::securetar::SecureHeader;
 use crate::format::tar::block::BLOCK;
 use crate::gzip::{self, Cuts, GzipWriter};
 use crate::open::{Backup, Part, Pieces, locate};
-use crate::pipe::{Control, Counter, read_ahead};
+use crate::pipe::{Control, Counter, Stage, read_ahead};
 use crate::rewrite::Output;
 use crate::survey::PartSurvey;
 
@@ -34,7 +34,7 @@ pub(super) fn stages(
     deflate.threads = control.threads();
     // A key for a backup without one; its output is discarded.
     let own = KeyRing::new(Password::new("bench".into()));
-    control.begin("write", backup.input.len());
+    control.begin(Stage::Write, backup.input.len());
     for survey in surveys {
         let bench = Bench {
             backup,

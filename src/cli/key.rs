@@ -19,7 +19,7 @@ use super::terminal::prompt;
 use text::{MOST_KEYS, Text};
 
 /// The environment variable that may hold the key.
-const VARIABLE: &str = "HASLIM_PASSWORD";
+pub const VARIABLE: &str = "HASLIM_PASSWORD";
 
 /// How often a user at a terminal may type the key.
 const TRIES: usize = 3;

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod key;
+mod layers;
 mod render;
 mod session;
 mod settings;
@@ -38,7 +39,13 @@ pub fn main() -> ExitCode {
         Err(error) if error.use_stderr() => return wrong_usage(&error, &words),
         Err(help) => return printed(help.print()),
     };
-    let (settings, task) = settings::from_args(cli);
+    let (shared, command) = cli.split();
+    let want_json = shared.display.json;
+    let lower = match layers::below(&shared.display.automation) {
+        Ok(lower) => lower,
+        Err(error) => return without_settings(&error, want_json),
+    };
+    let (settings, task) = settings::from_args(shared, command, lower);
     let (json, writes) = (settings.json, task.is_to_write());
     let session = match start(settings, writes) {
         Ok(session) => session,
@@ -61,6 +68,17 @@ pub fn main() -> ExitCode {
 fn run(task: Task, session: &Session) -> Result<u8> {
     memory::check(&task)?;
     commands::run(task, session)
+}
+
+/// Prints what is wrong with the environment or the configuration file.
+fn without_settings(error: &Error, json: bool) -> ExitCode {
+    if json {
+        let _ = output::json(&json::error(error, &CommandLine));
+    } else {
+        let text = words::error(error, &CommandLine);
+        let _ = writeln!(std::io::stderr(), "error: {}", text.trim_end());
+    }
+    ExitCode::from(error.kind().code())
 }
 
 /// Prints why the run could not start.

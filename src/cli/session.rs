@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use haslim::error::Advice;
 use haslim::open::Backup;
@@ -32,7 +32,8 @@ pub struct Session {
     pub control: Control,
     /// Standard output and standard error.
     pub screen: Screen,
-    input: OnceLock<Arc<Input>>,
+    /// The file that was opened last.
+    input: Mutex<Option<Arc<Input>>>,
     /// Set when a backup is open, so that `verify` can report more about damage.
     opened: AtomicBool,
     /// Set when a file has got its name.
@@ -46,7 +47,7 @@ impl Session {
             settings,
             control,
             screen,
-            input: OnceLock::new(),
+            input: Mutex::default(),
             opened: AtomicBool::new(false),
             published: AtomicBool::new(false),
         }
@@ -79,7 +80,7 @@ impl Session {
                 .advice("haslim reads a backup at several places at once: save it to a file first, and name that file (./- if it is called -)."));
         }
         let input = Input::open(path)?;
-        let _ = self.input.set(Arc::clone(&input));
+        *self.input.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&input));
         Ok(input)
     }
 
@@ -110,7 +111,8 @@ impl Session {
     /// If the file changed meanwhile, its damage is not the user's concern. `verify` can show which
     /// parts are intact, unless the run just `verified`.
     pub fn explain(&self, error: Error, verified: bool) -> Error {
-        let Some(input) = self.input.get() else {
+        let input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(input) = input.as_ref() else {
             return error;
         };
         let error = input.explain(error);

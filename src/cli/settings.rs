@@ -1,7 +1,9 @@
-//! The settings of a run: typed values made from the arguments.
+//! The settings of a run: typed values made from the arguments, and from lower layers where the
+//! arguments leave something open.
 //!
-//! Making them reads no files and asks no questions. A settings file would be merged here, between
-//! the arguments and the work.
+//! The layers, the strongest first: the arguments, the environment, the chosen profile, the
+//! configuration file, the defaults. [`super::layers`] reads the three in the middle; what is done
+//! here reads no files and asks no questions.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,8 @@ use haslim::plan::EncryptionChoice;
 use haslim::rules::Class;
 use haslim::size::CLOUD_LIMIT;
 
-use super::args::{self, Cli, Color, Command, Consent, Shared};
+use super::args::{self, Automation, Color, Command, Consent, ProgressKind, Shared};
+use super::layers::Layer;
 
 /// The settings of every command.
 #[derive(Debug, Clone)]
@@ -36,6 +39,10 @@ pub struct Settings {
     pub ascii: bool,
     /// When to use colour.
     pub color: Color,
+    /// How to report progress.
+    pub progress: ProgressKind,
+    /// What the arguments say about configuration files; commands that are printed repeat it.
+    pub config: Automation,
 }
 
 /// The source of the key.
@@ -60,6 +67,8 @@ pub struct Selection {
     pub allow: Vec<Class>,
     /// Leave out everything that may be dropped, even if less would be enough.
     pub thorough: bool,
+    /// A backup that already fits is a success.
+    pub ok_if_fits: bool,
     /// A file with the user's own rules.
     pub rules: Option<PathBuf>,
     /// How the copy is encrypted.
@@ -137,7 +146,9 @@ pub struct Making {
 #[derive(Debug)]
 pub enum Task {
     Info {
-        path: PathBuf,
+        paths: Vec<PathBuf>,
+        /// Only whether each backup fits.
+        check: bool,
     },
     Ls {
         backup: PathBuf,
@@ -165,7 +176,7 @@ pub enum Task {
         writing: Writing,
     },
     Verify {
-        backup: PathBuf,
+        backups: Vec<PathBuf>,
     },
     Rules {
         file: Option<PathBuf>,
@@ -188,10 +199,65 @@ impl Task {
     }
 }
 
-/// The settings and the task for these arguments.
-pub fn from_args(cli: Cli) -> (Settings, Task) {
-    let (shared, command) = cli.split();
+/// The settings and the task for these arguments, with `lower` for what they leave open.
+pub fn from_args(mut shared: Shared, mut command: Command, lower: Layer) -> (Settings, Task) {
+    complete_shared(&mut shared, &lower);
+    match &mut command {
+        Command::Plan(plan) => complete_choice(&mut plan.choice, lower),
+        Command::Shrink(shrink) => complete_choice(&mut shrink.choice, lower),
+        Command::Rules(rules) => rules.rules = rules.rules.take().or(lower.rules),
+        _ => {}
+    }
     (shared.into(), command.into())
+}
+
+fn complete_shared(shared: &mut Shared, lower: &Layer) {
+    let Shared {
+        limit,
+        key,
+        reading,
+        display,
+    } = shared;
+    limit.limit = limit.limit.or(lower.limit);
+    reading.max_expanded = reading.max_expanded.or(lower.max_expanded);
+    reading.threads = reading.threads.or(lower.threads);
+    display.color = display.color.or(lower.color);
+    // Who asks for silence wants no progress that only a lower layer asks for.
+    if !display.quiet {
+        display.automation.progress = display.automation.progress.or(lower.progress);
+    }
+    display.ascii |= lower.ascii.unwrap_or_default();
+    display.details |= lower.details.unwrap_or_default();
+    if !display.quiet && !display.verbose {
+        display.quiet = lower.quiet.unwrap_or_default();
+        display.verbose = lower.verbose.unwrap_or_default();
+    }
+    if key.password_file.is_none() && key.emergency_kit.is_none() {
+        match &lower.key {
+            Some(KeySource::PasswordFile(path)) => key.password_file = Some(path.clone()),
+            Some(KeySource::EmergencyKit(path)) => key.emergency_kit = Some(path.clone()),
+            Some(KeySource::VariableOrPrompt) | None => {}
+        }
+    }
+}
+
+/// A list replaces the list of a lower layer. Only `keep` adds to it, because a file that protects
+/// something must not lose its effect when something else is to be kept as well.
+fn complete_choice(choice: &mut args::Choice, lower: Layer) {
+    if choice.drop.is_empty() {
+        choice.drop = lower.drop.unwrap_or_default();
+    }
+    if choice.allow.is_empty() {
+        choice.allow = lower.allow.unwrap_or_default();
+    }
+    let kept = lower.keep.unwrap_or_default();
+    let added = kept.into_iter().filter(|one| !choice.keep.contains(one));
+    let added: Vec<String> = added.collect();
+    choice.keep.extend(added);
+    choice.thorough |= lower.thorough.unwrap_or_default();
+    choice.ok_if_fits |= lower.ok_if_fits.unwrap_or_default();
+    choice.rules = choice.rules.take().or(lower.rules);
+    choice.securetar = choice.securetar.or(lower.securetar);
 }
 
 impl From<Shared> for Settings {
@@ -218,6 +284,8 @@ impl From<Shared> for Settings {
             details: display.details,
             ascii: display.ascii,
             color: display.color.unwrap_or_default(),
+            progress: display.automation.progress.unwrap_or_default(),
+            config: display.automation,
         }
     }
 }
@@ -233,6 +301,7 @@ impl From<args::Choice> for Selection {
             keep: choice.keep,
             allow: choice.allow.into_iter().map(class).collect(),
             thorough: choice.thorough,
+            ok_if_fits: choice.ok_if_fits,
             rules: choice.rules,
             encryption: encryption(choice.securetar),
         }
@@ -242,7 +311,10 @@ impl From<args::Choice> for Selection {
 impl From<Command> for Task {
     fn from(command: Command) -> Self {
         match command {
-            Command::Info(info) => Self::Info { path: info.path },
+            Command::Info(info) => Self::Info {
+                paths: info.paths,
+                check: info.check,
+            },
             Command::Ls(ls) => Self::Ls {
                 backup: ls.backup,
                 listing: Listing {
@@ -254,7 +326,7 @@ impl From<Command> for Task {
             Command::Plan(plan) => plan.into(),
             Command::Shrink(shrink) => shrink.into(),
             Command::Verify(verify) => Self::Verify {
-                backup: verify.backup,
+                backups: verify.backups,
             },
             Command::Repair(repair) => Self::Repair {
                 backup: repair.backup,
@@ -350,10 +422,12 @@ fn encryption(named: Option<args::Wrapping>) -> EncryptionChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::Cli;
     use clap::Parser;
 
     fn parse(line: &str) -> Result<(Settings, Task), clap::Error> {
-        Cli::try_parse_from(line.split(' ')).map(from_args)
+        let (shared, command) = Cli::try_parse_from(line.split(' '))?.split();
+        Ok(from_args(shared, command, Layer::default()))
     }
 
     fn task(line: &str) -> Task {

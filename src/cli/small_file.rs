@@ -32,6 +32,10 @@ pub const RULES: Small = Small {
     kind: Kind::Usage,
     what: "the rules",
 };
+pub const CONFIG: Small = Small {
+    kind: Kind::Usage,
+    what: "the settings",
+};
 pub const RESULT: Small = Small {
     kind: Kind::Usage,
     what: "the result",

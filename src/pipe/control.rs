@@ -5,10 +5,37 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::error::{Error, Kind, Result};
 
+/// The stages of a run, as far as they are long enough to report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// A backup is read.
+    Read,
+    /// A copy is written.
+    Write,
+    /// A backup or a finished copy is checked.
+    Verify,
+    /// A backup to measure on is made.
+    Make,
+}
+
+impl Stage {
+    /// Its name in JSON; stable.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Verify => "verify",
+            Self::Make => "make",
+        }
+    }
+}
+
 /// Receives progress updates. The library never prints.
 pub trait Progress: Send + Sync {
     /// A stage begins that will move `total` bytes.
-    fn begin(&self, stage: &str, total: u64);
+    fn begin(&self, stage: Stage, total: u64);
+    /// Work on this part begins. Other parts may still be in work, on other threads.
+    fn part(&self, _id: &str) {}
     /// This many more bytes are processed.
     fn advance(&self, bytes: u64);
     /// The stage is over.
@@ -20,7 +47,7 @@ pub trait Progress: Send + Sync {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn begin(&self, _: &str, _: u64) {}
+    fn begin(&self, _: Stage, _: u64) {}
     fn advance(&self, _: u64) {}
     fn end(&self) {}
 }
@@ -97,8 +124,13 @@ impl Control {
     }
 
     /// Begins a stage.
-    pub fn begin(&self, stage: &str, total: u64) {
+    pub fn begin(&self, stage: Stage, total: u64) {
         self.progress.begin(stage, total);
+    }
+
+    /// Reports that work on this part begins.
+    pub fn part(&self, id: &str) {
+        self.progress.part(id);
     }
 
     /// Ends the stage.

@@ -10,7 +10,7 @@ pub mod read_ahead;
 mod read_full;
 pub mod write_behind;
 
-pub use control::{Control, Pace, Progress, Silent};
+pub use control::{Control, Pace, Progress, Silent, Stage};
 pub use count::Counter;
 pub use input::{Input, Window};
 pub use read_ahead::ReadAhead;

@@ -262,6 +262,12 @@ pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>, unseen: &[&str]) -> 
     all
 }
 
+/// `shrink --ok-if-fits` of a backup that already fits: all of `plan`, and that there is no output.
+pub fn nothing_needed(mut planned: Map<String, Value>) -> Map<String, Value> {
+    planned.insert("output".into(), Value::Null);
+    planned
+}
+
 /// `bench --make`: the new backup.
 pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
     object(json!({"schema": SCHEMA, "output": path(output), "output_size": size}))

@@ -17,7 +17,7 @@ use crate::format::manifest::Changes;
 use crate::format::outer::{Member, RECORD};
 use crate::format::tar::block::{BLOCK, padding};
 use crate::open::Backup;
-use crate::pipe::Control;
+use crate::pipe::{Control, Stage};
 use crate::plan::model::PartEdit;
 use crate::plan::{Action, Encryption, Plan};
 use crate::survey::{PartSurvey, Surveys};
@@ -70,7 +70,7 @@ pub fn rewrite(
         target: settle(&plan.encryption, keys)?,
         control,
     };
-    control.begin("write", work(backup, plan));
+    control.begin(Stage::Write, work(backup, plan));
     for &at in &plan.order {
         let Some(member) = backup.members.get(at) else {
             continue;
@@ -112,6 +112,9 @@ impl Parts<'_> {
         complete: &mut dyn FnMut(Place),
     ) -> Result<()> {
         let planned = self.plan.parts.get(index).ok_or_else(not_covered)?;
+        if !matches!(planned.action, Action::Drop) {
+            self.control.part(&self.backup.part(index).id);
+        }
         let job = part::Job {
             backup: self.backup,
             index,

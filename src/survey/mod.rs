@@ -28,7 +28,7 @@ use crate::error::Result;
 use crate::open::Backup;
 // Re-exported until the planner imports them from there.
 pub use crate::open::{StreamEnd, config_path};
-use crate::pipe::{Control, parallel};
+use crate::pipe::{Control, Stage, parallel};
 
 /// Surveys the parts with these indices and returns the results in that order.
 ///
@@ -60,12 +60,12 @@ pub fn survey_each(
     let mut order: Vec<usize> = (0..parts.len()).collect();
     let sizes = order.iter().filter_map(|&at| part(at));
     let size = sizes.map(|part| backup.member(part).size).sum();
-    control.begin("survey", size);
+    control.begin(Stage::Read, size);
     order.sort_by_key(|&at| std::cmp::Reverse(part(at).map(|part| backup.stored(part))));
     let done = parallel::each(control.threads(), &order, |at| {
-        parts
-            .get(at)
-            .map(|&part| walk::survey_part(backup, part, keys, control))
+        let part = parts.get(at)?;
+        control.part(&backup.parts.get(*part)?.id);
+        Some(walk::survey_part(backup, *part, keys, control))
     });
     control.end();
     done.into_iter().flatten().collect()

@@ -14,7 +14,7 @@ use crate::finding::Finding;
 use crate::format::outer::RECORD;
 use crate::format::tar::block::BLOCK;
 use crate::open::Backup;
-use crate::pipe::{Control, Input, parallel};
+use crate::pipe::{Control, Input, Stage, parallel};
 use crate::plan::Plan;
 use crate::rewrite::Written;
 use crate::survey::PartSurvey;
@@ -84,7 +84,10 @@ impl Verification<'_> {
         check_gaps(&copy)?;
         check_manifest(original, plan, written, &copy)?;
         let pairs = pair_members(original, plan, &copy)?;
-        control.begin("verify", pairs.iter().map(|pair| pair.new.stored()).sum());
+        control.begin(
+            Stage::Verify,
+            pairs.iter().map(|pair| pair.new.stored()).sum(),
+        );
         let mut order: Vec<usize> = (0..pairs.len()).collect();
         order.sort_by_key(|&at| std::cmp::Reverse(pairs.get(at).map(|pair| pair.new.size)));
         let checker = Checker {

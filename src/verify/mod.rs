@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::finding::Finding;
 use crate::format::securetar::Version;
 use crate::open::{Backup, Part, Pieces, StreamEnd};
-use crate::pipe::{Control, parallel, read_ahead};
+use crate::pipe::{Control, Stage, parallel, read_ahead};
 use crate::plan::facts::Specials;
 use crate::{open, survey};
 
@@ -129,13 +129,14 @@ fn each_part<T: Send>(
     check: impl Fn(usize) -> Result<T> + Sync,
 ) -> Vec<Result<T>> {
     let size = |&at: &usize| backup.parts.get(at).map_or(0, |part| backup.stored(part));
-    control.begin("verify", parts.iter().map(size).sum());
+    control.begin(Stage::Verify, parts.iter().map(size).sum());
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(parts.get(at).map(size)));
     let checks = parallel::each(control.threads(), &order, |at| {
-        parts
-            .get(at)
-            .map(|&at| check(at).map_err(|e| open::locate(backup, backup.part(at), e)))
+        let at = *parts.get(at)?;
+        let part = backup.parts.get(at)?;
+        control.part(&part.id);
+        Some(check(at).map_err(|e| open::locate(backup, part, e)))
     });
     control.end();
     checks.into_iter().flatten().collect()

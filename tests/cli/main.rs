@@ -8,7 +8,9 @@
 )]
 
 mod advice;
+mod automation;
 mod bench;
+mod config;
 mod counts;
 mod craft;
 mod exit_codes;

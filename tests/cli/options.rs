@@ -283,8 +283,8 @@ fn progress_is_silent_in_a_pipe_unless_asked() {
         "--drop media:music --yes --force -v",
     ))
     .code(0);
-    for stage in ["survey: ", "write: ", "verify: "] {
-        assert!(run.err.lines().any(|l| l.starts_with(stage)), "{}", run.err);
+    for stage in ["] Reading: ", "] Writing: ", "] Checking: "] {
+        assert!(run.err.lines().any(|l| l.contains(stage)), "{}", run.err);
     }
 }
 

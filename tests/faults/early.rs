@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use haslim::pipe::{Control, Input, Progress};
+use haslim::pipe::{Control, Input, Progress, Stage};
 use haslim::rewrite::{Output, OutputPath, Place, Written, rewrite};
 use haslim::verify::{Verification, Verified};
 use haslim::{Kind, Result};
@@ -192,7 +192,7 @@ fn held(tell: Sender<u64>, wait: Receiver<()>) -> Control {
 }
 
 impl Progress for Held {
-    fn begin(&self, _: &str, _: u64) {}
+    fn begin(&self, _: Stage, _: u64) {}
     fn end(&self) {}
 
     fn advance(&self, bytes: u64) {

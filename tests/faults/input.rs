@@ -139,7 +139,7 @@ fn a_change_after_the_opening_is_11_for_every_command() {
 #[test]
 fn a_change_at_the_begin_of_any_stage_is_11_and_leaves_nothing() {
     let keys = keys();
-    for stage in ["survey", "write", "verify"] {
+    for stage in ["read", "write", "verify"] {
         for change in CHANGES {
             let scratch = Scratch::new();
             let input = old_copy(&scratch, "v3.tar");

@@ -10,7 +10,7 @@ use haslim::crypt::{KeyRing, Password};
 use haslim::job::{self, Depth, Prepared, WriteOptions, WriteOutcome};
 use haslim::open::Backup;
 use haslim::open::Pieces;
-use haslim::pipe::{Control, Progress, Silent};
+use haslim::pipe::{Control, Progress, Silent, Stage};
 use haslim::plan::{EncryptionChoice, Request, Selector};
 use haslim::rewrite::{Output, OutputPath, Written};
 use haslim::verify::Verification;
@@ -142,7 +142,8 @@ struct Watch<F> {
 }
 
 impl<F: Fn(&str, usize, &AtomicUsize) + Send + Sync> Progress for Watch<F> {
-    fn begin(&self, stage: &str, _: u64) {
+    fn begin(&self, stage: Stage, _: u64) {
+        let stage = stage.name();
         *self.stage.lock().unwrap() = stage.to_owned();
         self.moved.store(0, Ordering::SeqCst);
         (self.hear)(stage, 0, &self.stop);

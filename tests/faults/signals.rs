@@ -71,7 +71,7 @@ fn a_signal_ends_a_run_with_its_code_and_nothing_is_left() {
 fn a_wish_to_stop_at_any_step_of_any_stage_is_heard_at_once() {
     let (place, keys) = (Place::new("v3.tar"), keys());
     let mut steps = Vec::new();
-    for stage in ["survey", "write", "verify"] {
+    for stage in ["read", "write", "verify"] {
         for step in 0.. {
             let control = watched(move |begun, moved, stop| {
                 if begun == stage && moved == step {

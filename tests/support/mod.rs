@@ -84,6 +84,8 @@ pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<
     for variable in ["HASLIM_PASSWORD", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
         command.env_remove(variable);
     }
+    // No test depends on the settings of the user who runs it.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command.args(args);
     if let Some(password) = password {
         command.env("HASLIM_PASSWORD", password);

@@ -24,7 +24,7 @@ use crate::format::outer::RECORD;
 use crate::format::securetar::Version;
 use crate::format::tar::block::{BLOCK, EntryKind, padding};
 use crate::gzip::GzipWriter;
-use crate::pipe::Control;
+use crate::pipe::{Control, Stage};
 use crate::plan::Encryption;
 use crate::rewrite::Output;
 use contents::Contents;
@@ -68,7 +68,7 @@ pub fn make(
         return Err(Error::new(crate::Kind::Usage, why));
     }
     let target = encryption(protection)?;
-    control.begin("make", recipe.size);
+    control.begin(Stage::Make, recipe.size);
     let mut maker = Maker {
         recipe,
         words: Words::new(),

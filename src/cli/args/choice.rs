@@ -21,7 +21,10 @@ pub struct Choice {
     /// Leave out everything that may be dropped, even if less would be enough
     #[arg(long)]
     pub thorough: bool,
-    /// A file with your own rules: additions, and ids to switch off
+    /// End with code 0 instead of 3 if the backup already fits
+    #[arg(long)]
+    pub ok_if_fits: bool,
+    /// A file with your own rules: additions, and ids to switch off [env: HASLIM_RULES]
     #[arg(long, value_name = "F")]
     pub rules: Option<PathBuf>,
     /// Encrypt the copy in this SecureTar version, or not at all [default: as in the backup]

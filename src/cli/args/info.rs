@@ -10,9 +10,12 @@ use super::shared::{Display, Key, Limit, Shared};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Info {
-    /// A backup, or a folder of backups
-    #[arg(value_name = "BACKUP|FOLDER")]
-    pub path: PathBuf,
+    /// A backup, or a folder of backups; several are listed one a line
+    #[arg(value_name = "BACKUP|FOLDER", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Only check whether each backup fits the limit: exit code 0 if so, otherwise 4
+    #[arg(long)]
+    pub check: bool,
     #[command(flatten)]
     pub limit: Limit,
     /// Only for the commands that `info` suggests: nothing is decrypted.

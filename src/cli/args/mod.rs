@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what is wrong with what was typed.
 
+mod automation;
 mod bench;
 mod choice;
 mod extras;
@@ -16,6 +17,7 @@ mod verify;
 
 use clap::{Parser, Subcommand};
 
+pub use automation::{Automation, ProgressKind};
 pub use bench::Bench;
 pub use choice::{Choice, Consent, Wrapping};
 pub use extras::{Completions, Man};

@@ -10,7 +10,7 @@ use super::shared::{Display, Shared};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Rules {
-    /// A file with your own rules: additions, and ids to switch off
+    /// A file with your own rules: additions, and ids to switch off [env: HASLIM_RULES]
     #[arg(long, value_name = "F")]
     pub rules: Option<PathBuf>,
     #[command(flatten)]

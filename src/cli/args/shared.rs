@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::automation::Automation;
+
 /// All shared options, as they stand before the command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Shared {
@@ -25,6 +27,7 @@ pub struct Shared {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Limit {
     /// The maximum size of the copy; 5GB is 5,000,000,000 bytes, 5GiB works too [default: 5GB]
+    /// [env: HASLIM_LIMIT]
     #[arg(long, value_name = "SIZE", value_parser = haslim::size::parse_limit)]
     pub limit: Option<u64>,
 }
@@ -33,10 +36,10 @@ pub struct Limit {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Encryption key")]
 pub struct Key {
-    /// Read the key from the first line of this file
+    /// Read the key from the first line of this file [env: HASLIM_PASSWORD_FILE]
     #[arg(long, value_name = "F", conflicts_with = "emergency_kit")]
     pub password_file: Option<PathBuf>,
-    /// Read the key from Home Assistant's emergency kit
+    /// Read the key from Home Assistant's emergency kit [env: HASLIM_EMERGENCY_KIT]
     #[arg(long, value_name = "F")]
     pub emergency_kit: Option<PathBuf>,
 }
@@ -46,9 +49,10 @@ pub struct Key {
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
     /// Refuse a part whose contents are larger than this when unpacked [default: no limit]
+    /// [env: HASLIM_MAX_EXPANDED]
     #[arg(long, value_name = "SIZE", value_parser = haslim::size::parse)]
     pub max_expanded: Option<u64>,
-    /// How many threads to use [default: all cores]
+    /// How many threads to use [default: all cores] [env: HASLIM_THREADS]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 }
@@ -72,9 +76,11 @@ pub struct Display {
     /// Print bars and marks with ASCII characters only
     #[arg(long)]
     pub ascii: bool,
-    /// When to use colour [default: auto]
+    /// When to use colour [default: auto] [env: HASLIM_COLOR]
     #[arg(long, value_name = "WHEN")]
     pub color: Option<Color>,
+    #[command(flatten)]
+    pub automation: Automation,
 }
 
 /// When to use colour.
@@ -124,6 +130,7 @@ impl Display {
             details: self.details || before.details,
             ascii: self.ascii || before.ascii,
             color: self.color.or(before.color),
+            automation: self.automation.or(before.automation),
         }
     }
 }

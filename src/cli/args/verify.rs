@@ -10,8 +10,9 @@ use super::shared::{Display, Key, Reading, Shared};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Verify {
-    /// The backup to check
-    pub backup: PathBuf,
+    /// The backups to check
+    #[arg(value_name = "BACKUP", required = true)]
+    pub backups: Vec<PathBuf>,
     #[command(flatten)]
     pub key: Key,
     #[command(flatten)]

@@ -11,16 +11,17 @@ use haslim::report::{json, words};
 use haslim::{Error, Result, size};
 use walkdir::WalkDir;
 
+use super::several;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::render::{escaped_path, next_steps, tables};
 use crate::cli::session::{DONE, Session};
 
-/// Prints the contents.
-pub fn run(session: &Session, path: &Path) -> Result<u8> {
-    if path.is_dir() {
-        folder(session, path)
-    } else {
-        one(session, path)
+/// Prints the contents of one backup, or a line for each of several.
+pub fn run(session: &Session, paths: &[PathBuf]) -> Result<u8> {
+    match paths {
+        [path] if path.is_dir() => list(session, backups_in(session, path)?, Some(path)),
+        [path] => one(session, path),
+        paths => list(session, several::files(session, paths)?, None),
     }
 }
 
@@ -90,10 +91,10 @@ fn verdict(session: &Session, backup: &Backup) -> String {
     format!("{fits}: {text}.{cloud}")
 }
 
-/// Lists every file in the folder and its subfolders that looks like a backup. A file that cannot
-/// be read gets a line too.
-fn folder(session: &Session, path: &Path) -> Result<u8> {
-    let opened: Vec<_> = backups_in(session, path)?
+/// Lists these files, which were found in a folder or else named. A file that cannot be read gets a
+/// line too; if it was named, the exit code is that of the first such file.
+fn list(session: &Session, files: Vec<PathBuf>, folder: Option<&Path>) -> Result<u8> {
+    let opened: Vec<_> = files
         .into_iter()
         .map(|path| {
             let backup = Input::open(&path).and_then(|file| Backup::read(file, &session.control));
@@ -102,17 +103,22 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         .collect();
     session.control.check()?;
     let limit = session.settings.limit;
+    let first = opened.iter().find_map(|(_, backup)| backup.as_ref().err());
+    let first = first.filter(|_| folder.is_none());
+    let code = first.map_or(DONE, |error| error.kind().code());
     if session.settings.json {
         let rows: Vec<_> = opened
             .iter()
             .map(|(path, backup)| json_row(path, backup, limit))
             .collect();
-        session
-            .screen
-            .json(&serde_json::json!({"schema": json::SCHEMA, "backups": rows}));
-        return Ok(DONE);
+        let mut document = serde_json::Map::new();
+        document.insert("schema".into(), json::SCHEMA.into());
+        document.insert("backups".into(), rows.into());
+        document.extend(first.map(several::json_error).unwrap_or_default());
+        session.screen.json(&document);
+        return Ok(code);
     }
-    if opened.is_empty() {
+    if let Some(path) = folder.filter(|_| opened.is_empty()) {
         session.screen.say(&format!(
             "There are no backups in {}: no file whose name ends in .tar.",
             escaped_path(path)
@@ -121,7 +127,9 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
     }
     let rows = opened.iter().map(|(file, backup)| {
         // Its path relative to the folder.
-        let file = file.strip_prefix(path).unwrap_or(file);
+        let file = folder.map_or(file.as_path(), |path| {
+            file.strip_prefix(path).unwrap_or(file)
+        });
         let file = haslim::error::escape(file.as_os_str().as_encoded_bytes());
         match backup {
             Ok(backup) => row(file, backup, limit),
@@ -132,7 +140,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
         }
     });
     session.screen.as_is(&tables::backups(rows.collect()));
-    Ok(DONE)
+    Ok(code)
 }
 
 /// The files whose names end in .tar, sorted by name, folder by folder. Links are followed, except
@@ -141,7 +149,7 @@ fn folder(session: &Session, path: &Path) -> Result<u8> {
 /// # Errors
 /// If the folder itself cannot be read. A subfolder that cannot be read causes a warning, and a
 /// file that disappears meanwhile is skipped.
-fn backups_in(session: &Session, path: &Path) -> Result<Vec<PathBuf>> {
+pub fn backups_in(session: &Session, path: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |folder: &Path, error: walkdir::Error| {
         let doing = format!("cannot read the folder {}", folder.display());
         let error = error.into_io_error().unwrap_or(ErrorKind::Other.into());

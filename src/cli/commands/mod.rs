@@ -1,6 +1,7 @@
 //! The commands, one file each, and what several of them share.
 
 mod bench;
+mod check;
 mod extras;
 mod guide;
 mod info;
@@ -9,6 +10,7 @@ mod plan;
 mod preparing;
 mod repair;
 mod rules;
+mod several;
 mod shrink;
 mod verify;
 mod writing;
@@ -24,7 +26,8 @@ use super::settings::Task;
 /// The error with which the command ends. It is shown and turned into an exit code.
 pub fn run(task: Task, session: &Session) -> Result<u8> {
     match task {
-        Task::Info { path } => info::run(session, &path),
+        Task::Info { paths, check: true } => check::run(session, &paths),
+        Task::Info { paths, .. } => info::run(session, &paths),
         Task::Ls { backup, listing } => ls::run(
             session,
             &backup,
@@ -48,7 +51,7 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
             writing,
         } => shrink::run(session, &backup, &selection, &writing),
         Task::Repair { backup, writing } => repair::run(session, &backup, &writing),
-        Task::Verify { backup } => verify::run(session, &backup),
+        Task::Verify { backups } => verify::run(session, &backups),
         Task::Rules { file } => rules::run(session, file.as_deref()),
         Task::Completions(shell) => extras::completions(session, shell),
         Task::Man(folder) => extras::man(session, folder.as_deref()),

@@ -11,7 +11,7 @@ use haslim::{Error, Kind, Result};
 
 use super::preparing::prepare;
 use super::shrink::MARK;
-use super::writing::{check_free, check_place};
+use super::writing::{self, check_free, check_place};
 use crate::cli::render::terms::CommandLine;
 use crate::cli::render::{self, escaped_path, next_steps, refusal};
 use crate::cli::session::{DONE, Session};
@@ -74,9 +74,13 @@ pub fn run(
     let verdict = verdict(session, &mut prepared, target);
     let mut view = render::plan::view(&prepared);
     view.notes.extend(taken_note);
+    let accepted = |error: &Error| writing::is_accepted(selection, error);
     match verdict {
         Err(error) if session.settings.json && is_hopeless(&error) => Err(error),
-        verdict if session.settings.json => print_json(session, &prepared, &view, verdict.err()),
+        verdict if session.settings.json => {
+            let refused = verdict.err().filter(|error| !accepted(error));
+            print_json(session, &prepared, &view, refused)
+        }
         verdict => {
             render::plan::plan(session, &prepared, &view, "would be");
             if session.settings.details {
@@ -86,7 +90,11 @@ pub fn run(
             if !verdict.as_ref().is_err_and(is_hopeless) {
                 next_steps::after_plan(session, &prepared, selection, writing, taken);
             }
-            verdict.map(|()| DONE)
+            match verdict {
+                Err(error) if accepted(&error) => session.screen.error(&error),
+                verdict => verdict?,
+            }
+            Ok(DONE)
         }
     }
 }

@@ -9,12 +9,13 @@ use haslim::plan::Outcome;
 use haslim::report::{json, words};
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Result, size};
+use serde_json::{Map, Value};
 
 use super::guide;
 use super::preparing::prepare;
 use super::writing::{self, check_consent, check_free, check_place, stopped};
 use crate::cli::render::terms::CommandLine;
-use crate::cli::render::{self, escaped_path, next_steps, refusal};
+use crate::cli::render::{self, escaped_path, next_steps, refusal, summary};
 use crate::cli::session::{DONE, Session};
 use crate::cli::settings::{Selection, Writing};
 use crate::cli::terminal::prompt::{Answer, ask};
@@ -91,7 +92,17 @@ fn refuse(
     error: Error,
 ) -> Result<u8> {
     let view = render::plan::view(prepared);
-    if !session.settings.json {
+    let is_json = session.settings.json;
+    if writing::is_accepted(selection, &error) {
+        if is_json {
+            let planned = planned(prepared, &session.control)?;
+            session.screen.json(&json::nothing_needed(planned));
+        } else {
+            session.screen.error(&error);
+        }
+        return Ok(DONE);
+    }
+    if !is_json {
         render::plan::ways_out(session, prepared, &view, selection, Some(writing));
         return Err(error);
     }
@@ -148,21 +159,25 @@ fn report(
         announce(session, prepared, copy, verified, begin);
         return Ok(());
     }
-    let planned = json::plan(
+    // The copy has its name, so it is too late to cancel.
+    session.screen.json(&json::shrink(
+        planned(prepared, &Control::default())?,
+        &writing::json_copy(copy, prepared.plan.limit, verified, begin),
+        &prepared.unchecked_parts(),
+    ));
+    Ok(())
+}
+
+/// The plan as JSON.
+fn planned(prepared: &Prepared, control: &Control) -> Result<Map<String, Value>> {
+    json::plan(
         &prepared.backup,
         &prepared.surveys,
         &render::plan::view(prepared),
         &prepared.damaged_parts(),
         &CommandLine,
-        // The copy has its name, so it is too late to cancel.
-        &Control::default(),
-    )?;
-    session.screen.json(&json::shrink(
-        planned,
-        &writing::json_copy(copy, prepared.plan.limit, verified, begin),
-        &prepared.unchecked_parts(),
-    ));
-    Ok(())
+        control,
+    )
 }
 
 fn announce(
@@ -201,4 +216,5 @@ fn announce(
         ));
     }
     next_steps::after_writing(session, copy, prepared.backup.is_protected());
+    summary::of_copy(session, prepared.backup.input.len(), copy, verified);
 }

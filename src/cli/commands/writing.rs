@@ -4,15 +4,15 @@ use std::io::{IsTerminal, stdin, stdout};
 use std::path::Path;
 use std::time::Instant;
 
-use haslim::Result;
 use haslim::job::{Prepared, Published, WriteOptions, WriteOutcome};
 use haslim::open::Backup;
 use haslim::report::{json, words};
 use haslim::rewrite::OutputPath;
+use haslim::{Error, Kind, Result};
 
 use crate::cli::render::refusal;
 use crate::cli::session::{STOPPED, Session, usage};
-use crate::cli::settings::Writing;
+use crate::cli::settings::{Selection, Writing};
 
 /// Checks, before any work, that a file can be written at this place. An existing file causes an
 /// error only once it is known that something must be written: see [`check_free`].
@@ -47,6 +47,11 @@ pub fn check_consent(
     }
     let message = format!("{command} asks before it writes, and there is no terminal to ask on");
     Err(usage(message, advice))
+}
+
+/// Whether an error is a success for this user: a backup that fits, with `--ok-if-fits`.
+pub fn is_accepted(selection: &Selection, error: &Error) -> bool {
+    selection.ok_if_fits && error.kind() == Kind::AlreadyFits
 }
 
 /// Ends a run that the user stopped.

@@ -6,6 +6,7 @@ mod events;
 pub mod next_steps;
 pub mod plan;
 pub mod refusal;
+pub mod summary;
 pub mod tables;
 pub mod terms;
 

@@ -141,6 +141,28 @@ fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
         KeySource::EmergencyKit(path) => Some(format!("--emergency-kit {}", file(path))),
         KeySource::VariableOrPrompt => None,
     });
+    parts.extend(configuration(session));
+    parts
+}
+
+/// The options that say where settings come from. All settings that differ from the defaults are
+/// printed too, because the file may change.
+fn configuration(session: &Session) -> Vec<String> {
+    let config = &session.settings.config;
+    let mut parts = Vec::new();
+    parts.extend(config.no_config.then(|| "--no-config".to_owned()));
+    parts.extend(
+        config
+            .config
+            .as_deref()
+            .map(|f| format!("--config {}", file(f))),
+    );
+    parts.extend(
+        config
+            .profile
+            .as_deref()
+            .map(|name| format!("--profile {}", shell(name))),
+    );
     parts
 }
 

@@ -63,6 +63,11 @@ impl Screen {
         }
     }
 
+    /// Whether standard output is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// How many columns a line may take; `None` if lines may have any length, as in a pipe.
     pub fn width(&self) -> Option<usize> {
         wrap::width(io::stdout())

@@ -1,30 +1,52 @@
-//! Progress for people: a bar on a terminal, or a line per stage if requested.
+//! Progress: a bar on a terminal, or lines.
 
-use std::io::{IsTerminal, Write, stderr};
+mod lines;
+mod meter;
+
+use std::io::{IsTerminal, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use haslim::pipe::{Progress, Silent};
+use haslim::pipe::{Progress, Silent, Stage};
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::{memory, output};
+use crate::cli::args::ProgressKind;
 use crate::cli::settings::Settings;
+use lines::Lines;
 
-const BAR: &str = "{msg:7} {wide_bar} {decimal_bytes}/{decimal_total_bytes}{pace}";
+const BAR: &str = "{msg:8} {wide_bar} {decimal_bytes}/{decimal_total_bytes}{pace}";
 
-/// Chooses the kind that suits the options and the destination of standard error.
+/// The kind that was asked for, or else the one that suits the other options and the destination of
+/// standard error.
 pub fn choose(settings: &Settings) -> Arc<dyn Progress> {
-    if settings.quiet || settings.json {
-        Arc::new(Silent)
-    } else if stderr().is_terminal() {
-        Arc::new(Bar {
+    match kind(settings, stderr().is_terminal()) {
+        ProgressKind::Bar => Arc::new(Bar {
             unicode: output::is_unicode(settings),
             current: Mutex::default(),
-        })
-    } else if settings.verbose {
-        Arc::new(Lines)
-    } else {
-        Arc::new(Silent)
+        }),
+        ProgressKind::Plain => Arc::new(Lines::plain()),
+        ProgressKind::Json => Arc::new(Lines::json()),
+        ProgressKind::Auto | ProgressKind::None => Arc::new(Silent),
+    }
+}
+
+fn kind(settings: &Settings, is_terminal: bool) -> ProgressKind {
+    match settings.progress {
+        ProgressKind::Auto if settings.quiet || settings.json => ProgressKind::None,
+        ProgressKind::Auto if is_terminal => ProgressKind::Bar,
+        ProgressKind::Auto if settings.verbose => ProgressKind::Plain,
+        kind => kind,
+    }
+}
+
+/// The stage for people.
+fn title(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Read => "Reading",
+        Stage::Write => "Writing",
+        Stage::Verify => "Checking",
+        Stage::Make => "Making",
     }
 }
 
@@ -41,7 +63,7 @@ impl Bar {
 }
 
 impl Progress for Bar {
-    fn begin(&self, stage: &str, total: u64) {
+    fn begin(&self, stage: Stage, total: u64) {
         let bar = ProgressBar::new(total);
         // The template is a constant. If it were wrong, the default bar would be used.
         if let Ok(style) = ProgressStyle::with_template(BAR) {
@@ -57,7 +79,7 @@ impl Progress for Bar {
                 style.progress_chars("#>-")
             });
         }
-        bar.set_message(stage.to_owned());
+        bar.set_message(title(stage));
         // It needs a thread, and would panic without one.
         if memory::threads(2) > 1 {
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -89,20 +111,6 @@ fn pace(done: u64, rate: f64, left: Duration) -> String {
         DecimalBytes(rate as u64),
         HumanDuration(left)
     )
-}
-
-/// One line per stage, for logs.
-struct Lines;
-
-impl Progress for Lines {
-    fn begin(&self, stage: &str, total: u64) {
-        // `eprintln!` would panic if the reader has closed the pipe.
-        let _ = writeln!(stderr(), "{stage}: {}", haslim::size::decimal(total));
-    }
-
-    fn advance(&self, _: u64) {}
-
-    fn end(&self) {}
 }
 
 #[cfg(test)]
