@@ -201,7 +201,7 @@ mod tests {
             (
                 "homeassistant",
                 false,
-                rule("ha-nested"),
+                rule("config-backups"),
                 Effect::ConfigBackups,
             ),
             (

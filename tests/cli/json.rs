@@ -194,7 +194,7 @@ fn every_drop_that_a_rule_chose_says_all_that_the_rule_knows() {
         .map(|row| row["rule"].as_str().unwrap())
         .collect();
     assert!(
-        rules.contains(&"frigate-rec") && rules.contains(&"nested-ha-bak"),
+        rules.contains(&"frigate-rec") && rules.contains(&"old-backup"),
         "{rules:?}"
     );
     for row in rows(&value, "drops") {

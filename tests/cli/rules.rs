@@ -41,12 +41,12 @@ fn a_rule_of_ones_own_takes_what_it_names() {
 #[test]
 fn a_rule_that_is_switched_off_takes_nothing_and_is_listed_so() {
     let scratch = Scratch::new();
-    let text = "disable = [\"pycache\", \"nested-ha-bak\"]\n";
+    let text = "disable = [\"pycache\", \"old-backup\"]\n";
     let (_, drops) = planned(text, "");
     assert!(
         !drops
             .iter()
-            .any(|(id, _)| id == "pycache" || id == "nested-ha-bak"),
+            .any(|(id, _)| id == "pycache" || id == "old-backup"),
         "{drops:?}"
     );
     let file = scratch.file("rules.toml", text.as_bytes());

@@ -47,29 +47,29 @@ fn cache_goes_before_log_and_log_before_nested() {
         (HOME, 11, "", "fits: whisper"),
         (HOME, 64, "", "fits: tts whisper"),
         (HOME, 70, "", "fits: pycache tts whisper"),
-        (HOME, 71, "", "fits: pycache sub-logs whisper"),
-        (HOME, 75, "", "fits: pycache sub-logs tts whisper"),
-        (HOME, 76, "", "fits: nested-ha-bak whisper"),
-        (HOME, 100, "", "fits: nested-ha-bak whisper"),
-        (HOME, 101, "", "fits: nested-ha-bak tts whisper"),
+        (HOME, 71, "", "fits: pycache system-log whisper"),
+        (HOME, 75, "", "fits: pycache system-log tts whisper"),
+        (HOME, 76, "", "fits: old-backup whisper"),
+        (HOME, 100, "", "fits: old-backup whisper"),
+        (HOME, 101, "", "fits: old-backup tts whisper"),
         (
             HOME,
             111,
             "",
-            "fits: nested-ha-bak pycache sub-logs whisper",
+            "fits: old-backup pycache system-log whisper",
         ),
         (
             HOME,
             115,
             "",
-            "fits: nested-ha-bak pycache sub-logs tts whisper",
+            "fits: old-backup pycache system-log tts whisper",
         ),
     ]);
 }
 
 #[test]
 fn without_consent_and_not_enough_all_that_may_go_is_shown() {
-    let all = "nested-ha-bak pycache sub-logs tts whisper";
+    let all = "old-backup pycache system-log tts whisper";
     for records in [116, 150, 400] {
         let (backup, plan) = plan_of(&Sketch::new(HOME), records, "");
         assert_eq!(
@@ -87,28 +87,28 @@ fn history_goes_only_with_consent_and_after_all_that_is_free() {
             HOME,
             115,
             "allow=history",
-            "fits: nested-ha-bak pycache sub-logs tts whisper",
+            "fits: old-backup pycache system-log tts whisper",
         ),
         (HOME, 116, "allow=history", "fits: ha-recorder whisper"),
-        (HOME, 100, "allow=user", "fits: nested-ha-bak whisper"),
+        (HOME, 100, "allow=user", "fits: old-backup whisper"),
         (
             HOME,
             200,
             "allow=history",
-            "fits: ha-recorder nested-ha-bak whisper",
+            "fits: ha-recorder old-backup whisper",
         ),
         (
             HOME,
             215,
             "allow=history",
-            "fits: ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+            "fits: ha-recorder old-backup pycache system-log tts whisper",
         ),
         (HOME, 216, "allow=history", "fits: frigate-rec whisper"),
         (
             HOME,
             315,
             "allow=history",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
@@ -127,7 +127,7 @@ fn history_goes_only_with_consent_and_after_all_that_is_free() {
             HOME,
             140,
             "yes=homeassistant/no-such",
-            "cannot fit: nested-ha-bak pycache sub-logs tts whisper",
+            "cannot fit: old-backup pycache system-log tts whisper",
         ),
     ]);
 }
@@ -139,31 +139,31 @@ fn user_data_go_after_history_and_whole_parts_at_last() {
             HOME,
             116,
             "allow=user",
-            "fits: frigate-export nested-ha-bak whisper",
+            "fits: frigate-export old-backup whisper",
         ),
         (
             HOME,
             416,
             "allow=history,user",
-            "fits: frigate-export frigate-rec ha-recorder nested-ha-bak whisper",
+            "fits: frigate-export frigate-rec ha-recorder old-backup whisper",
         ),
         (
             HOME,
             445,
             "allow=history,user",
-            "fits: frigate-export frigate-rec ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-export frigate-rec ha-recorder old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             446,
             "allow=history,user",
-            "fits: ha-recorder media* nested-ha-bak tts whisper",
+            "fits: ha-recorder media* old-backup tts whisper",
         ),
         (
             HOME,
             481,
             "allow=history,user",
-            "cannot fit: addon:core_whisper* ha-recorder media* pycache share* sub-logs tts",
+            "cannot fit: addon:core_whisper* ha-recorder media* pycache share* system-log tts",
         ),
     ]);
 }
@@ -203,23 +203,23 @@ fn a_find_goes_as_a_whole_and_each_backup_inside_on_its_own() {
     let media = "media: frigate/recordings/a.mp4 40, frigate/recordings/b.mp4 40, x.txt 5";
     check(&[
         (media, 10, "allow=history", "fits: frigate-rec"),
-        (share, 10, "", "fits: nested-ha-bak"),
-        (share, 30, "", "fits: nested-ha-bak nested-ha-bak"),
-        (share, 36, "", "fits: nested-ha-bak"),
-        (share, 60, "", "fits: nested-ha-bak nested-ha-bak"),
+        (share, 10, "", "fits: old-backup"),
+        (share, 30, "", "fits: old-backup old-backup"),
+        (share, 36, "", "fits: old-backup"),
+        (share, 60, "", "fits: old-backup old-backup"),
         (
             share,
             75,
             "",
-            "fits: nested-ha-bak nested-ha-bak nested-ha-bak",
+            "fits: old-backup old-backup old-backup",
         ),
     ]);
 }
 
 #[test]
 fn thorough_takes_all_that_may_go_and_nothing_more() {
-    let free = "nested-ha-bak pycache sub-logs tts whisper";
-    let history = "frigate-rec ha-recorder nested-ha-bak pycache sub-logs tts whisper";
+    let free = "old-backup pycache system-log tts whisper";
+    let history = "frigate-rec ha-recorder old-backup pycache system-log tts whisper";
     let rows = [
         (0, "thorough", format!("fits: {free}")),
         (1, "thorough", format!("fits: {free}")),
@@ -297,7 +297,7 @@ fn what_the_user_names_goes_first_and_counts() {
             HOME,
             400,
             "drop=media",
-            "cannot fit: =media* nested-ha-bak pycache sub-logs tts whisper",
+            "cannot fit: =media* old-backup pycache system-log tts whisper",
         ),
     ]);
 }
@@ -311,13 +311,13 @@ fn what_the_user_keeps_stays_whatever_a_rule_says() {
             HOME,
             5,
             "keep=addon:core_whisper keep=homeassistant:**/__pycache__/**",
-            "fits: sub-logs",
+            "fits: system-log",
         ),
         (
             HOME,
             40,
             "keep=share keep=addon:*",
-            "cannot fit: pycache sub-logs tts",
+            "cannot fit: pycache system-log tts",
         ),
         (
             HOME,
@@ -348,7 +348,7 @@ fn rules_that_are_switched_off_take_nothing() {
             HOME,
             60,
             "off=whisper",
-            "cannot fit: nested-ha-bak pycache sub-logs tts",
+            "cannot fit: old-backup pycache system-log tts",
         ),
     ]);
 }
@@ -581,7 +581,7 @@ fn databases_go_with_all_their_files_or_not_at_all() {
             HOME,
             200,
             "drop=homeassistant:home-assistant_v2.db-wal",
-            "cannot fit: nested-ha-bak pycache sub-logs tts whisper",
+            "cannot fit: old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
@@ -653,19 +653,19 @@ fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
             "fits: frigate-rec",
         ),
         // Dropping the folder is better on restore, and the rest of it is not missed.
-        (with_free, 3, "", "fits: s2p-train"),
-        (with_free, 10, "", "fits: nested-ha-bak* s2p-train*"),
+        (with_free, 3, "", "fits: speech-to-phrase-training"),
+        (with_free, 10, "", "fits: old-backup* speech-to-phrase-training*"),
         (
             with_free,
             10,
             "keep=share:speech-to-phrase",
-            "fits: nested-ha-bak",
+            "fits: old-backup",
         ),
         (
             with_free,
             10,
             "keep=share:nothing/like/that",
-            "fits: nested-ha-bak",
+            "fits: old-backup",
         ),
         // But not if something else is lost that the owner may miss.
         (with_history, 10, "allow=history", "fits: frigate-clips"),
