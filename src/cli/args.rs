@@ -87,6 +87,8 @@ pub enum Command {
     },
     /// List the rules for what makes backups large
     Rules {
+        /// Show all of this rule
+        id: Option<String>,
         /// A file with your own rules: additions, and ids to switch off
         #[arg(long, value_name = "F")]
         rules: Option<PathBuf>,

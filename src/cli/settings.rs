@@ -166,6 +166,8 @@ pub enum Task {
         backup: PathBuf,
     },
     Rules {
+        /// Show only this rule.
+        id: Option<String>,
         file: Option<PathBuf>,
     },
     Measure(Measuring),
@@ -274,7 +276,7 @@ impl From<Command> for Task {
                     verify: true,
                 },
             },
-            Command::Rules { rules } => Self::Rules { file: rules },
+            Command::Rules { id, rules } => Self::Rules { id, file: rules },
             Command::Bench(bench) => bench.into(),
         }
     }

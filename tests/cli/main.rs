@@ -19,6 +19,7 @@ mod key;
 mod limits;
 mod next;
 mod options;
+mod overview;
 mod predict;
 mod rules;
 #[path = "../support/mod.rs"]

@@ -146,8 +146,8 @@ fn each_rule_says_how_to_stop_it_from_growing() {
                 .is_some_and(|text| !text.is_empty())
         })
         .count();
-    let text = keyless(["rules"]).code(0).out;
-    assert_eq!(text.matches("Next time:").count(), with);
+    let text = keyless(["rules", "--details"]).code(0).out;
+    assert_eq!(text.matches("To prevent this:").count(), with);
 }
 
 /// The names in the configuration and in share of a copy that was made without any consent.
@@ -284,6 +284,6 @@ fn each_rule_says_what_makes_its_files_again() {
             "{rule}"
         );
     }
-    let text = keyless(["rules"]).code(0).out;
+    let text = keyless(["rules", "--details"]).code(0).out;
     assert_eq!(text.matches("Made again:").count(), all.len());
 }

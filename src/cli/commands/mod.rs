@@ -48,7 +48,7 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
         } => shrink::run(session, &backup, &selection, &writing),
         Task::Repair { backup, writing } => repair::run(session, &backup, &writing),
         Task::Verify { backup } => verify::run(session, &backup),
-        Task::Rules { file } => rules::run(session, file.as_deref()),
+        Task::Rules { id, file } => rules::run(session, id.as_deref(), file.as_deref()),
         Task::Measure(measuring) => bench::measure(session, &measuring),
         Task::Make(making) => bench::make(session, &making),
     }

@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
-use comfy_table::Cell;
-use haslim::finding::Finding;
 use haslim::job::Unlocked;
 use haslim::open::Backup;
-use haslim::report::{json, notes};
-use haslim::verify::PartCheck;
-use haslim::{Error, Result, size};
+use haslim::report::json;
+use haslim::{Error, Result};
 
 use crate::cli::key;
-use crate::cli::render::tables;
+use crate::cli::render;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::session::{DONE, Session};
 
@@ -34,7 +31,7 @@ pub fn run(session: &Session, path: &Path) -> Result<u8> {
         // The document already contains the error.
         return Ok(failed.map_or(DONE, |error| error.kind().code()));
     }
-    show(session, &backup, &checks, refused.as_ref());
+    render::verify::show(session, &backup, &checks, refused.as_ref());
     let failed = checks.into_iter().find_map(Result::err);
     failed.or(refused).map_or(Ok(DONE), Err)
 }
@@ -51,41 +48,4 @@ fn refused(backup: &Backup) -> Option<Error> {
         "Make a new backup, or use another one."
     };
     Some(Error::damaged(finding.text().trim_end_matches('.')).advice(advice))
-}
-
-fn show(session: &Session, backup: &Backup, checks: &[Result<PartCheck>], refused: Option<&Error>) {
-    let mut rows = Vec::new();
-    for (part, check) in backup.parts.iter().zip(checks) {
-        rows.push(match check {
-            Ok(check) => vec![
-                Cell::new(&part.id),
-                tables::right(check.entries.map_or("-".into(), |n| n.to_string())),
-                tables::right(size::decimal(check.plaintext_bytes)),
-                Cell::new(check.evidence.text()),
-            ],
-            Err(e) => vec![
-                Cell::new(&part.id),
-                Cell::new(""),
-                Cell::new(""),
-                Cell::new(format!("{}: {}", session.screen.red("failed"), e.message())),
-            ],
-        });
-    }
-    session.screen.as_is(&tables::checks(rows));
-    let of_checks = checks.iter().flatten();
-    let warnings = of_checks.flat_map(|check| notes::of_check(backup, check, &CommandLine));
-    backup
-        .warnings()
-        .into_iter()
-        .chain(warnings)
-        .for_each(|w| session.screen.warn(&w));
-    if checks.iter().all(Result::is_ok) {
-        session.screen.say(&match refused {
-            None if backup.findings.iter().any(Finding::is_mended) => {
-                "The contents of all parts are intact; `haslim repair` fixes the rest.".into()
-            }
-            None => session.screen.green("Everything that can be checked is right."),
-            Some(_) => session.screen.red("The contents of all parts are intact, but Home Assistant would not restore the backup as it is."),
-        });
-    }
 }

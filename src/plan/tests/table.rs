@@ -52,12 +52,7 @@ fn cache_goes_before_log_and_log_before_nested() {
         (HOME, 76, "", "fits: old-backup whisper"),
         (HOME, 100, "", "fits: old-backup whisper"),
         (HOME, 101, "", "fits: old-backup tts whisper"),
-        (
-            HOME,
-            111,
-            "",
-            "fits: old-backup pycache system-log whisper",
-        ),
+        (HOME, 111, "", "fits: old-backup pycache system-log whisper"),
         (
             HOME,
             115,
@@ -207,12 +202,7 @@ fn a_find_goes_as_a_whole_and_each_backup_inside_on_its_own() {
         (share, 30, "", "fits: old-backup old-backup"),
         (share, 36, "", "fits: old-backup"),
         (share, 60, "", "fits: old-backup old-backup"),
-        (
-            share,
-            75,
-            "",
-            "fits: old-backup old-backup old-backup",
-        ),
+        (share, 75, "", "fits: old-backup old-backup old-backup"),
     ]);
 }
 
@@ -654,7 +644,12 @@ fn a_folder_of_nothing_but_one_find_goes_as_a_folder() {
         ),
         // Dropping the folder is better on restore, and the rest of it is not missed.
         (with_free, 3, "", "fits: speech-to-phrase-training"),
-        (with_free, 10, "", "fits: old-backup* speech-to-phrase-training*"),
+        (
+            with_free,
+            10,
+            "",
+            "fits: old-backup* speech-to-phrase-training*",
+        ),
         (
             with_free,
             10,
