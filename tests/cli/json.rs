@@ -31,6 +31,7 @@ const INFO: Keys = &[
 ];
 const COMPONENT: Keys = &[
     ("id", "s"),
+    ("name", "s"),
     ("kind", "s"),
     ("member", "s"),
     ("stored_bytes", "n"),
@@ -512,7 +513,7 @@ fn a_folder_gives_one_document_with_a_row_for_each_file() {
         ])
         .code(0),
     );
-    let [broken, plain, v3] = rows(&value, "backups") else {
+    let [plain, v3, broken] = rows(&value, "backups") else {
         panic!("{value}")
     };
     check(&broken["error"], &[ERROR]);
