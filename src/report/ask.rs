@@ -180,9 +180,8 @@ mod tests {
         let questions = questions("media: frigate/recordings/a.mp4 300, old.tar! 9");
         assert_eq!(questions[0].details.len(), 3);
         assert!(
-            questions[0].details[2].starts_with(
-                "Older backup of this Home Assistant in the same folder would go, too: "
-            ),
+            questions[0].details[2]
+                .starts_with("Old Home Assistant backup in the same folder would go, too: "),
             "{questions:?}"
         );
     }

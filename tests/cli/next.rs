@@ -29,8 +29,8 @@ fn step(out: &str, name: &str) -> String {
         .split_once(&format!("  haslim {name} "))
         .unwrap_or_else(|| panic!("no 'haslim {name}' in\n{out}"));
     // What the command is for stands beside it.
-    let command = rest.lines().next().unwrap().split("   ").next().unwrap();
-    format!("haslim {name} {}", command.trim())
+    let command = rest.lines().next().unwrap().trim_start();
+    format!("haslim {name} {}", command.split("   ").next().unwrap())
 }
 
 /// Runs a pasted command in a shell. Returns its exit code and its output.

@@ -355,7 +355,8 @@ fn a_part_that_goes_as_a_whole_says_so_and_what_the_rules_know_of_it() {
         "{said}"
     );
     assert!(
-        lines[2].starts_with("92.16 kB (1 file, old.tar): it belongs to \"Older backup of this"),
+        lines[2]
+            .starts_with("92.16 kB (1 file, old.tar): it belongs to \"Old Home Assistant backup"),
         "{said}"
     );
     let said = why("share: x 50; media: y 1", 45, "allow=user", "share");
