@@ -93,6 +93,7 @@ pub struct Error {
     part: Option<String>,
     offset: Option<u64>,
     advice: Option<Box<Advice>>,
+    is_cut_off: bool,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -119,8 +120,21 @@ impl Error {
             part: None,
             offset: None,
             advice: None,
+            is_cut_off: false,
             source: None,
         }
+    }
+
+    /// Records that the input ends too early, as an interrupted download does.
+    #[must_use]
+    pub fn cut_off(mut self) -> Self {
+        self.is_cut_off = true;
+        self
+    }
+
+    /// Whether the input ends too early, as an interrupted download does.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off
     }
 
     /// The input's bytes are wrong.

@@ -63,6 +63,14 @@ pub fn short(bytes: u64) -> String {
     }
 }
 
+/// A size as Home Assistant's log states it when a backup is too large for its cloud: divided by
+/// 1024³, with one or two decimals, and called "GB" (Core, `components/cloud/backup.py`).
+pub fn home_assistant(bytes: u64) -> String {
+    let hundredths = format!("{:.2}", bytes as f64 / f64::from(1 << 30));
+    let shown = hundredths.strip_suffix('0').unwrap_or(&hundredths);
+    format!("{shown}GB")
+}
+
 /// A size in binary units: `3.92 GiB`.
 pub fn binary(bytes: u64) -> String {
     scaled(bytes, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
@@ -166,6 +174,18 @@ mod tests {
             (5_651_000_000, "5.65 GB"),
         ] {
             assert_eq!(short(bytes), text, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn home_assistant_counts_in_other_units() {
+        for (bytes, text) in [
+            (5_651_000_000, "5.26GB"),
+            (6_979_321_856, "6.5GB"),
+            (5 << 30, "5.0GB"),
+            (112_000_000, "0.1GB"),
+        ] {
+            assert_eq!(home_assistant(bytes), text, "{bytes}");
         }
     }
 

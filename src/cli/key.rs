@@ -13,7 +13,7 @@ use haslim::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
 use super::session::Session;
-use super::settings::KeySource;
+use super::settings::{KeySource, Settings};
 use super::small_file;
 use super::terminal::prompt;
 use text::{MOST_KEYS, Text};
@@ -176,6 +176,11 @@ fn said(session: &Session) -> Result<Option<Given>> {
         KeySource::EmergencyKit(path) => from_kit(session, path).map(Some),
         KeySource::VariableOrPrompt => from_variable(),
     }
+}
+
+/// Whether a key is given, by an option or by the variable, so that no command asks for it.
+pub fn is_given(settings: &Settings) -> bool {
+    settings.key != KeySource::VariableOrPrompt || std::env::var_os(VARIABLE).is_some()
 }
 
 fn from_variable() -> Result<Option<Given>> {

@@ -179,6 +179,8 @@ pub enum Task {
         backups: Vec<PathBuf>,
     },
     Rules {
+        /// Show only this rule.
+        id: Option<String>,
         file: Option<PathBuf>,
     },
     Completions(Shell),
@@ -337,7 +339,10 @@ impl From<Command> for Task {
                     verify: true,
                 },
             },
-            Command::Rules(rules) => Self::Rules { file: rules.rules },
+            Command::Rules(rules) => Self::Rules {
+                id: rules.id,
+                file: rules.rules,
+            },
             Command::Bench(bench) => bench.into(),
             Command::Completions(completions) => Self::Completions(completions.shell),
             Command::Man(man) => Self::Man(man.output),

@@ -159,7 +159,11 @@ pub fn scan(input: &Arc<Input>, control: &Control) -> Result<Outer> {
     if odd && let Some(closer) = scan_closely(input, control)? {
         return Ok(closer);
     }
-    outcome.map(|()| scan.outer)
+    match outcome {
+        Ok(()) => Ok(scan.outer),
+        Err(error) if scan.is_cut_off => Err(error.cut_off()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Like [`scan()`], but checks every size if the data contain something that looks like another

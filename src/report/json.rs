@@ -18,10 +18,11 @@ use crate::plan::Harm;
 use crate::plan::facts::{Lasting, LastingFile};
 use crate::report::drops::{DropView, WayOut};
 use crate::report::largest::largest;
+use crate::report::names;
 use crate::report::notes;
 use crate::report::plan_view::PlanView;
 use crate::report::terms::Terms;
-use crate::rules::{Catalogue, Class};
+use crate::rules::{Catalogue, Class, Rule};
 use crate::survey::PartSurvey;
 use crate::verify::PartCheck;
 
@@ -87,6 +88,7 @@ pub fn info(backup: &Backup, limit: u64) -> Map<String, Value> {
         .map(|part| {
             json!({
                 "id": part.id,
+                "name": names::part(backup, part),
                 "kind": part.kind.name(),
                 "member": backup.member(part).display_name(),
                 "stored_bytes": backup.stored(part),
@@ -346,10 +348,11 @@ pub fn checks(
     all
 }
 
-/// `rules`: the catalogue, including rules that are switched off.
-pub fn rules(catalogue: &Catalogue) -> Map<String, Value> {
+/// `rules`: the catalogue, including rules that are switched off; or only one of its rules.
+pub fn rules(catalogue: &Catalogue, only: Option<&Rule>) -> Map<String, Value> {
+    let rules = only.map_or(catalogue.rules(), std::slice::from_ref);
     object(
-        json!({"schema": SCHEMA, "version": catalogue.version, "rules": catalogue.rules(), "never": catalogue.never()}),
+        json!({"schema": SCHEMA, "version": catalogue.version, "rules": rules, "never": catalogue.never()}),
     )
 }
 

@@ -9,11 +9,14 @@ pub mod json;
 pub mod largest;
 pub mod names;
 pub mod notes;
+pub mod overview;
 pub mod part_reasons;
 pub mod places;
 pub mod plan_view;
+pub mod shelf;
 pub mod summary;
 pub mod terms;
+pub mod verdict;
 pub mod words;
 
 #[cfg(test)]

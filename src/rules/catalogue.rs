@@ -73,7 +73,8 @@ impl Catalogue {
     /// The built-in catalogue extended by a user's file.
     ///
     /// The file may contain `disable = ["id", …]` and any number of `[[rule]]` tables; `id`,
-    /// `component`, `globs` and `class` are mandatory in them. The user's rules come before the
+    /// `component`, `globs` and `class` are mandatory in them. An id in `disable` may be one that the
+    /// rule had before. The user's rules come before the
     /// built-in ones. The never-drop list cannot be changed. The same limits apply to them as to
     /// the built-in rules: files that cannot be recreated, files known only by inference, and
     /// databases need consent, whatever class a rule has.
@@ -86,13 +87,14 @@ impl Catalogue {
         let mut rules = checked(text, file.rule, &builtin.rules)?;
         rules.extend(builtin.rules.iter().cloned());
         for id in &file.disable {
-            let rule = rules.iter_mut().find(|rule| rule.id == *id.get_ref());
+            let found = position(&rules, id.get_ref()).and_then(|at| rules.get_mut(at));
             let line = || line_of(text, id.span().start);
-            rule.ok_or_else(|| RulesError::UnknownRule {
-                line: line(),
-                id: id.get_ref().clone(),
-            })?
-            .enabled = false;
+            found
+                .ok_or_else(|| RulesError::UnknownRule {
+                    line: line(),
+                    id: id.get_ref().clone(),
+                })?
+                .enabled = false;
         }
         Ok(Self {
             version: builtin.version,
@@ -126,9 +128,20 @@ impl Catalogue {
         self.rules.iter().find(|rule| rule.effect == Some(effect))
     }
 
-    /// The rule with this id.
+    /// The rule with this id, or the one that had it before.
     pub fn by_id(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id)
+        self.rules.get(position(&self.rules, id)?)
+    }
+
+    /// The ids of the rules that resemble this one, the most similar first.
+    pub fn similar_ids(&self, id: &str) -> Vec<&str> {
+        let mut similar: Vec<(usize, &str)> = self
+            .rules
+            .iter()
+            .filter_map(|rule| Some((rule.distance(id)?, rule.id.as_str())))
+            .collect();
+        similar.sort_unstable();
+        similar.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Why a component must not be dropped as a whole unless it is named: the never-drop list names
@@ -153,6 +166,13 @@ impl Catalogue {
             .zip(&self.rules)
             .filter(move |(_, rule)| rule.enabled && component_fits(&rule.component, component))
     }
+}
+
+/// The index of the rule with this id. A current id goes before a former one, which a user's rule
+/// may have taken.
+fn position(rules: &[Rule], id: &str) -> Option<usize> {
+    let current = rules.iter().position(|rule| rule.id == id);
+    current.or_else(|| rules.iter().position(|rule| rule.is_called(id)))
 }
 
 fn checked(text: &str, raw: Vec<RawRule>, known: &[Rule]) -> Result<Vec<Rule>, RulesError> {

@@ -210,7 +210,7 @@ mod tests {
                 ("addons/local", None, Effect::PartOfFolder),
                 (CONFIG, Some("ha-recorder"), Effect::RecorderDatabase),
                 (CONFIG, Some("ha-recorder-moved"), Effect::MovedDatabase),
-                (CONFIG, Some("ha-nested"), Effect::ConfigBackups),
+                (CONFIG, Some("config-backups"), Effect::ConfigBackups),
                 (CONFIG, Some("ha-db-leftover"), Effect::PartOfConfig),
                 (CONFIG, None, Effect::PartOfConfig),
                 (MARIADB, Some("mariadb"), Effect::MariaDb),

@@ -167,6 +167,9 @@ impl Condition {
 pub struct Rule {
     /// A stable name: lower-case letters, digits and hyphens.
     pub id: String,
+    /// Names that the rule had before. Whoever names one of them means this rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub formerly: Vec<String>,
     /// The name in plain words.
     pub title: String,
     /// A glob over component ids: `homeassistant`, `media`, `addon:*_netdata`.
@@ -223,6 +226,8 @@ impl Rule {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRule {
     pub(super) id: Spanned<String>,
+    #[serde(default)]
+    formerly: Vec<String>,
     title: Option<String>,
     component: String,
     globs: Vec<String>,
@@ -253,6 +258,28 @@ pub(super) struct RawRule {
     spares: Vec<String>,
 }
 
+impl Rule {
+    /// Whether `id` is the rule's id, or one that it had before.
+    pub fn is_called(&self, id: &str) -> bool {
+        self.id == id || self.formerly.iter().any(|former| former == id)
+    }
+
+    /// How far `id` is from one of the rule's names; `None` if it resembles none of them. An id
+    /// that contains it resembles it, and so does a title.
+    pub(super) fn distance(&self, id: &str) -> Option<usize> {
+        const SLIPS: usize = 2;
+        let id = id.to_lowercase();
+        if id.len() > 2 && (self.id.contains(&id) || self.title.to_lowercase().contains(&id)) {
+            return Some(0);
+        }
+        let names = std::iter::once(&self.id).chain(&self.formerly);
+        names
+            .map(|name| strsim::levenshtein(name, &id))
+            .filter(|slips| *slips <= SLIPS)
+            .min()
+    }
+}
+
 impl RawRule {
     /// Fills in the fields that a user's rule may leave out.
     pub(super) fn into_rule(self, added: bool) -> Rule {
@@ -270,6 +297,7 @@ impl RawRule {
             lost += " They are fetched again from the internet.";
         }
         Rule {
+            formerly: self.formerly,
             title: self.title.unwrap_or_else(|| id.clone()),
             component: self.component,
             globs: self.globs,

@@ -239,7 +239,7 @@ fn special_rules_win_over_broad_ones() {
     );
     assert_eq!(
         rule_for("homeassistant", b"home-assistant.log.1"),
-        Some("sub-logs")
+        Some("system-log")
     );
     assert_eq!(
         rule_for(
@@ -254,7 +254,7 @@ fn special_rules_win_over_broad_ones() {
     );
     assert_eq!(
         rule_for("addon:a0d7b954_influxdb", b"data/influxdb/data/_internal/x"),
-        Some("influx-internal")
+        Some("influxdb-own-metrics")
     );
     assert_eq!(
         rule_for("media", b"frigate/recordings/a.mp4"),
@@ -283,7 +283,7 @@ fn a_condition_that_does_not_hold_lets_later_rules_speak() {
     let path = b"downloads/old.tar";
     assert_eq!(
         id_of(builtin(), matcher.rule_for(path, false)),
-        Some("nested-ha-bak")
+        Some("old-backup")
     );
     assert_eq!(rule_for("share", path), Some("downloads"));
 }
@@ -323,7 +323,7 @@ fn all_or_nothing_rules_and_whole_directories_are_those_that_need_it() {
             "mariadb",
             "influx",
             "timescale",
-            "ma-queues"
+            "music-assistant-queues"
         ]
     );
     assert_eq!(
@@ -353,10 +353,12 @@ fn only_these_rules_take_what_somebody_may_miss() {
     };
     assert_eq!(
         of(Class::History),
-        "alx-config-data birdnet deconz-ota deps dot-cache-other frigate-clips frigate-models frigate-rec git-history ha-db-leftover \
-         ha-recorder ha-recorder-moved image-tar influx jellyfin-meta llmvision-media llmvision-snap lms-cache local-git local-src ma-libbak \
-         ma-queues mariadb motioneye nest-media netdata nodered-legacy ollama-legacy other-logs plex-meta scrypted-nvr \
-         ssh-vscode-extensions storage-corrupt timescale traces unknown-backup vscode"
+        "birdnet deconz-firmware deps dot-cache-other frigate-clips frigate-models frigate-rec git-history \
+         ha-db-leftover ha-recorder ha-recorder-moved image-tar influx jellyfin-in-config jellyfin-meta \
+         llmvision-media llmvision-snap local-git local-src lyrion-cache mariadb motioneye \
+         music-assistant-library-copy music-assistant-queues nest-media netdata nodered-legacy ollama-legacy \
+         other-logs plex-meta scrypted-nvr ssh-vscode-extensions storage-corrupt timescale traces \
+         unknown-backup vscode"
     );
     assert_eq!(
         of(Class::User),
@@ -365,7 +367,7 @@ fn only_these_rules_take_what_somebody_may_miss() {
     );
     assert_eq!(
         of(Class::Nested),
-        "arr-backups ha-nested nested-ha-bak onedrive-tmp"
+        "config-backups old-backup onedrive-tmp radarr-sonarr-backups"
     );
 }
 

@@ -56,6 +56,14 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// The result in one word. A part that nothing could vouch for is not called ok.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Authenticated | Self::Checksum => "ok",
+            Self::Nothing => "readable",
+        }
+    }
+
     /// The wording in the report.
     pub fn text(self) -> &'static str {
         match self {

@@ -31,6 +31,7 @@ const INFO: Keys = &[
 ];
 const COMPONENT: Keys = &[
     ("id", "s"),
+    ("name", "s"),
     ("kind", "s"),
     ("member", "s"),
     ("stored_bytes", "n"),
@@ -194,7 +195,7 @@ fn every_drop_that_a_rule_chose_says_all_that_the_rule_knows() {
         .map(|row| row["rule"].as_str().unwrap())
         .collect();
     assert!(
-        rules.contains(&"frigate-rec") && rules.contains(&"nested-ha-bak"),
+        rules.contains(&"frigate-rec") && rules.contains(&"old-backup"),
         "{rules:?}"
     );
     for row in rows(&value, "drops") {
@@ -509,7 +510,7 @@ fn a_folder_gives_one_document_with_a_row_for_each_file() {
         ])
         .code(0),
     );
-    let [broken, plain, v3] = rows(&value, "backups") else {
+    let [plain, v3, broken] = rows(&value, "backups") else {
         panic!("{value}")
     };
     check(&broken["error"], &[ERROR]);

@@ -23,6 +23,7 @@ mod limits;
 mod names;
 mod next;
 mod options;
+mod overview;
 mod predict;
 mod rules;
 #[path = "../support/mod.rs"]

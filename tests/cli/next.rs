@@ -22,6 +22,17 @@ fn command(out: &str, announced: &str) -> String {
     rest.lines().next().unwrap().to_owned()
 }
 
+/// The command with this name in the list of next steps.
+#[track_caller]
+fn step(out: &str, name: &str) -> String {
+    let (_, rest) = out
+        .split_once(&format!("  haslim {name} "))
+        .unwrap_or_else(|| panic!("no 'haslim {name}' in\n{out}"));
+    // What the command is for stands beside it.
+    let command = rest.lines().next().unwrap().trim_start();
+    format!("haslim {name} {}", command.split("   ").next().unwrap())
+}
+
 /// Runs a pasted command in a shell. Returns its exit code and its output.
 fn pasted(command: &str, folder: &Path) -> (i32, String) {
     let program = format!("haslim() {{ '{PROGRAM}' \"$@\"; }}\n{command}");
@@ -38,34 +49,30 @@ fn pasted(command: &str, folder: &Path) -> (i32, String) {
 }
 
 #[test]
-fn info_on_what_does_not_fit_leads_to_plan() {
+fn info_on_what_does_not_fit_leads_to_shrink_and_ls() {
     let scratch = Scratch::new();
-    let out = keyless(line("info", &fixture("demo.tar"), "--limit 1MB"))
+    let out = haslim(line("info", &fixture("demo.tar"), "--limit 1MB"))
         .code(0)
         .out;
     assert!(
-        command(&out, "To see what could be left out:").ends_with("fixtures/demo.tar --limit 1MB"),
+        step(&out, "shrink").ends_with("fixtures/demo.tar --limit 1MB"),
         "{out}"
     );
     let input = awkward(&scratch).display().to_string();
-    let out = keyless(["info", &input, "--limit", "2.1MB"]).code(0).out;
-    let (code, planned) = pasted(
-        &command(&out, "To see what could be left out:"),
-        scratch.0.path(),
-    );
-    assert_eq!(code, 0, "{planned}");
-    assert!(planned.contains("under the limit of 2.10 MB"), "{planned}");
+    let out = haslim(["info", &input, "--limit", "2.1MB"]).code(0).out;
+    let (code, listed) = pasted(&step(&out, "ls"), scratch.0.path());
+    assert_eq!(code, 0, "{listed}");
+    assert!(listed.contains("media"), "{listed}");
+    let (code, said) = pasted(&format!("{} --yes", step(&out, "shrink")), scratch.0.path());
+    assert_eq!(code, 0, "{said}");
+    assert!(scratch.path("Anna's backup $HOME.slim.tar").exists());
 }
 
 #[test]
 fn info_on_what_the_cloud_takes_has_nothing_to_add() {
     let out = keyless(line("info", &fixture("v3.tar"), "")).code(0).out;
     assert!(
-        out.trim_end()
-            .lines()
-            .last()
-            .unwrap()
-            .starts_with("It fits: "),
+        out.trim_end().lines().last().unwrap().starts_with("FITS"),
         "{out}"
     );
 }
@@ -76,7 +83,7 @@ fn info_on_what_fits_but_is_not_encrypted_leads_to_an_encrypted_copy() {
     let out = keyless(line("info", &scratch.copy("plain.tar"), ""))
         .code(0)
         .out;
-    let shrink = command(&out, "To write a copy that is encrypted:");
+    let shrink = step(&out, "shrink");
     let (code, out) = pasted(&format!("{shrink} --yes"), scratch.0.path());
     assert_eq!(code, 0, "{out}");
     assert_eq!(manifest(&scratch.path("plain.slim.tar"))["protected"], true);

@@ -41,12 +41,12 @@ fn a_rule_of_ones_own_takes_what_it_names() {
 #[test]
 fn a_rule_that_is_switched_off_takes_nothing_and_is_listed_so() {
     let scratch = Scratch::new();
-    let text = "disable = [\"pycache\", \"nested-ha-bak\"]\n";
+    let text = "disable = [\"pycache\", \"old-backup\"]\n";
     let (_, drops) = planned(text, "");
     assert!(
         !drops
             .iter()
-            .any(|(id, _)| id == "pycache" || id == "nested-ha-bak"),
+            .any(|(id, _)| id == "pycache" || id == "old-backup"),
         "{drops:?}"
     );
     let file = scratch.file("rules.toml", text.as_bytes());
@@ -146,8 +146,8 @@ fn each_rule_says_how_to_stop_it_from_growing() {
                 .is_some_and(|text| !text.is_empty())
         })
         .count();
-    let text = keyless(["rules"]).code(0).out;
-    assert_eq!(text.matches("Next time:").count(), with);
+    let text = keyless(["rules", "--details"]).code(0).out;
+    assert_eq!(text.matches("To prevent this:").count(), with);
 }
 
 /// The names in the configuration and in share of a copy that was made without any consent.
@@ -284,6 +284,6 @@ fn each_rule_says_what_makes_its_files_again() {
             "{rule}"
         );
     }
-    let text = keyless(["rules"]).code(0).out;
+    let text = keyless(["rules", "--details"]).code(0).out;
     assert_eq!(text.matches("Made again:").count(), all.len());
 }

@@ -264,7 +264,7 @@ def supervisor_backup(bench, version):
 TAKEN = {
     "pycache": ("*/__pycache__", "*/__pycache__/*"),
     "llmvision-tmp": ("custom_components/llmvision/tmp_frames", "custom_components/llmvision/tmp_frames/*"),
-    "sub-logs": ("home-assistant.log*",),
+    "system-log": ("home-assistant.log*",),
     "nest-media": DROPPED,
     "git-history": (".git", ".git/*"),
     "ha-recorder": DATABASE_FILES,
@@ -287,7 +287,7 @@ def planned(bench):
     slim = shrink(backup, bench.out("planned-free.tar"), "--limit", limit, **key)
     bench.check("without consent only caches, logs and nested backups go", {row["class"] for row in plan["drops"]} <= FREE, plan["drops"])
     rules = [row["rule"] for row in plan["drops"]]
-    bench.check("the old backup inside share, of which nobody knows whose it is, not among them", not {"nested-ha-bak", "unknown-backup"} & set(rules), rules)
+    bench.check("the old backup inside share, of which nobody knows whose it is, not among them", not {"old-backup", "unknown-backup"} & set(rules), rules)
     bench.check("and the limit is kept", slim.stat().st_size <= limit, slim.stat().st_size)
     restored_as_planned(bench, slim, plan, work)
 

@@ -10,6 +10,8 @@ use super::shared::{Display, Shared};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Rules {
+    /// Show all of this rule
+    pub id: Option<String>,
     /// A file with your own rules: additions, and ids to switch off [env: HASLIM_RULES]
     #[arg(long, value_name = "F")]
     pub rules: Option<PathBuf>,
@@ -30,4 +32,5 @@ impl Rules {
 const EXAMPLES: &str = "\
 Examples:
   haslim rules                            what haslim knows
+  haslim rules frigate-rec                all that is known about one rule
   haslim rules --rules my-rules.toml      with your own rules";

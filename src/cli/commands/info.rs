@@ -3,18 +3,20 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use comfy_table::Cell;
-use haslim::finding::Finding;
 use haslim::open::Backup;
 use haslim::pipe::Input;
-use haslim::report::{json, words};
-use haslim::{Error, Result, size};
+use haslim::report::json;
+use haslim::report::shelf::{self, Mark};
+use haslim::{Error, Result};
 use walkdir::WalkDir;
 
 use super::several;
 use crate::cli::render::terms::CommandLine;
-use crate::cli::render::{escaped_path, next_steps, tables};
+use crate::cli::render::{self, escaped_path};
 use crate::cli::session::{DONE, Session};
+
+/// A file, and the backup in it as far as it can be read.
+type Opened = (PathBuf, Result<Backup>);
 
 /// Prints the contents of one backup, or a line for each of several.
 pub fn run(session: &Session, paths: &[PathBuf]) -> Result<u8> {
@@ -32,69 +34,14 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
         session.screen.json(&json::info(&backup, limit));
         return Ok(DONE);
     }
-    let screen = &session.screen;
-    let manifest = &backup.manifest;
-    let name = haslim::error::escape(manifest.name().as_bytes());
-    let safe = |text: &str| haslim::error::escape(text.as_bytes());
-    screen.say(&format!(
-        "{}  ({}, {}, slug {})",
-        screen.bold(&name),
-        safe(manifest.kind()),
-        safe(manifest.date()),
-        safe(manifest.slug())
-    ));
-    let version = manifest
-        .homeassistant_version()
-        .map_or("not included".into(), safe);
-    screen.say(&format!(
-        "Home Assistant {version}, {}",
-        protection(&backup)
-    ));
-    screen.as_is(&tables::parts(&backup, limit));
-    screen.say(&verdict(session, &backup));
-    backup.warnings().iter().for_each(|w| screen.warn(w));
-    next_steps::after_info(session, &backup);
+    render::info::show(session, &backup);
     Ok(DONE)
-}
-
-fn protection(backup: &Backup) -> String {
-    let mixed = backup.findings.iter().find_map(|finding| match finding {
-        Finding::Mixed { encrypted, plain } => Some((encrypted, plain)),
-        _ => None,
-    });
-    match (mixed, backup.version()) {
-        (Some((encrypted, plain)), _) => {
-            format!(
-                "partly encrypted: {} encrypted, {} not encrypted",
-                encrypted.join(", "),
-                plain.join(", ")
-            )
-        }
-        (None, Some(version)) => format!("encrypted (SecureTar v{})", version.number()),
-        (None, None) => "not encrypted".into(),
-    }
-}
-
-fn verdict(session: &Session, backup: &Backup) -> String {
-    let (size, limit) = (backup.input.len(), session.settings.limit);
-    let text = words::against_limit(size, limit);
-    let fits = if size <= limit {
-        session.screen.green("It fits")
-    } else {
-        session.screen.red("It does not fit")
-    };
-    let cloud = if backup.is_protected() {
-        ""
-    } else {
-        " Home Assistant Cloud accepts only encrypted backups; this one is not."
-    };
-    format!("{fits}: {text}.{cloud}")
 }
 
 /// Lists these files, which were found in a folder or else named. A file that cannot be read gets a
 /// line too; if it was named, the exit code is that of the first such file.
 fn list(session: &Session, files: Vec<PathBuf>, folder: Option<&Path>) -> Result<u8> {
-    let opened: Vec<_> = files
+    let opened: Vec<Opened> = files
         .into_iter()
         .map(|path| {
             let backup = Input::open(&path).and_then(|file| Backup::read(file, &session.control));
@@ -107,9 +54,9 @@ fn list(session: &Session, files: Vec<PathBuf>, folder: Option<&Path>) -> Result
     let first = first.filter(|_| folder.is_none());
     let code = first.map_or(DONE, |error| error.kind().code());
     if session.settings.json {
-        let rows: Vec<_> = opened
-            .iter()
-            .map(|(path, backup)| json_row(path, backup, limit))
+        let rows: Vec<_> = shelf::order(&opened)
+            .into_iter()
+            .filter_map(|(at, mark)| Some(json_row(&opened, opened.get(at)?, mark, limit)))
             .collect();
         let mut document = serde_json::Map::new();
         document.insert("schema".into(), json::SCHEMA.into());
@@ -125,21 +72,7 @@ fn list(session: &Session, files: Vec<PathBuf>, folder: Option<&Path>) -> Result
         ));
         return Ok(DONE);
     }
-    let rows = opened.iter().map(|(file, backup)| {
-        // Its path relative to the folder.
-        let file = folder.map_or(file.as_path(), |path| {
-            file.strip_prefix(path).unwrap_or(file)
-        });
-        let file = haslim::error::escape(file.as_os_str().as_encoded_bytes());
-        match backup {
-            Ok(backup) => row(file, backup, limit),
-            Err(e) => vec![
-                Cell::new(file),
-                Cell::new(haslim::error::printable(&format!("not readable: {e}"))),
-            ],
-        }
-    });
-    session.screen.as_is(&tables::backups(rows.collect()));
+    render::folder::show(session, folder, &opened);
     Ok(code)
 }
 
@@ -182,45 +115,23 @@ fn is_nothing(error: &walkdir::Error) -> bool {
     error.loop_ancestor().is_some() || error.io_error().is_some_and(gone)
 }
 
-fn json_row(path: &Path, backup: &Result<Backup>, limit: u64) -> serde_json::Value {
-    match backup {
+/// A backup or its error. `copy_of` is the path of the listed backup that it was made from.
+fn json_row(
+    files: &[Opened],
+    (path, backup): &Opened,
+    mark: Mark,
+    limit: u64,
+) -> serde_json::Value {
+    let mut value = match backup {
         Ok(backup) => serde_json::Value::Object(json::info(backup, limit)),
         Err(e) => {
             let mut value = json::error(e, &CommandLine);
             value["file"] = json::path(path).into();
             value
         }
+    };
+    if let Mark::CopyOf(original) = mark {
+        value["copy_of"] = files.get(original).map(|(path, _)| json::path(path)).into();
     }
-}
-
-/// The encryption of all parts, in one word.
-fn encryption(backup: &Backup) -> String {
-    if backup
-        .findings
-        .iter()
-        .any(|finding| matches!(finding, Finding::Mixed { .. }))
-    {
-        return "mixed".into();
-    }
-    backup
-        .version()
-        .map_or("none".into(), |version| format!("v{}", version.number()))
-}
-
-fn row(file: String, backup: &Backup, limit: u64) -> Vec<Cell> {
-    let bytes = backup.input.len();
-    let date = backup
-        .manifest
-        .date()
-        .get(..10)
-        .unwrap_or(backup.manifest.date());
-    vec![
-        Cell::new(file),
-        Cell::new(haslim::error::escape(backup.manifest.name().as_bytes())),
-        Cell::new(haslim::error::escape(date.as_bytes())),
-        tables::right(size::decimal(bytes)),
-        tables::right(words::share(bytes, limit)),
-        Cell::new(encryption(backup)),
-        Cell::new(if bytes <= limit { "yes" } else { "no" }),
-    ]
+    value
 }

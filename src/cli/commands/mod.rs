@@ -52,7 +52,7 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
         } => shrink::run(session, &backup, &selection, &writing),
         Task::Repair { backup, writing } => repair::run(session, &backup, &writing),
         Task::Verify { backups } => verify::run(session, &backups),
-        Task::Rules { file } => rules::run(session, file.as_deref()),
+        Task::Rules { id, file } => rules::run(session, id.as_deref(), file.as_deref()),
         Task::Completions(shell) => extras::completions(session, shell),
         Task::Man(folder) => extras::man(session, folder.as_deref()),
         Task::Measure(measuring) => bench::measure(session, &measuring),

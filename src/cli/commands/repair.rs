@@ -71,12 +71,22 @@ fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
 
 /// Prints the faults that will be fixed.
 fn announce(session: &Session, repair: &PreparedRepair) {
+    let screen = &session.screen;
+    screen.say(&screen.bold(&format!("{} can be fixed:", faults(repair))));
     let findings = repair.findings.iter();
-    findings.for_each(|finding| session.screen.say(&format!("  {}", finding.text())));
-    session.screen.say(&format!(
-        "The copy will have none of these faults. Its size will be about {}.",
-        size::both(repair.prepared.plan.predicted_size)
+    findings.for_each(|finding| screen.say(&format!("  - {}", finding.text())));
+    screen.say(&format!(
+        "The copy will have none of these faults, and about {}.",
+        size::short(repair.prepared.plan.predicted_size)
     ));
+}
+
+/// The number of faults in words.
+fn faults(repair: &PreparedRepair) -> String {
+    match repair.findings.len() {
+        1 => "1 fault".into(),
+        count => format!("{count} faults"),
+    }
 }
 
 /// Prints what was written.
@@ -92,9 +102,13 @@ fn report(session: &Session, repair: &PreparedRepair, copy: &Published, begin: I
         ));
         return;
     }
-    let (path, size) = (escaped_path(&copy.path), size::both(copy.size));
-    session.screen.say(&session.screen.green(&format!(
-        "Written, read back and compared with the original: {path}, {size}"
-    )));
+    let screen = &session.screen;
+    screen.say(&format!(
+        "\n{}: {}. The copy of {} was read back and compared with the original: nothing else differs.",
+        screen.green("Fixed"),
+        faults(repair),
+        size::short(copy.size)
+    ));
+    screen.as_is(&format!("  {}", escaped_path(&copy.path)));
     next_steps::after_writing(session, copy, repair.prepared.backup.is_protected());
 }

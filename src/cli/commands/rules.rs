@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use comfy_table::Cell;
+use haslim::error::Advice;
 use haslim::pipe::Control;
 use haslim::report::json;
 use haslim::rules::{Catalogue, Rule};
 use haslim::{Error, Kind, Result, plan};
 
-use crate::cli::render::tables;
+use crate::cli::render;
 use crate::cli::session::{DONE, Session};
 use crate::cli::small_file;
 
@@ -16,6 +16,9 @@ use crate::cli::small_file;
 const KEYS: &str = "A file of rules holds `disable = [\"ID\"]`, and a table [[rule]] for each rule, with `id`, `component`, `globs` and `class` \
     (cache, log, nested, history or user); `title`, `except`, `lost`, `prevent` and `remade_by` (itself, scan, network or nobody) may follow. \
     `haslim rules --json` shows those that are built in.";
+
+/// How many ids are suggested for an unknown one.
+const GUESSES: usize = 4;
 
 /// The built-in rules, with the user's rules added.
 ///
@@ -32,53 +35,37 @@ pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
     Catalogue::with_user_file(text).map_err(|e| wrong(e.to_string()))
 }
 
-/// The text of a rule for people: what is lost, what recreates it, and how to stop it from growing.
-fn said(rule: &Rule) -> String {
-    let mut said = format!(
-        "{}\nMade again: {}.",
-        rule.lost,
-        rule.remade_by.words(rule.class)
-    );
-    if !rule.prevent.is_empty() {
-        said += &format!("\nNext time: {}", rule.prevent);
+/// Lists the rules, or shows all of one.
+///
+/// # Errors
+/// As [`catalogue`]; `Usage` if there is no rule with this id.
+pub fn run(session: &Session, id: Option<&str>, file: Option<&Path>) -> Result<u8> {
+    let catalogue = catalogue(file, &session.control)?;
+    let only = id.map(|id| find(&catalogue, id)).transpose()?;
+    match only {
+        _ if session.settings.json => session.screen.json(&json::rules(&catalogue, only)),
+        Some(rule) => render::rules::one(&session.screen, rule),
+        None if session.settings.details => render::rules::all(&session.screen, &catalogue),
+        None => render::rules::list(&session.screen, &catalogue),
     }
-    said
+    Ok(DONE)
 }
 
-/// Lists the rules.
-pub fn run(session: &Session, file: Option<&Path>) -> Result<u8> {
-    let catalogue = catalogue(file, &session.control)?;
-    if session.settings.json {
-        session.screen.json(&json::rules(&catalogue));
-        return Ok(DONE);
-    }
-    let mut table = tables::new(&[
-        "Rule",
-        "Class",
-        "Component",
-        "Paths",
-        "Lost, and how to stop it from growing",
-    ]);
-    for rule in catalogue.rules() {
-        let id = if rule.enabled {
-            rule.id.clone()
-        } else {
-            format!("{} (off)", rule.id)
-        };
-        table.add_row(vec![
-            Cell::new(id),
-            Cell::new(rule.class.name()),
-            Cell::new(&rule.component),
-            Cell::new(rule.globs.join("\n")),
-            Cell::new(said(rule)),
-        ]);
-    }
-    session.screen.as_is(&table.trim_fmt());
-    session.screen.say(&format!(
-        "{} rules, version {}; {} kinds of files are never left out by a rule.",
-        catalogue.rules().len(),
-        catalogue.version,
-        catalogue.never().len()
-    ));
-    Ok(DONE)
+fn find<'a>(catalogue: &'a Catalogue, id: &str) -> Result<&'a Rule> {
+    catalogue.by_id(id).ok_or_else(|| {
+        let shown = haslim::error::escape(id.as_bytes());
+        let error = Error::new(Kind::Usage, format!("there is no rule '{shown}'"));
+        let similar = catalogue.similar_ids(id);
+        if similar.is_empty() {
+            return error.advice("`haslim rules` lists their ids.");
+        }
+        error.advice(Advice::DidYouMean {
+            selectors: similar
+                .into_iter()
+                .take(GUESSES)
+                .map(str::to_owned)
+                .collect(),
+            forms: false,
+        })
+    })
 }

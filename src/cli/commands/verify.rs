@@ -2,19 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use comfy_table::Cell;
-use haslim::finding::Finding;
 use haslim::job::Unlocked;
 use haslim::open::Backup;
-use haslim::report::{json, notes};
+use haslim::report::json;
 use haslim::verify::PartCheck;
-use haslim::{Error, Result, size};
+use haslim::{Error, Result};
 use serde_json::{Map, Value};
 
 use super::several::{self, Tally};
 use crate::cli::key;
+use crate::cli::render;
+use crate::cli::render::escaped_path;
 use crate::cli::render::terms::CommandLine;
-use crate::cli::render::{escaped_path, tables};
 use crate::cli::session::{DONE, Session};
 
 /// What was found in a backup.
@@ -37,6 +36,10 @@ impl Checked {
         failed.or(self.refused)
     }
 
+    fn show(&self, session: &Session) {
+        render::verify::show(session, &self.backup, &self.checks, self.refused.as_ref());
+    }
+
     fn document(&self) -> Map<String, Value> {
         json::checks(&self.backup, &self.checks, self.failed(), &CommandLine)
     }
@@ -57,7 +60,7 @@ fn one(session: &Session, path: &Path) -> Result<u8> {
         // The document already contains the error.
         return Ok(checked.failed().map_or(DONE, |error| error.kind().code()));
     }
-    show(session, &checked);
+    checked.show(session);
     checked.into_failed().map_or(Ok(DONE), Err)
 }
 
@@ -75,7 +78,7 @@ fn several(session: &Session, paths: &[PathBuf]) -> Result<u8> {
             Ok(checked) => {
                 tally.add(checked.document(), checked.failed());
                 if is_text {
-                    show(session, &checked);
+                    checked.show(session);
                     checked
                         .failed()
                         .iter()
@@ -138,46 +141,4 @@ fn refused(backup: &Backup) -> Option<Error> {
         "Make a new backup, or use another one."
     };
     Some(Error::damaged(finding.text().trim_end_matches('.')).advice(advice))
-}
-
-fn show(session: &Session, checked: &Checked) {
-    let Checked {
-        backup,
-        checks,
-        refused,
-    } = checked;
-    let mut rows = Vec::new();
-    for (part, check) in backup.parts.iter().zip(checks) {
-        rows.push(match check {
-            Ok(check) => vec![
-                Cell::new(&part.id),
-                tables::right(check.entries.map_or("-".into(), |n| n.to_string())),
-                tables::right(size::decimal(check.plaintext_bytes)),
-                Cell::new(check.evidence.text()),
-            ],
-            Err(e) => vec![
-                Cell::new(&part.id),
-                Cell::new(""),
-                Cell::new(""),
-                Cell::new(format!("{}: {}", session.screen.red("failed"), e.message())),
-            ],
-        });
-    }
-    session.screen.as_is(&tables::checks(rows));
-    let of_checks = checks.iter().flatten();
-    let warnings = of_checks.flat_map(|check| notes::of_check(backup, check, &CommandLine));
-    backup
-        .warnings()
-        .into_iter()
-        .chain(warnings)
-        .for_each(|w| session.screen.warn(&w));
-    if checks.iter().all(Result::is_ok) {
-        session.screen.say(&match refused {
-            None if backup.findings.iter().any(Finding::is_mended) => {
-                "The contents of all parts are intact; `haslim repair` fixes the rest.".into()
-            }
-            None => session.screen.green("Everything that can be checked is right."),
-            Some(_) => session.screen.red("The contents of all parts are intact, but Home Assistant would not restore the backup as it is."),
-        });
-    }
 }

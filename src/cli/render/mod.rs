@@ -3,12 +3,16 @@
 pub mod bench;
 pub mod columns;
 mod events;
+pub mod folder;
+pub mod info;
 pub mod next_steps;
 pub mod plan;
 pub mod refusal;
+pub mod rules;
 pub mod summary;
 pub mod tables;
 pub mod terms;
+pub mod verify;
 
 use std::path::Path;
 

@@ -5,31 +5,12 @@ use std::path::Path;
 use haslim::error::{escape, printable};
 use haslim::format::securetar::Version;
 use haslim::job::{Prepared, Published};
-use haslim::open::Backup;
 use haslim::plan::{EncryptionChoice, Outcome};
 use haslim::size;
 
 use crate::cli::render::terms::shell;
 use crate::cli::session::Session;
 use crate::cli::settings::{KeySource, Selection, Writing};
-
-/// Prints what to do with a backup that is too large for the cloud.
-pub fn after_info(session: &Session, backup: &Backup) {
-    let path = backup.input.path();
-    let (what, command) = if backup.input.len() > session.settings.limit {
-        (
-            "\nTo see what could be left out:",
-            parts("plan", session, path),
-        )
-    } else if !backup.is_protected() {
-        let mut command = parts("shrink", session, path);
-        command.push("--securetar 3".into());
-        ("\nTo write a copy that is encrypted:", command)
-    } else {
-        return;
-    };
-    paste(session, what, &command);
-}
 
 /// Prints the command that carries out the plan. If the output is already `taken` by a file, the
 /// command must be completed first, so that pasting it never replaces a backup.
@@ -125,7 +106,7 @@ pub fn shrink(
 }
 
 /// A command for a backup, with the options that every command has.
-fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
+pub fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
     let settings = &session.settings;
     let mut parts = vec![format!("haslim {command}"), file(backup)];
     if settings.limit != size::CLOUD_LIMIT {

@@ -6,7 +6,7 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 
-use haslim::open::{Backup, Part};
+use haslim::open::Backup;
 use haslim::plan::Action;
 use haslim::report::plan_view::PlanView;
 use haslim::report::words;
@@ -110,52 +110,6 @@ pub fn by_size(backup: &Backup) -> Vec<usize> {
     let mut order: Vec<usize> = (0..backup.parts.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(backup.stored(&backup.parts[at])));
     order
-}
-
-/// `info`: the contents.
-pub fn parts(backup: &Backup, limit: u64) -> String {
-    let mut table = new(&["Part", "Size", "Of limit", "Encryption"]);
-    for at in by_size(backup) {
-        let part = &backup.parts[at];
-        let stored = backup.stored(part);
-        table.add_row(vec![
-            Cell::new(&part.id),
-            right(size::decimal(stored)),
-            right(words::share(stored, limit)),
-            Cell::new(encryption(part)),
-        ]);
-    }
-    fitted(table, &[], &[3, 2])
-}
-
-fn encryption(part: &Part) -> String {
-    match part.version() {
-        Some(version) => format!("SecureTar v{}", version.number()),
-        None if part.fault.is_some() => "damaged".into(),
-        None => "none".into(),
-    }
-}
-
-/// `info` on a folder: one line for each file.
-pub fn backups(rows: Vec<Vec<Cell>>) -> String {
-    let mut table = new(&[
-        "File",
-        "Name",
-        "Date",
-        "Size",
-        "Of limit",
-        "Encryption",
-        "Fits",
-    ]);
-    table.add_rows(rows);
-    fitted(table, &[1], &[5, 4, 2])
-}
-
-/// `verify`: the result for each part.
-pub fn checks(rows: Vec<Vec<Cell>>) -> String {
-    let mut table = new(&["Part", "Entries", "Contents", "Result"]);
-    table.add_rows(rows);
-    fitted(table, &[3], &[])
 }
 
 /// `plan`: what happens to each part.

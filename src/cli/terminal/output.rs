@@ -266,7 +266,7 @@ fn in_ascii(text: &str) -> String {
             '█' | '▇' => out.push('#'),
             '░' => out.push('.'),
             '…' => out.push('~'),
-            '−' | '–' | '─' => out.push('-'),
+            '−' | '–' | '─' | '·' => out.push('-'),
             '→' => out.push_str("->"),
             '⋮' => out.push_str("three dots"),
             c => out.push(c),

@@ -70,6 +70,31 @@ impl Manifest {
         copy_name(self.name(), &changes.slug, changes.repaired)
     }
 
+    /// Whether haslim wrote this backup as a copy: its name has the mark of copies, with its own
+    /// slug.
+    pub fn is_copy(&self) -> bool {
+        self.copied_name().is_some()
+    }
+
+    /// Whether haslim made this backup from `original`: a copy keeps the date and the instance of
+    /// Home Assistant, and gets its name from the original's.
+    pub fn is_copy_of(&self, original: &Self) -> bool {
+        self.copied_name()
+            .is_some_and(|name| !original.is_copy() && name == base_name(original.name()))
+            && self.date() == original.date()
+            && self.instance_id() == original.instance_id()
+    }
+
+    /// The name of the original, if this is a copy.
+    fn copied_name(&self) -> Option<&str> {
+        let marked = self
+            .name()
+            .strip_suffix(MARK_END)?
+            .strip_suffix(self.slug())?;
+        let named = |mark| marked.strip_suffix(mark);
+        named(SLIM).or_else(|| named(REPAIRED))
+    }
+
     fn write_changed(&self, changes: &Changes, out: &mut dyn Write) -> Result<()> {
         let is_gone = |id: &str| changes.without.iter().any(|w| w == id);
         let folder_gone = |item: &RawValue| value::<String>(item).is_some_and(|id| is_gone(&id));
@@ -151,13 +176,18 @@ impl Write for Expected<'_> {
 /// the copy would overwrite the original; the slug also keeps two copies apart. Since 2026.11 Core
 /// also refuses names that cannot be part of a file name.
 pub(super) fn copy_name(name: &str, slug: &str, repaired: bool) -> String {
-    let safe = name.replace(['/', '\\'], "-");
-    let base = match without_mark(&safe) {
-        "" | "." | ".." => "Backup",
-        base => base,
-    };
+    let base = base_name(name);
     let mark = if repaired { REPAIRED } else { SLIM };
     format!("{base}{mark}{slug}{MARK_END}")
+}
+
+/// The part of a copy's name that comes from the original's name.
+fn base_name(name: &str) -> String {
+    let safe = name.replace(['/', '\\'], "-");
+    match without_mark(&safe) {
+        "" | "." | ".." => "Backup".into(),
+        base => base.into(),
+    }
 }
 
 const SLIM: &str = " (slim ";

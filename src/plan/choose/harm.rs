@@ -132,7 +132,7 @@ mod tests {
         let cases = [
             (rule("esphome"), Effect::PartOfAddon, Harm::Remade),
             (rule("llmvision-tmp"), Effect::PartOfConfig, Harm::Remade),
-            (rule("ha-nested"), Effect::ConfigBackups, Harm::Remade),
+            (rule("config-backups"), Effect::ConfigBackups, Harm::Remade),
             (rule("jellyfin-meta"), Effect::PartOfFolder, Harm::Remade),
             (rule("frigate-rec"), Effect::PartOfFolder, Harm::Recordings),
             (rule("frigate-rec"), Effect::WholeFolder, Harm::Recordings),

@@ -47,29 +47,24 @@ fn cache_goes_before_log_and_log_before_nested() {
         (HOME, 11, "", "fits: whisper"),
         (HOME, 64, "", "fits: tts whisper"),
         (HOME, 70, "", "fits: pycache tts whisper"),
-        (HOME, 71, "", "fits: pycache sub-logs whisper"),
-        (HOME, 75, "", "fits: pycache sub-logs tts whisper"),
-        (HOME, 76, "", "fits: nested-ha-bak whisper"),
-        (HOME, 100, "", "fits: nested-ha-bak whisper"),
-        (HOME, 101, "", "fits: nested-ha-bak tts whisper"),
-        (
-            HOME,
-            111,
-            "",
-            "fits: nested-ha-bak pycache sub-logs whisper",
-        ),
+        (HOME, 71, "", "fits: pycache system-log whisper"),
+        (HOME, 75, "", "fits: pycache system-log tts whisper"),
+        (HOME, 76, "", "fits: old-backup whisper"),
+        (HOME, 100, "", "fits: old-backup whisper"),
+        (HOME, 101, "", "fits: old-backup tts whisper"),
+        (HOME, 111, "", "fits: old-backup pycache system-log whisper"),
         (
             HOME,
             115,
             "",
-            "fits: nested-ha-bak pycache sub-logs tts whisper",
+            "fits: old-backup pycache system-log tts whisper",
         ),
     ]);
 }
 
 #[test]
 fn without_consent_and_not_enough_all_that_may_go_is_shown() {
-    let all = "nested-ha-bak pycache sub-logs tts whisper";
+    let all = "old-backup pycache system-log tts whisper";
     for records in [116, 150, 400] {
         let (backup, plan) = plan_of(&Sketch::new(HOME), records, "");
         assert_eq!(
@@ -87,62 +82,62 @@ fn history_goes_only_with_consent_and_after_all_that_is_free() {
             HOME,
             115,
             "allow=history",
-            "fits: nested-ha-bak pycache sub-logs tts whisper",
+            "fits: old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             116,
             "allow=history",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
-        (HOME, 100, "allow=user", "fits: nested-ha-bak whisper"),
+        (HOME, 100, "allow=user", "fits: old-backup whisper"),
         (
             HOME,
             200,
             "allow=history",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             215,
             "allow=history",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             216,
             "allow=history",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             315,
             "allow=history",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             316,
             "allow=history",
-            "fits: frigate-rec ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec ha-recorder old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             116,
             "yes=media/frigate-rec",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             116,
             "yes=homeassistant/ha-recorder",
-            "fits: ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+            "fits: ha-recorder old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             140,
             "yes=homeassistant/no-such",
-            "cannot fit: nested-ha-bak pycache sub-logs tts whisper",
+            "cannot fit: old-backup pycache system-log tts whisper",
         ),
     ]);
 }
@@ -154,31 +149,31 @@ fn user_data_go_after_history_and_whole_parts_at_last() {
             HOME,
             116,
             "allow=user",
-            "fits: frigate-export nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-export old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             416,
             "allow=history,user",
-            "fits: frigate-export frigate-rec ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-export frigate-rec ha-recorder old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             445,
             "allow=history,user",
-            "fits: frigate-export frigate-rec ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-export frigate-rec ha-recorder old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             446,
             "allow=history,user",
-            "fits: ha-recorder media* nested-ha-bak pycache sub-logs tts whisper",
+            "fits: ha-recorder media* old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             481,
             "allow=history,user",
-            "cannot fit: addon:core_whisper* ha-recorder media* pycache share* sub-logs tts",
+            "cannot fit: addon:core_whisper* ha-recorder media* pycache share* system-log tts",
         ),
     ]);
 }
@@ -218,18 +213,18 @@ fn of_recordings_and_backups_only_the_oldest_go() {
     let media = "media: frigate/recordings/a.mp4 40, frigate/recordings/b.mp4 40, x.txt 5";
     check(&[
         (media, 10, "allow=history", "fits: frigate-rec"),
-        (share, 10, "", "fits: nested-ha-bak"),
-        (share, 30, "", "fits: nested-ha-bak"),
-        (share, 36, "", "fits: nested-ha-bak"),
-        (share, 60, "", "fits: nested-ha-bak"),
-        (share, 75, "", "fits: nested-ha-bak"),
+        (share, 10, "", "fits: old-backup"),
+        (share, 30, "", "fits: old-backup"),
+        (share, 36, "", "fits: old-backup"),
+        (share, 60, "", "fits: old-backup"),
+        (share, 75, "", "fits: old-backup"),
     ]);
 }
 
 #[test]
 fn thorough_takes_all_that_may_go_and_nothing_more() {
-    let free = "nested-ha-bak pycache sub-logs tts whisper";
-    let history = "frigate-rec ha-recorder nested-ha-bak pycache sub-logs tts whisper";
+    let free = "old-backup pycache system-log tts whisper";
+    let history = "frigate-rec ha-recorder old-backup pycache system-log tts whisper";
     let rows = [
         (0, "thorough", format!("fits: {free}")),
         (1, "thorough", format!("fits: {free}")),
@@ -307,7 +302,7 @@ fn what_the_user_names_goes_first_and_counts() {
             HOME,
             400,
             "drop=media",
-            "cannot fit: =media* nested-ha-bak pycache sub-logs tts whisper",
+            "cannot fit: =media* old-backup pycache system-log tts whisper",
         ),
     ]);
 }
@@ -321,31 +316,31 @@ fn what_the_user_keeps_stays_whatever_a_rule_says() {
             HOME,
             5,
             "keep=addon:core_whisper keep=homeassistant:**/__pycache__/**",
-            "fits: sub-logs",
+            "fits: system-log",
         ),
         (
             HOME,
             40,
             "keep=share keep=addon:*",
-            "cannot fit: pycache sub-logs tts",
+            "cannot fit: pycache system-log tts",
         ),
         (
             HOME,
             200,
             "allow=history keep=database",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             200,
             "allow=history keep=homeassistant:home-assistant_v2.db-wal",
-            "fits: frigate-rec nested-ha-bak pycache sub-logs tts whisper",
+            "fits: frigate-rec old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
             120,
             "allow=history keep=media:frigate/recordings",
-            "fits: ha-recorder nested-ha-bak pycache sub-logs tts whisper",
+            "fits: ha-recorder old-backup pycache system-log tts whisper",
         ),
     ]);
 }
@@ -358,7 +353,7 @@ fn rules_that_are_switched_off_take_nothing() {
             HOME,
             60,
             "off=whisper",
-            "cannot fit: nested-ha-bak pycache sub-logs tts",
+            "cannot fit: old-backup pycache system-log tts",
         ),
     ]);
 }
@@ -591,7 +586,7 @@ fn databases_go_with_all_their_files_or_not_at_all() {
             HOME,
             200,
             "drop=homeassistant:home-assistant_v2.db-wal",
-            "cannot fit: nested-ha-bak pycache sub-logs tts whisper",
+            "cannot fit: old-backup pycache system-log tts whisper",
         ),
         (
             HOME,
@@ -664,20 +659,25 @@ fn a_folder_of_which_everything_goes_goes_as_a_folder() {
             "allow=history keep=media:frigate/recordings/b.mp4",
             "fits: frigate-rec",
         ),
-        (with_free, 3, "", "fits: s2p-train"),
-        (with_free, 10, "", "fits: nested-ha-bak"),
-        (with_free, 62, "", "fits: nested-ha-bak* s2p-train*"),
+        (with_free, 3, "", "fits: speech-to-phrase-training"),
+        (with_free, 10, "", "fits: old-backup"),
+        (
+            with_free,
+            62,
+            "",
+            "fits: old-backup* speech-to-phrase-training*",
+        ),
         (
             with_free,
             10,
             "keep=share:speech-to-phrase",
-            "fits: nested-ha-bak",
+            "fits: old-backup",
         ),
         (
             with_free,
             10,
             "keep=share:nothing/like/that",
-            "fits: nested-ha-bak",
+            "fits: old-backup",
         ),
         (with_history, 10, "allow=history", "fits: frigate-clips"),
         (with_history, 60, "allow=history", "fits: frigate-rec"),

@@ -25,7 +25,7 @@ fn each_part_says_why_it_is_treated_so() {
         reasons(44, ""),
         [
             "homeassistant: tts",
-            "share: nested-ha-bak",
+            "share: old-backup",
             "media: 2.05 MB of history, 307.20 kB of user only with consent",
             "addon:deadbeef_x: no rule takes anything",
             "addon:local_y: no rule takes anything",
@@ -139,7 +139,7 @@ fn every_path_has_its_reason() {
             4,
             "",
             "share:old.tar",
-            "stays: it may go as \"Older backup of this Home Assistant\" [nested-ha-bak], but the limit does not demand it.",
+            "stays: it may go as \"Old Home Assistant backup\" [old-backup], but the limit does not demand it.",
         ),
         (4, "", "share:photo.tar", nothing_left_to_say),
         (
@@ -354,7 +354,8 @@ fn a_part_that_goes_as_a_whole_says_so_and_what_the_rules_know_of_it() {
         "{said}"
     );
     assert!(
-        lines[2].starts_with("92.16 kB (1 file, old.tar): it belongs to \"Older backup of this"),
+        lines[2]
+            .starts_with("92.16 kB (1 file, old.tar): it belongs to \"Old Home Assistant backup"),
         "{said}"
     );
     let said = why("share: x 50; media: y 1", 45, "allow=user", "share");
