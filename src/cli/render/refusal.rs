@@ -31,10 +31,7 @@ fn already_fits(prepared: &Prepared) -> Error {
 }
 
 fn cannot_fit(prepared: &Prepared, excess: u64) -> Error {
-    let message = format!(
-        "the limit would be missed by {excess} bytes, {}",
-        size::both(excess)
-    );
+    let message = format!("the limit would be missed by {}", size::decimal(excess));
     let look = if prepared.keys.is_none() && prepared.backup.is_protected() {
         " With the key, haslim could look inside the parts."
     } else {
