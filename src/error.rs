@@ -103,11 +103,7 @@ impl fmt::Display for Error {
         if let Some(part) = &self.part {
             write!(f, "{part}: ")?;
         }
-        f.write_str(&self.message)?;
-        if let Some(offset) = self.offset {
-            write!(f, " (at byte {offset})")?;
-        }
-        Ok(())
+        f.write_str(&self.message)
     }
 }
 

@@ -11,7 +11,17 @@ pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
 
 /// An error for its reader: what happened, where, and the next step.
 pub fn error(error: &Error, terms: &dyn Terms) -> String {
-    let mut text = error.to_string();
+    told(error, error.to_string(), terms)
+}
+
+/// The same, with the byte offset in the input if it is known: for those who examine the file.
+pub fn error_in_detail(error: &Error, terms: &dyn Terms) -> String {
+    let at = error.offset().map(|at| format!(" (at byte {at})"));
+    let text = format!("{error}{}", at.unwrap_or_default());
+    told(error, text, terms)
+}
+
+fn told(error: &Error, mut text: String, terms: &dyn Terms) -> String {
     if !text.ends_with('.') {
         text.push('.');
     }
@@ -110,15 +120,17 @@ mod tests {
 
     #[test]
     fn errors_end_with_the_next_step() {
-        let text = error(
-            &Error::damaged("cut short").in_part("media").at(512),
-            &Options,
-        );
-        assert!(
-            text.starts_with("media: cut short (at byte 512). "),
-            "{text}"
-        );
-        assert!(text.ends_with("DownloadAgain"), "{text}");
+        let cut = Error::damaged("cut short").in_part("media").at(512);
+        for (text, begin) in [
+            (error(&cut, &Options), "media: cut short. "),
+            (
+                error_in_detail(&cut, &Options),
+                "media: cut short (at byte 512). ",
+            ),
+        ] {
+            assert!(text.starts_with(begin), "{text}");
+            assert!(text.ends_with("DownloadAgain"), "{text}");
+        }
         let text = error(
             &Error::input(std::io::Error::other("no"), "cannot open a\u{1b}[2J.tar"),
             &Options,

@@ -163,9 +163,11 @@ fn help_lists_every_code() {
 
 #[test]
 fn no_command_is_wrong_usage() {
-    let run = keyless(Vec::<&str>::new()).code(2);
-    assert_eq!(run.out, "");
-    keyless(["no-such-command"]).code(2);
+    for words in [["--limit=1kB"], ["no-such-command"]] {
+        let run = keyless(words).code(2);
+        assert_eq!(run.out, "");
+        assert!(run.err.starts_with("error: "), "{}", run.err);
+    }
 }
 
 /// Options that end in each way, with the right key and without one.

@@ -264,7 +264,7 @@ fn n68_a_bomb_takes_fixed_memory_and_can_be_refused() {
             );
         }
         // A part that is not opened is not unpacked.
-        hostile.run("info --max-expanded 1kB").code(0);
+        hostile.run("info").code(0);
         if !hostile.has_key() {
             hostile.works(
                 "shrink --drop share --yes --max-expanded 40MB --force",

@@ -92,10 +92,11 @@ impl Hostile {
             .fails("verify", code, says)
     }
 
-    /// Asserts that one command ends with this code, prints all these texts and changes nothing.
+    /// Asserts that one command ends with this code, prints all these texts with `--verbose`, and
+    /// changes nothing.
     #[track_caller]
     pub fn fails(&self, line: &str, code: i32, says: &[&str]) -> &Self {
-        let run = self.run(line).code(code);
+        let run = self.run(&format!("{line} -v")).code(code);
         let error = run
             .err
             .split_once("error: ")
@@ -218,8 +219,9 @@ impl Hostile {
         command.args(["-c", script, "sh", argument]);
         command
             .arg(program)
-            .args(self.args(line))
+            // Before the command, because not every command has this option.
             .args(["--threads", "2"])
+            .args(self.args(line))
             .env_remove("HASLIM_PASSWORD");
         if let Some(password) = &self.password {
             command.env("HASLIM_PASSWORD", password);

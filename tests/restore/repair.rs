@@ -407,7 +407,7 @@ fn hazardous(scratch: &Scratch, gzip_members: usize) -> PathBuf {
 fn a_part_that_is_written_anew_may_hold_nothing_that_a_restore_cannot_cope_with() {
     let scratch = Scratch::new();
     let broken = hazardous(&scratch, 2);
-    let run = keyless(line("repair", &broken, "--yes")).code(10);
+    let run = keyless(line("repair", &broken, "--yes -v")).code(10);
     for text in [
         "media: the name ../evil leads out",
         "(at byte 512)",

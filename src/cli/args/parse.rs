@@ -12,11 +12,13 @@ const PASSED_ON: [&str; 2] = ["password_file", "emergency_kit"];
 
 /// The definition of the commands and their options.
 pub fn command() -> Command {
-    Cli::command().mut_subcommand("info", |info| {
-        info.mut_args(|arg| {
+    // `mut_subcommand` would move it to the end of the list.
+    Cli::command().mut_subcommands(|command| match command.get_name() {
+        "info" => command.mut_args(|arg| {
             let passed_on = PASSED_ON.contains(&arg.get_id().as_str());
             arg.hide(passed_on)
-        })
+        }),
+        _ => command,
     })
 }
 

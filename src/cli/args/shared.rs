@@ -67,7 +67,7 @@ pub struct Display {
     /// Print errors only
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print each stage as it begins
+    /// Print each stage as it begins, and where in the file an error is
     #[arg(short, long)]
     pub verbose: bool,
     /// Print everything that is known, not only what matters most

@@ -243,7 +243,10 @@ mod tests {
             ("haslim shrink a.tar --out b.tar", "-o"),
             ("haslim plan a.tar --limti 1GB", "Did you mean --limit?"),
             ("haslim verify a.tar --exclude media", "have --drop: plan"),
-            ("haslim verify a.tar --limit 1GB", "have --limit: info"),
+            (
+                "haslim verify a.tar --limit 1GB",
+                "have --limit: info, plan",
+            ),
             ("haslim --drop media plan a.tar", "stands after the command"),
         ] {
             let said = said(line);

@@ -17,6 +17,8 @@ use crate::cli::settings::Settings;
 pub struct Screen {
     quiet: bool,
     ascii: bool,
+    /// Whether errors say where in the file they were found.
+    verbose: bool,
     /// Whether the command writes a backup. If so, an error says that none was written.
     writes: bool,
     out_color: bool,
@@ -42,6 +44,7 @@ impl Screen {
         Self {
             quiet: settings.quiet,
             ascii: !is_unicode(settings),
+            verbose: settings.verbose,
             writes,
             out_color,
             err_color,
@@ -144,7 +147,11 @@ impl Screen {
     /// Prints an error on standard error. Having nothing to do is not an error, although it has its
     /// own exit code: with `--quiet`, only the code shows it.
     pub fn error(&self, error: &Error) {
-        let mut text = words::error(error, &CommandLine);
+        let mut text = if self.verbose {
+            words::error_in_detail(error, &CommandLine)
+        } else {
+            words::error(error, &CommandLine)
+        };
         if self.writes {
             text = format!("{text} {}", words::UNCHANGED);
         }

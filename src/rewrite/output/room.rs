@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use super::system::System;
 use crate::error::{Advice, Error, Kind, OutputAdvice, Result};
-use crate::size::both;
+use crate::size::decimal;
 use crate::sys::Folder;
 
 /// The maximum file size on a FAT file system, where a size is a number of 32 bits (Linux,
@@ -21,7 +21,7 @@ pub(super) fn free(system: &System, folder: &Folder) -> Option<u64> {
 /// # Errors
 /// `OutputIo` if a limit of the process, the file system or the free space is smaller.
 pub(super) fn check(system: &System, folder: &Folder, shown: &str, bytes: u64) -> Result<()> {
-    let needed = both(bytes);
+    let needed = decimal(bytes);
     let refuse = |why: String, advice: Advice| {
         Err(Error::new(
             Kind::OutputIo,
@@ -33,7 +33,7 @@ pub(super) fn check(system: &System, folder: &Folder, shown: &str, bytes: u64) -
         return refuse(
             format!(
                 "haslim was started with a limit of {} for a file (ulimit -f)",
-                both(most)
+                decimal(most)
             ),
             advice_process(),
         );
@@ -42,14 +42,14 @@ pub(super) fn check(system: &System, folder: &Folder, shown: &str, bytes: u64) -
         return refuse(
             format!(
                 "the disk for {shown} has the file system FAT, where no file can have more than {}",
-                both(FAT)
+                decimal(FAT)
             ),
             OutputAdvice::TooLargeForFat.into(),
         );
     }
     match free(system, folder) {
         Some(free) if free < bytes => refuse(
-            format!("{shown} has only {} free", both(free)),
+            format!("{shown} has only {} free", decimal(free)),
             OutputAdvice::OtherDisk.into(),
         ),
         _ => Ok(()),
@@ -66,14 +66,14 @@ pub(super) fn failed(
     error: io::Error,
 ) -> Error {
     let needed = needed
-        .map(|n| format!(" of {} needed", both(n)))
+        .map(|n| format!(" of {} needed", decimal(n)))
         .unwrap_or_default();
-    let doing = format!("writing {shown} failed after {at} bytes{needed}");
+    let doing = format!("writing {shown} failed after {}{needed}", decimal(at));
     if let Some(advice) = way_past_limit(system, folder, error.kind()) {
         return Error::output(error, &doing).advice(advice);
     }
     let free = free(system, folder)
-        .map(|n| format!(", with {} free on the disk", both(n)))
+        .map(|n| format!(", with {} free on the disk", decimal(n)))
         .unwrap_or_default();
     Error::output(error, &format!("{doing}{free}"))
 }

@@ -127,7 +127,7 @@ fn a_file_that_the_place_cannot_hold_is_told_of_before_the_work_with_the_reason(
         (
             Faults::default().on_fat(),
             four,
-            ["4.29 GB (4.00 GiB)", "FAT", "TooLargeForFat"],
+            ["4.29 GB", "FAT", "TooLargeForFat"],
         ),
         (
             Faults::default().up_to(1000),
