@@ -47,18 +47,7 @@ pub enum Command {
         path: PathBuf,
     },
     /// Sizes inside the parts, the biggest first
-    Ls {
-        backup: PathBuf,
-        /// Only this component, or this path in it
-        #[arg(value_name = "COMPONENT[:PATH]")]
-        scope: Option<String>,
-        /// How many levels of folders to show
-        #[arg(long, value_name = "N", default_value_t = 2)]
-        depth: usize,
-        /// How many lines to show in each folder
-        #[arg(long, value_name = "N", default_value_t = 10)]
-        top: usize,
-    },
+    Ls(Ls),
     /// What shrink would do; writes nothing
     Plan {
         backup: PathBuf,
@@ -93,6 +82,40 @@ pub enum Command {
     },
     /// Measure how fast each stage is on this machine, or make a backup to measure on
     Bench(Bench),
+}
+
+/// What to list, and how.
+#[derive(Debug, Args)]
+pub struct Ls {
+    pub backup: PathBuf,
+    /// Only this component, or this path in it
+    #[arg(value_name = "COMPONENT[:PATH]")]
+    pub scope: Option<String>,
+    /// How many levels of folders to show [default: 2; with --json all]
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// How many lines to show in each folder [default: 10 without those that are small or alike;
+    /// with --json all]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// List files without their folders
+    #[arg(long, conflicts_with = "depth")]
+    pub flat: bool,
+    /// List what this glob matches: '*.mp4', '**/clips', 'media:frigate/**/*.mp4'
+    #[arg(long, value_name = "GLOB", conflicts_with = "depth")]
+    pub find: Option<String>,
+    /// What comes first: the largest, the first by name, or the one with the most files [default:
+    /// size]
+    #[arg(long, value_name = "KEY")]
+    pub sort: Option<Sort>,
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    Size,
+    Name,
+    Count,
 }
 
 /// Where a smaller copy goes, and how it is written.

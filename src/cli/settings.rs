@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use haslim::format::securetar::Version;
 use haslim::plan::EncryptionChoice;
+use haslim::report::listing::Sort;
 use haslim::rules::Class;
 
 use super::args::{self, Cli, Color, Command, Common, Consent};
@@ -93,10 +94,16 @@ impl Writing {
 pub struct Listing {
     /// Only this component, or this path in it.
     pub scope: Option<String>,
-    /// How many levels of folders.
-    pub depth: usize,
-    /// How many lines in each folder.
-    pub top: usize,
+    /// How many levels of folders, if given.
+    pub depth: Option<usize>,
+    /// How many lines in each folder, if given.
+    pub top: Option<usize>,
+    /// Files only, without folders.
+    pub flat: bool,
+    /// Only what this glob matches.
+    pub find: Option<String>,
+    /// The order, if given.
+    pub sort: Option<Sort>,
 }
 
 /// What `bench` measures.
@@ -231,15 +238,7 @@ impl From<Command> for Task {
     fn from(command: Command) -> Self {
         match command {
             Command::Info { path } => Self::Info { path },
-            Command::Ls {
-                backup,
-                scope,
-                depth,
-                top,
-            } => Self::Ls {
-                backup,
-                listing: Listing { scope, depth, top },
-            },
+            Command::Ls(ls) => ls.into(),
             Command::Plan {
                 backup,
                 choice,
@@ -276,6 +275,28 @@ impl From<Command> for Task {
             },
             Command::Rules { rules } => Self::Rules { file: rules },
             Command::Bench(bench) => bench.into(),
+        }
+    }
+}
+
+impl From<args::Ls> for Task {
+    fn from(ls: args::Ls) -> Self {
+        let sort = |sort| match sort {
+            args::Sort::Size => Sort::Size,
+            args::Sort::Name => Sort::Name,
+            args::Sort::Count => Sort::Count,
+        };
+        let listing = Listing {
+            scope: ls.scope,
+            depth: ls.depth,
+            top: ls.top,
+            flat: ls.flat,
+            find: ls.find,
+            sort: ls.sort.map(sort),
+        };
+        Self::Ls {
+            backup: ls.backup,
+            listing,
         }
     }
 }

@@ -26,6 +26,13 @@ impl Totals {
         self.files += u64::from(entry.kind != EntryKind::Directory);
     }
 
+    /// Adds the sums over other entries.
+    pub fn join(&mut self, other: &Self) {
+        self.stored += other.stored;
+        self.unpacked += other.unpacked;
+        self.files += other.files;
+    }
+
     /// The whole part: what a copy without it saves. That is more than the size of its entries,
     /// because it includes the headers and the padding around them, and the entries that no
     /// selector names.

@@ -24,13 +24,7 @@ use super::settings::Task;
 pub fn run(task: Task, session: &Session) -> Result<u8> {
     match task {
         Task::Info { path } => info::run(session, &path),
-        Task::Ls { backup, listing } => ls::run(
-            session,
-            &backup,
-            listing.scope.as_deref(),
-            listing.depth,
-            listing.top,
-        ),
+        Task::Ls { backup, listing } => ls::run(session, &backup, &listing),
         Task::Plan {
             backup,
             selection,

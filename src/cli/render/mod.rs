@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod columns;
 mod events;
+pub mod ls;
 pub mod next_steps;
 pub mod plan;
 pub mod refusal;

@@ -32,6 +32,13 @@ pub fn after_info(session: &Session, backup: &Backup) {
     paste(session, what, &command);
 }
 
+/// Prints a command that shows a copy without one of the listed paths.
+pub fn after_ls(session: &Session, backup: &Backup, selector: &str) {
+    let mut command = parts("plan", session, backup.input.path());
+    command.push(format!("--drop {}", shell(selector)));
+    paste(session, "Take one out:", &command);
+}
+
 /// Prints the command that carries out the plan. If the output is already `taken` by a file, the
 /// command must be completed first, so that pasting it never replaces a backup.
 pub fn after_plan(
