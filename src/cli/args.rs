@@ -104,8 +104,8 @@ pub struct Ls {
     /// List what this glob matches: '*.mp4', '**/clips', 'media:frigate/**/*.mp4'
     #[arg(long, value_name = "GLOB", conflicts_with = "depth")]
     pub find: Option<String>,
-    /// What comes first: the largest, the first by name, or the one with the most files [default:
-    /// size]
+    /// What comes first: the largest, the first by name, the newest, or the one with the most files
+    /// [default: size]
     #[arg(long, value_name = "KEY")]
     pub sort: Option<Sort>,
 }
@@ -115,6 +115,7 @@ pub struct Ls {
 pub enum Sort {
     Size,
     Name,
+    Date,
     Count,
 }
 

@@ -285,6 +285,7 @@ impl From<args::Ls> for Task {
             args::Sort::Size => Sort::Size,
             args::Sort::Name => Sort::Name,
             args::Sort::Count => Sort::Count,
+            args::Sort::Date => Sort::Date,
         };
         let listing = Listing {
             scope: ls.scope,

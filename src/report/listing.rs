@@ -36,6 +36,8 @@ pub enum Sort {
     Name,
     /// The one with the most files first.
     Count,
+    /// The newest first; a folder is as new as the newest file in it.
+    Date,
 }
 
 impl Sort {
@@ -44,6 +46,7 @@ impl Sort {
         match self {
             Self::Size => b.stored.cmp(&a.stored),
             Self::Count => b.files.cmp(&a.files),
+            Self::Date => b.newest.cmp(&a.newest),
             Self::Name => Ordering::Equal,
         }
     }

@@ -17,7 +17,7 @@ pub use largest::largest;
 ///
 /// Sorting takes `n log n` comparisons of paths; the time of a walk over all nodes grows with the
 /// bytes of the paths, at any depth. Memory: 32 bytes for each entry, the same again during
-/// sorting, and 72 bytes for each node that the caller keeps.
+/// sorting, and 88 bytes for each node that the caller keeps.
 pub struct PathTree<'a> {
     rows: Vec<Row<'a>>,
     root: PathNode,

@@ -17,6 +17,7 @@ mod hostile;
 mod json;
 mod key;
 mod limits;
+mod ls;
 mod next;
 mod options;
 mod predict;

@@ -3,7 +3,7 @@
 use haslim::error::escape;
 use haslim::open::Backup;
 use haslim::report::listing::{Listing, Place, Row, Sort, What};
-use haslim::report::words;
+use haslim::report::{dates, words};
 use haslim::size;
 use unicode_width::UnicodeWidthStr;
 
@@ -18,6 +18,8 @@ const BAR: usize = 20;
 const BEFORE: usize = 9 + 2 + BAR + 2 + 5 + 2;
 /// The columns of a number of files, and of an unpacked size.
 const NUMBER: usize = 9;
+/// The columns of a date.
+const DATE: usize = 11;
 /// Without a terminal, marks are not moved further to the right than this by long names.
 const NAME: usize = 40;
 /// Deeper levels are not indented further, so that lines stay short.
@@ -31,6 +33,7 @@ pub fn listing(session: &Session, backup: &Backup, listing: &Listing, wanted: &s
         listing,
         files: session.settings.details || wanted.sort == Some(Sort::Count),
         unpacked: session.settings.details,
+        dates: session.settings.details || wanted.sort == Some(Sort::Date),
         wanted,
     };
     let lines: Vec<Line> = listing.rows.iter().map(|row| view.line(row)).collect();
@@ -39,10 +42,10 @@ pub fn listing(session: &Session, backup: &Backup, listing: &Listing, wanted: &s
     let (names, known) = (names.unwrap_or(0), known.unwrap_or(0));
     let room = session.screen.width().map(|width| {
         let marks = if known > 0 { known + 2 } else { 0 };
-        width.saturating_sub(view.before() + marks)
+        width.saturating_sub(BEFORE + view.columns() + marks)
     });
     let width = names.min(room.unwrap_or(NAME));
-    if view.files || view.unpacked {
+    if view.columns() > 0 {
         session.screen.as_is(&view.heading());
     }
     for line in &lines {
@@ -60,6 +63,7 @@ struct View<'a> {
     wanted: &'a settings::Listing,
     files: bool,
     unpacked: bool,
+    dates: bool,
 }
 
 /// One line before its name is shortened.
@@ -72,9 +76,10 @@ struct Line {
 }
 
 impl View<'_> {
-    fn before(&self) -> usize {
-        let columns = usize::from(self.files) + usize::from(self.unpacked);
-        BEFORE + columns * (NUMBER + 2)
+    /// The columns of what is shown beside the sizes.
+    fn columns(&self) -> usize {
+        let numbers = usize::from(self.files) + usize::from(self.unpacked);
+        numbers * (NUMBER + 2) + usize::from(self.dates) * (DATE + 2)
     }
 
     fn heading(&self) -> String {
@@ -84,6 +89,9 @@ impl View<'_> {
         }
         if self.files {
             line += &format!("  {}", right("FILES", NUMBER));
+        }
+        if self.dates {
+            line += &format!("  {}", right("NEWEST", DATE));
         }
         line + "  PATH"
     }
@@ -108,6 +116,10 @@ impl View<'_> {
         if self.files {
             let files = row.totals.files.to_string();
             numbers += &format!("  {}", right(&files, NUMBER));
+        }
+        if self.dates {
+            let day = row.totals.newest.map(dates::day).unwrap_or_default();
+            numbers += &format!("  {}", right(&day, DATE));
         }
         Line {
             numbers,

@@ -63,6 +63,8 @@ struct Row {
     size: u64,
     stored_bytes: u64,
     files: u64,
+    /// When the newest file was changed: seconds since 1970. Null without files.
+    mtime: Option<i64>,
     /// How many paths a sum stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
@@ -90,6 +92,7 @@ fn body(backup: &Backup, row: &listing::Row) -> Row {
         size: row.totals.unpacked,
         stored_bytes: row.totals.stored,
         files: row.totals.files,
+        mtime: row.totals.newest,
         count,
         mark: row.mark.map(listing::Mark::word),
         selector: place.and_then(|place| place.selector(backup)),

@@ -152,6 +152,7 @@ fn alike(group: &[Item]) -> (Item, Arranged) {
         stored: totals.stored / count.max(1),
         unpacked: totals.unpacked / count.max(1),
         files: totals.files / count.max(1),
+        newest: totals.newest,
     };
     let item = Item {
         at,

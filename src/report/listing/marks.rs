@@ -6,7 +6,7 @@ use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part, config_path};
 use crate::pipe::Control;
 use crate::plan::{self, Request};
-use crate::rules::{Class, RemadeBy, Rule};
+use crate::rules::{Class, Rule, Split};
 use crate::survey::{Entry, PartSurvey};
 
 /// What a file is, as far as the rules know it.
@@ -18,7 +18,7 @@ pub enum Mark {
     Log,
     /// A backup inside the backup, or a copy of something.
     OldBackup,
-    /// Pictures, videos and sounds that were recorded over time.
+    /// Recordings, file by file.
     Recordings,
     /// Anything else that was recorded over time.
     History,
@@ -54,15 +54,17 @@ impl Mark {
     }
 
     /// The mark of a file that this rule matches.
-    fn of(rule: &Rule, path: &[u8], entry: &Entry) -> Self {
+    fn of(rule: &Rule, entry: &Entry) -> Self {
         match rule.class {
             Class::Cache => Self::Cache,
             Class::Log => Self::Log,
             Class::Nested => Self::OldBackup,
             Class::User => Self::Yours,
             Class::History if entry.contents.is_backup() => Self::OldBackup,
-            Class::History if rule.remade_by != RemadeBy::Nobody => Self::Cache,
-            Class::History if is_footage(path) => Self::Recordings,
+            Class::History if rule.makes_itself_again() => Self::Cache,
+            Class::History if rule.split == Split::Oldest && !is_log(&entry.name) => {
+                Self::Recordings
+            }
             Class::History => Self::History,
         }
     }
@@ -113,7 +115,7 @@ pub(super) fn kinds(
                 continue;
             };
             if entry.kind != EntryKind::Directory {
-                *bit = *bit & NAMELESS | Mark::of(&rule, &entry.name, entry).bit();
+                *bit = *bit & NAMELESS | Mark::of(&rule, entry).bit();
             }
         }
     }
@@ -167,12 +169,8 @@ pub(super) fn is_plain(path: &[u8]) -> bool {
         .all(|name| !name.is_empty() && name != b".")
 }
 
-/// Whether the name of a file is that of a picture, a video or a sound.
-fn is_footage(path: &[u8]) -> bool {
-    const ENDS: [&[u8]; 17] = [
-        b"aac", b"avi", b"flac", b"gif", b"jpeg", b"jpg", b"m4a", b"mkv", b"mov", b"mp3", b"mp4",
-        b"ogg", b"png", b"ts", b"wav", b"webm", b"webp",
-    ];
-    let end = path.rsplit(|&b| b == b'.').next().unwrap_or_default();
-    ENDS.iter().any(|known| end.eq_ignore_ascii_case(known))
+/// Whether a file is called a log. Some logs are kept like history, but they are no recordings.
+fn is_log(path: &[u8]) -> bool {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    name.windows(4).any(|end| end == b".log")
 }

@@ -34,14 +34,9 @@ impl Contents<'_> {
             alike: None,
         };
         let items: Vec<Item> = parts.iter().enumerate().map(item).collect();
-        let mut totals = Totals {
-            stored: size,
-            ..Totals::default()
-        };
-        for item in &items {
-            totals.unpacked += item.totals.unpacked;
-            totals.files += item.totals.files;
-        }
+        let mut totals = Totals::default();
+        items.iter().for_each(|item| totals.join(&item.totals));
+        totals.stored = size;
         let mut rows = vec![Row {
             what: What::Whole,
             level: 0,
