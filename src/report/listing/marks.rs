@@ -6,7 +6,7 @@ use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part, config_path};
 use crate::pipe::Control;
 use crate::plan::{self, Request};
-use crate::rules::{Class, Rule, Split};
+use crate::rules::{Class, RemadeBy, Rule};
 use crate::survey::{Entry, PartSurvey};
 
 /// What a file is, as far as the rules know it.
@@ -18,7 +18,7 @@ pub enum Mark {
     Log,
     /// A backup inside the backup, or a copy of something.
     OldBackup,
-    /// Recordings, file by file.
+    /// Pictures, videos and sounds that were recorded over time.
     Recordings,
     /// Anything else that was recorded over time.
     History,
@@ -61,10 +61,8 @@ impl Mark {
             Class::Nested => Self::OldBackup,
             Class::User => Self::Yours,
             Class::History if entry.contents.is_backup() => Self::OldBackup,
-            Class::History if rule.makes_itself_again() => Self::Cache,
-            Class::History if rule.split == Split::Oldest && !is_log(&entry.name) => {
-                Self::Recordings
-            }
+            Class::History if rule.remade_by != RemadeBy::Nobody => Self::Cache,
+            Class::History if is_footage(&entry.name) => Self::Recordings,
             Class::History => Self::History,
         }
     }
@@ -169,8 +167,12 @@ pub(super) fn is_plain(path: &[u8]) -> bool {
         .all(|name| !name.is_empty() && name != b".")
 }
 
-/// Whether a file is called a log. Some logs are kept like history, but they are no recordings.
-fn is_log(path: &[u8]) -> bool {
-    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    name.windows(4).any(|end| end == b".log")
+/// Whether the name of a file is that of a picture, a video or a sound.
+fn is_footage(path: &[u8]) -> bool {
+    const ENDS: [&[u8]; 17] = [
+        b"aac", b"avi", b"flac", b"gif", b"jpeg", b"jpg", b"m4a", b"mkv", b"mov", b"mp3", b"mp4",
+        b"ogg", b"png", b"ts", b"wav", b"webm", b"webp",
+    ];
+    let end = path.rsplit(|&b| b == b'.').next().unwrap_or_default();
+    ENDS.iter().any(|known| end.eq_ignore_ascii_case(known))
 }
