@@ -11,7 +11,7 @@ use crate::support::*;
 fn home(scratch: &Scratch) -> std::path::PathBuf {
     let mut media = vec![make::folder("./family"), make::folder("./family/2024")];
     media.push(make::file("family/2024/wedding.mp4", &make::noise(90_000)));
-    media.push(make::file("family/2024/birthday.mp4", &make::noise(30_000)));
+    media.push(make::file("family/2024/birthday.mp4", &make::noise(34_000)));
     media.push(make::folder("frigate"));
     media.push(make::folder("frigate/recordings"));
     for day in 1..=5 {
@@ -98,7 +98,7 @@ fn files_alone_and_what_a_glob_finds() {
 #[test]
 fn a_long_name_is_shortened_on_a_terminal_only() {
     let scratch = Scratch::new();
-    let name = format!("{}-the-end.mp4", "long-".repeat(30));
+    let name = format!("{}-the-end.mp4", "long-".repeat(16));
     let input = Draft::plain()
         .folder(
             "media",

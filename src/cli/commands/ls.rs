@@ -109,11 +109,10 @@ impl Looked {
                 number
             }
         };
-        let details = session.settings.details || session.settings.json;
         let shape = Shape {
             depth: listing.depth.unwrap_or(default(DEPTH)),
             top: listing.top.unwrap_or(default(TOP)),
-            fold: listing.top.is_none() && !details,
+            fold: listing.top.is_none() && !session.settings.json,
             sort: listing.sort.unwrap_or_default(),
         };
         match find {

@@ -2,7 +2,7 @@
 
 use haslim::error::escape;
 use haslim::open::Backup;
-use haslim::report::listing::{Listing, Place, Row, Sort, What};
+use haslim::report::listing::{Listing, Mark, Place, Row, Sort, What};
 use haslim::report::{dates, words};
 use haslim::size;
 use unicode_width::UnicodeWidthStr;
@@ -14,55 +14,55 @@ use crate::cli::settings;
 
 /// The columns of a bar.
 const BAR: usize = 20;
-/// The columns before a name: the size, the bar, the share, and what is between them.
-const BEFORE: usize = 9 + 2 + BAR + 2 + 5 + 2;
-/// The columns of a number of files, and of an unpacked size.
+/// The columns of a size, and of any other number.
 const NUMBER: usize = 9;
+/// The columns of a share.
+const SHARE: usize = 5;
 /// The columns of a date.
 const DATE: usize = 11;
 /// Without a terminal, marks are not moved further to the right than this by long names.
-const NAME: usize = 40;
+const NAME: usize = 60;
 /// Deeper levels are not indented further, so that lines stay short.
 const INDENT: usize = 40;
 
 /// Prints the rows, and how to leave one of them out.
 pub fn listing(session: &Session, backup: &Backup, listing: &Listing, wanted: &settings::Listing) {
+    let details = session.settings.details;
     let view = View {
-        session,
         backup,
         listing,
-        files: session.settings.details || wanted.sort == Some(Sort::Count),
-        unpacked: session.settings.details,
-        dates: session.settings.details || wanted.sort == Some(Sort::Date),
         wanted,
+        unpacked: details,
+        files: details || wanted.sort == Some(Sort::Count),
+        dates: details || wanted.sort == Some(Sort::Date),
     };
     let lines: Vec<Line> = listing.rows.iter().map(|row| view.line(row)).collect();
-    let known = lines.iter().map(|line| line.known.width()).max();
-    let names = lines.iter().map(|line| line.name.width()).max();
-    let (names, known) = (names.unwrap_or(0), known.unwrap_or(0));
-    let room = session.screen.width().map(|width| {
-        let marks = if known > 0 { known + 2 } else { 0 };
-        width.saturating_sub(BEFORE + view.columns() + marks)
-    });
-    let width = names.min(room.unwrap_or(NAME));
-    if view.columns() > 0 {
+    let columns = Columns::new(&lines, session.screen.width());
+    if view.files || view.unpacked || view.dates {
         session.screen.as_is(&view.heading());
     }
     for line in &lines {
-        session.screen.as_is(&view.text(line, room, width));
+        let name = columns.name(line);
+        let name = if line.strong {
+            session.screen.bold(&name)
+        } else {
+            name
+        };
+        let text = format!("{}  {name}{}", line.numbers, line.mark);
+        session.screen.as_is(text.trim_end());
     }
-    if let Some(place) = example(listing).and_then(|place| place.selector(backup)) {
-        next_steps::after_ls(session, backup, &place);
+    if let Some(selector) = example(listing).and_then(|place| place.selector(backup)) {
+        next_steps::after_ls(session, backup, &selector);
     }
 }
 
+/// What is shown, and which columns are in it.
 struct View<'a> {
-    session: &'a Session,
     backup: &'a Backup,
     listing: &'a Listing,
     wanted: &'a settings::Listing,
-    files: bool,
     unpacked: bool,
+    files: bool,
     dates: bool,
 }
 
@@ -71,69 +71,122 @@ struct Line {
     numbers: String,
     indent: usize,
     name: String,
+    /// What stands behind the name and is not shortened.
+    tail: String,
+    mark: &'static str,
     strong: bool,
-    known: String,
+}
+
+/// How wide names may be.
+struct Columns {
+    /// The columns from the first name to the end of the screen, if it has one.
+    room: Option<usize>,
+    /// The columns of marks, and of the space before them.
+    marks: usize,
+    /// The column of the marks, counted from the first name.
+    at: usize,
+}
+
+impl Columns {
+    fn new(lines: &[Line], width: Option<usize>) -> Self {
+        let marked = || lines.iter().filter(|line| !line.mark.is_empty());
+        let marks = marked().map(|line| line.mark.len() + 2).max().unwrap_or(0);
+        let names = marked().map(Line::width).max().unwrap_or(0);
+        let before = lines.first().map_or(0, |line| line.numbers.width()) + 2;
+        let room = width.map(|width| width.saturating_sub(before));
+        Self {
+            room,
+            marks,
+            at: names.min(room.map_or(NAME, |room| room.saturating_sub(marks))),
+        }
+    }
+
+    /// The name of a line, and the space up to its mark.
+    fn name(&self, line: &Line) -> String {
+        let marks = if line.mark.is_empty() { 0 } else { self.marks };
+        let taken = line.indent + line.tail.width() + marks;
+        let room = self.room.map(|room| room.saturating_sub(taken));
+        let indent = " ".repeat(line.indent);
+        let name = format!("{indent}{}{}", shorten(&line.name, room), line.tail);
+        if line.mark.is_empty() {
+            name
+        } else {
+            left(&name, self.at) + "  "
+        }
+    }
+}
+
+impl Line {
+    fn width(&self) -> usize {
+        self.indent + self.name.width() + self.tail.width()
+    }
 }
 
 impl View<'_> {
-    /// The columns of what is shown beside the sizes.
-    fn columns(&self) -> usize {
-        let numbers = usize::from(self.files) + usize::from(self.unpacked);
-        numbers * (NUMBER + 2) + usize::from(self.dates) * (DATE + 2)
+    /// The numbers of a line; with many of them there is no room for a bar.
+    fn numbers(&self, row: &Row, stored: u64) -> String {
+        let whole = self.listing.whole;
+        let mut cells = vec![right(&size::short(stored), NUMBER)];
+        if !self.unpacked {
+            cells.push(bar(stored, whole, BAR));
+        }
+        cells.push(right(&words::percent(stored, whole), SHARE));
+        if self.unpacked {
+            cells.push(right(&size::short(row.totals.unpacked), NUMBER));
+        }
+        if self.files {
+            cells.push(right(&row.totals.files.to_string(), NUMBER));
+        }
+        if self.dates {
+            let day = row.totals.newest.map(dates::day).unwrap_or_default();
+            cells.push(right(&day, DATE));
+        }
+        cells.join("  ")
     }
 
     fn heading(&self) -> String {
-        let mut line = right("IN BACKUP", 9) + &" ".repeat(2 + BAR + 2 + 5);
+        let mut cells = vec![right("IN BACKUP", NUMBER)];
+        if !self.unpacked {
+            cells.push(" ".repeat(BAR));
+        }
+        cells.push(" ".repeat(SHARE));
         if self.unpacked {
-            line += &format!("  {}", right("UNPACKED", NUMBER));
+            cells.push(right("UNPACKED", NUMBER));
         }
         if self.files {
-            line += &format!("  {}", right("FILES", NUMBER));
+            cells.push(right("FILES", NUMBER));
         }
         if self.dates {
-            line += &format!("  {}", right("NEWEST", DATE));
+            cells.push(right("NEWEST", DATE));
         }
-        line + "  PATH"
+        cells.push("PATH".into());
+        cells.join("  ")
     }
 
     fn line(&self, row: &Row) -> Line {
         // A group of alike siblings shows the size of one of them.
-        let each = match row.what {
+        let stored = match row.what {
             What::Alike { count, .. } => row.totals.stored / count.max(1),
             _ => row.totals.stored,
         };
-        let whole = self.listing.whole;
-        let mut numbers = format!(
-            "{}  {}  {}",
-            right(&size::short(each), 9),
-            bar(each, whole, BAR),
-            right(&words::percent(each, whole), 5)
-        );
-        if self.unpacked {
-            let unpacked = size::short(row.totals.unpacked);
-            numbers += &format!("  {}", right(&unpacked, NUMBER));
-        }
-        if self.files {
-            let files = row.totals.files.to_string();
-            numbers += &format!("  {}", right(&files, NUMBER));
-        }
-        if self.dates {
-            let day = row.totals.newest.map(dates::day).unwrap_or_default();
-            numbers += &format!("  {}", right(&day, DATE));
-        }
+        let (tail, mark) = match &row.what {
+            What::Part { read: false, .. } => (String::new(), "not read"),
+            What::Alike { .. } => (alike(&row.what), ""),
+            _ => (String::new(), row.mark.map(Mark::word).unwrap_or_default()),
+        };
         Line {
-            numbers,
-            indent: 2 * self.indent(row).min(INDENT),
+            numbers: self.numbers(row, stored),
+            indent: 2 * self.indent(row).min(INDENT / 2),
             name: self.name(row),
+            tail,
+            mark,
             strong: matches!(row.what, What::Whole | What::Found(_) | What::Part { .. }),
-            known: known(row),
         }
     }
 
     /// The parts stand below the whole backup, but are not indented: every line is inside it.
     fn indent(&self, row: &Row) -> usize {
-        let first = self.listing.rows.first().map(|row| &row.what);
-        match first {
+        match self.listing.rows.first().map(|row| &row.what) {
             Some(What::Found(_)) => 0,
             Some(What::Whole) => row.level.saturating_sub(1),
             _ => row.level,
@@ -149,9 +202,9 @@ impl View<'_> {
             }
             What::Found(count) => self.found(*count),
             What::Part { place, .. } => place.text(self.backup),
-            What::Path { place, .. } if self.is_flat() => place.text(self.backup),
+            What::Path { place, .. } if self.is_list() => place.text(self.backup),
             What::Path { place, name } => place.name(*name),
-            What::Alike { first, name, .. } => format!("{} …", first.name(*name)),
+            What::Alike { first, name, .. } => first.name(*name),
             What::More {
                 count, all: true, ..
             } => format!("{count} entries, each below 1 %"),
@@ -162,73 +215,45 @@ impl View<'_> {
         }
     }
 
-    fn is_flat(&self) -> bool {
-        matches!(self.listing.rows.first(), Some(row) if matches!(row.what, What::Found(_)))
+    /// Whether the rows are a list without folders around them.
+    fn is_list(&self) -> bool {
+        let first = self.listing.rows.first();
+        first.is_some_and(|row| matches!(row.what, What::Found(_)))
     }
 
     /// What a list is about.
     fn found(&self, count: u64) -> String {
-        let files = words::files(count);
-        match &self.wanted.find {
-            None => files,
-            Some(glob) => {
-                let glob = escape(glob.as_bytes());
-                let paths = match count {
-                    1 => "1 path matches".to_owned(),
-                    count => format!("{count} paths match"),
-                };
-                if self.wanted.flat {
-                    format!("{files} in what '{glob}' matches")
-                } else {
-                    format!("{paths} '{glob}'")
-                }
-            }
+        let Some(glob) = &self.wanted.find else {
+            return words::files(count);
+        };
+        let glob = escape(glob.as_bytes());
+        match count {
+            _ if self.wanted.flat => format!("{} in what '{glob}' matches", words::files(count)),
+            1 => format!("1 path matches '{glob}'"),
+            count => format!("{count} paths match '{glob}'"),
         }
-    }
-
-    /// A line of at most the screen's width, if there is one.
-    fn text(&self, line: &Line, room: Option<usize>, width: usize) -> String {
-        let indent = " ".repeat(line.indent.min(width.saturating_sub(5)));
-        let name = shorten(
-            &line.name,
-            room.map(|room| room.saturating_sub(indent.len())),
-        );
-        let padded = if line.known.is_empty() {
-            name
-        } else {
-            left(&name, width.saturating_sub(indent.len()))
-        };
-        let name = if line.strong {
-            self.session.screen.bold(&padded)
-        } else {
-            padded
-        };
-        let text = format!("{}  {indent}{name}  {}", line.numbers, line.known);
-        text.trim_end().to_owned()
     }
 }
 
-/// What is known about a row, in a few words.
-fn known(row: &Row) -> String {
-    match &row.what {
-        What::Part { read: false, .. } => "not read".into(),
-        What::Alike {
-            count,
-            days,
-            same,
-            first,
-            ..
-        } => {
-            let what = match (days, first.folder) {
-                (true, _) => "days",
-                (false, true) => "folders",
-                (false, false) => "files",
-            };
-            let size = if *same { "same" } else { "similar" };
-            format!("{count} {what}, {size} size")
-        }
-        _ => row.mark.map(|mark| mark.word()).unwrap_or_default().into(),
-    }
+/// What stands behind the first of some siblings: `…  5 days, same size`.
+fn alike(what: &What) -> String {
+    let What::Alike {
+        first,
+        count,
+        days,
+        same,
+        ..
+    } = what
+    else {
+        return String::new();
+    };
+    let kind = match (days, first.folder) {
+        (true, _) => "days",
+        (false, true) => "folders",
+        (false, false) => "files",
+    };
+    let size = if *same { "same" } else { "similar" };
+    format!(" …  {count} {kind}, {size} size")
 }
 
 /// The row for the example: the largest that says what it is and has no other below it.

@@ -84,19 +84,25 @@ impl Contents<'_> {
             .find(scope.path.as_bytes())?
             .ok_or_else(|| self.missing(scope))?;
         let (node, children) = joined(&tree, &root)?;
+        // A part counts with all that a copy without it saves.
+        let totals = if scope.path.is_empty() {
+            self.totals(scope.part)
+        } else {
+            root.totals
+        };
         let row = Row {
             what: What::Part {
                 place: place(&tree, &node, scope.part),
                 read: true,
             },
             level,
-            totals: root.totals,
+            totals,
             mark: mark(root.kinds),
         };
         let branch = Branch {
             tree: &tree,
             shape,
-            whole: whole.unwrap_or(root.totals.stored),
+            whole: whole.unwrap_or(totals.stored),
             part: scope.part,
             last: level + shape.depth,
         };
