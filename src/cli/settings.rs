@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 use haslim::format::securetar::Version;
 use haslim::plan::EncryptionChoice;
+use haslim::report::listing::Sort;
 use haslim::rules::Class;
 use haslim::size::CLOUD_LIMIT;
 
@@ -104,10 +105,16 @@ impl Writing {
 pub struct Listing {
     /// Only this component, or this path in it.
     pub scope: Option<String>,
-    /// How many levels of folders.
-    pub depth: usize,
-    /// How many lines in each folder.
-    pub top: usize,
+    /// How many levels of folders, if given.
+    pub depth: Option<usize>,
+    /// How many lines in each folder, if given.
+    pub top: Option<usize>,
+    /// Files only, without folders.
+    pub flat: bool,
+    /// Only what this glob matches.
+    pub find: Option<String>,
+    /// The order, if given.
+    pub sort: Option<Sort>,
 }
 
 /// What `bench` measures.
@@ -317,14 +324,7 @@ impl From<Command> for Task {
                 paths: info.paths,
                 check: info.check,
             },
-            Command::Ls(ls) => Self::Ls {
-                backup: ls.backup,
-                listing: Listing {
-                    scope: ls.scope,
-                    depth: ls.depth,
-                    top: ls.top,
-                },
-            },
+            Command::Ls(ls) => ls.into(),
             Command::Plan(plan) => plan.into(),
             Command::Shrink(shrink) => shrink.into(),
             Command::Verify(verify) => Self::Verify {
@@ -364,6 +364,29 @@ impl From<args::Plan> for Task {
                 selection,
                 location,
             },
+        }
+    }
+}
+
+impl From<args::Ls> for Task {
+    fn from(ls: args::Ls) -> Self {
+        let sort = |sort| match sort {
+            args::Sort::Size => Sort::Size,
+            args::Sort::Name => Sort::Name,
+            args::Sort::Count => Sort::Count,
+            args::Sort::Date => Sort::Date,
+        };
+        let listing = Listing {
+            scope: ls.scope,
+            depth: ls.depth,
+            top: ls.top,
+            flat: ls.flat,
+            find: ls.find,
+            sort: ls.sort.map(sort),
+        };
+        Self::Ls {
+            backup: ls.backup,
+            listing,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The stable JSON of `--json`, `"schema": 1`. Keys are only ever added.
 
 mod entries;
+mod rows;
 
 pub use entries::Entries;
+pub use rows::Rows;
 
 use std::io;
 

@@ -7,6 +7,7 @@ pub mod drops;
 pub mod explain;
 pub mod json;
 pub mod largest;
+pub mod listing;
 pub mod names;
 pub mod notes;
 pub mod overview;

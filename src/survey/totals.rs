@@ -16,6 +16,8 @@ pub struct Totals {
     /// Entries other than directories: files, links and special files. A restore creates one name
     /// for each.
     pub files: u64,
+    /// When the newest of those was changed: seconds since 1970. `None` if there are none.
+    pub newest: Option<i64>,
 }
 
 impl Totals {
@@ -23,7 +25,18 @@ impl Totals {
     pub fn add(&mut self, entry: &Entry) {
         self.stored += entry.stored;
         self.unpacked += entry.size;
-        self.files += u64::from(entry.kind != EntryKind::Directory);
+        if entry.kind != EntryKind::Directory {
+            self.files += 1;
+            self.newest = self.newest.max(Some(entry.mtime));
+        }
+    }
+
+    /// Adds the sums over other entries.
+    pub fn join(&mut self, other: &Self) {
+        self.stored += other.stored;
+        self.unpacked += other.unpacked;
+        self.files += other.files;
+        self.newest = self.newest.max(other.newest);
     }
 
     /// The whole part: what a copy without it saves. That is more than the size of its entries,

@@ -17,11 +17,26 @@ pub use largest::largest;
 ///
 /// Sorting takes `n log n` comparisons of paths; the time of a walk over all nodes grows with the
 /// bytes of the paths, at any depth. Memory: 32 bytes for each entry, the same again during
-/// sorting, and 72 bytes for each node that the caller keeps.
+/// sorting, and 88 bytes for each node that the caller keeps.
 pub struct PathTree<'a> {
     rows: Vec<Row<'a>>,
     root: PathNode,
     control: &'a Control,
+}
+
+/// What a caller knows about an entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tag {
+    /// Whether its stored bytes are also summed up separately: [`PathNode::marked`].
+    pub marked: bool,
+    /// A set of the caller's own bits; a node has those of all its entries.
+    pub kinds: u8,
+}
+
+impl From<bool> for Tag {
+    fn from(marked: bool) -> Self {
+        Self { marked, kinds: 0 }
+    }
 }
 
 /// A file, or a folder with everything in it.
@@ -33,6 +48,8 @@ pub struct PathNode {
     pub marked: u64,
     /// Whether there is anything below it.
     pub folder: bool,
+    /// The bits of all its entries: [`Tag::kinds`].
+    pub kinds: u8,
     /// Its rows among the sorted ones.
     from: usize,
     to: usize,
@@ -43,27 +60,27 @@ pub struct PathNode {
 }
 
 impl<'a> PathTree<'a> {
-    /// Sorts entries by their paths, in which a slash separates the names. Each entry can be
-    /// marked; the stored bytes of marked entries are summed up separately: [`PathNode::marked`].
+    /// Sorts entries by their paths, in which a slash separates the names. Each entry has a [`Tag`];
+    /// `true` is the tag of an entry that is only marked.
     ///
     /// `overhead` is the number of bytes of the part that belong to no entry. They count in the
     /// root alone, so that its size is what a copy without the part saves.
     ///
     /// # Errors
     /// `Interrupted`.
-    pub fn new(
-        paths: impl Iterator<Item = (&'a [u8], &'a Entry, bool)>,
+    pub fn new<T: Into<Tag>>(
+        paths: impl Iterator<Item = (&'a [u8], &'a Entry, T)>,
         overhead: u64,
         control: &'a Control,
     ) -> Result<Self> {
         let mut pace = control.pace();
-        let row = |(path, entry, marked): (&'a [u8], _, _)| {
+        let row = |(path, entry, tag): (&'a [u8], _, T)| {
             pace.step(0)?;
             Ok(Row {
                 path,
                 entry,
                 shared: 0,
-                marked,
+                tag: tag.into(),
             })
         };
         let mut rows = sorted(paths.map(row).collect::<Result<_>>()?, control)?;
@@ -199,6 +216,7 @@ impl PathNode {
             totals: Totals::default(),
             marked: 0,
             folder: false,
+            kinds: 0,
             from,
             to: from,
             end,
@@ -210,7 +228,8 @@ impl PathNode {
     fn add(&mut self, row: &Row<'_>) {
         self.to += 1;
         self.totals.add(row.entry);
-        self.marked += if row.marked { row.entry.stored } else { 0 };
+        self.marked += if row.tag.marked { row.entry.stored } else { 0 };
+        self.kinds |= row.tag.kinds;
         self.folder |= row.path.len() > self.end;
     }
 

@@ -54,17 +54,25 @@ fn component(listed: &Value) -> Component {
     }
 }
 
-/// The size of a location in the first line that `ls` prints.
+/// The row of a location in `ls`, in the form of `--why`.
 #[track_caller]
 fn by_ls(fixture_name: &str, place: &str) -> String {
-    let args = ["ls", fixture(fixture_name).to_str().unwrap(), place].map(str::to_owned);
-    let shown = haslim(args.into_iter().chain(["--depth".into(), "0".into()])).code(0);
-    let row = shown.out.lines().nth(1).unwrap().to_owned();
-    let (stored, rest) = row
-        .trim_start()
-        .split_at(row.trim_start().find("B ").unwrap() + 1);
-    let files = rest.rsplit_once("  (").unwrap().1.trim_end_matches(')');
-    format!("({stored}, {files})")
+    let path = fixture(fixture_name);
+    let args = ["ls", path.to_str().unwrap(), place, "--depth", "0"];
+    let listed = haslim(args.into_iter().chain(["--json"])).code(0).json();
+    let row = &listed["rows"][0];
+    let (stored, files) = (row["stored_bytes"].as_u64(), row["files"].as_u64().unwrap());
+    let shown = size::short(stored.unwrap());
+    let text = haslim(args.into_iter().chain(["--details"])).code(0).out;
+    let line = text.lines().nth(1).unwrap();
+    let first = line.split_once("  █").or(line.split_once("  ░")).unwrap().0;
+    assert_eq!(first.trim_start(), shown, "{text}");
+    assert!(
+        line.split_whitespace()
+            .any(|word| word == files.to_string())
+    );
+    let word = if files == 1 { "file" } else { "files" };
+    format!("({}, {files} {word})", size::decimal(stored.unwrap()))
 }
 
 #[track_caller]
@@ -101,7 +109,7 @@ fn ls_and_why_count_every_component_as_its_entries_do() {
 fn ls_and_why_count_folders_as_their_entries_do() {
     for name in ["v3.tar", "demo.tar"] {
         for component in components(name) {
-            // `ls` shows no number of files for an empty folder.
+            // `--why` shows no number of files for an empty folder.
             let plain =
                 |(folder, count): &(&String, &Count)| count.1 > 0 && !folder.contains(['\\', ' ']);
             let folders: Vec<(&String, &Count)> = component.folders.iter().filter(plain).collect();

@@ -558,6 +558,7 @@ fn what_ls_gives_as_selector_is_what_drop_takes() {
                 ("kind", "s"),
                 ("size", "n"),
                 ("stored_bytes", "n"),
+                ("mtime", "n"),
                 ("selector", "?s"),
             ]],
         );

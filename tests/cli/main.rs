@@ -20,6 +20,7 @@ mod hostile;
 mod json;
 mod key;
 mod limits;
+mod ls;
 mod names;
 mod next;
 mod options;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::shared::{Display, Key, Reading, Shared};
 
@@ -15,18 +15,38 @@ pub struct Ls {
     /// Only this component, or this path in it
     #[arg(value_name = "COMPONENT[:PATH]")]
     pub scope: Option<String>,
-    /// How many levels of folders to show
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub depth: usize,
-    /// How many lines to show in each folder
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub top: usize,
+    /// How many levels of folders to show [default: 2; with --json all]
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// How many lines to show in each folder [default: 10 without those that are small or alike;
+    /// with --json all]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// List files without their folders
+    #[arg(long, conflicts_with = "depth")]
+    pub flat: bool,
+    /// List what this glob matches: '*.mp4', '**/clips', 'media:frigate/**/*.mp4'
+    #[arg(long, value_name = "GLOB", conflicts_with = "depth")]
+    pub find: Option<String>,
+    /// What comes first: the largest, the first by name, the newest, or the one with the most files
+    /// [default: size]
+    #[arg(long, value_name = "KEY")]
+    pub sort: Option<Sort>,
     #[command(flatten)]
     pub key: Key,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]
     pub display: Display,
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    Size,
+    Name,
+    Date,
+    Count,
 }
 
 impl Ls {

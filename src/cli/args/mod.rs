@@ -22,7 +22,7 @@ pub use bench::Bench;
 pub use choice::{Choice, Consent, Wrapping};
 pub use extras::{Completions, Man};
 pub use info::Info;
-pub use ls::Ls;
+pub use ls::{Ls, Sort};
 pub use parse::{command, parse};
 pub use plan::Plan;
 pub use repair::Repair;

@@ -1,43 +1,48 @@
-//! `haslim ls`: a tree of the contents, by stored bytes.
+//! `haslim ls`: what is in a backup, by stored bytes.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use haslim::component::Location;
 use haslim::crypt::KeyRing;
-use haslim::error::escape;
 use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::{self, Backup};
 use haslim::plan;
+use haslim::report::json;
+use haslim::report::listing::{self, Contents, Find, Scope, Shape};
 use haslim::report::places::no_such_place;
-use haslim::report::{json, words};
-use haslim::survey::tree::{PathNode, PathTree};
 use haslim::survey::{self, PartSurvey};
-use haslim::{Error, Kind, Result, size};
+use haslim::{Error, Kind, Result};
 
 use crate::cli::key;
+use crate::cli::render;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::session::{DONE, Session};
+use crate::cli::settings::Listing;
 
-/// Prints the tree.
-pub fn run(
-    session: &Session,
-    path: &Path,
-    scope: Option<&str>,
-    depth: usize,
-    top: usize,
-) -> Result<u8> {
+/// How many levels of folders are shown.
+const DEPTH: usize = 2;
+/// How many rows are shown in each folder.
+const TOP: usize = 10;
+
+/// Prints the listing.
+///
+/// # Errors
+/// `Usage` for a component or path that is not there, and for an invalid glob; the error of a part
+/// that could not be read, after the others were listed.
+pub fn run(session: &Session, path: &Path, listing: &Listing) -> Result<u8> {
     let backup = session.open(path)?;
+    let scope = listing.scope.as_deref();
     let scope = scope.map(|scope| plan::location(scope, &backup));
     let scope = scope.as_deref();
     let location = scope.map(Location::parse);
-    let below = location.and_then(|location| location.path).unwrap_or("");
     let wanted: Vec<usize> = (0..backup.parts.len())
         .filter(|&at| location.is_none_or(|place| place.component == backup.parts[at].id))
         .collect();
     if let (Some(scope), true) = (scope, wanted.is_empty()) {
         return Err(no_such_place(&backup, &[], scope, &session.control));
     }
+    let find = listing.find.as_deref();
+    let find = find.map(|glob| Find::parse(glob, &backup)).transpose()?;
     let (readable, faulty) = readable(&backup, &wanted);
     let needed = readable
         .iter()
@@ -45,34 +50,103 @@ pub fn run(
     let Unlocked { backup, keys } = key::unlock(session, backup, KeyNeed::must_if(needed))?;
     let (surveys, failed) = look(session, &backup, &readable, keys.as_deref(), faulty)?;
     backup.input.check_unchanged()?;
-    if session.settings.json {
+    let scope = location.zip(wanted.first()).map(|(place, &part)| Scope {
+        part,
+        path: place.path.unwrap_or(""),
+    });
+    let looked = Looked {
+        backup,
+        surveys,
+        failed,
+    };
+    if session.settings.json && !is_shaped(listing) {
+        return looked.all_as_json(session);
+    }
+    let rows = looked.listed(session, scope, find.as_ref(), listing)?;
+    looked.show(session, &rows, listing)
+}
+
+/// Whether any option says what to list. Without one, JSON has all entries of each part.
+fn is_shaped(listing: &Listing) -> bool {
+    let numbers = listing.depth.is_some() || listing.top.is_some();
+    numbers || listing.flat || listing.find.is_some() || listing.sort.is_some()
+}
+
+/// What was read of a backup.
+struct Looked {
+    backup: Backup,
+    surveys: Vec<PartSurvey>,
+    /// The errors of the parts that could not be read.
+    failed: Vec<Error>,
+}
+
+impl Looked {
+    fn all_as_json(self, session: &Session) -> Result<u8> {
         let entries = json::Entries {
-            backup: &backup,
-            surveys: &surveys,
-            error: failed.first(),
+            backup: &self.backup,
+            surveys: &self.surveys,
+            error: self.failed.first(),
             terms: &CommandLine,
         };
         session.screen.long_json(&entries, &session.control)?;
-        return Ok(failed.first().map_or(DONE, |error| error.kind().code()));
+        Ok(self.code())
     }
-    session.screen.as_is(&format!(
-        "{:>11} {:>11} {}",
-        "in backup", "unpacked", "path"
-    ));
-    let mut order: Vec<&PartSurvey> = surveys.iter().collect();
-    order.sort_by_key(|s| std::cmp::Reverse(backup.stored(&backup.parts[s.part])));
-    for survey in order {
-        print(session, &backup, survey, below, depth, top)?;
+
+    fn code(&self) -> u8 {
+        let first = self.failed.first();
+        first.map_or(DONE, |error| error.kind().code())
     }
-    backup
-        .warnings()
-        .iter()
-        .chain(surveys.iter().flat_map(|s| &s.warnings))
-        .for_each(|w| session.screen.warn(w));
-    let mut failed = failed.into_iter();
-    let first = failed.next();
-    failed.for_each(|error| session.screen.warn(&error.to_string()));
-    first.map_or(Ok(DONE), Err)
+
+    fn listed(
+        &self,
+        session: &Session,
+        scope: Option<Scope<'_>>,
+        find: Option<&Find>,
+        listing: &Listing,
+    ) -> Result<listing::Listing> {
+        let contents = Contents::new(&self.backup, &self.surveys, &session.control)?;
+        let default = |number| {
+            if session.settings.json {
+                usize::MAX / 2
+            } else {
+                number
+            }
+        };
+        let shape = Shape {
+            depth: listing.depth.unwrap_or(default(DEPTH)),
+            top: listing.top.unwrap_or(default(TOP)),
+            fold: listing.top.is_none() && !session.settings.json,
+            sort: listing.sort.unwrap_or_default(),
+        };
+        match find {
+            Some(find) if !listing.flat => contents.found(scope, find, &shape),
+            None if !listing.flat => contents.tree(scope, &shape),
+            find => contents.files(scope, find, &shape),
+        }
+    }
+
+    fn show(self, session: &Session, rows: &listing::Listing, listing: &Listing) -> Result<u8> {
+        if session.settings.json {
+            let rows = json::Rows {
+                backup: &self.backup,
+                listing: rows,
+                error: self.failed.first(),
+                terms: &CommandLine,
+            };
+            session.screen.long_json(&rows, &session.control)?;
+            return Ok(self.code());
+        }
+        render::ls::listing(session, &self.backup, rows, listing);
+        self.backup
+            .warnings()
+            .iter()
+            .chain(self.surveys.iter().flat_map(|s| &s.warnings))
+            .for_each(|w| session.screen.warn(w));
+        let mut failed = self.failed.into_iter();
+        let first = failed.next();
+        failed.for_each(|error| session.screen.warn(&error.to_string()));
+        first.map_or(Ok(DONE), Err)
+    }
 }
 
 /// The parts that can be read, and the errors in the first bytes of others.
@@ -118,151 +192,4 @@ fn look(
             Ok((surveys, failed))
         }
     }
-}
-
-/// A line for each node below `root`, the biggest first. Not recursive, because a path can be
-/// deeper than the stack.
-fn lines(tree: &PathTree<'_>, root: &PathNode, depth: usize, top: usize) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
-    let mut work = if depth == 0 {
-        Vec::new()
-    } else {
-        below(tree, root, top, 1)?
-    };
-    while let Some(step) = work.pop() {
-        match step {
-            Step::Node { node, indent } => {
-                let slash = if node.folder { "/" } else { "" };
-                lines.push(line(
-                    &format!("{}{slash}", escape(tree.name(&node))),
-                    &node,
-                    indent,
-                ));
-                if indent < depth {
-                    work.append(&mut below(tree, &node, top, indent + 1)?);
-                }
-            }
-            Step::More {
-                count,
-                stored,
-                indent,
-            } => {
-                lines.push(format!(
-                    "{:>11}             {}{count} more",
-                    size::decimal(stored),
-                    space(indent)
-                ));
-            }
-        }
-    }
-    Ok(lines)
-}
-
-/// The lines below one node, the last one first.
-fn below(tree: &PathTree<'_>, node: &PathNode, top: usize, indent: usize) -> Result<Vec<Step>> {
-    let mut order = tree.children(node)?;
-    order.sort_by_key(|child| std::cmp::Reverse(child.totals.stored));
-    let rest = order.split_off(top.min(order.len()));
-    let more = (!rest.is_empty()).then(|| Step::More {
-        count: rest.len(),
-        stored: rest.iter().map(|child| child.totals.stored).sum(),
-        indent,
-    });
-    Ok(more
-        .into_iter()
-        .chain(
-            order
-                .into_iter()
-                .rev()
-                .map(|node| Step::Node { node, indent }),
-        )
-        .collect())
-}
-
-/// The next line to print.
-enum Step {
-    Node {
-        node: PathNode,
-        indent: usize,
-    },
-    More {
-        count: usize,
-        stored: u64,
-        indent: usize,
-    },
-}
-
-/// The paths of a part, each in its plain form: `a//./b` becomes `a/b`.
-fn tidied<'a>(backup: &Backup, survey: &'a PartSurvey) -> Vec<(Cow<'a, [u8]>, &'a survey::Entry)> {
-    let part = &backup.parts[survey.part];
-    let names = |path: &'a [u8]| path.split(|&b| b == b'/');
-    let row = |entry: &'a survey::Entry| {
-        // Files beside the config directory keep their own names.
-        let path = open::config_path(part.kind, backup.manifest.version(), &entry.name)
-            .unwrap_or(&entry.name);
-        let is_name = |name: &&[u8]| !name.is_empty() && *name != b".";
-        let path = if path.is_empty() || names(path).all(|name| is_name(&name)) {
-            Cow::Borrowed(path)
-        } else {
-            Cow::Owned(names(path).filter(is_name).collect::<Vec<_>>().join(&b'/'))
-        };
-        (path, entry)
-    };
-    survey.entries.iter().map(row).collect()
-}
-
-fn print(
-    session: &Session,
-    backup: &Backup,
-    survey: &PartSurvey,
-    below: &str,
-    depth: usize,
-    top: usize,
-) -> Result<()> {
-    let part = &backup.parts[survey.part];
-    let tidied = tidied(backup, survey);
-    let tree = PathTree::new(
-        tidied.iter().map(|(path, entry)| (&**path, *entry, false)),
-        survey.overhead,
-        &session.control,
-    )?;
-    let Some(root) = tree.find(below.as_bytes())? else {
-        let place = format!("{}:{below}", part.id);
-        let surveys = std::slice::from_ref(survey);
-        return Err(no_such_place(backup, surveys, &place, &session.control));
-    };
-    let title = if below.is_empty() {
-        part.id.clone()
-    } else {
-        format!("{}:{}", part.id, escape(below.as_bytes()))
-    };
-    session
-        .screen
-        .as_is(&line(&session.screen.bold(&title), &root, 0));
-    let lines = lines(&tree, &root, depth, top)?;
-    if !lines.is_empty() {
-        session.screen.as_is(&lines.join("\n"));
-    }
-    Ok(())
-}
-
-/// Deeper levels are not indented further, so that lines stay short.
-const INDENT: usize = 40;
-
-fn space(indent: usize) -> String {
-    "  ".repeat(indent.min(INDENT))
-}
-
-fn line(name: &str, node: &PathNode, indent: usize) -> String {
-    let files = if node.folder {
-        format!("  ({})", words::files(node.totals.files))
-    } else {
-        String::new()
-    };
-    format!(
-        "{:>11} {:>11} {}{name}{files}",
-        size::decimal(node.totals.stored),
-        size::decimal(node.totals.unpacked),
-        space(indent)
-    )
 }

@@ -28,13 +28,7 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
     match task {
         Task::Info { paths, check: true } => check::run(session, &paths),
         Task::Info { paths, .. } => info::run(session, &paths),
-        Task::Ls { backup, listing } => ls::run(
-            session,
-            &backup,
-            listing.scope.as_deref(),
-            listing.depth,
-            listing.top,
-        ),
+        Task::Ls { backup, listing } => ls::run(session, &backup, &listing),
         Task::Plan {
             backup,
             selection,

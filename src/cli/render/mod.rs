@@ -5,6 +5,7 @@ pub mod columns;
 mod events;
 pub mod folder;
 pub mod info;
+pub mod ls;
 pub mod next_steps;
 pub mod plan;
 pub mod refusal;

@@ -5,12 +5,20 @@ use std::path::Path;
 use haslim::error::{escape, printable};
 use haslim::format::securetar::Version;
 use haslim::job::{Prepared, Published};
+use haslim::open::Backup;
 use haslim::plan::{EncryptionChoice, Outcome};
 use haslim::size;
 
 use crate::cli::render::terms::shell;
 use crate::cli::session::Session;
 use crate::cli::settings::{KeySource, Selection, Writing};
+
+/// Prints a command that shows a copy without one of the listed paths.
+pub fn after_ls(session: &Session, backup: &Backup, selector: &str) {
+    let mut command = parts("plan", session, backup.input.path());
+    command.push(format!("--drop {}", shell(selector)));
+    paste(session, "Take one out:", &command);
+}
 
 /// Prints the command that carries out the plan. If the output is already `taken` by a file, the
 /// command must be completed first, so that pasting it never replaces a backup.

@@ -94,6 +94,7 @@ impl Serialize for List<'_> {
             kind: e.kind.name(),
             size: e.size,
             stored_bytes: e.stored,
+            mtime: e.mtime,
             selector: config_path(part.kind, version, &e.name)
                 .and_then(|path| Selector::text_of(&part.id, path)),
         };
@@ -107,6 +108,8 @@ struct Row {
     kind: &'static str,
     size: u64,
     stored_bytes: u64,
+    /// When it was changed: seconds since 1970.
+    mtime: i64,
     /// The argument of `--drop` for exactly this path; null if there is none.
     selector: Option<String>,
 }

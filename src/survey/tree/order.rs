@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::Tag;
 use crate::error::Result;
 use crate::pipe::Control;
 use crate::survey::Entry;
@@ -13,7 +14,7 @@ pub(super) struct Row<'a> {
     pub entry: &'a Entry,
     /// The length of the prefix that it shares with the row before.
     pub shared: u32,
-    pub marked: bool,
+    pub tag: Tag,
 }
 
 /// The number of rows sorted in one step; cancellation is checked between steps.

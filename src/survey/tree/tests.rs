@@ -92,7 +92,7 @@ fn a_chain_of_many_folders_is_one_step() {
 #[test]
 fn a_row_and_a_node_take_the_memory_that_is_documented() {
     assert_eq!(size_of::<Row<'_>>(), 32);
-    assert_eq!(size_of::<PathNode>(), 72);
+    assert_eq!(size_of::<PathNode>(), 88);
 }
 
 #[test]
