@@ -90,7 +90,7 @@ fn scaled(bytes: u64, base: f64, units: [&str; 6]) -> String {
 }
 
 /// The number and the unit that a size is written with.
-fn scale<'a>(bytes: u64, base: f64, units: [&'a str; 6]) -> (f64, &'a str) {
+fn scale(bytes: u64, base: f64, units: [&str; 6]) -> (f64, &str) {
     let mut value = bytes as f64;
     let mut unit = units[0];
     for next in &units[1..] {
