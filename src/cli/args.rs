@@ -58,6 +58,19 @@ pub enum Command {
         /// How many lines to show in each folder
         #[arg(long, value_name = "N", default_value_t = 10)]
         top: usize,
+        /// Look into this scan of the backup, which needs no key, instead of reading it
+        #[arg(long, value_name = "FILE")]
+        scan: Option<PathBuf>,
+    },
+    /// Save what is inside, so that ls, plan and shrink need not read it all again
+    Scan {
+        backup: PathBuf,
+        /// Where to save it [default: <name>.scan beside the backup]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Replace an existing file
+        #[arg(long)]
+        force: bool,
     },
     /// What shrink would do; writes nothing
     Plan {
@@ -173,6 +186,9 @@ pub struct Choice {
     /// A file with your own rules: additions, and ids to switch off
     #[arg(long, value_name = "F")]
     pub rules: Option<PathBuf>,
+    /// Plan with this scan of the backup instead of reading it
+    #[arg(long, value_name = "FILE")]
+    pub scan: Option<PathBuf>,
     /// Encrypt the copy in this SecureTar version, or not at all [default: as in the backup]
     #[arg(long, value_name = "2|3|none")]
     pub securetar: Option<Wrapping>,

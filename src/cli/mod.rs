@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod key;
 mod render;
+mod scan_file;
 mod session;
 mod settings;
 mod small_file;

@@ -56,6 +56,8 @@ pub struct Selection {
     pub thorough: bool,
     /// A file with the user's own rules.
     pub rules: Option<PathBuf>,
+    /// A scan of the backup to plan with.
+    pub scan: Option<PathBuf>,
     /// How the copy is encrypted.
     pub encryption: EncryptionChoice,
 }
@@ -93,6 +95,25 @@ pub struct Listing {
     pub depth: usize,
     /// How many lines in each folder.
     pub top: usize,
+    /// A scan of the backup to look into.
+    pub scan: Option<PathBuf>,
+}
+
+/// Where a scan goes.
+#[derive(Debug)]
+pub struct Saving {
+    /// The named file.
+    pub output: Option<PathBuf>,
+    /// Replace an existing file.
+    pub replace: bool,
+}
+
+impl Saving {
+    /// The named file, or else `<name>.scan` next to the backup.
+    pub fn path(&self, backup: &Path) -> PathBuf {
+        let default = || backup.with_extension("scan");
+        self.output.clone().unwrap_or_else(default)
+    }
 }
 
 /// What `bench` measures.
@@ -158,6 +179,10 @@ pub enum Task {
         backup: PathBuf,
         writing: Writing,
     },
+    Scan {
+        backup: PathBuf,
+        saving: Saving,
+    },
     Verify {
         backup: PathBuf,
     },
@@ -169,10 +194,10 @@ pub enum Task {
 }
 
 impl Task {
-    /// Whether the command writes a backup. If so, a run that ends without one says so.
+    /// Whether the command writes a backup or a scan. If so, a run that ends without one says so.
     pub fn is_to_write(&self) -> bool {
         match self {
-            Self::Shrink { .. } | Self::Repair { .. } | Self::Make(_) => true,
+            Self::Shrink { .. } | Self::Repair { .. } | Self::Scan { .. } | Self::Make(_) => true,
             Self::Plan { writing, .. } => writing.is_some(),
             _ => false,
         }
@@ -216,6 +241,7 @@ impl From<args::Choice> for Selection {
             allow: choice.allow.into_iter().map(class).collect(),
             thorough: choice.thorough,
             rules: choice.rules,
+            scan: choice.scan,
             encryption: encryption(choice.securetar),
         }
     }
@@ -230,9 +256,26 @@ impl From<Command> for Task {
                 scope,
                 depth,
                 top,
+                scan,
             } => Self::Ls {
                 backup,
-                listing: Listing { scope, depth, top },
+                listing: Listing {
+                    scope,
+                    depth,
+                    top,
+                    scan,
+                },
+            },
+            Command::Scan {
+                backup,
+                output,
+                force,
+            } => Self::Scan {
+                backup,
+                saving: Saving {
+                    output,
+                    replace: force,
+                },
             },
             Command::Plan {
                 backup,
@@ -356,11 +399,25 @@ mod tests {
     }
 
     #[test]
+    fn a_scan_has_its_default_place_beside_the_backup() {
+        for (line, expected) in [
+            ("haslim scan folder/a.b.tar", "folder/a.b.scan"),
+            ("haslim scan folder/a -o out", "out"),
+        ] {
+            let Task::Scan { backup, saving } = task(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(saving.path(&backup), Path::new(expected), "{line}");
+        }
+    }
+
+    #[test]
     fn only_commands_that_are_there_to_write_are_taken_for_such() {
         for (line, writes) in [
             ("haslim shrink a.tar", true),
             ("haslim shrink a.tar -n", true),
             ("haslim repair a.tar", true),
+            ("haslim scan a.tar", true),
             ("haslim bench a.tar --make 1MB", true),
             ("haslim bench a.tar", false),
             ("haslim plan a.tar", false),

@@ -21,6 +21,7 @@ mod next;
 mod options;
 mod predict;
 mod rules;
+mod scan;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

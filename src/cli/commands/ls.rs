@@ -4,19 +4,18 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use haslim::component::Location;
-use haslim::crypt::KeyRing;
 use haslim::error::escape;
 use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::{self, Backup};
 use haslim::report::places::no_such_place;
 use haslim::report::{json, words};
 use haslim::survey::tree::{PathNode, PathTree};
-use haslim::survey::{self, PartSurvey};
+use haslim::survey::{self, PartSurvey, Scan};
 use haslim::{Error, Kind, Result, size};
 
-use crate::cli::key;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::session::{DONE, Session};
+use crate::cli::{key, scan_file};
 
 /// Prints the tree.
 pub fn run(
@@ -25,8 +24,13 @@ pub fn run(
     scope: Option<&str>,
     depth: usize,
     top: usize,
+    scan: Option<&Path>,
 ) -> Result<u8> {
-    let backup = session.open(path)?;
+    let mut backup = session.open(path)?;
+    let mut scan = scan
+        .map(|scan| scan_file::load(scan, &backup))
+        .transpose()?
+        .unwrap_or_default();
     let location = scope.map(Location::parse);
     let below = location.and_then(|location| location.path).unwrap_or("");
     let wanted: Vec<usize> = (0..backup.parts.len())
@@ -38,9 +42,11 @@ pub fn run(
     let (readable, faulty) = readable(&backup, &wanted);
     let needed = readable
         .iter()
-        .any(|&at| backup.parts[at].version().is_some());
-    let Unlocked { backup, keys } = key::unlock(session, backup, KeyNeed::must_if(needed))?;
-    let (surveys, failed) = look(session, &backup, &readable, keys.as_deref(), faulty)?;
+        .any(|&at| backup.parts[at].version().is_some() && !scan.settles(at));
+    scan.close_parts(&mut backup);
+    let unlocked = key::unlock(session, backup, KeyNeed::must_if(needed))?;
+    let (surveys, failed) = look(session, &unlocked, &readable, &mut scan, faulty)?;
+    let backup = unlocked.backup;
     backup.input.check_unchanged()?;
     if session.settings.json {
         let entries = json::Entries {
@@ -85,19 +91,20 @@ fn readable(backup: &Backup, parts: &[usize]) -> (Vec<usize>, Vec<Error>) {
     (readable, faulty.collect())
 }
 
-/// Surveys the parts. A damaged one does not hide the others.
+/// Surveys the parts that the scan does not cover. A damaged one does not hide the others.
 ///
 /// # Errors
 /// The error of the only requested part, and errors that are not about the contents of a part.
 fn look(
     session: &Session,
-    backup: &Backup,
+    unlocked: &Unlocked,
     parts: &[usize],
-    keys: Option<&KeyRing>,
+    scan: &mut Scan,
     mut failed: Vec<Error>,
 ) -> Result<(Vec<PartSurvey>, Vec<Error>)> {
     let mut surveys = Vec::new();
-    for outcome in survey::survey_each(backup, parts, keys, &session.control) {
+    let Unlocked { backup, keys } = unlocked;
+    for outcome in scan.survey_each(backup, parts, keys.as_deref(), &session.control) {
         match outcome {
             Ok(survey) => surveys.push(survey),
             Err(error)

@@ -8,6 +8,7 @@ mod plan;
 mod preparing;
 mod repair;
 mod rules;
+mod scan;
 mod shrink;
 mod verify;
 mod writing;
@@ -30,7 +31,9 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
             listing.scope.as_deref(),
             listing.depth,
             listing.top,
+            listing.scan.as_deref(),
         ),
+        Task::Scan { backup, saving } => scan::run(session, &backup, &saving),
         Task::Plan {
             backup,
             selection,

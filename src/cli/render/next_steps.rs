@@ -60,6 +60,17 @@ pub fn after_plan(
     }
 }
 
+/// Prints the command that uses a scan.
+pub fn after_scan(session: &Session, backup: &Backup, scan: &Path) {
+    let mut command = parts("plan", session, backup.input.path());
+    command.push(format!("--scan {}", file(scan)));
+    paste(
+        session,
+        "\nTo plan with it, without reading the backup again:",
+        &command,
+    );
+}
+
 /// Prints the copy's name in Home Assistant, and how to upload it.
 pub fn after_writing(session: &Session, copy: &Published) {
     let name = escape(copy.name.as_bytes());
@@ -111,6 +122,12 @@ pub fn shrink(
             .rules
             .as_deref()
             .map(|f| format!("--rules {}", file(f))),
+    );
+    parts.extend(
+        selection
+            .scan
+            .as_deref()
+            .map(|f| format!("--scan {}", file(f))),
     );
     parts.extend(securetar(selection.encryption).map(|name| format!("--securetar {name}")));
     if let Some(writing) = writing {

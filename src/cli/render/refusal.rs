@@ -35,7 +35,7 @@ fn cannot_fit(prepared: &Prepared, excess: u64) -> Error {
         "the limit would be missed by {excess} bytes, {}",
         size::both(excess)
     );
-    let look = if prepared.keys.is_none() && prepared.backup.is_protected() {
+    let look = if !prepared.request.has_key && prepared.backup.is_protected() {
         " With the key, haslim could look inside the parts."
     } else {
         ""
