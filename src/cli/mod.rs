@@ -5,6 +5,7 @@ mod commands;
 mod key;
 mod layers;
 mod render;
+mod scan_file;
 mod session;
 mod settings;
 mod small_file;

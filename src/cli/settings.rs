@@ -72,6 +72,8 @@ pub struct Selection {
     pub ok_if_fits: bool,
     /// A file with the user's own rules.
     pub rules: Option<PathBuf>,
+    /// A scan of the backup to plan with.
+    pub scan: Option<PathBuf>,
     /// How the copy is encrypted.
     pub encryption: EncryptionChoice,
 }
@@ -115,6 +117,25 @@ pub struct Listing {
     pub find: Option<String>,
     /// The order, if given.
     pub sort: Option<Sort>,
+    /// A scan of the backup to look into.
+    pub scan: Option<PathBuf>,
+}
+
+/// Where a scan goes.
+#[derive(Debug)]
+pub struct Saving {
+    /// The named file.
+    pub output: Option<PathBuf>,
+    /// Replace an existing file.
+    pub replace: bool,
+}
+
+impl Saving {
+    /// The named file, or else `<name>.scan` next to the backup.
+    pub fn path(&self, backup: &Path) -> PathBuf {
+        let default = || backup.with_extension("scan");
+        self.output.clone().unwrap_or_else(default)
+    }
 }
 
 /// What `bench` measures.
@@ -182,6 +203,10 @@ pub enum Task {
         backup: PathBuf,
         writing: Writing,
     },
+    Scan {
+        backup: PathBuf,
+        saving: Saving,
+    },
     Verify {
         backups: Vec<PathBuf>,
     },
@@ -198,10 +223,10 @@ pub enum Task {
 }
 
 impl Task {
-    /// Whether the command writes a backup. If so, a run that ends without one says so.
+    /// Whether the command writes a backup or a scan. If so, a run that ends without one says so.
     pub fn is_to_write(&self) -> bool {
         match self {
-            Self::Shrink { .. } | Self::Repair { .. } | Self::Make(_) => true,
+            Self::Shrink { .. } | Self::Repair { .. } | Self::Scan { .. } | Self::Make(_) => true,
             Self::Plan { writing, .. } => writing.is_some(),
             _ => false,
         }
@@ -312,6 +337,7 @@ impl From<args::Choice> for Selection {
             thorough: choice.thorough,
             ok_if_fits: choice.ok_if_fits,
             rules: choice.rules,
+            scan: choice.scan,
             encryption: encryption(choice.securetar),
         }
     }
@@ -323,6 +349,13 @@ impl From<Command> for Task {
             Command::Info(info) => Self::Info {
                 paths: info.paths,
                 check: info.check,
+            },
+            Command::Scan(scan) => Self::Scan {
+                backup: scan.backup,
+                saving: Saving {
+                    output: scan.output,
+                    replace: scan.force,
+                },
             },
             Command::Ls(ls) => ls.into(),
             Command::Plan(plan) => plan.into(),
@@ -383,6 +416,7 @@ impl From<args::Ls> for Task {
             flat: ls.flat,
             find: ls.find,
             sort: ls.sort.map(sort),
+            scan: ls.scan,
         };
         Self::Ls {
             backup: ls.backup,
@@ -531,11 +565,25 @@ mod tests {
     }
 
     #[test]
+    fn a_scan_has_its_default_place_beside_the_backup() {
+        for (line, expected) in [
+            ("haslim scan folder/a.b.tar", "folder/a.b.scan"),
+            ("haslim scan folder/a -o out", "out"),
+        ] {
+            let Task::Scan { backup, saving } = task(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(saving.path(&backup), Path::new(expected), "{line}");
+        }
+    }
+
+    #[test]
     fn only_commands_that_are_there_to_write_are_taken_for_such() {
         for (line, writes) in [
             ("haslim shrink a.tar", true),
             ("haslim shrink a.tar -n", true),
             ("haslim repair a.tar", true),
+            ("haslim scan a.tar", true),
             ("haslim bench a.tar --make 1MB", true),
             ("haslim bench a.tar", false),
             ("haslim plan a.tar", false),

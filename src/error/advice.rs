@@ -69,6 +69,8 @@ pub enum Advice {
     DropWhatIsThere,
     /// Name something to leave out.
     DropSomething,
+    /// Make the scan of the backup again.
+    MakeScanAgain,
     /// Name a file that a benchmark saved.
     GiveSavedBenchmark,
     /// Put the output elsewhere, or make room for it.

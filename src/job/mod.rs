@@ -22,6 +22,7 @@ mod prepare;
 mod prepared;
 mod refusal;
 mod repair;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod unlocked;

@@ -1,5 +1,7 @@
 //! From a backup and a request to a plan: which parts must be read, and what is found in them.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::events::{Event, Observer};
@@ -12,7 +14,7 @@ use crate::finding::Finding;
 use crate::open::Backup;
 use crate::pipe::Control;
 use crate::plan::{self, EncryptionChoice, Outcome, Request};
-use crate::survey::{self, PartSurvey};
+use crate::survey::{PartSurvey, Scan};
 
 /// How much the key of a backup is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,8 @@ pub enum Depth {
     Needed,
     /// The same; meanwhile, parts that will be kept are checked.
     Checked,
-    /// Everything that can be read, for a plan that shows what is large.
+    /// Everything that can be read, for a plan that shows what is large and is not carried out. A
+    /// scan then stands for the key as well.
     All,
 }
 
@@ -52,6 +55,8 @@ pub struct Job {
     named: Vec<usize>,
     /// Whether the planner chooses more units.
     chooses: bool,
+    /// Surveys that were saved.
+    scan: Scan,
 }
 
 impl Job {
@@ -71,7 +76,16 @@ impl Job {
             backup,
             request,
             chooses,
+            scan: Scan::default(),
         })
+    }
+
+    /// Plans with the surveys of a scan of this backup. Parts that the scan covers are not read for
+    /// the plan.
+    #[must_use]
+    pub fn with_scan(mut self, scan: Scan) -> Self {
+        self.scan = scan;
+        self
     }
 
     /// The backup.
@@ -79,13 +93,15 @@ impl Job {
         &self.backup
     }
 
-    /// How much the key of the backup is needed here.
-    pub fn key_need(&self) -> KeyNeed {
+    /// How much the key of the backup is needed to plan at this depth.
+    pub fn key_need(&self, depth: Depth) -> KeyNeed {
         let backup = &self.backup;
-        let opens = self
-            .named
-            .iter()
-            .any(|&at| backup.part(at).version().is_some());
+        let is_locked = |at: usize| backup.part(at).version().is_some();
+        let settled = |at: usize| !is_locked(at) || self.scan.settles(at);
+        if depth == Depth::All && self.scan.has_key() && (0..backup.parts.len()).all(settled) {
+            return KeyNeed::No;
+        }
+        let opens = self.named.iter().any(|&at| is_locked(at));
         let encrypts = match self.request.encryption {
             EncryptionChoice::AsIs => false,
             EncryptionChoice::Version(_) => true,
@@ -120,11 +136,15 @@ impl Job {
             mut request,
             named,
             chooses,
+            mut scan,
         } = self;
-        let unlocked = Unlocked::new(backup, keys)?;
-        request.has_key = unlocked.keys.is_some();
+        let mut unlocked = Unlocked::new(backup, keys)?;
+        request.has_key = unlocked.takes(&mut scan, depth);
+        let scan = RefCell::new(scan);
         let reading = Reading {
             unlocked: &unlocked,
+            scan: &scan,
+            has_key: request.has_key,
             request: &request,
             named: &named,
             observer,
@@ -143,7 +163,7 @@ impl Job {
         // What was named may miss the limit by a few bytes. Then the planner must choose after all.
         if plan.outcome == Outcome::CannotFit && !chooses {
             let all = reading.choosable();
-            found = reading.look_inside(&all, &all)?;
+            found = reading.look_again(found, &all)?;
             plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
         }
         unlocked.backup.input.check_unchanged()?;
@@ -155,6 +175,7 @@ impl Job {
             backup,
             keys,
             surveys: found.surveys,
+            saved: found.saved,
             integrity: found.integrity,
             request,
             plan,
@@ -166,12 +187,15 @@ impl Job {
 #[derive(Default)]
 struct Found {
     surveys: Vec<PartSurvey>,
+    /// The parts whose surveys come from a scan.
+    saved: BTreeSet<usize>,
     integrity: Vec<PartIntegrity>,
 }
 
 impl Found {
     fn add(&mut self, other: Self) {
         self.surveys.extend(other.surveys);
+        self.saved.extend(other.saved);
         self.integrity.extend(other.integrity);
     }
 
@@ -187,6 +211,9 @@ impl Found {
 #[derive(Clone, Copy)]
 struct Reading<'a> {
     unlocked: &'a Unlocked,
+    scan: &'a RefCell<Scan>,
+    /// Whether there is a key, or a scan that stands for it.
+    has_key: bool,
     request: &'a Request,
     named: &'a [usize],
     observer: &'a dyn Observer,
@@ -231,10 +258,10 @@ impl Reading<'_> {
 
     /// The parts from which the planner may choose, and those that were named.
     fn choosable(&self) -> Vec<usize> {
-        let Unlocked { backup, keys } = self.unlocked;
+        let backup = &self.unlocked.backup;
         let is_open = |at: &usize| {
             let id = self.id(*at);
-            backup.part(*at).is_readable(keys.is_some())
+            backup.part(*at).is_readable(self.has_key)
                 && !self.request.keeps_component(id)
                 && !self.request.drops_component(id)
         };
@@ -246,8 +273,13 @@ impl Reading<'_> {
     /// Surveys these parts. Errors in parts that are not `needed` are returned beside the surveys.
     fn look_inside(&self, parts: &[usize], needed: &[usize]) -> Result<Found> {
         let (backup, keys) = (&self.unlocked.backup, self.unlocked.keys.as_deref());
-        let mut found = Found::default();
-        let surveys = survey::survey_each(backup, parts, keys, self.control);
+        let mut scan = self.scan.borrow_mut();
+        let saved = parts.iter().copied().filter(|&at| scan.covers(at));
+        let mut found = Found {
+            saved: saved.collect(),
+            ..Found::default()
+        };
+        let surveys = scan.survey_each(backup, parts, keys, self.control);
         for (&at, outcome) in parts.iter().zip(surveys) {
             match outcome {
                 Ok(survey) => found.surveys.push(survey),
@@ -258,6 +290,15 @@ impl Reading<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// Surveys all these parts after an earlier look at some of them. What was saved need not be
+    /// read this time either.
+    fn look_again(&self, before: Found, parts: &[usize]) -> Result<Found> {
+        let Found { surveys, saved, .. } = before;
+        let of_scan = surveys.into_iter().filter(|s| saved.contains(&s.part));
+        self.scan.borrow_mut().put_back(of_scan);
+        self.look_inside(parts, parts)
     }
 
     /// Checks a part that could not be surveyed. The state of the tar inside matters less than

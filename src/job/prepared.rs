@@ -1,5 +1,6 @@
 //! A prepared job.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::refusal::Refusal;
@@ -28,6 +29,9 @@ pub struct Prepared {
     pub keys: Option<Arc<KeyRing>>,
     /// The surveys.
     pub surveys: Vec<PartSurvey>,
+    /// The parts whose surveys come from a scan and were not compared with the backup. Before a copy
+    /// is written, those on which the copy depends are read.
+    pub saved: BTreeSet<usize>,
     /// The integrity of parts without a survey: those that could not be surveyed, and others that
     /// were only checked.
     pub integrity: Vec<PartIntegrity>,
@@ -72,7 +76,7 @@ impl Prepared {
 
     /// Whether a survey of the part, or an earlier check, shows whether it is intact.
     pub(super) fn is_known(&self, at: usize) -> bool {
-        self.surveys.iter().any(|survey| survey.part == at)
+        self.surveys.iter().any(|survey| survey.part == at) && !self.saved.contains(&at)
             || self.integrity.iter().any(|known| known.part == at)
     }
 }

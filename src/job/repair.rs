@@ -1,5 +1,6 @@
 //! Prepares a complete copy with its faults fixed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::prepare::KeyNeed;
@@ -55,6 +56,7 @@ pub fn prepare_repair(
         backup,
         keys,
         surveys,
+        saved: BTreeSet::new(),
         integrity: Vec::new(),
         request,
         plan,

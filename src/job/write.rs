@@ -55,14 +55,15 @@ const ATTEMPTS: usize = 3;
 
 impl Prepared {
     /// Writes the copy until it is not larger than the limit: if the plan was too optimistic, it is
-    /// made again with the measured sizes.
+    /// made again with the measured sizes. What the plan took from a scan is read again first, and
+    /// compared.
     ///
     /// Nothing appears at `path` before the whole copy is written and, if the options ask for it,
     /// verified.
     ///
     /// # Errors
     /// As [`OutputPath::check`] and [`CopyWriter::write`](super::CopyWriter::write); the damage in
-    /// a part that is kept; `InputIo` if the backup changed meanwhile; `CannotFit` if the copy was
+    /// a part that is kept; `Usage` if the backup differs from its scan; `InputIo` if the backup changed meanwhile; `CannotFit` if the copy was
     /// too large at the last attempt. In all these cases no file is left behind.
     pub fn write(
         &mut self,
@@ -86,6 +87,7 @@ impl Prepared {
         for attempt in 1..=ATTEMPTS {
             let mut target = target(&self.backup.input)?;
             target.remove_leftovers();
+            self.confirm(control)?;
             target.check_space(self.plan.predicted_size)?;
             let mut output = target.create()?;
             match self.write_checked(&mut output, options, observer, control) {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::error::{Advice, Error, Kind, Result};
 use crate::sys::{self, FileIdentity, FileState};
@@ -103,6 +104,12 @@ impl Input {
     /// Its size in bytes when it was opened.
     pub fn len(&self) -> u64 {
         self.state.size
+    }
+
+    /// When it was last written, as of when it was opened; `None` if the system does not record
+    /// that.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.state.modified
     }
 
     /// True for a file without bytes.

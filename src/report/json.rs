@@ -277,6 +277,36 @@ pub fn made(output: &std::path::Path, size: u64) -> Map<String, Value> {
     object(json!({"schema": SCHEMA, "output": path(output), "output_size": size}))
 }
 
+/// A scan that was written.
+#[derive(Debug)]
+pub struct Saved<'a> {
+    /// Where it is.
+    pub output: &'a std::path::Path,
+    /// Its bytes.
+    pub size: u64,
+    /// The number of parts in it, and of entries in them.
+    pub counts: (usize, usize),
+    /// The ids of the parts that are not in it although they belong there, and why.
+    pub left_out: &'a [(String, Error)],
+}
+
+/// `scan`: what was saved.
+pub fn scan(backup: &Backup, saved: &Saved<'_>, terms: &dyn Terms) -> Map<String, Value> {
+    let left_out = saved.left_out.iter();
+    let (parts, entries) = saved.counts;
+    object(json!({
+        "schema": SCHEMA,
+        "file": path(backup.input.path()),
+        "output": path(saved.output),
+        "output_size": saved.size,
+        "parts": parts,
+        "entries": entries,
+        "left_out": left_out
+            .map(|(id, error)| json!({"id": id, "error": error_body(error, terms)}))
+            .collect::<Vec<_>>(),
+    }))
+}
+
 /// `bench`: the measurements. If there is an `earlier` result, also how many times as fast each
 /// measure is now (`gain`), and what makes the two hard to compare (`differences`).
 pub fn bench(report: &Report, earlier: Option<&Report>) -> Value {

@@ -24,6 +24,17 @@ impl NpmModules {
         self.folders.insert(folder.into(), named(text));
     }
 
+    /// The folders, each with the names of its modules.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = (&[u8], &BTreeSet<String>)> {
+        let folders = self.folders.iter();
+        folders.map(|(folder, names)| (&**folder, names))
+    }
+
+    /// Adds a folder with the names of its modules.
+    pub(crate) fn insert(&mut self, folder: &[u8], names: BTreeSet<String>) {
+        self.folders.insert(folder.into(), names);
+    }
+
     /// Whether a path of the add-on belongs to a named module: `config/node_modules/NAME/…`.
     pub fn names(&self, path: &[u8]) -> bool {
         let Some(at) = path.iter().position(|&b| b == b'/') else {

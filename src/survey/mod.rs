@@ -9,6 +9,7 @@ mod collector;
 pub mod hazards;
 mod part;
 mod recorder;
+pub mod saved;
 mod surveys;
 mod totals;
 pub mod tree;
@@ -18,6 +19,7 @@ pub(crate) mod warnings;
 pub use hazards::{Hazard, HazardKind};
 pub use part::{Entry, PartSurvey};
 pub use recorder::{Place, Recorder};
+pub use saved::{Scan, ScanError};
 pub use surveys::Surveys;
 pub use totals::Totals;
 

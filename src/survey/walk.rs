@@ -5,7 +5,6 @@ use super::part::PartSurvey;
 use super::{hazards, warnings};
 use crate::crypt::KeyRing;
 use crate::error::Result;
-use crate::finding::Finding;
 use crate::format::tar::walk::Walker;
 use crate::open::{Backup, Part, Pieces, locate};
 use crate::pipe::Control;
@@ -53,10 +52,7 @@ fn walk(
     let mut hazards = found.hazards;
     hazards.extend(hazards::among(&found.entries, control)?);
     hazards.sort_by_key(|hazard| hazard.entry);
-    let findings = warnings::of_stream(part, &end, walked.ended);
-    let mut warnings: Vec<String> = findings.iter().map(Finding::text).collect();
-    warnings.extend(found.long_paths.warning(&part.id));
-    warnings.extend(warnings::slow_restore(part, &end));
+    let (findings, warnings) = warnings::of_survey(part, &end, walked.ended, &found.long_paths);
     Ok(PartSurvey {
         part: at,
         recorder: found.recorder,

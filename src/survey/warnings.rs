@@ -1,5 +1,6 @@
 //! Warnings about a part's stream that was nevertheless read.
 
+use super::hazards::LongPaths;
 use crate::finding::Finding;
 use crate::open::{Part, StreamEnd};
 
@@ -29,6 +30,20 @@ pub(crate) fn of_stream(part: &Part, end: &StreamEnd, has_end: bool) -> Vec<Find
         found.push(Finding::Unchecked { id: id() });
     }
     found
+}
+
+/// The findings about a part's stream, and all warnings of its survey.
+pub(super) fn of_survey(
+    part: &Part,
+    end: &StreamEnd,
+    has_end: bool,
+    long_paths: &LongPaths,
+) -> (Vec<Finding>, Vec<String>) {
+    let findings = of_stream(part, end, has_end);
+    let mut warnings: Vec<String> = findings.iter().map(Finding::text).collect();
+    warnings.extend(long_paths.warning(&part.id));
+    warnings.extend(slow_restore(part, end));
+    (findings, warnings)
 }
 
 /// From this ratio of contents to stored bytes, Home Assistant's reader of encrypted parts spends

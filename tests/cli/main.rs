@@ -27,6 +27,7 @@ mod options;
 mod overview;
 mod predict;
 mod rules;
+mod scan;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

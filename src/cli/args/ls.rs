@@ -32,6 +32,9 @@ pub struct Ls {
     /// [default: size]
     #[arg(long, value_name = "KEY")]
     pub sort: Option<Sort>,
+    /// Look into this scan of the backup, which needs no key, instead of reading it
+    #[arg(long, value_name = "FILE")]
+    pub scan: Option<PathBuf>,
     #[command(flatten)]
     pub key: Key,
     #[command(flatten)]

@@ -10,6 +10,7 @@ mod parse;
 mod plan;
 mod repair;
 mod rules;
+mod scan;
 mod shared;
 mod shrink;
 mod usage;
@@ -27,6 +28,7 @@ pub use parse::{command, parse};
 pub use plan::Plan;
 pub use repair::Repair;
 pub use rules::Rules;
+pub use scan::Scan;
 pub use shared::{Color, Shared};
 pub use shrink::Shrink;
 pub use usage::{explain, want_json};
@@ -83,6 +85,8 @@ pub enum Command {
     Info(Info),
     /// Sizes inside the parts, the biggest first
     Ls(Ls),
+    /// Save what is inside, so that ls, plan and shrink need not read it all again
+    Scan(Scan),
     /// What shrink would do; writes nothing
     Plan(Plan),
     /// Write a smaller copy
@@ -107,6 +111,7 @@ impl Cli {
         let shared = match &self.command {
             Command::Info(info) => info.shared(),
             Command::Ls(ls) => ls.shared(),
+            Command::Scan(scan) => scan.shared(),
             Command::Plan(plan) => plan.shared(),
             Command::Shrink(shrink) => shrink.shared(),
             Command::Verify(verify) => verify.shared(),

@@ -3,21 +3,20 @@
 use std::path::Path;
 
 use haslim::component::Location;
-use haslim::crypt::KeyRing;
 use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::{self, Backup};
 use haslim::plan;
 use haslim::report::json;
 use haslim::report::listing::{self, Contents, Find, Scope, Shape};
 use haslim::report::places::no_such_place;
-use haslim::survey::{self, PartSurvey};
+use haslim::survey::{PartSurvey, Scan};
 use haslim::{Error, Kind, Result};
 
-use crate::cli::key;
 use crate::cli::render;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::session::{DONE, Session};
 use crate::cli::settings::Listing;
+use crate::cli::{key, scan_file};
 
 /// How many levels of folders are shown.
 const DEPTH: usize = 2;
@@ -30,7 +29,12 @@ const TOP: usize = 10;
 /// `Usage` for a component or path that is not there, and for an invalid glob; the error of a part
 /// that could not be read, after the others were listed.
 pub fn run(session: &Session, path: &Path, listing: &Listing) -> Result<u8> {
-    let backup = session.open(path)?;
+    let mut backup = session.open(path)?;
+    let scan = listing.scan.as_deref();
+    let mut scan = scan
+        .map(|scan| scan_file::load(scan, &backup))
+        .transpose()?
+        .unwrap_or_default();
     let scope = listing.scope.as_deref();
     let scope = scope.map(|scope| plan::location(scope, &backup));
     let scope = scope.as_deref();
@@ -46,9 +50,11 @@ pub fn run(session: &Session, path: &Path, listing: &Listing) -> Result<u8> {
     let (readable, faulty) = readable(&backup, &wanted);
     let needed = readable
         .iter()
-        .any(|&at| backup.parts[at].version().is_some());
-    let Unlocked { backup, keys } = key::unlock(session, backup, KeyNeed::must_if(needed))?;
-    let (surveys, failed) = look(session, &backup, &readable, keys.as_deref(), faulty)?;
+        .any(|&at| backup.parts[at].version().is_some() && !scan.settles(at));
+    scan.close_parts(&mut backup);
+    let unlocked = key::unlock(session, backup, KeyNeed::must_if(needed))?;
+    let (surveys, failed) = look(session, &unlocked, &readable, &mut scan, faulty)?;
+    let backup = unlocked.backup;
     backup.input.check_unchanged()?;
     let scope = location.zip(wanted.first()).map(|(place, &part)| Scope {
         part,
@@ -162,19 +168,20 @@ fn readable(backup: &Backup, parts: &[usize]) -> (Vec<usize>, Vec<Error>) {
     (readable, faulty.collect())
 }
 
-/// Surveys the parts. A damaged one does not hide the others.
+/// Surveys the parts that the scan does not cover. A damaged one does not hide the others.
 ///
 /// # Errors
 /// The error of the only requested part, and errors that are not about the contents of a part.
 fn look(
     session: &Session,
-    backup: &Backup,
+    unlocked: &Unlocked,
     parts: &[usize],
-    keys: Option<&KeyRing>,
+    scan: &mut Scan,
     mut failed: Vec<Error>,
 ) -> Result<(Vec<PartSurvey>, Vec<Error>)> {
     let mut surveys = Vec::new();
-    for outcome in survey::survey_each(backup, parts, keys, &session.control) {
+    let Unlocked { backup, keys } = unlocked;
+    for outcome in scan.survey_each(backup, parts, keys.as_deref(), &session.control) {
         match outcome {
             Ok(survey) => surveys.push(survey),
             Err(error)

@@ -10,6 +10,7 @@ mod plan;
 mod preparing;
 mod repair;
 mod rules;
+mod scan;
 mod several;
 mod shrink;
 mod verify;
@@ -29,6 +30,7 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
         Task::Info { paths, check: true } => check::run(session, &paths),
         Task::Info { paths, .. } => info::run(session, &paths),
         Task::Ls { backup, listing } => ls::run(session, &backup, &listing),
+        Task::Scan { backup, saving } => scan::run(session, &backup, &saving),
         Task::Plan {
             backup,
             selection,

@@ -8,14 +8,14 @@ use haslim::open::Backup;
 use haslim::plan::{self, Request};
 
 use super::rules;
-use crate::cli::key;
 use crate::cli::session::Session;
 use crate::cli::settings::Selection;
+use crate::cli::{key, scan_file};
 
-/// Reads the key if it is needed, surveys, and plans.
+/// Reads the key if it is needed, surveys or takes the surveys from a scan, and plans.
 ///
 /// # Errors
-/// As [`request`], [`key::keys`] and [`Job::prepare`].
+/// As [`request`], [`scan_file::load`], [`key::keys`] and [`Job::prepare`].
 pub fn prepare(
     session: &Session,
     backup: Backup,
@@ -23,8 +23,12 @@ pub fn prepare(
     depth: Depth,
 ) -> Result<Prepared> {
     let request = request(session, &backup, selection)?;
-    let job = Job::new(backup, request)?;
-    let keys = key::keys(session, job.backup(), job.key_need())?.map(Arc::new);
+    let mut job = Job::new(backup, request)?;
+    if let Some(path) = &selection.scan {
+        let scan = scan_file::load(path, job.backup())?;
+        job = job.with_scan(scan);
+    }
+    let keys = key::keys(session, job.backup(), job.key_need(depth))?.map(Arc::new);
     job.prepare(keys, depth, &session.screen, &session.control)
 }
 

@@ -48,6 +48,17 @@ pub fn after_plan(
     }
 }
 
+/// Prints the command that uses a scan.
+pub fn after_scan(session: &Session, backup: &Backup, scan: &Path) {
+    let mut command = parts("plan", session, backup.input.path());
+    command.push(format!("--scan {}", file(scan)));
+    paste(
+        session,
+        "\nTo plan with it, without reading the backup again:",
+        &command,
+    );
+}
+
 /// Prints the copy's name in Home Assistant, and how to upload it. `same_key` is true if the key of
 /// the original opens it too.
 pub fn after_writing(session: &Session, copy: &Published, same_key: bool) {
@@ -104,6 +115,12 @@ pub fn shrink(
             .rules
             .as_deref()
             .map(|f| format!("--rules {}", file(f))),
+    );
+    parts.extend(
+        selection
+            .scan
+            .as_deref()
+            .map(|f| format!("--scan {}", file(f))),
     );
     parts.extend(securetar(selection.encryption).map(|name| format!("--securetar {name}")));
     if let Some(writing) = writing {

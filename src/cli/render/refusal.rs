@@ -32,7 +32,7 @@ fn already_fits(prepared: &Prepared) -> Error {
 
 fn cannot_fit(prepared: &Prepared, excess: u64) -> Error {
     let message = format!("the copy would be {} over the limit", size::short(excess));
-    let look = if prepared.keys.is_none() && prepared.backup.is_protected() {
+    let look = if !prepared.request.has_key && prepared.backup.is_protected() {
         " With the key, haslim could look inside the parts."
     } else {
         ""

@@ -109,6 +109,9 @@ fn general(advice: &Advice) -> &'static str {
         Advice::DropMore => "Leave out more with --drop, or raise --limit.",
         Advice::DropWhatIsThere => "Name something that is in it with --drop.",
         Advice::DropSomething => "Name something with --drop.",
+        Advice::MakeScanAgain => {
+            "Make it again with `haslim scan BACKUP -o FILE --force`, or go on without --scan."
+        }
         Advice::GiveSavedBenchmark => "Name a file that `haslim bench --save` wrote.",
         _ => DOWNLOAD_AGAIN,
     }

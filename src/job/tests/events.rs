@@ -10,7 +10,7 @@ use crate::{Error, Kind};
 fn a_key_is_needed_for_what_has_to_be_opened_or_encrypted() {
     let need = |name: &str, request: Request| {
         let backup = Backup::open(&fixture(name)).unwrap();
-        Job::new(backup, request).unwrap().key_need()
+        Job::new(backup, request).unwrap().key_need(Depth::Checked)
     };
     for (name, request, expected) in [
         ("v3.tar", request(&["media"]), KeyNeed::No),

@@ -10,6 +10,7 @@
 
 mod events;
 mod faults;
+mod saved;
 mod writing;
 
 use std::path::{Path, PathBuf};

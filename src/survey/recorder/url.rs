@@ -12,6 +12,14 @@ const FOLDERS: [(&str, &str); 5] = [
     ("ssl", "ssl"),
 ];
 
+impl Place {
+    /// The component with this id, if a database can be in it.
+    pub(in crate::survey) fn component(id: &str) -> Option<&'static str> {
+        let mut components = FOLDERS.iter().map(|(_, component)| *component);
+        components.find(|component| *component == id)
+    }
+}
+
 /// The location of a database. Never contains a user's name or a password.
 pub fn read(url: &str) -> Recorder {
     let url = url.trim();

@@ -1,0 +1,157 @@
+//! `haslim scan`, and the option `--scan`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::exit_codes::damaged;
+use crate::line;
+use crate::support::*;
+
+/// Saves a scan of this backup.
+fn scan(scratch: &Scratch, backup: &Path) -> PathBuf {
+    let path = scratch.path("saved.scan");
+    haslim(line(
+        "scan",
+        backup,
+        &format!("--force -o {}", path.display()),
+    ))
+    .code(0);
+    path
+}
+
+/// What every command says of a backup; `more` are further options.
+fn said(backup: &Path, more: &str, password: Option<&str>) -> Vec<(String, i32)> {
+    let commands = [
+        ("ls", "--json"),
+        ("ls", "--depth 9"),
+        ("plan", "--json"),
+        ("plan", "--json --limit 100kB"),
+        ("plan", "--json --limit 40kB --allow history,user"),
+        ("plan", "--json --limit 40kB --drop database --keep share"),
+        ("plan", "--json --why media:frigate"),
+        ("plan", "--limit 60kB --thorough --json"),
+    ];
+    let one = |(command, rest): (&str, &str)| {
+        let run = run(line(command, backup, &format!("{rest} {more}")), password);
+        (run.out, run.code)
+    };
+    commands.into_iter().map(one).collect()
+}
+
+#[test]
+fn every_answer_is_the_same_with_a_scan() {
+    let scratch = Scratch::new();
+    for name in ["v1", "v2-uncompressed", "v3", "plain", "demo", "core-v3"] {
+        let backup = fixture(&format!("{name}.tar"));
+        let more = format!("--scan {}", scan(&scratch, &backup).display());
+        let without = said(&backup, "", Some(PASSWORD));
+        assert_eq!(said(&backup, &more, Some(PASSWORD)), without, "{name}");
+        // A plain backup is encrypted if there is a key, which is another plan.
+        let without = if name == "plain" {
+            said(&backup, "", None)
+        } else {
+            without
+        };
+        assert_eq!(said(&backup, &more, None), without, "{name} without a key");
+    }
+}
+
+#[test]
+fn a_scan_is_private_complete_and_replaces_nothing_unasked() {
+    let scratch = Scratch::new();
+    let backup = scratch.copy("v3.tar");
+    let run = haslim(line("scan", &backup, "")).code(0);
+    let path = scratch.path("v3.scan");
+    assert!(run.out.contains("keep it to yourself"), "{}", run.out);
+    assert_eq!(scratch.listing(), ["v3.scan", "v3.tar"]);
+    let meta = std::fs::metadata(&path).unwrap();
+    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+    let before = Fingerprint::of(&path);
+    let again = haslim(line("scan", &backup, "")).code(7);
+    assert!(again.err.contains("exists already"), "{}", again.err);
+    assert_eq!(Fingerprint::of(&path), before);
+    let json = haslim(line("scan", &backup, "--force --json"))
+        .code(0)
+        .json();
+    assert_eq!(json["output"], path.display().to_string());
+    assert_eq!(json["output_size"], meta.len());
+    assert_eq!(json["left_out"].as_array().unwrap().len(), 0);
+    assert!(json["entries"].as_u64().unwrap() > 50, "{json}");
+    let itself = format!("--force -o {}", backup.display());
+    haslim(line("scan", &backup, &itself)).code(10);
+    keyless(line("scan", &backup, "--force")).code(12);
+}
+
+#[test]
+fn a_scan_that_cannot_be_used_is_wrong_usage_and_nothing_is_written() {
+    let scratch = Scratch::new();
+    let backup = scratch.copy("plain.tar");
+    let good = std::fs::read(scan(&scratch, &backup)).unwrap();
+    let mut newer = good.clone();
+    newer[8] += 1;
+    let mut broken = good.clone();
+    *broken.last_mut().unwrap() ^= 1;
+    let other = scan(&scratch, &fixture("v3.tar"));
+    let cases = [
+        (other, "belongs to another backup"),
+        (scratch.file("newer", &newer), "a newer version of haslim"),
+        (scratch.file("broken", &broken), "damaged"),
+        (scratch.file("cut", &good[..good.len() - 9]), "too early"),
+        (scratch.file("text", b"hello"), "not a scan"),
+        (scratch.file("empty", b""), "not a scan"),
+        (scratch.path("missing"), "No such file"),
+        (scratch.path("."), "not a regular file"),
+    ];
+    for (path, why) in cases {
+        let rest = format!("--scan {}", path.display());
+        for command in ["ls", "plan", "shrink"] {
+            let yes = if command == "shrink" { "--yes" } else { "" };
+            let run = keyless(line(command, &backup, &format!("{rest} {yes}"))).code(2);
+            assert!(run.err.contains(why), "{command} {why}: {}", run.err);
+            assert!(says_what_did_not_happen(command, &run.err), "{}", run.err);
+        }
+        assert!(!scratch.path("plain.slim.tar").exists());
+    }
+}
+
+#[test]
+fn a_backup_that_was_written_again_needs_a_new_scan() {
+    let scratch = Scratch::new();
+    let backup = scratch.copy("plain.tar");
+    let rest = format!("--scan {}", scan(&scratch, &backup).display());
+    keyless(line("ls", &backup, &rest)).code(0);
+    let file = std::fs::File::options().write(true).open(&backup).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let run = keyless(line("ls", &backup, &rest)).code(2);
+    assert!(run.err.contains("changed or copied"), "{}", run.err);
+}
+
+#[test]
+fn a_copy_made_with_a_scan_is_the_same() {
+    let scratch = Scratch::new();
+    for name in ["v3", "v2", "plain"] {
+        let backup = fixture(&format!("{name}.tar"));
+        let rest = "--drop media:music --drop homeassistant:nest/event_media/**";
+        let with = format!("{rest} --scan {}", scan(&scratch, &backup).display());
+        let (a, b) = (scratch.path("a.tar"), scratch.path("b.tar"));
+        haslim(shrink(&backup, &a, &format!("{rest} --force"))).code(0);
+        haslim(shrink(&backup, &b, &format!("{with} --force"))).code(0);
+        for part in ["media", "homeassistant", "share"] {
+            assert_eq!(entries(&a, part), entries(&b, part), "{name} {part}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_part_is_not_in_the_scan_and_is_reported_as_without() {
+    let scratch = Scratch::new();
+    let backup = scratch.file("v3.tar", &damaged("v3.tar", "media"));
+    let run = haslim(line("scan", &backup, "")).code(0);
+    assert!(run.err.contains("not in the scan: media"), "{}", run.err);
+    let rest = format!("--scan {}", scratch.path("v3.scan").display());
+    let (with, without) = (
+        haslim(line("ls", &backup, &format!("--json {rest}"))).code(5),
+        haslim(line("ls", &backup, "--json")).code(5),
+    );
+    assert_eq!(with.out, without.out);
+}
