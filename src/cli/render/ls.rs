@@ -124,18 +124,24 @@ impl Line {
 
 impl View<'_> {
     /// The numbers of a line; with many of them there is no room for a bar.
-    fn numbers(&self, row: &Row, stored: u64) -> String {
+    fn numbers(&self, row: &Row) -> String {
         let whole = self.listing.whole;
+        // A group of alike siblings shows the numbers of one of them.
+        let of_one = |sum: u64| match row.what {
+            What::Alike { count, .. } => sum / count.max(1),
+            _ => sum,
+        };
+        let stored = of_one(row.totals.stored);
         let mut cells = vec![right(&size::short(stored), NUMBER)];
         if !self.unpacked {
             cells.push(bar(stored, whole, BAR));
         }
         cells.push(right(&words::percent(stored, whole), SHARE));
         if self.unpacked {
-            cells.push(right(&size::short(row.totals.unpacked), NUMBER));
+            cells.push(right(&size::short(of_one(row.totals.unpacked)), NUMBER));
         }
         if self.files {
-            cells.push(right(&row.totals.files.to_string(), NUMBER));
+            cells.push(right(&of_one(row.totals.files).to_string(), NUMBER));
         }
         if self.dates {
             let day = row.totals.newest.map(dates::day).unwrap_or_default();
@@ -164,18 +170,13 @@ impl View<'_> {
     }
 
     fn line(&self, row: &Row) -> Line {
-        // A group of alike siblings shows the size of one of them.
-        let stored = match row.what {
-            What::Alike { count, .. } => row.totals.stored / count.max(1),
-            _ => row.totals.stored,
-        };
         let (tail, mark) = match &row.what {
             What::Part { read: false, .. } => (String::new(), "not read"),
-            What::Alike { .. } => (alike(&row.what), ""),
+            What::Alike { .. } => (self.alike(&row.what), ""),
             _ => (String::new(), row.mark.map(Mark::word).unwrap_or_default()),
         };
         Line {
-            numbers: self.numbers(row, stored),
+            numbers: self.numbers(row),
             indent: 2 * self.indent(row).min(INDENT / 2),
             name: self.name(row),
             tail,
@@ -233,27 +234,31 @@ impl View<'_> {
             count => format!("{count} paths match '{glob}'"),
         }
     }
-}
 
-/// What stands behind the first of some siblings: `…  5 days, same size`.
-fn alike(what: &What) -> String {
-    let What::Alike {
-        first,
-        count,
-        days,
-        same,
-        ..
-    } = what
-    else {
-        return String::new();
-    };
-    let kind = match (days, first.folder) {
-        (true, _) => "days",
-        (false, true) => "folders",
-        (false, false) => "files",
-    };
-    let size = if *same { "same" } else { "similar" };
-    format!(" …  {count} {kind}, {size} size")
+    /// What stands behind the first of some siblings: `…  5 days, same size`. Beside many numbers
+    /// there is room for less.
+    fn alike(&self, what: &What) -> String {
+        let What::Alike {
+            first,
+            count,
+            days,
+            same,
+            ..
+        } = what
+        else {
+            return String::new();
+        };
+        let kind = match (days, first.folder) {
+            (true, _) => "days",
+            (false, true) => "folders",
+            (false, false) => "files",
+        };
+        match same {
+            _ if self.unpacked => format!(" …  {count} {kind}"),
+            true => format!(" …  {count} {kind}, same size"),
+            false => format!(" …  {count} {kind}, similar size"),
+        }
+    }
 }
 
 /// The row for the example: the largest that says what it is and has no other below it.

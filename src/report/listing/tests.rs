@@ -196,8 +196,20 @@ fn unmarked<'a>(
     }
 }
 
+/// Paths of files, none of which is also a folder.
 fn paths() -> impl Strategy<Value = BTreeSet<String>> {
-    prop::collection::btree_set("[ab]{1,2}(/[abc.]{1,2}x){0,4}", 1..40)
+    let any = prop::collection::btree_set("[ab]{1,2}(/[abc.]{1,2}x){0,4}", 1..40);
+    any.prop_map(|paths| {
+        let is_folder = |path: &String| {
+            let below = format!("{path}/");
+            paths.iter().any(|other| other.starts_with(&below))
+        };
+        paths
+            .iter()
+            .filter(|path| !is_folder(path))
+            .cloned()
+            .collect()
+    })
 }
 
 fn sketch(paths: &BTreeSet<String>) -> Sketch {
