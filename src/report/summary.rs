@@ -240,7 +240,8 @@ pub fn on_restore(backup: &Backup, plan: &Plan) -> Vec<String> {
         let part = |dropped: &Dropped| Some(names::place(backup, backup.parts.get(dropped.part?)?));
         here.filter(lasting).filter_map(part).collect()
     };
-    let sentences: [(&[Effect], fn(&str) -> String); 6] = [
+    type Sentence = fn(&str) -> String;
+    let sentences: [(&[Effect], Sentence); 6] = [
         (&[Effect::MariaDb, Effect::MovedDatabase], |places| {
             format!(
                 "A restore of this copy replaces the live databases of {places} with empty ones."

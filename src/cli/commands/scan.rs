@@ -47,9 +47,11 @@ pub fn run(session: &Session, path: &Path, saving: &Saving) -> Result<u8> {
     Ok(DONE)
 }
 
-/// Surveys the parts that can be read. Returns the surveys, and the ids and the errors of the parts
-/// that cannot be read.
-fn look(session: &Session, unlocked: &Unlocked) -> Result<(Vec<PartSurvey>, Vec<(String, Error)>)> {
+/// The surveys of the parts that can be read, and the ids and the errors of the others.
+type Looked = (Vec<PartSurvey>, Vec<(String, Error)>);
+
+/// Surveys the parts that can be read.
+fn look(session: &Session, unlocked: &Unlocked) -> Result<Looked> {
     let Unlocked { backup, keys } = unlocked;
     let parts = unlocked.readable();
     let outcomes = survey::survey_each(backup, &parts, keys.as_deref(), &session.control);

@@ -37,7 +37,7 @@ pub(in crate::plan) fn large_enough(
     for survey in surveys {
         files.extend(of_part(backup, survey, request, scans, units)?);
     }
-    files.sort_by(|one, other| other.0.cmp(&one.0));
+    files.sort_by_key(|file| std::cmp::Reverse(file.0));
     files.truncate(LARGEST);
     let sizes: Vec<u64> = files.iter().map(|(stored, _)| *stored).collect();
     let chosen = cover(&sizes, need, Order::FewestItems).unwrap_or_default();

@@ -230,7 +230,7 @@ impl Branch<'_> {
         let name = self.tree.name(child);
         let folder = child.folder;
         // The user's own files are named, unless they are too small.
-        let named = !folder && !mark(child.kinds).is_some_and(|mark| mark != marks::Mark::Yours);
+        let named = !folder && mark(child.kinds).is_none_or(|mark| mark == marks::Mark::Yours);
         let alike = Alikeness {
             folder,
             days: is_day(name),
