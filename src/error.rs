@@ -329,7 +329,7 @@ mod tests {
             (back.kind(), back.part(), back.offset()),
             (Kind::Damaged, Some("media"), Some(7))
         );
-        assert_eq!(back.to_string(), "media: cut short (at byte 7)");
+        assert_eq!(back.to_string(), "media: cut short");
     }
 
     /// Report 105.

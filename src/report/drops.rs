@@ -2,6 +2,7 @@
 
 use crate::error::escape;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::Harm;
 use crate::plan::facts::{Alternative, Cause, Dropped, Holding, Renamed};
 use crate::report::summary::{self, Way};
 use crate::report::terms::Terms;
@@ -19,7 +20,7 @@ pub struct DropView<'a> {
     /// The facts.
     pub facts: &'a Dropped,
     /// The component, or the paths in it as selectors.
-    pub target: String,
+    pub targets: Vec<String>,
     /// In plain words.
     pub title: String,
     /// The component's id; `backup` for something outside all components.
@@ -38,7 +39,7 @@ pub fn view<'a>(backup: &Backup, dropped: &'a Dropped) -> DropView<'a> {
     let component = part.map_or(BACKUP, |part| &part.id);
     DropView {
         facts: dropped,
-        target: target(component, &dropped.cause),
+        targets: targets(component, &dropped.cause),
         title: title(component, dropped),
         component: component.to_owned(),
         lost: lost(backup, part, dropped),
@@ -47,17 +48,14 @@ pub fn view<'a>(backup: &Backup, dropped: &'a Dropped) -> DropView<'a> {
     }
 }
 
-fn target(component: &str, cause: &Cause) -> String {
+fn targets(component: &str, cause: &Cause) -> Vec<String> {
     match cause {
-        Cause::Selector { text, .. } => escape(text.as_bytes()),
-        Cause::Part { .. } | Cause::Trailing(_) => component.to_owned(),
-        Cause::Rule { paths, .. } => {
-            let selectors: Vec<String> = paths
-                .iter()
-                .map(|path| format!("{component}:{path}"))
-                .collect();
-            selectors.join(" ")
-        }
+        Cause::Selector { text, .. } => vec![escape(text.as_bytes())],
+        Cause::Part { .. } | Cause::Trailing(_) => vec![component.to_owned()],
+        Cause::Rule { paths, .. } => paths
+            .iter()
+            .map(|path| format!("{component}:{path}"))
+            .collect(),
     }
 }
 
@@ -248,6 +246,10 @@ pub struct WayOut {
     pub options: String,
     /// What would go, in brief.
     pub brief: Way,
+    /// The harm of the worst loss.
+    pub harm: Harm,
+    /// Whether a restore of the copy would delete something of it that nobody makes again.
+    pub is_destroyed_on_restore: bool,
     /// What would be lost and what a restore would do about it, in one or two sentences each.
     pub lost: Vec<String>,
     /// The resulting size of the copy, in bytes.
@@ -269,9 +271,15 @@ pub fn way_out(backup: &Backup, alternative: &Alternative, terms: &dyn Terms) ->
     }
     let brief = summary::way(backup, alternative, terms);
     let words: Vec<String> = brief.args.iter().map(|word| terms.quoted(word)).collect();
+    let harms = alternative.drops.iter().map(|dropped| dropped.harm);
     WayOut {
         options: words.join(" "),
         brief,
+        harm: harms.max().unwrap_or(Harm::Remade),
+        is_destroyed_on_restore: alternative
+            .drops
+            .iter()
+            .any(Dropped::is_destroyed_on_restore),
         lost,
         predicted_size: alternative.predicted_size,
     }

@@ -142,12 +142,13 @@ fn lasting(lasting: &Lasting) -> Value {
 fn drop_row(view: &DropView<'_>) -> Value {
     let facts = view.facts;
     json!({
-        "target": view.target,
+        "target": view.targets.join(" "),
+        "targets": view.targets,
         "component": view.component,
         "rule": facts.rule().map(|rule| &rule.id),
         "class": facts.class().map(Class::name),
         "harm": facts.harm.name(),
-        "irreplaceable": matches!(facts.harm, Harm::Irreplaceable | Harm::Destroyed),
+        "irreplaceable": is_irreplaceable(facts.harm),
         "destroyed_on_restore": facts.is_destroyed_on_restore(),
         "oldest_of": facts.oldest_of.map(|all| json!({"files": all.files, "stored_bytes": all.stored})),
         "lasting": lasting(&facts.loss.lasting),
@@ -158,6 +159,10 @@ fn drop_row(view: &DropView<'_>) -> Value {
         "title": view.title,
         "advice": view.advice,
     })
+}
+
+fn is_irreplaceable(harm: Harm) -> bool {
+    matches!(harm, Harm::Irreplaceable | Harm::Destroyed)
 }
 
 /// How many of the largest paths `plan` lists.
@@ -266,10 +271,18 @@ pub fn shrink(mut all: Map<String, Value>, copy: &Copy<'_>, unseen: &[&str]) -> 
     all
 }
 
-/// `shrink --ok-if-fits` of a backup that already fits: all of `plan`, and that there is no output.
-pub fn nothing_needed(mut planned: Map<String, Value>) -> Map<String, Value> {
-    planned.insert("output".into(), Value::Null);
-    planned
+/// `shrink` that has nothing to write: all of `plan`, and that there is no output. `error` is the
+/// reason, unless it is no error.
+pub fn nothing_written(
+    mut all: Map<String, Value>,
+    error: Option<&Error>,
+    terms: &dyn Terms,
+) -> Map<String, Value> {
+    all.insert("output".into(), Value::Null);
+    match error {
+        Some(error) => refused(all, error, terms),
+        None => all,
+    }
 }
 
 /// `bench --make`: the new backup.
@@ -393,12 +406,6 @@ pub fn error(error: &Error, terms: &dyn Terms) -> Value {
     json!({"schema": SCHEMA, "error": error_body(error, terms)})
 }
 
-/// The error of a `shrink` that has nothing to write, with the notes and the ways out from
-/// [`plan`].
-pub fn nothing_written(error: &Error, view: &PlanView<'_>, terms: &dyn Terms) -> Value {
-    json!({"schema": SCHEMA, "error": error_body(error, terms), "ways_out": ways_out(view), "notes": view.notes})
-}
-
 fn ways_out(view: &PlanView<'_>) -> Vec<Value> {
     let way = |way: &WayOut| {
         json!({
@@ -406,6 +413,9 @@ fn ways_out(view: &PlanView<'_>) -> Vec<Value> {
             "args": way.brief.args,
             "title": way.brief.title,
             "stored_bytes": way.brief.bytes,
+            "harm": way.harm.name(),
+            "irreplaceable": is_irreplaceable(way.harm),
+            "destroyed_on_restore": way.is_destroyed_on_restore,
             "lost": way.lost,
             "predicted_size": way.predicted_size,
         })

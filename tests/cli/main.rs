@@ -28,6 +28,7 @@ mod overview;
 mod predict;
 mod rules;
 mod scan;
+mod schema;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

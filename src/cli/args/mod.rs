@@ -31,7 +31,7 @@ pub use rules::Rules;
 pub use scan::Scan;
 pub use shared::{Color, Shared};
 pub use shrink::Shrink;
-pub use usage::{explain, want_json};
+pub use usage::{explain, takes, want_json};
 pub use verify::Verify;
 
 const EXIT_CODES: &str = "\

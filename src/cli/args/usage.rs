@@ -207,6 +207,13 @@ impl<'a> Place<'a> {
     }
 }
 
+/// Whether the command with this name takes this option.
+pub fn takes(name: &str, option: &str) -> bool {
+    let cli = command();
+    cli.find_subcommand(name)
+        .is_some_and(|command| has(command, option))
+}
+
 /// Whether a command shows this option in its help.
 fn has(command: &Command, option: &str) -> bool {
     let mut options = command.get_arguments();
@@ -282,7 +289,7 @@ mod tests {
                 "haslim plan",
                 "`haslim plan` needs <BACKUP>. `haslim plan --help`",
             ),
-            ("haslim verify a b c", "'b'"),
+            ("haslim plan a b c", "'b'"),
             ("haslim --json", "no command"),
             ("haslim plan a.tar --limit x", "--limit"),
             ("haslim plan a.tar --allow x", "history, user"),

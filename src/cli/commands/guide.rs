@@ -262,19 +262,27 @@ impl Dialogue<'_> {
         topic: &Topic<'_>,
     ) -> Result<Vec<(&'static [&'static str], OptionLine)>> {
         let mut options = Vec::new();
-        let all = size::short(topic.stored());
-        if topic.is_divisible() {
+        // What another name shares stays, so all of it may save less than its files are large.
+        let plan = self.preview(prepared, answers, &[(at, Answer::All)])?;
+        let (all, _) = taken(prepared, &plan, topic);
+        let needed = if topic.is_divisible() {
             let plan = self.preview(prepared, answers, &[(at, Answer::AsNeeded)])?;
-            let (bytes, note) = taken(prepared, &plan, topic);
-            let label = if topic.goes_by_age() {
-                "[o] only the oldest, as much as needed"
-            } else {
-                "[o] only as much as needed"
-            };
-            options.push((OLDEST, line(label, &size::short(bytes), &note)));
-            options.push((ALL, line("[a] all of them", &all, "")));
+            Some(taken(prepared, &plan, topic))
         } else {
-            options.push((YES, line("[y] leave it out", &all, "")));
+            None
+        };
+        match needed {
+            Some((bytes, note)) if bytes < all => {
+                let label = if topic.goes_by_age() {
+                    "[o] only the oldest, as much as needed"
+                } else {
+                    "[o] only as much as needed"
+                };
+                options.push((OLDEST, line(label, &size::short(bytes), &note)));
+                options.push((ALL, line("[a] all of them", &size::short(all), "")));
+            }
+            Some(_) => options.push((YES, line("[y] leave them out", &size::short(all), ""))),
+            None => options.push((YES, line("[y] leave it out", &size::short(all), ""))),
         }
         if let Some(whole) = topic.whole {
             let place = names::part(&prepared.backup, prepared.backup.part(whole.part));

@@ -93,24 +93,23 @@ fn refuse(
 ) -> Result<u8> {
     let view = render::plan::view(prepared);
     let is_json = session.settings.json;
-    if writing::is_accepted(selection, &error) {
-        if is_json {
-            let planned = planned(prepared, &session.control)?;
-            session.screen.json(&json::nothing_needed(planned));
-        } else {
-            session.screen.error(&error);
-        }
+    let accepted = writing::is_accepted(selection, &error);
+    if is_json {
+        let all = planned(prepared, &session.control)?;
+        let code = if accepted { DONE } else { error.kind().code() };
+        let error = refusal::with_unmatched_selectors(error, &view);
+        let error = Some(&error).filter(|_| !accepted);
+        session
+            .screen
+            .json(&json::nothing_written(all, error, &CommandLine));
+        return Ok(code);
+    }
+    if accepted {
+        session.screen.error(&error);
         return Ok(DONE);
     }
-    if !is_json {
-        render::plan::ways_out(session, prepared, &view, selection, Some(writing));
-        return Err(error);
-    }
-    let code = error.kind().code();
-    let error = refusal::with_unmatched_selectors(error, &view);
-    let document = json::nothing_written(&error, &view, &CommandLine);
-    session.screen.json(&document);
-    Ok(code)
+    render::plan::ways_out(session, prepared, &view, selection, Some(writing));
+    Err(error)
 }
 
 /// Whether the user wants the copy and knows about any damage. Always true if no question is asked.

@@ -9,6 +9,7 @@ use haslim::open::Backup;
 use haslim::plan::{EncryptionChoice, Outcome};
 use haslim::size;
 
+use crate::cli::args::takes;
 use crate::cli::render::terms::shell;
 use crate::cli::session::Session;
 use crate::cli::settings::{KeySource, Selection, Writing};
@@ -130,16 +131,16 @@ pub fn shrink(
     parts
 }
 
-/// A command for a backup, with the options that every command has.
+/// A command for a backup, with those of the shared options that it takes.
 pub fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
     let settings = &session.settings;
     let mut parts = vec![format!("haslim {command}"), file(backup)];
-    if settings.limit != size::CLOUD_LIMIT {
+    if settings.limit != size::CLOUD_LIMIT && takes(command, "limit") {
         parts.push(format!("--limit {}", size::option(settings.limit)));
     }
+    let most = settings.max_expanded;
     parts.extend(
-        settings
-            .max_expanded
+        most.filter(|_| takes(command, "max-expanded"))
             .map(|bytes| format!("--max-expanded {}", size::option(bytes))),
     );
     parts.extend(match &settings.key {

@@ -212,10 +212,11 @@ fn group<'a>(
             .facts
             .files
             .map_or(String::new(), |n| format!(", {}", words::files(n)));
-        let place = if row.title == row.target {
+        let target = row.targets.join(" ");
+        let place = if row.title == target {
             String::new()
         } else {
-            format!(" [{}]", row.target)
+            format!(" [{target}]")
         };
         screen.say(&format!(
             "  {}{place}: {}{files}",

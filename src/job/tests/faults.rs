@@ -158,7 +158,7 @@ fn a_full_disk_is_told_with_the_bytes_needed_and_free() {
     assert!(
         said.contains(&format!(
             "{} needed",
-            crate::size::both(job.plan.predicted_size)
+            crate::size::decimal(job.plan.predicted_size)
         )),
         "{said}"
     );

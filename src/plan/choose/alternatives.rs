@@ -85,7 +85,7 @@ impl Search<'_> {
     fn allow(&self, classes: &[Class]) -> Result<Option<(Offer, Plan)>> {
         let new = |class: &Class| !self.request.class_may_go(*class);
         let new: Vec<Class> = classes.iter().copied().filter(new).collect();
-        if new.is_empty() {
+        if new.is_empty() || self.has_declined(&new) {
             return Ok(None);
         }
         let wider = Request {
@@ -94,6 +94,17 @@ impl Search<'_> {
         };
         let plan = fit::enough(self.backup, self.surveys, &wider, self.scans, self.units)?;
         Ok(Some((Offer::Allow(new), plan)))
+    }
+
+    /// Whether the user declined something of these classes, which consent to them would take.
+    fn has_declined(&self, classes: &[Class]) -> bool {
+        let is_declined = |unit: &&Candidate| {
+            let key = unit.key(self.backup);
+            self.request.declined.contains(&key) && classes.contains(&unit.class())
+        };
+        self.units
+            .iter()
+            .any(|unit| unit.finds().chain([unit]).any(|unit| is_declined(&unit)))
     }
 
     /// What is still too much without everything that may be dropped anyway, in bytes.

@@ -68,12 +68,62 @@ impl Reach<'_> {
             return self.plan(&alone);
         }
         let items = self.items(base, units)?;
-        let all: Vec<Pick> = (0..items.len()).map(Pick::all).collect();
-        let with_all = self.with(base, units, &all);
-        if self.weigh(&with_all)? > most {
-            return self.plan(&with_all);
+        let Some(tier) = self.dearest_tier(base, units, &items, most)? else {
+            return self.plan(&self.with(base, units, &up_to(&items, u8::MAX)));
+        };
+        let kept = |item: &Item| item.tier <= tier;
+        let units: Vec<Candidate> = units
+            .iter()
+            .zip(&items)
+            .filter(|(_, item)| kept(item))
+            .map(|(unit, _)| unit.clone())
+            .collect();
+        let items: Vec<Item> = items.into_iter().filter(kept).collect();
+        self.fewest(base, &units, &items, size, most)
+    }
+
+    /// The highest tier of which something is needed; `None` if everything is not enough.
+    ///
+    /// Found with real sizes: what the units of a tier save together is more than the sum of their
+    /// sizes where they make up a whole folder, and less where linked names stay.
+    fn dearest_tier(
+        &self,
+        base: &[Candidate],
+        units: &[Candidate],
+        items: &[Item],
+        most: u64,
+    ) -> Result<Option<u8>> {
+        let mut tiers: Vec<u8> = items.iter().map(|item| item.tier).collect();
+        tiers.sort_unstable();
+        tiers.dedup();
+        let fits = |tier: u8| -> Result<bool> {
+            self.request.control.check()?;
+            let picked = self.with(base, units, &up_to(items, tier));
+            Ok(self.weigh(&picked)? <= most)
+        };
+        let (mut low, mut high) = (0, tiers.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            let tier = tiers.get(middle).copied().unwrap_or(u8::MAX);
+            if fits(tier)? {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
         }
-        let chooser = Chooser::new(&items);
+        Ok(tiers.get(low).copied())
+    }
+
+    /// As few of these units as are enough; all together are. Without them it has `size` bytes.
+    fn fewest(
+        &self,
+        base: &[Candidate],
+        units: &[Candidate],
+        items: &[Item],
+        size: u64,
+        most: u64,
+    ) -> Result<Plan> {
+        let chooser = Chooser::new(items);
         // A member's padding may shrink by one block more than the size of its units.
         let slack = (self.backup.members.len() * BLOCK) as u64;
         let mut need = size.saturating_sub(most).saturating_sub(slack).max(1);
@@ -88,9 +138,9 @@ impl Reach<'_> {
             // Kept links and remaining folders may make the saving smaller than the size of the
             // units.
             let by = if step < STEPS { 1 } else { size - most };
-            need = tiers::saved(&items, &choice.picks) + by;
+            need = tiers::saved(items, &choice.picks) + by;
         }
-        self.plan(&with_all)
+        self.plan(&self.with(base, units, &up_to(items, u8::MAX)))
     }
 
     /// Takes back what is not needed, the dearest first: a folder that goes as a whole saves more
@@ -179,4 +229,10 @@ impl Reach<'_> {
     fn plan(&self, units: &[Candidate]) -> Result<Plan> {
         draft::plan(self.backup, self.surveys, self.request, self.scans, units)
     }
+}
+
+/// All items up to this tier.
+fn up_to(items: &[Item], tier: u8) -> Vec<Pick> {
+    let is_in = |at: &usize| items.get(*at).is_some_and(|item| item.tier <= tier);
+    (0..items.len()).filter(is_in).map(Pick::all).collect()
 }

@@ -74,7 +74,7 @@ impl Harm {
             Self::Recordings => "recordings",
             Self::History => "history",
             Self::Irreplaceable => "irreplaceable",
-            Self::Destroyed => "destroyed_on_restore",
+            Self::Destroyed => "emptied_on_restore",
         }
     }
 }

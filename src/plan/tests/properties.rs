@@ -164,6 +164,40 @@ fn harm(plan: &Plan) -> [u64; 6] {
     ]
 }
 
+/// The bytes of files that a plan gives up and that nobody can make again: those that no rule
+/// matches, and those of rules. What a rule matches counts as its, also in a part that goes as a
+/// whole.
+fn irreplaceable(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    request: &Request,
+    plan: &Plan,
+) -> [u64; 2] {
+    let units = crate::plan::candidates(backup, surveys, request).unwrap();
+    let finds = || units.iter().flat_map(Candidate::finds);
+    let (mut others, mut ruled) = (0, 0);
+    for (planned, survey) in plan.parts.iter().zip(surveys) {
+        let goes = |at: usize| match &planned.action {
+            Action::Edit(cut) => cut.removes(at),
+            action => *action == Action::Drop,
+        };
+        for (at, entry) in survey
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| goes(*at))
+        {
+            let mut find = finds().filter(|f| f.part == survey.part && f.entries.contains(&at));
+            match find.next().map(|find| find.harm) {
+                None => others += entry.stored,
+                Some(Harm::Irreplaceable) => ruled += entry.stored,
+                Some(_) => {}
+            }
+        }
+    }
+    [others, ruled]
+}
+
 /// What could still be dropped without asking.
 fn left_over(
     backup: &Backup,
@@ -182,7 +216,7 @@ fn left_over(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn the_result_fits_or_all_that_may_go_is_gone((backup, surveys) in any_backup(), wish in any_wish(), size in 0u64..1100) {
@@ -229,7 +263,7 @@ proptest! {
         let [none, history, user, both] = ["", "allow=history", "allow=user", "allow=history,user"].map(plan);
         for (less, more) in [(&none, &history), (&none, &user), (&history, &both)] {
             // A folder of which everything goes saves the archive around it too, in one of them.
-            prop_assert!(more.predicted_size <= less.predicted_size + RECORD);
+            prop_assert!(more.predicted_size <= less.predicted_size + RECORD, "{} then {} of {}, {:?} then {:?}", less.predicted_size, more.predicted_size, less.limit, less.outcome, more.outcome);
         }
         // History is dropped before user data. If history is allowed too, less may have to be
         // dropped, but the copy still fits.
@@ -255,14 +289,17 @@ proptest! {
 
     #[test]
     fn more_consent_never_gives_up_more_of_a_dearer_class((backup, surveys) in any_backup(), size in 0u64..1000) {
-        let plan = |wish| make(&backup, &surveys, &request(&backup, wish, size)).unwrap();
+        let request = |wish| request(&backup, wish, size);
+        let plan = |wish| make(&backup, &surveys, &request(wish)).unwrap();
         let [none, history, user, both] = ["", "allow=history", "allow=user", "allow=history,user"].map(plan);
-        // Whole parts, and other things that nobody can make again.
-        let dear = |plan: &Plan| [harm(plan)[1], harm(plan)[2]];
+        let dear = |plan: &Plan| irreplaceable(&backup, &surveys, &request(""), plan);
         prop_assert_eq!((dear(&none), dear(&history)), ([0, 0], [0, 0]));
         // Without a plan that fits, everything that is allowed goes.
         if user.outcome == Outcome::Fits {
-            prop_assert!(dear(&both) <= dear(&user), "{:?} then {:?}", dear(&user), dear(&both));
+            let ([others, ruled], [more_others, more_ruled]) = (dear(&user), dear(&both));
+            // A folder of which everything goes saves the archive around it too, in one of them.
+            prop_assert!(more_others <= others + RECORD, "{others} then {more_others}");
+            prop_assert!(more_others + RECORD < others || more_ruled <= ruled + RECORD, "{ruled} then {more_ruled}");
         }
     }
 

@@ -463,7 +463,7 @@ pub struct Said {
 pub fn said(backup: &Backup, plan: &Plan) -> Said {
     let view = PlanView::new(backup, plan, &Options);
     let row = |view: DropView<'_>| Row {
-        target: view.target,
+        target: view.targets.join(" "),
         title: view.title,
         component: view.component,
         stored_bytes: view.facts.stored_bytes,
