@@ -230,7 +230,7 @@ impl Reading<'_> {
             self.named.to_vec()
         };
         let parts = if depth == Depth::All {
-            self.choosable()
+            self.visible()
         } else {
             needed.clone()
         };
@@ -270,6 +270,15 @@ impl Reading<'_> {
             .collect()
     }
 
+    /// The parts that a plan says something about: [`Self::choosable`], and those that were dropped
+    /// by name, because it names what is in them.
+    fn visible(&self) -> Vec<usize> {
+        let choosable = self.choosable();
+        let mut parts = self.unlocked.readable();
+        parts.retain(|at| choosable.contains(at) || self.request.drops_component(self.id(*at)));
+        parts
+    }
+
     /// Surveys these parts. Errors in parts that are not `needed` are returned beside the surveys.
     fn look_inside(&self, parts: &[usize], needed: &[usize]) -> Result<Found> {
         let (backup, keys) = (&self.unlocked.backup, self.unlocked.keys.as_deref());
@@ -286,6 +295,8 @@ impl Reading<'_> {
                 Err(error) if needed.contains(&at) || !is_about_contents(&error) => {
                     return Err(with_way_out(error, self.id(at)));
                 }
+                // The copy is without it.
+                Err(_) if self.request.drops_component(self.id(at)) => {}
                 Err(error) => found.integrity.extend(self.check_unreadable(at, &error)),
             }
         }

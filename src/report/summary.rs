@@ -294,7 +294,7 @@ fn listed(names: &[String]) -> String {
 /// A way to make it fit, in brief.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Way {
-    /// The stored bytes that it gives up in addition.
+    /// The stored bytes that it gives up in addition to what goes anyway.
     pub bytes: u64,
     /// What would go.
     pub title: String,
@@ -304,18 +304,14 @@ pub struct Way {
 
 /// A way in brief; the words of the command are those of the program.
 pub fn way(backup: &Backup, alternative: &Alternative, terms: &dyn Terms) -> Way {
-    let rows: Vec<Row> = alternative.drops.iter().map(|d| row(backup, d)).collect();
-    let mut lasting: Vec<&Row> = rows.iter().filter(|row| row.harm.is_lasting()).collect();
-    if lasting.is_empty() {
-        lasting = rows.iter().collect();
-    }
-    lasting.sort_by_key(|row| std::cmp::Reverse((row.harm, row.bytes)));
-    let mut title: Vec<String> = lasting.iter().take(2).map(|row| with_names(row)).collect();
-    if lasting.len() > 2 {
-        title.push(format!("{} more", lasting.len() - 2));
+    let mut rows: Vec<Row> = alternative.drops.iter().map(|d| row(backup, d)).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse((row.harm, row.bytes)));
+    let mut title: Vec<String> = rows.iter().take(2).map(with_names).collect();
+    if rows.len() > 2 {
+        title.push(format!("{} more", rows.len() - 2));
     }
     Way {
-        bytes: rows.iter().map(|row| row.bytes).sum::<u64>() + alternative.free_bytes,
+        bytes: rows.iter().map(|row| row.bytes).sum(),
         title: title.join("; "),
         args: args(backup, &alternative.offer, terms),
     }

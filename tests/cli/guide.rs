@@ -62,7 +62,7 @@ fn one_yes_to_the_biggest_gain_is_enough() {
     );
     terminal.say("y\n");
     let after = terminal.expect(LAST);
-    assert!(after.contains("FITS: 2.24 MB → 942 kB"), "{after}");
+    assert!(after.contains("WOULD FIT: 2.24 MB → 942 kB"), "{after}");
     assert!(
         after.contains("Frigate recordings") && after.contains("10 of 12 files"),
         "{after}"
@@ -84,7 +84,7 @@ fn one_yes_to_the_biggest_gain_is_enough() {
     let left = entries(&output, "media");
     let films = left
         .iter()
-        .filter(|e| e.name.starts_with(b"./frigate/recordings") && e.name.ends_with(b".mp4"));
+        .filter(|e| e.name.starts_with(b"frigate/recordings") && e.name.ends_with(b".mp4"));
     assert_eq!(films.count(), 2, "the newest two stay: {left:?}");
 }
 

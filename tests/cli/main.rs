@@ -21,6 +21,7 @@ mod json;
 mod key;
 mod limits;
 mod ls;
+mod mockups;
 mod names;
 mod next;
 mod options;

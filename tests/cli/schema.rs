@@ -530,7 +530,7 @@ fn plan_follows_the_schema() {
     for seen in [
         "\"oldest_of\":{",
         "\"options\":\"--",
-        "\"harm\":\"destroyed_on_restore\"",
+        "\"harm\":\"emptied_on_restore\"",
     ] {
         assert!(all.contains(seen), "no case has {seen}");
     }

@@ -360,7 +360,7 @@ fn without_the_key_the_parts_that_nobody_could_look_at_are_named() {
         let named = run
             .out
             .lines()
-            .find(|line| line.contains("Not checked for damage"))
+            .find(|line| line.contains("not checked (no key)"))
             .unwrap_or_else(|| panic!("{name}: {}", run.out));
         assert!(named.contains("share"), "{name}: {named}");
         let json = keyless(shrink(

@@ -309,6 +309,9 @@ impl Dialogue<'_> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
+        if named.is_empty() {
+            return String::new();
+        }
         format!("with {}{more}", named.join(", "))
     }
 }

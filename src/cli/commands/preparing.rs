@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use haslim::Result;
-use haslim::job::{Depth, Job, Prepared};
+use haslim::job::{Depth, Job, KeyNeed, Prepared};
 use haslim::open::Backup;
 use haslim::plan::{self, Request};
 
@@ -28,7 +28,12 @@ pub fn prepare(
         let scan = scan_file::load(path, job.backup())?;
         job = job.with_scan(scan);
     }
-    let keys = key::keys(session, job.backup(), job.key_need(depth))?.map(Arc::new);
+    let need = match job.key_need(depth) {
+        // What is in a part that goes as a whole is worth a look, but not a question.
+        KeyNeed::No if depth == Depth::All && key::is_given(&session.settings) => KeyNeed::Helps,
+        need => need,
+    };
+    let keys = key::keys(session, job.backup(), need)?.map(Arc::new);
     job.prepare(keys, depth, &session.screen, &session.control)
 }
 

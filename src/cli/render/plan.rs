@@ -17,6 +17,7 @@ use super::{next_steps, tables};
 use crate::cli::render::terms::CommandLine;
 use crate::cli::session::Session;
 use crate::cli::settings::{Selection, Writing};
+use crate::cli::terminal::wrap::wrap;
 
 /// How many of the largest paths `plan` shows.
 const LARGEST: usize = json::LARGEST;
@@ -116,10 +117,11 @@ fn left_out(session: &Session, prepared: &Prepared) {
     if !minor.is_empty() {
         let sum: u64 = minor.iter().map(|row| row.bytes).sum();
         let size = right(&size::short(sum), SIZE);
-        screen.as_is(&format!(
-            "{size}  {} smaller caches, logs or old backups",
-            minor.len()
-        ));
+        let what = match minor.len() {
+            1 => "1 smaller cache, log or old backup".to_owned(),
+            count => format!("{count} smaller caches, logs or old backups"),
+        };
+        screen.as_is(&format!("{size}  {what}"));
     }
     screen.as_is("Kept: everything else.");
 }
@@ -317,8 +319,12 @@ fn one_way(session: &Session, number: usize, way: &WayOut, title: usize) {
     {
         screen.as_is(&all);
     } else {
-        screen.say(head.trim_end());
-        screen.as_is(&format!("{}{options}", " ".repeat(SIZE + 7)));
+        let indent = " ".repeat(SIZE + 7);
+        let room = screen.width().map(|width| width.saturating_sub(SIZE + 7));
+        let size = right(&size::short(way.brief.bytes), SIZE);
+        let title = wrap(&way.brief.title, room).replace('\n', &format!("\n{indent}"));
+        screen.as_is(&format!("{number:>3}  {size}  {title}"));
+        screen.as_is(&format!("{indent}{options}"));
     }
     if session.settings.details {
         let size = words::against_limit(way.predicted_size, session.settings.limit);

@@ -163,7 +163,6 @@ fn naming_only_what_is_not_there_is_refused() {
 fn a_word_that_is_no_selector_is_refused_with_what_may_have_been_meant() {
     let (backup, _) = Sketch::new(HOME).build();
     for (text, meant) in [
-        ("influxbd", "addon:a0d7b954_influxdb"),
         ("core_mosquito", "addon:core_mosquitto"),
         ("Media", "media"),
         ("medai:film.txt", "media:film.txt"),
