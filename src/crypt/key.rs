@@ -205,7 +205,12 @@ fn argon2id(password: &[u8], salt: &[u8; 16]) -> Result<Secret<32>, CryptError> 
     memory
         .try_reserve_exact(params.block_count())
         .map_err(|_| CryptError::Derivation)?;
-    memory.resize(params.block_count(), Block::default());
+    // Copies grow by doubling: `resize` writes block by block in builds without optimisation.
+    memory.push(Block::default());
+    while memory.len() < params.block_count() {
+        let more = memory.len().min(params.block_count() - memory.len());
+        memory.extend_from_within(..more);
+    }
     let mut key = Secret::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, argon2::Version::V0x13, params)
         .hash_password_into_with_memory(password, salt, &mut key.0, memory.as_mut_slice())

@@ -9,7 +9,7 @@ use super::integrity::{self, check_while, is_about_contents, with_way_out};
 use super::prepared::{PartIntegrity, Prepared};
 use super::unlocked::Unlocked;
 use crate::crypt::KeyRing;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::open::Backup;
 use crate::pipe::Control;
@@ -273,10 +273,13 @@ impl Reading<'_> {
     /// The parts that a plan says something about: [`Self::choosable`], and those that were dropped
     /// by name, because it names what is in them.
     fn visible(&self) -> Vec<usize> {
-        let choosable = self.choosable();
-        let mut parts = self.unlocked.readable();
-        parts.retain(|at| choosable.contains(at) || self.request.drops_component(self.id(*at)));
-        parts
+        let (backup, choosable) = (&self.unlocked.backup, self.choosable());
+        let is_dropped = |at: &usize| {
+            backup.part(*at).is_readable(self.has_key) && self.request.drops_component(self.id(*at))
+        };
+        (0..backup.parts.len())
+            .filter(|at| choosable.contains(at) || is_dropped(at))
+            .collect()
     }
 
     /// Surveys these parts. Errors in parts that are not `needed` are returned beside the surveys.
@@ -292,15 +295,20 @@ impl Reading<'_> {
         for (&at, outcome) in parts.iter().zip(surveys) {
             match outcome {
                 Ok(survey) => found.surveys.push(survey),
+                // The copy is without it.
+                Err(error) if self.is_spare(at, needed) && !stops(&error) => {}
                 Err(error) if needed.contains(&at) || !is_about_contents(&error) => {
                     return Err(with_way_out(error, self.id(at)));
                 }
-                // The copy is without it.
-                Err(_) if self.request.drops_component(self.id(at)) => {}
                 Err(error) => found.integrity.extend(self.check_unreadable(at, &error)),
             }
         }
         Ok(found)
+    }
+
+    /// Whether a part goes as a whole, and was only looked into to name what is in it.
+    fn is_spare(&self, at: usize, needed: &[usize]) -> bool {
+        self.request.drops_component(self.id(at)) && !needed.contains(&at)
     }
 
     /// Surveys all these parts after an earlier look at some of them. What was saved need not be
@@ -340,6 +348,11 @@ impl Reading<'_> {
     fn id(&self, at: usize) -> &str {
         &self.unlocked.backup.part(at).id
     }
+}
+
+/// Whether an error ends the run, not only the look into a part.
+fn stops(error: &Error) -> bool {
+    !is_about_contents(error) && error.kind() != Kind::Password
 }
 
 /// Whether a copy must encrypt parts again, unless all parts of one kind are dropped.
