@@ -295,7 +295,7 @@ def planned(bench):
     ways = rig.plan(backup, "--limit", limit, **key, expect=4)["ways_out"]
     said = rig.haslim("shrink", backup, "--yes", "-o", refused, "--limit", limit, **key, expect=4)
     bench.check("without consent and not enough it ends with 4 and no file", not refused.exists())
-    bench.check("and names the ways out as commands", ways and all(f"--limit {limit} -o {refused} {way['options']}" in said for way in ways), said)
+    bench.check("and names the ways out, and the command to add them to", ways and f"--limit {limit} -o {refused}" in said and all(way["options"] in said for way in ways), said)
 
     plan = rig.plan(backup, "--limit", limit, "--allow", "history,user", **key)
     slim = shrink(backup, bench.out("planned.slim.tar"), "--limit", limit, "--allow", "history,user", **key)

@@ -103,13 +103,13 @@ def without_nameless_files(bench):
 
 
 def read_errors(bench):
-    """EIO while reading is 11 with its offset; while reading the copy back it is 7. EINTR has no effect."""
+    """EIO while reading is 11 and names the file; while reading the copy back it is 7. EINTR has no effect."""
     place = bench.place()
     ends, number = tally(), 1
     while True:
         tried = Injection(place, [Rule("pread64", number, fail("EIO"), _of(place.input))])
         problem = place.problem(tried.done)
-        if problem is None and tried.hit and not (tried.done.code == 11 and "(at byte " in tried.done.err):
+        if problem is None and tried.hit and not (tried.done.code == 11 and f"reading {place.input} failed" in tried.done.err):
             problem = tried.done
         bench.expect(problem is None, f"EIO at read {number} of the input", problem)
         place.clear()

@@ -55,13 +55,16 @@ pub fn read(choice: &Choice) -> Result<Layer> {
     File { path, text }.layer(choice.profile.as_deref())
 }
 
+/// Whether there is a file. A folder that may not be searched is another user's, for example after
+/// `sudo`, which may keep `HOME`; what is in it was not meant for this user.
+///
 /// # Errors
-/// `Usage` if the system does not say whether it exists, for example because a folder may not be
-/// read.
+/// `Usage` if the system does not say whether it exists.
 fn is_there(path: &Path) -> Result<bool> {
+    use ErrorKind::{NotADirectory, NotFound, PermissionDenied};
     match std::fs::metadata(path) {
         Ok(_) => Ok(true),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => {
             Ok(false)
         }
         Err(error) => Err(usage(
