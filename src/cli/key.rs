@@ -12,14 +12,12 @@ use haslim::open::{self, Backup};
 use haslim::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
+use super::key_source::{KeySource, VARIABLE};
 use super::session::Session;
-use super::settings::{KeySource, Settings};
+use super::settings::Settings;
 use super::small_file;
 use super::terminal::prompt;
 use text::{MOST_KEYS, Text};
-
-/// The environment variable that may hold the key.
-pub const VARIABLE: &str = "HASLIM_PASSWORD";
 
 /// How often a user at a terminal may type the key.
 const TRIES: usize = 3;

@@ -3,7 +3,9 @@
 mod args;
 mod commands;
 mod key;
+mod key_source;
 mod layers;
+mod mistake;
 mod render;
 mod scan_file;
 mod session;

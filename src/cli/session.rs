@@ -19,11 +19,6 @@ pub const DONE: u8 = 0;
 /// The result when a question is answered with no or quit: the same as after Ctrl-C.
 pub const STOPPED: u8 = 130;
 
-/// An error of the command line itself.
-pub fn usage(message: impl Into<String>, advice: impl Into<Advice>) -> Error {
-    Error::new(Kind::Usage, message).advice(advice)
-}
-
 /// Everything that a command receives besides its task.
 pub struct Session {
     /// The settings of the run.

@@ -15,6 +15,7 @@ use haslim::rules::Class;
 use haslim::size::CLOUD_LIMIT;
 
 use super::args::{self, Automation, Color, Command, Consent, ProgressKind, Shared};
+use super::key_source::KeySource;
 use super::layers::Layer;
 
 /// The settings of every command.
@@ -44,17 +45,6 @@ pub struct Settings {
     pub progress: ProgressKind,
     /// What the arguments say about configuration files; commands that are printed repeat it.
     pub config: Automation,
-}
-
-/// The source of the key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySource {
-    /// The first line of this file.
-    PasswordFile(PathBuf),
-    /// This emergency kit of Home Assistant.
-    EmergencyKit(PathBuf),
-    /// The variable `HASLIM_PASSWORD`, otherwise a prompt.
-    VariableOrPrompt,
 }
 
 /// What to leave out of a copy, as the user named it.

@@ -16,6 +16,7 @@
 //! surveys and one result for each part.
 #![deny(clippy::indexing_slicing)]
 
+mod depth;
 mod events;
 mod integrity;
 mod prepare;
@@ -29,8 +30,9 @@ mod unlocked;
 mod write;
 mod writer;
 
+pub use depth::Depth;
 pub use events::{Event, Observer};
-pub use prepare::{Depth, Job, KeyNeed};
+pub use prepare::{Job, KeyNeed};
 pub use prepared::{PartIntegrity, Prepared};
 pub use refusal::Refusal;
 pub use repair::{PreparedRepair, prepare_repair};

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::depth::Depth;
 use super::events::{Event, Observer};
 use super::integrity::{self, check_while, is_about_contents, with_way_out};
 use super::prepared::{PartIntegrity, Prepared};
@@ -32,18 +33,6 @@ impl KeyNeed {
     pub fn must_if(so: bool) -> Self {
         if so { Self::Must } else { Self::No }
     }
-}
-
-/// How much of the parts must be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// As little as the plan needs.
-    Needed,
-    /// The same; meanwhile, parts that will be kept are checked.
-    Checked,
-    /// Everything that can be read, for a plan that shows what is large and is not carried out. A
-    /// scan then stands for the key as well.
-    All,
 }
 
 /// A backup and a request. No part has been read yet.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::prepare::Depth;
+use super::depth::Depth;
 use crate::crypt::KeyRing;
 use crate::error::Result;
 use crate::open::{self, Backup};

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod extras;
+mod files;
 mod guide;
 mod info;
 mod ls;

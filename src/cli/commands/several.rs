@@ -6,7 +6,7 @@ use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 use serde_json::{Map, Value};
 
-use super::info::backups_in;
+use super::files::backups_in;
 use crate::cli::render::escaped_path;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::session::{DONE, Session};

@@ -10,8 +10,9 @@ use haslim::report::{json, words};
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result};
 
+use crate::cli::mistake::usage;
 use crate::cli::render::refusal;
-use crate::cli::session::{STOPPED, Session, usage};
+use crate::cli::session::{STOPPED, Session};
 use crate::cli::settings::{Selection, Writing};
 
 /// Checks, before any work, that a file can be written at this place. An existing file causes an

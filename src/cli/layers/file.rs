@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::layer::{Layer, NAMES, Value};
 use super::{Choice, Place};
-use crate::cli::session::usage;
+use crate::cli::mistake::usage;
 use crate::cli::small_file;
 
 /// The table that holds the profiles.
@@ -250,7 +250,7 @@ fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
 mod tests {
     use super::*;
     use crate::cli::args::Consent;
-    use crate::cli::settings::KeySource;
+    use crate::cli::key_source::KeySource;
 
     fn layer(text: &str, profile: Option<&str>) -> Result<Layer> {
         let path = Path::new("/etc/haslim/haslim.toml");

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use haslim::size;
 
 use crate::cli::args::{Color, Consent, ProgressKind, Wrapping};
-use crate::cli::settings::KeySource;
+use crate::cli::key_source::KeySource;
 
 /// The names of all settings, as the options are called.
 pub const NAMES: [&str; 18] = [

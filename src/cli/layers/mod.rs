@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use haslim::Result;
 
 use super::args::Automation;
-use super::session::usage;
+use super::mistake::usage;
 pub use layer::Layer;
 
 /// The settings below these arguments, merged. Reads the configuration file.

@@ -10,9 +10,10 @@ use haslim::plan::{EncryptionChoice, Outcome};
 use haslim::size;
 
 use crate::cli::args::takes;
+use crate::cli::key_source::KeySource;
 use crate::cli::render::terms::shell;
 use crate::cli::session::Session;
-use crate::cli::settings::{KeySource, Selection, Writing};
+use crate::cli::settings::{Selection, Writing};
 
 /// Prints a command that shows a copy without one of the listed paths.
 pub fn after_ls(session: &Session, backup: &Backup, selector: &str) {
