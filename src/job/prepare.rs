@@ -111,7 +111,7 @@ impl Job {
     /// not end this call: they are reported, and kept with the result.
     ///
     /// # Errors
-    /// As [`survey::survey`], for a part that the plan needs; as [`plan::make`] and
+    /// As [`crate::survey::survey`], for a part that the plan needs; as [`plan::make`] and
     /// [`plan::check_named`]; `InputIo` if the backup changed meanwhile.
     pub fn prepare(
         self,

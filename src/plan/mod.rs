@@ -83,7 +83,7 @@ pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request
 /// planner may choose from, in any order.
 ///
 /// What the user named is dropped first. If that is not enough, units of the free classes and of
-/// the classes with consent are chosen (see [`choose::tiers::choose`]).
+/// the classes with consent are chosen (see [`choose::tiers::Chooser`]).
 ///
 /// # Errors
 /// `Password` if a part must be decrypted or encrypted without a key; `Refused` for links that
