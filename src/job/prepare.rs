@@ -247,27 +247,21 @@ impl Reading<'_> {
 
     /// The parts from which the planner may choose, and those that were named.
     fn choosable(&self) -> Vec<usize> {
-        let backup = &self.unlocked.backup;
-        let is_open = |at: &usize| {
-            let id = self.id(*at);
-            backup.part(*at).is_readable(self.has_key)
-                && !self.request.keeps_component(id)
-                && !self.request.drops_component(id)
-        };
-        (0..backup.parts.len())
-            .filter(|at| self.named.contains(at) || is_open(at))
-            .collect()
+        let mut parts = self.visible();
+        parts.retain(|at| self.named.contains(at) || !self.request.drops_component(self.id(*at)));
+        parts
     }
 
     /// The parts that a plan says something about: [`Self::choosable`], and those that were dropped
     /// by name, because it names what is in them.
     fn visible(&self) -> Vec<usize> {
-        let (backup, choosable) = (&self.unlocked.backup, self.choosable());
-        let is_dropped = |at: &usize| {
-            backup.part(*at).is_readable(self.has_key) && self.request.drops_component(self.id(*at))
+        let backup = &self.unlocked.backup;
+        let is_open = |at: &usize| {
+            backup.part(*at).is_readable(self.has_key)
+                && !self.request.keeps_component(self.id(*at))
         };
         (0..backup.parts.len())
-            .filter(|at| choosable.contains(at) || is_dropped(at))
+            .filter(|at| self.named.contains(at) || is_open(at))
             .collect()
     }
 

@@ -271,15 +271,11 @@ pub fn way_out(backup: &Backup, alternative: &Alternative, terms: &dyn Terms) ->
     }
     let brief = summary::way(backup, alternative, terms);
     let words: Vec<String> = brief.args.iter().map(|word| terms.quoted(word)).collect();
-    let harms = alternative.drops.iter().map(|dropped| dropped.harm);
     WayOut {
         options: words.join(" "),
         brief,
-        harm: harms.max().unwrap_or(Harm::Remade),
-        is_destroyed_on_restore: alternative
-            .drops
-            .iter()
-            .any(Dropped::is_destroyed_on_restore),
+        harm: alternative.harm(),
+        is_destroyed_on_restore: alternative.is_destroyed_on_restore(),
         lost,
         predicted_size: alternative.predicted_size,
     }

@@ -16,7 +16,6 @@ use crate::finding::Finding;
 use crate::format::securetar::Version;
 use crate::open::Backup;
 use crate::pipe::Control;
-use crate::plan::Harm;
 use crate::plan::facts::{Lasting, LastingFile};
 use crate::report::drops::{DropView, WayOut};
 use crate::report::largest::largest;
@@ -148,7 +147,7 @@ fn drop_row(view: &DropView<'_>) -> Value {
         "rule": facts.rule().map(|rule| &rule.id),
         "class": facts.class().map(Class::name),
         "harm": facts.harm.name(),
-        "irreplaceable": is_irreplaceable(facts.harm),
+        "irreplaceable": facts.harm.is_irreplaceable(),
         "destroyed_on_restore": facts.is_destroyed_on_restore(),
         "oldest_of": facts.oldest_of.map(|all| json!({"files": all.files, "stored_bytes": all.stored})),
         "lasting": lasting(&facts.loss.lasting),
@@ -159,10 +158,6 @@ fn drop_row(view: &DropView<'_>) -> Value {
         "title": view.title,
         "advice": view.advice,
     })
-}
-
-fn is_irreplaceable(harm: Harm) -> bool {
-    matches!(harm, Harm::Irreplaceable | Harm::Destroyed)
 }
 
 /// How many of the largest paths `plan` lists.
@@ -414,7 +409,7 @@ fn ways_out(view: &PlanView<'_>) -> Vec<Value> {
             "title": way.brief.title,
             "stored_bytes": way.brief.bytes,
             "harm": way.harm.name(),
-            "irreplaceable": is_irreplaceable(way.harm),
+            "irreplaceable": way.harm.is_irreplaceable(),
             "destroyed_on_restore": way.is_destroyed_on_restore,
             "lost": way.lost,
             "predicted_size": way.predicted_size,

@@ -297,7 +297,8 @@ impl Dialogue<'_> {
     /// What else goes with a whole part.
     fn also(&self, prepared: &Prepared, plan: &Plan, part: usize) -> String {
         let dropped = plan.drops.iter().find(|dropped| dropped.part == Some(part));
-        let Some(row) = dropped.map(|dropped| summary::row(&prepared.backup, dropped)) else {
+        let row = dropped.map(|dropped| summary::row(&prepared.backup, dropped));
+        let Some(row) = row.filter(|row| !row.named.is_empty()) else {
             return String::new();
         };
         let name = |file: &summary::Named| {
@@ -309,9 +310,6 @@ impl Dialogue<'_> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        if named.is_empty() {
-            return String::new();
-        }
         format!("with {}{more}", named.join(", "))
     }
 }

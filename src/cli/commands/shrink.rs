@@ -6,6 +6,7 @@ use std::time::Instant;
 use haslim::job::{Depth, Prepared, Published};
 use haslim::pipe::Control;
 use haslim::plan::Outcome;
+use haslim::report::plan_view::PlanView;
 use haslim::report::{json, words};
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Result, size};
@@ -95,7 +96,7 @@ fn refuse(
     let is_json = session.settings.json;
     let accepted = writing::is_accepted(selection, &error);
     if is_json {
-        let all = planned(prepared, &session.control)?;
+        let all = planned(prepared, &view, &session.control)?;
         let code = if accepted { DONE } else { error.kind().code() };
         let error = refusal::with_unmatched_selectors(error, &view);
         let error = Some(&error).filter(|_| !accepted);
@@ -160,7 +161,7 @@ fn report(
     }
     // The copy has its name, so it is too late to cancel.
     session.screen.json(&json::shrink(
-        planned(prepared, &Control::default())?,
+        planned(prepared, &render::plan::view(prepared), &Control::default())?,
         &writing::json_copy(copy, prepared.plan.limit, verified, begin),
         &prepared.unchecked_parts(),
     ));
@@ -168,11 +169,15 @@ fn report(
 }
 
 /// The plan as JSON.
-fn planned(prepared: &Prepared, control: &Control) -> Result<Map<String, Value>> {
+fn planned(
+    prepared: &Prepared,
+    view: &PlanView<'_>,
+    control: &Control,
+) -> Result<Map<String, Value>> {
     json::plan(
         &prepared.backup,
         &prepared.surveys,
-        &render::plan::view(prepared),
+        view,
         &prepared.damaged_parts(),
         &CommandLine,
         control,

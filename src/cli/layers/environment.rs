@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use haslim::Result;
 
 use super::layer::{Layer, Value};
-use crate::cli::key_source;
-use crate::cli::key_source::KeySource;
+use crate::cli::key_source::{KeySource, VARIABLE};
 use crate::cli::mistake::usage;
 
 /// The settings that have a variable, called as the option is: `HASLIM_PASSWORD_FILE`. Consent and
@@ -48,7 +47,7 @@ pub fn layer(variable: impl Fn(&str) -> Option<OsString>) -> Result<Layer> {
         }
     }
     // A key in the environment counts more than one that a configuration file names.
-    if layer.key.is_none() && variable(key_source::VARIABLE).is_some() {
+    if layer.key.is_none() && variable(VARIABLE).is_some() {
         layer.key = Some(KeySource::VariableOrPrompt);
     }
     Ok(layer)

@@ -306,24 +306,21 @@ pub fn ways_out(
 
 fn one_way(session: &Session, number: usize, way: &WayOut, title: usize) {
     let screen = &session.screen;
+    let name = &way.brief.title;
     let head = format!(
-        "{number:>3}  {}  {}",
-        right(&size::short(way.brief.bytes), SIZE),
-        left(&way.brief.title, title)
+        "{number:>3}  {}",
+        right(&size::short(way.brief.bytes), SIZE)
     );
     let options = printable(&way.options);
-    let all = format!("{head}  {options}");
-    if screen
-        .width()
-        .is_none_or(|width| all.chars().count() <= width)
-    {
+    let all = format!("{head}  {}  {options}", left(name, title));
+    let width = screen.width();
+    if width.is_none_or(|width| all.chars().count() <= width) {
         screen.as_is(&all);
     } else {
         let indent = " ".repeat(SIZE + 7);
-        let room = screen.width().map(|width| width.saturating_sub(SIZE + 7));
-        let size = right(&size::short(way.brief.bytes), SIZE);
-        let title = wrap(&way.brief.title, room).replace('\n', &format!("\n{indent}"));
-        screen.as_is(&format!("{number:>3}  {size}  {title}"));
+        let room = width.map(|width| width.saturating_sub(indent.len()));
+        let name = wrap(name, room).replace('\n', &format!("\n{indent}"));
+        screen.as_is(&format!("{head}  {name}"));
         screen.as_is(&format!("{indent}{options}"));
     }
     if session.settings.details {

@@ -6,7 +6,7 @@ use crate::format::tar::block::BLOCK;
 use crate::open::Backup;
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::choose::cover::{Order, cover};
-use crate::plan::choose::harm::Cost;
+use crate::plan::choose::harm::{Cost, Harm};
 use crate::plan::choose::{candidates, fit, owners_files};
 use crate::plan::edit::scan::Scans;
 use crate::plan::facts::{Alternative, Cause, Dropped, Offer};
@@ -241,5 +241,15 @@ impl Alternative {
             .iter()
             .map(|dropped| (dropped.harm, dropped.stored_bytes));
         costs.collect()
+    }
+    /// The harm of the worst loss.
+    pub fn harm(&self) -> Harm {
+        let harms = self.drops.iter().map(|dropped| dropped.harm);
+        harms.max().unwrap_or(Harm::Remade)
+    }
+
+    /// Whether a restore of the copy would delete something of it that nobody makes again.
+    pub fn is_destroyed_on_restore(&self) -> bool {
+        self.drops.iter().any(Dropped::is_destroyed_on_restore)
     }
 }

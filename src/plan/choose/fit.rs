@@ -71,14 +71,12 @@ impl Reach<'_> {
         let Some(tier) = self.dearest_tier(base, units, &items, most)? else {
             return self.plan(&self.with(base, units, &up_to(&items, u8::MAX)));
         };
-        let kept = |item: &Item| item.tier <= tier;
-        let units: Vec<Candidate> = units
+        let (units, items): (Vec<Candidate>, Vec<Item>) = units
             .iter()
-            .zip(&items)
-            .filter(|(_, item)| kept(item))
-            .map(|(unit, _)| unit.clone())
-            .collect();
-        let items: Vec<Item> = items.into_iter().filter(kept).collect();
+            .zip(items)
+            .filter(|(_, item)| item.tier <= tier)
+            .map(|(unit, item)| (unit.clone(), item))
+            .unzip();
         self.fewest(base, &units, &items, size, most)
     }
 

@@ -67,6 +67,11 @@ impl Harm {
         self != Self::Remade
     }
 
+    /// Whether it is the owner's own, and nothing like it will be recorded again.
+    pub fn is_irreplaceable(self) -> bool {
+        matches!(self, Self::Irreplaceable | Self::Destroyed)
+    }
+
     /// The word that `--json` uses.
     pub fn name(self) -> &'static str {
         match self {
