@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::line;
+use crate::screen::{beside, env};
 use crate::support::draft::Draft;
 use crate::support::*;
 
@@ -35,23 +36,12 @@ fn home(scratch: &Scratch) -> std::path::PathBuf {
         .write(scratch, "backup.tar")
 }
 
-/// Standard output without the folder of the test.
+/// Standard output of a run beside the backup.
 fn ls(rest: &str, columns: Option<&str>, extra: &[(&str, &str)]) -> String {
     let scratch = Scratch::new();
-    let input = home(&scratch);
-    let mut command = assert_cmd::Command::cargo_bin("haslim").unwrap();
-    command
-        .env("HASLIM_PASSWORD", PASSWORD)
-        .env("LC_ALL", "C.UTF-8")
-        .env_remove("COLUMNS")
-        .envs(extra.iter().copied())
-        .args(line("ls", &input, rest));
-    if let Some(columns) = columns {
-        command.env("COLUMNS", columns);
-    }
-    let out = String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap();
-    let folder = input.parent().unwrap().display().to_string();
-    out.replace(&format!("{folder}/"), "")
+    let columns = columns.map(|columns| ("COLUMNS", columns));
+    let env = env(&[columns.as_slice(), extra].concat());
+    beside(&line("ls", &home(&scratch), rest), &env).code(0).out
 }
 
 fn json(rest: &str) -> Value {

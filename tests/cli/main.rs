@@ -30,6 +30,7 @@ mod predict;
 mod rules;
 mod scan;
 mod schema;
+mod screen;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use crate::line;
+use crate::screen::{beside, env};
 use crate::support::draft::Draft;
 use crate::support::*;
 use crate::terminal::Terminal;
@@ -67,34 +68,15 @@ fn home(scratch: &Scratch) -> PathBuf {
         )
         .set("name", "Automatic backup 2026.11.0")
         .set("type", "full")
-        .metadata(|all| {
-            for (listed, name) in all["addons"]
-                .as_array_mut()
-                .unwrap()
-                .iter_mut()
-                .zip(["InfluxDB", "MariaDB"])
-            {
-                listed["name"] = name.into();
-            }
-        })
+        .app_names(["InfluxDB", "MariaDB"])
         .write(scratch, "home.tar")
 }
 
-/// What a command prints, without the folder of the test, the slug and the time that it took.
-fn said(rest: &str, command: &str, env: &[(&str, &str)]) -> String {
+/// What a command prints, without the slug of the copy and the time that it took.
+fn said(rest: &str, command: &str, more: &[(&str, &str)]) -> String {
     let scratch = Scratch::new();
-    let input = home(&scratch);
-    let mut haslim = assert_cmd::Command::cargo_bin("haslim").unwrap();
-    haslim
-        .env("HASLIM_PASSWORD", PASSWORD)
-        .env("LC_ALL", "C.UTF-8")
-        .env_remove("COLUMNS")
-        .envs(env.iter().copied())
-        .args(line(command, &input, rest));
-    let output = haslim.output().unwrap();
-    let out = String::from_utf8(output.stdout).unwrap();
-    let out = out.replace(&format!("{}/", scratch.0.path().display()), "");
-    without_chance(&out)
+    let run = beside(&line(command, &home(&scratch), rest), &env(more));
+    without_chance(&run.out)
 }
 
 /// The text with `SLUG` for the slug of the copy and `TIME` for the seconds.

@@ -3,49 +3,18 @@
 use std::path::Path;
 
 use crate::line;
+use crate::screen::{self, env, in_folder};
 use crate::support::draft::Draft;
 use crate::support::*;
 
-/// The password, and nothing else that changes what is printed.
-fn env<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    [&[("HASLIM_PASSWORD", PASSWORD)], more].concat()
-}
-
-/// Standard output of a run with this environment, in the folder of the backup: the length of its
-/// path must not decide about the layout.
-#[track_caller]
+/// Standard output of a run with this environment, in the folder of the backup.
 fn beside(args: &[String], env: &[(&str, &str)]) -> String {
-    let path = Path::new(&args[1]);
-    let mut args = args.to_vec();
-    args[1] = path.file_name().unwrap().to_str().unwrap().to_owned();
-    in_folder(path.parent().unwrap(), &args, env)
+    screen::beside(args, env).out
 }
 
 /// Standard output of a run with this environment.
-#[track_caller]
 fn shown(args: &[String], env: &[(&str, &str)]) -> String {
-    in_folder(Path::new("."), args, env)
-}
-
-fn in_folder(folder: &Path, args: &[String], env: &[(&str, &str)]) -> String {
-    let mut command = assert_cmd::Command::cargo_bin("haslim").unwrap();
-    for variable in [
-        "HASLIM_PASSWORD",
-        "NO_COLOR",
-        "COLUMNS",
-        "LC_ALL",
-        "LC_CTYPE",
-        "LANG",
-    ] {
-        command.env_remove(variable);
-    }
-    let output = command
-        .args(args)
-        .current_dir(folder)
-        .envs(env.iter().copied())
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    in_folder(Path::new("."), args, env).out
 }
 
 /// A home whose recordings fill its backup, with ten parts.
@@ -78,11 +47,7 @@ fn home(scratch: &Scratch) -> std::path::PathBuf {
         .folder("ssl", &[make::file("cert.pem", b"a certificate")])
         .set("name", "Automatic backup 2026.11.0")
         .set("type", "full")
-        .metadata(|all| {
-            for (listed, (_, name)) in all["addons"].as_array_mut().unwrap().iter_mut().zip(names) {
-                listed["name"] = name.into();
-            }
-        })
+        .app_names(names.map(|(_, name)| name))
         .write(scratch, "home.tar")
 }
 

@@ -172,6 +172,16 @@ impl Draft {
         self
     }
 
+    /// The names that Home Assistant shows for the apps so far, in their order.
+    pub fn app_names<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.metadata(|all| {
+            let apps = all["addons"].as_array_mut().unwrap();
+            for (listed, name) in apps.iter_mut().zip(names) {
+                listed["name"] = name.into();
+            }
+        })
+    }
+
     /// Applies any change to the metadata.
     pub fn metadata(mut self, change: impl FnOnce(&mut Value)) -> Self {
         change(&mut self.metadata);
