@@ -113,6 +113,13 @@ impl Catalogue {
         &self.never
     }
 
+    /// The entries of the never-drop list that apply to `component`.
+    pub(super) fn never_for(&self, component: &str) -> impl Iterator<Item = &Never> {
+        self.never
+            .iter()
+            .filter(move |never| component_fits(&never.component, component))
+    }
+
     /// The rule at an index that a [`super::Matcher`] of this catalogue returned.
     pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
         self.rules.get(usize::from(index.0))

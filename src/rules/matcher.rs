@@ -5,23 +5,24 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
-use globset::{Candidate, GlobSet};
-
 use super::catalogue::{Catalogue, RuleIndex};
 use super::error::RulesError;
 use super::glob::{compile, component_fits};
+use super::glob_set::GlobSet;
 use super::never::{NeverList, Taking};
-use super::rule::Rule;
+use super::rule::{Never, Rule};
 
-/// The rules for one component, compiled into one set of globs.
+/// The rules and the never-drop list for one component, compiled into one set of globs.
 ///
 /// Matching allocates nothing after a thread's first call, so that archives with millions of
 /// entries cost little more than the glob automaton itself. It can be shared between threads.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     set: GlobSet,
-    /// The role of each glob of the set in its rule, in the order of the rules.
+    /// The role of each of the first globs of the set in its rule, in the order of the rules.
     slots: Vec<Slot>,
+    /// The role of each of the other globs in the never-drop list.
+    guards: Vec<Guard>,
     never: NeverList,
 }
 
@@ -41,6 +42,17 @@ enum Role {
     Except,
 }
 
+/// A glob of the never-drop list.
+#[derive(Debug, Clone, Copy)]
+struct Guard {
+    /// The number of its entry in the list.
+    entry: usize,
+    /// Whether it excludes what it matches from its own entry.
+    is_exception: bool,
+    /// Whether the entry allows whole folders to be taken.
+    unless_whole_folder: bool,
+}
+
 thread_local! {
     static MATCHED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
@@ -52,20 +64,32 @@ impl Matcher {
     /// # Errors
     /// `Compile`, if the glob compiler fails.
     pub fn new(catalogue: &Catalogue, component: &str) -> Result<Self, RulesError> {
-        let refused = |e: globset::Error| RulesError::Compile {
+        let refused = |message: String| RulesError::Compile {
             component: component.into(),
-            message: e.to_string(),
+            message,
         };
-        let (mut globs, mut slots) = (Vec::new(), Vec::new());
+        let compiled = |glob| compile(glob).map_err(|e| refused(e.to_string()));
+        let (mut globs, mut slots, mut guards) = (Vec::new(), Vec::new(), Vec::new());
         for (index, rule) in catalogue.rules_for(component) {
             for (glob, role) in roles(rule) {
-                globs.push(compile(glob).map_err(refused)?);
+                globs.push(compiled(glob)?);
                 slots.push(Slot { rule: index, role });
             }
         }
+        for (entry, never) in catalogue.never_for(component).enumerate() {
+            for (glob, is_exception) in guarded(never) {
+                globs.push(compiled(glob)?);
+                guards.push(Guard {
+                    entry,
+                    is_exception,
+                    unless_whole_folder: never.unless_whole_folder,
+                });
+            }
+        }
         Ok(Self {
-            set: GlobSet::new(globs).map_err(refused)?,
+            set: GlobSet::new(&globs).map_err(refused)?,
             slots,
+            guards,
             never: NeverList::new(catalogue, component)?,
         })
     }
@@ -92,9 +116,8 @@ impl Matcher {
         }
         // Taken out temporarily: `accept` may match paths itself.
         let mut matched = MATCHED.take();
-        self.set
-            .matches_candidate_into(&Candidate::from_bytes(path), &mut matched);
-        let found = self.choose(&matched, path, is_dir, accept);
+        self.set.matches(path, &mut matched);
+        let found = self.choose(&matched, is_dir, accept);
         MATCHED.set(matched);
         found
     }
@@ -102,20 +125,12 @@ impl Matcher {
     fn choose(
         &self,
         matched: &[usize],
-        path: &[u8],
         is_dir: bool,
         mut accept: impl FnMut(RuleIndex) -> bool,
     ) -> Option<RuleIndex> {
         let rule = |at: &usize| self.slots.get(*at).map(|slot| slot.rule);
-        let mut held: [Option<bool>; 2] = [None; 2];
-        let mut is_held = |taking: Taking| {
-            let known = if taking == Taking::File {
-                &mut held[0]
-            } else {
-                &mut held[1]
-            };
-            *known.get_or_insert_with(|| self.never.reason_when(path, taking).is_some())
-        };
+        let rules = matched.partition_point(|&at| at < self.slots.len());
+        let (matched, guarding) = matched.split_at(rules);
         // The matches of one rule are adjacent.
         for said in matched.chunk_by(|a, b| rule(a) == rule(b)) {
             let slots = || said.iter().filter_map(|&at| self.slots.get(at));
@@ -133,13 +148,26 @@ impl Matcher {
             else {
                 continue;
             };
-            // `accept` is called first: the never-drop list, which applies to any rule, is the most
-            // expensive check.
-            if accept(rule) && slots().filter_map(taking).any(|taking| !is_held(taking)) {
+            let is_free = |taking| !self.holds(guarding, taking);
+            if accept(rule) && slots().filter_map(taking).any(is_free) {
                 return Some(rule);
             }
         }
         None
+    }
+
+    /// Whether the never-drop list protects a path that would be taken in this way and that these
+    /// of its globs match: the same as [`NeverList::reason_when`].
+    fn holds(&self, matched: &[usize], taking: Taking) -> bool {
+        let guard = |at: &usize| self.guards.get(at.checked_sub(self.slots.len())?);
+        let entry = |at: &usize| guard(at).map(|guard| guard.entry);
+        // The matches of one entry are adjacent.
+        matched.chunk_by(|a, b| entry(a) == entry(b)).any(|said| {
+            let excuses = |guard: &Guard| {
+                guard.is_exception || guard.unless_whole_folder && taking == Taking::Folder
+            };
+            !said.iter().filter_map(guard).any(excuses)
+        })
     }
 
     /// The paths that the never-drop list protects in this component.
@@ -201,4 +229,10 @@ fn roles(rule: &Rule) -> impl Iterator<Item = (&str, Role)> {
     takes
         .chain(entries)
         .chain(rule.except.iter().map(|glob| (glob.as_str(), Role::Except)))
+}
+
+/// The globs of an entry of the never-drop list, and whether each is an exception.
+fn guarded(never: &Never) -> impl Iterator<Item = (&str, bool)> {
+    let globs = never.globs.iter().map(|glob| (glob.as_str(), false));
+    globs.chain(never.except.iter().map(|glob| (glob.as_str(), true)))
 }

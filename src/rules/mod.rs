@@ -14,6 +14,7 @@ mod databases;
 mod effects;
 mod error;
 mod glob;
+mod glob_set;
 mod known_files;
 mod matcher;
 mod never;

@@ -5,7 +5,7 @@ use globset::{Candidate, GlobMatcher, GlobSet};
 
 use super::catalogue::Catalogue;
 use super::error::RulesError;
-use super::glob::{compile, component_fits};
+use super::glob::compile;
 use super::rule::Never;
 
 /// How a path would be taken: some files are only dangerous to take alone.
@@ -60,10 +60,7 @@ impl NeverList {
     /// # Errors
     /// `Compile`, if the glob compiler fails.
     pub fn new(catalogue: &Catalogue, component: &str) -> Result<Self, RulesError> {
-        let listed = catalogue
-            .never()
-            .iter()
-            .filter(|never| component_fits(&never.component, component));
+        let listed = catalogue.never_for(component);
         let guards: Result<_, globset::Error> = listed.map(Guard::new).collect();
         let refused = |e: globset::Error| RulesError::Compile {
             component: component.into(),
