@@ -6,7 +6,7 @@ use crate::open;
 use crate::open::Backup;
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::edit::Judges;
-use crate::plan::edit::scan::Scans;
+use crate::plan::edit::scan::{Scan, Scans};
 use crate::plan::encryption::EncryptionChoice;
 use crate::plan::layout::{Extent, Settled, check_metadata};
 use crate::plan::model::{Action, Form, Outcome, PartEdit, PartPlan, Plan, Reason};
@@ -181,6 +181,10 @@ fn cut_or_copy(
         picked: &picked,
         scan: scans.of(at),
     };
+    // Most parts: their entries need not be looked at.
+    if picked.is_empty() && judges.scan.is_none_or(Scan::drops_nothing) {
+        return Ok(Action::Copy);
+    }
     let cut = edit::edit(backup, part, survey, &judges)?;
     Ok(if cut.is_empty() {
         Action::Copy

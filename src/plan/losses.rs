@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::pipe::parallel;
 use crate::plan::choose::harm::Harm;
 use crate::plan::edit::conditions::{Conditions, IMAGE, image_tar};
 use crate::plan::effects::effect;
@@ -110,6 +111,18 @@ fn holding(path: &[u8]) -> Option<Holding> {
         .map(|(_, what)| *what)
 }
 
+/// How many dropped entries are matched by all threads together, and by one of them at a time.
+const WINDOW: usize = 16 * STEP;
+const STEP: usize = 1 << 13;
+
+/// What is known about a dropped file.
+struct Known<'s, 'a> {
+    effect: Effect,
+    rule: Option<&'a Rule>,
+    /// See [`LossIndex::reason`].
+    reason: Option<&'s str>,
+}
+
 impl<'a> LossIndex<'a> {
     pub fn new(
         backup: &'a Backup,
@@ -143,24 +156,29 @@ impl<'a> LossIndex<'a> {
     ) -> Vec<LossGroup<'a>> {
         let mut groups: Vec<LossGroup<'a>> = Vec::new();
         let mut folders = None;
-        for taken in taken {
-            // A folder is not counted as a loss.
-            if taken.entry.kind == EntryKind::Directory {
-                *folders.get_or_insert(0) += taken.stored();
-                continue;
+        let mut taken = taken.into_iter();
+        loop {
+            let window: Vec<DroppedEntry<'e>> = taken.by_ref().take(WINDOW).collect();
+            if window.is_empty() {
+                break;
             }
-            let (effect, rule) = self.of(taken.entry);
-            let at = groups
-                .iter()
-                .position(|group| group.effect == effect)
-                .unwrap_or(groups.len());
-            if at == groups.len() {
-                groups.push(LossGroup::new(effect));
-            }
-            if let Some(group) = groups.get_mut(at) {
-                let path = self.path(taken.entry);
-                group.add(rule, taken, path);
-                self.note_protected(group, taken.entry);
+            for (taken, known) in window.iter().zip(self.known(&window)) {
+                let Some(known) = known else {
+                    *folders.get_or_insert(0) += taken.stored();
+                    continue;
+                };
+                let at = groups
+                    .iter()
+                    .position(|group| group.effect == known.effect)
+                    .unwrap_or(groups.len());
+                if at == groups.len() {
+                    groups.push(LossGroup::new(known.effect));
+                }
+                if let Some(group) = groups.get_mut(at) {
+                    let path = self.path(taken.entry);
+                    group.add(known.rule, *taken, path);
+                    self.note_protected(group, taken.entry, known.reason);
+                }
             }
         }
         if groups.is_empty() && folders.is_some() {
@@ -176,22 +194,56 @@ impl<'a> LossIndex<'a> {
         groups
     }
 
+    /// What is known about each of these entries; `None` for a folder, which is not counted as a
+    /// loss. Several threads match their paths.
+    fn known<'s>(
+        &'s self,
+        taken: &[DroppedEntry<'_>],
+    ) -> impl Iterator<Item = Option<Known<'s, 'a>>> {
+        let steps: Vec<&[DroppedEntry<'_>]> = taken.chunks(STEP).collect();
+        let order: Vec<usize> = (0..steps.len()).collect();
+        let known = |taken: &DroppedEntry<'_>| {
+            let entry = taken.entry;
+            let (effect, rule) = (entry.kind != EntryKind::Directory).then(|| self.of(entry))?;
+            let reason = self.reason(entry);
+            Some(Known {
+                effect,
+                rule,
+                reason,
+            })
+        };
+        let step = |at: usize| -> Vec<Option<Known<'s, 'a>>> {
+            let step = steps.get(at).copied().unwrap_or_default();
+            step.iter().map(known).collect()
+        };
+        parallel::each(self.request.control.threads(), &order, step)
+            .into_iter()
+            .flatten()
+    }
+
+    /// The never-drop list's reason for a file that is dropped anyway.
+    fn reason(&self, entry: &Entry) -> Option<&str> {
+        // Checked strictly, so that single files of a listed folder are found too.
+        let matcher = self
+            .matcher
+            .as_ref()
+            .filter(|_| entry.kind != EntryKind::Symlink)?;
+        matcher
+            .never()
+            .reason_when(self.path(entry), Taking::Folder)
+    }
+
     /// The path in the component; the name of a file beside it.
     fn path<'e>(&self, entry: &'e Entry) -> &'e [u8] {
         config_path(self.part.kind, self.backup.manifest.version(), &entry.name).unwrap_or_default()
     }
 
     /// Records the never-drop list's reason for a file that is dropped anyway.
-    fn note_protected(&self, group: &mut LossGroup<'a>, entry: &Entry) {
-        let path = self.path(entry);
-        // Checked strictly, so that single files of a listed folder are found too.
-        let reason = self
-            .matcher
-            .as_ref()
-            .and_then(|matcher| matcher.never().reason_when(path, Taking::Folder));
-        let Some(reason) = reason.filter(|_| entry.kind != EntryKind::Symlink) else {
+    fn note_protected(&self, group: &mut LossGroup<'a>, entry: &Entry, reason: Option<&str>) {
+        let Some(reason) = reason else {
             return;
         };
+        let path = self.path(entry);
         match group
             .protected
             .iter_mut()

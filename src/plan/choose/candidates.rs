@@ -7,6 +7,7 @@ use crate::component::{LOCAL_ADDONS, is_local_addon};
 use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::pipe::parallel;
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::choose::harm::Harm;
 use crate::plan::edit::conditions::Conditions;
@@ -22,6 +23,8 @@ use crate::survey::{Entry, PartSurvey};
 /// Up to this many files of a rule that takes single files can be decided separately. All smaller
 /// ones are kept or dropped together.
 const APART: usize = 50;
+/// How many entries a thread matches at a time.
+const STEP: usize = 1 << 13;
 
 /// By rule: the entries that it finds, in rising order; and the rules of which the user keeps
 /// something.
@@ -202,6 +205,7 @@ impl Finder<'_> {
         let matcher = matchers
             .of(&request.catalogue, &part.id)
             .map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        let matcher = matcher.as_ref();
         if matcher.is_empty() {
             return Ok(Vec::new());
         }
@@ -232,23 +236,31 @@ impl Finder<'_> {
     }
 
     /// Gathers the entries that rules find and that are still there, and the rules of which the
-    /// user keeps something.
-    fn gather(&self, found: impl Fn(usize) -> Option<RuleIndex>) -> Result<Gathered> {
+    /// user keeps something. The result does not depend on the number of threads.
+    fn gather(&self, found: impl Fn(usize) -> Option<RuleIndex> + Sync) -> Result<Gathered> {
         let Conditions {
             request, survey, ..
         } = self.conditions;
-        let (mut finds, mut wanted) = Gathered::default();
-        let mut pace = request.control.pace();
-        for (index, entry) in survey.entries.iter().enumerate() {
-            pace.step(entry.name.len())?;
-            if self.cut.is_some_and(|cut| cut.drops_name(index)) {
-                continue;
+        let steps: Vec<usize> = (0..survey.entries.len().div_ceil(STEP)).collect();
+        let step = |step: usize| -> Result<Vec<(usize, RuleIndex)>> {
+            let (mut here, mut pace) = (Vec::new(), request.control.pace());
+            let entries = survey.entries.iter().enumerate();
+            for (index, entry) in entries.skip(step * STEP).take(STEP) {
+                pace.step(entry.name.len())?;
+                if !self.cut.is_some_and(|cut| cut.drops_name(index)) {
+                    here.extend(found(index).map(|rule| (index, rule)));
+                }
             }
-            let Some(found) = found(index) else { continue };
-            if self.scan.is_some_and(|scan| scan.keeps(index)) {
-                wanted.insert(found);
-            } else {
-                finds.entry(found).or_default().push(index);
+            Ok(here)
+        };
+        let (mut finds, mut wanted) = Gathered::default();
+        for here in parallel::each(request.control.threads(), &steps, step) {
+            for (index, rule) in here? {
+                if self.scan.is_some_and(|scan| scan.keeps(index)) {
+                    wanted.insert(rule);
+                } else {
+                    finds.entry(rule).or_default().push(index);
+                }
             }
         }
         Ok((finds, wanted))

@@ -135,6 +135,11 @@ impl Scan {
         self.said.get(entry) == Some(&Said::Keep)
     }
 
+    /// True if none of the user's selectors drops anything here.
+    pub fn drops_nothing(&self) -> bool {
+        !self.said.iter().any(|said| matches!(said, Said::Drop(_)))
+    }
+
     /// The first of the user's selectors that drops an entry, unless the user keeps it.
     pub fn drops(&self, entry: usize) -> Option<Reason> {
         match self.said.get(entry) {
