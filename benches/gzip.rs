@@ -8,11 +8,12 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::ops::Range;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flate2::{Decompress, FlushDecompress, Status};
-use haslim::gzip::{Checkpoint, Cuts, Gunzip, GzipWriter, Trailer, splice};
+use haslim::gzip::{Change, Changes, Checkpoint, Gunzip, GzipWriter, Patch, Trailer, splice};
 use haslim::pipe::Counter;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
@@ -102,7 +103,20 @@ fn writing(criterion: &mut Criterion) {
     }
 }
 
-/// Runs of entries removed from the middle: one long, and many short ones.
+/// Puts in headers and an end as long as a tar's.
+struct Blocks;
+
+impl Patch for Blocks {
+    fn put(&mut self, old: &[u8]) -> io::Result<Vec<u8>> {
+        Ok(old.iter().map(|byte| !byte).collect())
+    }
+
+    fn tail(&mut self, _size: u64) -> Vec<u8> {
+        vec![0; 10_240]
+    }
+}
+
+/// Runs of entries removed from the middle, one long, and many short ones; and headers replaced.
 fn splicing(criterion: &mut Criterion) {
     let tar = support::tar();
     let gzip = support::compressed(&tar);
@@ -112,23 +126,34 @@ fn splicing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("splice");
     group.throughput(Throughput::Bytes(length));
     let long = std::iter::once(third..2 * third).collect();
-    let short = (1..40)
-        .map(|n| n * length / 40..n * length / 40 + 10_240)
-        .collect();
-    for (name, drops) in [("one cut", long), ("39 cuts", short)] {
-        // The result is never read, so its checksum does not matter.
-        let cuts = Cuts {
-            drops,
+    let many = |bytes| {
+        (1..40)
+            .map(|n| n * length / 40..n * length / 40 + bytes)
+            .collect()
+    };
+    let cases: [(&str, Vec<Range<u64>>, bool); 3] = [
+        ("one cut", long, false),
+        ("39 cuts", many(10_240), false),
+        ("39 new headers", many(512), true),
+    ];
+    for (name, ranges, puts) in cases {
+        // The result is never read, so its checksums do not matter.
+        let change = |range| Change {
+            range,
+            kept: 0,
+            puts,
+        };
+        let changes = Changes {
+            list: ranges.into_iter().map(change).collect(),
             end: length - 10_240,
-            tail: vec![0; 10_240],
-            crc: 0,
-            size: 0,
+            kept: 0,
         };
         let run = || {
             splice(
                 gzip.as_slice(),
                 &checkpoints,
-                &cuts,
+                &changes,
+                &mut Blocks,
                 Counter::default(),
                 9,
                 support::threads(),

@@ -1,20 +1,28 @@
-//! Bytes removed from a gzip stream: the result inflates to exactly the kept bytes.
+//! Bytes removed from a gzip stream and put into it: the result inflates to exactly the wanted bytes.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::Range;
 
 use arbitrary::Arbitrary;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use haslim::gzip::{Checkpoint, Cuts, Gunzip, Trailer, splice};
+use haslim::gzip::{Change, Changes, Checkpoint, Gunzip, Patch, Trailer, splice};
 
-/// A stream, and the ranges to remove.
+/// A stream, and its changes.
 #[derive(Arbitrary, Debug)]
 pub struct Wish {
     stream: Stream,
-    points: Vec<u32>,
+    changes: Vec<Edit>,
     end: u32,
     tail: u8,
     level: u8,
+}
+
+/// Bytes that go, and how many others take their place.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Edit {
+    start: u32,
+    most: u32,
+    put: Option<u16>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -92,52 +100,87 @@ fn read(stream: &[u8]) -> Option<(Vec<u8>, Vec<Checkpoint>)> {
 
 fn check(stream: &[u8], plaintext: &[u8], checkpoints: &[Checkpoint], wish: &Wish) {
     let end = wish.end as usize % (plaintext.len() + 1);
-    let drops: Vec<Range<u64>> = ranges(&wish.points, plaintext.len())
-        .into_iter()
-        .filter(|drop| drop.end < end as u64)
-        .collect();
-    let mut kept = Vec::new();
-    let mut at = 0;
-    for drop in &drops {
-        kept.extend_from_slice(&plaintext[at..drop.start as usize]);
-        at = drop.end as usize;
+    let edits = edits(&wish.changes, plaintext.len());
+    let (mut list, mut wanted, mut at) = (Vec::new(), Vec::new(), 0);
+    let mut puts = Puts {
+        lengths: Vec::new(),
+        done: 0,
+        tail: usize::from(wish.tail),
+    };
+    for (range, put) in edits.into_iter().filter(|(range, _)| range.end <= end) {
+        let stays = &plaintext[at..range.start];
+        wanted.extend_from_slice(stays);
+        at = range.end;
+        if let Some(len) = put {
+            puts.lengths.push(len.into());
+            wanted.extend(new_bytes(&plaintext[range.clone()], len.into()));
+        }
+        list.push(Change {
+            range: range.start as u64..range.end as u64,
+            kept: crc32fast::hash(stays),
+            puts: put.is_some(),
+        });
     }
-    kept.extend_from_slice(&plaintext[at..end]);
-    let tail = vec![0; usize::from(wish.tail)];
-    kept.extend_from_slice(&tail);
-    let cuts = Cuts {
-        drops,
+    let stays = &plaintext[at..end];
+    wanted.extend_from_slice(stays);
+    wanted.resize(wanted.len() + puts.tail, 0);
+    let changes = Changes {
+        list,
         end: end as u64,
-        tail,
-        crc: crc32fast::hash(&kept),
-        size: kept.len() as u64,
+        kept: crc32fast::hash(stays),
     };
     let level = u32::from(wish.level % 9 + 1);
-    let (out, _) =
-        splice(stream, checkpoints, &cuts, Vec::new(), level, 1).expect("cuts that fit are made");
+    let (out, _) = splice(stream, checkpoints, &changes, &mut puts, Vec::new(), level, 1)
+        .expect("changes that fit are made");
     let mut zlib = Vec::new();
     flate2::bufread::GzDecoder::new(out.as_slice())
         .read_to_end(&mut zlib)
         .expect("zlib reads what was spliced");
-    assert!(zlib == kept, "zlib reads other bytes");
+    assert!(zlib == wanted, "zlib reads other bytes");
     assert!(
-        read(&out).is_some_and(|(ours, _)| ours == kept) || kept.len() > MOST,
+        read(&out).is_some_and(|(ours, _)| ours == wanted) || wanted.len() > MOST,
         "we read other bytes"
     );
 }
 
-/// Ranges in order that do not touch.
-fn ranges(points: &[u32], len: usize) -> Vec<Range<u64>> {
-    let mut points: Vec<u64> = points
-        .iter()
-        .map(|&p| u64::from(p) % (len as u64 + 1))
+/// Ranges in order that do not overlap; some touch.
+fn edits(edits: &[Edit], len: usize) -> Vec<(Range<usize>, Option<u16>)> {
+    let mut starts: Vec<usize> = edits.iter().map(|e| e.start as usize % (len + 1)).collect();
+    starts.sort_unstable();
+    let ends = starts.iter().skip(1).copied().chain([len]);
+    let range = |((&start, end), edit): ((&usize, usize), &Edit)| {
+        let most = start.saturating_add(edit.most as usize);
+        (start..most.min(end), edit.put)
+    };
+    starts.iter().zip(ends).zip(edits).map(range).collect()
+}
+
+/// The bytes that are put in the place of others.
+fn new_bytes(old: &[u8], len: usize) -> Vec<u8> {
+    let mut new: Vec<u8> = (0..len as u32)
+        .map(|at| (at.wrapping_mul(0x9e37_79b9) >> 13) as u8)
         .collect();
-    points.sort_unstable();
-    points.dedup();
-    points
-        .chunks_exact(2)
-        .map(|pair| pair[0]..pair[1])
-        .collect()
+    let old = old.iter().take(len / 2);
+    new.iter_mut().zip(old).for_each(|(new, old)| *new = *old);
+    new
+}
+
+/// Puts in bytes of these lengths.
+struct Puts {
+    lengths: Vec<usize>,
+    done: usize,
+    tail: usize,
+}
+
+impl Patch for Puts {
+    fn put(&mut self, old: &[u8]) -> io::Result<Vec<u8>> {
+        self.done += 1;
+        Ok(new_bytes(old, self.lengths[self.done - 1]))
+    }
+
+    fn tail(&mut self, _size: u64) -> Vec<u8> {
+        vec![0; self.tail]
+    }
 }
 
 fn member(plaintext: &[u8], data: &[u8]) -> Vec<u8> {

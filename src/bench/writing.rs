@@ -1,6 +1,6 @@
 //! The stages of writing: splice, deflate, encrypt, and the disk.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use super::reading::{Source, open};
@@ -10,11 +10,11 @@ use crate::crypt::{Encrypter, KeyRing, Password};
 use crate::error::{Error, Result};
 use crate::format::securetar::SecureHeader;
 use crate::format::tar::block::BLOCK;
-use crate::gzip::{self, Cuts, GzipWriter};
+use crate::gzip::{self, Change, Changes, GzipWriter, Patch};
 use crate::open::{Backup, Part, Pieces, locate};
 use crate::pipe::{Control, Counter, Stage, read_ahead};
 use crate::rewrite::Output;
-use crate::survey::PartSurvey;
+use crate::survey::{Entry, PartSurvey};
 
 /// How many bytes of plaintext of every part are compressed: compressing all would take far longer
 /// than a real run, which only compresses around a cut.
@@ -70,7 +70,7 @@ impl Bench<'_> {
 
     /// Removes the middle third of the entries without compressing the rest again.
     fn splice(&self, measure: &mut Measure) -> Result<()> {
-        let Some(cuts) = middle(self.survey) else {
+        let Some(changes) = middle(self.survey) else {
             return Ok(());
         };
         let Source { reader, stream, .. } = open(self.backup, self.part, self.keys)?;
@@ -78,7 +78,8 @@ impl Bench<'_> {
         let (level, threads) = (self.level(), self.control.threads());
         let checkpoints = &self.survey.checkpoints;
         let out = Counter::default();
-        let splice = || gzip::splice(reader, checkpoints, &cuts, out, level, threads);
+        let end = &mut TwoBlocks;
+        let splice = || gzip::splice(reader, checkpoints, &changes, end, out, level, threads);
         whole.step(splice).map_err(Error::from_read)?;
         let time = whole.time().saturating_sub(stream.time());
         measure.add(stream.bytes(), self.survey.plaintext_bytes, time);
@@ -134,29 +135,39 @@ impl Bench<'_> {
     }
 }
 
+/// The new end of a tar.
+struct TwoBlocks;
+
+impl Patch for TwoBlocks {
+    fn put(&mut self, _old: &[u8]) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn tail(&mut self, _size: u64) -> Vec<u8> {
+        vec![0; 2 * BLOCK]
+    }
+}
+
 /// A cut of the middle third of a part's entries; `None` if it cannot be spliced.
-fn middle(survey: &PartSurvey) -> Option<Cuts> {
-    if survey.checkpoints.is_empty() || survey.global_bytes > 0 || survey.entries.len() < 3 {
+fn middle(survey: &PartSurvey) -> Option<Changes> {
+    if survey.checkpoints.is_empty() || survey.entries.len() < 3 {
         return None;
     }
     let third = survey.entries.len() / 3;
     let until = |count: usize| {
-        survey
-            .entries
-            .iter()
-            .take(count)
-            .map(|entry| entry.span())
-            .sum::<u64>()
+        let entries = survey.entries.iter().take(count);
+        entries.map(Entry::span).sum::<u64>()
     };
-    let (drop, end) = (until(third)..until(2 * third), until(survey.entries.len()));
-    let tail = vec![0; 2 * BLOCK];
-    // The result is never read, so its checksum does not matter.
-    Some(Cuts {
-        size: end - (drop.end - drop.start) + tail.len() as u64,
-        drops: vec![drop],
-        end,
-        tail,
-        crc: 0,
+    let range = until(third)..until(2 * third);
+    // The result is never read, so its checksums do not matter.
+    Some(Changes {
+        list: vec![Change {
+            range,
+            kept: 0,
+            puts: false,
+        }],
+        end: until(survey.entries.len()),
+        kept: 0,
     })
 }
 

@@ -1,5 +1,5 @@
 //! gzip (RFC 1952) and deflate (RFC 1951): reads a stream with the position of every byte in it,
-//! writes one as a single member on all cores, and removes bytes.
+//! writes one as a single member on all cores, and changes it.
 #![deny(clippy::indexing_slicing)]
 
 mod bits;
@@ -21,7 +21,7 @@ pub use error::GzipError;
 pub use gunzip::{Gunzip, Summary, Trailer};
 pub(crate) use header::OURS as HEADER;
 pub use recompress::{compress, copy_plain, inflate, rewrite};
-pub use splice::{Cuts, splice};
+pub use splice::{Change, Changes, Patch, splice};
 pub use v1_footer::{V1Footer, v1_footer};
 
 #[cfg(test)]

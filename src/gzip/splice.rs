@@ -1,9 +1,12 @@
-//! Removes bytes from a gzip stream without compressing the rest again.
+//! Changes the plaintext of a gzip stream without compressing the rest again.
 //!
-//! Deflate refers back at most 32 KiB (RFC 1951 §2). So after a cut, only the plaintext up to the
+//! Deflate refers back at most 32 KiB (RFC 1951 §2). So after a change, only the plaintext up to the
 //! first block that begins at least 32 KiB after it must be encoded again; from there on the old
-//! blocks are copied unchanged, up to the block that contains the next cut. Copied blocks are not
-//! even inflated, because checkpoints record where blocks begin.
+//! blocks are copied unchanged, up to the block that contains the next change. Copied blocks are
+//! not even inflated, because checkpoints record where blocks begin.
+//!
+//! The checksum of the result follows from those of the parts that stay, which are never read, and
+//! of the bytes that are put in.
 
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -19,36 +22,63 @@ use super::inflate::{Event, Inflate, WINDOW};
 /// copied; a longer one is encoded again. zlib's blocks have at most 96 KiB.
 const HELD: usize = 1 << 20;
 
-/// The bytes to remove from a plaintext, and the result.
+/// A change to a plaintext: some of its bytes go, and others may take their place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cuts {
-    /// Ranges to remove, in order, none touching another.
-    pub drops: Vec<Range<u64>>,
-    /// From here on everything is removed and replaced by `tail`.
-    pub end: u64,
-    /// The new end.
-    pub tail: Vec<u8>,
-    /// CRC-32 of the resulting plaintext.
-    pub crc: u32,
-    /// Its length in bytes.
-    pub size: u64,
+pub struct Change {
+    /// The bytes that go; empty if others are only put in.
+    pub range: Range<u64>,
+    /// CRC-32 of the bytes that stay between the change before, or the start, and this one.
+    pub kept: u32,
+    /// Whether others take their place: those that [`Patch::put`] returns.
+    pub puts: bool,
 }
 
-/// Copies `input`, a gzip stream of one member, without the bytes that `cuts` removes. Writes one
-/// member with flags 0 and returns the writer and the number of plaintext bytes that had to be
-/// encoded again.
+/// The changes to a plaintext. Memory: 32 bytes for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// In order; they may touch, but not overlap.
+    pub list: Vec<Change>,
+    /// From here on everything goes and is replaced by [`Patch::tail`].
+    pub end: u64,
+    /// CRC-32 of the bytes that stay between the last change and the end.
+    pub kept: u32,
+}
+
+impl Changes {
+    /// Where the change with this number begins; the end after the last one.
+    fn start(&self, number: usize) -> u64 {
+        self.list.get(number).map_or(self.end, |c| c.range.start)
+    }
+}
+
+/// Makes the bytes that are put into a plaintext.
+pub trait Patch {
+    /// The bytes in place of `old`, which the next change with [`Change::puts`] takes out. It is
+    /// called once for each of them, in order.
+    ///
+    /// # Errors
+    /// Any error that stops the splicing.
+    fn put(&mut self, old: &[u8]) -> io::Result<Vec<u8>>;
+
+    /// The new end of a plaintext that has `size` bytes without it.
+    fn tail(&mut self, size: u64) -> Vec<u8>;
+}
+
+/// Copies `input`, a gzip stream of one member, with changes. Writes one member with flags 0 and
+/// returns the writer and the number of plaintext bytes that had to be encoded.
 ///
 /// `checkpoints` come from [`super::Gunzip::with_checkpoints`] over the same stream; the one at its
 /// start must be there. The bytes written do not depend on `threads`. Memory: the decoder's, 1 MiB
-/// for a block, and the encoder's blocks.
+/// for a block, the encoder's blocks, and the bytes of one change that are replaced by others.
 ///
 /// # Errors
-/// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] if the cuts do not fit the stream;
-/// errors of input and output.
+/// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] if the changes do not fit the stream;
+/// errors of input and output, and of `patch`.
 pub fn splice<R: Read, W: Write>(
     input: R,
     checkpoints: &[Checkpoint],
-    cuts: &Cuts,
+    changes: &Changes,
+    patch: &mut dyn Patch,
     mut output: W,
     level: u32,
     threads: usize,
@@ -63,10 +93,12 @@ pub fn splice<R: Read, W: Write>(
         deflater: Deflater::new(level, threads),
         window: Vec::with_capacity(WINDOW),
         encoded: 0,
+        result: Sums::default(),
     };
-    splicer.run(cuts)?;
+    splicer.run(changes, patch)?;
+    let Sums { crc, size } = splicer.result;
     let mut output = splicer.out.into_inner();
-    output.write_all(&header::trailer(cuts.crc, cuts.size))?;
+    output.write_all(&header::trailer(crc.finalize(), size))?;
     Ok((output, splicer.encoded))
 }
 
@@ -81,38 +113,88 @@ struct Splicer<'a, R, W> {
     /// The plaintext before the current block.
     window: Vec<u8>,
     encoded: u64,
+    result: Sums,
+}
+
+/// The checksum and the length of the new plaintext so far.
+#[derive(Default)]
+struct Sums {
+    crc: crc32fast::Hasher,
+    size: u64,
+}
+
+impl Sums {
+    /// Adds bytes that stay, of which only the checksum is known.
+    fn keep(&mut self, range: Range<u64>, crc: u32) -> io::Result<()> {
+        let len = range.end.checked_sub(range.start);
+        let len = len.ok_or(GzipError::BadEdit)?;
+        let kept = crc32fast::Hasher::new_with_initial_len(crc, len);
+        self.crc.combine(&kept);
+        self.size += len;
+        Ok(())
+    }
 }
 
 /// Where a newly encoded stretch ends.
 enum Stretch {
     /// At a block that can be copied.
     Block,
-    /// At the next cut.
-    Cut,
+    /// At the next change.
+    Change,
 }
 
 impl<R: Read, W: Write> Splicer<'_, R, W> {
-    fn run(&mut self, cuts: &Cuts) -> io::Result<()> {
+    fn run(&mut self, changes: &Changes, patch: &mut dyn Patch) -> io::Result<()> {
         let first = self.checkpoints.first().filter(|c| c.plain == 0);
         let first = first.ok_or(GzipError::BadEdit)?;
         self.inflate.input.forward(first.bit, |_| Ok(()))?;
         self.resume(0, &[])?;
-        let mut drops = cuts.drops.iter().peekable();
+        // The number of the next change, and where the one before ends.
+        let (mut next, mut after) = (0, 0);
         'copying: loop {
-            let mut drop = drops.next();
-            self.copy_to(drop.map_or(cuts.end, |d| d.start))?;
-            while let Some(range) = drop {
-                self.skip_to(range.end)?;
-                let next = drops.peek().map_or(cuts.end, |d| d.start);
+            self.copy_to(changes.start(next))?;
+            while let Some(Change { range, kept, puts }) = changes.list.get(next) {
+                self.result.keep(after..range.start, *kept)?;
+                if *puts {
+                    let old = self.read_to(range.end)?;
+                    self.insert(&patch.put(&old)?)?;
+                } else {
+                    self.skip_to(range.end)?;
+                }
+                (next, after) = (next + 1, range.end);
                 let full = range.end.saturating_add(WINDOW as u64);
-                if let Stretch::Block = self.encode(full, next)? {
+                if let Stretch::Block = self.encode(full, changes.start(next))? {
                     continue 'copying;
                 }
-                drop = drops.next();
             }
-            self.deflater.write_all(&cuts.tail, self.out.aligned()?)?;
-            self.encoded += cuts.tail.len() as u64;
+            self.result.keep(after..changes.end, changes.kept)?;
+            self.insert(&patch.tail(self.result.size))?;
             return self.deflater.end(true, self.out.aligned()?);
+        }
+    }
+
+    /// Encodes new bytes.
+    fn insert(&mut self, new: &[u8]) -> io::Result<()> {
+        self.deflater.write_all(new, self.out.aligned()?)?;
+        self.encoded += new.len() as u64;
+        self.result.crc.update(new);
+        self.result.size += new.len() as u64;
+        Ok(())
+    }
+
+    /// Reads the plaintext up to `to`.
+    fn read_to(&mut self, to: u64) -> io::Result<Vec<u8>> {
+        let mut read = Vec::new();
+        loop {
+            let piece = up_to(self.inflate.piece(), self.begin, to);
+            read.extend_from_slice(piece.get(self.used..).unwrap_or_default());
+            self.used = piece.len();
+            if self.position() == to {
+                return Ok(read);
+            }
+            if self.next()? == Event::End {
+                return Err(GzipError::BadEdit.into());
+            }
         }
     }
 
@@ -165,7 +247,7 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
                 Held::Copied => {}
                 Held::Reached => return Ok(()),
                 Held::TooLong => {
-                    if let Stretch::Cut = self.encode(self.position() + 1, to)? {
+                    if let Stretch::Change = self.encode(self.position() + 1, to)? {
                         return Ok(());
                     }
                 }
@@ -247,7 +329,7 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
             self.encoded += new.len() as u64;
             self.used = piece.len();
             if self.position() == to {
-                return Ok(Stretch::Cut);
+                return Ok(Stretch::Change);
             }
             match self.next()? {
                 Event::Block if self.position() >= from => {

@@ -93,7 +93,7 @@ fn inflated(survey: &PartSurvey, cut: &PartEdit) -> u64 {
         .filter(|(at, _)| !cut.removes(*at))
         .map(|(_, e)| e.span())
         .sum();
-    (kept + survey.global_bytes + END).next_multiple_of(RECORD)
+    (kept + survey.global_bytes() + END).next_multiple_of(RECORD)
 }
 
 /// Bytes of a file whose last record is full.

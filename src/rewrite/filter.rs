@@ -2,10 +2,9 @@
 
 use std::io;
 
-use super::header;
+use super::{header, splicing};
 use crate::error::{Error, Kind};
-use crate::format::outer::RECORD;
-use crate::format::tar::block::{BLOCK, TarError};
+use crate::format::tar::block::TarError;
 use crate::format::tar::header::Header;
 use crate::format::tar::walk::{Visitor, Walker};
 use crate::gzip::{Edit, Filter, GzipError};
@@ -88,12 +87,7 @@ impl Filter for CutFilter<'_> {
             return Err(changed().into_io());
         }
         edits.append(&mut self.judge.edits);
-        let total = (self.judge.kept + 2 * BLOCK as u64).next_multiple_of(RECORD);
-        edits.push(Edit::Insert(vec![
-            0;
-            usize::try_from(total - self.judge.kept)
-                .unwrap_or_default()
-        ]));
+        edits.push(Edit::Insert(splicing::end(self.judge.kept)));
         Ok(())
     }
 }
@@ -131,13 +125,10 @@ impl Judge<'_> {
         let head = header.raw.len() as u64;
         if self.cut.removes(at) {
             self.drop(header.span());
-        } else if let Some(name) = self.cut.new_name(at) {
+        } else if let Some(new) = header::replaced(header, self.cut, at)? {
             self.drop(head);
-            self.insert(header::renamed(header, name)?);
+            self.insert(new);
             self.keep(header.span() - head);
-        } else if let Some(link) = self.cut.new_link(at) {
-            self.drop(head);
-            self.insert(header::relinked(header, link)?);
         } else {
             self.keep(header.span());
         }
@@ -178,7 +169,8 @@ impl Visitor for Judge<'_> {
     }
 }
 
-fn changed() -> Error {
+/// The part is not the one that was surveyed.
+pub(super) fn changed() -> Error {
     Error::new(Kind::InputIo, "the part holds other entries than a moment ago: the backup changed while it was being read")
         .advice("Wait until Home Assistant has finished writing it, then try again.")
 }

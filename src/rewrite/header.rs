@@ -5,11 +5,26 @@ use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::{BLOCK, padding, set_checksum, set_size};
 use crate::format::tar::header::Header;
 use crate::format::tar::pax;
+use crate::plan::PartEdit;
 
 /// The position and maximum length of the name and the link target in a header block.
 const NAME: std::ops::Range<usize> = 0..100;
 const LINK: std::ops::Range<usize> = 157..257;
 const PREFIX: std::ops::Range<usize> = 345..500;
+
+/// The new header of an entry, if a cut gives it one.
+///
+/// # Errors
+/// The same as for [`renamed`] and [`relinked`].
+pub fn replaced(header: &Header, cut: &PartEdit, entry: usize) -> Result<Option<Vec<u8>>> {
+    if let Some(name) = cut.new_name(entry) {
+        renamed(header, name).map(Some)
+    } else if let Some(link) = cut.new_link(entry) {
+        relinked(header, link).map(Some)
+    } else {
+        Ok(None)
+    }
+}
 
 /// The same entry under another name; mode, owner and times stay.
 ///

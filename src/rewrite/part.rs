@@ -76,14 +76,15 @@ impl Job<'_> {
         let splicing = self
             .survey
             .filter(|_| !recoded)
-            .and_then(|survey| Some((survey, splicing::cuts(cut, survey)?)));
+            .and_then(|survey| Some((survey, splicing::changes(cut, survey)?)));
         self.framed(output, |reader, writer| {
             let reader = Counting { reader, control };
-            if let Some((survey, cuts)) = &splicing {
+            if let Some((survey, changes)) = &splicing {
                 return gzip::splice(
                     reader,
                     &survey.checkpoints,
-                    cuts,
+                    changes,
+                    &mut splicing::Headers::new(cut, survey),
                     writer,
                     level,
                     control.threads(),

@@ -1,127 +1,318 @@
-//! Converts a cut of entries into a cut of plaintext bytes, for splicing.
+//! Converts the changes to a part's entries into changes to its plaintext, for splicing.
 
+use std::io;
+use std::iter::Peekable;
 use std::ops::Range;
 
+use super::filter::changed;
+use super::header;
+use crate::error::{Error, Result};
 use crate::format::outer::RECORD;
 use crate::format::tar::block::BLOCK;
-use crate::gzip::Cuts;
+use crate::format::tar::header::{Assembler, Header, Step};
+use crate::gzip::{Change, Changes, Patch};
 use crate::plan::PartEdit;
-use crate::survey::PartSurvey;
+use crate::survey::{Entry, Global, PartSurvey};
 
-/// The bytes that a cut removes from a part's plaintext, and its new end: two zero blocks, padded
-/// to a record as Python pads it.
+/// What a cut changes in a part's plaintext: entries go, and some of those that stay get a new
+/// header, which [`Headers`] makes. The old end goes as well. Everything else stays byte for byte,
+/// global headers included.
 ///
-/// `None` if the cut cannot be made by leaving bytes out: if links must be rewritten, if there are
-/// global headers, or if the survey has no checkpoints.
-pub(super) fn cuts(cut: &PartEdit, survey: &PartSurvey) -> Option<Cuts> {
-    if (0..survey.entries.len()).any(|at| cut.changes_header(at))
-        || survey.global_bytes > 0
-        || survey.checkpoints.is_empty()
-    {
+/// `None` without checkpoints: for a part that is not compressed, or has several gzip members.
+pub(super) fn changes(cut: &PartEdit, survey: &PartSurvey) -> Option<Changes> {
+    if survey.checkpoints.is_empty() {
         return None;
     }
-    let mut ranges = Ranges::default();
+    let mut plaintext = Plaintext::new(&survey.globals);
     for (at, entry) in survey.entries.iter().enumerate() {
-        ranges.entry(entry.span(), entry.before_crc, cut.removes(at));
-    }
-    Some(ranges.finish(survey.entries_crc))
-}
-
-/// Collects runs of kept and dropped entries.
-#[derive(Default)]
-struct Ranges {
-    drops: Vec<Range<u64>>,
-    position: u64,
-    /// Where the current kept run began, and the checksum of everything before it.
-    kept: Option<(u64, u32)>,
-    crc: crc32fast::Hasher,
-    size: u64,
-}
-
-impl Ranges {
-    fn entry(&mut self, span: u64, before_crc: u32, removed: bool) {
-        if removed {
-            self.end_run(before_crc);
-            match self
-                .drops
-                .last_mut()
-                .filter(|last| last.end == self.position)
-            {
-                Some(last) => last.end += span,
-                None => self.drops.push(self.position..self.position + span),
-            }
-        } else if self.kept.is_none() {
-            self.kept = Some((self.position, before_crc));
+        plaintext.keep_globals(at);
+        if cut.removes(at) {
+            plaintext.remove(entry);
+        } else if cut.changes_header(at) {
+            plaintext.replace_header(entry);
+        } else {
+            plaintext.keep(entry.span(), entry.before_crc);
         }
-        self.position += span;
+    }
+    plaintext.keep_globals(survey.entries.len());
+    Some(plaintext.finish(survey.entries_crc))
+}
+
+/// Collects the changes to a plaintext, from its start to its end.
+struct Plaintext<'a> {
+    globals: Peekable<std::slice::Iter<'a, Global>>,
+    list: Vec<Change>,
+    position: u64,
+    /// Where the current run of bytes that stay begins, and the checksum of all plaintext before
+    /// it; `None` directly behind a change.
+    kept: Option<(u64, u32)>,
+}
+
+impl<'a> Plaintext<'a> {
+    fn new(globals: &'a [Global]) -> Self {
+        Self {
+            globals: globals.iter().peekable(),
+            list: Vec::new(),
+            position: 0,
+            kept: None,
+        }
     }
 
-    /// Adds the checksum of the kept run that ends here.
-    fn end_run(&mut self, crc_here: u32) {
+    /// Keeps the global headers before an entry.
+    fn keep_globals(&mut self, entry: usize) {
+        while let Some(global) = self.globals.next_if(|global| global.before <= entry) {
+            self.keep(global.bytes, global.before_crc);
+        }
+    }
+
+    fn keep(&mut self, bytes: u64, before_crc: u32) {
+        self.kept.get_or_insert((self.position, before_crc));
+        self.position += bytes;
+    }
+
+    fn remove(&mut self, entry: &Entry) {
+        let range = self.position..self.position + entry.span();
+        let last = self.list.last_mut();
+        match last.filter(|last| !last.puts && self.kept.is_none() && last.range.end == range.start)
+        {
+            Some(last) => last.range.end = range.end,
+            None => self.change(range, entry.before_crc, false),
+        }
+        self.position += entry.span();
+    }
+
+    fn replace_header(&mut self, entry: &Entry) {
+        let head = u64::from(entry.head);
+        self.change(self.position..self.position + head, entry.before_crc, true);
+        self.position += head;
+        let after = Run::of(entry.before_crc).then(entry.header_crc, head);
+        self.keep(entry.span() - head, after.crc());
+    }
+
+    /// Ends the run that stays and adds a change. `before_crc` is the checksum of all plaintext
+    /// before it.
+    fn change(&mut self, range: Range<u64>, before_crc: u32, puts: bool) {
+        let kept = self.end_run(before_crc);
+        self.list.push(Change { range, kept, puts });
+    }
+
+    /// The checksum of the run that stays and ends here.
+    fn end_run(&mut self, crc_here: u32) -> u32 {
         let Some((begin, crc_before)) = self.kept.take() else {
-            return;
+            return 0;
         };
-        let len = self.position - begin;
         // crc(a ++ b) = shift(crc(a), len(b)) ^ crc(b), where combining with a checksum of zero
         // shifts (zlib's crc32_combine): so crc(b) follows from the other two.
-        let mut shifted = crc32fast::Hasher::new_with_initial(crc_before);
-        shifted.combine(&crc32fast::Hasher::new_with_initial_len(0, len));
-        let run = shifted.finalize() ^ crc_here;
-        self.crc
-            .combine(&crc32fast::Hasher::new_with_initial_len(run, len));
-        self.size += len;
+        Run::of(crc_before).then(0, self.position - begin).crc() ^ crc_here
     }
 
-    fn finish(mut self, entries_crc: u32) -> Cuts {
-        self.end_run(entries_crc);
-        // The new end also replaces a run of dropped entries at the end.
-        let end = match self.drops.pop_if(|last| last.end == self.position) {
-            Some(last) => last.start,
-            None => self.position,
-        };
-        let total = (self.size + 2 * BLOCK as u64).next_multiple_of(RECORD);
-        let tail = vec![0; usize::try_from(total - self.size).unwrap_or_default()];
-        self.crc.update(&tail);
-        Cuts {
-            drops: self.drops,
-            end,
-            crc: self.crc.finalize(),
-            size: total,
-            tail,
+    fn finish(mut self, entries_crc: u32) -> Changes {
+        let kept = self.end_run(entries_crc);
+        let end = self.position;
+        // The new end also replaces what goes directly before it.
+        let last = self.list.pop_if(|last| !last.puts && last.range.end == end);
+        Changes {
+            end: last.as_ref().map_or(end, |last| last.range.start),
+            kept: last.map_or(kept, |last| last.kept),
+            list: self.list,
         }
     }
+}
+
+/// The checksum of bytes that are never read together.
+struct Run(crc32fast::Hasher);
+
+impl Run {
+    fn of(crc: u32) -> Self {
+        Self(crc32fast::Hasher::new_with_initial(crc))
+    }
+
+    /// Appends `len` bytes with this checksum.
+    fn then(mut self, crc: u32, len: u64) -> Self {
+        let next = crc32fast::Hasher::new_with_initial_len(crc, len);
+        self.0.combine(&next);
+        self
+    }
+
+    fn crc(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
+/// Makes the new headers of the entries that do not keep theirs, and the new end.
+pub(super) struct Headers<'a> {
+    cut: &'a PartEdit,
+    survey: &'a PartSurvey,
+    /// The number of the entry after the last one with a new header.
+    next: usize,
+}
+
+impl<'a> Headers<'a> {
+    pub fn new(cut: &'a PartEdit, survey: &'a PartSurvey) -> Self {
+        Self {
+            cut,
+            survey,
+            next: 0,
+        }
+    }
+
+    fn header(&mut self, old: &[u8]) -> Result<Vec<u8>> {
+        let mut entries = self.survey.entries.iter().enumerate().skip(self.next);
+        let (at, entry) = entries
+            .find(|(at, _)| self.cut.changes_header(*at))
+            .ok_or_else(changed)?;
+        self.next = at + 1;
+        let header = parsed(old)?;
+        if *entry.name != *header.name || entry.size != header.size {
+            return Err(changed());
+        }
+        header::replaced(&header, self.cut, at)?.ok_or_else(changed)
+    }
+}
+
+impl Patch for Headers<'_> {
+    fn put(&mut self, old: &[u8]) -> io::Result<Vec<u8>> {
+        self.header(old).map_err(Error::into_io)
+    }
+
+    fn tail(&mut self, size: u64) -> Vec<u8> {
+        end(size)
+    }
+}
+
+/// The end of a tar that has so many bytes without it: two zero blocks, padded to a record as Python
+/// pads it.
+pub(super) fn end(size: u64) -> Vec<u8> {
+    let total = (size + 2 * BLOCK as u64).next_multiple_of(RECORD);
+    vec![0; usize::try_from(total - size).unwrap_or_default()]
+}
+
+/// The header that consists of exactly these blocks.
+fn parsed(blocks: &[u8]) -> Result<Header> {
+    let mut assembler = Assembler::default();
+    let mut left = blocks.len();
+    for block in blocks.as_chunks::<BLOCK>().0 {
+        left -= BLOCK;
+        if let Step::Header(header) = assembler.push(block)? {
+            return if left == 0 {
+                Ok(*header)
+            } else {
+                Err(changed())
+            };
+        }
+    }
+    Err(changed())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::tar::block::EntryKind;
+    use crate::rules::Contents;
     use proptest::prelude::*;
+
+    /// What happens to an entry.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Fate {
+        Keep,
+        Remove,
+        /// Its header is replaced by this many bytes.
+        Replace(usize),
+    }
+
+    fn fate() -> impl Strategy<Value = Fate> {
+        prop_oneof![
+            Just(Fate::Keep),
+            Just(Fate::Remove),
+            (0usize..90).prop_map(Fate::Replace)
+        ]
+    }
+
+    /// Header, data, what happens to it, and how many bytes of global headers come before it.
+    type Sketch = (Vec<u8>, Vec<u8>, Fate, Option<usize>);
+
+    fn sketch() -> impl Strategy<Value = Sketch> {
+        let bytes = |len| prop::collection::vec(any::<u8>(), len);
+        let data = prop_oneof![Just(Vec::new()), bytes(512..513)];
+        (bytes(1..60), data, fate(), prop::option::of(1usize..30))
+    }
+
+    fn entry(head: &[u8], data: &[u8], before: &[u8]) -> Entry {
+        Entry {
+            name: Box::default(),
+            link: None,
+            kind: EntryKind::File,
+            size: data.len() as u64,
+            mtime: 0,
+            stored: 0,
+            head: head.len() as u32,
+            before_crc: crc32fast::hash(before),
+            header_crc: crc32fast::hash(head),
+            data_crc: 0,
+            contents: Contents::Other,
+        }
+    }
 
     proptest! {
         #[test]
-        fn the_checksum_is_that_of_the_kept_bytes(entries in prop::collection::vec((prop::collection::vec(any::<u8>(), 1..60), any::<bool>()), 0..30)) {
-            let (mut ranges, mut before, mut kept) = (Ranges::default(), Vec::new(), Vec::new());
-            for (bytes, removed) in &entries {
-                ranges.entry(bytes.len() as u64, crc32fast::hash(&before), *removed);
-                before.extend_from_slice(bytes);
-                if !removed {
-                    kept.extend_from_slice(bytes);
+        fn the_changes_and_their_checksums_give_what_stays(sketches in prop::collection::vec(sketch(), 0..30), behind in prop::option::of(1usize..30)) {
+            let (mut before, mut wanted) = (Vec::new(), Vec::new());
+            let (mut globals, mut entries, mut puts) = (Vec::new(), Vec::new(), Vec::new());
+            let global = |at: usize, len: usize, before: &mut Vec<u8>, wanted: &mut Vec<u8>| {
+                let before_crc = crc32fast::hash(before);
+                before.extend(vec![9; len]);
+                wanted.extend(vec![9; len]);
+                Global { before: at, bytes: len as u64, before_crc }
+            };
+            for (at, (head, data, fate, len)) in sketches.iter().enumerate() {
+                globals.extend(len.map(|len| global(at, len, &mut before, &mut wanted)));
+                entries.push(entry(head, data, &before));
+                before.extend(head.iter().chain(data));
+                match *fate {
+                    Fate::Keep => wanted.extend(head.iter().chain(data)),
+                    Fate::Remove => {}
+                    Fate::Replace(len) => {
+                        puts.push(vec![7; len]);
+                        wanted.extend(vec![7; len]);
+                        wanted.extend(data);
+                    }
                 }
             }
-            let cuts = ranges.finish(crc32fast::hash(&before));
-            let mut left = Vec::new();
-            let mut at = 0;
-            for drop in &cuts.drops {
-                prop_assert!(drop.start >= at && drop.end < cuts.end);
-                left.extend_from_slice(&before[at as usize..drop.start as usize]);
-                at = drop.end;
+            globals.extend(behind.map(|len| global(sketches.len(), len, &mut before, &mut wanted)));
+            let mut plaintext = Plaintext::new(&globals);
+            for (at, (entry, (_, _, fate, _))) in entries.iter().zip(&sketches).enumerate() {
+                plaintext.keep_globals(at);
+                match fate {
+                    Fate::Keep => plaintext.keep(entry.span(), entry.before_crc),
+                    Fate::Remove => plaintext.remove(entry),
+                    Fate::Replace(_) => plaintext.replace_header(entry),
+                }
             }
-            left.extend_from_slice(&before[at as usize..cuts.end as usize]);
-            prop_assert_eq!(&left, &kept);
-            left.extend_from_slice(&cuts.tail);
-            prop_assert_eq!(left.len() as u64, cuts.size);
-            prop_assert_eq!(left.len() % 10_240, 0);
-            prop_assert_eq!(crc32fast::hash(&left), cuts.crc);
+            plaintext.keep_globals(entries.len());
+            let changes = plaintext.finish(crc32fast::hash(&before));
+            let (mut left, mut at, mut puts) = (Vec::new(), 0, puts.into_iter());
+            for Change { range, kept, puts: with } in &changes.list {
+                prop_assert!(range.start >= at && range.end <= changes.end);
+                let stays = &before[at as usize..range.start as usize];
+                prop_assert_eq!(*kept, crc32fast::hash(stays));
+                left.extend_from_slice(stays);
+                if *with {
+                    left.extend(puts.next().into_iter().flatten());
+                }
+                at = range.end;
+            }
+            let stays = &before[at as usize..changes.end as usize];
+            prop_assert_eq!(changes.kept, crc32fast::hash(stays));
+            left.extend_from_slice(stays);
+            prop_assert_eq!(left, wanted);
+        }
+
+        #[test]
+        fn the_new_end_fills_the_last_record(size in 0u64..100_000) {
+            let end = end(size);
+            prop_assert!(end.len() >= 1024 && end.iter().all(|byte| *byte == 0));
+            prop_assert!(end.len() < 1024 + 10_240);
+            prop_assert_eq!((size + end.len() as u64) % 10_240, 0);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Collects the entries of one part while they are read.
 
 use super::hazards::{self, Hazard, LongPaths};
-use super::part::Entry;
+use super::part::{Entry, Global};
 use super::recorder::{Files, Recorder};
 use crate::format::tar::block::{EntryKind, TarError};
 use crate::format::tar::header::Header;
@@ -28,7 +28,7 @@ pub(super) struct EntryCollector {
     crc: crc32fast::Hasher,
     /// Over headers, data and padding of all entries.
     running: crc32fast::Hasher,
-    global_bytes: u64,
+    globals: Vec<Global>,
     /// The current piece: where it begins in the plaintext and in the stored stream, and its length
     /// in both.
     plain_begin: u64,
@@ -45,8 +45,8 @@ pub(super) struct Collected {
     pub entries: Vec<Entry>,
     /// CRC-32 of their headers, data and padding.
     pub entries_crc: u32,
-    /// Bytes of headers that belong to no entry.
-    pub global_bytes: u64,
+    /// The headers that belong to no entry.
+    pub globals: Vec<Global>,
     /// Entries on which a restore would fail, as far as single headers show it.
     pub hazards: Vec<Hazard>,
     /// The names that are too long for Linux.
@@ -72,7 +72,7 @@ impl EntryCollector {
             configuration: Files::default(),
             crc: crc32fast::Hasher::new(),
             running: crc32fast::Hasher::new(),
-            global_bytes: 0,
+            globals: Vec::new(),
             plain_begin: 0,
             plain_len: 0,
             stored_begin: 0,
@@ -95,7 +95,7 @@ impl EntryCollector {
         Collected {
             entries: self.entries,
             entries_crc: self.running.finalize(),
-            global_bytes: self.global_bytes,
+            globals: self.globals,
             hazards: self.hazards,
             long_paths: self.long_paths,
             recorder: self.configuration.recorder(),
@@ -151,7 +151,15 @@ impl Visitor for EntryCollector {
     }
 
     fn global(&mut self, raw: &[u8]) -> Result<(), TarError> {
-        self.global_bytes += raw.len() as u64;
+        let before = self.entries.len();
+        match self.globals.last_mut().filter(|g| g.before == before) {
+            Some(global) => global.bytes += raw.len() as u64,
+            None => self.globals.push(Global {
+                before,
+                bytes: raw.len() as u64,
+                before_crc: self.running.clone().finalize(),
+            }),
+        }
         self.running.update(raw);
         Ok(())
     }

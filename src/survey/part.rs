@@ -42,6 +42,18 @@ impl Entry {
     }
 }
 
+/// Headers that belong to no entry but apply to all that follow (POSIX pax, type `g`), one directly
+/// after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Global {
+    /// The number of the entry that follows.
+    pub before: usize,
+    /// Bytes of plaintext.
+    pub bytes: u64,
+    /// CRC-32 of all plaintext before it.
+    pub before_crc: u32,
+}
+
 /// Everything inside one part.
 #[derive(Debug, Clone)]
 pub struct PartSurvey {
@@ -55,8 +67,8 @@ pub struct PartSurvey {
     pub plaintext_bytes: u64,
     /// CRC-32 of the plaintext up to the end of the last entry.
     pub entries_crc: u32,
-    /// Bytes of headers that belong to no entry but apply to all that follow (POSIX pax, type `g`).
-    pub global_bytes: u64,
+    /// The headers that belong to no entry but apply to all that follow, in order.
+    pub globals: Vec<Global>,
     /// Where reading of the compressed stream can begin; empty if it is not compressed or has more
     /// than one gzip member. At most 1 MiB.
     pub checkpoints: Vec<Checkpoint>,
@@ -90,6 +102,11 @@ impl PartSurvey {
     /// Describes the hazard in one sentence without a full stop.
     pub fn describe(&self, hazard: &Hazard) -> String {
         hazard.text(|at| self.entries.get(at).map(Entry::view))
+    }
+
+    /// Bytes of the headers that belong to no entry.
+    pub fn global_bytes(&self) -> u64 {
+        self.globals.iter().map(|global| global.bytes).sum()
     }
 
     /// The argument for [`crate::open::read_entry`] to read the data of the entry with this number

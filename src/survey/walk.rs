@@ -58,7 +58,7 @@ fn walk(
         recorder: found.recorder,
         modules: found.modules,
         entries_crc: found.entries_crc,
-        global_bytes: found.global_bytes,
+        globals: found.globals,
         entries: found.entries,
         end,
         checkpoints: pieces.checkpoints(),

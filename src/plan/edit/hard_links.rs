@@ -249,7 +249,7 @@ mod tests {
             end: Default::default(),
             plaintext_bytes: 0,
             entries_crc: 0,
-            global_bytes: 0,
+            globals: Vec::new(),
             checkpoints: Vec::new(),
             overhead: 0,
             recorder: Default::default(),

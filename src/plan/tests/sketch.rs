@@ -299,7 +299,7 @@ fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Recorde
         },
         plaintext_bytes: 0,
         entries_crc: 0,
-        global_bytes: 0,
+        globals: Vec::new(),
         checkpoints: Vec::new(),
         overhead: 0,
         recorder,

@@ -25,10 +25,10 @@
 //!
 //! The contents follow, compressed with zstd. They begin with a byte that is 1 if a key was there,
 //! then the number and the indices of the parts that the key did not open, and the number of
-//! surveys. A survey is: the index and the id of its part, its bytes of plaintext, its bytes of
-//! global headers, whether its tar has an end, the end of its stream, the location of the database,
-//! the modules of an app, the entries, the hazards. The entries are their number and a text for each
-//! column, see `columns.rs`.
+//! surveys. A survey is: the index and the id of its part, its bytes of plaintext, the global
+//! headers (their number, then the entry that follows and the bytes of each), whether its tar has an
+//! end, the end of its stream, the location of the database, the modules of an app, the entries, the
+//! hazards. The entries are their number and a text for each column, see `columns.rs`.
 //!
 //! Zeros follow if the memory is more than 64 MiB and 256 times the bytes so far: the reader refuses
 //! a file that would take more, so that a small file never takes much memory.
@@ -60,7 +60,7 @@ use crate::open::Backup;
 use crate::pipe::Control;
 
 /// The version of the form.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The memory of a survey apart from what is in it.
 const SURVEY: usize = 1 << 10;

@@ -5,7 +5,7 @@ use super::{ScanError, columns, facts};
 use crate::finding::Finding;
 use crate::open::Backup;
 use crate::survey::hazards::LongPaths;
-use crate::survey::{PartSurvey, warnings};
+use crate::survey::{Global, PartSurvey, warnings};
 
 /// Deflate expands nothing by more than a factor of 1032 (zlib, "Maximum Compression Factor").
 const RATIO: u64 = 1032;
@@ -16,7 +16,11 @@ pub fn put(out: &mut Vec<u8>, backup: &Backup, survey: &PartSurvey) {
     put_number(out, survey.part as u64);
     put_text(out, backup.part(survey.part).id.as_bytes());
     put_number(out, survey.plaintext_bytes);
-    put_number(out, survey.global_bytes);
+    put_number(out, survey.globals.len() as u64);
+    for global in &survey.globals {
+        put_number(out, global.before as u64);
+        put_number(out, global.bytes);
+    }
     let ended = !survey
         .findings
         .iter()
@@ -46,7 +50,7 @@ pub fn take(
     }
     let room = backup.stored(part);
     let plaintext_bytes = at_most(bytes.number()?, room.saturating_mul(RATIO))?;
-    let global_bytes = at_most(bytes.number()?, plaintext_bytes)?;
+    let globals = globals(bytes, budget, plaintext_bytes)?;
     let ended = bytes.byte()? != 0;
     let end = facts::take_end(bytes)?;
     at_most(end.stream_bytes, room)?;
@@ -66,7 +70,7 @@ pub fn take(
         end,
         plaintext_bytes,
         entries_crc: 0,
-        global_bytes,
+        globals,
         checkpoints: Vec::new(),
         overhead: room - inside,
         recorder,
@@ -75,6 +79,28 @@ pub fn take(
         findings,
         warnings,
     })
+}
+
+/// The headers that belong to no entry, without their checksums.
+fn globals(
+    bytes: &mut Bytes<'_>,
+    budget: &mut Budget,
+    plaintext_bytes: u64,
+) -> Result<Vec<Global>, ScanError> {
+    let count = bytes.number()?;
+    budget.spend(count, size_of::<Global>())?;
+    let mut sum = 0;
+    let global = |_| {
+        let before = bytes.index(usize::MAX)?;
+        let bytes = bytes.number()?;
+        sum = at_most(bytes.saturating_add(sum), plaintext_bytes)?;
+        Ok(Global {
+            before,
+            bytes,
+            before_crc: 0,
+        })
+    };
+    (0..count).map(global).collect()
 }
 
 fn at_most(number: u64, most: u64) -> Result<u64, ScanError> {
