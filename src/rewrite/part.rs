@@ -1,15 +1,18 @@
 //! Writes one part into the copy.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read, Write};
 
 use super::Place;
 use super::filter::CutFilter;
 use super::output::Output;
-use super::splicing;
+use super::splicing::{self, Headers};
 use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::padding;
-use crate::gzip;
+use crate::gzip::{self, Changes};
 use crate::open::{Backup, Part, locate, source, trailer};
 use crate::pipe::{Control, ReadAhead, WriteBehind, read_ahead, write_behind};
 use crate::plan::{Encryption, Form, PartEdit};
@@ -23,6 +26,35 @@ pub(super) struct Job<'a> {
     pub target: &'a Encryption,
     pub form: &'a Form,
     pub survey: Option<&'a PartSurvey>,
+}
+
+/// How the contents of a part that is cut get into the copy.
+#[derive(Debug)]
+enum Way<'a> {
+    /// Only what is around a change is compressed again.
+    Splice(&'a PartSurvey, Changes),
+    /// All of it is compressed again: it has several gzip members, or was not surveyed, because
+    /// nothing is removed from it.
+    CompressAgain,
+    /// It is not compressed, though `backup.json` says so.
+    Compress,
+    /// It is compressed, though `backup.json` says that it is not.
+    Inflate,
+    /// It is not compressed, and stays so.
+    Copy,
+}
+
+impl<'a> Way<'a> {
+    fn of(part: &Part, form: &Form, survey: Option<&'a PartSurvey>, cut: &PartEdit) -> Self {
+        match (part.compressed, form.compressed) {
+            (true, true) => survey
+                .and_then(|survey| Some(Self::Splice(survey, splicing::changes(cut, survey)?)))
+                .unwrap_or(Self::CompressAgain),
+            (true, false) => Self::Inflate,
+            (false, true) => Self::Compress,
+            (false, false) => Self::Copy,
+        }
+    }
 }
 
 impl Job<'_> {
@@ -72,41 +104,22 @@ impl Job<'_> {
         let trailer = trailer(part);
         // Home Assistant's compression levels: strong for encrypted parts, fast for others.
         let level = if part.version().is_some() { 9 } else { 6 };
-        let recoded = part.compressed != self.form.compressed;
-        let splicing = self
-            .survey
-            .filter(|_| !recoded)
-            .and_then(|survey| Some((survey, splicing::changes(cut, survey)?)));
+        let threads = control.threads();
+        let way = Way::of(part, self.form, self.survey, cut);
         self.framed(output, |reader, writer| {
             let reader = Counting { reader, control };
-            if let Some((survey, changes)) = &splicing {
-                return gzip::splice(
-                    reader,
-                    &survey.checkpoints,
-                    changes,
-                    &mut splicing::Headers::new(cut, survey),
-                    writer,
-                    level,
-                    control.threads(),
-                )
-                .map(drop);
-            }
-            let mut filter = CutFilter::new(cut, self.survey, control);
-            match (part.compressed, self.form.compressed) {
-                (true, true) => gzip::rewrite(
-                    reader,
-                    trailer,
-                    writer,
-                    &mut filter,
-                    level,
-                    control.threads(),
-                )
-                .map(drop),
-                (true, false) => gzip::inflate(reader, trailer, writer, &mut filter).map(drop),
-                (false, true) => {
-                    gzip::compress(reader, writer, &mut filter, level, control.threads()).map(drop)
+            let filter = &mut CutFilter::new(cut, self.survey, control);
+            match &way {
+                Way::Splice(survey, changes) => {
+                    let (known, headers) = (&survey.checkpoints, &mut Headers::new(cut, survey));
+                    gzip::splice(reader, known, changes, headers, writer, level, threads).map(drop)
                 }
-                (false, false) => gzip::copy_plain(reader, writer, &mut filter).map(drop),
+                Way::CompressAgain => {
+                    gzip::rewrite(reader, trailer, writer, filter, level, threads).map(drop)
+                }
+                Way::Compress => gzip::compress(reader, writer, filter, level, threads).map(drop),
+                Way::Inflate => gzip::inflate(reader, trailer, writer, filter).map(drop),
+                Way::Copy => gzip::copy_plain(reader, writer, filter).map(drop),
             }
         })
     }
