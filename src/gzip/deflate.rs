@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, bounded};
 use flate2::{Compress, Compression, FlushCompress, Status};
@@ -34,11 +35,70 @@ const STRONGEST: u32 = 9;
 pub(super) struct Deflater {
     level: Compression,
     filling: Block,
-    queue: VecDeque<Receiver<io::Result<Block>>>,
+    queue: VecDeque<Queued>,
     free: Vec<Block>,
     depth: usize,
     crc: crc32fast::Hasher,
     size: u64,
+}
+
+/// What comes next in the stream.
+enum Queued {
+    /// A worker compresses it.
+    Block(Receiver<io::Result<Block>>),
+    /// It was compressed before.
+    Stretch(Arc<Stretch>),
+}
+
+/// A piece of a deflate stream that can stand anywhere in one, except at its end: it refers to
+/// nothing before it, and ends on a byte boundary.
+#[derive(Debug)]
+pub struct Stretch {
+    plaintext: Vec<u8>,
+    compressed: Vec<u8>,
+    crc: crc32fast::Hasher,
+}
+
+impl Stretch {
+    /// Compresses `plaintext` at zlib's `level`, 0 to 9; more counts as 9.
+    ///
+    /// # Errors
+    /// The compressor's.
+    pub fn compress(plaintext: Vec<u8>, level: u32) -> io::Result<Self> {
+        let mut block = Block::new(Compression::new(level.min(STRONGEST)));
+        block.plaintext = plaintext;
+        block.compress(false)?;
+        Ok(Self {
+            plaintext: block.plaintext,
+            compressed: block.compressed,
+            crc: block.crc,
+        })
+    }
+
+    /// Puts `plaintext` into stored blocks (RFC 1951 §3.2.4), as a compressor does with data that it
+    /// cannot make smaller.
+    pub fn store(plaintext: Vec<u8>) -> Self {
+        let mut compressed = Vec::with_capacity(plaintext.len() + plaintext.len() / 1000 + 8);
+        for bytes in plaintext.chunks(usize::from(u16::MAX)) {
+            let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+            compressed.push(0);
+            compressed.extend(len.to_le_bytes());
+            compressed.extend((!len).to_le_bytes());
+            compressed.extend_from_slice(bytes);
+        }
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&plaintext);
+        Self {
+            plaintext,
+            compressed,
+            crc,
+        }
+    }
+
+    /// What it inflates to.
+    pub fn plaintext(&self) -> &[u8] {
+        &self.plaintext
+    }
 }
 
 impl Deflater {
@@ -91,6 +151,20 @@ impl Deflater {
         Ok(now.len())
     }
 
+    /// Takes plaintext that was compressed before.
+    fn append(&mut self, stretch: Arc<Stretch>, out: &mut impl Write) -> io::Result<()> {
+        while self.queue.len() + 1 >= self.depth {
+            self.receive(out)?;
+        }
+        if !self.filling.plaintext.is_empty() {
+            self.send(false);
+        }
+        self.size += stretch.plaintext.len() as u64;
+        self.filling.follow(&stretch.plaintext);
+        self.queue.push_back(Queued::Stretch(stretch));
+        Ok(())
+    }
+
     /// Compresses the rest and waits for all blocks. `last` ends the deflate stream; otherwise a
     /// sync flush (an empty stored block) ends on a byte boundary.
     ///
@@ -115,12 +189,17 @@ impl Deflater {
             // The writer may be gone; then the block is no longer needed.
             let _ = give.send(outcome);
         });
-        self.queue.push_back(take);
+        self.queue.push_back(Queued::Block(take));
     }
 
     fn receive(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let Some(next) = self.queue.pop_front() else {
-            return Ok(());
+        let next = match self.queue.pop_front() {
+            None => return Ok(()),
+            Some(Queued::Block(next)) => next,
+            Some(Queued::Stretch(stretch)) => {
+                self.crc.combine(&stretch.crc);
+                return out.write_all(&stretch.compressed);
+            }
         };
         // Waiting on one of rayon's own threads could deadlock, because the block may be queued on
         // it.
@@ -135,9 +214,9 @@ impl Deflater {
 
 /// Writes a gzip stream: one member, one deflate stream, no optional fields.
 ///
-/// The bytes depend on the plaintext and the level, not on the number of threads or on how the
-/// plaintext was divided into writes. The work is done on rayon's threads. Memory: about 1.4 MiB
-/// for each of `threads + 3` blocks. If it is dropped unfinished, no reader accepts the stream.
+/// The bytes depend on the plaintext, the level and the stretches, not on the number of threads or
+/// on how the plaintext was divided into writes. The work is done on rayon's threads. Memory: about
+/// 1.4 MiB for each of `threads + 3` blocks. If it is dropped unfinished, no reader accepts the stream.
 pub struct GzipWriter<W> {
     out: W,
     deflater: Deflater,
@@ -155,6 +234,15 @@ impl<W: Write> GzipWriter<W> {
             out,
             deflater: Deflater::new(level, threads),
         })
+    }
+
+    /// Appends a stretch that was compressed before. At most `threads + 2` of these and of blocks are
+    /// held.
+    ///
+    /// # Errors
+    /// Errors of the writer, or [`GzipError::LostWorker`].
+    pub fn append(&mut self, stretch: Arc<Stretch>) -> io::Result<()> {
+        self.deflater.append(stretch, &mut self.out)
     }
 
     /// Compresses the last block, writes the trailer and returns the writer.

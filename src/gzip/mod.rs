@@ -15,7 +15,7 @@ mod splice;
 mod v1_footer;
 
 pub use checkpoints::Checkpoint;
-pub use deflate::GzipWriter;
+pub use deflate::{GzipWriter, Stretch};
 pub use edit::{Edit, EditBuffer, Filter};
 pub use error::GzipError;
 pub use gunzip::{Gunzip, Summary, Trailer};

@@ -1,17 +1,25 @@
 //! The contents of the files in a generated backup.
 
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
 use super::pages::Pages;
 use super::random::Random;
 use super::tar::{self, Attributes};
 use super::text::Words;
 use crate::format::outer::RECORD;
 use crate::format::tar::block::{BLOCK, EntryKind, padding};
+use crate::gzip::Stretch;
 
 /// The number of bytes generated at once.
 const PIECE: usize = 64 << 10;
 
+/// How many pieces of each kind the large files are put together from.
+const POOL: u64 = 128;
+
 /// A kind of contents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// Any compressed data, after the first bytes that identify its format.
     Noise(&'static [u8]),
@@ -43,6 +51,11 @@ impl Kind {
         }
     }
 
+    /// Whether its bytes cannot be compressed.
+    fn is_noise(self) -> bool {
+        matches!(self, Self::Noise(_) | Self::Backup)
+    }
+
     /// The possible size of a file of this kind that is closest to `wanted`.
     pub fn size(self, wanted: u64) -> u64 {
         match self {
@@ -54,15 +67,120 @@ impl Kind {
     }
 }
 
-/// The contents of one file, piece by piece; they depend only on kind, size and seed.
+/// Pieces from which large files are put together, each compressed once. A file has them in an
+/// order of its own. They lie further apart than deflate looks back, so that a file compresses as if
+/// no piece came twice.
 ///
-/// Memory: a piece of 64 KiB.
-pub(super) struct Contents<'a> {
+/// They depend on the seed and the level alone. Memory: at most 8 MiB of plaintext for each kind,
+/// and as much again compressed.
+pub(super) struct Pool<'a> {
+    words: &'a Words,
+    seed: u64,
+    level: u32,
+    made: HashMap<(Kind, u64), Arc<Stretch>>,
+}
+
+impl<'a> Pool<'a> {
+    pub fn new(words: &'a Words, seed: u64, level: u32) -> Self {
+        Self {
+            words,
+            seed,
+            level,
+            made: HashMap::new(),
+        }
+    }
+
+    /// A piece of this kind by its number.
+    fn piece(&mut self, kind: Kind, number: u64) -> io::Result<Arc<Stretch>> {
+        if let Some(made) = self.made.get(&(kind, number)) {
+            return Ok(Arc::clone(made));
+        }
+        // No other contents have such a stream of random numbers.
+        let stream = u64::MAX - kind.permille() * POOL - number;
+        let mut source = Source {
+            kind,
+            random: Random::new(self.seed, stream),
+            words: self.words,
+            pages: Pages::later(number),
+            count: number + 1,
+        };
+        let mut piece = Vec::with_capacity(PIECE + PIECE / 8);
+        source.fill(&mut piece);
+        piece.truncate(PIECE);
+        let made = Arc::new(Stretch::compress(piece, self.level)?);
+        self.made.insert((kind, number), Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+/// A piece of a file.
+pub(super) enum Piece<'a> {
+    /// Made for this place.
+    New(&'a [u8]),
+    /// Compressed before, or not to be compressed.
+    Stretch(Arc<Stretch>),
+}
+
+impl Piece<'_> {
+    /// Bytes of plaintext.
+    pub fn len(&self) -> u64 {
+        let plaintext = match self {
+            Self::New(bytes) => bytes,
+            Self::Stretch(stretch) => stretch.plaintext(),
+        };
+        plaintext.len() as u64
+    }
+}
+
+/// Makes bytes of one kind.
+struct Source<'a> {
     kind: Kind,
     random: Random,
     words: &'a Words,
     pages: Pages,
+    /// The number of pieces so far.
     count: u64,
+}
+
+impl Source<'_> {
+    /// Fills up a piece; it may get somewhat longer.
+    fn fill(&mut self, piece: &mut Vec<u8>) {
+        while piece.len() < PIECE {
+            self.make(piece);
+        }
+    }
+
+    fn make(&mut self, piece: &mut Vec<u8>) {
+        let line = self.count << 20 | piece.len() as u64;
+        let random = &mut self.random;
+        match self.kind {
+            Kind::Noise(_) | Kind::Backup => random.noise(PIECE - piece.len(), piece),
+            Kind::Database => self.pages.more(random, piece),
+            Kind::Source => self.words.source(random, piece),
+            Kind::Log => self.words.log(line / 150, random, piece),
+            Kind::Registry => self.words.registry(line / 170, random, piece),
+            Kind::Object => object(random, piece),
+        }
+    }
+}
+
+fn object(random: &mut Random, piece: &mut Vec<u8>) {
+    let zeros = usize::try_from(random.below(48)).unwrap_or(0);
+    piece.resize(piece.len() + zeros, 0);
+    for _ in 0..40 {
+        let byte = random.skewed(256);
+        piece.extend(u8::try_from(byte));
+    }
+}
+
+/// The contents of one file, piece by piece; they depend only on kind, size and seed.
+///
+/// The first piece is made for the file alone. If the kind can be compressed, the others are from
+/// the pool.
+///
+/// Memory: a piece of 64 KiB.
+pub(super) struct Contents<'a> {
+    source: Source<'a>,
     left: u64,
     /// The last bytes, which replace the generated ones.
     end: Vec<u8>,
@@ -73,11 +191,13 @@ impl<'a> Contents<'a> {
     /// `size` must be possible for the kind.
     pub fn new(kind: Kind, size: u64, random: Random, words: &'a Words) -> Self {
         let mut contents = Self {
-            kind,
-            random,
-            words,
-            pages: Pages::default(),
-            count: 0,
+            source: Source {
+                kind,
+                random,
+                words,
+                pages: Pages::default(),
+                count: 0,
+            },
             left: size,
             end: Vec::new(),
             piece: Vec::with_capacity(PIECE),
@@ -91,19 +211,38 @@ impl<'a> Contents<'a> {
     }
 
     /// The next piece, `None` after the last.
-    pub fn next_piece(&mut self) -> Option<&[u8]> {
-        if self.count > 0 {
+    ///
+    /// # Errors
+    /// The compressor's.
+    pub fn next_piece(&mut self, pool: &mut Pool<'_>) -> io::Result<Option<Piece<'_>>> {
+        let kind = self.source.kind;
+        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE);
+        if room == 0 {
+            return Ok(None);
+        }
+        self.left -= room as u64;
+        let is_first = self.source.count == 0;
+        if !is_first {
             self.piece.clear();
         }
-        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE);
-        while self.piece.len() < room {
-            self.make();
+        if !is_first && !kind.is_noise() {
+            self.source.count += 1;
+            let made = pool.piece(kind, self.source.random.below(POOL))?;
+            if room == PIECE {
+                return Ok(Some(Piece::Stretch(made)));
+            }
+            self.piece.extend(made.plaintext().iter().take(room));
+            return Ok(Some(Piece::New(&self.piece)));
         }
-        self.count += 1;
+        self.source.fill(&mut self.piece);
+        self.source.count += 1;
         self.piece.truncate(room);
-        self.left -= room as u64;
         self.put_end(room);
-        (!self.piece.is_empty()).then_some(&self.piece)
+        if kind.is_noise() {
+            let stored = Stretch::store(self.piece.clone());
+            return Ok(Some(Piece::Stretch(Arc::new(stored))));
+        }
+        Ok(Some(Piece::New(&self.piece)))
     }
 
     /// Replaces the last bytes of a piece of `room` bytes by its share of the end, if it has one.
@@ -118,33 +257,6 @@ impl<'a> Contents<'a> {
                 .skip(room - tail)
                 .zip(from)
                 .for_each(|(to, from)| *to = from);
-        }
-    }
-
-    fn make(&mut self) {
-        let line = self.count << 20 | self.piece.len() as u64;
-        match self.kind {
-            Kind::Noise(_) | Kind::Backup => {
-                self.random.noise(PIECE - self.piece.len(), &mut self.piece)
-            }
-            Kind::Database => self.pages.more(&mut self.random, &mut self.piece),
-            Kind::Source => self.words.source(&mut self.random, &mut self.piece),
-            Kind::Log => self
-                .words
-                .log(line / 150, &mut self.random, &mut self.piece),
-            Kind::Registry => self
-                .words
-                .registry(line / 170, &mut self.random, &mut self.piece),
-            Kind::Object => self.object(),
-        }
-    }
-
-    fn object(&mut self) {
-        let zeros = usize::try_from(self.random.below(48)).unwrap_or(0);
-        self.piece.resize(self.piece.len() + zeros, 0);
-        for _ in 0..40 {
-            let byte = self.random.skewed(256);
-            self.piece.extend(u8::try_from(byte));
         }
     }
 
@@ -184,13 +296,29 @@ mod tests {
 
     fn make(kind: Kind, size: u64, seed: u64) -> Vec<u8> {
         let words = Words::new();
+        let mut pool = Pool::new(&words, seed, 6);
         let mut contents = Contents::new(kind, size, Random::new(seed, 5), &words);
         let mut all = Vec::new();
-        while let Some(piece) = contents.next_piece() {
+        while let Some(piece) = contents.next_piece(&mut pool).unwrap() {
+            let piece = match &piece {
+                Piece::New(bytes) => bytes,
+                Piece::Stretch(stretch) => stretch.plaintext(),
+            };
             assert!(piece.len() <= PIECE);
             all.extend_from_slice(piece);
         }
         all
+    }
+
+    #[test]
+    fn large_files_of_one_kind_are_put_together_in_other_orders() {
+        for kind in KINDS.into_iter().filter(|kind| !kind.is_noise()) {
+            let piece =
+                |seed: u64, at: usize| make(kind, 1 << 20, seed)[at * PIECE..][..PIECE].to_vec();
+            assert!(piece(1, 0) != piece(2, 0), "{kind:?} begins alike");
+            assert!(piece(1, 7) != piece(2, 7), "{kind:?} goes on alike");
+            assert!(piece(1, 7) != piece(1, 8), "{kind:?} repeats itself");
+        }
     }
 
     #[test]

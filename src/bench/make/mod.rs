@@ -14,6 +14,7 @@ mod text;
 mod tree;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -23,13 +24,15 @@ use crate::format::manifest;
 use crate::format::outer::RECORD;
 use crate::format::securetar::Version;
 use crate::format::tar::block::{BLOCK, EntryKind, padding};
-use crate::gzip::GzipWriter;
+use crate::gzip::{GzipWriter, Stretch};
+use crate::open::Backup;
 use crate::pipe::{Control, Stage};
 use crate::plan::Encryption;
 use crate::rewrite::Output;
-use contents::Contents;
+use crate::verify;
+use contents::{Contents, Piece, Pool};
 use random::Random;
-use tar::{Attributes, TarWriter};
+use tar::{Attributes, Out, TarWriter};
 use text::Words;
 use tree::{Component, ComponentKind, Data, Planned};
 
@@ -41,6 +44,10 @@ const MORNING: u64 = 1_795_323_600;
 /// The maximum age of older files, in seconds.
 const YEAR: u64 = 31_536_000;
 
+/// Home Assistant's compression levels: strong for encrypted backups, fast for others.
+const ENCRYPTED: u32 = 9;
+const PLAIN: u32 = 6;
+
 /// The backup to generate.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe {
@@ -50,13 +57,14 @@ pub struct Recipe {
     pub seed: u64,
 }
 
-/// Writes a backup into `output`, encrypted in the given version if there is one.
+/// Writes a backup into `output`, encrypted in the given version if there is one, and reads it back.
 ///
-/// Memory does not depend on the size: a piece of plaintext, and the buffers of the encoder and the
-/// cipher. All threads of `control` compress.
+/// Memory does not depend on the size: the [`Pool`], and the buffers of the encoder and the cipher.
+/// All threads of `control` compress.
 ///
 /// # Errors
-/// `Usage` for a size below [`LEAST`], `OutputIo`, `Interrupted`, errors of the keys.
+/// `Usage` for a size below [`LEAST`], `OutputIo`, `Interrupted`, errors of the keys; `VerifyFailed`
+/// if it cannot be read back.
 pub fn make(
     recipe: Recipe,
     protection: Option<(Version, &KeyRing)>,
@@ -69,20 +77,44 @@ pub fn make(
     }
     let target = encryption(protection)?;
     control.begin(Stage::Make, recipe.size);
+    let words = Words::new();
+    let level = if protection.is_some() {
+        ENCRYPTED
+    } else {
+        PLAIN
+    };
+    let mut pool = Pool::new(&words, recipe.seed, level);
     let mut maker = Maker {
         recipe,
-        words: Words::new(),
+        words: &words,
+        level,
         target,
         keys: protection.map(|(_, keys)| keys),
         output,
         control,
     };
     for (number, component) in (0..).zip(&parts::components()) {
-        maker.member(number, component)?;
+        maker.member(number, component, &mut pool)?;
     }
     maker.end()?;
     control.end();
-    Ok(())
+    read_back(output, protection.map(|(_, keys)| keys), control)
+}
+
+fn read_back(output: &Output, keys: Option<&KeyRing>, control: &Control) -> Result<()> {
+    let backup = Backup::read(output.read_back()?, control)?;
+    control.begin(Stage::Verify, backup.input.len());
+    let parts = verify::backup(&backup, keys, control)?;
+    control.end();
+    match parts.into_iter().find_map(std::result::Result::err) {
+        None => Ok(()),
+        Some(error) if matches!(error.kind(), crate::Kind::Interrupted(_)) => Err(error),
+        Some(error) => Err(Error::new(
+            crate::Kind::VerifyFailed,
+            "what was made cannot be read back",
+        )
+        .caused_by(error)),
+    }
 }
 
 /// The encryption of the given version, with new salts where the whole backup shares them.
@@ -106,20 +138,46 @@ pub fn part(recipe: Recipe, name: &str, out: impl Write) -> Result<()> {
         .find(|(component, _)| component.name == name);
     let (component, number) =
         found.ok_or_else(|| Error::new(crate::Kind::Usage, format!("no part is called {name}")))?;
-    write_tar(
+    let words = Words::new();
+    let mut pool = Pool::new(&words, recipe.seed, PLAIN);
+    let made = Made {
         recipe,
         number,
         component,
-        &Words::new(),
-        out,
-        &Control::default(),
-    )
-    .map_err(Error::from_write)
+        words: &words,
+        control: &Control::default(),
+    };
+    made.write_tar(&mut pool, &mut Plaintext(out))
+        .map_err(Error::from_write)
+}
+
+/// Writes the plaintext of everything.
+struct Plaintext<W>(W);
+
+impl<W: Write> Out for Plaintext<W> {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn stretch(&mut self, stretch: Arc<Stretch>) -> io::Result<()> {
+        self.0.write_all(stretch.plaintext())
+    }
+}
+
+impl<W: Write> Out for GzipWriter<W> {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn stretch(&mut self, stretch: Arc<Stretch>) -> io::Result<()> {
+        self.append(stretch)
+    }
 }
 
 struct Maker<'a> {
     recipe: Recipe,
-    words: Words,
+    words: &'a Words,
+    level: u32,
     target: Encryption,
     keys: Option<&'a KeyRing>,
     output: &'a mut Output,
@@ -128,7 +186,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// Writes one part; its header is given the actual size of the data afterwards.
-    fn member(&mut self, number: u64, component: &Component) -> Result<()> {
+    fn member(&mut self, number: u64, component: &Component, pool: &mut Pool<'_>) -> Result<()> {
         let name = component.member();
         // Each a moment after the one before, so that the time is not a whole second and needs a
         // PAX record.
@@ -140,24 +198,26 @@ impl Maker<'_> {
         let header_at = self.output.position();
         self.output.append(&header)?;
         let data_at = self.output.position();
-        self.stream(number, component)?;
+        self.stream(number, component, pool)?;
         let size = self.output.position() - data_at;
         self.output
             .patch(header_at, &tar::resized(&header, size)?)?;
         self.output.zeros(padding(size))
     }
 
-    fn stream(&mut self, number: u64, component: &Component) -> Result<()> {
-        let Self {
-            recipe,
-            words,
-            control,
-            ..
-        } = self;
-        let fill = |out: &mut dyn Write| write_tar(*recipe, number, component, words, out, control);
+    fn stream(&mut self, number: u64, component: &Component, pool: &mut Pool<'_>) -> Result<()> {
+        let made = Made {
+            recipe: self.recipe,
+            number,
+            component,
+            words: self.words,
+            control: self.control,
+        };
+        let mut fill = |out: &mut dyn Out| made.write_tar(pool, out);
+        let (level, threads) = (self.level, self.control.threads());
         let Some(version) = self.target.version() else {
-            let mut gzip = GzipWriter::new(&mut *self.output, 6, control.threads())
-                .map_err(Error::from_write)?;
+            let mut gzip =
+                GzipWriter::new(&mut *self.output, level, threads).map_err(Error::from_write)?;
             return fill(&mut gzip)
                 .and_then(|()| gzip.finish())
                 .map(drop)
@@ -177,8 +237,7 @@ impl Maker<'_> {
                 ));
             }
         };
-        let mut gzip =
-            GzipWriter::new(encrypter, 9, control.threads()).map_err(Error::from_write)?;
+        let mut gzip = GzipWriter::new(encrypter, level, threads).map_err(Error::from_write)?;
         let encrypter = fill(&mut gzip)
             .and_then(|()| gzip.finish())
             .map_err(Error::from_write)?;
@@ -229,22 +288,54 @@ impl Maker<'_> {
     }
 }
 
-/// Writes the tar of a part, as Home Assistant packs it.
-fn write_tar(
+/// A part that is being made.
+struct Made<'a> {
     recipe: Recipe,
     number: u64,
-    component: &Component,
-    words: &Words,
-    out: impl Write,
-    control: &Control,
-) -> io::Result<()> {
-    let mut tar = TarWriter::new(out);
-    for (index, entry) in (0..).zip(component.entries(recipe.size, recipe.seed)) {
-        control.check().map_err(Error::into_io)?;
-        let random = Random::new(recipe.seed, number << 48 | index);
-        write_entry(&mut tar, &entry, random, words, control)?;
+    component: &'a Component,
+    words: &'a Words,
+    control: &'a Control,
+}
+
+impl Made<'_> {
+    /// Writes the tar of a part, as Home Assistant packs it.
+    fn write_tar(&self, pool: &mut Pool<'_>, out: &mut dyn Out) -> io::Result<()> {
+        let Recipe { size, seed } = self.recipe;
+        let mut tar = TarWriter::new(out);
+        for (index, entry) in (0..).zip(self.component.entries(size, seed)) {
+            self.control.check().map_err(Error::into_io)?;
+            let random = Random::new(seed, self.number << 48 | index);
+            self.write_entry(&mut tar, &entry, random, pool)?;
+        }
+        tar.finish()
     }
-    tar.finish()
+
+    fn write_entry(
+        &self,
+        tar: &mut TarWriter<'_>,
+        entry: &Planned,
+        mut random: Random,
+        pool: &mut Pool<'_>,
+    ) -> io::Result<()> {
+        tar.begin(&attributes(entry, &mut random))?;
+        match entry.data {
+            Data::Text(text) => tar.data(text.as_bytes())?,
+            Data::Made(kind, size) => {
+                let mut contents = Contents::new(kind, size, random, self.words);
+                while let Some(piece) = contents.next_piece(pool)? {
+                    let len = piece.len();
+                    match piece {
+                        Piece::New(bytes) => tar.data(bytes)?,
+                        Piece::Stretch(stretch) => tar.stretch(stretch)?,
+                    }
+                    // About its size in the file, so that the progress ends with the backup.
+                    let stored = len * kind.permille() / 1000;
+                    self.control.advance(stored).map_err(Error::into_io)?;
+                }
+            }
+        }
+        tar.pad()
+    }
 }
 
 fn attributes<'a>(entry: &'a Planned, random: &mut Random) -> Attributes<'a> {
@@ -255,29 +346,6 @@ fn attributes<'a>(entry: &'a Planned, random: &mut Random) -> Attributes<'a> {
         link: entry.link,
         time: (MORNING - random.below(YEAR), random.below(1_000_000)),
     }
-}
-
-fn write_entry(
-    tar: &mut TarWriter<impl Write>,
-    entry: &Planned,
-    mut random: Random,
-    words: &Words,
-    control: &Control,
-) -> io::Result<()> {
-    tar.begin(&attributes(entry, &mut random))?;
-    match entry.data {
-        Data::Text(text) => tar.data(text.as_bytes())?,
-        Data::Made(kind, size) => {
-            let mut contents = Contents::new(kind, size, random, words);
-            while let Some(piece) = contents.next_piece() {
-                tar.data(piece)?;
-                // About its size in the file, so that the progress ends with the backup.
-                let stored = piece.len() as u64 * kind.permille() / 1000;
-                control.advance(stored).map_err(Error::into_io)?;
-            }
-        }
-    }
-    tar.pad()
 }
 
 #[cfg(test)]

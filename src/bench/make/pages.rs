@@ -34,6 +34,15 @@ impl Default for Pages {
 }
 
 impl Pages {
+    /// Pages from the middle of a database; each number is another place.
+    pub fn later(number: u64) -> Self {
+        Self {
+            page: 1 + number * 16,
+            row: 1 + number * 700,
+            clock: BEGIN + number as f64 * 700.0,
+        }
+    }
+
     /// Appends the next page.
     pub fn more(&mut self, random: &mut Random, out: &mut Vec<u8>) {
         let page = match self.page % 8 {

@@ -1,11 +1,13 @@
 //! Tars as Python's `tarfile` writes them.
 
-use std::io::{self, Write};
+use std::io;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::outer::RECORD;
 use crate::format::tar::block::{BLOCK, EntryKind, padding, set_checksum, set_size};
 use crate::format::tar::pax;
+use crate::gzip::Stretch;
 
 /// The size from which the header's field is too narrow (eleven octal digits).
 const WIDE: u64 = 1 << 33;
@@ -136,14 +138,23 @@ fn put(block: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
     }
 }
 
+/// What a tar is written to.
+pub(super) trait Out {
+    /// Takes new bytes.
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Takes bytes that were compressed before.
+    fn stretch(&mut self, stretch: Arc<Stretch>) -> io::Result<()>;
+}
+
 /// A tar being written to `out`.
-pub(super) struct TarWriter<W> {
-    out: W,
+pub(super) struct TarWriter<'a> {
+    out: &'a mut dyn Out,
     position: u64,
 }
 
-impl<W: Write> TarWriter<W> {
-    pub fn new(out: W) -> Self {
+impl<'a> TarWriter<'a> {
+    pub fn new(out: &'a mut dyn Out) -> Self {
         Self { out, position: 0 }
     }
 
@@ -154,7 +165,12 @@ impl<W: Write> TarWriter<W> {
 
     pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.position += bytes.len() as u64;
-        self.out.write_all(bytes)
+        self.out.bytes(bytes)
+    }
+
+    pub fn stretch(&mut self, stretch: Arc<Stretch>) -> io::Result<()> {
+        self.position += stretch.plaintext().len() as u64;
+        self.out.stretch(stretch)
     }
 
     /// Fills up the last block of an entry's data.

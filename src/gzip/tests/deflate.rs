@@ -1,9 +1,12 @@
 //! Output of [`GzipWriter`], read by other libraries.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
-use super::super::GzipWriter;
+use proptest::prelude::*;
+
 use super::super::deflate::BLOCK;
+use super::super::{GzipWriter, Stretch};
 use super::{gzip, sample};
 
 /// Reads one member with flate2; nothing may follow it.
@@ -182,4 +185,46 @@ fn a_pool_of_one_thread_can_run_the_writer_itself() {
         .unwrap();
     let written = pool.install(|| gzip(&plaintext, 1, 1));
     assert!(only_member(&written) == plaintext);
+}
+
+/// Bytes that are written, or appended as a stretch: compressed or stored.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Write,
+    Compressed,
+    Stored,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn stretches_can_stand_anywhere_in_any_order(
+        steps in prop::collection::vec((prop_oneof![Just(Step::Write), Just(Step::Compressed), Just(Step::Stored)], 0usize..200_000), 0..9),
+        level in 1u32..10,
+    ) {
+        let plaintext = sample(1_800_000);
+        let (mut wanted, mut written) = (Vec::new(), Vec::new());
+        for threads in [1, 3] {
+            wanted.clear();
+            let mut gzip = GzipWriter::new(Vec::new(), level, threads).unwrap();
+            for (step, len) in &steps {
+                let from = len * 7 % (plaintext.len() - len);
+                let bytes = plaintext[from..from + len].to_vec();
+                wanted.extend_from_slice(&bytes);
+                match step {
+                    Step::Write => gzip.write_all(&bytes).unwrap(),
+                    Step::Compressed => gzip.append(Arc::new(Stretch::compress(bytes, level).unwrap())).unwrap(),
+                    Step::Stored => gzip.append(Arc::new(Stretch::store(bytes))).unwrap(),
+                }
+            }
+            written.push(gzip.finish().unwrap());
+        }
+        prop_assert!(written[0] == written[1], "the number of threads shows");
+        prop_assert!(only_member(&written[0]) == wanted, "flate2");
+        let mut second = vec![0; wanted.len()];
+        let outcome = libdeflater::Decompressor::new().gzip_decompress(&written[0], &mut second);
+        prop_assert_eq!(outcome, Ok(wanted.len()));
+        prop_assert!(second == wanted, "libdeflate");
+    }
 }
