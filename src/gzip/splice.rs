@@ -155,6 +155,9 @@ impl<R: Read, W: Write> Splicer<'_, R, W> {
             self.copy_to(changes.start(next))?;
             while let Some(Change { range, kept, puts }) = changes.list.get(next) {
                 self.result.keep(after..range.start, *kept)?;
+                if range.end < range.start {
+                    return Err(GzipError::BadEdit.into());
+                }
                 if *puts {
                     let old = self.read_to(range.end)?;
                     self.insert(&patch.put(&old)?)?;

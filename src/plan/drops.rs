@@ -188,9 +188,13 @@ impl<'a> PartDrops<'a> {
         &self,
         taken: impl Iterator<Item = DroppedEntry<'e>>,
     ) -> Result<Vec<LossGroup<'a>>> {
-        let index = self
-            .index
-            .get_or_init(|| LossIndex::new(self.backup, self.part, self.request, self.survey));
+        if self.index.get().is_none() {
+            let new = LossIndex::new(self.backup, self.part, self.request, self.survey)?;
+            self.index.get_or_init(|| new);
+        }
+        let Some(index) = self.index.get() else {
+            return Ok(Vec::new());
+        };
         let mut pace = self.request.control.pace();
         let groups =
             index.groups(taken.take_while(|taken| pace.step(taken.entry.name.len()).is_ok()));

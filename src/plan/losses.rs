@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::parallel;
@@ -13,7 +14,7 @@ use crate::plan::facts::{Holding, Lasting, Loss, Renamed};
 use crate::plan::request::Request;
 use crate::plan::request::database::Database;
 use crate::rules::{
-    Condition, Effect, MARIADB, Matcher, Rule, RuleEffect, Taking, is_mariadb_file,
+    Condition, Effect, MARIADB, Matcher, Matching, Rule, RuleEffect, Taking, is_mariadb_file,
     is_recorder_file,
 };
 use crate::survey::{Entry, PartSurvey, config_path};
@@ -124,29 +125,32 @@ struct Known<'s, 'a> {
 }
 
 impl<'a> LossIndex<'a> {
+    /// # Errors
+    /// `Usage` if the catalogue's globs cannot be compiled.
     pub fn new(
         backup: &'a Backup,
         part: &'a Part,
         request: &'a Request,
         survey: Option<&'a PartSurvey>,
-    ) -> Self {
+    ) -> Result<Self> {
         let conditions = survey.map(|survey| Conditions {
             backup,
             part,
             request,
             survey,
         });
-        // A catalogue that does not compile was refused earlier.
         let matcher = conditions
             .as_ref()
-            .and_then(|_| Matcher::new(&request.catalogue, &part.id).ok());
-        Self {
+            .map(|_| Matcher::new(&request.catalogue, &part.id))
+            .transpose()
+            .map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        Ok(Self {
             backup,
             part,
             request,
             conditions,
             matcher,
-        }
+        })
     }
 
     /// Groups the dropped entries by their effect on restore, the largest group first.
@@ -202,9 +206,10 @@ impl<'a> LossIndex<'a> {
     ) -> impl Iterator<Item = Option<Known<'s, 'a>>> {
         let steps: Vec<&[DroppedEntry<'_>]> = taken.chunks(STEP).collect();
         let order: Vec<usize> = (0..steps.len()).collect();
-        let known = |taken: &DroppedEntry<'_>| {
+        let known = |matching: &mut Option<Matching<'_>>, taken: &DroppedEntry<'_>| {
             let entry = taken.entry;
-            let (effect, rule) = (entry.kind != EntryKind::Directory).then(|| self.of(entry))?;
+            let is_file = entry.kind != EntryKind::Directory;
+            let (effect, rule) = is_file.then(|| self.of(matching, entry))?;
             let reason = self.reason(entry);
             Some(Known {
                 effect,
@@ -214,7 +219,13 @@ impl<'a> LossIndex<'a> {
         };
         let step = |at: usize| -> Vec<Option<Known<'s, 'a>>> {
             let step = steps.get(at).copied().unwrap_or_default();
-            step.iter().map(known).collect()
+            // The caller asks again, and ends with an error.
+            let stops = self.request.control.check().is_err();
+            let mut matching = self.matcher.as_ref().map(Matcher::matching);
+            let step = if stops { &[] } else { step };
+            step.iter()
+                .map(|taken| known(&mut matching, taken))
+                .collect()
         };
         parallel::each(self.request.control.threads(), &order, step)
             .into_iter()
@@ -258,10 +269,12 @@ impl<'a> LossIndex<'a> {
     }
 
     /// What a restore does about a missing file, and the rule that matches the file.
-    fn of(&self, entry: &Entry) -> (Effect, Option<&'a Rule>) {
+    fn of(&self, matching: &mut Option<Matching<'_>>, entry: &Entry) -> (Effect, Option<&'a Rule>) {
         let path = self.path(entry);
         let Some(rule) = self.by_place(path) else {
-            let rule = self.rule(path, entry);
+            let rule = matching
+                .as_mut()
+                .and_then(|matching| self.rule(matching, path, entry));
             return (effect(self.backup, self.part, false, rule), rule);
         };
         let is_image = rule.is_some_and(|rule| rule.condition == Condition::ImageTar);
@@ -293,14 +306,14 @@ impl<'a> LossIndex<'a> {
         }
     }
 
-    fn rule(&self, path: &[u8], entry: &Entry) -> Option<&'a Rule> {
+    fn rule(&self, matching: &mut Matching<'_>, path: &[u8], entry: &Entry) -> Option<&'a Rule> {
         let (catalogue, conditions) = (&self.request.catalogue, self.conditions.as_ref()?);
         let applies = |index| {
             catalogue
                 .rule(index)
                 .is_some_and(|rule| conditions.met(rule, path, entry))
         };
-        catalogue.rule(self.matcher.as_ref()?.rule_where(path, false, applies)?)
+        catalogue.rule(matching.rule_where(path, false, applies)?)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::facts::{Alternative, Dropped, Note, PartReason, Unmatched};
-use crate::survey::{PartSurvey, config_path};
+use crate::survey::{Global, PartSurvey, config_path};
 
 /// What happens to one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -260,6 +260,16 @@ impl PartEdit {
             self.fate(entry),
             EntryFate::Rename(_) | EntryFate::Relink(_)
         )
+    }
+
+    /// The number of global headers that stay: those before the last entry that stays. Behind it
+    /// they would apply to nothing, and no reader accepts a header there.
+    pub fn kept_globals(&self, survey: &PartSurvey) -> usize {
+        let last = (0..survey.entries.len())
+            .rev()
+            .find(|at| !self.removes(*at));
+        let stays = |global: &&Global| last.is_some_and(|last| global.before <= last);
+        survey.globals.iter().take_while(stays).count()
     }
 
     /// The names of the kept entries in the copy, in order, each with the index of the entry that

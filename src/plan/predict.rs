@@ -93,7 +93,9 @@ fn inflated(survey: &PartSurvey, cut: &PartEdit) -> u64 {
         .filter(|(at, _)| !cut.removes(*at))
         .map(|(_, e)| e.span())
         .sum();
-    (kept + survey.global_bytes() + END).next_multiple_of(RECORD)
+    let globals = survey.globals.iter().take(cut.kept_globals(survey));
+    let globals: u64 = globals.map(|global| global.bytes).sum();
+    (kept + globals + END).next_multiple_of(RECORD)
 }
 
 /// Bytes of a file whose last record is full.

@@ -421,7 +421,7 @@ impl<'a> Explainer<'a> {
         };
         let mut could_go = None;
         let is_dir = entry.kind == EntryKind::Directory;
-        let found = self.matcher.rule_where(path, is_dir, |index| {
+        let found = self.matcher.matching().rule_where(path, is_dir, |index| {
             let Some(rule) = self.request.catalogue.rule(index) else {
                 return false;
             };

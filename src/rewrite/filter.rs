@@ -26,6 +26,8 @@ struct Judge<'a> {
     cut: &'a PartEdit,
     survey: Option<&'a PartSurvey>,
     next: usize,
+    /// Global headers before this entry stay.
+    globals_until: usize,
     edits: Vec<Edit>,
     kept: u64,
     /// Plaintext bytes covered by edits so far.
@@ -37,7 +39,13 @@ struct Judge<'a> {
 impl<'a> CutFilter<'a> {
     /// `survey` is the part's survey; `None` is allowed only for a cut that keeps everything.
     pub fn new(cut: &'a PartEdit, survey: Option<&'a PartSurvey>, control: &'a Control) -> Self {
+        let kept = |survey: &PartSurvey| {
+            let last = cut.kept_globals(survey).checked_sub(1)?;
+            survey.globals.get(last).map(|global| global.before + 1)
+        };
+        let globals_until = survey.map_or(usize::MAX, |survey| kept(survey).unwrap_or(0));
         let judge = Judge {
+            globals_until,
             cut,
             survey,
             next: 0,
@@ -159,7 +167,11 @@ impl Visitor for Judge<'_> {
     }
 
     fn global(&mut self, raw: &[u8]) -> Result<(), TarError> {
-        self.keep(raw.len() as u64);
+        if self.next < self.globals_until {
+            self.keep(raw.len() as u64);
+        } else {
+            self.drop(raw.len() as u64);
+        }
         Ok(())
     }
 

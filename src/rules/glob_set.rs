@@ -1,26 +1,28 @@
 //! Many globs, matched against a path in one pass over its bytes.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use globset::Glob;
-use regex_automata::hybrid::dfa::{Builder, Cache, Config, DFA};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
-use regex_automata::util::pool::Pool;
+use regex_automata::hybrid::dfa::{Cache, Config, DFA};
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
-type Caches = Pool<Cache, Box<dyn Fn() -> Cache + Send + Sync>>;
+/// The memory for the states of one search, unless so many globs need more.
+const STATES: usize = 2 << 20;
 
 /// Globs compiled into one lazy automaton, which reads each byte of a path once, however many globs
 /// there are. [`globset::GlobSet`] gives the same results; it looks at a path once for each kind of
 /// glob, which takes several times as long for a catalogue's mixture.
 ///
-/// It can be shared between threads. Memory: the automaton's states, at most 2 MiB a thread.
+/// It can be shared between threads. Memory: about 2 MiB of states for each search at the same
+/// time; more only for globs of more than some 35 kB.
 #[derive(Clone)]
 pub(super) struct GlobSet {
     dfa: DFA,
-    caches: Arc<Caches>,
+    /// The states of searches that have ended.
+    idle: Arc<Mutex<Vec<Cache>>>,
 }
 
 impl fmt::Debug for GlobSet {
@@ -36,53 +38,84 @@ impl GlobSet {
     /// The compiler's message, if there are too many globs.
     pub fn new(globs: &[Glob]) -> Result<Self, String> {
         let patterns: Vec<&str> = globs.iter().map(Glob::regex).collect();
-        let dfa = Builder::new()
-            .configure(Config::new().match_kind(MatchKind::All))
+        let nfa = NFA::compiler()
             .syntax(
                 syntax::Config::new()
                     .unicode(false)
                     .utf8(false)
                     .dot_matches_new_line(true),
             )
-            .thompson(
+            .configure(
                 thompson::Config::new()
                     .utf8(false)
                     .which_captures(WhichCaptures::None),
             )
             .build_many(&patterns)
             .map_err(|error| error.to_string())?;
-        let of_threads = dfa.clone();
-        let caches = Pool::new(
-            Box::new(move || of_threads.create_cache()) as Box<dyn Fn() -> Cache + Send + Sync>
-        );
+        let config = Config::new().match_kind(MatchKind::All);
+        // The least is room for a few states; searches would throw them away all the time.
+        let least = config.get_minimum_cache_capacity(&nfa);
+        let least = least.map_err(|error| error.to_string())?;
+        let config = config.cache_capacity(STATES.max(least.saturating_mul(4)));
+        let dfa = DFA::builder().configure(config).build_from_nfa(nfa);
         Ok(Self {
-            dfa,
-            caches: Arc::new(caches),
+            dfa: dfa.map_err(|error| error.to_string())?,
+            idle: Arc::default(),
         })
     }
 
+    /// Begins to match paths. Where many are matched, one search serves for all.
+    pub fn search(&self) -> Search<'_> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        Search {
+            set: self,
+            cache: Some(idle.unwrap_or_else(|| self.dfa.create_cache())),
+        }
+    }
+}
+
+/// Matches one path after the other.
+pub(super) struct Search<'a> {
+    set: &'a GlobSet,
+    /// There until it is dropped.
+    cache: Option<Cache>,
+}
+
+impl Drop for Search<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.set.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.extend(self.cache.take());
+    }
+}
+
+impl Search<'_> {
     /// Collects the numbers of all globs that match the whole path, in rising order.
-    pub fn matches(&self, path: &[u8], matched: &mut Vec<usize>) {
+    pub fn matches(&mut self, path: &[u8], matched: &mut Vec<usize>) {
         matched.clear();
         // The automaton fails only with a limit on how often its states may be thrown away, and
         // none is set. A path without a match stays in the backup.
-        let _ = self.search(path, &mut self.caches.get(), matched);
+        let _ = self.run(path, matched);
         matched.sort_unstable();
     }
 
-    fn search(&self, path: &[u8], cache: &mut Cache, matched: &mut Vec<usize>) -> Option<()> {
+    fn run(&mut self, path: &[u8], matched: &mut Vec<usize>) -> Option<()> {
+        let (dfa, cache) = (&self.set.dfa, self.cache.as_mut()?);
         let input = Input::new(path).anchored(Anchored::Yes);
-        let mut state = self.dfa.start_state_forward(cache, &input).ok()?;
+        let mut state = dfa.start_state_forward(cache, &input).ok()?;
         for &byte in path {
-            state = self.dfa.next_state(cache, state, byte).ok()?;
+            state = dfa.next_state(cache, state, byte).ok()?;
             if state.is_dead() {
                 return Some(());
             }
         }
-        let end = self.dfa.next_eoi_state(cache, state).ok()?;
+        let end = dfa.next_eoi_state(cache, state).ok()?;
         if end.is_match() {
-            let count = self.dfa.match_len(cache, end);
-            let numbers = (0..count).map(|at| self.dfa.match_pattern(cache, end, at).as_usize());
+            let count = dfa.match_len(cache, end);
+            let numbers = (0..count).map(|at| dfa.match_pattern(cache, end, at).as_usize());
             matched.extend(numbers);
         }
         Some(())
@@ -90,7 +123,7 @@ impl GlobSet {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
     use proptest::prelude::*;
@@ -122,7 +155,8 @@ mod tests {
             .collect()
     }
 
-    fn paths() -> impl Strategy<Value = Vec<u8>> {
+    /// Paths made of pieces of the globs.
+    pub(in super::super) fn paths() -> impl Strategy<Value = Vec<u8>> {
         let globs: Vec<String> = globs().iter().map(|g| g.glob().to_owned()).collect();
         let names: Vec<String> = globs
             .iter()
@@ -147,7 +181,7 @@ mod tests {
         let (mut found, mut matched) = (Vec::new(), 0);
         let outcome = runner.run(&paths(), |path| {
             let mut found = Vec::new();
-            ours.matches(&path, &mut found);
+            ours.search().matches(&path, &mut found);
             prop_assert_eq!(
                 found,
                 oracle.matches_candidate(&globset::Candidate::from_bytes(&path))
@@ -160,9 +194,52 @@ mod tests {
             "frigate/recordings/2026-11-01/00/x.mp4",
             "home-assistant.log",
         ] {
-            ours.matches(path.as_bytes(), &mut found);
+            ours.search().matches(path.as_bytes(), &mut found);
             matched += found.len();
         }
         assert!(matched > 3, "{matched}");
+    }
+
+    #[test]
+    fn states_that_were_thrown_away_change_nothing() {
+        let globs = globs();
+        let oracle = globset::GlobSet::new(globs.iter().cloned()).unwrap();
+        let mut ours = GlobSet::new(&globs).unwrap();
+        let least = ours
+            .dfa
+            .get_config()
+            .get_minimum_cache_capacity(ours.dfa.get_nfa())
+            .unwrap();
+        let config = ours.dfa.get_config().clone().cache_capacity(least);
+        ours.dfa = DFA::builder()
+            .configure(config)
+            .build_from_nfa(ours.dfa.get_nfa().clone())
+            .unwrap();
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(500));
+        let outcome = runner.run(&paths(), |path| {
+            let mut found = Vec::new();
+            ours.search().matches(&path, &mut found);
+            prop_assert_eq!(
+                found,
+                oracle.matches_candidate(&globset::Candidate::from_bytes(&path))
+            );
+            Ok(())
+        });
+        outcome.unwrap();
+        let mut search = ours.search();
+        assert!(
+            search.cache.as_mut().unwrap().clear_count() > 0,
+            "there was room for all states"
+        );
+    }
+
+    #[test]
+    fn a_list_of_a_megabyte_of_paths_is_compiled() {
+        let path = |n: usize| format!("folder/of/a/very/long/name/{n:08}/picture.jpg");
+        let globs: Vec<Glob> = (0..20_000).map(|n| compile(&path(n)).unwrap()).collect();
+        let set = GlobSet::new(&globs).unwrap();
+        let mut found = Vec::new();
+        set.search().matches(path(17_000).as_bytes(), &mut found);
+        assert_eq!(found, [17_000]);
     }
 }

@@ -1,6 +1,5 @@
 //! Finds the rule for a path.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
@@ -8,14 +7,14 @@ use std::rc::Rc;
 use super::catalogue::{Catalogue, RuleIndex};
 use super::error::RulesError;
 use super::glob::{compile, component_fits};
-use super::glob_set::GlobSet;
+use super::glob_set::{GlobSet, Search};
 use super::never::{NeverList, Taking};
 use super::rule::{Never, Rule};
 
 /// The rules and the never-drop list for one component, compiled into one set of globs.
 ///
-/// Matching allocates nothing after a thread's first call, so that archives with millions of
-/// entries cost little more than the glob automaton itself. It can be shared between threads.
+/// Matching allocates nothing for each path, so that archives with millions of entries cost little
+/// more than the glob automaton itself. It can be shared between threads.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     set: GlobSet,
@@ -51,10 +50,6 @@ struct Guard {
     is_exception: bool,
     /// Whether the entry allows whole folders to be taken.
     unless_whole_folder: bool,
-}
-
-thread_local! {
-    static MATCHED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Matcher {
@@ -94,32 +89,18 @@ impl Matcher {
         })
     }
 
-    /// The first rule that takes `path`, whatever its condition.
-    ///
-    /// `path` is relative to the component, without `./` and without a trailing slash. Directory
-    /// entries are only taken by globs that take a folder; a plan must still keep the entry of a
-    /// directory in which something is kept. Paths protected by the never-drop list have no rule.
-    pub fn rule_for(&self, path: &[u8], is_dir: bool) -> Option<RuleIndex> {
-        self.rule_where(path, is_dir, |_| true)
+    /// Begins to match paths. Where many are matched, one of these serves for all.
+    pub fn matching(&self) -> Matching<'_> {
+        Matching {
+            matcher: self,
+            search: self.set.search(),
+            matched: Vec::new(),
+        }
     }
 
-    /// The first rule that takes `path` and that `accept` accepts. Use it to check
-    /// [`super::Condition`]s and to exclude classes without losing the later rules.
-    pub fn rule_where(
-        &self,
-        path: &[u8],
-        is_dir: bool,
-        accept: impl FnMut(RuleIndex) -> bool,
-    ) -> Option<RuleIndex> {
-        if path.is_empty() {
-            return None;
-        }
-        // Taken out temporarily: `accept` may match paths itself.
-        let mut matched = MATCHED.take();
-        self.set.matches(path, &mut matched);
-        let found = self.choose(&matched, is_dir, accept);
-        MATCHED.set(matched);
-        found
+    /// As [`Matching::rule_where`] for a single path, whatever the condition of the rule.
+    pub fn rule_for(&self, path: &[u8], is_dir: bool) -> Option<RuleIndex> {
+        self.matching().rule_where(path, is_dir, |_| true)
     }
 
     fn choose(
@@ -181,6 +162,34 @@ impl Matcher {
     }
 }
 
+/// Matches one path after the other.
+pub struct Matching<'a> {
+    matcher: &'a Matcher,
+    search: Search<'a>,
+    matched: Vec<usize>,
+}
+
+impl Matching<'_> {
+    /// The first rule that takes `path` and that `accept` accepts. Use it to check
+    /// [`super::Condition`]s and to exclude classes without losing the later rules.
+    ///
+    /// `path` is relative to the component, without `./` and without a trailing slash. Directory
+    /// entries are only taken by globs that take a folder; a plan must still keep the entry of a
+    /// directory in which something is kept. Paths protected by the never-drop list have no rule.
+    pub fn rule_where(
+        &mut self,
+        path: &[u8],
+        is_dir: bool,
+        accept: impl FnMut(RuleIndex) -> bool,
+    ) -> Option<RuleIndex> {
+        if path.is_empty() {
+            return None;
+        }
+        self.search.matches(path, &mut self.matched);
+        self.matcher.choose(&self.matched, is_dir, accept)
+    }
+}
+
 /// The matchers of one catalogue by their contents: most add-ons have the same rules, and compiling
 /// takes longer than matching an add-on's paths.
 #[derive(Debug, Default)]
@@ -235,4 +244,37 @@ fn roles(rule: &Rule) -> impl Iterator<Item = (&str, Role)> {
 fn guarded(never: &Never) -> impl Iterator<Item = (&str, bool)> {
     let globs = never.globs.iter().map(|glob| (glob.as_str(), false));
     globs.chain(never.except.iter().map(|glob| (glob.as_str(), true)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use proptest::prelude::*;
+
+    use super::super::glob_set::tests::paths;
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn one_pass_finds_what_the_never_drop_list_holds(path in paths()) {
+            let catalogue = Catalogue::builtin().unwrap();
+            for component in ["homeassistant", "media", "addons/local", "addon:core_mosquitto", "addon:a0d7b954_zigbee2mqtt", "addon:x"] {
+                let matcher = MATCHERS.with_borrow_mut(|all| all.of(catalogue, component).unwrap());
+                let mut matched = Vec::new();
+                matcher.set.search().matches(&path, &mut matched);
+                matched.retain(|&at| at >= matcher.slots.len());
+                for taking in [Taking::File, Taking::Folder] {
+                    let listed = matcher.never.reason_when(&path, taking).is_some();
+                    prop_assert_eq!(matcher.holds(&matched, taking), listed, "{} {:?}", component, taking);
+                }
+            }
+        }
+    }
+
+    thread_local! {
+        static MATCHERS: std::cell::RefCell<Matchers> = std::cell::RefCell::default();
+    }
 }

@@ -31,7 +31,7 @@ pub use effects::Effect;
 pub use error::RulesError;
 pub use glob::{compile, typed_in_full};
 pub use known_files::{MARIADB, is_mariadb_file, is_recorder_file};
-pub use matcher::{Matcher, Matchers};
+pub use matcher::{Matcher, Matchers, Matching};
 pub use never::{NeverList, Taking};
 pub use npm::{NpmModules, PackageReader};
 pub use rule::{Class, Condition, Confidence, Never, RemadeBy, Rule, RuleEffect, Split};

@@ -50,7 +50,9 @@ fn unconditional(catalogue: &Catalogue, index: RuleIndex) -> bool {
 fn rule_for(component: &str, path: &[u8]) -> Option<&'static str> {
     id_of(
         builtin(),
-        matcher(component).rule_where(path, false, |index| unconditional(builtin(), index)),
+        matcher(component)
+            .matching()
+            .rule_where(path, false, |index| unconditional(builtin(), index)),
     )
 }
 
@@ -71,13 +73,17 @@ fn every_rule_takes_what_it_says_and_spares_what_it_says() {
                 // As if no other condition were met.
                 let accept =
                     |index| unconditional(builtin(), index) || builtin().rule(index) == Some(rule);
-                let found = id_of(builtin(), matcher.rule_where(path, is_dir, accept));
+                let found = id_of(
+                    builtin(),
+                    matcher.matching().rule_where(path, is_dir, accept),
+                );
                 assert_eq!(found, Some(rule.id.as_str()), "{component}: {text}");
             }
             for text in &rule.spares {
                 let (path, is_dir) = example(text);
-                let found =
-                    matcher.rule_where(path, is_dir, |index| builtin().rule(index) == Some(rule));
+                let found = matcher
+                    .matching()
+                    .rule_where(path, is_dir, |index| builtin().rule(index) == Some(rule));
                 assert_eq!(found, None, "{component}: {} takes {text}", rule.id);
             }
         }
@@ -448,7 +454,9 @@ fn a_million_paths_are_matched_right() {
             2 => write!(path, "packages/room{at}.yaml").unwrap(),
             _ => write!(path, "www/community/card{}/file{at}.js", at % 53).unwrap(),
         }
-        let rule = matcher.rule_where(&path, false, |index| unconditional(builtin(), index));
+        let rule = matcher
+            .matching()
+            .rule_where(&path, false, |index| unconditional(builtin(), index));
         let id = id_of(builtin(), rule).unwrap_or("kept");
         *found.entry(id).or_default() += 1;
     }

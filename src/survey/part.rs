@@ -104,11 +104,6 @@ impl PartSurvey {
         hazard.text(|at| self.entries.get(at).map(Entry::view))
     }
 
-    /// Bytes of the headers that belong to no entry.
-    pub fn global_bytes(&self) -> u64 {
-        self.globals.iter().map(|global| global.bytes).sum()
-    }
-
     /// The argument for [`crate::open::read_entry`] to read the data of the entry with this number
     /// again.
     pub fn entry_at(&self, index: usize) -> Option<EntryAt> {

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::support::make::{Head, metadata, metadata_member, pax, tar};
+use crate::support::make::{self, Head, metadata, metadata_member, pax, tar};
 use crate::support::*;
 use haslim::format::securetar::{Layer, SecureHeader, Version};
 use haslim::format::tar::block::{BLOCK, HeaderBlock, set_size};
@@ -333,4 +333,55 @@ fn encryption_is_told_from_the_bytes_and_not_from_the_flag() {
             .iter()
             .all(|p| matches!(p.layer, Some(Layer::Secure(_))))
     );
+}
+
+/// Global headers stand before the second, the fifth and the last entry.
+#[test]
+fn global_headers_stay_as_long_as_an_entry_follows() {
+    let global = |n: &str| make::global(&[("comment", n.as_bytes())]);
+    let all = |compressed: bool| {
+        let noise = make::noise(300_000);
+        let media = make::tar(&[
+            make::file("a/1", &noise),
+            global("one"),
+            make::file("b/2", b"2"),
+            [make::pax(&[("mtime", b"1.5")]), make::file("b/3", &noise)].concat(),
+            make::file("c/4", b"4"),
+            global("two"),
+            global("three"),
+            make::hard_link("d/5", "b/3"),
+            make::file("d/6", &noise),
+            global("four"),
+            make::file("e/7", b"7"),
+        ]);
+        if compressed {
+            make::gzip(&media)
+        } else {
+            media
+        }
+    };
+    let scratch = Scratch::new();
+    let output = scratch.path("out.tar");
+    for (drops, left) in [
+        ("--drop media:a", "g b/2 b/3 c/4 g g d/5 d/6 g e/7"),
+        ("--drop media:b", "a/1 g d/5 c/4 g g d/6 g e/7"),
+        ("--drop media:e", "a/1 g b/2 b/3 c/4 g g d/5 d/6"),
+        ("--drop media:b --drop media:d --drop media:e", "a/1 g c/4"),
+        (
+            "--drop media:a --drop media:c --drop media:d",
+            "g b/2 b/3 g g g e/7",
+        ),
+    ] {
+        for compressed in [true, false] {
+            let bytes = make::backup(&all(compressed), &make::share(), false);
+            let input = scratch.file("in.tar", &bytes);
+            haslim(shrink(&input, &output, &format!("{drops} --force"))).code(0);
+            let name = |entry: &InnerEntry| match entry.kind {
+                ::tar::EntryType::XGlobalHeader => "g".to_owned(),
+                _ => String::from_utf8_lossy(&entry.name).into_owned(),
+            };
+            let names: Vec<String> = entries(&output, "media").iter().map(name).collect();
+            assert_eq!(names.join(" "), left, "{drops}");
+        }
+    }
 }

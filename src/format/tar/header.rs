@@ -13,6 +13,10 @@ use super::pax::{self, Record};
 /// Larger extension headers are refused before anything is allocated for them.
 const MAX_EXTENSION: u64 = 1 << 20;
 
+/// More global headers without an entry between them are refused. Python's reader needs a level of
+/// recursion for each, and gives up after some 320 (CPython 3.11, `tarfile.py`, `_proc_pax`).
+const MAX_GLOBALS: usize = 64;
+
 /// A complete header of one entry.
 #[derive(Debug, Clone)]
 pub struct Header {
@@ -110,8 +114,8 @@ pub struct Assembler {
     long_name: Option<Long>,
     long_link: Option<Long>,
     zero_seen: bool,
-    /// A global header was read, and no entry since.
-    after_global: bool,
+    /// The number of global headers since the last entry.
+    globals: usize,
 }
 
 /// The text of a GNU long name or long link.
@@ -131,7 +135,7 @@ struct Extension {
 impl Assembler {
     /// True between two entries, where an archive may stop.
     pub fn is_idle(&self) -> bool {
-        self.raw.is_empty() && !self.after_global
+        self.raw.is_empty() && self.globals == 0
     }
 
     /// True after the first of the two zero blocks that end an archive.
@@ -223,7 +227,12 @@ impl Assembler {
                 "a global PAX header stands inside another header",
             ));
         }
-        self.after_global = true;
+        self.globals += 1;
+        if self.globals > MAX_GLOBALS {
+            return Err(TarError::refused(format!(
+                "more than {MAX_GLOBALS} global PAX headers follow each other: Home Assistant's reader fails on too many"
+            )));
+        }
         Ok(Step::Global(std::mem::take(&mut self.raw)))
     }
 
@@ -286,7 +295,8 @@ impl Assembler {
     fn finish(&mut self, view: HeaderBlock<'_>) -> Result<Header, TarError> {
         let pax = self.pax.take().unwrap_or_default();
         let (long_name, long_link) = (self.long_name.take(), self.long_link.take());
-        let alone = self.raw.len() == BLOCK && !std::mem::take(&mut self.after_global);
+        let after_global = std::mem::take(&mut self.globals) > 0;
+        let alone = self.raw.len() == BLOCK && !after_global;
         refuse_oddities(&pax, [&long_name, &long_link])?;
         let name = pick(&pax, b"path", long_name, || view.name())?;
         let link = pick(&pax, b"linkpath", long_link, || Ok(view.link().to_vec()))?;

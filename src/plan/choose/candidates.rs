@@ -17,7 +17,7 @@ use crate::plan::edit::scan::{Scan, Scans};
 use crate::plan::effects::effect;
 use crate::plan::model::{Action, PartEdit, Plan};
 use crate::plan::request::Request;
-use crate::rules::{Condition, Effect, Matchers, RuleIndex, Split};
+use crate::rules::{Condition, Effect, Matcher, Matchers, Matching, RuleIndex, Split};
 use crate::survey::{Entry, PartSurvey};
 
 /// Up to this many files of a rule that takes single files can be decided separately. All smaller
@@ -211,7 +211,7 @@ impl Finder<'_> {
         }
         let paths = paths(backup, part, survey);
         let groups = Groups::new(&part.id, survey, &paths);
-        let rule_of = |index: usize| {
+        let rule_of = |matching: &mut Matching<'_>, index: usize| {
             let (path, entry) = (
                 paths.get(index).copied().flatten()?,
                 survey.entries.get(index)?,
@@ -222,12 +222,14 @@ impl Finder<'_> {
                     .rule(rule)
                     .is_some_and(|rule| self.conditions.met(rule, path, entry))
             };
-            matcher.rule_where(path, entry.kind == EntryKind::Directory, accept)
+            matching.rule_where(path, entry.kind == EntryKind::Directory, accept)
         };
         // Files that a database needs are dropped for the same reason as the database.
-        let found =
-            |index: usize| rule_of(groups.leader(index)).or_else(|| rule_of(groups.main(index)?));
-        let (finds, wanted) = self.gather(found)?;
+        let found = |matching: &mut Matching<'_>, index: usize| {
+            let of_leader = rule_of(matching, groups.leader(index));
+            of_leader.or_else(|| rule_of(matching, groups.main(index)?))
+        };
+        let (finds, wanted) = self.gather(matcher, found)?;
         let units = finds.into_iter().flat_map(|(rule, mut entries)| {
             groups.only_together(&mut entries);
             self.units(rule, entries, wanted.contains(&rule))
@@ -237,18 +239,24 @@ impl Finder<'_> {
 
     /// Gathers the entries that rules find and that are still there, and the rules of which the
     /// user keeps something. The result does not depend on the number of threads.
-    fn gather(&self, found: impl Fn(usize) -> Option<RuleIndex> + Sync) -> Result<Gathered> {
+    fn gather(
+        &self,
+        matcher: &Matcher,
+        found: impl Fn(&mut Matching<'_>, usize) -> Option<RuleIndex> + Sync,
+    ) -> Result<Gathered> {
         let Conditions {
             request, survey, ..
         } = self.conditions;
         let steps: Vec<usize> = (0..survey.entries.len().div_ceil(STEP)).collect();
         let step = |step: usize| -> Result<Vec<(usize, RuleIndex)>> {
+            request.control.check()?;
             let (mut here, mut pace) = (Vec::new(), request.control.pace());
+            let mut matching = matcher.matching();
             let entries = survey.entries.iter().enumerate();
             for (index, entry) in entries.skip(step * STEP).take(STEP) {
                 pace.step(entry.name.len())?;
                 if !self.cut.is_some_and(|cut| cut.drops_name(index)) {
-                    here.extend(found(index).map(|rule| (index, rule)));
+                    here.extend(found(&mut matching, index).map(|rule| (index, rule)));
                 }
             }
             Ok(here)

@@ -167,6 +167,44 @@ fn planning_and_reporting_look_for_the_wish_to_stop_all_along() {
 }
 
 #[test]
+fn short_names_are_matched_with_as_many_looks_for_the_wish_to_stop() {
+    let (backup, surveys) = Sketch::new("share: x 1")
+        .part("media", files(60_000))
+        .build();
+    let request = Wish::new("").0;
+    let looks = (0..).take_while(|&looks| {
+        LOOKS.set(looks);
+        let found = crate::plan::candidates(&backup, &surveys, &request);
+        found.is_err_and(|error| error.kind() == Kind::Interrupted(15))
+    });
+    let count = looks.count();
+    LOOKS.set(u64::MAX);
+    assert!(count >= 60_000 / 8_192, "{count}");
+}
+
+#[test]
+fn the_number_of_threads_changes_no_plan() {
+    let (backup, surveys) = Sketch::new("share: x 1")
+        .part(
+            "media",
+            (0..60_000).map(|n| (format!("frigate/recordings/2026-11-01/{n}.mp4"), 1000)),
+        )
+        .build();
+    let plan = |threads| {
+        let request = Request {
+            control: Control::new(Arc::new(Silent), Arc::default(), threads),
+            limit: backup.input.len() / 2,
+            ..Wish::new("allow=history").0
+        };
+        make(&backup, &surveys, &request).unwrap()
+    };
+    let one = plan(1);
+    assert!(!one.drops.is_empty());
+    assert_eq!(format!("{:?}", plan(2)), format!("{one:?}"));
+    assert_eq!(format!("{:?}", plan(5)), format!("{one:?}"));
+}
+
+#[test]
 fn every_step_of_planning_hears_the_wish_to_stop() {
     let (backup, surveys) = Sketch::new("share: x 1")
         .part("media", files(30_000))

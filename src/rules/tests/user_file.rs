@@ -32,14 +32,18 @@ fn rules_are_added_in_front_and_switched_off() {
         ),
         Some("my-timelapse")
     );
-    let other = media.rule_where(b"frigate/recordings/a.mp4", false, |index| {
-        unconditional(&catalogue, index)
-    });
+    let other = media
+        .matching()
+        .rule_where(b"frigate/recordings/a.mp4", false, |index| {
+            unconditional(&catalogue, index)
+        });
     assert_eq!(id_of(&catalogue, other), Some("frigate-rec"));
     let config = Matcher::new(&catalogue, "homeassistant").unwrap();
     for path in [&b"__pycache__/a.pyc"[..], b"tts/a_b_c_d.mp3"] {
         assert_eq!(
-            config.rule_where(path, false, |index| unconditional(&catalogue, index)),
+            config
+                .matching()
+                .rule_where(path, false, |index| unconditional(&catalogue, index)),
             None
         );
     }

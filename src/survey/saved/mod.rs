@@ -13,7 +13,7 @@
 //! | at | bytes | the header |
 //! |---|---|---|
 //! | 0 | 8 | `\x89haslim\n` |
-//! | 8 | 4 | the version of the form, 1 |
+//! | 8 | 4 | the version of the form, 2 |
 //! | 12 | 8 | the size of the backup in bytes |
 //! | 20 | 16 | when it was last written: nanoseconds since 1970; the least number if unknown |
 //! | 36 | 32 | SHA-256 of its headers, `backup.json` and the first 512 bytes of each member |

@@ -57,6 +57,14 @@ pub fn take(
     let recorder = facts::take_recorder(bytes, budget)?;
     let modules = facts::take_modules(bytes, budget)?;
     let entries = columns::take(bytes, budget, plaintext_bytes)?;
+    if globals
+        .last()
+        .is_some_and(|last| last.before >= entries.len())
+    {
+        return Err(ScanError::Damaged(
+            "a global header in it belongs to nothing",
+        ));
+    }
     let hazards = facts::take_hazards(bytes, budget, entries.len())?;
     let inside = entries.iter().try_fold(0u64, |sum, entry| {
         at_most(sum.saturating_add(entry.stored), room)
@@ -89,18 +97,24 @@ fn globals(
 ) -> Result<Vec<Global>, ScanError> {
     let count = bytes.number()?;
     budget.spend(count, size_of::<Global>())?;
-    let mut sum = 0;
-    let global = |_| {
-        let before = bytes.index(usize::MAX)?;
-        let bytes = bytes.number()?;
-        sum = at_most(bytes.saturating_add(sum), plaintext_bytes)?;
-        Ok(Global {
-            before,
-            bytes,
+    let mut globals: Vec<Global> = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+    let mut sum = 0u64;
+    for _ in 0..count {
+        let global = Global {
+            before: bytes.index(usize::MAX)?,
+            bytes: bytes.number()?,
             before_crc: 0,
-        })
-    };
-    (0..count).map(global).collect()
+        };
+        sum = at_most(sum.saturating_add(global.bytes), plaintext_bytes)?;
+        let is_next = globals
+            .last()
+            .is_none_or(|last| last.before < global.before);
+        if global.bytes == 0 || !is_next {
+            return Err(ScanError::Damaged("its global headers are out of order"));
+        }
+        globals.push(global);
+    }
+    Ok(globals)
 }
 
 fn at_most(number: u64, most: u64) -> Result<u64, ScanError> {

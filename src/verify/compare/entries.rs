@@ -130,6 +130,9 @@ impl Visitor for Expected<'_> {
         if !new_header && entry.header_crc != crc32fast::hash(&header.raw) {
             return wrong("has another header than in the original");
         }
+        if entry.mtime != header.mtime() {
+            return wrong("has another time than in the original");
+        }
         if let Some(link) = self.cut.new_link(at)
             && *link != *header.link
         {
