@@ -125,11 +125,13 @@ impl<'a> PartDrops<'a> {
         if !named && !finds.is_empty() && units.iter().all(|(_, u)| u.rule.is_some()) {
             return self.all_finds(&finds, effect);
         }
+        let is_file = |entry: &&Entry| entry.kind != EntryKind::Directory;
+        let count = |survey: &PartSurvey| survey.entries.iter().filter(is_file).count() as u64;
         Ok(vec![Dropped {
             part: Some(self.at),
             cause: Cause::Part { named },
             stored_bytes: self.backup.stored(self.part),
-            files: None,
+            files: self.survey.map(count),
             effect,
             loss: self.loss_of_part()?,
             harm: Harm::Irreplaceable,

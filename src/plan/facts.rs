@@ -84,9 +84,13 @@ impl Dropped {
         let whole = |cause: &Cause| matches!(cause, Cause::Part { .. });
         let same_cause = self.cause == other.cause || whole(&self.cause) && whole(&other.cause);
         let facts = |dropped: &Self| (dropped.part, dropped.stored_bytes, dropped.files);
-        same_cause
-            && facts(self) == facts(other)
-            && (self.effect, &self.loss) == (other.effect, &other.loss)
+        // Files that a rule finds, and that a selector names.
+        let same_files = self.loss.lasting.files > 0
+            && self.files == Some(self.loss.lasting.files)
+            && self.loss.lasting == other.loss.lasting;
+        facts(self) == facts(other)
+            && (same_files
+                || same_cause && (self.effect, &self.loss) == (other.effect, &other.loss))
     }
 }
 

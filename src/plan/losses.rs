@@ -179,8 +179,9 @@ impl<'a> LossIndex<'a> {
                     groups.push(LossGroup::new(known.effect));
                 }
                 if let Some(group) = groups.get_mut(at) {
-                    let path = self.path(taken.entry);
-                    group.add(known.rule, *taken, path);
+                    // A file beside the configuration is shown under its own name.
+                    let path = Some(self.path(taken.entry)).filter(|path| !path.is_empty());
+                    group.add(known.rule, *taken, path.unwrap_or(&taken.entry.name));
                     self.note_protected(group, taken.entry, known.reason);
                 }
             }

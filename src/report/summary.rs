@@ -47,7 +47,7 @@ fn without(plan: &Plan) -> &'static str {
     match (free, plan.drops.iter().any(|dropped| !dropped.is_free())) {
         (false, false) => "",
         (true, false) => " without caches, logs and old backups",
-        (_, true) => " without everything that may go",
+        (_, true) => " without what this plan leaves out",
     }
 }
 
@@ -197,6 +197,10 @@ fn lost(dropped: &Dropped) -> String {
         (Harm::Remade, Some(rule)) => made_again(rule).to_owned(),
         (Harm::Remade, None) => "made again".to_owned(),
         _ if lasting.files == 0 => dropped.files.map_or(String::new(), words::files),
+        // The times are only those of what nobody makes again.
+        _ if matches!(dropped.cause, Cause::Part { .. }) => {
+            dropped.files.map_or(String::new(), words::files)
+        }
         _ => format!("{}{}", span(lasting), count(dropped)),
     }
 }
@@ -241,7 +245,7 @@ pub fn on_restore(backup: &Backup, plan: &Plan) -> Vec<String> {
         here.filter(lasting).filter_map(part).collect()
     };
     type Sentence = fn(&str) -> String;
-    let sentences: [(&[Effect], Sentence); 6] = [
+    let sentences: [(&[Effect], Sentence); 5] = [
         (&[Effect::MariaDb, Effect::MovedDatabase], |places| {
             format!(
                 "A restore of this copy replaces the live databases of {places} with empty ones."
@@ -266,14 +270,10 @@ pub fn on_restore(backup: &Backup, plan: &Plan) -> Vec<String> {
         (&[Effect::RecorderDatabase], |_| {
             "On this system your history stays. On a new one it starts empty.".to_owned()
         }),
-        (&[Effect::WholeFolder, Effect::WholeConfig], |places| {
-            format!("A restore of this copy leaves {places} as it is on the system.")
-        }),
-        (&[Effect::WholeAddon], |places| {
-            format!(
-                "A partial restore leaves {places} alone; a full restore removes it from the system."
-            )
-        }),
+        (
+            &[Effect::WholeFolder, Effect::WholeConfig, Effect::WholeAddon],
+            |places| format!("A restore of this copy leaves {places} as it is on the system."),
+        ),
     ];
     let said = sentences.into_iter().filter_map(|(effects, sentence)| {
         let places: Vec<String> = places(effects).into_iter().collect();
@@ -306,14 +306,35 @@ pub struct Way {
 pub fn way(backup: &Backup, alternative: &Alternative, terms: &dyn Terms) -> Way {
     let mut rows: Vec<Row> = alternative.drops.iter().map(|d| row(backup, d)).collect();
     rows.sort_by_key(|row| std::cmp::Reverse((row.harm, row.bytes)));
-    let mut title: Vec<String> = rows.iter().take(2).map(with_names).collect();
-    if rows.len() > 2 {
-        title.push(format!("{} more", rows.len() - 2));
+    // What nobody makes again is named, however much it is.
+    let owners = rows
+        .iter()
+        .filter(|row| row.harm.is_irreplaceable())
+        .count();
+    let shown = owners.max(2);
+    let mut title: Vec<String> = rows.iter().take(shown).map(with_names).collect();
+    if rows.len() > shown {
+        title.push(format!("{} more", rows.len() - shown));
     }
     Way {
         bytes: rows.iter().map(|row| row.bytes).sum(),
         title: title.join("; "),
         args: args(backup, &alternative.offer, terms),
+    }
+}
+
+/// The files of a row that are named, with their sizes, and how many more there are; empty if there
+/// are none.
+pub fn named_files(row: &Row) -> String {
+    let name = |file: &Named| {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        format!("{name} {}", size::short(file.bytes))
+    };
+    let named: Vec<String> = row.named.iter().map(name).collect();
+    match row.more {
+        _ if named.is_empty() => String::new(),
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
     }
 }
 

@@ -61,12 +61,17 @@ fn add(ways: &mut Vec<Alternative>, way: Option<Alternative>) {
     let Some(way) = way else { return };
     let loses_the_same = |other: &&mut Alternative| {
         let pairs = || other.drops.iter().zip(&way.drops);
-        (other.free_bytes, other.drops.len()) == (way.free_bytes, way.drops.len())
+        other.drops.len() == way.drops.len()
             && pairs().all(|(one, other)| one.loses_the_same(other))
     };
+    // Naming what is dropped is clearer than allowing a class, or more than one.
+    let is_clearer = |same: &Alternative| match (&way.offer, &same.offer) {
+        (Offer::Parts(_), _) => true,
+        (Offer::Files(_), Offer::Allow(classes)) => classes.len() > 1,
+        _ => false,
+    };
     match ways.iter_mut().find(loses_the_same) {
-        // Naming what is dropped is clearer than allowing a class.
-        Some(same) if matches!(way.offer, Offer::Parts(_)) => same.offer = way.offer,
+        Some(same) if is_clearer(same) => same.offer = way.offer,
         Some(_) => {}
         None => ways.push(way),
     }
@@ -221,8 +226,13 @@ impl Search<'_> {
             };
             !dropped.is_chosen() && before
         };
+        let goes_anyway = |dropped: &&Dropped| {
+            let class = dropped.rule().map(|rule| rule.class);
+            let is_allowed = class.is_some_and(|class| self.request.class_may_go(class));
+            dropped.is_free() || dropped.is_chosen() && is_allowed
+        };
         let (free, asked): (Vec<&Dropped>, Vec<&Dropped>) =
-            plan.drops.iter().partition(|dropped| dropped.is_free());
+            plan.drops.iter().partition(goes_anyway);
         let asked = asked.into_iter().filter(|dropped| !is_named(dropped));
         (plan.outcome == Outcome::Fits).then(|| Alternative {
             offer,
