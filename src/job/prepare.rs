@@ -218,14 +218,18 @@ impl Reading<'_> {
         } else {
             self.named.to_vec()
         };
-        let parts = if depth == Depth::All {
+        let mut parts = if depth == Depth::All {
             self.visible()
         } else {
             needed.clone()
         };
+        if depth == Depth::Asked {
+            parts = self.visible();
+            parts.retain(|at| needed.contains(at) || self.request.drops_component(self.id(*at)));
+        }
         let rest = match depth {
-            Depth::Checked => self.kept_without(&parts),
-            _ => Vec::new(),
+            Depth::Checked | Depth::Asked => self.kept_without(&parts),
+            Depth::Needed | Depth::All => Vec::new(),
         };
         let (found, sound) = check_while(
             &self.unlocked.backup,

@@ -255,6 +255,80 @@ fn no_way_out_takes_a_film_without_naming_it() {
 }
 
 #[test]
+fn no_way_out_with_much_else_hides_a_film_behind_a_number() {
+    for options in [
+        "--limit 5MB --thorough",
+        "--limit 300kB --thorough --allow history",
+    ] {
+        let value = json(options);
+        let ways = value["ways_out"].as_array().unwrap();
+        let all = ways.iter().filter(|way| {
+            way["options"].as_str().unwrap().contains("user")
+                || way["options"].as_str().unwrap().contains("family")
+        });
+        for way in all {
+            let title = way["title"].as_str().unwrap();
+            assert!(title.contains(".mp4"), "{options}: {way}");
+        }
+        assert!(!ways.is_empty(), "{options}");
+    }
+}
+
+#[test]
+fn two_ways_out_never_lose_the_same() {
+    for options in [
+        "--limit 5MB --keep share --keep media:frigate",
+        "--limit 700kB --allow history",
+    ] {
+        let value = json(options);
+        let lost: Vec<&Value> = value["ways_out"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|way| &way["title"])
+            .collect();
+        let mut once = lost.clone();
+        once.dedup();
+        assert!(!lost.is_empty() && once == lost, "{options}: {lost:?}");
+    }
+}
+
+#[test]
+fn every_answer_that_takes_a_film_names_it() {
+    let scratch = Scratch::new();
+    let input = home(&scratch);
+    let rest = "--limit 5MB --keep share --keep media:frigate";
+    let mut terminal = Terminal::sized(80, "shrink", &input, rest, Some(PASSWORD));
+    let mut text = terminal.expect("[q]uit: ");
+    while !text.contains("Videos in Media") {
+        terminal.say("n\n");
+        text = terminal.expect("[q]uit: ");
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    for answer in ["[o] ", "[a] "] {
+        let at = lines.iter().position(|line| line.contains(answer));
+        let at = at.unwrap_or_else(|| panic!("{answer}:\n{text}"));
+        let shown = lines[at..].iter().take(2).copied().collect::<String>();
+        assert!(shown.contains(".mp4"), "{answer}:\n{text}");
+    }
+    terminal.say("q\n");
+    assert_eq!(terminal.end().0, 130);
+}
+
+#[test]
+fn a_question_about_a_whole_folder_comes_after_what_is_in_it() {
+    let scratch = Scratch::new();
+    let input = home(&scratch);
+    let mut terminal = Terminal::sized(80, "shrink", &input, "--drop media", Some(PASSWORD));
+    let before = terminal.expect("[y]es, [N]o: ");
+    assert!(before.contains("family/2024/wedding.mp4"), "{before}");
+    assert!(before.contains("322 files"), "{before}");
+    terminal.say("n\n");
+    terminal.end();
+    assert_eq!(scratch.listing(), ["home.tar"]);
+}
+
+#[test]
 fn the_questions_end_within_three_answers() {
     let scratch = Scratch::new();
     let input = home(&scratch);

@@ -33,7 +33,9 @@ fn said(backup: &Path, more: &str, password: Option<&str>) -> Vec<(String, i32)>
     ];
     let one = |(command, rest): (&str, &str)| {
         let run = run(line(command, backup, &format!("{rest} {more}")), password);
-        (run.out, run.code)
+        // The command that comes next has the scan too.
+        let scan = if more.is_empty() { "--scan" } else { more };
+        (run.out.replace(&format!(" {scan}"), ""), run.code)
     };
     commands.into_iter().map(one).collect()
 }

@@ -262,9 +262,12 @@ impl Dialogue<'_> {
         topic: &Topic<'_>,
     ) -> Result<Vec<(&'static [&'static str], OptionLine)>> {
         let mut options = Vec::new();
+        // Of what the owner made, every answer names what it takes.
+        let is_own = topic.units.iter().any(|unit| unit.harm.is_irreplaceable());
+        let own = |note: String| if is_own { note } else { String::new() };
         // What another name shares stays, so all of it may save less than its files are large.
         let plan = self.preview(prepared, answers, &[(at, Answer::All)])?;
-        let (all, _) = taken(prepared, &plan, topic);
+        let (all, of_all) = taken(prepared, &plan, topic);
         let needed = if topic.is_divisible() {
             let plan = self.preview(prepared, answers, &[(at, Answer::AsNeeded)])?;
             Some(taken(prepared, &plan, topic))
@@ -279,10 +282,19 @@ impl Dialogue<'_> {
                     "[o] only as much as needed"
                 };
                 options.push((OLDEST, line(label, &size::short(bytes), &note)));
-                options.push((ALL, line("[a] all of them", &size::short(all), "")));
+                options.push((
+                    ALL,
+                    line("[a] all of them", &size::short(all), &own(of_all)),
+                ));
             }
-            Some(_) => options.push((YES, line("[y] leave them out", &size::short(all), ""))),
-            None => options.push((YES, line("[y] leave it out", &size::short(all), ""))),
+            Some(_) => options.push((
+                YES,
+                line("[y] leave them out", &size::short(all), &own(of_all)),
+            )),
+            None => options.push((
+                YES,
+                line("[y] leave it out", &size::short(all), &own(of_all)),
+            )),
         }
         if let Some(whole) = topic.whole {
             let place = names::part(&prepared.backup, prepared.backup.part(whole.part));
@@ -298,19 +310,10 @@ impl Dialogue<'_> {
     fn also(&self, prepared: &Prepared, plan: &Plan, part: usize) -> String {
         let dropped = plan.drops.iter().find(|dropped| dropped.part == Some(part));
         let row = dropped.map(|dropped| summary::row(&prepared.backup, dropped));
-        let Some(row) = row.filter(|row| !row.named.is_empty()) else {
-            return String::new();
-        };
-        let name = |file: &summary::Named| {
-            let name = file.path.rsplit('/').next().unwrap_or_default();
-            format!("{name} {}", size::short(file.bytes))
-        };
-        let named: Vec<String> = row.named.iter().map(name).collect();
-        let more = match row.more {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("with {}{more}", named.join(", "))
+        match row.map(|row| summary::named_files(&row)) {
+            Some(names) if !names.is_empty() => format!("with {names}"),
+            _ => String::new(),
+        }
     }
 }
 
@@ -348,7 +351,7 @@ fn line(label: &str, size: &str, note: &str) -> OptionLine {
     }
 }
 
-/// What a plan takes of a topic: the bytes, and from when they are.
+/// What a plan takes of a topic: the bytes, and from when they are; of the owner's files, which.
 fn taken(prepared: &Prepared, plan: &Plan, topic: &Topic<'_>) -> (u64, String) {
     let rule = topic.units.first().and_then(|unit| unit.rule.as_ref());
     let of_topic = plan
@@ -358,7 +361,10 @@ fn taken(prepared: &Prepared, plan: &Plan, topic: &Topic<'_>) -> (u64, String) {
     let rows: Vec<summary::Row> = of_topic
         .map(|dropped| summary::row(&prepared.backup, dropped))
         .collect();
-    let note = rows.first().map(|row| row.lost.clone());
+    let note = rows.first().map(|row| match summary::named_files(row) {
+        names if !names.is_empty() && row.harm.is_irreplaceable() => names,
+        _ => row.lost.clone(),
+    });
     (
         rows.iter().map(|row| row.bytes).sum(),
         note.unwrap_or_default(),

@@ -28,9 +28,10 @@ pub fn prepare(
         let scan = scan_file::load(path, job.backup())?;
         job = job.with_scan(scan);
     }
+    let is_shown = matches!(depth, Depth::All | Depth::Asked);
     let need = match job.key_need(depth) {
         // What is in a part that goes as a whole is worth a look, but not a question.
-        KeyNeed::No if depth == Depth::All && key::is_given(&session.settings) => KeyNeed::Helps,
+        KeyNeed::No if is_shown && key::is_given(&session.settings) => KeyNeed::Helps,
         need => need,
     };
     let keys = key::keys(session, job.backup(), need)?.map(Arc::new);

@@ -44,10 +44,10 @@ pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writ
         "shrink",
         "Add --yes, or look first with `haslim plan`.",
     )?;
-    let depth = if writing.verify {
-        Depth::Checked
-    } else {
-        Depth::Needed
+    let depth = match writing {
+        Writing { verify: false, .. } => Depth::Needed,
+        Writing { yes: true, .. } => Depth::Checked,
+        _ => Depth::Asked,
     };
     let mut prepared = prepare(session, backup, selection, depth)?;
     render::plan::unmatched_selectors(session, &render::plan::view(&prepared));

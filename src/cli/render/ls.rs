@@ -4,6 +4,7 @@ use haslim::error::escape;
 use haslim::open::Backup;
 use haslim::report::listing::{Listing, Mark, Place, Row, Sort, What};
 use haslim::report::{dates, words};
+use haslim::rules::MARIADB;
 use haslim::size;
 use unicode_width::UnicodeWidthStr;
 
@@ -51,8 +52,9 @@ pub fn listing(session: &Session, backup: &Backup, listing: &Listing, wanted: &s
         let text = format!("{}  {name}{}", line.numbers, line.mark);
         session.screen.as_is(text.trim_end());
     }
-    if let Some(selector) = example(listing).and_then(|place| place.selector(backup)) {
-        next_steps::after_ls(session, backup, &selector);
+    let place = example(backup, listing);
+    if let Some(selector) = place.and_then(|place| place.selector(backup)) {
+        next_steps::after_ls(session, backup, &selector, wanted.scan.as_deref());
     }
 }
 
@@ -262,7 +264,7 @@ impl View<'_> {
 }
 
 /// The row for the example: the largest that says what it is and has no other below it.
-fn example(listing: &Listing) -> Option<&Place> {
+fn example<'a>(backup: &Backup, listing: &'a Listing) -> Option<&'a Place> {
     let rows = &listing.rows;
     let is_leaf = |at: usize, row: &Row| {
         let next = rows.get(at + 1);
@@ -271,6 +273,12 @@ fn example(listing: &Listing) -> Option<&Place> {
     let is_one = |row: &Row| matches!(row.what, What::Path { .. } | What::Part { .. });
     let leaves = rows.iter().enumerate();
     let leaves = leaves.filter(|(at, row)| is_one(row) && is_leaf(*at, row));
+    // MariaDB's files go together or not at all.
+    let is_alone = |row: &Row| {
+        let place = row.place();
+        place.is_some_and(|place| place.path.is_empty() || backup.part(place.part).id != MARIADB)
+    };
+    let leaves = leaves.filter(|(_, row)| is_alone(row));
     let best = leaves.max_by_key(|(_, row)| (row.mark.is_some(), row.totals.stored));
     best.and_then(|(_, row)| row.place())
 }

@@ -16,9 +16,10 @@ use crate::cli::session::Session;
 use crate::cli::settings::{Selection, Writing};
 
 /// Prints a command that shows a copy without one of the listed paths.
-pub fn after_ls(session: &Session, backup: &Backup, selector: &str) {
+pub fn after_ls(session: &Session, backup: &Backup, selector: &str, scan: Option<&Path>) {
     let mut command = parts("plan", session, backup.input.path());
     command.push(format!("--drop {}", shell(selector)));
+    command.extend(scan.map(|scan| format!("--scan {}", file(scan))));
     paste(session, "Take one out:", &command);
 }
 
