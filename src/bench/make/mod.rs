@@ -59,8 +59,8 @@ pub struct Recipe {
 
 /// Writes a backup into `output`, encrypted in the given version if there is one, and reads it back.
 ///
-/// Memory does not depend on the size: the [`Pool`], and the buffers of the encoder and the cipher.
-/// All threads of `control` compress.
+/// Memory does not depend on the size: pieces of contents (at most 16 MiB for each kind), and the
+/// buffers of the encoder and the cipher. All threads of `control` compress.
 ///
 /// # Errors
 /// `Usage` for a size below [`LEAST`], `OutputIo`, `Interrupted`, errors of the keys; `VerifyFailed`
