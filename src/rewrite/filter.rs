@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{header, splicing};
+use super::{header, tail};
 use crate::error::{Error, Kind};
 use crate::format::tar::block::TarError;
 use crate::format::tar::header::Header;
@@ -95,7 +95,7 @@ impl Filter for CutFilter<'_> {
             return Err(changed().into_io());
         }
         edits.append(&mut self.judge.edits);
-        edits.push(Edit::Insert(splicing::end(self.judge.kept)));
+        edits.push(Edit::Insert(tail::end(self.judge.kept)));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod header;
 pub mod output;
 mod part;
 mod splicing;
+mod tail;
 
 pub use filter::CutFilter;
 pub use output::{Output, Target as OutputPath};
