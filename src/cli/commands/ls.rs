@@ -22,6 +22,10 @@ use crate::cli::{key, scan_file};
 const DEPTH: usize = 2;
 /// How many rows are shown in each folder.
 const TOP: usize = 10;
+/// How many rows fit on one screen beside the command that comes after them.
+const SCREEN: usize = 20;
+/// Listing more entries than this a second time, with fewer rows, takes too long.
+const MANY: usize = 200_000;
 
 /// Prints the listing.
 ///
@@ -124,11 +128,22 @@ impl Looked {
             fold: listing.top.is_none() && !session.settings.json,
             sort: listing.sort.unwrap_or_default(),
         };
-        match find {
-            Some(find) if !listing.flat => contents.found(scope, find, &shape),
-            None if !listing.flat => contents.tree(scope, &shape),
-            find => contents.files(scope, find, &shape),
+        let rows = match find {
+            Some(find) if !listing.flat => contents.found(scope, find, &shape)?,
+            None if !listing.flat => contents.tree(scope, &shape)?,
+            find => return contents.files(scope, find, &shape),
+        };
+        let entries: usize = self.surveys.iter().map(|survey| survey.entries.len()).sum();
+        let is_free = listing.depth.is_none() && listing.top.is_none() && find.is_none();
+        if session.settings.json || !is_free || rows.rows.len() <= SCREEN || entries > MANY {
+            return Ok(rows);
         }
+        let shape = Shape {
+            depth: DEPTH - 1,
+            top: TOP - 3,
+            ..shape
+        };
+        contents.tree(scope, &shape)
     }
 
     fn show(self, session: &Session, rows: &listing::Listing, listing: &Listing) -> Result<u8> {
