@@ -166,7 +166,8 @@ fn harm(plan: &Plan) -> [u64; 6] {
 
 /// The bytes of files that a plan gives up and that nobody can make again: those that no rule
 /// matches, and those of rules. What a rule matches counts as its, also in a part that goes as a
-/// whole.
+/// whole. Only a database that would have to go with its whole app counts with the app's other
+/// files: it is dearer than the app, so the choice of the app does not take it for granted.
 fn irreplaceable(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -190,6 +191,7 @@ fn irreplaceable(
             let mut find = finds().filter(|f| f.part == survey.part && f.entries.contains(&at));
             match find.next().map(|find| find.harm) {
                 None => others += entry.stored,
+                Some(Harm::Destroyed) if planned.action == Action::Drop => others += entry.stored,
                 Some(Harm::Irreplaceable) => ruled += entry.stored,
                 Some(_) => {}
             }
