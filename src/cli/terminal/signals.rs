@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use haslim::Kind;
 use haslim::report::words::UNCHANGED;
@@ -43,9 +43,11 @@ pub fn listen(writes: bool) -> io::Result<Arc<AtomicUsize>> {
             .into_iter()
             .filter(|signal| !ignored(*signal)),
     )?;
+    let (ready, started) = mpsc::channel();
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
+            let _ = ready.send(());
             for signal in signals.forever() {
                 if WAITING.load(Ordering::SeqCst) {
                     restore();
@@ -62,6 +64,11 @@ pub fn listen(writes: bool) -> io::Result<Arc<AtomicUsize>> {
                 );
             }
         })?;
+    // A thread needs some memory of its own to begin, and panics if there is none. So nothing else
+    // may take what is left before it has begun.
+    started
+        .recv()
+        .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
     Ok(stop)
 }
 
