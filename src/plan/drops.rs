@@ -185,18 +185,20 @@ impl<'a> PartDrops<'a> {
         lasting
     }
 
+    fn index(&self) -> Result<&LossIndex<'a>> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        let new = LossIndex::new(self.backup, self.part, self.request, self.survey)?;
+        Ok(self.index.get_or_init(|| new))
+    }
+
     /// See [`LossIndex::groups`].
     fn groups<'e>(
         &self,
         taken: impl Iterator<Item = DroppedEntry<'e>>,
     ) -> Result<Vec<LossGroup<'a>>> {
-        if self.index.get().is_none() {
-            let new = LossIndex::new(self.backup, self.part, self.request, self.survey)?;
-            self.index.get_or_init(|| new);
-        }
-        let Some(index) = self.index.get() else {
-            return Ok(Vec::new());
-        };
+        let index = self.index()?;
         let mut pace = self.request.control.pace();
         let groups =
             index.groups(taken.take_while(|taken| pace.step(taken.entry.name.len()).is_ok()));

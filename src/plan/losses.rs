@@ -2,6 +2,7 @@
 //! under another name.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::EntryKind;
@@ -112,9 +113,8 @@ fn holding(path: &[u8]) -> Option<Holding> {
         .map(|(_, what)| *what)
 }
 
-/// How many dropped entries are matched by all threads together, and by one of them at a time.
-const WINDOW: usize = 16 * STEP;
-const STEP: usize = 1 << 13;
+/// How many dropped entries are matched at a time, by all threads together.
+const WINDOW: usize = 1 << 17;
 
 /// What is known about a dropped file.
 struct Known<'s, 'a> {
@@ -205,8 +205,6 @@ impl<'a> LossIndex<'a> {
         &'s self,
         taken: &[DroppedEntry<'_>],
     ) -> impl Iterator<Item = Option<Known<'s, 'a>>> {
-        let steps: Vec<&[DroppedEntry<'_>]> = taken.chunks(STEP).collect();
-        let order: Vec<usize> = (0..steps.len()).collect();
         let known = |matching: &mut Option<Matching<'_>>, taken: &DroppedEntry<'_>| {
             let entry = taken.entry;
             let is_file = entry.kind != EntryKind::Directory;
@@ -218,19 +216,20 @@ impl<'a> LossIndex<'a> {
                 reason,
             })
         };
-        let step = |at: usize| -> Vec<Option<Known<'s, 'a>>> {
-            let step = steps.get(at).copied().unwrap_or_default();
+        let step = |range: Range<usize>| -> Vec<Option<Known<'s, 'a>>> {
             // The caller asks again, and ends with an error.
-            let stops = self.request.control.check().is_err();
+            if self.request.control.check().is_err() {
+                return Vec::new();
+            }
             let mut matching = self.matcher.as_ref().map(Matcher::matching);
-            let step = if stops { &[] } else { step };
-            step.iter()
+            let taken = taken.get(range).unwrap_or_default();
+            taken
+                .iter()
                 .map(|taken| known(&mut matching, taken))
                 .collect()
         };
-        parallel::each(self.request.control.threads(), &order, step)
-            .into_iter()
-            .flatten()
+        let known = parallel::in_steps(self.request.control.threads(), taken.len(), step);
+        known.into_iter().flatten()
     }
 
     /// The never-drop list's reason for a file that is dropped anyway.

@@ -2,6 +2,7 @@
 //! the parts themselves.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 use crate::component::{LOCAL_ADDONS, is_local_addon};
 use crate::error::{Error, Kind, Result};
@@ -23,8 +24,6 @@ use crate::survey::{Entry, PartSurvey};
 /// Up to this many files of a rule that takes single files can be decided separately. All smaller
 /// ones are kept or dropped together.
 const APART: usize = 50;
-/// How many entries a thread matches at a time.
-const STEP: usize = 1 << 13;
 
 /// By rule: the entries that it finds, in rising order; and the rules of which the user keeps
 /// something.
@@ -247,13 +246,12 @@ impl Finder<'_> {
         let Conditions {
             request, survey, ..
         } = self.conditions;
-        let steps: Vec<usize> = (0..survey.entries.len().div_ceil(STEP)).collect();
-        let step = |step: usize| -> Result<Vec<(usize, RuleIndex)>> {
+        let step = |range: Range<usize>| -> Result<Vec<(usize, RuleIndex)>> {
             request.control.check()?;
             let (mut here, mut pace) = (Vec::new(), request.control.pace());
             let mut matching = matcher.matching();
-            let entries = survey.entries.iter().enumerate();
-            for (index, entry) in entries.skip(step * STEP).take(STEP) {
+            let entries = survey.entries.get(range.clone()).unwrap_or_default();
+            for (index, entry) in range.zip(entries) {
                 pace.step(entry.name.len())?;
                 if !self.cut.is_some_and(|cut| cut.drops_name(index)) {
                     here.extend(found(&mut matching, index).map(|rule| (index, rule)));
@@ -262,7 +260,7 @@ impl Finder<'_> {
             Ok(here)
         };
         let (mut finds, mut wanted) = Gathered::default();
-        for here in parallel::each(request.control.threads(), &steps, step) {
+        for here in parallel::in_steps(request.control.threads(), survey.entries.len(), step) {
             for (index, rule) in here? {
                 if self.scan.is_some_and(|scan| scan.keeps(index)) {
                     wanted.insert(rule);
