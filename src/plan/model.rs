@@ -11,7 +11,7 @@ use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::facts::{Alternative, Dropped, Note, PartReason, Unmatched};
-use crate::survey::{Global, PartSurvey, config_path};
+use crate::survey::{PartSurvey, config_path};
 
 /// What happens to one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,14 +262,13 @@ impl PartEdit {
         )
     }
 
-    /// The number of global headers that stay: those before the last entry that stays. Behind it
-    /// they would apply to nothing, and no reader accepts a header there.
-    pub fn kept_globals(&self, survey: &PartSurvey) -> usize {
-        let last = (0..survey.entries.len())
-            .rev()
-            .find(|at| !self.removes(*at));
-        let stays = |global: &&Global| last.is_some_and(|last| global.before <= last);
-        survey.globals.iter().take_while(stays).count()
+    /// How many entries there are up to the last one that stays. Only the global headers before
+    /// these stay: behind them, they would apply to nothing, and no reader accepts a header there.
+    pub fn kept_length(&self, survey: &PartSurvey) -> usize {
+        let mut entries = 0..survey.entries.len();
+        entries
+            .rfind(|at| !self.removes(*at))
+            .map_or(0, |last| last + 1)
     }
 
     /// The names of the kept entries in the copy, in order, each with the index of the entry that

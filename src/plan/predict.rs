@@ -93,7 +93,8 @@ fn inflated(survey: &PartSurvey, cut: &PartEdit) -> u64 {
         .filter(|(at, _)| !cut.removes(*at))
         .map(|(_, e)| e.span())
         .sum();
-    let globals = survey.globals.iter().take(cut.kept_globals(survey));
+    let length = cut.kept_length(survey);
+    let globals = survey.globals.iter().filter(|g| g.before < length);
     let globals: u64 = globals.map(|global| global.bytes).sum();
     (kept + globals + END).next_multiple_of(RECORD)
 }

@@ -25,9 +25,9 @@ pub struct CutFilter<'a> {
 struct Judge<'a> {
     cut: &'a PartEdit,
     survey: Option<&'a PartSurvey>,
-    next: usize,
     /// Global headers before this entry stay.
-    globals_until: usize,
+    kept_length: usize,
+    next: usize,
     edits: Vec<Edit>,
     kept: u64,
     /// Plaintext bytes covered by edits so far.
@@ -39,15 +39,10 @@ struct Judge<'a> {
 impl<'a> CutFilter<'a> {
     /// `survey` is the part's survey; `None` is allowed only for a cut that keeps everything.
     pub fn new(cut: &'a PartEdit, survey: Option<&'a PartSurvey>, control: &'a Control) -> Self {
-        let kept = |survey: &PartSurvey| {
-            let last = cut.kept_globals(survey).checked_sub(1)?;
-            survey.globals.get(last).map(|global| global.before + 1)
-        };
-        let globals_until = survey.map_or(usize::MAX, |survey| kept(survey).unwrap_or(0));
         let judge = Judge {
-            globals_until,
             cut,
             survey,
+            kept_length: survey.map_or(usize::MAX, |survey| cut.kept_length(survey)),
             next: 0,
             edits: Vec::new(),
             kept: 0,
@@ -167,7 +162,7 @@ impl Visitor for Judge<'_> {
     }
 
     fn global(&mut self, raw: &[u8]) -> Result<(), TarError> {
-        if self.next < self.globals_until {
+        if self.next < self.kept_length {
             self.keep(raw.len() as u64);
         } else {
             self.drop(raw.len() as u64);

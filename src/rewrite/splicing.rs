@@ -22,7 +22,7 @@ pub(super) fn changes(cut: &PartEdit, survey: &PartSurvey) -> Option<Changes> {
     if survey.checkpoints.is_empty() {
         return None;
     }
-    let mut plaintext = Plaintext::new(&survey.globals, cut.kept_globals(survey));
+    let mut plaintext = Plaintext::new(&survey.globals, cut.kept_length(survey));
     for (at, entry) in survey.entries.iter().enumerate() {
         plaintext.globals(at);
         if cut.removes(at) {
@@ -39,8 +39,8 @@ pub(super) fn changes(cut: &PartEdit, survey: &PartSurvey) -> Option<Changes> {
 /// Collects the changes to a plaintext, from its start to its end.
 struct Plaintext<'a> {
     globals: Peekable<std::slice::Iter<'a, Global>>,
-    /// How many of the next ones stay.
-    kept_globals: usize,
+    /// Those before this entry stay.
+    kept_length: usize,
     list: Vec<Change>,
     position: u64,
     /// Where the current run of bytes that stay begins, and the checksum of all plaintext before
@@ -49,10 +49,10 @@ struct Plaintext<'a> {
 }
 
 impl<'a> Plaintext<'a> {
-    fn new(globals: &'a [Global], kept_globals: usize) -> Self {
+    fn new(globals: &'a [Global], kept_length: usize) -> Self {
         Self {
             globals: globals.iter().peekable(),
-            kept_globals,
+            kept_length,
             list: Vec::new(),
             position: 0,
             kept: None,
@@ -62,8 +62,7 @@ impl<'a> Plaintext<'a> {
     /// Handles the global headers before an entry.
     fn globals(&mut self, entry: usize) {
         while let Some(global) = self.globals.next_if(|global| global.before <= entry) {
-            if self.kept_globals > 0 {
-                self.kept_globals -= 1;
+            if global.before < self.kept_length {
                 self.keep(global.bytes, global.before_crc);
             } else {
                 self.remove(global.bytes, global.before_crc);
@@ -258,14 +257,12 @@ mod tests {
             let (mut before, mut wanted) = (Vec::new(), Vec::new());
             let (mut globals, mut entries, mut puts) = (Vec::new(), Vec::new(), Vec::new());
             let last = sketches.iter().rposition(|(_, _, fate, _)| *fate != Fate::Remove);
-            let mut kept_globals = 0;
             for (at, (head, data, fate, len)) in sketches.iter().enumerate() {
                 if let Some(len) = *len {
                     globals.push(Global { before: at, bytes: len as u64, before_crc: crc32fast::hash(&before) });
                     before.extend(vec![9; len]);
                     if last.is_some_and(|last| at <= last) {
                         wanted.extend(vec![9; len]);
-                        kept_globals += 1;
                     }
                 }
                 entries.push(entry(head, data, &before));
@@ -280,7 +277,7 @@ mod tests {
                     }
                 }
             }
-            let mut plaintext = Plaintext::new(&globals, kept_globals);
+            let mut plaintext = Plaintext::new(&globals, last.map_or(0, |last| last + 1));
             for (at, (entry, (_, _, fate, _))) in entries.iter().zip(&sketches).enumerate() {
                 plaintext.globals(at);
                 match fate {
