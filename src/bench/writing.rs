@@ -63,9 +63,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Home Assistant's compression levels: strong for encrypted parts, fast for others.
     fn level(&self) -> u32 {
-        if self.part.version().is_some() { 9 } else { 6 }
+        gzip::level(self.part.version().is_some())
     }
 
     /// Removes the middle third of the entries without compressing the rest again.

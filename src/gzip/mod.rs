@@ -24,5 +24,10 @@ pub use recompress::{compress, copy_plain, inflate, rewrite};
 pub use splice::{Change, Changes, Patch, splice};
 pub use v1_footer::{V1Footer, v1_footer};
 
+/// Home Assistant's compression level: strong for what it encrypts, fast for everything else.
+pub(crate) fn level(is_encrypted: bool) -> u32 {
+    if is_encrypted { 9 } else { 6 }
+}
+
 #[cfg(test)]
 mod tests;

@@ -102,8 +102,7 @@ impl Job<'_> {
     pub fn cut(&self, cut: &PartEdit, output: &mut Output, control: &Control) -> Result<Place> {
         let part = self.part();
         let trailer = trailer(part);
-        // Home Assistant's compression levels: strong for encrypted parts, fast for others.
-        let level = if part.version().is_some() { 9 } else { 6 };
+        let level = gzip::level(part.version().is_some());
         let threads = control.threads();
         let way = Way::of(part, self.form, self.survey, cut);
         self.framed(output, |reader, writer| {

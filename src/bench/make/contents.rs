@@ -122,13 +122,11 @@ pub(super) enum Piece<'a> {
 }
 
 impl Piece<'_> {
-    /// Bytes of plaintext.
-    pub fn len(&self) -> u64 {
-        let plaintext = match self {
+    pub fn plaintext(&self) -> &[u8] {
+        match self {
             Self::New(bytes) => bytes,
             Self::Stretch(stretch) => stretch.plaintext(),
-        };
-        plaintext.len() as u64
+        }
     }
 }
 
@@ -300,10 +298,7 @@ mod tests {
         let mut contents = Contents::new(kind, size, Random::new(seed, 5), &words);
         let mut all = Vec::new();
         while let Some(piece) = contents.next_piece(&mut pool).unwrap() {
-            let piece = match &piece {
-                Piece::New(bytes) => bytes,
-                Piece::Stretch(stretch) => stretch.plaintext(),
-            };
+            let piece = piece.plaintext();
             assert!(piece.len() <= PIECE);
             all.extend_from_slice(piece);
         }

@@ -24,7 +24,7 @@ use crate::format::manifest;
 use crate::format::outer::RECORD;
 use crate::format::securetar::Version;
 use crate::format::tar::block::{BLOCK, EntryKind, padding};
-use crate::gzip::{GzipWriter, Stretch};
+use crate::gzip::{self, GzipWriter, Stretch};
 use crate::open::Backup;
 use crate::pipe::{Control, Stage};
 use crate::plan::Encryption;
@@ -43,10 +43,6 @@ pub const LEAST: u64 = 100_000;
 const MORNING: u64 = 1_795_323_600;
 /// The maximum age of older files, in seconds.
 const YEAR: u64 = 31_536_000;
-
-/// Home Assistant's compression levels: strong for encrypted backups, fast for others.
-const ENCRYPTED: u32 = 9;
-const PLAIN: u32 = 6;
 
 /// The backup to generate.
 #[derive(Debug, Clone, Copy)]
@@ -78,11 +74,7 @@ pub fn make(
     let target = encryption(protection)?;
     control.begin(Stage::Make, recipe.size);
     let words = Words::new();
-    let level = if protection.is_some() {
-        ENCRYPTED
-    } else {
-        PLAIN
-    };
+    let level = gzip::level(protection.is_some());
     let mut pool = Pool::new(&words, recipe.seed, level);
     let mut maker = Maker {
         recipe,
@@ -111,7 +103,7 @@ fn read_back(output: &Output, keys: Option<&KeyRing>, control: &Control) -> Resu
         Some(error) if matches!(error.kind(), crate::Kind::Interrupted(_)) => Err(error),
         Some(error) => Err(Error::new(
             crate::Kind::VerifyFailed,
-            "what was made cannot be read back",
+            "the backup that was made cannot be read back",
         )
         .caused_by(error)),
     }
@@ -139,7 +131,7 @@ pub fn part(recipe: Recipe, name: &str, out: impl Write) -> Result<()> {
     let (component, number) =
         found.ok_or_else(|| Error::new(crate::Kind::Usage, format!("no part is called {name}")))?;
     let words = Words::new();
-    let mut pool = Pool::new(&words, recipe.seed, PLAIN);
+    let mut pool = Pool::new(&words, recipe.seed, gzip::level(false));
     let made = Made {
         recipe,
         number,
@@ -323,7 +315,7 @@ impl Made<'_> {
             Data::Made(kind, size) => {
                 let mut contents = Contents::new(kind, size, random, self.words);
                 while let Some(piece) = contents.next_piece(pool)? {
-                    let len = piece.len();
+                    let len = piece.plaintext().len() as u64;
                     match piece {
                         Piece::New(bytes) => tar.data(bytes)?,
                         Piece::Stretch(stretch) => tar.stretch(stretch)?,
