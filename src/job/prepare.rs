@@ -218,14 +218,13 @@ impl Reading<'_> {
         } else {
             self.named.to_vec()
         };
-        let mut parts = if depth == Depth::All {
-            self.visible()
-        } else {
-            needed.clone()
+        let goes = |at: &usize| self.request.drops_component(self.id(*at));
+        let mut parts = match depth {
+            Depth::All | Depth::Asked => self.visible(),
+            Depth::Needed | Depth::Checked => needed.clone(),
         };
         if depth == Depth::Asked {
-            parts = self.visible();
-            parts.retain(|at| needed.contains(at) || self.request.drops_component(self.id(*at)));
+            parts.retain(|at| needed.contains(at) || goes(at));
         }
         let rest = match depth {
             Depth::Checked | Depth::Asked => self.kept_without(&parts),

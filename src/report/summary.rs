@@ -134,6 +134,13 @@ pub struct Named {
     pub day: String,
 }
 
+impl Named {
+    /// The last name of its path.
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 /// What a plan leaves out, the most harmful first, then the largest.
 pub fn rows(backup: &Backup, plan: &Plan) -> Vec<Row> {
     let mut rows: Vec<Row> = plan
@@ -196,9 +203,8 @@ fn lost(dropped: &Dropped) -> String {
     match (dropped.harm, dropped.rule()) {
         (Harm::Remade, Some(rule)) => made_again(rule).to_owned(),
         (Harm::Remade, None) => "made again".to_owned(),
-        _ if lasting.files == 0 => dropped.files.map_or(String::new(), words::files),
-        // The times are only those of what nobody makes again.
-        _ if matches!(dropped.cause, Cause::Part { .. }) => {
+        // Of a whole part, the times are only those of what nobody makes again.
+        _ if lasting.files == 0 || matches!(dropped.cause, Cause::Part { .. }) => {
             dropped.files.map_or(String::new(), words::files)
         }
         _ => format!("{}{}", span(lasting), count(dropped)),
@@ -326,10 +332,12 @@ pub fn way(backup: &Backup, alternative: &Alternative, terms: &dyn Terms) -> Way
 /// The files of a row that are named, with their sizes, and how many more there are; empty if there
 /// are none.
 pub fn named_files(row: &Row) -> String {
-    let name = |file: &Named| {
-        let name = file.path.rsplit('/').next().unwrap_or_default();
-        format!("{name} {}", size::short(file.bytes))
-    };
+    listed_files(row, |file| {
+        format!("{} {}", file.name(), size::short(file.bytes))
+    })
+}
+
+fn listed_files(row: &Row, name: impl Fn(&Named) -> String) -> String {
     let named: Vec<String> = row.named.iter().map(name).collect();
     match row.more {
         _ if named.is_empty() => String::new(),
@@ -340,16 +348,11 @@ pub fn named_files(row: &Row) -> String {
 
 /// What goes, with the names of the owner's files in it.
 fn with_names(row: &Row) -> String {
-    let name = |file: &Named| file.path.rsplit('/').next().unwrap_or_default().to_owned();
     match (row.mark, row.named.as_slice()) {
-        (Mark::Yours, [file]) if row.more == 0 => format!("YOUR FILE {}", name(file)),
-        (Mark::Yours | Mark::Folder | Mark::App, files) if !files.is_empty() => {
-            let names: Vec<String> = files.iter().map(name).collect();
-            let more = match row.more {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!("{}, with {}{more}", row.title, names.join(", "))
+        (Mark::Yours, [file]) if row.more == 0 => format!("YOUR FILE {}", file.name()),
+        (Mark::Yours | Mark::Folder | Mark::App, [_, ..]) => {
+            let files = listed_files(row, |file| file.name().to_owned());
+            format!("{}, with {files}", row.title)
         }
         _ => row.title.clone(),
     }

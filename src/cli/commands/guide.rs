@@ -262,12 +262,12 @@ impl Dialogue<'_> {
         topic: &Topic<'_>,
     ) -> Result<Vec<(&'static [&'static str], OptionLine)>> {
         let mut options = Vec::new();
-        // Of what the owner made, every answer names what it takes.
-        let is_own = topic.units.iter().any(|unit| unit.harm.is_irreplaceable());
-        let own = |note: String| if is_own { note } else { String::new() };
         // What another name shares stays, so all of it may save less than its files are large.
         let plan = self.preview(prepared, answers, &[(at, Answer::All)])?;
-        let (all, of_all) = taken(prepared, &plan, topic);
+        let (all, names) = taken(prepared, &plan, topic);
+        // Of what the owner made, every answer names what it takes.
+        let is_own = topic.units.iter().any(|unit| unit.harm.is_irreplaceable());
+        let names = if is_own { names } else { String::new() };
         let needed = if topic.is_divisible() {
             let plan = self.preview(prepared, answers, &[(at, Answer::AsNeeded)])?;
             Some(taken(prepared, &plan, topic))
@@ -282,19 +282,10 @@ impl Dialogue<'_> {
                     "[o] only as much as needed"
                 };
                 options.push((OLDEST, line(label, &size::short(bytes), &note)));
-                options.push((
-                    ALL,
-                    line("[a] all of them", &size::short(all), &own(of_all)),
-                ));
+                options.push((ALL, line("[a] all of them", &size::short(all), &names)));
             }
-            Some(_) => options.push((
-                YES,
-                line("[y] leave them out", &size::short(all), &own(of_all)),
-            )),
-            None => options.push((
-                YES,
-                line("[y] leave it out", &size::short(all), &own(of_all)),
-            )),
+            Some(_) => options.push((YES, line("[y] leave them out", &size::short(all), &names))),
+            None => options.push((YES, line("[y] leave it out", &size::short(all), &names))),
         }
         if let Some(whole) = topic.whole {
             let place = names::part(&prepared.backup, prepared.backup.part(whole.part));

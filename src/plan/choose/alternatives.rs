@@ -64,7 +64,7 @@ fn add(ways: &mut Vec<Alternative>, way: Option<Alternative>) {
         other.drops.len() == way.drops.len()
             && pairs().all(|(one, other)| one.loses_the_same(other))
     };
-    // Naming what is dropped is clearer than allowing a class, or more than one.
+    // The names of parts are the clearest; those of files are clearer than several classes.
     let is_clearer = |same: &Alternative| match (&way.offer, &same.offer) {
         (Offer::Parts(_), _) => true,
         (Offer::Files(_), Offer::Allow(classes)) => classes.len() > 1,
