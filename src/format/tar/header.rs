@@ -230,7 +230,7 @@ impl Assembler {
         self.globals += 1;
         if self.globals > MAX_GLOBALS {
             return Err(TarError::refused(format!(
-                "more than {MAX_GLOBALS} global PAX headers follow each other: Home Assistant's reader fails on too many"
+                "more than {MAX_GLOBALS} global PAX headers follow each other: Home Assistant cannot read so many"
             )));
         }
         Ok(Step::Global(std::mem::take(&mut self.raw)))
