@@ -94,13 +94,16 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// The mark of something that does this harm and has a rule of this class.
-    pub fn of(harm: Harm, class: Option<Class>) -> Self {
-        match (harm, class) {
+    /// The mark of something that does this harm and is matched by this rule.
+    pub fn of(harm: Harm, rule: Option<&Rule>) -> Self {
+        match (harm, rule.map(|rule| rule.class)) {
             (Harm::Remade, Some(Class::Log)) => Self::Log,
             (Harm::Remade, Some(Class::Nested)) => Self::OldBackup,
             (Harm::Remade, _) => Self::Cache,
             (Harm::Recordings, _) => Self::Recordings,
+            (Harm::History, _) if rule.is_some_and(|rule| rule.condition.wants_backup()) => {
+                Self::OldBackup
+            }
             (Harm::History, _) => Self::History,
             (Harm::Destroyed, _) => Self::Database,
             (Harm::Irreplaceable, _) => Self::Yours,
@@ -193,7 +196,7 @@ fn mark(backup: &Backup, dropped: &Dropped) -> Mark {
     match (&dropped.cause, part.map(|part| part.kind)) {
         (Cause::Part { .. }, Some(ComponentKind::Addon)) => Mark::App,
         (Cause::Part { .. }, Some(ComponentKind::Folder)) => Mark::Folder,
-        _ => Mark::of(dropped.harm, dropped.rule().map(|rule| rule.class)),
+        _ => Mark::of(dropped.harm, dropped.rule()),
     }
 }
 
@@ -227,11 +230,14 @@ fn count(dropped: &Dropped) -> String {
     }
 }
 
-/// How the files of a rule come back.
+/// How the files of a rule come back. Rules that need consent match something that does not.
 fn made_again(rule: &Rule) -> &'static str {
     match (rule.class, rule.remade_by) {
         (Class::Log, _) => "newer ones are written",
         (Class::Nested, _) => "newer ones are made",
+        (class, RemadeBy::Scan) if !class.is_free() => "a rescan fetches most",
+        (class, RemadeBy::Network) if !class.is_free() => "most is fetched again",
+        (class, _) if !class.is_free() => "most is made again",
         (_, RemadeBy::Scan) => "made again by a rescan",
         (_, RemadeBy::Network) => "fetched again",
         _ => "made again",
