@@ -5,7 +5,7 @@
 //!
 //! 1. What makes itself again: caches, logs, downloads of programs, backups of this system.
 //! 2. Recordings, of which the oldest can go alone.
-//! 3. Other history: databases and all that goes or stays as a whole.
+//! 3. Other history: databases, old backups, and all that goes or stays as a whole.
 //! 4. What nobody can make again: the owner's files, whole folders and whole apps.
 //! 5. A database that a restore of the copy would replace with an empty one on the live system.
 //!
@@ -57,6 +57,7 @@ impl Harm {
             (_, Effect::MariaDb | Effect::MovedDatabase) => Self::Destroyed,
             _ if rule.database && emptied => Self::Destroyed,
             (Class::User, _) => Self::Irreplaceable,
+            _ if rule.condition.wants_backup() => Self::History,
             _ if rule.split == Split::Oldest => Self::Recordings,
             _ => Self::History,
         }
@@ -144,6 +145,7 @@ mod tests {
             (rule("nest-media"), Effect::PartOfConfig, Harm::Recordings),
             (rule("ha-recorder"), Effect::RecorderDatabase, Harm::History),
             (rule("git-history"), Effect::PartOfConfig, Harm::History),
+            (rule("unknown-backup"), Effect::PartOfFolder, Harm::History),
             (
                 rule("media-video"),
                 Effect::PartOfFolder,
