@@ -6,8 +6,8 @@ use crate::{Error, Kind};
 
 /// Why a part could not be decrypted or encrypted.
 ///
-/// Offsets count bytes from the start of the member, including its SecureTar header. No variant
-/// contains key material. `Read` and `Write` return it as the inner error of an [`io::Error`].
+/// Offsets count bytes from the start of the member, including its SecureTar header; the texts do
+/// not contain them, because most readers cannot use them. No variant contains key material. `Read` and `Write` return it as the inner error of an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CryptError {
     /// The password does not fit; the header alone shows it (version 3).
@@ -21,7 +21,7 @@ pub enum CryptError {
         limit: usize,
     },
     /// The ciphertext ends too early.
-    #[error("the encrypted data ends {missing} bytes too early")]
+    #[error("the encrypted data end {} too early", bytes(*missing))]
     Truncated {
         /// Where the ciphertext ends.
         offset: u64,
@@ -52,7 +52,7 @@ pub enum CryptError {
         offset: u64,
     },
     /// A chunk does not have the right authenticator.
-    #[error("encrypted chunk {index} is damaged")]
+    #[error("the encrypted data are damaged")]
     BadChunk {
         /// Its number, from 0.
         index: u64,
@@ -60,7 +60,7 @@ pub enum CryptError {
         offset: u64,
     },
     /// A genuine chunk is marked as the last, but the header states more bytes.
-    #[error("encrypted chunk {index} ends the data, but {missing} more bytes are promised")]
+    #[error("the encrypted data end {} before the size that their header states", bytes(*missing))]
     EarlyFinal {
         /// Its number, from 0.
         index: u64,
@@ -70,7 +70,7 @@ pub enum CryptError {
         missing: u64,
     },
     /// The last chunk by the header's size is not marked as the last.
-    #[error("encrypted chunk {index} should be the last, but does not say so")]
+    #[error("the encrypted data do not end at the size that their header states")]
     MissingFinal {
         /// Its number, from 0.
         index: u64,
@@ -78,7 +78,7 @@ pub enum CryptError {
         offset: u64,
     },
     /// A genuine chunk with a tag that no SecureTar writer uses.
-    #[error("encrypted chunk {index} has a tag that SecureTar does not use")]
+    #[error("the encrypted data have a tag that SecureTar does not use")]
     UnexpectedTag {
         /// Its number, from 0.
         index: u64,
@@ -96,6 +96,13 @@ pub enum CryptError {
         "the key could not be derived from the password: that takes 16 MiB of memory, which the system did not give"
     )]
     Derivation,
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        1 => "1 byte".to_owned(),
+        _ => format!("{count} bytes"),
+    }
 }
 
 impl CryptError {
@@ -136,13 +143,10 @@ impl From<CryptError> for io::Error {
     }
 }
 
-/// Keeps the offset inside the member; the caller adds the position of the member.
+/// The caller adds the position: see `open::locate`.
 impl From<CryptError> for Error {
     fn from(error: CryptError) -> Self {
-        let message = match error.offset() {
-            Some(offset) => format!("{error} (byte {offset} of the part)"),
-            None => error.to_string(),
-        };
+        let message = error.to_string();
         let out = match error.kind() {
             Kind::Damaged => Self::damaged(message),
             Kind::Password => Self::new(Kind::Password, message)

@@ -3,21 +3,22 @@
 use crate::Error;
 use crate::error::Advice;
 
-/// A gzip stream that cannot be read. Offsets count bytes of the compressed stream.
+/// A gzip stream that cannot be read. Offsets count bytes of the compressed
+/// stream; the texts do not contain them, because most readers cannot use them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GzipError {
     /// The first bytes are not a gzip header.
     #[error("the part is not compressed with gzip")]
     NotGzip,
     /// The names and extra fields of a header are too long to be genuine.
-    #[error("the gzip header at byte {offset} of the stream is longer than 1 MiB")]
+    #[error("a gzip header is longer than 1 MiB")]
     LongHeader {
         /// Where the header begins.
         offset: u64,
     },
     /// A further member has flags that RFC 1952 reserves; some readers ignore them and others do
     /// not.
-    #[error("the gzip header at byte {offset} of the stream sets reserved flags")]
+    #[error("a further gzip header sets reserved flags")]
     ReservedFlags {
         /// Where the header begins.
         offset: u64,
@@ -29,21 +30,19 @@ pub enum GzipError {
         limit: u64,
     },
     /// The stream ends early.
-    #[error("the compressed data ends too early, at byte {offset} of the stream")]
+    #[error("the compressed data end too early")]
     Truncated {
         /// Where the stream ends.
         offset: u64,
     },
     /// The deflate data are invalid.
-    #[error("the compressed data are damaged near byte {offset} of the stream")]
+    #[error("the compressed data are damaged")]
     BadDeflate {
         /// The position up to which they were read.
         offset: u64,
     },
     /// The contents do not match the checksum or the size in the trailer.
-    #[error(
-        "the contents do not match their {what}; the trailer is at byte {offset} of the stream"
-    )]
+    #[error("the contents do not match their {what}")]
     BadTrailer {
         /// `checksum` or `size`.
         what: &'static str,

@@ -110,7 +110,7 @@ fn n62_a_wrong_or_missing_trailer_is_damaged() {
     for missing in [4, 8] {
         damaged(
             &sound[..sound.len() - missing],
-            "the compressed data ends too early",
+            "the compressed data end too early",
             sound.len() - missing,
         );
     }
@@ -123,14 +123,14 @@ fn n63_deflate_data_that_are_cut_are_damaged_inside_an_entry_and_between_two() {
     let tar = part();
     let sound = gzip(&tar);
     for end in [10, 11, sound.len() / 2, sound.len() - 9] {
-        damaged(&sound[..end], "the compressed data ends too early", end);
+        damaged(&sound[..end], "the compressed data end too early", end);
     }
     // Cut between two entries by a flush, so that the remaining data looks complete.
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
     std::io::Write::write_all(&mut encoder, &tar[..512 + 512 + 3072]).unwrap();
     std::io::Write::flush(&mut encoder).unwrap();
     let cut = encoder.get_ref().clone();
-    damaged(&cut, "the compressed data ends too early", cut.len());
+    damaged(&cut, "the compressed data end too early", cut.len());
     // A complete gzip stream of half a tar.
     Hostile::new(plain(&tar[..2000])).is_refused_inside(
         5,

@@ -135,13 +135,13 @@ fn n43_a_wrong_v3_size_is_damaged_and_reserves_nothing() {
         damaged(
             seal::backup(&seal::claiming(part(), size)),
             V3_HEADER,
-            "encrypted chunk 0 is damaged",
+            "the encrypted data are damaged",
         );
     }
     for size in [len + 1, len + 100, 1 << 50, u64::MAX] {
         let part = seal::claiming(part(), size);
         let end = part.len();
-        damaged(seal::backup(&part), end, "the encrypted data ends");
+        damaged(seal::backup(&part), end, "the encrypted data end");
     }
 }
 
@@ -153,27 +153,27 @@ fn n44_chunks_that_are_missing_swapped_cut_or_end_early_are_damaged() {
     damaged(
         seal::backup(&without_last),
         without_last.len(),
-        "the encrypted data ends",
+        "the encrypted data end",
     );
     let one_byte_less = whole[..whole.len() - 1].to_vec();
     damaged(
         seal::backup(&one_byte_less),
         one_byte_less.len(),
-        "ends 1 bytes too early",
+        "end 1 byte too early",
     );
     let mut swapped = whole.clone();
     swapped[V3_HEADER..V3_HEADER + 2 * SEALED].rotate_left(SEALED);
     damaged(
         seal::backup(&swapped),
         V3_HEADER,
-        "encrypted chunk 0 is damaged",
+        "the encrypted data are damaged",
     );
     // The second chunk is not marked as the last one, although the header makes it the last.
     let not_final = seal::claiming(without_last, 2 << 20);
     damaged(
         seal::backup(&not_final),
         V3_HEADER + SEALED,
-        "encrypted chunk 1 should be the last, but does not say so",
+        "the encrypted data do not end at the size that their header states",
     );
     // A complete stream of one chunk, under a header that promises more.
     let early = seal::claiming(
@@ -183,7 +183,7 @@ fn n44_chunks_that_are_missing_swapped_cut_or_end_early_are_damaged() {
     damaged(
         seal::backup(&early),
         V3_HEADER,
-        "encrypted chunk 0 ends the data",
+        "before the size that their header states",
     );
 }
 

@@ -121,8 +121,13 @@ fn failed(session: &Session, error: &Error, name: &str) {
         screen.red("failed"),
         " ".repeat(BEFORE_NAME - 8)
     ));
+    let at = error
+        .offset()
+        .filter(|_| session.settings.verbose)
+        .map(|at| format!(" (at byte {at})"));
     screen.say(&format!(
-        "            {}.",
-        error.message().trim_end_matches('.')
+        "            {}{}.",
+        error.message().trim_end_matches('.'),
+        at.unwrap_or_default()
     ));
 }
