@@ -33,18 +33,24 @@ fn told(error: &Error, mut text: String, terms: &dyn Terms) -> String {
     printable(&text)
 }
 
-/// How a size compares with the limit: `6.50 GB (6.05 GiB), 1.50 GB over the limit of 5.00 GB`.
-pub fn against_limit(bytes: u64, limit: u64) -> String {
-    let stand = if bytes > limit {
-        format!("{} over", size::decimal(bytes - limit))
-    } else {
-        format!("{} under", size::decimal(limit - bytes))
-    };
+/// How a size compares with the limit: `6.50 GB, 1.50 GB over the limit of 5.00 GB`.
+pub fn against_limit_in_short(bytes: u64, limit: u64) -> String {
+    stand(bytes, limit, size::short, size::short)
+}
+
+fn stand(bytes: u64, limit: u64, size: fn(u64) -> String, apart: fn(u64) -> String) -> String {
+    let side = if bytes > limit { "over" } else { "under" };
     format!(
-        "{}, {stand} the limit of {}",
-        size::both(bytes),
-        size::both(limit)
+        "{}, {} {side} the limit of {}",
+        size(bytes),
+        apart(bytes.abs_diff(limit)),
+        size(limit)
     )
+}
+
+/// The same in detail: `6.50 GB (6.05 GiB), 1.50 GB over the limit of 5.00 GB`.
+pub fn against_limit(bytes: u64, limit: u64) -> String {
+    stand(bytes, limit, size::both, size::decimal)
 }
 
 /// A share of the limit in percent.

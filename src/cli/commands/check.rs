@@ -48,7 +48,7 @@ pub fn run(session: &Session, paths: &[PathBuf]) -> Result<u8> {
 fn check(session: &Session, path: &Path, backup: &Backup, tally: &mut Tally) {
     let limit = session.settings.limit;
     let mut document = json::info(backup, limit);
-    let size = words::against_limit(backup.input.len(), limit);
+    let size = words::against_limit_in_short(backup.input.len(), limit);
     let too_big = (backup.input.len() > limit).then(|| {
         Error::new(Kind::CannotFit, format!("the backup is too big: {size}"))
             .advice("`haslim plan` shows what could be left out.")

@@ -162,6 +162,7 @@ fn one_left_out(session: &Session, row: &Row, title: usize) {
 fn details(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: &str) {
     let Prepared { backup, plan, .. } = prepared;
     let screen = &session.screen;
+    screen.as_is("");
     screen.as_is(&tables::plan(backup, view));
     screen.say(&format!(
         "Now:      {}",
@@ -269,10 +270,13 @@ pub fn largest(session: &Session, prepared: &Prepared) -> Result<()> {
             all if all >= stored => "  [left out]".into(),
             some => format!("  [{} of it left out]", size::decimal(some)),
         };
-        session.screen.as_is(&format!(
-            "  {:>10}  {place}{files}{mark}",
-            size::decimal(stored)
-        ));
+        let (stored, end) = (size::decimal(stored), format!("{files}{mark}"));
+        let room = session.screen.width();
+        let room = room.map(|width| width.saturating_sub(14 + end.chars().count()));
+        let place = shorten(&place, room);
+        session
+            .screen
+            .as_is(&format!("  {stored:>10}  {place}{end}"));
     }
     Ok(())
 }
