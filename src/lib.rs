@@ -15,6 +15,7 @@
 //! | [`plan`] | [`plan::Plan`]: what is kept, dropped and rewritten, and the size to expect |
 //! | [`rewrite`] | [`rewrite::Written`]: a finished, unpublished file |
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
+//! | [`rest`] | [`rest::Joined`]: an original, put together again from a copy and what it lacks |
 //! | [`job`] | [`job::Published`]: a copy that has its name; the others put together |
 //! | [`report`] | what people and programs read |
 //!
@@ -58,6 +59,7 @@
 //! | rule | what the catalogue knows about some paths, and its class |
 //! | candidate | what a plan may leave out: a rule's finds in a part, or a whole part |
 //! | copy | the smaller backup that is written |
+//! | rest | a backup of everything that a copy lacks |
 
 pub mod bench;
 pub mod component;
@@ -71,6 +73,7 @@ pub mod open;
 pub mod pipe;
 pub mod plan;
 pub mod report;
+pub mod rest;
 pub mod rewrite;
 pub mod rules;
 pub mod size;

@@ -73,6 +73,8 @@ pub struct Selection {
 pub struct Writing {
     /// The named file.
     pub output: Option<PathBuf>,
+    /// Where everything goes that the copy lacks.
+    pub rest: Option<PathBuf>,
     /// Do not ask for confirmation.
     pub yes: bool,
     /// Replace an existing file.
@@ -90,6 +92,19 @@ impl Writing {
             backup.with_file_name(name)
         })
     }
+}
+
+/// What `join` puts together.
+#[derive(Debug)]
+pub struct Joining {
+    /// The smaller copy.
+    pub copy: PathBuf,
+    /// Its rest.
+    pub rest: PathBuf,
+    /// Where the original goes.
+    pub output: PathBuf,
+    /// Replace an existing file.
+    pub replace: bool,
 }
 
 /// What `ls` shows.
@@ -197,6 +212,7 @@ pub enum Task {
         backup: PathBuf,
         saving: Saving,
     },
+    Join(Joining),
     Verify {
         backups: Vec<PathBuf>,
     },
@@ -216,7 +232,11 @@ impl Task {
     /// Whether the command writes a backup or a scan. If so, a run that ends without one says so.
     pub fn is_to_write(&self) -> bool {
         match self {
-            Self::Shrink { .. } | Self::Repair { .. } | Self::Scan { .. } | Self::Make(_) => true,
+            Self::Shrink { .. }
+            | Self::Repair { .. }
+            | Self::Scan { .. }
+            | Self::Make(_)
+            | Self::Join(_) => true,
             Self::Plan { writing, .. } => writing.is_some(),
             _ => false,
         }
@@ -350,6 +370,12 @@ impl From<Command> for Task {
             Command::Ls(ls) => ls.into(),
             Command::Plan(plan) => plan.into(),
             Command::Shrink(shrink) => shrink.into(),
+            Command::Join(join) => Self::Join(Joining {
+                copy: join.copy,
+                rest: join.rest,
+                output: join.output,
+                replace: join.force,
+            }),
             Command::Verify(verify) => Self::Verify {
                 backups: verify.backups,
             },
@@ -357,6 +383,7 @@ impl From<Command> for Task {
                 backup: repair.backup,
                 writing: Writing {
                     output: repair.output,
+                    rest: None,
                     yes: repair.consent.yes,
                     replace: repair.consent.force,
                     verify: true,
@@ -420,6 +447,7 @@ impl From<args::Shrink> for Task {
         let (backup, selection) = (shrink.backup, shrink.choice.into());
         let writing = Writing {
             output: shrink.output,
+            rest: shrink.rest,
             yes: shrink.consent.yes,
             replace: shrink.consent.force,
             verify: !shrink.no_verify,

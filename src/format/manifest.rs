@@ -7,7 +7,7 @@ mod unique;
 
 use std::collections::HashSet;
 
-pub use changes::Changes;
+pub use changes::{Changes, Made};
 
 use self::reader::Reader;
 use super::raw_json::each_field;
@@ -58,6 +58,8 @@ struct Known {
     homeassistant: Core,
     is_automatic: bool,
     instance_id: Option<String>,
+    has_extra: bool,
+    about: Option<String>,
     folders: Vec<String>,
     addons: Vec<Listed>,
     repositories: Vec<String>,
@@ -252,6 +254,11 @@ impl Manifest {
     /// Whether Home Assistant's automatic retention counts this backup.
     pub fn is_automatic(&self) -> bool {
         self.known.is_automatic
+    }
+
+    /// What haslim wrote into `extra.haslim` about the original of this backup: JSON text.
+    pub fn about(&self) -> Option<&str> {
+        self.known.about.as_deref()
     }
 
     /// The instance of Home Assistant that made the backup, if it is recorded (Core,

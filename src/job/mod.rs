@@ -23,6 +23,7 @@ mod prepare;
 mod prepared;
 mod refusal;
 mod repair;
+mod rest;
 mod saved;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use prepare::{Job, KeyNeed};
 pub use prepared::{PartIntegrity, Prepared};
 pub use refusal::Refusal;
 pub use repair::{PreparedRepair, prepare_repair};
+pub use rest::PublishedRest;
 pub use unlocked::Unlocked;
 pub use write::{Published, WriteOptions, WriteOutcome};
 pub use writer::CopyWriter;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::events::{Event, Observer};
 use super::prepared::{PartIntegrity, Prepared};
 use super::refusal::Refusal;
+use super::rest::PublishedRest;
 use super::writer::{lost, named};
 use crate::error::{Error, Kind, Result};
 use crate::format::securetar::Version;
@@ -39,7 +40,13 @@ pub struct Published {
     pub protected: bool,
     /// Its SecureTar version.
     pub securetar: Option<Version>,
+    /// The rest beside it, if one was written.
+    pub rest: Option<PublishedRest>,
 }
+
+/// What happens before a copy is published; it may write a rest.
+pub(super) type BeforePublishing<'a> =
+    &'a mut dyn FnMut(&Prepared) -> Result<Option<PublishedRest>>;
 
 /// How writing ended, if nothing failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,16 +80,18 @@ impl Prepared {
         control: &Control,
     ) -> Result<WriteOutcome> {
         let target = |input: &Input| OutputPath::check(path, options.replace, input);
-        self.write_to(&target, options, observer, control)
+        self.write_to(&target, options, observer, control, &mut |_| Ok(None))
     }
 
-    /// As [`Prepared::write`], with a new target for each attempt.
+    /// As [`Prepared::write`], with a new target for each attempt. `before` is called once, when the
+    /// copy is complete.
     pub(super) fn write_to(
         &mut self,
         target: &dyn Fn(&Input) -> Result<OutputPath>,
         options: WriteOptions,
         observer: &dyn Observer,
         control: &Control,
+        before: BeforePublishing<'_>,
     ) -> Result<WriteOutcome> {
         for attempt in 1..=ATTEMPTS {
             let mut target = target(&self.backup.input)?;
@@ -93,7 +102,10 @@ impl Prepared {
             match self.write_checked(&mut output, options, observer, control) {
                 Ok((written, checked)) => {
                     self.integrity.extend(checked);
-                    return self.publish(output, written).map(WriteOutcome::Published);
+                    let rest = before(self)?;
+                    return self
+                        .publish(output, written, rest)
+                        .map(WriteOutcome::Published);
                 }
                 Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => {
                     return Err(error);
@@ -145,7 +157,12 @@ impl Prepared {
         Ok(done)
     }
 
-    fn publish(&self, output: Output, written: Written) -> Result<Published> {
+    fn publish(
+        &self,
+        output: Output,
+        written: Written,
+        rest: Option<PublishedRest>,
+    ) -> Result<Published> {
         let Written { size, changes } = written;
         Ok(Published {
             path: output.publish()?,
@@ -154,6 +171,7 @@ impl Prepared {
             slug: changes.slug,
             protected: changes.protected,
             securetar: self.plan.securetar(&self.backup),
+            rest,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The plan for a given set of things to leave out.
 
 use crate::error::{Advice, Error, Result};
-use crate::format::manifest::Changes;
+use crate::format::manifest::{Changes, Made};
 use crate::open;
 use crate::open::Backup;
 use crate::plan::choose::candidate::Candidate;
@@ -235,7 +235,7 @@ fn picked(
     picked
 }
 
-fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Changes {
+pub(super) fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Changes {
     let parts = || backup.parts.iter().enumerate().zip(&settled.actions);
     let mut without: Vec<String> = parts()
         .filter(|(_, a)| **a == Action::Drop)
@@ -261,6 +261,7 @@ fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Change
         without_database,
         protected,
         compressed,
-        repaired: false,
+        made: Made::Slim,
+        about: None,
     }
 }

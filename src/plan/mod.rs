@@ -18,6 +18,7 @@ mod part_reasons;
 mod predict;
 mod repair;
 pub mod request;
+mod rest;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -32,6 +33,7 @@ pub use request::names::location;
 pub use request::selector::Selector;
 pub use request::unmatched::{check_named, parse};
 pub use request::{Request, builtin_catalogue};
+pub use rest::rest;
 
 use choose::{alternatives, candidates, fit};
 use edit::scan::Scans;

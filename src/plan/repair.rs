@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::component::HOME_ASSISTANT;
 use crate::error::{Advice, Result};
 use crate::finding::Finding;
-use crate::format::manifest::Changes;
+use crate::format::manifest::{Changes, Made};
 use crate::open::{Backup, Part, missing_password};
 use crate::plan::draft::check_hazards;
 use crate::plan::encryption::EncryptionChoice;
@@ -159,6 +159,7 @@ fn changes(backup: &Backup, settled: &Settled) -> Changes {
         without_database: false,
         protected: settled.protected,
         compressed: settled.compressed,
-        repaired: true,
+        made: Made::Repaired,
+        about: None,
     }
 }

@@ -224,15 +224,38 @@ pub struct Copy<'a> {
     pub protected: bool,
     /// Its SecureTar version.
     pub securetar: Option<Version>,
+    /// The rest beside it.
+    pub rest: Option<Rest<'a>>,
     /// Whether it was read back and compared.
     pub verified: bool,
     /// How long everything took.
     pub seconds: f64,
 }
 
+/// A written rest.
+#[derive(Debug)]
+pub struct Rest<'a> {
+    /// Where it is.
+    pub path: &'a std::path::Path,
+    /// Its bytes.
+    pub size: u64,
+    /// Its id in Home Assistant.
+    pub slug: &'a str,
+    /// Its name in Home Assistant.
+    pub name: &'a str,
+}
+
 impl Copy<'_> {
     fn object(&self) -> Map<String, Value> {
-        object(json!({
+        let rest = self.rest.as_ref().map(|rest| {
+            json!({
+                "output": path(rest.path),
+                "size": rest.size,
+                "slug": rest.slug,
+                "name": rest.name,
+            })
+        });
+        let mut all = object(json!({
             "output": path(self.path),
             "output_size": self.size,
             "output_fits": self.fits,
@@ -242,7 +265,9 @@ impl Copy<'_> {
             "output_securetar": self.securetar.map(Version::number),
             "verified": self.verified,
             "seconds": self.seconds,
-        }))
+        }));
+        all.extend(rest.map(|rest| ("rest".to_owned(), rest)));
+        all
     }
 }
 
@@ -351,6 +376,23 @@ pub fn repair(
     all.extend(object(json!({"repaired": findings, "notes": view.notes})));
     all.extend(copy.object());
     all
+}
+
+/// `join`: the original, which was put together again.
+pub fn join(
+    output: &std::path::Path,
+    size: u64,
+    sha256: &[u8],
+    seconds: f64,
+) -> Map<String, Value> {
+    let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    object(json!({
+        "schema": SCHEMA,
+        "output": path(output),
+        "output_size": size,
+        "sha256": sha256,
+        "seconds": seconds,
+    }))
 }
 
 /// `plan --why`: the sentences about one path.

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use crate::error::Result;
+use crate::format::manifest::Made;
 use crate::open::Backup;
 use crate::report::dates;
 
@@ -16,6 +17,10 @@ pub enum Mark {
     CopyOf(usize),
     /// haslim's copy of a backup that is not listed.
     Copy,
+    /// What haslim's copy of the backup with this index lacks.
+    RestOf(usize),
+    /// The same for a backup that is not listed.
+    Rest,
     /// A file that ends too early.
     CutOff,
     /// A file that cannot be read as a backup.
@@ -29,6 +34,8 @@ impl Mark {
             Self::Original => "",
             Self::CopyOf(_) => "copy of the above",
             Self::Copy => "haslim's copy",
+            Self::RestOf(_) => "rest of the above",
+            Self::Rest => "haslim's rest",
             Self::CutOff => "incomplete download",
             Self::Unreadable => "not readable",
         }
@@ -45,7 +52,7 @@ pub fn order(files: &[(PathBuf, Result<Backup>)]) -> Vec<(usize, Mark)> {
     };
     listed.sort_by_key(|&(at, mark)| {
         let (group, is_copy) = match mark {
-            Mark::CopyOf(original) => (original, true),
+            Mark::CopyOf(original) | Mark::RestOf(original) => (original, true),
             _ => (at, false),
         };
         let unreadable = matches!(mark, Mark::CutOff | Mark::Unreadable);
@@ -60,13 +67,16 @@ fn mark(files: &[(PathBuf, Result<Backup>)], at: usize) -> Mark {
         Some((_, Err(error))) if error.is_cut_off() => return Mark::CutOff,
         _ => return Mark::Unreadable,
     };
-    if !manifest.is_copy() {
+    let Some(made) = manifest.made() else {
         return Mark::Original;
-    }
+    };
     let original = files.iter().position(|(_, other)| {
         other
             .as_ref()
             .is_ok_and(|other| manifest.is_copy_of(&other.manifest))
     });
-    original.map_or(Mark::Copy, Mark::CopyOf)
+    match made {
+        Made::Rest => original.map_or(Mark::Rest, Mark::RestOf),
+        Made::Slim | Made::Repaired => original.map_or(Mark::Copy, Mark::CopyOf),
+    }
 }

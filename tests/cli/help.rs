@@ -6,11 +6,12 @@ use crate::PROGRAM;
 use crate::line;
 use crate::support::*;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "info",
     "ls",
     "plan",
     "shrink",
+    "join",
     "verify",
     "repair",
     "rules",

@@ -27,6 +27,7 @@ mod next;
 mod options;
 mod overview;
 mod predict;
+mod rest;
 mod rules;
 mod scan;
 mod schema;

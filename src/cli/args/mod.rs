@@ -5,6 +5,7 @@ mod bench;
 mod choice;
 mod extras;
 mod info;
+mod join;
 mod ls;
 mod parse;
 mod plan;
@@ -23,6 +24,7 @@ pub use bench::Bench;
 pub use choice::{Choice, Consent, Wrapping};
 pub use extras::{Completions, Man};
 pub use info::Info;
+pub use join::Join;
 pub use ls::{Ls, Sort};
 pub use parse::{command, parse};
 pub use plan::Plan;
@@ -91,6 +93,8 @@ pub enum Command {
     Plan(Plan),
     /// Write a smaller copy
     Shrink(Shrink),
+    /// Put an original together from a smaller copy and its rest
+    Join(Join),
     /// Check a backup for damage
     Verify(Verify),
     /// Write a copy with format errors fixed
@@ -114,6 +118,7 @@ impl Cli {
             Command::Scan(scan) => scan.shared(),
             Command::Plan(plan) => plan.shared(),
             Command::Shrink(shrink) => shrink.shared(),
+            Command::Join(join) => join.shared(),
             Command::Verify(verify) => verify.shared(),
             Command::Repair(repair) => repair.shared(),
             Command::Rules(rules) => rules.shared(),

@@ -20,6 +20,10 @@ pub struct Shrink {
     /// Where to write the copy [default: <name>.slim.tar beside the backup]
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
+    /// Also write everything that the copy lacks to this file: a backup of its own, which Home
+    /// Assistant can restore, and with which `haslim join` makes the original again
+    #[arg(long, value_name = "FILE")]
+    pub rest: Option<PathBuf>,
     #[command(flatten)]
     pub consent: Replacing,
     /// Only show the plan
@@ -65,5 +69,6 @@ Examples:
   haslim shrink backup.tar --emergency-kit kit.txt
   haslim shrink backup.tar --drop media:frigate -o small.tar
   haslim shrink backup.tar --limit 2GB --allow history
+  haslim shrink backup.tar --drop media --rest rest.tar    loses nothing
   haslim shrink backup.tar --password-file key.txt --yes   asks nothing
 It asks before it writes, and the original is never changed.";

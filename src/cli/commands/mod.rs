@@ -6,6 +6,7 @@ mod extras;
 mod files;
 mod guide;
 mod info;
+mod join;
 mod ls;
 mod plan;
 mod preparing;
@@ -48,6 +49,7 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
             writing,
         } => shrink::run(session, &backup, &selection, &writing),
         Task::Repair { backup, writing } => repair::run(session, &backup, &writing),
+        Task::Join(joining) => join::run(session, &joining),
         Task::Verify { backups } => verify::run(session, &backups),
         Task::Rules { id, file } => rules::run(session, id.as_deref(), file.as_deref()),
         Task::Completions(shell) => extras::completions(session, shell),

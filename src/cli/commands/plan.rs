@@ -7,11 +7,11 @@ use haslim::plan::Outcome;
 use haslim::report::plan_view::PlanView;
 use haslim::report::{explain, json};
 use haslim::rewrite::OutputPath;
-use haslim::{Error, Kind, Result};
+use haslim::{Error, Kind, Result, size};
 
 use super::preparing::prepare;
 use super::shrink::MARK;
-use super::writing::{self, check_free, check_place};
+use super::writing::{self, check_free, check_place, check_rest};
 use crate::cli::render::terms::CommandLine;
 use crate::cli::render::{self, escaped_path, next_steps, refusal};
 use crate::cli::session::{DONE, Session};
@@ -39,6 +39,18 @@ pub fn why(session: &Session, path: &Path, selection: &Selection, location: &str
             .for_each(|sentence| session.screen.say(sentence));
     }
     Ok(DONE)
+}
+
+/// What there is to say about the rest, if one is wanted.
+fn rest_note(prepared: &Prepared, place: &Path, writing: &Writing) -> Result<Option<String>> {
+    let rest = check_rest(prepared, place, writing)?.zip(writing.rest.as_deref());
+    Ok(rest.map(|(bytes, rest)| {
+        format!(
+            "{} would hold what the copy lacks, {}.",
+            escaped_path(rest),
+            size::short(bytes)
+        )
+    }))
 }
 
 /// Shows the plan and returns the exit code that `shrink` would return. For a dry run this includes
@@ -71,9 +83,15 @@ pub fn run(
         let path = escaped_path(target.path());
         format!("{path} exists already: a copy would not replace it without --force.")
     });
+    let rest_note = match writing.zip(place.as_deref()) {
+        Some((writing, place)) if prepared.refusal().is_none() => {
+            rest_note(&prepared, place, writing)?
+        }
+        _ => None,
+    };
     let verdict = verdict(session, &mut prepared, target);
     let mut view = render::plan::view(&prepared);
-    view.notes.extend(taken_note);
+    view.notes.extend(taken_note.into_iter().chain(rest_note));
     let accepted = |error: &Error| writing::is_accepted(selection, error);
     match verdict {
         Err(error) if session.settings.json && is_hopeless(&error) => Err(error),

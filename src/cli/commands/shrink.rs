@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::guide;
 use super::preparing::prepare;
-use super::writing::{self, check_consent, check_free, check_place, stopped};
+use super::writing::{self, check_consent, check_free, check_place, check_rest, stopped};
 use crate::cli::render::terms::CommandLine;
 use crate::cli::render::{self, escaped_path, next_steps, refusal, summary};
 use crate::cli::session::{DONE, Session};
@@ -60,6 +60,7 @@ pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writ
     let refusal = prepared.refusal();
     if refusal.is_none() {
         check_free(&place, writing, &prepared.backup)?;
+        check_rest(&prepared, &place, writing)?;
     }
     if !session.settings.json {
         render::plan::plan(
@@ -121,6 +122,10 @@ fn is_agreed(
     writing: &Writing,
 ) -> Result<bool> {
     let expected = prepared.plan.predicted_size;
+    let rest = check_rest(prepared, place, writing)?.zip(writing.rest.as_ref());
+    let rest = rest.map_or(String::new(), |(bytes, rest)| {
+        format!(" and {}, {}", escaped_path(rest), size::short(bytes))
+    });
     let mut target = OutputPath::check(place, writing.replace, &prepared.backup.input)?;
     target.check_space(expected)?;
     let free = target.free_space();
@@ -134,7 +139,7 @@ fn is_agreed(
         format!(" ({} free)", size::short(free))
     });
     let question = format!(
-        "\nWrite {}, {}?{free} [y]es, [N]o: ",
+        "\nWrite {}, {}{rest}?{free} [y]es, [N]o: ",
         escaped_path(place),
         size::short(expected)
     );
@@ -218,6 +223,13 @@ fn announce(
             "Copied unchanged and not checked (no key): {}",
             locked.join(", ")
         ));
+    }
+    if let Some(rest) = &copy.rest {
+        screen.say(&format!(
+            "What it lacks, {}, is in a backup of its own. Keep it, but not in the cloud, which keeps only one backup:",
+            size::short(rest.size)
+        ));
+        screen.as_is(&format!("  {}", escaped_path(&rest.path)));
     }
     next_steps::after_writing(session, copy, prepared.backup.is_protected());
     summary::of_copy(session, prepared.backup.input.len(), copy, verified);

@@ -77,13 +77,37 @@ pub fn write(
         // If the user was asked, damage was checked before.
         check_kept: writing.yes && writing.verify,
     };
-    match prepared.write(place, options, &session.screen, &session.control)? {
+    let (screen, control) = (&session.screen, &session.control);
+    let outcome = match &writing.rest {
+        Some(rest) => prepared.write_with_rest(place, rest, options, screen, control),
+        None => prepared.write(place, options, screen, control),
+    };
+    match outcome? {
         WriteOutcome::Published(copy) => {
             session.published();
             Ok(copy)
         }
         WriteOutcome::Refused(reason) => Err(refusal::error(prepared, reason)),
     }
+}
+
+/// Checks that the rest can be written, if one is wanted. Returns its size, as far as it can be
+/// predicted.
+///
+/// # Errors
+/// `Usage` if it would be the copy; as [`Prepared::plan_rest`] and [`OutputPath::check`].
+pub fn check_rest(prepared: &Prepared, place: &Path, writing: &Writing) -> Result<Option<u64>> {
+    let Some(rest) = &writing.rest else {
+        return Ok(None);
+    };
+    if rest == place {
+        return Err(usage(
+            "the copy and the rest cannot be the same file",
+            "Give -o and --rest different names.",
+        ));
+    }
+    OutputPath::check(rest, writing.replace, &prepared.backup.input)?;
+    Ok(Some(prepared.plan_rest()?.predicted_size))
 }
 
 /// A copy as JSON.
@@ -96,6 +120,12 @@ pub fn json_copy(copy: &Published, limit: u64, verified: bool, begin: Instant) -
         name: &copy.name,
         protected: copy.protected,
         securetar: copy.securetar,
+        rest: copy.rest.as_ref().map(|rest| json::Rest {
+            path: &rest.path,
+            size: rest.size,
+            slug: &rest.slug,
+            name: &rest.name,
+        }),
         verified,
         seconds: begin.elapsed().as_secs_f64(),
     }

@@ -128,6 +128,12 @@ pub fn shrink(
     parts.extend(securetar(selection.encryption).map(|name| format!("--securetar {name}")));
     if let Some(writing) = writing {
         parts.extend(writing.output.as_deref().map(|f| format!("-o {}", file(f))));
+        parts.extend(
+            writing
+                .rest
+                .as_deref()
+                .map(|f| format!("--rest {}", file(f))),
+        );
         parts.extend(writing.replace.then(|| "--force".to_owned()));
     }
     parts

@@ -27,8 +27,35 @@ pub struct Changes {
     pub protected: bool,
     /// Whether its parts are gzip archives, if the original is wrong about that.
     pub compressed: Option<bool>,
-    /// The copy contains the whole original with its errors corrected; its name says so.
-    pub repaired: bool,
+    /// What the copy holds; its name says so.
+    pub made: Made,
+    /// What `extra.haslim` says: JSON text. Whatever the original says there is not true of a copy.
+    pub about: Option<String>,
+}
+
+/// What haslim made from a backup.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Made {
+    /// A smaller copy.
+    #[default]
+    Slim,
+    /// The whole original with its errors corrected.
+    Repaired,
+    /// What a smaller copy lacks.
+    Rest,
+}
+
+impl Made {
+    const ALL: [Self; 3] = [Self::Slim, Self::Repaired, Self::Rest];
+
+    /// What stands between the name of the original and the slug of the copy.
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Slim => " (slim ",
+            Self::Repaired => " (repaired ",
+            Self::Rest => " (rest ",
+        }
+    }
 }
 
 impl Manifest {
@@ -67,32 +94,32 @@ impl Manifest {
 
     /// The name of the copy.
     pub fn changed_name(&self, changes: &Changes) -> String {
-        copy_name(self.name(), &changes.slug, changes.repaired)
+        copy_name(self.name(), &changes.slug, changes.made)
     }
 
-    /// Whether haslim wrote this backup as a copy: its name has the mark of copies, with its own
-    /// slug.
-    pub fn is_copy(&self) -> bool {
-        self.copied_name().is_some()
+    /// What haslim made this backup as, if it did: then its name has a mark, with its own slug.
+    pub fn made(&self) -> Option<Made> {
+        self.copied_name().map(|(_, made)| made)
     }
 
     /// Whether haslim made this backup from `original`: a copy keeps the date and the instance of
     /// Home Assistant, and gets its name from the original's.
     pub fn is_copy_of(&self, original: &Self) -> bool {
-        self.copied_name()
-            .is_some_and(|name| !original.is_copy() && name == base_name(original.name()))
-            && self.date() == original.date()
+        self.copied_name().is_some_and(|(name, _)| {
+            original.made().is_none() && name == base_name(original.name())
+        }) && self.date() == original.date()
             && self.instance_id() == original.instance_id()
     }
 
-    /// The name of the original, if this is a copy.
-    fn copied_name(&self) -> Option<&str> {
+    /// The name of the original, if haslim made this from it, and as what.
+    fn copied_name(&self) -> Option<(&str, Made)> {
         let marked = self
             .name()
             .strip_suffix(MARK_END)?
             .strip_suffix(self.slug())?;
-        let named = |mark| marked.strip_suffix(mark);
-        named(SLIM).or_else(|| named(REPAIRED))
+        Made::ALL
+            .iter()
+            .find_map(|made| Some((marked.strip_suffix(made.mark())?, *made)))
     }
 
     fn write_changed(&self, changes: &Changes, out: &mut dyn Write) -> Result<()> {
@@ -104,7 +131,15 @@ impl Manifest {
                 .is_some_and(|id| is_gone(&id))
         };
         let database = [("exclude_database", Edit::Set("true".into()))];
-        let retention = [("with_automatic_settings", Edit::Set("false".into()))];
+        let about = || changes.about.clone();
+        let mut extra = Vec::new();
+        if self.is_automatic() {
+            extra.push(("with_automatic_settings", Edit::Set("false".into())));
+        }
+        extra.push(match about() {
+            Some(about) => ("haslim", Edit::Set(about)),
+            None => ("haslim", Edit::Replace("null".into())),
+        });
         let mut edits = vec![
             ("slug", Edit::Set(quoted(&changes.slug))),
             ("name", Edit::Set(quoted(&self.changed_name(changes)))),
@@ -138,8 +173,9 @@ impl Manifest {
         } else if changes.without_database {
             edits.push(("homeassistant", Edit::Inside(&database)));
         }
-        if self.is_automatic() {
-            edits.push(("extra", Edit::Inside(&retention)));
+        match about().filter(|_| !self.known.has_extra) {
+            Some(about) => edits.push(("extra", Edit::Set(format!("{{\"haslim\":{about}}}")))),
+            None => edits.push(("extra", Edit::Inside(&extra))),
         }
         edited(&self.text, &edits, out)
             .map_err(|e| Error::new(crate::Kind::Internal, "cannot write backup.json").caused_by(e))
@@ -170,15 +206,14 @@ impl Write for Expected<'_> {
     }
 }
 
-/// The copy's name: `NAME (slim SLUG)`, or `NAME (repaired SLUG)`.
+/// The copy's name: for example `NAME (slim SLUG)`.
 ///
 /// Core builds the file name of an upload from name and date. With the original's name, uploading
 /// the copy would overwrite the original; the slug also keeps two copies apart. Since 2026.11 Core
 /// also refuses names that cannot be part of a file name.
-pub(super) fn copy_name(name: &str, slug: &str, repaired: bool) -> String {
+pub(super) fn copy_name(name: &str, slug: &str, made: Made) -> String {
     let base = base_name(name);
-    let mark = if repaired { REPAIRED } else { SLIM };
-    format!("{base}{mark}{slug}{MARK_END}")
+    format!("{base}{}{slug}{MARK_END}", made.mark())
 }
 
 /// The part of a copy's name that comes from the original's name.
@@ -190,8 +225,6 @@ fn base_name(name: &str) -> String {
     }
 }
 
-const SLIM: &str = " (slim ";
-const REPAIRED: &str = " (repaired ";
 const MARK_END: &str = ")";
 
 /// A copy of a copy has one mark, not two.
@@ -200,11 +233,11 @@ fn without_mark(name: &str) -> &str {
     let Some(begin) = name.strip_suffix(MARK_END) else {
         return name;
     };
-    let base = |mark| {
+    let base = |made: &Made| {
         begin
-            .rsplit_once(mark)
+            .rsplit_once(made.mark())
             .filter(|(_, rest)| slug(rest))
             .map(|(base, _)| base)
     };
-    base(SLIM).or_else(|| base(REPAIRED)).unwrap_or(name)
+    Made::ALL.iter().find_map(base).unwrap_or(name)
 }

@@ -50,6 +50,8 @@ impl Reader {
                 self.known.is_automatic = flag_in(raw, "with_automatic_settings");
                 self.known.instance_id =
                     self.text_in(raw, "instance_id").filter(|id| !id.is_empty());
+                self.known.has_extra = is_object(raw);
+                self.known.about = self.raw_in(raw, "haslim");
             }
             "folders" => self.known.folders = self.list(raw, Self::string),
             "addons" => self.known.addons = self.list(raw, Self::addon),
@@ -73,6 +75,19 @@ impl Reader {
         let _ = each_field(raw.get(), |key, raw| {
             if key == name {
                 text = self.string(raw);
+            }
+            Ok(())
+        });
+        text
+    }
+
+    /// The JSON text of this field of an object, if it is an object too.
+    fn raw_in(&mut self, raw: &RawValue, name: &str) -> Option<String> {
+        let mut text = None;
+        let _ = each_field(raw.get(), |key, raw| {
+            if key == name && is_object(raw) {
+                self.room = self.room.saturating_sub(raw.get().len() + EACH);
+                text = (self.room > 0).then(|| raw.get().to_owned());
             }
             Ok(())
         });

@@ -18,7 +18,8 @@ fn changes(without: &[&str]) -> Changes {
         without_database: true,
         protected: true,
         compressed: None,
-        repaired: false,
+        made: Made::Slim,
+        about: None,
     }
 }
 
@@ -55,18 +56,21 @@ fn a_key_that_serde_json_takes_for_its_own_is_kept_as_it_is() {
 
 #[test]
 fn a_copy_has_a_name_of_its_own_and_one_mark_only() {
-    let first = copy_name("Automatic backup", "0a1b2c3d", false);
+    let first = copy_name("Automatic backup", "0a1b2c3d", Made::Slim);
     assert_eq!(first, "Automatic backup (slim 0a1b2c3d)");
     assert_eq!(
-        copy_name(&first, "ffffffff", false),
+        copy_name(&first, "ffffffff", Made::Slim),
         "Automatic backup (slim ffffffff)"
     );
-    let repaired = copy_name(&first, "ffffffff", true);
+    let repaired = copy_name(&first, "ffffffff", Made::Repaired);
     assert_eq!(repaired, "Automatic backup (repaired ffffffff)");
-    assert_eq!(copy_name(&repaired, "0a1b2c3d", false), first);
-    assert_eq!(copy_name("..", "ffffffff", false), "Backup (slim ffffffff)");
+    assert_eq!(copy_name(&repaired, "0a1b2c3d", Made::Slim), first);
     assert_eq!(
-        copy_name("a (slim x)", "ffffffff", false),
+        copy_name("..", "ffffffff", Made::Slim),
+        "Backup (slim ffffffff)"
+    );
+    assert_eq!(
+        copy_name("a (slim x)", "ffffffff", Made::Slim),
         "a (slim x) (slim ffffffff)"
     );
 }

@@ -35,7 +35,9 @@ fn run(job: &mut Prepared, faults: &Faults, path: &Path, force: bool) -> Result<
         verify: true,
         check_kept: false,
     };
-    match job.write_to(&target, options, &Silent, &Control::default())? {
+    match job.write_to(&target, options, &Silent, &Control::default(), &mut |_| {
+        Ok(None)
+    })? {
         WriteOutcome::Published(copy) => Ok(copy.path),
         WriteOutcome::Refused(refusal) => panic!("{refusal:?}"),
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::plan::choose::candidates;
 use crate::plan::edit::scan::Scans;
-use crate::plan::{Candidate, Cost, Harm};
+use crate::plan::{Candidate, Cost, Dropped, Harm};
 use crate::rules::{Catalogue, Contents, NeverList, Origin, Taking};
 use crate::survey::config_path;
 
@@ -145,14 +145,42 @@ fn dropped(plan: &Plan) -> u64 {
 
 /// The bytes that a plan gives up, from the dearest kind to the cheapest: databases that a restore
 /// would empty, whole parts, other things that nobody can make again, history, recordings, and what
-/// makes itself again.
-fn harm(plan: &Plan) -> [u64; 6] {
+/// makes itself again. What could go alone and is less dear than its whole part counts as what it
+/// is.
+fn harm(backup: &Backup, surveys: &[PartSurvey], request: &Request, plan: &Plan) -> [u64; 6] {
+    let units = crate::plan::candidates(backup, surveys, request).unwrap();
+    let units = candidates::allowed(backup, request, &units);
+    let less_dear = |part: Option<usize>| -> Vec<&Candidate> {
+        let of_part = || units.iter().filter(|unit| Some(unit.part) == part);
+        let whole = of_part().find(|unit| unit.is_whole());
+        let tier = whole.map(|whole| whole.item().tier);
+        of_part()
+            .filter(|unit| !unit.is_whole() && Some(unit.item().tier) < tier)
+            .collect()
+    };
     let of = |harm: Harm, whole: bool| -> u64 {
-        let rows = plan.drops.iter();
-        rows.filter(|row| row.harm == harm && row.is_chosen_part() == whole)
-            // Whole records: the archive around what goes as a folder does not count.
-            .map(|row| row.stored_bytes / RECORD)
-            .sum()
+        let bytes = |row: &Dropped| -> u64 {
+            if !row.is_chosen_part() {
+                return if whole || row.harm != harm {
+                    0
+                } else {
+                    row.stored_bytes
+                };
+            }
+            let inside = less_dear(row.part);
+            let sum = |units: &mut dyn Iterator<Item = &&Candidate>| -> u64 {
+                units.map(|unit| unit.stored).sum()
+            };
+            match whole {
+                true if row.harm == harm => {
+                    row.stored_bytes.saturating_sub(sum(&mut inside.iter()))
+                }
+                true => 0,
+                false => sum(&mut inside.iter().filter(|unit| unit.harm == harm)),
+            }
+        };
+        // Whole records: the archive around what goes as a folder does not count.
+        plan.drops.iter().map(|row| bytes(row) / RECORD).sum()
     };
     [
         of(Harm::Destroyed, false),
@@ -302,6 +330,7 @@ proptest! {
     fn a_larger_limit_never_does_more_harm((backup, surveys) in any_backup(), wish in any_wish(), size in 0u64..1000, less in 1u64..200) {
         let plan = |size: u64| make(&backup, &surveys, &request(&backup, &wish, size)).unwrap();
         let (wide, narrow) = (plan(size), plan(size.saturating_sub(less)));
+        let harm = |plan| harm(&backup, &surveys, &request(&backup, &wish, size), plan);
         prop_assert!(harm(&wide) <= harm(&narrow), "{:?} then {:?}", harm(&wide), harm(&narrow));
     }
 
