@@ -80,7 +80,7 @@ fn a_copy_and_its_rest_make_the_original_again() {
                 let id = drop.split(':').next().unwrap();
                 parts.iter().any(|part| part.id == id)
             };
-            if !drops.iter().all(|drop| has(drop)) {
+            if !drops.iter().all(has) {
                 continue;
             }
             let options: String = drops.iter().map(|drop| format!("--drop {drop} ")).collect();
