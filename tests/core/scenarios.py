@@ -179,6 +179,25 @@ def listed_next_to_the_original(bench):
     bench.check("haslim tells the wrong one by exit code 12, and writes nothing", not refused.exists())
 
 
+def rest_beside_the_copy(bench):
+    """What the copy lacks is a backup of its own: Core lists it beside the other two and restores it, and join makes the original again."""
+    core, copy, rest = bench.core, bench.out("lacking.tar"), bench.out("rest.tar")
+    shrink(bench.encrypted, copy, *CLIPS_ONLY, "--rest", rest, password=PASSWORD)
+    slugs = [metadata(file)["slug"] for file in (bench.encrypted, copy, rest)]
+    bench.check("all three have slugs of their own", len(set(slugs)) == 3, slugs)
+    for file in (copy, rest):
+        bench.check(f"Core accepts {file.name}", (status := core.upload(file)) == 201, status)
+    listed = core.listed()
+    bench.check("all three are listed", set(slugs) <= listed.keys(), listed.keys())
+    bench.check("the rest does not count as an automatic backup", listed[slugs[2]]["with_automatic_settings"] is False)
+    bench.check("Core keeps what the rest says about its original", metadata(rest)["extra"]["haslim"]["rest_of"]["slug"] == slugs[0])
+    bench.check("the same key opens it", (code := core.can_decrypt(slugs[2], PASSWORD)) is None, code)
+    bench.same("the rest restores all that the copy lacks", bench.restored(bench.encrypted, PASSWORD), bench.restored(rest, PASSWORD))
+    joined = bench.out("joined.tar")
+    rig.haslim("join", copy, rest, "-o", joined)
+    bench.check("copy and rest make the original again", rig.digest(joined) == rig.digest(bench.encrypted))
+
+
 def restored_by_a_running_core(bench):
     """Through its own interface, Core restores the copy without the database and keeps the live one."""
     core = bench.core
@@ -344,6 +363,7 @@ SCENARIOS = {
     "core-database": database_dropped,
     "core-plain": unencrypted,
     "upload-local": listed_next_to_the_original,
+    "rest": rest_beside_the_copy,
     "supervisor-v3": lambda bench: supervisor_backup(bench, 3),
     "supervisor-v2": lambda bench: supervisor_backup(bench, 2),
     "planned": planned,
