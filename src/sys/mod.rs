@@ -1,8 +1,8 @@
 //! Every call that only one kind of system has, behind functions named by what they promise.
 //!
 //! No other module refers to a system: everything that Linux, macOS and Windows do differently, or
-//! cannot do, is decided here. `unix.rs` contains what all Unix systems share, `linux.rs` what only
-//! Linux has. Another system is another file that provides the same functions. A function that
+//! cannot do, is decided here. `unix.rs` contains what Linux and macOS share, `linux.rs` and
+//! `macos.rs` what only one of them has. Another system is another file that provides the same functions. A function that
 //! cannot keep its promise returns [`io::ErrorKind::Unsupported`], and the caller uses a way that
 //! needs less.
 //!
@@ -14,6 +14,8 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 #[cfg(unix)]
 mod unix;
 
@@ -21,17 +23,22 @@ use std::time::SystemTime;
 
 // Open files: reading and writing at positions, and copying.
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{begin_write_back, copy_range};
+pub(crate) use linux::{begin_write_back, copy_range, sync};
+#[cfg(target_os = "macos")]
+pub(crate) use macos::{begin_write_back, copy_range, sync};
 #[cfg(unix)]
 pub(crate) use unix::{next_data, read_at, write_all_at};
 
-// Folders, and the files in them by name: see `unix::Folder`, which `linux.rs` extends.
+// Folders, and the files in them by name: see `unix::Folder`, which `linux.rs` and
+// `macos.rs` extend.
 #[cfg(unix)]
 pub use unix::Folder;
 
 // The process and the machine.
 #[cfg(target_os = "linux")]
 pub use linux::{ignored_signals, keep_memory_private, peak_memory, processor_name};
+#[cfg(target_os = "macos")]
+pub use macos::{ignored_signals, keep_memory_private, peak_memory, processor_name};
 #[cfg(unix)]
 pub(crate) use unix::largest_file;
 

@@ -104,10 +104,14 @@ impl FileState {
 }
 
 impl From<Stat> for Named {
+    #[allow(
+        clippy::unnecessary_cast,
+        reason = "the number of a device has another type on macOS; the standard library casts it too"
+    )]
     fn from(stat: Stat) -> Self {
         Self {
             identity: FileIdentity {
-                device: stat.st_dev,
+                device: stat.st_dev as u64,
                 number: stat.st_ino,
             },
             kind: match FileType::from_raw_mode(stat.st_mode) {
@@ -218,15 +222,6 @@ impl Folder {
     /// Errors of the system.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
-    }
-
-    /// Waits until the names in the folder are on disk.
-    ///
-    /// # Errors
-    /// `InvalidInput` or `Unsupported` if the file system cannot do this, or another error of the
-    /// system.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.0))?)
     }
 }
 
