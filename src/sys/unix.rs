@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::{FileIdentity, FileKind, FileState, Named};
+use super::{FileIdentity, FileKind, FileState, NameFault, Named};
 
 /// A stream that may be a terminal.
 pub use std::os::fd::AsFd as AsStream;
@@ -122,6 +122,11 @@ impl From<Stat> for Named {
             is_own: stat.st_uid == geteuid().as_raw(),
         }
     }
+}
+
+/// What keeps a name from naming a new file: nothing. Every name in a path names a file here.
+pub fn name_fault(_: &OsStr) -> Option<NameFault> {
+    None
 }
 
 /// A folder that stays the same even if its path changes.
