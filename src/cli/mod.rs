@@ -11,6 +11,7 @@ mod scan_file;
 mod session;
 mod settings;
 mod small_file;
+mod system;
 mod terminal;
 
 use std::ffi::OsString;

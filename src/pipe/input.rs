@@ -84,14 +84,14 @@ impl Input {
     /// The same as for [`Input::from_file`].
     #[cfg(test)]
     pub(crate) fn stand_in(len: u64) -> Result<Arc<Self>> {
-        let nothing = Path::new("/dev/null");
-        let file = File::open(nothing).map_err(|e| Error::input(e, "cannot open the stand-in"))?;
+        let file =
+            tempfile::tempfile().map_err(|e| Error::input(e, "cannot create the stand-in"))?;
         let state = FileState::of_file(&file)
             .map_err(|e| Error::input(e, "cannot look at the stand-in"))?;
         Ok(Arc::new(Self {
             state: FileState { size: len, ..state },
             file,
-            path: nothing.to_owned(),
+            path: "stand-in".into(),
             failed: Error::input,
         }))
     }

@@ -3,8 +3,6 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use globset::{Candidate as Subject, Glob, GlobSet};
-
 use crate::error::{Result, escape};
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
@@ -16,7 +14,7 @@ use crate::plan::losses::{DroppedEntry, LossGroup, LossIndex, add_renamed};
 use crate::plan::model::{Action, Outcome, PartEdit, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
-use crate::rules::{Condition, Effect, Rule, Split, compile};
+use crate::rules::{Condition, Effect, GlobSet, Rule, Split};
 use crate::survey::{Entry, PartSurvey, config_path};
 
 /// One drop for each selector, part and effect on restore, then one for each match of a rule.
@@ -290,15 +288,12 @@ impl<'a> PartDrops<'a> {
 
     /// The globs of a rule that matched something here.
     fn globs_of(&self, unit: &Candidate, rule: &Rule) -> Result<Vec<String>> {
-        let compiled = rule
-            .globs
-            .iter()
-            .filter_map(|glob| Some((glob, compile(glob).ok()?)));
-        let (globs, compiled): (Vec<&String>, Vec<Glob>) = compiled.unzip();
+        let globs = &rule.globs;
         // The same globs were already compiled for the part's matcher.
-        let Ok(set) = GlobSet::new(compiled) else {
-            return Ok(rule.globs.clone());
+        let Ok(set) = GlobSet::of(globs) else {
+            return Ok(globs.clone());
         };
+        let mut search = set.search();
         let version = self.backup.manifest.version();
         let mut found = vec![false; globs.len()];
         let mut left = globs.len();
@@ -312,7 +307,7 @@ impl<'a> PartDrops<'a> {
             let Some(path) = config_path(self.part.kind, version, &entry.name) else {
                 continue;
             };
-            set.matches_candidate_into(&Subject::from_bytes(path), &mut matched);
+            search.matches(path, &mut matched);
             for &at in &matched {
                 let found = found
                     .get_mut(at)
@@ -323,7 +318,7 @@ impl<'a> PartDrops<'a> {
                 break;
             }
         }
-        let found = globs.into_iter().zip(found).filter(|(_, found)| *found);
+        let found = globs.iter().zip(found).filter(|(_, found)| *found);
         Ok(found.map(|(glob, _)| glob.clone()).collect())
     }
 }

@@ -26,7 +26,7 @@ use crate::pipe::{Control, Input};
 #[cfg(test)]
 pub(crate) use system::Call;
 #[cfg(test)]
-pub(crate) use tests::faults::Faults;
+pub(crate) use tests::{faults::Faults, is_private};
 
 /// How many bytes the kernel copies in one call: few enough that cancellation takes effect at once.
 const COPY_STEP: u64 = 4 << 20;

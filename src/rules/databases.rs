@@ -1,6 +1,7 @@
 //! Databases: files that no rule takes without asking.
 
-use super::glob::{compile, component_fits};
+use super::glob::component_fits;
+use super::glob_set::GlobSet;
 use super::rule::Rule;
 
 /// The endings of SQLite database names, in lower case.
@@ -59,16 +60,10 @@ fn names_database(glob: &str) -> bool {
 
 /// Whether a glob takes an example of a database in the catalogue.
 fn takes_known(rule: &Rule, glob: &str, known: &[Rule]) -> bool {
-    let Ok(matcher) = compile(glob).map(|glob| glob.compile_matcher()) else {
+    let (Ok(glob), Ok(except)) = (GlobSet::of([glob]), GlobSet::of(&rule.except)) else {
         return false;
     };
-    let except: Vec<_> = rule
-        .except
-        .iter()
-        .filter_map(|glob| Some(compile(glob).ok()?.compile_matcher()))
-        .collect();
-    let taken =
-        |path: &str| matcher.is_match(path) && !except.iter().any(|glob| glob.is_match(path));
+    let taken = |path: &str| glob.is_match(path.as_bytes()) && !except.is_match(path.as_bytes());
     known
         .iter()
         .filter(|k| k.database && share_component(&rule.component, &k.component))

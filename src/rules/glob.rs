@@ -2,6 +2,8 @@
 
 use globset::{Glob, GlobBuilder};
 
+use super::glob_set::GlobSet;
+
 /// Whether a component glob matches this component.
 pub(super) fn component_fits(glob: &str, component: &str) -> bool {
     // Compiling takes longer than everything else, and most globs are plain names.
@@ -16,14 +18,21 @@ pub(super) fn component_fits(glob: &str, component: &str) -> bool {
                 .and_then(|rest| rest.strip_suffix(end));
             star.is_some_and(|star| !star.contains('/'))
         }
-        _ => compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(component)),
+        _ => GlobSet::of([glob]).is_ok_and(|glob| glob.is_match(component.as_bytes())),
     }
 }
 
 /// Compiles a glob with the rules of the whole catalogue: it is case-sensitive, `*` and `?` stay
-/// inside one name, `**` also matches no folder at all.
-pub fn compile(glob: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(glob).literal_separator(true).build()
+/// inside one name, `**` also matches no folder at all, and a backslash escapes the character after
+/// it, on every system.
+///
+/// The result is for [`GlobSet`], which matches bytes. The matcher of the `globset` crate is not
+/// used: on Windows it treats a backslash in a name as a slash.
+pub(super) fn compile(glob: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(glob)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build()
 }
 
 /// Whether a glob is a path typed out in full: only such a glob from the user may take what the

@@ -29,7 +29,8 @@ pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, reco
 pub use databases::is_database_name;
 pub use effects::Effect;
 pub use error::RulesError;
-pub use glob::{compile, typed_in_full};
+pub use glob::typed_in_full;
+pub(crate) use glob_set::GlobSet;
 pub use known_files::{MARIADB, is_mariadb_file, is_recorder_file};
 pub use matcher::{Matcher, Matchers, Matching};
 pub use never::{NeverList, Taking};

@@ -1,11 +1,9 @@
 //! The never-drop list: small irreplaceable files, and files whose removal alone breaks a database.
 //! It overrides every rule, and every user's glob that is not a path typed out in full.
 
-use globset::{Candidate, GlobMatcher, GlobSet};
-
 use super::catalogue::Catalogue;
 use super::error::RulesError;
-use super::glob::compile;
+use super::glob_set::GlobSet;
 use super::rule::Never;
 
 /// How a path would be taken: some files are only dangerous to take alone.
@@ -51,7 +49,7 @@ enum Step {
     /// `**`: any folders, or none.
     AnyDepth,
     /// One name.
-    Name(GlobMatcher),
+    Name(Box<GlobSet>),
 }
 
 impl NeverList {
@@ -61,10 +59,10 @@ impl NeverList {
     /// `Compile`, if the glob compiler fails.
     pub fn new(catalogue: &Catalogue, component: &str) -> Result<Self, RulesError> {
         let listed = catalogue.never_for(component);
-        let guards: Result<_, globset::Error> = listed.map(Guard::new).collect();
-        let refused = |e: globset::Error| RulesError::Compile {
+        let guards: Result<_, String> = listed.map(Guard::new).collect();
+        let refused = |message| RulesError::Compile {
             component: component.into(),
-            message: e.to_string(),
+            message,
         };
         Ok(Self {
             guards: guards.map_err(refused)?,
@@ -80,11 +78,7 @@ impl NeverList {
 
     /// Why `path` stays if it would be taken in this way.
     pub fn reason_when(&self, path: &[u8], taking: Taking) -> Option<&str> {
-        let path = Candidate::from_bytes(path);
-        let guard = self
-            .guards
-            .iter()
-            .find(|guard| guard.holds(&path, taking))?;
+        let guard = self.guards.iter().find(|guard| guard.holds(path, taking))?;
         Some(&guard.reason)
     }
 
@@ -99,7 +93,7 @@ impl NeverList {
 }
 
 impl Guard {
-    fn new(never: &Never) -> Result<Self, globset::Error> {
+    fn new(never: &Never) -> Result<Self, String> {
         let folders: Vec<String> = never
             .except
             .iter()
@@ -109,9 +103,9 @@ impl Guard {
         Ok(Self {
             reason: never.reason.clone(),
             unless_whole_folder: never.unless_whole_folder,
-            include: set(&never.globs)?,
-            except: set(&never.except)?,
-            except_folders: set(&folders)?,
+            include: GlobSet::of(&never.globs)?,
+            except: GlobSet::of(&never.except)?,
+            except_folders: GlobSet::of(&folders)?,
             shapes: never
                 .globs
                 .iter()
@@ -120,9 +114,9 @@ impl Guard {
         })
     }
 
-    fn holds(&self, path: &Candidate<'_>, taking: Taking) -> bool {
+    fn holds(&self, path: &[u8], taking: Taking) -> bool {
         let excused = self.unless_whole_folder && taking == Taking::Folder;
-        !excused && self.include.is_match_candidate(path) && !self.except.is_match_candidate(path)
+        !excused && self.include.is_match(path) && !self.except.is_match(path)
     }
 
     fn reaches(&self, prefix: &[u8]) -> bool {
@@ -133,9 +127,7 @@ impl Guard {
         // A glob that matches X/** by one child matches it by every child: NUL cannot be part of a
         // file name, so no narrower glob can match this path.
         let child = [prefix, b"/\0"].concat();
-        !self
-            .except_folders
-            .is_match_candidate(&Candidate::from_bytes(&child))
+        !self.except_folders.is_match(&child)
             && self.shapes.iter().any(|shape| reaches(shape, prefix))
     }
 }
@@ -146,7 +138,7 @@ fn reaches(shape: &[Step], prefix: &[u8]) -> bool {
         match steps.next() {
             None => return false,
             Some(Step::AnyDepth) => return true,
-            Some(Step::Name(glob)) if glob.is_match_candidate(&Candidate::from_bytes(name)) => {}
+            Some(Step::Name(glob)) if glob.is_match(name) => {}
             Some(Step::Name(_)) => return false,
         }
     }
@@ -154,24 +146,15 @@ fn reaches(shape: &[Step], prefix: &[u8]) -> bool {
 }
 
 /// A glob, name by name. The list's globs have no slash inside braces.
-fn shape(glob: &str) -> Result<Vec<Step>, globset::Error> {
+fn shape(glob: &str) -> Result<Vec<Step>, String> {
     let step = |name: &str| {
         Ok(if name == "**" {
             Step::AnyDepth
         } else {
-            Step::Name(compile(name)?.compile_matcher())
+            Step::Name(Box::new(GlobSet::of([name])?))
         })
     };
     glob.split('/').map(step).collect()
-}
-
-pub(super) fn set(globs: &[String]) -> Result<GlobSet, globset::Error> {
-    GlobSet::new(
-        globs
-            .iter()
-            .map(|glob| compile(glob))
-            .collect::<Result<Vec<_>, _>>()?,
-    )
 }
 
 #[cfg(test)]

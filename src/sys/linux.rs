@@ -39,6 +39,14 @@ pub(crate) fn begin_write_back(file: &File, offset: u64, len: u64) {
     let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(len), Advice::DontNeed);
 }
 
+/// Waits until a file is on disk.
+///
+/// # Errors
+/// Errors of the system.
+pub(crate) fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
 impl Folder {
     /// Whether the folder is on any kind of FAT file system (statfs(2), `MSDOS_SUPER_MAGIC`).
     ///
@@ -79,6 +87,15 @@ impl Folder {
         Ok(rustix::fs::renameat_with(
             &self.0, old, &self.0, new, flags,
         )?)
+    }
+
+    /// Waits until the names in the folder are on disk.
+    ///
+    /// # Errors
+    /// `InvalidInput` or `Unsupported` if the file system cannot do this, or another error of the
+    /// system.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.0))?)
     }
 }
 

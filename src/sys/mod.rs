@@ -1,8 +1,8 @@
 //! Every call that only one kind of system has, behind functions named by what they promise.
 //!
 //! No other module refers to a system: everything that Linux, macOS and Windows do differently, or
-//! cannot do, is decided here. `unix.rs` contains what all Unix systems share, `linux.rs` what only
-//! Linux has. Another system is another file that provides the same functions. A function that
+//! cannot do, is decided here. `unix.rs` contains what Linux and macOS share, `linux.rs` and
+//! `macos.rs` what only one of them has, `windows.rs` all of it for Windows. Another system is another file that provides the same functions. A function that
 //! cannot keep its promise returns [`io::ErrorKind::Unsupported`], and the caller uses a way that
 //! needs less.
 //!
@@ -14,30 +14,49 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 use std::time::SystemTime;
 
 // Open files: reading and writing at positions, and copying.
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{begin_write_back, copy_range};
+pub(crate) use linux::{begin_write_back, copy_range, sync};
+#[cfg(target_os = "macos")]
+pub(crate) use macos::{begin_write_back, copy_range, sync};
 #[cfg(unix)]
 pub(crate) use unix::{next_data, read_at, write_all_at};
+#[cfg(windows)]
+pub(crate) use windows::{begin_write_back, copy_range, next_data, read_at, sync, write_all_at};
 
-// Folders, and the files in them by name: see `unix::Folder`, which `linux.rs` extends.
+// Folders, and the files in them by name: see `unix::Folder`, which `linux.rs` and
+// `macos.rs` extend.
 #[cfg(unix)]
-pub use unix::Folder;
+pub use unix::{Folder, name_fault};
+#[cfg(windows)]
+pub use windows::{Folder, name_fault};
 
 // The process and the machine.
 #[cfg(target_os = "linux")]
 pub use linux::{ignored_signals, keep_memory_private, peak_memory, processor_name};
+#[cfg(target_os = "macos")]
+pub use macos::{ignored_signals, keep_memory_private, peak_memory, processor_name};
 #[cfg(unix)]
 pub(crate) use unix::largest_file;
+#[cfg(windows)]
+pub(crate) use windows::largest_file;
+#[cfg(windows)]
+pub use windows::{keep_memory_private, peak_memory, processor_name};
 
 // The terminal.
 #[cfg(unix)]
 pub use unix::{AsStream, Typing};
+#[cfg(windows)]
+pub use windows::{AsStream, Typing};
 
 /// The identity of a file, independent of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +85,19 @@ pub struct Named {
     pub kind: FileKind,
     /// Whether it belongs to the user who runs this process.
     pub is_own: bool,
+}
+
+/// What keeps a name from naming a new file, on systems where not every name does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameFault {
+    /// It names a device.
+    Device,
+    /// It names a stream inside another file.
+    Stream,
+    /// It ends in a full stop or a space, which the system would leave out.
+    End,
+    /// It contains a character that no name may contain.
+    Character(char),
 }
 
 /// The kinds of files that an output must distinguish.

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::{FileIdentity, FileKind, FileState, Named};
+use super::{FileIdentity, FileKind, FileState, NameFault, Named};
 
 /// A stream that may be a terminal.
 pub use std::os::fd::AsFd as AsStream;
@@ -104,10 +104,14 @@ impl FileState {
 }
 
 impl From<Stat> for Named {
+    #[allow(
+        clippy::unnecessary_cast,
+        reason = "the number of a device has another type on macOS; the standard library casts it too"
+    )]
     fn from(stat: Stat) -> Self {
         Self {
             identity: FileIdentity {
-                device: stat.st_dev,
+                device: stat.st_dev as u64,
                 number: stat.st_ino,
             },
             kind: match FileType::from_raw_mode(stat.st_mode) {
@@ -118,6 +122,11 @@ impl From<Stat> for Named {
             is_own: stat.st_uid == geteuid().as_raw(),
         }
     }
+}
+
+/// What keeps a name from naming a new file: nothing. Every name in a path names a file here.
+pub fn name_fault(_: &OsStr) -> Option<NameFault> {
+    None
 }
 
 /// A folder that stays the same even if its path changes.
@@ -218,15 +227,6 @@ impl Folder {
     /// Errors of the system.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
-    }
-
-    /// Waits until the names in the folder are on disk.
-    ///
-    /// # Errors
-    /// `InvalidInput` or `Unsupported` if the file system cannot do this, or another error of the
-    /// system.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.0))?)
     }
 }
 

@@ -148,6 +148,7 @@ fn every_shell_has_completions_for_every_command() {
 }
 
 #[test]
+#[cfg(unix)] // Needs bash.
 fn bash_can_read_its_completions() {
     let scratch = Scratch::new();
     let script = keyless(["completions", "bash"]).code(0).out;

@@ -1,6 +1,7 @@
 //! Sources of the key, and that the key never leaks.
 
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
 use std::process::Command;
 
 use crate::line;
@@ -141,13 +142,15 @@ fn an_emergency_kit_given_as_a_password_file_is_recognised() {
 fn a_key_file_that_is_too_large_is_refused_before_it_is_read() {
     let scratch = Scratch::new();
     let huge = scratch.with_hole("huge", PASSWORD.as_bytes(), 1 << 34, b"x");
+    let endless = cfg!(unix).then_some(Path::new("/dev/zero"));
+    let files = || [Some(huge.as_path()), endless].into_iter().flatten();
     for (option, code) in [("--password-file", 12), ("--emergency-kit", 12)] {
-        for file in [huge.as_path(), Path::new("/dev/zero")] {
+        for file in files() {
             let run = with_option(option, file, None).code(code);
             assert!(run.err.contains("holds more than 1.00 MiB"), "{}", run.err);
         }
     }
-    for file in [huge.as_path(), Path::new("/dev/zero")] {
+    for file in files() {
         let run = keyless(line(
             "plan",
             &fixture("plain.tar"),
@@ -167,6 +170,7 @@ fn a_key_file_that_is_too_large_is_refused_before_it_is_read() {
 }
 
 #[test]
+#[cfg(unix)] // Needs bash.
 fn a_key_comes_out_of_a_pipe_of_the_shell() {
     let mut command = Command::new("bash");
     let script = "\"$0\" ls \"$1\" media --password-file <(printf %s \"$2\")";
@@ -290,10 +294,12 @@ fn a_key_that_is_empty_missing_unreadable_or_wrong_is_12() {
     assert!(run.err.contains("missing"), "{}", run.err);
     let run = keyless(line("ls", &fixture("v3.tar"), "media")).code(12);
     assert!(run.err.contains("--password-file"), "{}", run.err);
+    #[cfg(unix)] // On Windows, variables are UTF-16.
     run_with_bytes(b"\xff\xfe");
 }
 
 /// A variable that is not UTF-8.
+#[cfg(unix)]
 fn run_with_bytes(value: &[u8]) {
     use std::os::unix::ffi::OsStrExt;
     let output = Command::new(crate::PROGRAM)

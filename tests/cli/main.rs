@@ -7,6 +7,7 @@
     clippy::disallowed_methods
 )]
 
+#[cfg(unix)] // Types into a terminal.
 mod advice;
 mod automation;
 mod bench;
@@ -14,6 +15,7 @@ mod config;
 mod counts;
 mod craft;
 mod exit_codes;
+#[cfg(unix)] // Types into a terminal.
 mod guide;
 mod help;
 mod hostile;
@@ -21,8 +23,10 @@ mod json;
 mod key;
 mod limits;
 mod ls;
+#[cfg(unix)] // Types into a terminal.
 mod mockups;
 mod names;
+#[cfg(unix)] // Pastes commands into sh.
 mod next;
 mod options;
 mod overview;
@@ -34,9 +38,11 @@ mod schema;
 mod screen;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(unix)] // Types into a terminal.
 mod terminal;
 mod text;
 mod trust;
+#[cfg(unix)] // Types into a terminal.
 mod width;
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Options for files and for output.
 
 use std::io::Read;
+#[cfg(unix)]
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 
@@ -313,6 +314,7 @@ fn colour_follows_the_option_before_the_environment() {
 }
 
 #[test]
+#[cfg(unix)] // Windows has no modes.
 fn only_its_owner_may_read_the_output_whatever_the_umask() {
     for force in ["", "--force"] {
         let scratch = Scratch::new();
@@ -334,6 +336,7 @@ fn only_its_owner_may_read_the_output_whatever_the_umask() {
 }
 
 #[test]
+#[cfg(unix)] // Windows has no modes.
 fn the_input_is_left_as_it_was() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");

@@ -1,6 +1,5 @@
 //! `haslim scan`, and the option `--scan`.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::exit_codes::damaged;
@@ -66,8 +65,12 @@ fn a_scan_is_private_complete_and_replaces_nothing_unasked() {
     let path = scratch.path("v3.scan");
     assert!(run.out.contains("keep it to yourself"), "{}", run.out);
     assert_eq!(scratch.listing(), ["v3.scan", "v3.tar"]);
-    let meta = std::fs::metadata(&path).unwrap();
-    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+    #[cfg(unix)] // Windows has no modes.
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let meta = std::fs::metadata(&path).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+    }
     let before = Fingerprint::of(&path);
     let again = haslim(line("scan", &backup, "")).code(7);
     assert!(again.err.contains("exists already"), "{}", again.err);
@@ -76,7 +79,7 @@ fn a_scan_is_private_complete_and_replaces_nothing_unasked() {
         .code(0)
         .json();
     assert_eq!(json["output"], path.display().to_string());
-    assert_eq!(json["output_size"], meta.len());
+    assert_eq!(json["output_size"], std::fs::metadata(&path).unwrap().len());
     assert_eq!(json["left_out"].as_array().unwrap().len(), 0);
     assert!(json["entries"].as_u64().unwrap() > 50, "{json}");
     let itself = format!("--force -o {}", backup.display());

@@ -1,5 +1,6 @@
 //! What must hold when something fails around the program: its input, its output, its memory, other
 //! programs. Tests that need root or a tracer are in the script `run` beside this file.
+#![cfg(unix)] // These tests use signals, pipes with names, limits of processes and /proc.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -14,8 +14,7 @@ pub mod rng;
 pub mod seal;
 
 use std::ffi::OsStr;
-use std::io::Read;
-use std::os::unix::fs::FileExt;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -86,6 +85,7 @@ pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, password: Option<
     }
     // No test depends on the settings of the user who runs it.
     command.env("XDG_CONFIG_HOME", "/nonexistent");
+    command.env("APPDATA", "C:\\nonexistent");
     command.args(args);
     if let Some(password) = password {
         command.env("HASLIM_PASSWORD", password);
@@ -194,8 +194,9 @@ impl Scratch {
     /// between them.
     pub fn with_hole(&self, name: &str, begin: &[u8], at: u64, end: &[u8]) -> PathBuf {
         let path = self.file(name, begin);
-        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all_at(end, at).unwrap();
+        let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.seek(std::io::SeekFrom::Start(at)).unwrap();
+        file.write_all(end).unwrap();
         path
     }
 
@@ -215,23 +216,27 @@ impl Scratch {
 pub struct Fingerprint {
     checksum: u32,
     size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-    mode: u32,
-    inode: u64,
+    modified: std::time::SystemTime,
+    /// What else a Unix system records: change, mode, inode.
+    status: Option<((i64, i64), u32, u64)>,
 }
 
 impl Fingerprint {
     pub fn of(path: &Path) -> Self {
-        use std::os::unix::fs::MetadataExt;
         let meta = std::fs::symlink_metadata(path).unwrap();
+        #[cfg(unix)]
+        let status = {
+            use std::os::unix::fs::MetadataExt;
+            let changed = (meta.ctime(), meta.ctime_nsec());
+            Some((changed, meta.mode(), meta.ino()))
+        };
+        #[cfg(windows)]
+        let status = None;
         Self {
             checksum: crc32fast::hash(&std::fs::read(path).unwrap()),
             size: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-            mode: meta.mode(),
-            inode: meta.ino(),
+            modified: meta.modified().unwrap(),
+            status,
         }
     }
 }

@@ -14,6 +14,7 @@ use super::layer::{Layer, NAMES, Value};
 use super::{Choice, Place};
 use crate::cli::mistake::usage;
 use crate::cli::small_file;
+use crate::cli::system::HOME;
 
 /// The table that holds the profiles.
 const PROFILES: &str = "profile";
@@ -192,8 +193,9 @@ impl File<'_> {
     /// A path: `~/` is the home folder, and a relative one starts at the folder of the file.
     fn resolve(&self, text: &str) -> Result<PathBuf, String> {
         if text == "~" || text.starts_with("~/") {
-            let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-            let home = home.ok_or("'~' needs the variable HOME, which is not set")?;
+            let home = std::env::var_os(HOME).filter(|home| !home.is_empty());
+            let home =
+                home.ok_or_else(|| format!("'~' needs the variable {HOME}, which is not set"))?;
             let rest = text.trim_start_matches('~').trim_start_matches('/');
             return Ok(Path::new(&home).join(rest));
         }

@@ -12,6 +12,7 @@ use haslim::Result;
 
 use super::args::Automation;
 use super::mistake::usage;
+use super::system::settings_folder;
 pub use layer::Layer;
 
 /// The settings below these arguments, merged. Reads the configuration file.
@@ -73,14 +74,9 @@ impl Choice {
     }
 }
 
-/// The usual place of the file, as the XDG Base Directory Specification says: a relative
-/// `XDG_CONFIG_HOME` is ignored.
+/// The usual place of the file.
 fn usual(variable: &impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let path = |name| variable(name).map(PathBuf::from);
-    path("XDG_CONFIG_HOME")
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| Some(path("HOME")?.join(".config")))
-        .map(|folder| folder.join("haslim/haslim.toml"))
+    settings_folder(variable).map(|folder| folder.join("haslim").join("haslim.toml"))
 }
 
 #[cfg(test)]
@@ -97,7 +93,10 @@ mod tests {
 
     #[test]
     fn arguments_choose_the_file_before_variables_do() {
-        let home = ("HOME", "/home/me");
+        #[cfg(unix)]
+        let (home, file) = (("HOME", "/home/me"), "/home/me/.config/haslim/haslim.toml");
+        #[cfg(windows)]
+        let (home, file) = (("APPDATA", r"C:\me"), r"C:\me\haslim\haslim.toml");
         let none = Automation::default;
         let named = Automation {
             config: Some("a".into()),
@@ -107,23 +106,8 @@ mod tests {
             no_config: true,
             ..none()
         };
-        let usual = |path: &str| Place::Usual(path.into());
         for (arguments, variables, place) in [
-            (
-                none(),
-                &[home][..],
-                usual("/home/me/.config/haslim/haslim.toml"),
-            ),
-            (
-                none(),
-                &[home, ("XDG_CONFIG_HOME", "/x")],
-                usual("/x/haslim/haslim.toml"),
-            ),
-            (
-                none(),
-                &[home, ("XDG_CONFIG_HOME", "x")],
-                usual("/home/me/.config/haslim/haslim.toml"),
-            ),
+            (none(), &[home][..], Place::Usual(file.into())),
             (
                 none(),
                 &[home, ("HASLIM_CONFIG", "v")],

@@ -38,17 +38,21 @@ pub fn report(session: &Session, report: &Report, earlier: Option<&Report>, fold
         size::decimal(*size),
         size::decimal(*plaintext_bytes)
     ));
-    screen.say(&format!(
-        "{}, {} threads",
-        report.machine.processor, report.machine.threads
-    ));
+    let threads = format!("{} threads", report.machine.threads);
+    screen.say(&match report.machine.processor.as_str() {
+        "" => threads,
+        processor => format!("{processor}, {threads}"),
+    });
     screen.say(&screen.bold("\nStage by stage"));
     screen.as_is(&table(&report.stages, earlier, Some(report)));
     screen.say(&screen.bold("\nThe whole"));
     screen.as_is(&table(&report.whole, earlier, None));
-    let memory = size::binary(report.machine.peak_memory);
+    let memory = match report.machine.peak_memory {
+        0 => String::new(),
+        bytes => format!(" Peak memory: {}.", size::binary(bytes)),
+    };
     screen.say(&format!(
-        "\nWritten to {}, into files that have been deleted. Peak memory: {memory}.",
+        "\nWritten to {}, into files that have been deleted.{memory}",
         escaped_path(folder)
     ));
 }

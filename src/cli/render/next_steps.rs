@@ -11,14 +11,14 @@ use haslim::size;
 
 use crate::cli::args::takes;
 use crate::cli::key_source::KeySource;
-use crate::cli::render::terms::shell;
 use crate::cli::session::Session;
 use crate::cli::settings::{Selection, Writing};
+use crate::cli::system::{CONTINUED, CURL, quoted};
 
 /// Prints a command that shows a copy without one of the listed paths.
 pub fn after_ls(session: &Session, backup: &Backup, selector: &str, scan: Option<&Path>) {
     let mut command = parts("plan", session, backup.input.path());
-    command.push(format!("--drop {}", shell(selector)));
+    command.push(format!("--drop {}", quoted(selector)));
     command.extend(scan.map(|scan| format!("--scan {}", file(scan))));
     paste(session, "Take one out:", &command);
 }
@@ -79,9 +79,9 @@ pub fn after_writing(session: &Session, copy: &Published, same_key: bool) {
         return;
     }
     screen.as_is("To the cloud (TOKEN: see the README, \"Upload\"):");
-    let form = shell(&format!("file=@{}", copy.path.display()));
+    let form = quoted(&format!("file=@{}", copy.path.display()));
     let command = format!(
-        "  curl -H \"Authorization: Bearer TOKEN\" -F {form} \\\n    \"http://homeassistant.local:8123/api/backup/upload?agent_id=cloud.cloud\""
+        "  {CURL} -H \"Authorization: Bearer TOKEN\" -F {form} {CONTINUED}\n    \"http://homeassistant.local:8123/api/backup/upload?agent_id=cloud.cloud\""
     );
     screen.as_is(&printable(&command));
 }
@@ -98,13 +98,13 @@ pub fn shrink(
         selection
             .drop
             .iter()
-            .map(|s| format!("--drop {}", shell(s))),
+            .map(|s| format!("--drop {}", quoted(s))),
     );
     parts.extend(
         selection
             .keep
             .iter()
-            .map(|s| format!("--keep {}", shell(s))),
+            .map(|s| format!("--keep {}", quoted(s))),
     );
     parts.extend(
         selection
@@ -176,7 +176,7 @@ fn configuration(session: &Session) -> Vec<String> {
         config
             .profile
             .as_deref()
-            .map(|name| format!("--profile {}", shell(name))),
+            .map(|name| format!("--profile {}", quoted(name))),
     );
     parts
 }
@@ -194,7 +194,7 @@ fn securetar(choice: EncryptionChoice) -> Option<&'static str> {
 /// A path as a shell argument that cannot be mistaken for an option.
 fn file(path: &Path) -> String {
     let shown = path.display().to_string();
-    shell(&if shown.starts_with('-') {
+    quoted(&if shown.starts_with('-') {
         format!("./{shown}")
     } else {
         shown

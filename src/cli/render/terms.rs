@@ -1,8 +1,10 @@
 //! The names of this program's options and commands, for the library's sentences.
 
-use haslim::error::{Advice, OutputAdvice, printable};
+use haslim::error::{Advice, OutputAdvice};
 use haslim::report::notes;
 use haslim::report::terms::Terms;
+
+use crate::cli::system::quoted;
 
 /// The command line.
 pub struct CommandLine;
@@ -37,7 +39,7 @@ impl Terms for CommandLine {
     }
 
     fn quoted(&self, word: &str) -> String {
-        shell(word)
+        quoted(word)
     }
 
     fn advice(&self, advice: &Advice) -> String {
@@ -156,57 +158,5 @@ fn did_you_mean(selectors: &[String], forms: bool) -> String {
         format!("{guess} {SELECTOR_FORMS}")
     } else {
         guess
-    }
-}
-
-/// Quotes a word for a POSIX shell if necessary. Characters that are not printed as they are, such as
-/// those that control a terminal, are written as their bytes: `$'\x1b'` (POSIX.1-2024 §2.2.4).
-pub fn shell(word: &str) -> String {
-    if word.chars().any(is_unprintable) {
-        let quoted: String = word.chars().map(in_dollar_quotes).collect();
-        return format!("$'{quoted}'");
-    }
-    let plain = |c: char| {
-        c.is_ascii_alphanumeric()
-            || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '@' | '%' | '+' | ',')
-    };
-    if !word.is_empty() && word.chars().all(plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-fn is_unprintable(c: char) -> bool {
-    c == '\n' || printable(c.encode_utf8(&mut [0; 4])) != c.to_string()
-}
-
-fn in_dollar_quotes(c: char) -> String {
-    match c {
-        '\'' | '\\' => format!("\\{c}"),
-        _ if is_unprintable(c) => {
-            let bytes = c.to_string().into_bytes();
-            bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
-        }
-        _ => c.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn characters_that_control_a_terminal_are_pasted_as_their_bytes() {
-        assert_eq!(shell("a\u{1b}[31m'\\\n"), "$'a\\x1b[31m\\'\\\\\\x0a'");
-        assert_eq!(shell("\u{202e}"), "$'\\xe2\\x80\\xae'");
-        assert_eq!(printable(&shell("a\u{1b}\r")), shell("a\u{1b}\r"));
-    }
-
-    #[test]
-    fn words_are_quoted_only_when_the_shell_would_change_them() {
-        assert_eq!(shell("addon:core_mariadb"), "addon:core_mariadb");
-        assert_eq!(shell("media:a b/**"), "'media:a b/**'");
-        assert_eq!(shell("it's"), "'it'\\''s'");
     }
 }

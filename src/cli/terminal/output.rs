@@ -12,6 +12,7 @@ use super::wrap;
 use crate::cli::args::Color;
 use crate::cli::render::terms::CommandLine;
 use crate::cli::settings::Settings;
+use crate::cli::system;
 
 /// Standard output and standard error, according to the options.
 pub struct Screen {
@@ -35,7 +36,7 @@ impl Screen {
         let wanted = |terminal: bool| match settings.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => terminal && !no_color,
+            Color::Auto => terminal && !no_color && system::shows_colours(),
         };
         let (out_color, err_color) = (
             wanted(io::stdout().is_terminal()),

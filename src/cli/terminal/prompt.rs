@@ -7,6 +7,7 @@ use haslim::pipe::Control;
 use haslim::{Error, Kind, Result};
 
 use super::{signals, wrap};
+use crate::cli::system;
 
 /// An answer to a question that can be declined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +62,9 @@ pub fn ask_unseen(text: &str) -> Result<Password> {
     let _waiting = signals::waiting_unseen();
     let typed = rpassword::prompt_password(text);
     typed.map(Password::new).map_err(|e| match e.kind() {
-        io::ErrorKind::Interrupted => Error::new(
-            Kind::Interrupted(signal_hook::consts::SIGINT),
-            "stopped on request",
-        ),
+        io::ErrorKind::Interrupted => {
+            Error::new(Kind::Interrupted(system::INTERRUPT), "stopped on request")
+        }
         _ => Error::new(Kind::Password, format!("cannot read the password: {e}")),
     })
 }

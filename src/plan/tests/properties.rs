@@ -19,7 +19,7 @@ type File = (String, u64, bool);
 fn pool(component: &str) -> Vec<(String, bool)> {
     let catalogue = Catalogue::builtin().unwrap();
     let fits = |glob: &str| {
-        crate::rules::compile(glob).is_ok_and(|g| g.compile_matcher().is_match(component))
+        crate::rules::GlobSet::of([glob]).is_ok_and(|glob| glob.is_match(component.as_bytes()))
     };
     let mut paths = BTreeSet::new();
     for rule in catalogue.rules().iter().filter(|r| fits(&r.component)) {

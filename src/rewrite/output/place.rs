@@ -6,7 +6,7 @@ use std::path::{Path, is_separator};
 
 use super::system::System;
 use crate::error::{Error, Kind, OutputAdvice, Result};
-use crate::sys::Folder;
+use crate::sys::{Folder, NameFault, name_fault};
 
 /// Opens the folder for the file, and returns the file's name there.
 ///
@@ -14,6 +14,9 @@ use crate::sys::Folder;
 /// `OutputIo` if there is no such folder, `Refused` if the path names an existing folder.
 pub(super) fn open(system: &System, path: &Path) -> Result<(Folder, OsString)> {
     if let Some(name) = file_name(path) {
+        if let Some(fault) = name_fault(&name) {
+            return Err(no_name(path, fault));
+        }
         let folder = parent(path);
         return Ok((
             system
@@ -53,6 +56,18 @@ pub(super) fn is_folder(path: &Path) -> Error {
         "Name the file in it too, as in {}.",
         example.display()
     ))
+}
+
+/// The error for a name that the system does not give to new files.
+fn no_name(path: &Path, fault: NameFault) -> Error {
+    let shown = path.display();
+    let why = match fault {
+        NameFault::Device => "is the name of a device".to_owned(),
+        NameFault::Stream => "names a stream inside another file (:)".to_owned(),
+        NameFault::End => "ends in a full stop or a space, which this system leaves out".to_owned(),
+        NameFault::Character(c) => format!("contains {c:?}, which this system allows in no name"),
+    };
+    Error::refused(format!("{shown} {why}")).advice(OutputAdvice::Another)
 }
 
 fn no_folder(error: io::Error, folder: &Path) -> Error {

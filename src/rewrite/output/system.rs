@@ -144,7 +144,7 @@ impl System {
 
     pub fn sync(&self, file: &File) -> io::Result<()> {
         self.before(Call::Sync)?;
-        file.sync_all()
+        sys::sync(file)
     }
 
     /// Names a nameless file. Never replaces anything.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::io::Errno;
+use std::io::ErrorKind;
 
 use super::{System, Target};
 use crate::pipe::Input;
@@ -17,9 +17,9 @@ pub(crate) struct Faults(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    always: Vec<(Call, Errno)>,
-    next: Option<(Call, Errno)>,
-    nth: Option<(usize, Errno)>,
+    always: Vec<(Call, ErrorKind)>,
+    next: Option<(Call, ErrorKind)>,
+    nth: Option<(usize, ErrorKind)>,
     made: usize,
     /// The call that failed as the n-th.
     failed: Option<Call>,
@@ -29,19 +29,19 @@ struct State {
 
 impl Faults {
     /// Every call of this kind fails.
-    pub fn always(self, call: Call, errno: Errno) -> Self {
-        self.state().always.push((call, errno));
+    pub fn always(self, call: Call, error: ErrorKind) -> Self {
+        self.state().always.push((call, error));
         self
     }
 
     /// The next call of this kind fails, and no other.
-    pub fn next(&self, call: Call, errno: Errno) {
-        self.state().next = Some((call, errno));
+    pub fn next(&self, call: Call, error: ErrorKind) {
+        self.state().next = Some((call, error));
     }
 
     /// The call with this number fails, counting from zero over all kinds.
-    pub fn nth(self, number: usize, errno: Errno) -> Self {
-        self.state().nth = Some((number, errno));
+    pub fn nth(self, number: usize, error: ErrorKind) -> Self {
+        self.state().nth = Some((number, error));
         self
     }
 
@@ -74,19 +74,19 @@ impl Faults {
         self.0.lock().unwrap()
     }
 
-    pub fn before(&self, call: Call) -> rustix::io::Result<()> {
+    pub fn before(&self, call: Call) -> Result<(), ErrorKind> {
         let mut state = self.state();
-        if let Some((_, errno)) = state.always.iter().find(|(kind, _)| *kind == call) {
-            return Err(*errno);
+        if let Some((_, error)) = state.always.iter().find(|(kind, _)| *kind == call) {
+            return Err(*error);
         }
         let number = state.made;
         state.made += 1;
-        if let Some((_, errno)) = state.nth.filter(|(nth, _)| *nth == number) {
+        if let Some((_, error)) = state.nth.filter(|(nth, _)| *nth == number) {
             state.failed = Some(call);
-            return Err(errno);
+            return Err(error);
         }
         match state.next.take_if(|(kind, _)| *kind == call) {
-            Some((_, errno)) => Err(errno),
+            Some((_, error)) => Err(error),
             None => Ok(()),
         }
     }

@@ -68,13 +68,13 @@ fn the_input_is_spared_even_with_the_name_of_a_leftover() {
 fn a_file_taken_for_a_leftover_before_it_was_locked_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let input = input(folder.path());
-    for errno in [Errno::WOULDBLOCK, Errno::NOENT] {
-        let call = if errno == Errno::NOENT {
+    for error in [ErrorKind::WouldBlock, ErrorKind::NotFound] {
+        let call = if error == ErrorKind::NotFound {
             Call::Look
         } else {
             Call::Lock
         };
-        let faults = Faults::default().always(Call::CreateNameless, Errno::OPNOTSUPP);
+        let faults = Faults::default().always(Call::CreateNameless, ErrorKind::Unsupported);
         let target = Target::check_by(
             System {
                 faults: faults.clone(),
@@ -84,7 +84,7 @@ fn a_file_taken_for_a_leftover_before_it_was_locked_is_made_anew() {
             Some(&input),
         )
         .unwrap();
-        faults.next(call, errno);
+        faults.next(call, error);
         let output = target.create().unwrap();
         assert_eq!(listing(folder.path()).len(), 2, "the first one is left");
         output.publish().unwrap();
