@@ -16,6 +16,7 @@
 //! | [`rewrite`] | [`rewrite::Written`]: a finished, unpublished file |
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
 //! | [`job`] | [`job::Published`]: a copy that has its name; the others put together |
+//! | [`extract`] | [`extract::Extracted`]: files, or an archive, taken out of a backup |
 //! | [`report`] | what people and programs read |
 //!
 //! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; what differs
@@ -63,6 +64,7 @@ pub mod bench;
 pub mod component;
 pub mod crypt;
 pub mod error;
+pub mod extract;
 pub mod finding;
 pub mod format;
 pub mod gzip;

@@ -23,11 +23,13 @@ use std::time::SystemTime;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{begin_write_back, copy_range};
 #[cfg(unix)]
-pub(crate) use unix::{next_data, read_at, write_all_at};
+pub(crate) use unix::{next_data, read_at, set_mode, write_all_at};
 
 // Folders, and the files in them by name: see `unix::Folder`, which `linux.rs` extends.
 #[cfg(unix)]
 pub use unix::Folder;
+#[cfg(unix)]
+pub(crate) use unix::{create_private_folder, is_illegal_sequence, name_of, set_folder_mode};
 
 // The process and the machine.
 #[cfg(target_os = "linux")]

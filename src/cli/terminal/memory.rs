@@ -34,6 +34,7 @@ pub fn check(task: &Task) -> Result<()> {
         // Argon2 allocates 16 MiB of its own (crypt::key), and frees them.
         Task::Ls { .. } | Task::Plan { .. } | Task::Why { .. } | Task::Verify { .. } => 28 << 20,
         Task::Scan { .. }
+        | Task::Extract { .. }
         | Task::Shrink { .. }
         | Task::Repair { .. }
         | Task::Measure(_)
