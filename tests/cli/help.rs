@@ -6,9 +6,10 @@ use crate::PROGRAM;
 use crate::line;
 use crate::support::*;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "info",
     "ls",
+    "extract",
     "plan",
     "shrink",
     "verify",

@@ -14,6 +14,7 @@ mod config;
 mod counts;
 mod craft;
 mod exit_codes;
+mod extract;
 mod guide;
 mod help;
 mod hostile;
