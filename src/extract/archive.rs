@@ -84,8 +84,7 @@ impl Write for Stream {
 ///
 /// The entries are the backup's, byte for byte, except that their names begin with the name of
 /// their part. Memory: that of the compressor, and 256 KiB. Gzip needs about 1.4 MiB for each
-/// thread; zstd at its default level about 30 MiB for each thread, and up to 20 times as much at
-/// the highest one.
+/// thread. On two threads, zstd was measured with 55 MiB at level 3 and 260 MiB at level 19.
 pub(super) struct IntoArchive<'a> {
     out: BufWriter<Stream>,
     written: u64,

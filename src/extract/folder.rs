@@ -19,7 +19,8 @@ use super::beneath::{Beneath, Missing, is_about_name};
 use super::names::fitted;
 use super::outcome::{Changed, How, Why};
 use super::pass::{Entry, Linked, Seen, Target};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::format::tar::block::EntryKind;
 use crate::pipe::Control;
 use crate::rewrite::{Output, OutputPath, hidden_name};
 use crate::sys;
@@ -117,8 +118,7 @@ impl<'a> IntoFolder<'a> {
     }
 
     fn failed(&self, error: io::Error, names: &[OsString]) -> Error {
-        let shown = self.shown(names);
-        Error::output(error, &format!("cannot extract to {}", shown.display()))
+        failed(error, &self.shown(names))
     }
 
     /// Whether an existing file may be replaced by this entry; `None` if the entry must be left
@@ -156,13 +156,7 @@ impl<'a> IntoFolder<'a> {
 
     /// What a failed naming means for its entry.
     fn unnamed(&self, error: io::Error, names: &[OsString]) -> Result<Why> {
-        match error.kind() {
-            ErrorKind::AlreadyExists | ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty => {
-                Ok(Why::Taken)
-            }
-            _ if is_about_name(&error) => Ok(Why::System(error.to_string())),
-            _ => Err(self.failed(error, names)),
-        }
+        unnamed(error, &self.shown(names))
     }
 
     fn begin(&mut self, entry: &Entry<'_>) -> Result<Option<Why>> {
@@ -202,10 +196,7 @@ impl<'a> IntoFolder<'a> {
         }
         match output.give_name_only() {
             Ok(()) => Ok(None),
-            Err(error) => {
-                let names = [shown.into_os_string()];
-                self.unnamed(error, &names).map(Some)
-            }
+            Err(error) => unnamed(error, &shown).map(Some),
         }
     }
 
@@ -374,6 +365,24 @@ impl Target for IntoFolder<'_> {
     }
 }
 
+fn failed(error: io::Error, shown: &Path) -> Error {
+    Error::output(error, &format!("cannot extract to {}", shown.display()))
+}
+
+/// What it means for an entry that it could not get its name.
+///
+/// # Errors
+/// `OutputIo` if that is not about the name.
+fn unnamed(error: io::Error, shown: &Path) -> Result<Why> {
+    match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty => {
+            Ok(Why::Taken)
+        }
+        _ if is_about_name(&error) => Ok(Why::System(error.to_string())),
+        _ => Err(failed(error, shown)),
+    }
+}
+
 /// Whether there can be no (further) hard link to a file.
 fn is_no_link(error: &io::Error) -> bool {
     matches!(
@@ -387,7 +396,7 @@ fn is_no_link(error: &io::Error) -> bool {
 
 fn internal() -> Error {
     Error::new(
-        crate::error::Kind::Internal,
+        Kind::Internal,
         "an entry without a name was to be extracted",
     )
 }
@@ -425,8 +434,7 @@ impl<'a> InTheWay<'a> {
         let found = self.beneath.dir().symlink_metadata(name);
         match found {
             Ok(found) => {
-                let is_folder =
-                    entry.header.kind == crate::format::tar::block::EntryKind::Directory;
+                let is_folder = entry.header.kind == EntryKind::Directory;
                 if !(is_folder && found.is_dir()) {
                     self.count += 1;
                     let names = entry.names.iter();

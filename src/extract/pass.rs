@@ -243,6 +243,24 @@ struct Sources {
     found: HashSet<Vec<u8>>,
 }
 
+impl Sources {
+    /// The path of a further hard link, by its number, and that of the first one to the same file,
+    /// if that has its contents by now.
+    fn further(&self, index: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+        let path = self.further.get(&index)?;
+        let links = self.wanted.get(path)?;
+        let own = links.iter().find(|link| link.index == index)?;
+        let first = links.first().filter(|_| self.found.contains(path))?;
+        Some((own.path.clone(), first.path.clone()))
+    }
+
+    /// The path of the first hard link to this file, if the file comes before it.
+    fn first(&self, path: &[u8], index: usize) -> Option<Vec<u8>> {
+        let link = self.wanted.get(path)?.first()?;
+        (index < link.index).then(|| link.path.clone())
+    }
+}
+
 /// The file whose data come next.
 struct Current {
     path: Vec<u8>,
@@ -392,40 +410,22 @@ impl Pass<'_> {
     /// In the second pass: takes the contents of a file for a hard link, and links the further ones
     /// to it.
     fn take_contents(&mut self, header: &Header, index: usize) -> Result<()> {
-        let Some(sources) = &mut self.sources else {
+        let Some(sources) = &self.sources else {
             return Ok(());
         };
-        if let Some(path) = sources.further.get(&index) {
-            let links = sources
-                .wanted
-                .get(path)
-                .filter(|_| sources.found.contains(path));
-            let Some(first) = links.and_then(|links| links.first()) else {
-                return Ok(());
-            };
-            let (own, to) = (
-                links.into_iter().flatten().find(|link| link.index == index),
-                first.path.clone(),
-            );
-            let Some(own) = own.map(|link| link.path.clone()) else {
-                return Ok(());
-            };
-            if let Some(why) = self.linked(&own, header, index, &to)? {
+        if let Some((own, first)) = sources.further(index) {
+            if let Some(why) = self.linked(&own, header, index, &first)? {
                 self.leave_out(own, header.kind, why);
             }
             return Ok(());
         }
-        if header.kind != EntryKind::File {
-            return Ok(());
-        }
-        let Ok(path) = path_in(self.context.backup, self.part, &header.name) else {
+        let path = path_in(self.context.backup, self.part, &header.name);
+        let Some(path) = path.ok().filter(|_| header.kind == EntryKind::File) else {
             return Ok(());
         };
-        let links = sources.wanted.get(&path).and_then(|links| links.first());
-        let Some(link) = links.filter(|link| index < link.index) else {
+        let Some(own) = sources.first(&path, index) else {
             return Ok(());
         };
-        let own = link.path.clone();
         if let Some(why) = self.taken_as(&own, header, index, Some(&path))? {
             self.leave_out(own, EntryKind::HardLink, why);
         }

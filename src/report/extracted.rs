@@ -3,7 +3,6 @@
 use crate::error::escape;
 use crate::extract::{Changed, How, LeftOut, PartDone, Why};
 use crate::format::securetar::Version;
-use crate::format::tar::block::EntryKind;
 use crate::open::Backup;
 use crate::plan::facts::Unmatched;
 use crate::report::notes;
@@ -33,11 +32,10 @@ pub fn why(one: &LeftOut) -> String {
         Why::BehindFile => "a folder on its path is a file".into(),
         Why::Taken => "something else has its name there".into(),
         Why::Similar => "this disk does not distinguish its name from another one".into(),
-        Why::NoContents(to) if one.kind == EntryKind::HardLink => format!(
+        Why::NoContents(to) => format!(
             "it is a hard link to {}, which is not in the backup as a file before it",
             escape(to)
         ),
-        Why::NoContents(to) => format!("its contents, {}, are not in the backup", escape(to)),
         Why::System(error) => format!(
             "the system does not accept its name ({})",
             escape(error.as_bytes())

@@ -936,6 +936,49 @@ fn a_run_that_is_killed_leaves_no_half_file() {
 }
 
 #[test]
+fn a_run_that_is_cancelled_says_what_arrived_and_leaves_nothing_else() {
+    let scratch = Scratch::new();
+    let contents = make::noise(200_000);
+    let entries: Vec<Vec<u8>> = (0..150)
+        .map(|at| make::file(format!("f{at:03}"), &contents))
+        .collect();
+    let backup = media(&scratch, &entries);
+    let mut cancelled = 0;
+    for round in 0..5 {
+        let out = scratch.path(&format!("out{round}"));
+        let mut child = Command::new(PROGRAM)
+            .args(["extract", &text(&backup), "-o", &text(&out)])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let first = out.join("media/f003");
+        while child.try_wait().unwrap().is_none() && !first.exists() {
+            std::thread::yield_now();
+        }
+        let id = child.id().to_string();
+        let _ = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let (said, err) = (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        );
+        let found = tree(&out);
+        assert!(!found.keys().any(|name| is_hidden(name)), "{found:?}");
+        let count = found.len() - 1;
+        assert!(said.contains(&format!("Extracted {count} files")), "{said}");
+        let code = output.status.code().unwrap();
+        if code == 130 {
+            assert!(err.contains("stopped on request") && count < 150, "{err}");
+            cancelled += 1;
+        } else {
+            assert_eq!((code, count), (0, 150), "{err}");
+        }
+    }
+    assert!(cancelled > 0, "no run was cancelled before its end");
+}
+
+#[test]
 fn what_matches_nothing_is_told_and_nothing_is_written() {
     let scratch = Scratch::new();
     let backup = media(&scratch, &[make::file("frigate/a", b"1")]);
