@@ -226,6 +226,20 @@ impl Error {
         self.advice.as_deref()
     }
 
+    /// The same error without the one that caused it, for a second place that reports it.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        Self {
+            kind: self.kind,
+            message: self.message.clone(),
+            part: self.part.clone(),
+            offset: self.offset,
+            advice: self.advice.clone(),
+            is_cut_off: self.is_cut_off,
+            source: None,
+        }
+    }
+
     /// Wraps this error so that it can pass through a `Read` or `Write`. [`Error::from_read`] and
     /// [`Error::from_write`] unwrap it unchanged.
     pub fn into_io(self) -> io::Error {

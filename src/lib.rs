@@ -17,6 +17,7 @@
 //! | [`verify`] | [`verify::Verified`]: the proof that it holds what was planned |
 //! | [`rest`] | [`rest::Joined`]: an original, put together again from a copy and what it lacks |
 //! | [`job`] | [`job::Published`]: a copy that has its name; the others put together |
+//! | [`extract`] | [`extract::Extracted`]: files, or an archive, taken out of a backup |
 //! | [`report`] | what people and programs read |
 //!
 //! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; what differs
@@ -65,6 +66,7 @@ pub mod bench;
 pub mod component;
 pub mod crypt;
 pub mod error;
+pub mod extract;
 pub mod finding;
 pub mod format;
 pub mod gzip;

@@ -5,9 +5,10 @@
 //! configuration file, the defaults. [`super::layers`] reads the three in the middle; what is done
 //! here reads no files and asks no questions.
 
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 
 use clap_complete::Shell;
+use haslim::extract::Format;
 use haslim::format::securetar::Version;
 use haslim::plan::EncryptionChoice;
 use haslim::report::listing::Sort;
@@ -143,6 +144,31 @@ impl Saving {
     }
 }
 
+/// What `extract` takes out of a backup.
+#[derive(Debug)]
+pub struct Extraction {
+    /// Selectors of what to extract; none for everything.
+    pub selectors: Vec<String>,
+    /// Where it goes.
+    pub goal: Goal,
+    /// The level of zstd, if given.
+    pub level: Option<i32>,
+    /// Replace existing files.
+    pub force: bool,
+    /// Go on after damage.
+    pub keep_going: bool,
+}
+
+/// Where extracted files go.
+#[derive(Debug)]
+pub enum Goal {
+    Folder(PathBuf),
+    Archive(PathBuf, Format),
+    /// Nowhere: they are only listed.
+    List,
+    Stdout,
+}
+
 /// What `bench` measures.
 #[derive(Debug)]
 pub struct Measuring {
@@ -186,6 +212,10 @@ pub enum Task {
     Ls {
         backup: PathBuf,
         listing: Listing,
+    },
+    Extract {
+        backup: PathBuf,
+        extraction: Extraction,
     },
     /// Shows what a copy would leave out; with `writing`, for `shrink --dry-run`.
     Plan {
@@ -367,6 +397,7 @@ impl From<Command> for Task {
                     replace: scan.force,
                 },
             },
+            Command::Extract(extract) => extract.into(),
             Command::Ls(ls) => ls.into(),
             Command::Plan(plan) => plan.into(),
             Command::Shrink(shrink) => shrink.into(),
@@ -415,6 +446,38 @@ impl From<args::Plan> for Task {
                 location,
             },
         }
+    }
+}
+
+impl From<args::Extract> for Task {
+    fn from(extract: args::Extract) -> Self {
+        let goal = match extract.output {
+            _ if extract.list => Goal::List,
+            Some(path) => goal(path, extract.level),
+            None => Goal::Stdout,
+        };
+        Self::Extract {
+            backup: extract.backup,
+            extraction: Extraction {
+                selectors: extract.selectors,
+                goal,
+                level: extract.level,
+                force: extract.force,
+                keep_going: extract.keep_going,
+            },
+        }
+    }
+}
+
+/// An archive if the name says so, and otherwise a folder. A path that ends in a separator is a
+/// folder, whatever its name.
+fn goal(path: PathBuf, level: Option<i32>) -> Goal {
+    let text = path.as_os_str().as_encoded_bytes();
+    let is_folder = text.last().is_some_and(|&b| is_separator(b.into()));
+    match Format::of(&path).filter(|_| !is_folder) {
+        Some(Format::Zstd(default)) => Goal::Archive(path, Format::Zstd(level.unwrap_or(default))),
+        Some(format) => Goal::Archive(path, format),
+        None => Goal::Folder(path),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The stable JSON of `--json`, `"schema": 1`. Keys are only ever added.
 
 mod entries;
+mod extracted;
 mod rows;
 
 pub use entries::Entries;
+pub use extracted::{Extraction, ToExtract, output_path};
 pub use rows::Rows;
 
 use std::io;

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod dates;
 pub mod drops;
 pub mod explain;
+pub mod extracted;
 pub mod json;
 pub mod largest;
 pub mod listing;

@@ -10,6 +10,7 @@ mod splicing;
 mod tail;
 
 pub use filter::CutFilter;
+pub(crate) use output::hidden_name;
 pub use output::{Output, Target as OutputPath};
 
 use crate::crypt::KeyRing;

@@ -16,9 +16,11 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use system::is_no_such_call;
 
+pub(crate) use leftovers::name as hidden_name;
 pub use target::Target;
 
 use crate::error::{Error, Result};
@@ -229,6 +231,26 @@ impl Output {
                 Err(self.unnamed(error))
             }
         }
+    }
+
+    /// Sets the permission bits and the time of the last change, as an extracted file keeps them.
+    /// Bits that a system does not have are ignored.
+    ///
+    /// # Errors
+    /// Errors of the system.
+    pub(crate) fn set_metadata(&self, mode: u32, modified: SystemTime) -> io::Result<()> {
+        self.target.system.set_metadata(&self.file, mode, modified)
+    }
+
+    /// Names the file without waiting for the disk: for one of many files, which can be extracted
+    /// again. It is complete when it gets its name. Only a power failure shortly afterwards can
+    /// lose some of it.
+    ///
+    /// # Errors
+    /// `AlreadyExists` without `force`, or another error of the system; the path is then as it was
+    /// before.
+    pub(crate) fn give_name_only(mut self) -> io::Result<()> {
+        self.give_name()
     }
 
     fn give_name(&mut self) -> io::Result<()> {

@@ -29,7 +29,7 @@ pub(crate) use linux::{begin_write_back, copy_range, sync};
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{begin_write_back, copy_range, sync};
 #[cfg(unix)]
-pub(crate) use unix::{next_data, read_at, write_all_at};
+pub(crate) use unix::{next_data, read_at, set_mode, write_all_at};
 #[cfg(windows)]
 pub(crate) use windows::{begin_write_back, copy_range, next_data, read_at, sync, write_all_at};
 
@@ -37,6 +37,8 @@ pub(crate) use windows::{begin_write_back, copy_range, next_data, read_at, sync,
 // `macos.rs` extend.
 #[cfg(unix)]
 pub use unix::{Folder, name_fault};
+#[cfg(unix)]
+pub(crate) use unix::{create_private_folder, is_illegal_sequence, name_of, set_folder_mode};
 #[cfg(windows)]
 pub use windows::{Folder, name_fault};
 

@@ -5,14 +5,15 @@
 )]
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, stdin};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags, SeekFrom, Stat};
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -40,6 +41,43 @@ pub(crate) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<us
 /// Errors of the system.
 pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     file.write_all_at(bytes, offset)
+}
+
+/// Sets the permission bits of an open file.
+///
+/// # Errors
+/// Errors of the system.
+pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Sets the permission bits of a folder in `parent`. Does not leave `parent`.
+///
+/// # Errors
+/// Errors of the system.
+pub(crate) fn set_folder_mode(parent: &Dir, name: &OsStr, mode: u32) -> io::Result<()> {
+    let permissions = Permissions::from_mode(mode);
+    parent.set_permissions(name, cap_std::fs::Permissions::from_std(permissions))
+}
+
+/// Creates a folder that only its owner may use.
+///
+/// # Errors
+/// `AlreadyExists`, or another error of the system.
+pub(crate) fn create_private_folder(parent: &Dir, name: &OsStr) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    parent.create_dir_with(name, &builder)
+}
+
+/// The name of a file from its bytes in an archive; `None` if this system cannot express it.
+pub(crate) fn name_of(bytes: &[u8]) -> Option<OsString> {
+    Some(OsString::from_vec(bytes.to_vec()))
+}
+
+/// Whether an error says that the bytes of a name are not valid in the file system's encoding.
+pub(crate) fn is_illegal_sequence(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::ILSEQ.raw_os_error())
 }
 
 /// The first position from `at` on that is not in a hole of zeros; `None` if a hole lasts to the
@@ -134,6 +172,14 @@ pub fn name_fault(_: &OsStr) -> Option<NameFault> {
 pub struct Folder(pub(super) OwnedFd);
 
 impl Folder {
+    /// The folder that `cap_std` opened.
+    ///
+    /// # Errors
+    /// Errors of the system.
+    pub(crate) fn of_dir(dir: &Dir) -> io::Result<Self> {
+        Ok(Self(dir.try_clone()?.into_std_file().into()))
+    }
+
     /// Opens a folder.
     ///
     /// # Errors
@@ -173,7 +219,7 @@ impl Folder {
     /// # Errors
     /// If the folder itself cannot be read.
     pub fn names(&self) -> io::Result<impl Iterator<Item = OsString> + use<>> {
-        let entries = Dir::read_from(&self.0)?.flatten();
+        let entries = rustix::fs::Dir::read_from(&self.0)?.flatten();
         Ok(entries.map(|entry| OsString::from_vec(entry.file_name().to_bytes().to_vec())))
     }
 

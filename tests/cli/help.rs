@@ -6,9 +6,10 @@ use crate::PROGRAM;
 use crate::line;
 use crate::support::*;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "info",
     "ls",
+    "extract",
     "plan",
     "shrink",
     "join",

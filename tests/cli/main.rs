@@ -15,6 +15,7 @@ mod config;
 mod counts;
 mod craft;
 mod exit_codes;
+mod extract;
 #[cfg(unix)] // Types into a terminal.
 mod guide;
 mod help;

@@ -509,6 +509,38 @@ fn scan_follows_the_schema() {
 }
 
 #[test]
+fn extract_follows_the_schema() {
+    let scratch = Scratch::new();
+    let backup = scratch.copy("v3.tar");
+    let to = |name: &str| format!("-o {}", scratch.path(name).display());
+    let (folder, tar) = (to("out"), to("out.tar"));
+    let again = format!("{folder} --force");
+    let nothing = format!("media:none {folder}");
+    let cases = [
+        (folder.as_str(), 0, "extract"),
+        (folder.as_str(), 7, "error alone"),
+        (again.as_str(), 0, "extract"),
+        (tar.as_str(), 0, "extract"),
+        (tar.as_str(), 7, "error alone"),
+        (nothing.as_str(), 2, "error alone"),
+        ("--list", 0, "extract list"),
+        ("homeassistant:www --list", 0, "extract list"),
+    ];
+    let values = each("extract", &backup, &cases);
+    assert_eq!(values[0]["format"], "folder");
+    assert!(!values[0]["left_out"].as_array().unwrap().is_empty());
+    let damage = format!("-k {}", to("damage"));
+    let bad = scratch.file("bad.tar", &damaged("v3.tar", "media"));
+    let value = &each("extract", &bad, &[(&damage, 5, "extract")])[0];
+    assert!(
+        value["components"]
+            .to_string()
+            .contains("\"complete\":false"),
+        "{value}"
+    );
+}
+
+#[test]
 fn plan_follows_the_schema() {
     let cases = [
         ("", 3, "plan"),

@@ -33,6 +33,8 @@ def fingerprint(path):
 
 def output_of(words):
     """The backup that this command line wrote, if the command writes one."""
+    if words[1] == "extract":
+        return None
     if "-o" in words and not {"-n", "--dry-run"} & set(words):
         return Path(words[words.index("-o") + 1])
     if words[1] == "bench" and "--make" in words:

@@ -3,6 +3,7 @@
 mod automation;
 mod bench;
 mod choice;
+mod extract;
 mod extras;
 mod info;
 mod join;
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 pub use automation::{Automation, ProgressKind};
 pub use bench::Bench;
 pub use choice::{Choice, Consent, Wrapping};
+pub use extract::Extract;
 pub use extras::{Completions, Man};
 pub use info::Info;
 pub use join::Join;
@@ -50,7 +52,8 @@ Exit codes:
   11  reading the backup failed, or it changed meanwhile
   12  password missing or wrong
   129, 130, 143  stopped by a signal; 130 also when you decline to go on
-For every code but 0 no file was written and the original is unchanged.
+For every code but 0 no file was written and the original is unchanged. Only
+`extract` into a folder keeps the files that were complete by then.
 
 The key is read from --password-file, --emergency-kit, the variable
 HASLIM_PASSWORD, or a prompt. No option takes the key itself: it would show in
@@ -89,6 +92,8 @@ pub enum Command {
     Ls(Ls),
     /// Save what is inside, so that ls, plan and shrink need not read it all again
     Scan(Scan),
+    /// Take files out of a backup
+    Extract(Extract),
     /// What shrink would do; writes nothing
     Plan(Plan),
     /// Write a smaller copy
@@ -116,6 +121,7 @@ impl Cli {
             Command::Info(info) => info.shared(),
             Command::Ls(ls) => ls.shared(),
             Command::Scan(scan) => scan.shared(),
+            Command::Extract(extract) => extract.shared(),
             Command::Plan(plan) => plan.shared(),
             Command::Shrink(shrink) => shrink.shared(),
             Command::Join(join) => join.shared(),

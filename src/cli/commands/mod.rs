@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod extract;
 mod extras;
 mod files;
 mod guide;
@@ -32,6 +33,7 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
         Task::Info { paths, check: true } => check::run(session, &paths),
         Task::Info { paths, .. } => info::run(session, &paths),
         Task::Ls { backup, listing } => ls::run(session, &backup, &listing),
+        Task::Extract { backup, extraction } => extract::run(session, &backup, &extraction),
         Task::Scan { backup, saving } => scan::run(session, &backup, &saving),
         Task::Plan {
             backup,

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod columns;
 mod events;
+pub mod extract;
 pub mod folder;
 pub mod info;
 pub mod ls;

@@ -35,6 +35,7 @@ pub fn check(task: &Task) -> Result<()> {
         Task::Ls { .. } | Task::Plan { .. } | Task::Why { .. } | Task::Verify { .. } => 28 << 20,
         Task::Join(_)
         | Task::Scan { .. }
+        | Task::Extract { .. }
         | Task::Shrink { .. }
         | Task::Repair { .. }
         | Task::Measure(_)

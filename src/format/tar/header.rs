@@ -56,6 +56,19 @@ impl Header {
             .unwrap_or_default()
     }
 
+    /// When the entry was changed, with the nanoseconds after the seconds. `globals` are the records
+    /// of the global headers before it, which count unless it has its own.
+    pub fn exact_mtime(&self, globals: &[Record]) -> (i64, u32) {
+        let records = self.pax.iter().rev().chain(globals.iter().rev());
+        let value = records
+            .filter(|(key, _)| key == b"mtime")
+            .map(|(_, value)| value)
+            .next();
+        let exact = value.and_then(|value| pax::exact_time(value));
+        let rough = || value.and_then(|value| Some((pax::time(value)?, 0)));
+        exact.or_else(rough).unwrap_or_else(|| (self.mtime(), 0))
+    }
+
     /// True if the size comes from a PAX record, the only kind that Home Assistant has left stale.
     pub fn has_pax_size(&self) -> bool {
         self.has_pax(b"size")

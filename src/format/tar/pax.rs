@@ -61,6 +61,30 @@ pub fn time(value: &[u8]) -> Option<i64> {
     (seconds.abs() < 9e18).then_some(seconds.floor() as i64)
 }
 
+/// The seconds of a time, rounded down, and the nanoseconds after them; digits beyond those do not
+/// count. `None` for what is not a number in plain decimal digits.
+pub fn exact_time(value: &[u8]) -> Option<(i64, u32)> {
+    let (is_negative, value) = match value.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, value),
+    };
+    let mut parts = value.splitn(2, |&b| b == b'.');
+    let whole = i64::try_from(digits(parts.next()?)?).ok()?;
+    let fraction = parts.next().unwrap_or_default();
+    if !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let padded = fraction.iter().copied().chain(std::iter::repeat(b'0'));
+    let nanos = padded
+        .take(9)
+        .fold(0, |n, digit| n * 10 + u32::from(digit - b'0'));
+    match (is_negative, nanos) {
+        (false, _) => Some((whole, nanos)),
+        (true, 0) => Some((-whole, 0)),
+        (true, _) => Some((-whole - 1, 1_000_000_000 - nanos)),
+    }
+}
+
 /// Plain decimal digits only: Python's `int()` would also accept `2_000` and surrounding spaces,
 /// other readers would not.
 pub fn digits(text: &[u8]) -> Option<u64> {
@@ -111,6 +135,22 @@ mod tests {
             parse(b"12 a=b\nc=d\n\n"),
             Ok(vec![(b"a".to_vec(), b"b\nc=d\n".to_vec())])
         );
+    }
+
+    #[test]
+    fn a_time_keeps_its_nanoseconds() {
+        for (value, time) in [
+            ("1700000000", Some((1_700_000_000, 0))),
+            ("1700000000.5", Some((1_700_000_000, 500_000_000))),
+            ("1700000000.1234567899", Some((1_700_000_000, 123_456_789))),
+            ("-1.25", Some((-2, 750_000_000))),
+            ("-3", Some((-3, 0))),
+            ("1e3", None),
+            ("1.x", None),
+            ("", None),
+        ] {
+            assert_eq!(exact_time(value.as_bytes()), time, "{value}");
+        }
     }
 
     #[test]

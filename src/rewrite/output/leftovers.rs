@@ -19,7 +19,7 @@ const DIGITS: usize = 16;
 const ATTEMPTS: usize = 8;
 
 /// A new name for a hidden file.
-pub(super) fn name() -> io::Result<OsString> {
+pub(crate) fn name() -> io::Result<OsString> {
     let mut bytes = [0u8; DIGITS / 2];
     getrandom::fill(&mut bytes)
         .map_err(|_| io::Error::other("the system gave no random numbers"))?;

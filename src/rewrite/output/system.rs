@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::sys::{self, Folder, Named};
 
@@ -140,6 +141,13 @@ impl System {
     /// Starts writing a range to the disk without waiting for it.
     pub fn begin_write_back(&self, file: &File, offset: u64, len: u64) {
         sys::begin_write_back(file, offset, len);
+    }
+
+    /// Sets the permission bits and the time of the last change.
+    pub fn set_metadata(&self, file: &File, mode: u32, modified: SystemTime) -> io::Result<()> {
+        self.before(Call::Write)?;
+        sys::set_mode(file, mode)?;
+        file.set_modified(modified)
     }
 
     pub fn sync(&self, file: &File) -> io::Result<()> {

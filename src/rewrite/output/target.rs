@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::system::System;
 use super::{Output, leftovers, place, room};
@@ -14,7 +15,7 @@ use crate::sys::{FileIdentity, FileKind, Folder};
 #[derive(Debug)]
 pub struct Target {
     pub(super) path: PathBuf,
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
     pub(super) name: OsString,
     pub(super) force: bool,
     /// The identity of the input, if the output is made from one.
@@ -51,7 +52,7 @@ impl Target {
         let (folder, name) = place::open(&system, path)?;
         let target = Self {
             path: path.to_owned(),
-            folder,
+            folder: Arc::new(folder),
             name,
             force,
             input: input.map(Input::identity),
@@ -65,6 +66,20 @@ impl Target {
         };
         target.system.may_write(&target.folder).map_err(cannot)?;
         Ok(target)
+    }
+
+    /// A file in an open folder, as one of many. Nothing is checked beforehand: [`Output::create`]
+    /// and [`Output::give_name_only`] report what cannot be done. `path` is for messages.
+    pub(crate) fn within(folder: &Arc<Folder>, name: OsString, path: PathBuf, force: bool) -> Self {
+        Self {
+            path,
+            folder: Arc::clone(folder),
+            name,
+            force,
+            input: None,
+            needed: None,
+            system: System::default(),
+        }
     }
 
     fn check_existing(&self) -> Result<()> {

@@ -1,0 +1,290 @@
+//! `haslim extract`: takes files out of a backup.
+
+use std::io::{self, Read, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use haslim::error::Advice;
+use haslim::extract::{self, Choice, Extracted, Format, Listed, Options};
+use haslim::job::{KeyNeed, Unlocked};
+use haslim::open;
+use haslim::plan;
+use haslim::report::{extracted as words, json};
+use haslim::rewrite::OutputPath;
+use haslim::{Error, Result, survey};
+
+use crate::cli::key;
+use crate::cli::mistake::usage;
+use crate::cli::render;
+use crate::cli::render::terms::{CommandLine, DOWNLOAD_AGAIN};
+use crate::cli::session::{DONE, Session};
+use crate::cli::settings::{Extraction, Goal};
+use crate::cli::terminal::output::unprinted;
+
+/// What to do about damage, beside downloading the backup again.
+const KEEP_GOING: &str =
+    "With --keep-going, haslim extracts what comes before the damage, and the other parts.";
+
+/// Bytes that are written to standard output at once.
+const STEP: usize = 1 << 18;
+
+/// Extracts what is selected.
+///
+/// # Errors
+/// `Usage` if nothing is selected, or with `--stdout` not exactly one file; `OutputIo` if files are
+/// in the way; the error of a part that cannot be read, after what was extracted is shown; `Refused`
+/// if a file could not be extracted because of its name.
+pub fn run(session: &Session, path: &Path, extraction: &Extraction) -> Result<u8> {
+    check_level(extraction)?;
+    let backup = session.open(path)?;
+    let selectors = extraction.selectors.iter();
+    let selectors = selectors.map(|text| plan::parse(text, &backup));
+    let mut choice = Choice::new(&backup, selectors.collect::<Result<_>>()?, &session.control)?;
+    let target = match &extraction.goal {
+        Goal::Archive(path, _) => Some(OutputPath::check(path, extraction.force, &backup.input)?),
+        _ => None,
+    };
+    let need = KeyNeed::must_if(choice.needs_key(&backup));
+    let unlocked = key::unlock(session, backup, need)?;
+    if let Some(at) = choice.configuration(&unlocked.backup) {
+        let keys = unlocked.keys.as_deref();
+        let surveys = survey::survey(&unlocked.backup, &[at], keys, &session.control)?;
+        choice.locate(&unlocked.backup, &surveys)?;
+    }
+    let work = Work {
+        session,
+        unlocked: &unlocked,
+        choice: &choice,
+        options: Options {
+            force: extraction.force,
+            keep_going: extraction.keep_going,
+        },
+    };
+    match (&extraction.goal, target) {
+        (Goal::Folder(path), _) => work.folder(path),
+        (Goal::Archive(_, format), Some(target)) => work.archive(target, *format),
+        (Goal::List, _) => work.list(),
+        (Goal::Stdout | Goal::Archive(..), _) => work.stdout(),
+    }
+}
+
+struct Work<'a> {
+    session: &'a Session,
+    unlocked: &'a Unlocked,
+    choice: &'a Choice,
+    options: Options,
+}
+
+impl Work<'_> {
+    fn folder(&self, path: &Path) -> Result<u8> {
+        let Self {
+            session,
+            unlocked,
+            choice,
+            options,
+        } = *self;
+        let mut done = extract::into_folder(unlocked, choice, path, options, &session.control)?;
+        self.check_matched(&done)?;
+        if done.files() > 0 {
+            session.published();
+        }
+        self.show(&mut done, Some(path), "folder")
+    }
+
+    fn archive(&self, target: OutputPath, format: Format) -> Result<u8> {
+        let Self {
+            session,
+            unlocked,
+            choice,
+            options,
+        } = *self;
+        let control = &session.control;
+        let done = extract::into_archive(unlocked, choice, target, format, options, control)?;
+        let mut extracted = done.extracted;
+        self.check_matched(&extracted)?;
+        let path: Option<PathBuf> = done.file.map(|(path, _)| path);
+        if path.is_some() {
+            session.published();
+        }
+        self.show(&mut extracted, path.as_deref(), format.name())
+    }
+
+    fn list(&self) -> Result<u8> {
+        let Self {
+            session,
+            unlocked,
+            choice,
+            options,
+        } = *self;
+        let backup = &unlocked.backup;
+        let (listed, mut done) = extract::list(unlocked, choice, options, &session.control)?;
+        self.check_matched(&done)?;
+        let error = self.outcome(&mut done)?;
+        let (unmatched, warnings) = (self.unmatched(&done)?, self.warnings(&done));
+        let folders = extract::folders(backup);
+        if session.settings.json {
+            let document = json::ToExtract {
+                backup,
+                listed: &listed,
+                folders: &folders,
+                extracted: &done,
+                warnings: &[unmatched, warnings].concat(),
+                error: error.as_ref(),
+                terms: &CommandLine,
+            };
+            session.screen.long_json(&document, &session.control)?;
+            return Ok(error.map_or(DONE, |error| error.kind().code()));
+        }
+        render::extract::listing(session, &listed, &folders, &done)?;
+        render::extract::warnings(session, backup, &done, &unmatched, &warnings);
+        error.map_or(Ok(DONE), Err)
+    }
+
+    fn stdout(&self) -> Result<u8> {
+        let Self {
+            session,
+            unlocked,
+            choice,
+            ..
+        } = *self;
+        let Unlocked { backup, keys } = unlocked;
+        let file: Listed = extract::only_file(unlocked, choice, &session.control)?;
+        let part = backup.part(file.part);
+        let entry = extract::entry_at(&file);
+        let reader = open::read_entry(backup, part, keys.as_deref(), entry, &session.control)?;
+        copy(reader)?;
+        backup.input.check_unchanged()?;
+        Ok(DONE)
+    }
+
+    /// The error if none of the selectors matched anything. To suggest others, the parts are read
+    /// again.
+    fn check_matched(&self, done: &Extracted) -> Result<()> {
+        if self.choice.is_matched(done) {
+            return Ok(());
+        }
+        let Unlocked { backup, keys } = self.unlocked;
+        let parts: Vec<usize> = done.parts.iter().map(|part| part.part).collect();
+        let control = self.session.control.beside();
+        let surveys = survey::survey_each(backup, &parts, keys.as_deref(), &control);
+        let surveys: Vec<_> = surveys.into_iter().flatten().collect();
+        self.choice.check_matched(backup, &surveys)
+    }
+
+    /// Shows what was extracted, and returns the exit code.
+    fn show(&self, done: &mut Extracted, output: Option<&Path>, format: &str) -> Result<u8> {
+        let Self {
+            session, unlocked, ..
+        } = *self;
+        let backup = &unlocked.backup;
+        let error = self.outcome(done)?;
+        let (unmatched, warnings) = (self.unmatched(done)?, self.warnings(done));
+        if session.settings.json {
+            let document = json::Extraction {
+                backup,
+                output,
+                format,
+                extracted: done,
+                warnings: &[unmatched, warnings].concat(),
+                error: error.as_ref(),
+                terms: &CommandLine,
+            };
+            session.screen.json(&document.document());
+            return Ok(error.map_or(DONE, |error| error.kind().code()));
+        }
+        render::extract::summary(session, done, output);
+        render::extract::warnings(session, backup, done, &unmatched, &warnings);
+        if backup.is_protected() && done.files() > 0 {
+            render::extract::not_encrypted(session, output, format == "folder");
+        }
+        error.map_or(Ok(DONE), Err)
+    }
+
+    /// The error with which the command ends: that of a part, or that the backup changed, or that
+    /// a file could not be extracted.
+    fn outcome(&self, done: &mut Extracted) -> Result<Option<Error>> {
+        let backup = &self.unlocked.backup;
+        let of_part = done
+            .error()
+            .and_then(|at| done.parts.get_mut(at)?.error.as_ref());
+        if let Some(error) = of_part {
+            let may_go_on = error.next_step() == Some(&Advice::DownloadAgain);
+            let copy = error.copied();
+            return Ok(Some(if may_go_on && !self.options.keep_going {
+                copy.advice(format!("{DOWNLOAD_AGAIN} {KEEP_GOING}"))
+            } else {
+                copy
+            }));
+        }
+        backup.input.check_unchanged()?;
+        if !done.lacks_contents() {
+            return Ok(None);
+        }
+        let left_out = done
+            .parts
+            .iter()
+            .map(|part| part.left_out.len())
+            .sum::<usize>();
+        let message = format!("{left_out} of the selected files, links and devices were left out");
+        Ok(Some(Error::refused(message).advice(
+            "The warnings name them. Everything else was extracted.",
+        )))
+    }
+
+    /// The selectors that match nothing.
+    fn unmatched(&self, done: &Extracted) -> Result<Vec<String>> {
+        let unmatched = self.choice.unmatched(&self.unlocked.backup, done)?;
+        let unmatched = unmatched.iter();
+        Ok(unmatched
+            .map(|one| words::unmatched(one, &CommandLine))
+            .collect())
+    }
+
+    /// Other warnings.
+    fn warnings(&self, done: &Extracted) -> Vec<String> {
+        let backup = &self.unlocked.backup;
+        let mut warnings = backup.warnings();
+        let others = done.no_archives.iter();
+        warnings.extend(others.map(|&part| words::no_archive(backup, part)));
+        let parts = done.parts.iter();
+        warnings.extend(parts.filter_map(|part| words::before_damage(backup, part)));
+        warnings
+    }
+}
+
+/// Copies the bytes of a file to standard output. A reader that has gone away is not an error.
+fn copy(mut reader: impl Read) -> Result<()> {
+    let mut out = stdout().lock();
+    let mut buffer = vec![0; STEP];
+    loop {
+        let got = reader.read(&mut buffer).map_err(Error::from_read)?;
+        let written = match buffer.get(..got) {
+            Some(bytes) if got > 0 => out.write_all(bytes),
+            _ => return ended(out.flush()),
+        };
+        if written.is_err() {
+            return ended(written);
+        }
+    }
+}
+
+fn ended(outcome: io::Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unprinted(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a level has an effect.
+///
+/// # Errors
+/// `Usage` if it has none.
+fn check_level(extraction: &Extraction) -> Result<()> {
+    match &extraction.goal {
+        Goal::Archive(_, Format::Zstd(_)) => Ok(()),
+        _ if extraction.level.is_none() => Ok(()),
+        _ => Err(usage(
+            "--level is only for FILE.tar.zst",
+            "Name the archive like that with -o, or leave --level out.",
+        )),
+    }
+}
