@@ -31,7 +31,9 @@ pub(crate) use macos::{begin_write_back, copy_range, sync};
 #[cfg(unix)]
 pub(crate) use unix::{next_data, read_at, set_mode, write_all_at};
 #[cfg(windows)]
-pub(crate) use windows::{begin_write_back, copy_range, next_data, read_at, sync, write_all_at};
+pub(crate) use windows::{
+    begin_write_back, copy_range, next_data, read_at, set_mode, sync, write_all_at,
+};
 
 // Folders, and the files in them by name: see `unix::Folder`, which `linux.rs` and
 // `macos.rs` extend.
@@ -41,6 +43,8 @@ pub use unix::{Folder, name_fault};
 pub(crate) use unix::{create_private_folder, is_illegal_sequence, name_of, set_folder_mode};
 #[cfg(windows)]
 pub use windows::{Folder, name_fault};
+#[cfg(windows)]
+pub(crate) use windows::{create_private_folder, is_illegal_sequence, name_of, set_folder_mode};
 
 // The process and the machine.
 #[cfg(target_os = "linux")]

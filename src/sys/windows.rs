@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::os::windows::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use cap_std::fs::Dir;
 use tempfile::TempPath;
 use winapi_util::file::{Information, information};
 
@@ -147,6 +148,41 @@ fn named(path: &Path, flags: u32) -> io::Result<Named> {
     })
 }
 
+/// The permission bits of a file: Windows has none.
+///
+/// # Errors
+/// None.
+pub(crate) fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// The permission bits of a folder: Windows has none.
+///
+/// # Errors
+/// None.
+pub(crate) fn set_folder_mode(_: &Dir, _: &OsStr, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Creates a folder. The folder around it decides who may use it.
+///
+/// # Errors
+/// `AlreadyExists`, or another error of the system.
+pub(crate) fn create_private_folder(parent: &Dir, name: &OsStr) -> io::Result<()> {
+    parent.create_dir(name)
+}
+
+/// The name of a file from its bytes in an archive; `None` if they are not UTF-8.
+pub(crate) fn name_of(bytes: &[u8]) -> Option<OsString> {
+    std::str::from_utf8(bytes).ok().map(OsString::from)
+}
+
+/// Whether an error says that the bytes of a name are not valid in the file system's encoding: no
+/// such name is passed to Windows.
+pub(crate) fn is_illegal_sequence(_: &io::Error) -> bool {
+    false
+}
+
 /// What keeps a name from naming a new file. Windows reads such a name as another one, as a device,
 /// or as a stream inside another file, or cannot store it ("Naming Files, Paths, and Namespaces" in
 /// the Windows documentation).
@@ -184,6 +220,22 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// The folder that `cap_std` opened.
+    ///
+    /// # Errors
+    /// `NotFound` if another folder has its path now, or another error of the system.
+    pub(crate) fn of_dir(dir: &Dir) -> io::Result<Self> {
+        let opened = dir.try_clone()?.into_std_file();
+        let folder = Self::open(Path::new(&winx::file::get_file_path(&opened)?))?;
+        let identity =
+            |file: &File| -> io::Result<FileIdentity> { Ok((&information(file)?).into()) };
+        if identity(&opened)? == identity(&folder._open)? {
+            Ok(folder)
+        } else {
+            Err(ErrorKind::NotFound.into())
+        }
+    }
+
     /// Opens a folder.
     ///
     /// # Errors
