@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::plan::choose::candidates;
@@ -245,18 +246,22 @@ fn left_over(
     allowed.into_iter().filter(|unit| !gone(unit)).collect()
 }
 
-/// Few cases, because each plans a backup several times; `PROPTEST_CASES` asks for more. Larger
-/// inputs are slow to shrink.
+/// Few cases, because each plans a backup several times, and the same ones in every run, so that a
+/// run fails for what was changed and not by chance. `PROPTEST_CASES` asks for that many others.
+/// Larger inputs are slow to shrink.
 fn config() -> ProptestConfig {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
-        ProptestConfig::default().cases
-    } else {
-        20
-    };
-    ProptestConfig {
-        cases,
+    let is_long = std::env::var_os("PROPTEST_CASES").is_some();
+    let usual = ProptestConfig {
         max_shrink_iters: 400,
         ..ProptestConfig::default()
+    };
+    match is_long {
+        true => usual,
+        false => ProptestConfig {
+            cases: 30,
+            rng_seed: RngSeed::Fixed(17),
+            ..usual
+        },
     }
 }
 
@@ -331,6 +336,9 @@ proptest! {
         let plan = |size: u64| make(&backup, &surveys, &request(&backup, &wish, size)).unwrap();
         let (wide, narrow) = (plan(size), plan(size.saturating_sub(less)));
         let harm = |plan| harm(&backup, &surveys, &request(&backup, &wish, size), plan);
+        // Thorough takes every database that it may, unless all of its part has to go.
+        let least = usize::from(request(&backup, &wish, size).thorough);
+        let harm = |plan| harm(plan)[least..].to_vec();
         prop_assert!(harm(&wide) <= harm(&narrow), "{:?} then {:?}", harm(&wide), harm(&narrow));
     }
 
