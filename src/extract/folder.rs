@@ -127,11 +127,19 @@ impl<'a> IntoFolder<'a> {
         match entry.seen {
             Seen::Again => Some(true),
             Seen::New => Some(self.place.force),
-            Seen::Similar => match self.beneath.dir().symlink_metadata(name) {
-                Ok(_) => None,
-                Err(_) => Some(self.place.force),
-            },
+            Seen::Similar => {
+                let is_free = self.beneath.dir().symlink_metadata(name).is_err();
+                (is_free || self.lists(name)).then_some(self.place.force)
+            }
         }
+    }
+
+    /// Whether the current folder lists exactly this name. On a file system that ignores case, a
+    /// file can be found under a name that its folder does not list.
+    fn lists(&self, name: &OsString) -> bool {
+        let entries = self.beneath.dir().entries();
+        let mut entries = entries.into_iter().flatten().flatten();
+        entries.any(|entry| entry.file_name() == *name)
     }
 
     /// Gives a link its name; `make` creates it under a name in the current folder.

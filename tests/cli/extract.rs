@@ -675,6 +675,29 @@ fn existing_files_stay_unless_they_are_to_be_replaced() {
 }
 
 #[test]
+fn names_that_differ_only_in_case_are_two_files_where_the_disk_has_both() {
+    let scratch = Scratch::new();
+    let entries = [
+        make::file("name", b"1"),
+        make::file("Name", b"2"),
+        make::named("\u{e9}".as_bytes(), b"3"),
+        make::named("e\u{301}".as_bytes(), b"4"),
+    ];
+    let backup = media(&scratch, &entries);
+    let out = scratch.path("out");
+    // Also when all of them are there already.
+    for _ in 0..2 {
+        extract(&backup, &["--force"], &out).code(0);
+        let found = tree(&out);
+        assert_eq!(found.len(), 5, "{found:?}");
+        assert_eq!(
+            [&found["media/name"], &found["media/Name"]],
+            ["file 1", "file 2"]
+        );
+    }
+}
+
+#[test]
 fn an_archive_replaces_a_file_only_on_request_and_never_the_backup() {
     let scratch = Scratch::new();
     let backup = media(&scratch, &[make::file("a", b"new")]);
