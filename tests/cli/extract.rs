@@ -1103,6 +1103,21 @@ fn the_key_is_needed_only_for_what_is_extracted_and_its_absence_is_told() {
     let out = scratch.path("out");
     let run = keyless(["extract", &text(&backup), "-o", &text(&out)]).code(12);
     assert!(!out.exists(), "{}", run.err);
+    assert!(
+        !run.err.contains("--drop") && !run.err.contains("Dropping"),
+        "{}",
+        run.err
+    );
+    let limited = scratch.path("limited");
+    let rest = ["--max-expanded", "5kB", "--force"];
+    let run = extract(&backup, &rest, &limited).code(10);
+    assert!(
+        !run.err.contains("--drop") && run.err.contains("--keep-going"),
+        "{}",
+        run.err
+    );
+    let run = extract(&backup, &[&rest[..], &["-k"]].concat(), &limited).code(10);
+    assert!(!run.err.contains("--keep-going"), "{}", run.err);
     keyless(["extract", &text(&backup), "share", "-o", &text(&out)]).code(0);
     assert_eq!(tree(&out)["share/b"], "file 2");
     let run = haslim(["extract", &text(&backup), "media", "-o", &text(&out), "-q"]).code(0);
