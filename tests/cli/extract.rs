@@ -793,10 +793,14 @@ fn a_reader_that_goes_away_is_not_an_error() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
-/// A backup in which the media folder is damaged behind its first file, and the share is whole.
+/// More than is kept in memory until a file is known to be whole.
+const LARGE: usize = 3 << 19;
+
+/// A backup in which the media folder is damaged behind its second file, and the share is whole.
 fn damaged(scratch: &Scratch, wrap: Wrap) -> PathBuf {
     let entries = [
         make::file("first", b"whole"),
+        make::file("large", &make::noise(LARGE)),
         make::file("second", &make::noise(4 << 20)),
         make::file("third", b"lost"),
     ];
@@ -838,7 +842,7 @@ fn damage_ends_the_run_and_what_is_whole_can_be_kept() {
     assert_eq!(found["share/note"], "file whole");
     assert!(!found.contains_key("media/second") && !found.keys().any(|name| is_hidden(name)));
     assert!(
-        run.err.contains("1 file had been extracted from it"),
+        run.err.contains("2 files had been extracted from it"),
         "{}",
         run.err
     );
@@ -849,11 +853,10 @@ fn damage_ends_the_run_and_what_is_whole_can_be_kept() {
     extract(&backup, &[], &archive).code(5);
     assert!(!archive.exists());
     extract(&backup, &["--keep-going"], &archive).code(5);
-    let names: Vec<Vec<u8>> = archived(&archive)
-        .into_iter()
-        .map(|entry| entry.name)
-        .collect();
-    let expected = ["media", "media/first", "share", "share/note"];
+    let found = archived(&archive);
+    assert!(found[2].data == make::noise(LARGE), "other bytes");
+    let names: Vec<Vec<u8>> = found.into_iter().map(|entry| entry.name).collect();
+    let expected = ["media", "media/first", "media/large", "share", "share/note"];
     assert_eq!(names, expected.map(|name| name.as_bytes().to_vec()));
 }
 
