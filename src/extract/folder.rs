@@ -25,6 +25,8 @@ use crate::pipe::Control;
 use crate::rewrite::{Output, OutputPath, hidden_name};
 use crate::sys;
 
+/// Bytes that are gathered before they are written: the decoder returns some 15 KiB at a time.
+const BUFFER: usize = 1 << 18;
 /// Bytes that are copied at once where the file system has no hard links.
 const COPY: usize = 1 << 20;
 
@@ -32,7 +34,8 @@ const COPY: usize = 1 << 20;
 ///
 /// Each file is written without a name (or under a hidden one, where the file system has no files
 /// without a name) and gets its name when it is complete. Folders keep their permissions and times
-/// from the end of the part on. Memory: that of [`Beneath`], twice, and the path of each folder.
+/// from the end of the part on. Memory: that of [`Beneath`], twice, 256 KiB, and the path of each
+/// folder.
 pub(super) struct IntoFolder<'a> {
     place: &'a Place,
     /// The name of the part's folder.
@@ -41,6 +44,8 @@ pub(super) struct IntoFolder<'a> {
     /// The folders of the files that hard links lead to.
     sources: Beneath,
     current: Option<Current>,
+    /// Bytes of the current file that are not written yet.
+    gathered: Vec<u8>,
     /// The folders that were created, with what the archive says about them.
     made: BTreeMap<Vec<OsString>, Option<Metadata>>,
     changed: Vec<Changed>,
@@ -92,6 +97,7 @@ impl<'a> IntoFolder<'a> {
             beneath: Beneath::new(Arc::clone(&place.dir)),
             sources: Beneath::new(Arc::clone(&place.dir)),
             current: None,
+            gathered: Vec::with_capacity(BUFFER),
             made: BTreeMap::new(),
             changed: Vec::new(),
             control,
@@ -127,11 +133,19 @@ impl<'a> IntoFolder<'a> {
         match entry.seen {
             Seen::Again => Some(true),
             Seen::New => Some(self.place.force),
-            Seen::Similar => match self.beneath.dir().symlink_metadata(name) {
-                Ok(_) => None,
-                Err(_) => Some(self.place.force),
-            },
+            Seen::Similar => {
+                let is_free = self.beneath.dir().symlink_metadata(name).is_err();
+                (is_free || self.lists(name)).then_some(self.place.force)
+            }
         }
+    }
+
+    /// Whether the current folder lists exactly this name. On a file system that ignores case, a
+    /// file can be found under a name that its folder does not list.
+    fn lists(&self, name: &OsString) -> bool {
+        let entries = self.beneath.dir().entries();
+        let mut entries = entries.into_iter().flatten().flatten();
+        entries.any(|entry| entry.file_name() == *name)
     }
 
     /// Gives a link its name; `make` creates it under a name in the current folder.
@@ -171,6 +185,7 @@ impl<'a> IntoFolder<'a> {
         let folder = self.beneath.folder();
         let folder = folder.map_err(|e| self.failed(e, entry.names))?;
         let target = OutputPath::within(&folder, name.clone(), shown.clone(), replace);
+        self.gathered.clear();
         self.current = Some(Current {
             output: target.create()?,
             path: entry.path.to_vec(),
@@ -181,6 +196,7 @@ impl<'a> IntoFolder<'a> {
     }
 
     fn end(&mut self) -> Result<Option<Why>> {
+        self.write()?;
         let Some(current) = self.current.take() else {
             return Ok(None);
         };
@@ -198,6 +214,15 @@ impl<'a> IntoFolder<'a> {
             Ok(()) => Ok(None),
             Err(error) => unnamed(error, &shown).map(Some),
         }
+    }
+
+    /// Writes what was gathered.
+    fn write(&mut self) -> Result<()> {
+        if let Some(current) = self.current.as_mut().filter(|_| !self.gathered.is_empty()) {
+            current.output.append(&self.gathered)?;
+        }
+        self.gathered.clear();
+        Ok(())
     }
 
     fn note_metadata(&mut self, path: &[u8], error: &io::Error) {
@@ -243,6 +268,13 @@ impl Target for IntoFolder<'_> {
     }
 
     fn data(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.gathered.len() + bytes.len() > BUFFER {
+            self.write()?;
+        }
+        if bytes.len() < BUFFER {
+            self.gathered.extend_from_slice(bytes);
+            return Ok(());
+        }
         match &mut self.current {
             Some(current) => current.output.append(bytes),
             None => Ok(()),

@@ -675,6 +675,29 @@ fn existing_files_stay_unless_they_are_to_be_replaced() {
 }
 
 #[test]
+fn names_that_differ_only_in_case_are_two_files_where_the_disk_has_both() {
+    let scratch = Scratch::new();
+    let entries = [
+        make::file("name", b"1"),
+        make::file("Name", b"2"),
+        make::named("\u{e9}".as_bytes(), b"3"),
+        make::named("e\u{301}".as_bytes(), b"4"),
+    ];
+    let backup = media(&scratch, &entries);
+    let out = scratch.path("out");
+    // Also when all of them are there already.
+    for _ in 0..2 {
+        extract(&backup, &["--force"], &out).code(0);
+        let found = tree(&out);
+        assert_eq!(found.len(), 5, "{found:?}");
+        assert_eq!(
+            [&found["media/name"], &found["media/Name"]],
+            ["file 1", "file 2"]
+        );
+    }
+}
+
+#[test]
 fn an_archive_replaces_a_file_only_on_request_and_never_the_backup() {
     let scratch = Scratch::new();
     let backup = media(&scratch, &[make::file("a", b"new")]);
@@ -770,10 +793,14 @@ fn a_reader_that_goes_away_is_not_an_error() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
-/// A backup in which the media folder is damaged behind its first file, and the share is whole.
+/// More than is kept in memory until a file is known to be whole.
+const LARGE: usize = 3 << 19;
+
+/// A backup in which the media folder is damaged behind its second file, and the share is whole.
 fn damaged(scratch: &Scratch, wrap: Wrap) -> PathBuf {
     let entries = [
         make::file("first", b"whole"),
+        make::file("large", &make::noise(LARGE)),
         make::file("second", &make::noise(4 << 20)),
         make::file("third", b"lost"),
     ];
@@ -815,7 +842,7 @@ fn damage_ends_the_run_and_what_is_whole_can_be_kept() {
     assert_eq!(found["share/note"], "file whole");
     assert!(!found.contains_key("media/second") && !found.keys().any(|name| is_hidden(name)));
     assert!(
-        run.err.contains("1 file had been extracted from it"),
+        run.err.contains("2 files had been extracted from it"),
         "{}",
         run.err
     );
@@ -826,11 +853,10 @@ fn damage_ends_the_run_and_what_is_whole_can_be_kept() {
     extract(&backup, &[], &archive).code(5);
     assert!(!archive.exists());
     extract(&backup, &["--keep-going"], &archive).code(5);
-    let names: Vec<Vec<u8>> = archived(&archive)
-        .into_iter()
-        .map(|entry| entry.name)
-        .collect();
-    let expected = ["media", "media/first", "share", "share/note"];
+    let found = archived(&archive);
+    assert!(found[2].data == make::noise(LARGE), "other bytes");
+    let names: Vec<Vec<u8>> = found.into_iter().map(|entry| entry.name).collect();
+    let expected = ["media", "media/first", "media/large", "share", "share/note"];
     assert_eq!(names, expected.map(|name| name.as_bytes().to_vec()));
 }
 
@@ -1080,6 +1106,21 @@ fn the_key_is_needed_only_for_what_is_extracted_and_its_absence_is_told() {
     let out = scratch.path("out");
     let run = keyless(["extract", &text(&backup), "-o", &text(&out)]).code(12);
     assert!(!out.exists(), "{}", run.err);
+    assert!(
+        !run.err.contains("--drop") && !run.err.contains("Dropping"),
+        "{}",
+        run.err
+    );
+    let limited = scratch.path("limited");
+    let rest = ["--max-expanded", "5kB", "--force"];
+    let run = extract(&backup, &rest, &limited).code(10);
+    assert!(
+        !run.err.contains("--drop") && run.err.contains("--keep-going"),
+        "{}",
+        run.err
+    );
+    let run = extract(&backup, &[&rest[..], &["-k"]].concat(), &limited).code(10);
+    assert!(!run.err.contains("--keep-going"), "{}", run.err);
     keyless(["extract", &text(&backup), "share", "-o", &text(&out)]).code(0);
     assert_eq!(tree(&out)["share/b"], "file 2");
     let run = haslim(["extract", &text(&backup), "media", "-o", &text(&out), "-q"]).code(0);

@@ -20,9 +20,8 @@ use crate::cli::session::{DONE, Session};
 use crate::cli::settings::{Extraction, Goal};
 use crate::cli::terminal::output::unprinted;
 
-/// What to do about damage, beside downloading the backup again.
-const KEEP_GOING: &str =
-    "With --keep-going, haslim extracts what comes before the damage, and the other parts.";
+/// What to do if a part cannot be read.
+const KEEP_GOING: &str = "With --keep-going, haslim extracts everything else that it can read.";
 
 /// Bytes that are written to standard output at once.
 const STEP: usize = 1 << 18;
@@ -58,6 +57,7 @@ pub fn run(session: &Session, path: &Path, extraction: &Extraction) -> Result<u8
             force: extraction.force,
             keep_going: extraction.keep_going,
         },
+        may_go_on: !extraction.keep_going && !matches!(extraction.goal, Goal::Stdout),
     };
     match (&extraction.goal, target) {
         (Goal::Folder(path), _) => work.folder(path),
@@ -72,6 +72,8 @@ struct Work<'a> {
     unlocked: &'a Unlocked,
     choice: &'a Choice,
     options: Options,
+    /// Whether --keep-going could help.
+    may_go_on: bool,
 }
 
 impl Work<'_> {
@@ -81,8 +83,10 @@ impl Work<'_> {
             unlocked,
             choice,
             options,
+            ..
         } = *self;
-        let mut done = extract::into_folder(unlocked, choice, path, options, &session.control)?;
+        let mut done = extract::into_folder(unlocked, choice, path, options, &session.control)
+            .map_err(|error| self.worded(error))?;
         self.check_matched(&done)?;
         if done.files() > 0 {
             session.published();
@@ -96,9 +100,11 @@ impl Work<'_> {
             unlocked,
             choice,
             options,
+            ..
         } = *self;
         let control = &session.control;
-        let done = extract::into_archive(unlocked, choice, target, format, options, control)?;
+        let done = extract::into_archive(unlocked, choice, target, format, options, control)
+            .map_err(|error| self.worded(error))?;
         let mut extracted = done.extracted;
         self.check_matched(&extracted)?;
         let path: Option<PathBuf> = done.file.map(|(path, _)| path);
@@ -114,9 +120,11 @@ impl Work<'_> {
             unlocked,
             choice,
             options,
+            ..
         } = *self;
         let backup = &unlocked.backup;
-        let (listed, mut done) = extract::list(unlocked, choice, options, &session.control)?;
+        let (listed, mut done) = extract::list(unlocked, choice, options, &session.control)
+            .map_err(|error| self.worded(error))?;
         self.check_matched(&done)?;
         let error = self.outcome(&mut done)?;
         let (unmatched, warnings) = (self.unmatched(&done)?, self.warnings(&done));
@@ -147,13 +155,30 @@ impl Work<'_> {
             ..
         } = *self;
         let Unlocked { backup, keys } = unlocked;
-        let file: Listed = extract::only_file(unlocked, choice, &session.control)?;
+        let file: Listed = extract::only_file(unlocked, choice, &session.control)
+            .map_err(|error| self.worded(error))?;
         let part = backup.part(file.part);
         let entry = extract::entry_at(&file);
         let reader = open::read_entry(backup, part, keys.as_deref(), entry, &session.control)?;
         copy(reader)?;
         backup.input.check_unchanged()?;
         Ok(DONE)
+    }
+
+    /// An error of a part, with what to do about it in this command.
+    fn worded(&self, error: Error) -> Error {
+        let go_on = if self.may_go_on { KEEP_GOING } else { "" };
+        let advice = match error.next_step() {
+            Some(Advice::GiveKey) => return error.advice(Advice::GiveKeyToLook),
+            Some(Advice::DownloadAgain) if self.may_go_on => DOWNLOAD_AGAIN,
+            Some(Advice::RaiseExpansion) => "Raise --max-expanded if you expect this.",
+            Some(Advice::LeavePartOut) => {
+                "Home Assistant never writes this; make a new backup, or use an older one."
+            }
+            Some(Advice::DropOtherKey { .. }) => "Give the key of this part to extract it.",
+            _ => return error,
+        };
+        error.advice(format!("{advice} {go_on}").trim_end().to_owned())
     }
 
     /// The error if none of the selectors matched anything. To suggest others, the parts are read
@@ -207,13 +232,7 @@ impl Work<'_> {
             .error()
             .and_then(|at| done.parts.get_mut(at)?.error.as_ref());
         if let Some(error) = of_part {
-            let may_go_on = error.next_step() == Some(&Advice::DownloadAgain);
-            let copy = error.copied();
-            return Ok(Some(if may_go_on && !self.options.keep_going {
-                copy.advice(format!("{DOWNLOAD_AGAIN} {KEEP_GOING}"))
-            } else {
-                copy
-            }));
+            return Ok(Some(self.worded(error.copied())));
         }
         backup.input.check_unchanged()?;
         if !done.lacks_contents() {
