@@ -53,6 +53,7 @@ fn arguments_beat_variables_which_beat_profiles_which_beat_the_file() {
 }
 
 #[test]
+#[cfg(unix)] // On Windows the folder is APPDATA; the unit tests look there.
 fn the_file_is_found_where_xdg_says_and_can_be_passed_over() {
     let scratch = Scratch::new();
     std::fs::create_dir_all(scratch.path("x/haslim")).unwrap();
@@ -100,10 +101,11 @@ fn paths_in_the_file_start_at_its_folder_or_at_home() {
     let scratch = Scratch::new();
     scratch.file("key", PASSWORD.as_bytes());
     let home = text(scratch.path("key").parent().unwrap());
+    let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
     for key in ["key", "./key", "~/key"] {
         let file = written(&scratch, &format!("password-file = '{key}'"));
         let args = line("verify", &fixture("v3.tar"), &format!("--config {file}"));
-        run_with(args, &[("HOME", home.as_str())]).code(0);
+        run_with(args, &[(variable, home.as_str())]).code(0);
     }
 }
 

@@ -617,13 +617,16 @@ fn a_copy_says_how_it_is_encrypted() {
 #[test]
 fn paths_of_files_can_be_opened_as_they_are_printed() {
     let scratch = Scratch::new();
-    for name in [
+    let names = [
+        "bidi\u{202e}rat.tar",
+        "ümlaut.tar",
+        // Windows allows no such names.
         "back\\slash.tar",
         "new\nline.tar",
         "esc\u{1b}[2J.tar",
-        "bidi\u{202e}rat.tar",
-        "ümlaut.tar",
-    ] {
+    ];
+    let allowed = if cfg!(windows) { 2 } else { names.len() };
+    for name in &names[..allowed] {
         let input = scratch.path(name);
         std::fs::copy(fixture("v3.tar"), &input).unwrap();
         let path = input.to_str().unwrap();

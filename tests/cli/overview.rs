@@ -53,7 +53,8 @@ fn home(scratch: &Scratch) -> std::path::PathBuf {
 
 /// The output without the folder of the test.
 fn without(scratch: &Scratch, text: &str) -> String {
-    text.replace(&format!("{}/", scratch.0.path().display()), "")
+    let folder = scratch.path("");
+    text.replace(folder.to_str().unwrap(), "")
 }
 
 fn columns(text: &str) -> usize {

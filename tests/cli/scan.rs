@@ -104,7 +104,7 @@ fn a_scan_that_cannot_be_used_is_wrong_usage_and_nothing_is_written() {
         (scratch.file("cut", &good[..good.len() - 9]), "too early"),
         (scratch.file("text", b"hello"), "not a scan"),
         (scratch.file("empty", b""), "not a scan"),
-        (scratch.path("missing"), "No such file"),
+        (scratch.path("missing"), "os error 2"),
         (scratch.path("."), "not a regular file"),
     ];
     for (path, why) in cases {

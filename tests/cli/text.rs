@@ -8,6 +8,7 @@ fn text(run: &Run) -> String {
     let folder = fixture("demo.tar").parent().unwrap().display().to_string();
     run.out
         .replace(&folder, "fixtures")
+        .replace("fixtures\\", "fixtures/")
         .replace("\u{1b}", "ESC")
 }
 
