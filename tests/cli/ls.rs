@@ -115,7 +115,7 @@ fn a_long_name_is_shortened_on_a_terminal_only() {
             .any(|line| line.contains(&format!("  {name}")))
     );
     let narrow = out(Some("80"));
-    let (rows, _) = narrow.split_once("Take one out:").unwrap();
+    let (rows, _) = narrow.split_once("Leave one out:").unwrap();
     assert!(
         rows.lines().all(|line| line.chars().count() <= 80),
         "{rows}"

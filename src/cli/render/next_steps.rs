@@ -20,7 +20,7 @@ pub fn after_ls(session: &Session, backup: &Backup, selector: &str, scan: Option
     let mut command = parts("plan", session, backup.input.path());
     command.push(format!("--drop {}", quoted(selector)));
     command.extend(scan.map(|scan| format!("--scan {}", file(scan))));
-    paste(session, "Take one out:", &command);
+    paste(session, "Leave one out:", &command);
 }
 
 /// Prints the command that carries out the plan. If the output is already `taken` by a file, the
