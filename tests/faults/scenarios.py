@@ -8,6 +8,7 @@ import tempfile
 import time
 import traceback
 
+import beneath
 import disks
 import injected
 import killed
@@ -18,6 +19,7 @@ from bench import Bench
 
 SCENARIOS = {
     "input-untouched": watched.input_untouched,
+    "extract-beneath": beneath.stays_beneath,
     "output-errors": injected.output_errors,
     "read-errors": injected.read_errors,
     "lying-disk": injected.lying_disk,
