@@ -1,6 +1,7 @@
 //! `backup.json`, from any text.
 
-use haslim::format::manifest::{Changes, Manifest};
+use haslim::format::manifest::{Changes, Made, Manifest};
+use haslim::rest::Record;
 use serde_json::{Map, Value};
 
 const SLUG: &str = "0badcafe";
@@ -26,6 +27,10 @@ pub fn run(data: &[u8]) {
     let Ok(original) = Manifest::parse(text) else {
         return;
     };
+    if let Ok(Some(record)) = Record::of(&original) {
+        let inside: u64 = record.parts.iter().map(|part| part.size).sum();
+        assert_eq!(inside + record.outside.len() as u64, record.size);
+    }
     let picked = |at: u32| choice >> at & 1 == 1;
     let mut without = Vec::new();
     if picked(0) {
@@ -45,7 +50,8 @@ pub fn run(data: &[u8]) {
         without_database: picked(4),
         protected: picked(5),
         compressed: picked(6).then_some(picked(7)),
-        repaired: picked(7),
+        made: if picked(7) { Made::Rest } else { Made::Slim },
+        about: picked(7).then(|| r#"{"rest_of":{}}"#.to_owned()),
     };
     let bytes = original
         .changed(&changes)
@@ -57,6 +63,8 @@ pub fn run(data: &[u8]) {
         "writing is not stable"
     );
     assert_eq!((again.slug(), again.protected()), (SLUG, changes.protected));
+    assert_eq!(again.about(), changes.about.as_deref());
+    assert_eq!(again.made(), Some(changes.made));
     assert_eq!(
         again.compressed(),
         changes.compressed.unwrap_or(original.compressed())

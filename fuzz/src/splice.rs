@@ -130,8 +130,16 @@ fn check(stream: &[u8], plaintext: &[u8], checkpoints: &[Checkpoint], wish: &Wis
         kept: crc32fast::hash(stays),
     };
     let level = u32::from(wish.level % 9 + 1);
-    let (out, _) = splice(stream, checkpoints, &changes, &mut puts, Vec::new(), level, 1)
-        .expect("changes that fit are made");
+    let (out, _) = splice(
+        stream,
+        checkpoints,
+        &changes,
+        &mut puts,
+        Vec::new(),
+        level,
+        1,
+    )
+    .expect("changes that fit are made");
     let mut zlib = Vec::new();
     flate2::bufread::GzDecoder::new(out.as_slice())
         .read_to_end(&mut zlib)

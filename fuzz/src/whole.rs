@@ -11,7 +11,7 @@ use haslim::format::securetar::Version;
 use haslim::job::{Depth, Job, WriteOptions, WriteOutcome};
 use haslim::open::Backup;
 use haslim::pipe::{Control, Silent};
-use haslim::plan::{Request, Selector, EncryptionChoice};
+use haslim::plan::{EncryptionChoice, Request, Selector};
 use haslim::rules::Catalogue;
 use haslim::{Error, Kind, Result, verify};
 

@@ -1,7 +1,7 @@
 //! Takes files out of a backup: into a folder, into an archive, or one file as bytes.
 //!
 //! [`Choice`] is what is selected. [`into_folder`] and [`into_archive`] read each selected part once
-//! and write its entries as they come; [`list`] says what they would write; [`only_file`] finds the
+//! and write its entries as they come; [`list()`] says what they would write; [`only_file`] finds the
 //! one file that a selection contains. Nothing here prints or asks: what was left out or changed is
 //! in [`Extracted`].
 //!

@@ -193,7 +193,8 @@ impl Record {
                 .ok_or_else(|| damaged("its parts overlap"))?;
         }
         let inside: u64 = self.parts.iter().map(|piece| piece.size).sum();
-        if end > self.size || inside + self.outside.len() as u64 != self.size {
+        let outside = self.outside.len() as u64;
+        if end > self.size || inside.checked_add(outside) != Some(self.size) {
             return Err(damaged("its sizes do not add up"));
         }
         Ok(())
@@ -300,6 +301,11 @@ mod tests {
         let wrong = [
             text.replace("\"size\":720", "\"size\":721"),
             text.replace("\"at\":650", "\"at\":639"),
+            text.replace(
+                "\"at\":650,\"size\":50",
+                "\"at\":650,\"size\":18446744073709550965",
+            )
+            .replace("\"size\":720", "\"size\":18446744073709551615"),
             text.replace("\"at\":650", "\"at\":18446744073709551615"),
             text.replace("0707", "0x07"),
             text.replace("0707", ""),

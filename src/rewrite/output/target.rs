@@ -68,7 +68,7 @@ impl Target {
         Ok(target)
     }
 
-    /// A file in an open folder, as one of many. Nothing is checked beforehand: [`Output::create`]
+    /// A file in an open folder, as one of many. Nothing is checked beforehand: [`Target::create`]
     /// and [`Output::give_name_only`] report what cannot be done. `path` is for messages.
     pub(crate) fn within(folder: &Arc<Folder>, name: OsString, path: PathBuf, force: bool) -> Self {
         Self {
