@@ -36,7 +36,7 @@ fn nothing_else_is_taken_for_a_leftover() {
     let input = input(folder.path());
     let names = [
         ".haslim-0123456789abcdef",
-        ".haslim-0123456789ABCDEF.tmp",
+        ".haslim-0123456789ABCDE0.tmp",
         ".haslim-0123.tmp",
         "haslim-0123456789abcdef.tmp",
         ".haslim-.tmp",
