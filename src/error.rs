@@ -26,6 +26,8 @@ pub enum Kind {
     AlreadyFits,
     /// The backup to repair has no fault that a repair can fix.
     NothingToRepair,
+    /// Home Assistant already stores this backup there.
+    AlreadyStored,
     /// The limit cannot be reached by dropping only what may be dropped.
     CannotFit,
     /// The input's bytes violate its format.
@@ -34,6 +36,10 @@ pub enum Kind {
     VerifyFailed,
     /// The output could not be written.
     OutputIo,
+    /// Home Assistant cannot be reached, or answered with an error.
+    HomeAssistant,
+    /// Home Assistant accepted an upload, but does not list it where it should be.
+    NotStored,
     /// The input is ambiguous, unsafe or of an unknown kind.
     Refused,
     /// Reading the input failed, or the input changed while it was read.
@@ -50,11 +56,13 @@ impl Kind {
         match self {
             Self::Internal => 1,
             Self::Usage => 2,
-            Self::AlreadyFits | Self::NothingToRepair => 3,
+            Self::AlreadyFits | Self::NothingToRepair | Self::AlreadyStored => 3,
             Self::CannotFit => 4,
             Self::Damaged => 5,
             Self::VerifyFailed => 6,
             Self::OutputIo => 7,
+            Self::HomeAssistant => 8,
+            Self::NotStored => 9,
             Self::Refused => 10,
             Self::InputIo => 11,
             Self::Password => 12,
@@ -70,10 +78,13 @@ impl Kind {
             Self::Usage => "usage",
             Self::AlreadyFits => "already_fits",
             Self::NothingToRepair => "nothing_to_repair",
+            Self::AlreadyStored => "already_stored",
             Self::CannotFit => "cannot_fit",
             Self::Damaged => "damaged",
             Self::VerifyFailed => "verify_failed",
             Self::OutputIo => "output_io",
+            Self::HomeAssistant => "home_assistant",
+            Self::NotStored => "not_stored",
             Self::Refused => "refused",
             Self::InputIo => "input_io",
             Self::Password => "password",

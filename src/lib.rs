@@ -22,7 +22,8 @@
 //!
 //! The rooms [`mod@format`], [`crypt`], [`gzip`] and [`pipe`] serve every stage; what differs
 //! between systems is in [`sys`]; [`rules`] is what
-//! is known about the things that make backups large; [`finding`] is what is wrong with a backup;
+//! is known about the things that make backups large; `homeassistant` (a feature) talks to Home
+//! Assistant over the network; [`finding`] is what is wrong with a backup;
 //! [`mod@bench`] measures and makes backups to measure. The library never talks to a terminal; only the
 //! binary does.
 //!
@@ -70,6 +71,8 @@ pub mod extract;
 pub mod finding;
 pub mod format;
 pub mod gzip;
+#[cfg(feature = "homeassistant")]
+pub mod homeassistant;
 pub mod job;
 pub mod open;
 pub mod pipe;

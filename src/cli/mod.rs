@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod home;
 mod key;
 mod key_source;
 mod layers;

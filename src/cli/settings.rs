@@ -16,6 +16,7 @@ use haslim::rules::Class;
 use haslim::size::CLOUD_LIMIT;
 
 use super::args::{self, Automation, Color, Command, Consent, ProgressKind, Shared};
+use super::home::Home;
 use super::key_source::KeySource;
 use super::layers::Layer;
 
@@ -201,6 +202,59 @@ pub struct Making {
     pub replace: bool,
 }
 
+/// What to do with Home Assistant.
+#[derive(Debug)]
+pub enum HaTask {
+    Status,
+    List,
+    Upload {
+        backup: PathBuf,
+        sending: Sending,
+    },
+    Fetch {
+        wanted: Wanted,
+        output: Option<PathBuf>,
+        replace: bool,
+    },
+    Slim {
+        wanted: Wanted,
+        sending: Sending,
+        selection: Selection,
+        keeping: Keeping,
+    },
+}
+
+/// Where a backup goes.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    /// The place that stores it.
+    pub to: String,
+    /// Wait for another backup.
+    pub wait: bool,
+    /// Do not ask for confirmation.
+    pub yes: bool,
+}
+
+/// Which backup to download.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its id, or the beginning of it; the newest if there is none.
+    pub id: Option<String>,
+    /// The place that it must be at.
+    pub from: Option<String>,
+}
+
+/// The files of `ha slim`.
+#[derive(Debug, Clone)]
+pub struct Keeping {
+    /// Where they are.
+    pub folder: PathBuf,
+    /// The original stays.
+    pub original: bool,
+    /// The copy stays.
+    pub slim: bool,
+}
+
 /// The task of a run.
 #[derive(Debug)]
 pub enum Task {
@@ -243,6 +297,11 @@ pub enum Task {
         saving: Saving,
     },
     Join(Joining),
+    /// Talks to Home Assistant.
+    Ha {
+        home: Home,
+        task: HaTask,
+    },
     Verify {
         backups: Vec<PathBuf>,
     },
@@ -267,6 +326,7 @@ impl Task {
             | Self::Scan { .. }
             | Self::Make(_)
             | Self::Join(_) => true,
+            Self::Ha { task, .. } => matches!(task, HaTask::Fetch { .. }),
             Self::Plan { writing, .. } => writing.is_some(),
             _ => false,
         }
@@ -279,6 +339,9 @@ pub fn from_args(mut shared: Shared, mut command: Command, lower: Layer) -> (Set
     match &mut command {
         Command::Plan(plan) => complete_choice(&mut plan.choice, lower),
         Command::Shrink(shrink) => complete_choice(&mut shrink.choice, lower),
+        Command::Ha(args::Ha {
+            command: args::HaCommand::Slim(slim),
+        }) => complete_choice(&mut slim.choice, lower),
         Command::Rules(rules) => rules.rules = rules.rules.take().or(lower.rules),
         _ => {}
     }
@@ -407,6 +470,7 @@ impl From<Command> for Task {
                 output: join.output,
                 replace: join.force,
             }),
+            Command::Ha(ha) => ha.into(),
             Command::Verify(verify) => Self::Verify {
                 backups: verify.backups,
             },
@@ -427,6 +491,72 @@ impl From<Command> for Task {
             Command::Bench(bench) => bench.into(),
             Command::Completions(completions) => Self::Completions(completions.shell),
             Command::Man(man) => Self::Man(man.output),
+        }
+    }
+}
+
+impl From<args::Connection> for Home {
+    fn from(connection: args::Connection) -> Self {
+        Self {
+            url: connection.url,
+            token_file: connection.token_file,
+            ca_file: connection.ca_file,
+        }
+    }
+}
+
+impl From<args::Sending> for Sending {
+    fn from(sending: args::Sending) -> Self {
+        Self {
+            to: sending.to,
+            wait: sending.wait,
+            yes: sending.yes,
+        }
+    }
+}
+
+fn wanted(id: Option<String>, from: Option<String>) -> Wanted {
+    Wanted {
+        id: id.filter(|id| id != "latest"),
+        from,
+    }
+}
+
+impl From<args::Ha> for Task {
+    fn from(ha: args::Ha) -> Self {
+        let (connection, task) = match ha.command {
+            args::HaCommand::Status(status) => (status.connection, HaTask::Status),
+            args::HaCommand::List(list) => (list.connection, HaTask::List),
+            args::HaCommand::Upload(upload) => {
+                let (backup, sending) = (upload.backup, upload.sending.into());
+                (upload.connection, HaTask::Upload { backup, sending })
+            }
+            args::HaCommand::Fetch(fetch) => {
+                let task = HaTask::Fetch {
+                    wanted: wanted(fetch.id, fetch.from),
+                    output: fetch.output,
+                    replace: fetch.force,
+                };
+                (fetch.connection, task)
+            }
+            args::HaCommand::Slim(slim) => {
+                let keeping = Keeping {
+                    folder: slim.folder,
+                    original: slim.keep_original,
+                    slim: slim.keep_slim,
+                };
+                let task = HaTask::Slim {
+                    wanted: wanted(slim.id, slim.from),
+                    sending: slim.sending.into(),
+                    selection: slim.choice.into(),
+                    keeping,
+                };
+                (slim.connection, task)
+            }
+        };
+        Self::Ha {
+            home: connection.into(),
+            task,
         }
     }
 }

@@ -16,6 +16,12 @@ pub enum Stage {
     Verify,
     /// A backup to measure on is made.
     Make,
+    /// A backup is downloaded from Home Assistant.
+    Fetch,
+    /// A backup is sent to Home Assistant.
+    Send,
+    /// Home Assistant sends a backup on to where it will be stored.
+    Store,
 }
 
 impl Stage {
@@ -26,6 +32,9 @@ impl Stage {
             Self::Write => "write",
             Self::Verify => "verify",
             Self::Make => "make",
+            Self::Fetch => "fetch",
+            Self::Send => "send",
+            Self::Store => "store",
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod entries;
 mod extracted;
+#[cfg(feature = "homeassistant")]
+pub mod home;
 mod rows;
 
 pub use entries::Entries;

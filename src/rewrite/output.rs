@@ -289,6 +289,19 @@ impl Output {
     }
 }
 
+/// Removes a finished file that this program published before, because it was only needed for a
+/// while. The folder is not synced: if the power fails, the file may be there again.
+///
+/// # Errors
+/// `OutputIo`.
+pub fn remove(path: &Path) -> Result<()> {
+    let system = system::System::default();
+    let (folder, name) = place::open(&system, path)?;
+    system
+        .remove(&folder, &name)
+        .map_err(|e| Error::output(e, &format!("cannot remove {}", path.display())))
+}
+
 /// Whether a write failed because a disk, a quota or the size of a file reached its limit.
 fn has_no_room(error: &io::Error) -> bool {
     matches!(

@@ -150,7 +150,7 @@ fn help_lists_every_code() {
     let help = keyless(["--help"]).code(0).out;
     let (_, codes) = help.split_once("Exit codes:").unwrap();
     for code in [
-        "0", "1", "2", "3", "4", "5", "6", "7", "10", "11", "12", "129", "130", "143",
+        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "129", "130", "143",
     ] {
         assert!(
             codes

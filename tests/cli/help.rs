@@ -21,6 +21,9 @@ const COMMANDS: [&str; 12] = [
     "man",
 ];
 
+/// The commands inside `ha`.
+const HA_COMMANDS: [&str; 5] = ["status", "list", "upload", "fetch", "slim"];
+
 const SHELLS: [&str; 4] = ["bash", "zsh", "fish", "powershell"];
 
 fn on_80_columns(words: &[&str]) -> String {
@@ -36,7 +39,9 @@ fn on_80_columns(words: &[&str]) -> String {
 #[test]
 fn all_help_keeps_to_80_columns() {
     let commands = COMMANDS.map(|command| vec![command]);
-    for command in commands.into_iter().chain([vec![]]) {
+    let inner = HA_COMMANDS.map(|command| vec!["ha", command]);
+    let others = inner.into_iter().chain([vec![], vec!["ha"]]);
+    for command in commands.into_iter().chain(others) {
         for option in ["-h", "--help"] {
             let words = [&command[..], &[option]].concat();
             for line in on_80_columns(&words).lines() {

@@ -18,6 +18,7 @@ mod exit_codes;
 mod extract;
 #[cfg(unix)] // Types into a terminal.
 mod guide;
+mod ha;
 mod help;
 mod hostile;
 mod json;

@@ -5,6 +5,7 @@ mod bench;
 mod choice;
 mod extract;
 mod extras;
+mod ha;
 mod info;
 mod join;
 mod ls;
@@ -25,6 +26,7 @@ pub use bench::Bench;
 pub use choice::{Choice, Consent, Wrapping};
 pub use extract::Extract;
 pub use extras::{Completions, Man};
+pub use ha::{Connection, Ha, HaCommand, Sending};
 pub use info::Info;
 pub use join::Join;
 pub use ls::{Ls, Sort};
@@ -43,17 +45,20 @@ Exit codes:
    0  done and verified
    1  internal error
    2  wrong usage
-   3  already fits, nothing to do
+   3  already fits or already stored, nothing to do
    4  the limit cannot be reached with what may be dropped
    5  the backup is damaged
    6  the copy failed its verification
    7  the copy, or what is printed, could not be written
+   8  Home Assistant cannot be reached, or answered with an error
+   9  Home Assistant accepted the upload, but did not store it
   10  refused: ambiguous, unsafe or unsupported input
   11  reading the backup failed, or it changed meanwhile
   12  password missing or wrong
   129, 130, 143  stopped by a signal; 130 also when you decline to go on
 For every code but 0 no file was written and the original is unchanged. Only
-`extract` into a folder keeps the files that were complete by then.
+`extract` into a folder keeps the files that were complete by then, and
+`ha slim` what it has fetched and made, which it names.
 
 The key is read from --password-file, --emergency-kit, the variable
 HASLIM_PASSWORD, or a prompt. No option takes the key itself: it would show in
@@ -100,6 +105,8 @@ pub enum Command {
     Shrink(Shrink),
     /// Put an original together from a smaller copy and its rest
     Join(Join),
+    /// Talk to Home Assistant: what it stores, and uploads to the cloud
+    Ha(Ha),
     /// Check a backup for damage
     Verify(Verify),
     /// Write a copy with format errors fixed
@@ -125,6 +132,7 @@ impl Cli {
             Command::Plan(plan) => plan.shared(),
             Command::Shrink(shrink) => shrink.shared(),
             Command::Join(join) => join.shared(),
+            Command::Ha(ha) => ha.shared(),
             Command::Verify(verify) => verify.shared(),
             Command::Repair(repair) => repair.shared(),
             Command::Rules(rules) => rules.shared(),

@@ -125,6 +125,8 @@ struct Place<'a> {
     cli: &'a Command,
     /// The command, if there is one.
     command: Option<&'a Command>,
+    /// The command that it is inside, as `upload` is inside `ha`.
+    outer: Option<&'a Command>,
     /// The words before the command.
     before: &'a [OsString],
 }
@@ -134,22 +136,32 @@ impl<'a> Place<'a> {
         let find = |word: &OsString| cli.find_subcommand(word);
         let at = words.iter().skip(1).position(|word| find(word).is_some());
         let at = at.map_or(words.len(), |at| at + 1);
+        let command = words.get(at).and_then(find);
+        let rest = words.get(at + 1..).unwrap_or_default();
+        let inner = command.and_then(|outer| rest.iter().find_map(|w| outer.find_subcommand(w)));
         Self {
             cli,
-            command: words.get(at).and_then(find),
+            command: inner.or(command),
+            outer: inner.and(command),
             before: words.get(..at).unwrap_or_default(),
         }
     }
 
     /// The program with the command, as it is typed.
     fn name(&self) -> String {
-        let name = self.command.map(|c| format!(" {}", c.get_name()));
-        format!("`haslim{}`", name.unwrap_or_default())
+        format!("`{}`", self.typed())
+    }
+
+    fn typed(&self) -> String {
+        let commands = self.outer.iter().chain(self.command.iter());
+        let names = commands.map(|command| command.get_name());
+        let words: Vec<&str> = std::iter::once("haslim").chain(names).collect();
+        words.join(" ")
     }
 
     fn help(&self) -> String {
         match self.command {
-            Some(command) => format!("`haslim {} --help` shows how.", command.get_name()),
+            Some(_) => format!("`{} --help` shows how.", self.typed()),
             None => "`haslim --help` lists the commands and their options.".into(),
         }
     }
@@ -207,11 +219,11 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Whether the command with this name takes this option.
+/// Whether the command with this name takes this option; `ha upload` is one inside another.
 pub fn takes(name: &str, option: &str) -> bool {
-    let cli = command();
-    cli.find_subcommand(name)
-        .is_some_and(|command| has(command, option))
+    let inner = |outer: Command, word: &str| outer.find_subcommand(word).cloned();
+    let found = name.split(' ').try_fold(command(), inner);
+    found.is_some_and(|command| has(&command, option))
 }
 
 /// Whether a command shows this option in its help.
@@ -291,6 +303,8 @@ mod tests {
             ),
             ("haslim plan a b c", "'b'"),
             ("haslim --json", "no command"),
+            ("haslim ha upload", "`haslim ha upload` needs"),
+            ("haslim ha list a.tar", "'a.tar'"),
             ("haslim plan a.tar --limit x", "--limit"),
             ("haslim plan a.tar --allow x", "history, user"),
             ("haslim plan a.tar -q -v", "--quiet"),

@@ -6,6 +6,7 @@ mod extract;
 mod extras;
 mod files;
 mod guide;
+mod ha;
 mod info;
 mod join;
 mod ls;
@@ -52,6 +53,7 @@ pub fn run(task: Task, session: &Session) -> Result<u8> {
         } => shrink::run(session, &backup, &selection, &writing),
         Task::Repair { backup, writing } => repair::run(session, &backup, &writing),
         Task::Join(joining) => join::run(session, &joining),
+        Task::Ha { home, task } => ha::run(session, &home, &task),
         Task::Verify { backups } => verify::run(session, &backups),
         Task::Rules { id, file } => rules::run(session, id.as_deref(), file.as_deref()),
         Task::Completions(shell) => extras::completions(session, shell),

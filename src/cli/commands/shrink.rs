@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use haslim::job::{Depth, Prepared, Published};
+use haslim::job::{Depth, Prepared, Published, Refusal};
+use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::Outcome;
 use haslim::report::plan_view::PlanView;
@@ -34,7 +35,6 @@ const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted,
 /// # Errors
 /// As [`prepare`] and [`writing::write`]; errors that end a run before anything is written.
 pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writing) -> Result<u8> {
-    let begin = Instant::now();
     let backup = session.open(path)?;
     let place = writing.path(path, MARK);
     check_place(&place, &backup)?;
@@ -44,6 +44,56 @@ pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writ
         "shrink",
         "Add --yes, or look first with `haslim plan`.",
     )?;
+    let purpose = Purpose::Keep;
+    match make(session, backup, path, selection, writing, purpose)? {
+        Ending::Ended(code) => Ok(code),
+        Ending::Copied | Ending::Fits => Ok(DONE),
+    }
+}
+
+/// What a copy is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It is the result.
+    Keep,
+    /// It is sent to Home Assistant, and that run reports the result.
+    Send,
+}
+
+/// How a run for a copy ended.
+pub enum Ending {
+    /// The copy is there.
+    Copied,
+    /// The backup fits, so there is no copy. Only for a copy that is to be sent.
+    Fits,
+    /// The run is over, with this exit code.
+    Ended(u8),
+}
+
+/// Writes a smaller copy that is to be sent, without reporting the result.
+///
+/// # Errors
+/// As [`run`], but no error for a backup that already fits.
+pub fn copy(
+    session: &Session,
+    backup: Backup,
+    path: &Path,
+    selection: &Selection,
+    writing: &Writing,
+) -> Result<Ending> {
+    make(session, backup, path, selection, writing, Purpose::Send)
+}
+
+fn make(
+    session: &Session,
+    backup: Backup,
+    path: &Path,
+    selection: &Selection,
+    writing: &Writing,
+    purpose: Purpose,
+) -> Result<Ending> {
+    let begin = Instant::now();
+    let place = writing.path(path, MARK);
     let depth = match writing {
         Writing { verify: false, .. } => Depth::Needed,
         Writing { yes: true, .. } => Depth::Checked,
@@ -55,9 +105,17 @@ pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writ
         && prepared.plan.outcome == Outcome::CannotFit
         && !guide::consent(session, &mut prepared, &place, writing)?
     {
-        return stopped(session);
+        return stopped(session).map(Ending::Ended);
     }
     let refusal = prepared.refusal();
+    if purpose == Purpose::Send && matches!(refusal, Some(Refusal::AlreadyFits)) {
+        if !session.settings.json {
+            session
+                .screen
+                .say("It fits already, so it is sent as it is.");
+        }
+        return Ok(Ending::Fits);
+    }
     if refusal.is_none() {
         check_free(&place, writing, &prepared.backup)?;
         check_rest(&prepared, &place, writing)?;
@@ -72,17 +130,24 @@ pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writ
     }
     if let Some(reason) = refusal {
         let error = refusal::error(&prepared, reason);
-        return refuse(session, &prepared, selection, writing, error);
+        return refuse(session, &prepared, selection, writing, error).map(Ending::Ended);
     }
     if !is_agreed(session, &mut prepared, &place, writing)? {
-        return stopped(session);
+        return stopped(session).map(Ending::Ended);
     }
     if !writing.verify {
         session.screen.shout(UNVERIFIED);
     }
     let copy = writing::write(session, &mut prepared, &place, writing)?;
-    report(session, &prepared, &copy, writing.verify, begin)?;
-    Ok(DONE)
+    match purpose {
+        Purpose::Keep => report(session, &prepared, &copy, writing.verify, begin)?,
+        Purpose::Send if session.settings.json => {}
+        Purpose::Send => session.screen.say(&format!(
+            "Made a copy of {}, read back and compared, nothing differs.",
+            size::short(copy.size)
+        )),
+    }
+    Ok(Ending::Copied)
 }
 
 /// Ends a run whose plan does not lead to a copy.

@@ -5,6 +5,7 @@ pub mod columns;
 mod events;
 pub mod extract;
 pub mod folder;
+pub mod home;
 pub mod info;
 pub mod ls;
 pub mod next_steps;

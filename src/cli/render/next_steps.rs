@@ -10,6 +10,7 @@ use haslim::plan::{EncryptionChoice, Outcome};
 use haslim::size;
 
 use crate::cli::args::takes;
+use crate::cli::home::{TOKEN, URL};
 use crate::cli::key_source::KeySource;
 use crate::cli::session::Session;
 use crate::cli::settings::{Selection, Writing};
@@ -78,12 +79,23 @@ pub fn after_writing(session: &Session, copy: &Published, same_key: bool) {
         screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and anyone who has the file can read it.");
         return;
     }
+    if is_set(URL) && is_set(TOKEN) {
+        let mut command = parts("ha upload", session, &copy.path);
+        command.push("--to cloud.cloud".into());
+        paste(session, "To the cloud:", &command);
+        return;
+    }
     screen.as_is("To the cloud (TOKEN: see the README, \"Upload\"):");
     let form = quoted(&format!("file=@{}", copy.path.display()));
     let command = format!(
         "  {CURL} -H \"Authorization: Bearer TOKEN\" -F {form} {CONTINUED}\n    \"http://homeassistant.local:8123/api/backup/upload?agent_id=cloud.cloud\""
     );
     screen.as_is(&printable(&command));
+}
+
+/// Whether a variable has a value.
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 /// The command that was given, as `shrink`.

@@ -33,7 +33,8 @@ pub fn check(task: &Task) -> Result<()> {
         Task::Info { .. } | Task::Rules { .. } | Task::Completions(_) | Task::Man(_) => REST,
         // Argon2 allocates 16 MiB of its own (crypt::key), and frees them.
         Task::Ls { .. } | Task::Plan { .. } | Task::Why { .. } | Task::Verify { .. } => 28 << 20,
-        Task::Join(_)
+        Task::Ha { .. }
+        | Task::Join(_)
         | Task::Scan { .. }
         | Task::Extract { .. }
         | Task::Shrink { .. }

@@ -156,7 +156,10 @@ impl Screen {
         if self.writes {
             text = format!("{text} {}", words::UNCHANGED);
         }
-        if matches!(error.kind(), Kind::AlreadyFits | Kind::NothingToRepair) {
+        if matches!(
+            error.kind(),
+            Kind::AlreadyFits | Kind::AlreadyStored | Kind::NothingToRepair
+        ) {
             if !self.quiet {
                 report(&text);
             }

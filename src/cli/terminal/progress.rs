@@ -47,6 +47,9 @@ fn title(stage: Stage) -> &'static str {
         Stage::Write => "Writing",
         Stage::Verify => "Checking",
         Stage::Make => "Making",
+        Stage::Fetch => "Fetching",
+        Stage::Send => "Sending",
+        Stage::Store => "Storing",
     }
 }
 

@@ -1,0 +1,226 @@
+//! `haslim ha upload`: checks, sends and confirms.
+
+use std::io::{IsTerminal, stdin, stdout};
+use std::path::Path;
+use std::time::Instant;
+
+use haslim::homeassistant::{
+    Client, File, IDLE, Instance, Upload, UploadEvent, UploadObserver, Warning, check,
+};
+use haslim::job::{KeyNeed, Unlocked};
+use haslim::open::Backup;
+use haslim::report::json;
+use haslim::{Error, Result, size};
+
+use crate::cli::commands::writing::stopped;
+use crate::cli::home::Home;
+use crate::cli::key;
+use crate::cli::mistake::usage;
+use crate::cli::render::{escaped_path, home as words};
+use crate::cli::session::{DONE, Session};
+use crate::cli::settings::Sending;
+use crate::cli::terminal::output::Screen;
+use crate::cli::terminal::prompt::{Answer, ask};
+
+/// Uploads a file.
+///
+/// # Errors
+/// As [`check_consent`], [`ready`], [`verified`] and [`Client::upload`].
+pub fn run(session: &Session, home: &Home, path: &Path, sending: &Sending) -> Result<u8> {
+    let begin = Instant::now();
+    let client = home.client(session)?;
+    check_consent(session, sending)?;
+    let backup = session.open(path)?;
+    let file = File::of(&backup);
+    let upload = ready(session, &client, &file, sending)?;
+    let warnings = warn(session, &upload);
+    let backup = verified(session, backup)?;
+    if !is_agreed(session, path, &file, &upload, sending)? {
+        return stopped(session);
+    }
+    send(session, &client, &backup, &file, sending)?;
+    let uploaded = json::home::Uploaded {
+        file: &file,
+        agent: &sending.to,
+        replaced: &upload.replaced,
+        warnings: &warnings,
+        limit: session.settings.limit,
+        seconds: begin.elapsed().as_secs_f64(),
+    };
+    if session.settings.json {
+        session.screen.json(&uploaded.document(path));
+    } else {
+        announce(session, &uploaded);
+    }
+    Ok(DONE)
+}
+
+/// Checks that the user has agreed, or can be asked.
+///
+/// # Errors
+/// `Usage`.
+pub fn check_consent(session: &Session, sending: &Sending) -> Result<()> {
+    let may_ask = stdin().is_terminal() && stdout().is_terminal() && !session.settings.json;
+    if sending.yes || may_ask {
+        return Ok(());
+    }
+    Err(usage(
+        "an upload asks first, and there is no terminal to ask on",
+        "Add --yes, or look first with `haslim ha status`.",
+    ))
+}
+
+/// Asks Home Assistant, waits until it is idle if that is wanted, and checks the upload.
+///
+/// # Errors
+/// As [`Client::look`], [`Client::wait_until_idle`] and [`check`].
+pub fn ready(session: &Session, client: &Client, file: &File, sending: &Sending) -> Result<Upload> {
+    let instance = idle(session, client, sending)?;
+    check(&instance, file, &sending.to, session.settings.limit)
+}
+
+/// What Home Assistant says, after waiting if that is wanted.
+///
+/// # Errors
+/// As [`Client::look`] and [`Client::wait_until_idle`].
+pub fn idle(session: &Session, client: &Client, sending: &Sending) -> Result<Instance> {
+    let control = &session.control;
+    let instance = client.look(control)?;
+    if instance.info.state == IDLE || !sending.wait {
+        return Ok(instance);
+    }
+    let mut waiting = |state: &str| {
+        if !session.settings.json {
+            session
+                .screen
+                .say(&format!("Waiting: {}.", words::busy(state)));
+        }
+    };
+    client.wait_until_idle(control, &mut waiting)?;
+    client.look(control)
+}
+
+/// Prints the warnings of a check.
+pub fn warn(session: &Session, upload: &Upload) -> Vec<String> {
+    let text = |warning: &Warning| match warning {
+        Warning::NoConfiguration => {
+            "The backup is without Home Assistant's configuration. Its web page does not offer the cloud for such backups."
+        }
+        Warning::NotListed => {
+            "The place cannot list its backups now, so haslim may not be able to confirm the upload."
+        }
+    };
+    let texts: Vec<String> = upload
+        .warnings
+        .iter()
+        .map(|one| text(one).to_owned())
+        .collect();
+    if !session.settings.json {
+        texts.iter().for_each(|text| session.screen.warn(text));
+    }
+    texts
+}
+
+/// Checks the file for damage, as far as the key allows.
+///
+/// # Errors
+/// The first error that was found, and those that keep it from being checked.
+pub fn verified(session: &Session, backup: Backup) -> Result<Backup> {
+    let is_readable = !backup.is_protected() || key::is_given(&session.settings);
+    if !is_readable {
+        session
+            .screen
+            .warn("Not checked for damage, because no key was given.");
+        return Ok(backup);
+    }
+    let need = KeyNeed::must_if(backup.is_protected());
+    let Unlocked { backup, keys } = key::unlock(session, backup, need)?;
+    let checks = haslim::verify::backup(&backup, keys.as_deref(), &session.control)?;
+    if let Some(error) = checks.into_iter().find_map(Result::err) {
+        return Err(error);
+    }
+    if let Some(finding) = backup.findings.iter().find(|finding| finding.is_refused()) {
+        let text = finding.text();
+        return Err(Error::damaged(text.trim_end_matches('.')).advice("`haslim verify` says more."));
+    }
+    Ok(backup)
+}
+
+/// Says what the upload replaces, and asks.
+pub fn is_agreed(
+    session: &Session,
+    path: &Path,
+    file: &File,
+    upload: &Upload,
+    sending: &Sending,
+) -> Result<bool> {
+    if session.settings.json {
+        return Ok(true);
+    }
+    let place = words::place(&sending.to);
+    for backup in &upload.replaced {
+        let there = words::stored(backup, &sending.to);
+        session
+            .screen
+            .say(&format!("Replaces {there}, in {place}."));
+    }
+    if sending.yes {
+        return Ok(true);
+    }
+    let question = format!(
+        "\nSend {}, {}, to {place}? [y]es, [N]o: ",
+        escaped_path(path),
+        size::short(file.size)
+    );
+    Ok(ask(&session.control, &question)? == Answer::Yes)
+}
+
+/// Sends the file and waits until it is confirmed.
+///
+/// # Errors
+/// As [`Client::upload`].
+pub fn send(
+    session: &Session,
+    client: &Client,
+    backup: &Backup,
+    file: &File,
+    sending: &Sending,
+) -> Result<()> {
+    let observer = Telling(&session.screen);
+    client.upload(
+        &backup.input,
+        file,
+        &sending.to,
+        &observer,
+        &session.control,
+    )
+}
+
+/// Prints the events of an upload.
+struct Telling<'a>(&'a Screen);
+
+impl UploadObserver for Telling<'_> {
+    fn event(&self, event: UploadEvent) {
+        match event {
+            // The bar shows it.
+            UploadEvent::Received => {}
+            UploadEvent::Retry { attempt, of } => self.0.warn(&format!(
+                "Home Assistant could not send it on, and begins again: try {attempt} of {of}. Minutes may pass between two tries."
+            )),
+        }
+    }
+}
+
+/// Prints that an upload is confirmed.
+pub fn announce(session: &Session, uploaded: &json::home::Uploaded<'_>) {
+    let screen = &session.screen;
+    let name = haslim::error::escape(uploaded.file.name.as_bytes());
+    screen.say(&screen.green(&format!(
+        "Done in {:.1} s: {} stores it, {} ({} bytes).",
+        uploaded.seconds,
+        words::place(uploaded.agent),
+        size::short(uploaded.file.size),
+        uploaded.file.size
+    )));
+    screen.say(&format!("It is listed as \"{name}\"."));
+}

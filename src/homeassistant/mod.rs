@@ -1,0 +1,204 @@
+//! Home Assistant over the network: what it stores, downloads, and uploads that are confirmed.
+//!
+//! [`Client`] knows where Home Assistant is. [`Client::look`] asks for everything that the other
+//! calls need; [`check`] finds out, before a byte is sent, what would keep an upload from
+//! succeeding; [`Client::upload`] sends a file and then asks whether it was stored, because Home
+//! Assistant answers 201 in either case. [`Client::download`] writes a backup to a file.
+//! `backup/delete` is never called: it deletes a backup everywhere.
+//!
+//! Nothing here prints. What a user should know during an upload arrives as an [`UploadEvent`],
+//! progress through the [`Control`], which also ends every wait. Memory: one buffer of
+//! [`upload::STEP`] bytes, and the answers, of which each may have 32 MiB.
+//!
+//! Source of the facts: Home Assistant Core 2026.11.0, tried with its own cloud agent in front of a
+//! stand-in for the cloud. What was only read in its sources is marked.
+#![deny(clippy::indexing_slicing)]
+
+mod address;
+mod answers;
+mod check;
+mod confirm;
+mod download;
+mod http;
+mod line;
+mod multipart;
+mod phase;
+mod upload;
+mod websocket;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+pub use address::{Address, Token};
+pub use answers::{Agent, Config, Copy, Details, Event, Info, LogEntry, Stored, User};
+pub use check::{File, Upload, Warning, check};
+pub use download::{DownloadEvent, Source, pick};
+pub use upload::{STEP, UploadEvent, UploadObserver};
+
+use crate::error::{Error, Kind, Result};
+use crate::pipe::Control;
+use line::{Line, up_to};
+use websocket::Talk;
+
+/// The id of Home Assistant Cloud.
+pub const CLOUD: &str = "cloud.cloud";
+/// The state of a manager that does nothing.
+pub const IDLE: &str = "idle";
+/// How long an answer may take. Listing a slow network share takes seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where Home Assistant is, and how to get in.
+#[derive(Debug, Clone)]
+pub struct Client {
+    address: Address,
+    token: Token,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+/// What Home Assistant says about itself and its backups.
+#[derive(Debug, Clone, Default)]
+pub struct Instance {
+    /// The user of the token.
+    pub user: User,
+    /// Its version and integrations.
+    pub config: Config,
+    /// The places that store backups.
+    pub agents: Vec<Agent>,
+    /// The backups.
+    pub info: Info,
+}
+
+impl Instance {
+    /// The place with this id.
+    pub fn agent(&self, id: &str) -> Option<&Agent> {
+        self.agents.iter().find(|agent| agent.agent_id == id)
+    }
+}
+
+impl Client {
+    /// A client for this address. `authorities` is the text of a PEM file with more certificate
+    /// authorities than the public ones.
+    ///
+    /// # Errors
+    /// `Usage` if there is no certificate in `authorities`.
+    pub fn new(address: Address, token: Token, authorities: Option<&[u8]>) -> Result<Self> {
+        let tls = address.is_secure.then(|| trust(authorities)).transpose()?;
+        Ok(Self {
+            address,
+            token,
+            tls: tls.map(Arc::new),
+        })
+    }
+
+    /// The address.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn open<'a>(&self, patience: line::Patience<'a>, control: &Control) -> Result<Line<'a>> {
+        Line::open(&self.address, self.tls.as_ref(), patience, control)
+    }
+
+    fn talk<'a>(&self, control: &'a Control) -> Result<Talk<'a>> {
+        let line = self.open(up_to(PATIENCE, control), control)?;
+        Talk::begin(line, &self.address, &self.token)
+    }
+
+    /// Asks for everything about the user, the version, the places and the backups. The user is
+    /// asked first: over HTTP, a token that is wrong and a user without rights look the same, and
+    /// each request counts as a failed login (tried).
+    ///
+    /// # Errors
+    /// `HomeAssistant` if it cannot be reached, the token is wrong, or its user is not an
+    /// administrator.
+    pub fn look(&self, control: &Control) -> Result<Instance> {
+        let mut talk = self.talk(control)?;
+        let user: User = told(talk.ask("auth/current_user", Value::Null)?)?;
+        if !user.is_admin {
+            let name = crate::error::escape(user.name.as_bytes());
+            let message = format!("the token belongs to {name}, who is not an administrator");
+            return Err(Error::new(Kind::HomeAssistant, message).advice(address::NEW_TOKEN));
+        }
+        let config: Config = told(talk.ask("get_config", Value::Null)?)?;
+        let agents: BTreeMap<String, Vec<Agent>> =
+            told(talk.ask("backup/agents/info", Value::Null)?)?;
+        Ok(Instance {
+            user,
+            config,
+            agents: agents.into_values().flatten().collect(),
+            info: told(talk.ask("backup/info", Value::Null)?)?,
+        })
+    }
+
+    /// Waits until the manager of backups does nothing. `waiting` is called with each state that it
+    /// is in before.
+    ///
+    /// # Errors
+    /// As [`Client::look`]; `Interrupted`.
+    pub fn wait_until_idle(&self, control: &Control, waiting: &mut dyn FnMut(&str)) -> Result<()> {
+        // A backup can take an hour in which no event comes.
+        let line = self.open(up_to(Duration::MAX, control), control)?;
+        let mut talk = Talk::begin(line, &self.address, &self.token)?;
+        let mut last = String::new();
+        talk.ask("backup/subscribe_events", Value::Null)?;
+        loop {
+            let event: Event = told(talk.next_event()?)?;
+            match event.manager_state.as_str() {
+                IDLE => return Ok(()),
+                "" => {}
+                state if state != last => {
+                    waiting(state);
+                    last = state.to_owned();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn details(&self, id: &str, control: &Control) -> Result<Details> {
+        told(
+            self.talk(control)?
+                .ask("backup/details", json!({"backup_id": id}))?,
+        )
+    }
+
+    /// The log. Empty if it cannot be read, because it only explains other errors.
+    fn log(&self, control: &Control) -> Vec<LogEntry> {
+        let ask = || told(self.talk(control)?.ask("system_log/list", Value::Null)?);
+        ask().unwrap_or_default()
+    }
+}
+
+/// An answer as its type.
+fn told<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|e| {
+        let message = format!("Home Assistant's answer is not understood: {e}");
+        Error::new(Kind::HomeAssistant, message).advice("Its version may be too new or too old.")
+    })
+}
+
+/// The public certificate authorities, and these.
+fn trust(authorities: Option<&[u8]>) -> Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(text) = authorities {
+        let found: Vec<_> = CertificateDer::pem_slice_iter(text).flatten().collect();
+        if roots.add_parsable_certificates(found).0 == 0 {
+            let message = "the file with certificate authorities has no certificate in it";
+            return Err(Error::new(Kind::Usage, message)
+                .advice("It must be a PEM file, which begins with -----BEGIN CERTIFICATE-----."));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::new(Kind::Internal, format!("TLS is not available: {e}")))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}

@@ -1,0 +1,576 @@
+//! Sends a backup, and waits until it is stored.
+//!
+//! The connection is the upload: Home Assistant stops everything when it ends, also while it sends
+//! the file on to the cloud, during which it answers nothing for minutes (tried). So the wait for
+//! the reply has no limit while the events say that Home Assistant is receiving.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::check::{File, busy};
+use super::confirm::pause;
+use super::http::{self, Reply};
+use super::line::{Line, up_to};
+use super::multipart::Frame;
+use super::phase::{Phase, Step, TRIES};
+use super::websocket::{Talk, banned};
+use super::{Client, Event, IDLE, told};
+use crate::error::{Error, Kind, Result};
+use crate::pipe::{Control, Input, Stage};
+
+/// How many bytes are read and sent at once.
+pub const STEP: usize = 1 << 19;
+/// How long nothing may move if the events say that Home Assistant is not receiving.
+const SILENCE: Duration = Duration::from_secs(120);
+/// The same if there are no events, because their connection cannot be made again.
+const DARKNESS: Duration = Duration::from_secs(1800);
+/// How long the first event may take. It is there at once.
+const FIRST: Duration = Duration::from_secs(30);
+/// How long the last events may take after the reply. Only the progress depends on them.
+const LAST: Duration = Duration::from_secs(1);
+/// How often the connection for events is made again, and the pause before.
+const RECONNECTS: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What a user should know during an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadEvent {
+    /// Home Assistant has received everything, and sends it on. If the program ends now, Home
+    /// Assistant stops as well.
+    Received,
+    /// The place failed and begins again.
+    Retry {
+        /// 2 for the second time.
+        attempt: u32,
+        /// How often it tries at most.
+        of: u32,
+    },
+}
+
+/// Receives the events of an upload, in order and on the thread that runs it.
+pub trait UploadObserver {
+    /// Called for each event.
+    fn event(&self, event: UploadEvent);
+}
+
+/// What comes from the connection for events.
+enum Heard {
+    Event(Event),
+    /// There will be no more events, for this reason.
+    Lost(Error),
+}
+
+/// What is known about a running upload.
+struct Watch<'a> {
+    heard: Receiver<Heard>,
+    phase: Phase,
+    last: Instant,
+    /// Whether events still come.
+    is_lit: bool,
+    agent: &'a str,
+    stage: Option<Stage>,
+    observer: &'a dyn UploadObserver,
+    control: &'a Control,
+}
+
+impl Watch<'_> {
+    /// Ends the stage that is shown, and begins another one.
+    fn show(&mut self, stage: Option<(Stage, u64)>) {
+        if self.stage.take().is_some() {
+            self.control.end();
+        }
+        if let Some((stage, total)) = stage {
+            self.control.begin(stage, total);
+            self.stage = Some(stage);
+        }
+    }
+
+    /// Takes in what has been heard.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    fn drain(&mut self) -> Result<()> {
+        while let Ok(heard) = self.heard.try_recv() {
+            self.last = Instant::now();
+            match heard {
+                Heard::Lost(_) => self.is_lit = false,
+                Heard::Event(event) => match self.phase.take(&event, self.agent) {
+                    Step::None => {}
+                    Step::Begins { attempt, total } => {
+                        self.show(Some((Stage::Store, total)));
+                        if attempt > 1 {
+                            let of = TRIES.max(attempt);
+                            self.observer.event(UploadEvent::Retry { attempt, of });
+                        }
+                    }
+                    Step::Moves(bytes) => self.control.advance(bytes)?,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides whether to wait any longer.
+    fn wait(&mut self, idle: Duration) -> Result<()> {
+        self.control.check()?;
+        self.drain()?;
+        if self.is_lit && self.phase.is_receiving {
+            return Ok(());
+        }
+        let limit = if self.is_lit { SILENCE } else { DARKNESS };
+        if idle.min(self.last.elapsed()) < limit {
+            return Ok(());
+        }
+        let message = format!("Home Assistant has not answered for {} s", limit.as_secs());
+        Err(Error::new(Kind::HomeAssistant, message)
+            .advice("Look at the list of backups and at the log of Home Assistant."))
+    }
+
+    /// Takes in the last events. They were sent before the reply, over another connection.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    fn finish(&mut self) -> Result<()> {
+        let begin = Instant::now();
+        self.drain()?;
+        while self.is_lit && self.phase.is_receiving && begin.elapsed() < LAST {
+            pause(Duration::from_millis(20), self.control)?;
+            self.drain()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the first event, which is the present state.
+    fn first(&mut self) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            self.control.check()?;
+            match self.heard.recv_timeout(Duration::from_millis(100)) {
+                Ok(Heard::Event(event)) if event.manager_state == IDLE => return Ok(()),
+                Ok(Heard::Event(event)) if event.manager_state.is_empty() => {}
+                Ok(Heard::Event(event)) => return Err(busy(&event.manager_state)),
+                Ok(Heard::Lost(error)) => return Err(error),
+                Err(RecvTimeoutError::Timeout) if begin.elapsed() < FIRST => {}
+                Err(_) => {
+                    let message = "Home Assistant does not report what it does with backups";
+                    return Err(Error::new(Kind::HomeAssistant, message)
+                        .advice("Restart Home Assistant, and try again."));
+                }
+            }
+        }
+    }
+}
+
+/// Ends the connection for events when dropped.
+struct Ends(Control);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// How the body went.
+struct Body {
+    /// The bytes of the file that were sent.
+    bytes: u64,
+    /// Whether everything was sent.
+    is_whole: bool,
+}
+
+impl Client {
+    /// Uploads the file to the place `agent`, and confirms that it is stored there. [`check`] must
+    /// have accepted it. Two more threads wait for events and connect. They end before this
+    /// returns.
+    ///
+    /// [`check`]: super::check()
+    ///
+    /// # Errors
+    /// `HomeAssistant` if it cannot be reached or refuses the file, with the reason; `NotStored` as
+    /// [`Client::confirm`]; `InputIo` if the file cannot be read, or changed meanwhile (Home
+    /// Assistant then discards what it has received); `Interrupted`.
+    pub fn upload(
+        &self,
+        input: &Input,
+        file: &File,
+        agent: &str,
+        observer: &dyn UploadObserver,
+        control: &Control,
+    ) -> Result<()> {
+        let before = self.log(control);
+        let outcome = std::thread::scope(|scope| {
+            let ends = Ends(control.beside());
+            let (tell, heard) = channel();
+            let beside = ends.0.clone();
+            std::thread::Builder::new()
+                .name("events".into())
+                .spawn_scoped(scope, move || self.listen(&tell, &beside))
+                .map_err(|e| Error::output(e, "cannot start a thread"))?;
+            let watch = RefCell::new(Watch {
+                heard,
+                phase: Phase::default(),
+                last: Instant::now(),
+                is_lit: true,
+                agent,
+                stage: None,
+                observer,
+                control,
+            });
+            watch.borrow_mut().first()?;
+            let outcome = self.send(input, file, agent, &watch);
+            watch.borrow_mut().show(None);
+            outcome
+        });
+        match outcome {
+            Ok(()) => self.confirm(file, agent, &before, control),
+            // The reply can be lost although the upload worked: Home Assistant finishes one when it
+            // is stopped, if that takes no more than 10 s (tried).
+            Err(Failed {
+                error,
+                is_whole: true,
+            }) if error.kind() == Kind::HomeAssistant => {
+                if self.is_stored(file, agent, control) {
+                    return Ok(());
+                }
+                Err(match self.logged(agent, &before, control) {
+                    Some(reason) => Error::new(
+                        error.kind(),
+                        format!("{}. Home Assistant's log: {reason}", error.message()),
+                    )
+                    .advice(error.next_step().cloned().unwrap_or("Try again.".into())),
+                    None => error,
+                })
+            }
+            Err(Failed { error, .. }) => Err(error),
+        }
+    }
+
+    /// Sends the events to the uploading thread, over new connections if one ends.
+    fn listen(&self, tell: &Sender<Heard>, control: &Control) {
+        let mut losses = 0;
+        loop {
+            let outcome = self.pass_on(tell, &mut losses, control);
+            let Err(error) = outcome else { return };
+            losses += 1;
+            if losses > RECONNECTS || control.check().is_err() {
+                let _ = tell.send(Heard::Lost(error));
+                return;
+            }
+            if pause(PAUSE, control).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Returns without an error if no one listens any more.
+    fn pass_on(&self, tell: &Sender<Heard>, losses: &mut u32, control: &Control) -> Result<()> {
+        let line = self.open(up_to(Duration::MAX, control), control)?;
+        let mut talk = Talk::begin(line, &self.address, &self.token)?;
+        talk.ask("backup/subscribe_events", Value::Null)?;
+        loop {
+            let event: Event = told(talk.next_event()?)?;
+            *losses = 0;
+            if tell.send(Heard::Event(event)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends the file and waits for a reply that says 201.
+    fn send(
+        &self,
+        input: &Input,
+        file: &File,
+        agent: &str,
+        watch: &RefCell<Watch<'_>>,
+    ) -> Result<(), Failed> {
+        let control = watch.borrow().control;
+        let patience = Box::new(|idle| watch.borrow_mut().wait(idle));
+        let mut line = self.open(patience, control)?;
+        let frame = Frame::new()?;
+        let path = format!("/api/backup/upload?agent_id={}", encoded(agent));
+        let head = http::head(
+            "POST",
+            &self.address.path(&path),
+            &self.address.authority(),
+            &self.token,
+            &frame.headers(file.size),
+        );
+        watch.borrow_mut().show(Some((Stage::Send, file.size)));
+        let body = match http::send(&mut line, head.as_bytes()) {
+            Ok(()) => body(&mut line, input, &frame, file.size, control),
+            Err(error) => Err(http::lost(error)),
+        };
+        let body = body.inspect_err(|_| line.cut())?;
+        if body.is_whole {
+            watch.borrow_mut().show(None);
+            watch.borrow().observer.event(UploadEvent::Received);
+        }
+        let is_whole = body.is_whole;
+        let reply = Reply::read(&mut line).map_err(|error| ended(error, &body, file.size));
+        let reply = reply.map_err(|error| Failed { error, is_whole })?;
+        if reply.status == 201 && is_whole {
+            watch.borrow_mut().finish()?;
+            return Ok(());
+        }
+        let (status, server) = (reply.status, reply.server());
+        let is_from_proxy = reply.is_from_proxy();
+        let text = if is_from_proxy {
+            String::new()
+        } else {
+            reply.text(&mut line)
+        };
+        let error = refusal(status, is_from_proxy.then_some(&server), &text, file.size);
+        Err(Failed { error, is_whole })
+    }
+}
+
+/// An upload that failed.
+struct Failed {
+    error: Error,
+    /// Whether Home Assistant may have received everything.
+    is_whole: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            is_whole: false,
+        }
+    }
+}
+
+/// Sends the file. Stops early if a reply is there, or if the connection no longer takes bytes,
+/// which also means that there may be a reply.
+///
+/// # Errors
+/// `InputIo`, `Interrupted`, and the error of a wait.
+fn body(
+    line: &mut Line<'_>,
+    input: &Input,
+    frame: &Frame,
+    size: u64,
+    control: &Control,
+) -> Result<Body> {
+    let mut buffer = vec![0u8; STEP];
+    let mut sent = 0;
+    let early = |bytes| {
+        Ok(Body {
+            bytes,
+            is_whole: false,
+        })
+    };
+    if !taken(http::send(line, frame.head()))? {
+        return early(0);
+    }
+    while sent < size {
+        let now = usize::try_from(size - sent).unwrap_or(usize::MAX).min(STEP);
+        let bytes = buffer.get_mut(..now).unwrap_or_default();
+        input.read_exact_at(sent, bytes)?;
+        if line.has_reply() || !taken(http::send(line, bytes))? {
+            return early(sent);
+        }
+        sent += now as u64;
+        control.advance(now as u64)?;
+    }
+    // Without the end of the body, Home Assistant discards the file.
+    input.check_unchanged()?;
+    if !taken(http::send(line, frame.tail()))? {
+        return early(sent);
+    }
+    Ok(Body {
+        bytes: sent,
+        is_whole: true,
+    })
+}
+
+/// Whether the connection took the bytes.
+///
+/// # Errors
+/// The error of a wait: a cancellation, or too long a silence.
+fn taken(outcome: io::Result<()>) -> Result<bool> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(error) => match error.downcast::<Error>() {
+            Ok(ours) => Err(ours),
+            Err(_) => Ok(false),
+        },
+    }
+}
+
+/// The error if there is no reply.
+fn ended(error: Error, body: &Body, size: u64) -> Error {
+    match error.kind() {
+        Kind::Interrupted(_) if body.is_whole => Error::new(
+            error.kind(),
+            "stopped on request, and Home Assistant stops the upload as well",
+        ),
+        Kind::HomeAssistant => {
+            let done = if body.is_whole {
+                "after everything was sent".to_owned()
+            } else {
+                format!("at {}", crate::report::words::percent(body.bytes, size))
+            };
+            Error::new(error.kind(), format!("{}, {done}", error.message()))
+                .advice("Check that Home Assistant runs, and run the same command again: it removes what this upload may have left in Home Assistant's temporary folder.")
+        }
+        _ => error,
+    }
+}
+
+/// Why Home Assistant, or a proxy with this name, refuses an upload. All answers were tried, unless
+/// marked.
+fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error {
+    let (message, advice): (String, &str) = match (status, proxy) {
+        // Known, not tried.
+        (413, Some(server)) if server.contains("cloudflare") => (
+            "Cloudflare refuses uploads of this size (413)".into(),
+            "Use the address of Home Assistant in your own network.",
+        ),
+        (413, Some(server)) => (
+            format!("a proxy ({server}) refuses uploads of this size (413)"),
+            "Use the address of Home Assistant itself. In nginx, client_max_body_size 0 removes the limit.",
+        ),
+        (502 | 504 | 524, Some(server)) => (
+            format!(
+                "a proxy ({server}) gave up waiting ({status}), and Home Assistant stopped the upload"
+            ),
+            "Use the address of Home Assistant itself. In nginx, proxy_read_timeout 12h helps.",
+        ),
+        (status, Some(server)) => (
+            format!("a proxy ({server}) answered with {status}"),
+            "Use the address of Home Assistant itself.",
+        ),
+        (403, None) => return banned(),
+        (401, None) => (
+            "Home Assistant refuses the token (401)".into(),
+            super::address::NEW_TOKEN,
+        ),
+        (413, None) if text.contains("Maximum request body size") => (
+            format!("Home Assistant cannot receive files of this size: {text}"),
+            "Update Home Assistant to 2026.9.1 or later.",
+        ),
+        (500, None) if text.contains("Errno 28") => (
+            format!(
+                "the disk of Home Assistant is full; it needs {} for a while",
+                crate::size::short(size)
+            ),
+            "Free some space there, for example by deleting old backups, and try again.",
+        ),
+        (500, None) if text.contains("busy") => (
+            format!("Home Assistant is busy: {text}"),
+            "Wait until it has finished, and try again.",
+        ),
+        (500, None) if text.contains("got itself in trouble") => (
+            "Home Assistant could not read the file (500)".into(),
+            "Check the file for damage.",
+        ),
+        (502, None) => (
+            "the Supervisor gave up waiting (502)".into(),
+            "Use the address of Home Assistant itself.",
+        ),
+        (503, None) => (
+            "Home Assistant is stopping (503)".into(),
+            "Wait until it has started again, and try again.",
+        ),
+        (status, None) => (
+            format!("Home Assistant answered with {status}: {text}"),
+            "See Settings → System → Logs in Home Assistant.",
+        ),
+    };
+    Error::new(Kind::HomeAssistant, message.trim_end_matches(": ")).advice(advice)
+}
+
+/// An id in the query of an address.
+pub(super) fn encoded(id: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    id.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the table of failures that a reply shows, and TRAP "proxies".
+    #[test]
+    fn every_reply_names_its_cause_and_the_next_step() {
+        let nginx = "nginx/1.22.1".to_owned();
+        let cloudflare = "cloudflare".to_owned();
+        for (status, proxy, text, cause, step) in [
+            (
+                413,
+                Some(&nginx),
+                "",
+                "proxy (nginx/1.22.1) refuses",
+                "client_max_body_size 0",
+            ),
+            (413, Some(&cloudflare), "", "Cloudflare", "own network"),
+            (
+                504,
+                Some(&nginx),
+                "",
+                "gave up waiting",
+                "proxy_read_timeout",
+            ),
+            (524, Some(&cloudflare), "", "gave up waiting", "itself"),
+            (400, Some(&nginx), "", "answered with 400", "itself"),
+            (401, None, "", "refuses the token", "administrator"),
+            (403, None, "", "(403)", "ip_bans.yaml"),
+            (
+                413,
+                None,
+                "Maximum request body size 16777216 exceeded",
+                "16777216",
+                "2026.9.1",
+            ),
+            (
+                500,
+                None,
+                "Can't write backup file: [Errno 28] No space left",
+                "needs 5.00 GB",
+                "Free",
+            ),
+            (
+                500,
+                None,
+                "Can't upload backup file: Backup manager busy: blocked",
+                "busy: blocked",
+                "Wait",
+            ),
+            (
+                500,
+                None,
+                "500: Server got itself in trouble",
+                "could not read",
+                "damage",
+            ),
+            (400, None, "", "answered with 400", "Logs"),
+            (502, None, "", "Supervisor", "itself"),
+            (503, None, "", "stopping", "again"),
+        ] {
+            let error = refusal(status, proxy, text, 5_000_000_000);
+            assert!(error.message().contains(cause), "{status}: {error}");
+            let next = format!("{:?}", error.next_step());
+            assert!(next.contains(step), "{status}: {next}");
+        }
+    }
+
+    #[test]
+    fn an_id_cannot_add_to_the_address() {
+        assert_eq!(encoded("cloud.cloud"), "cloud.cloud");
+        assert_eq!(encoded("a b&c=d/ü"), "a%20b%26c%3Dd%2F%C3%BC");
+    }
+}

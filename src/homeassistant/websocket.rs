@@ -1,0 +1,197 @@
+//! Questions over Home Assistant's WebSocket.
+
+use std::io;
+
+use serde_json::{Map, Value, json};
+use tungstenite::handshake::HandshakeError;
+use tungstenite::http::Uri;
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{ClientRequestBuilder, Message, WebSocket};
+
+use super::address::{Address, NEW_TOKEN, Token};
+use super::line::{CHECK, Line};
+use crate::error::{Error, Kind, Result, escape};
+
+/// The maximum size of an answer: the list of a thousand backups takes less than 1 MiB.
+const ANSWER: usize = 32 << 20;
+
+/// An authenticated connection.
+pub struct Talk<'a> {
+    socket: WebSocket<Line<'a>>,
+    last: u64,
+}
+
+impl<'a> Talk<'a> {
+    /// Opens the WebSocket and presents the token.
+    ///
+    /// # Errors
+    /// `HomeAssistant` if there is no WebSocket at this address, or the token is refused.
+    pub fn begin(line: Line<'a>, address: &Address, token: &Token) -> Result<Self> {
+        let place = format!(
+            "ws://{}{}",
+            address.authority(),
+            address.path("/api/websocket")
+        );
+        let place: Uri = place.parse().map_err(|e| failed(&e))?;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(ANSWER))
+            .max_frame_size(Some(ANSWER));
+        let request = ClientRequestBuilder::new(place).with_header("User-Agent", "haslim");
+        let opened = tungstenite::client::client_with_config(request, line, Some(config));
+        let (socket, _) = opened.map_err(|error| match error {
+            HandshakeError::Failure(error) => not_opened(error, address),
+            HandshakeError::Interrupted(_) => failed(&"the handshake did not end"),
+        })?;
+        let mut talk = Self { socket, last: 0 };
+        talk.present(token)?;
+        Ok(talk)
+    }
+
+    fn present(&mut self, token: &Token) -> Result<()> {
+        let greeting = self.read()?;
+        if kind(&greeting) != "auth_required" {
+            return Err(failed(&"it is not Home Assistant's"));
+        }
+        self.write(&json!({"type": "auth", "access_token": token.expose()}))?;
+        match kind(&self.read()?) {
+            "auth_ok" => Ok(()),
+            _ => Err(Error::new(
+                Kind::HomeAssistant,
+                "Home Assistant does not know this token",
+            )
+            .advice(NEW_TOKEN)),
+        }
+    }
+
+    /// Asks a question of this type with these fields, and returns the result. Events that arrive
+    /// meanwhile are ignored.
+    ///
+    /// # Errors
+    /// `HomeAssistant` with what Home Assistant answered.
+    pub fn ask(&mut self, question: &str, fields: Value) -> Result<Value> {
+        self.last += 1;
+        let mut message = match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        message.insert("id".into(), self.last.into());
+        message.insert("type".into(), question.into());
+        self.write(&Value::Object(message))?;
+        loop {
+            let mut answer = self.read()?;
+            if kind(&answer) != "result" || answer.get("id") != Some(&self.last.into()) {
+                continue;
+            }
+            if answer.get("success") == Some(&Value::Bool(true)) {
+                return Ok(answer
+                    .get_mut("result")
+                    .map(Value::take)
+                    .unwrap_or_default());
+            }
+            return Err(refused(question, &answer));
+        }
+    }
+
+    /// Waits for the next event of a subscription.
+    ///
+    /// # Errors
+    /// As [`Talk::ask`].
+    pub fn next_event(&mut self) -> Result<Value> {
+        loop {
+            let mut message = self.read()?;
+            if kind(&message) == "event" {
+                return Ok(message
+                    .get_mut("event")
+                    .map(Value::take)
+                    .unwrap_or_default());
+            }
+        }
+    }
+
+    fn write(&mut self, message: &Value) -> Result<()> {
+        self.socket
+            .send(Message::text(message.to_string()))
+            .map_err(broken)
+    }
+
+    fn read(&mut self) -> Result<Value> {
+        loop {
+            // Pings are answered in here.
+            if let Message::Text(text) = self.socket.read().map_err(broken)? {
+                return serde_json::from_str(&text).map_err(|_| failed(&"the answer is not JSON"));
+            }
+        }
+    }
+}
+
+fn kind(message: &Value) -> &str {
+    message.get("type").and_then(Value::as_str).unwrap_or("")
+}
+
+fn failed(why: &dyn std::fmt::Display) -> Error {
+    let why = escape(why.to_string().as_bytes());
+    Error::new(
+        Kind::HomeAssistant,
+        format!("the WebSocket of Home Assistant failed: {why}"),
+    )
+    .advice(CHECK)
+}
+
+fn broken(error: tungstenite::Error) -> Error {
+    match error {
+        tungstenite::Error::Io(error) => super::http::lost(error),
+        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
+            super::http::lost(io::ErrorKind::UnexpectedEof.into())
+        }
+        other => failed(&other),
+    }
+}
+
+/// Core answers 403 to a banned address (components/http/ban.py). Anything but an upgrade comes
+/// from something between, such as a proxy that does not pass WebSockets on.
+fn not_opened(error: tungstenite::Error, address: &Address) -> Error {
+    let tungstenite::Error::Http(reply) = error else {
+        return broken(error);
+    };
+    let status = reply.status().as_u16();
+    if status == 403 {
+        return banned();
+    }
+    let target = reply.headers().get("Location");
+    let target = target.map(|to| format!(", to {}", escape(to.as_bytes())));
+    let message = format!(
+        "{address} answers the request for a WebSocket with {status}{}",
+        target.unwrap_or_default()
+    );
+    Error::new(Kind::HomeAssistant, message).advice(CHECK)
+}
+
+/// The error for an address that Core has banned after failed logins.
+pub fn banned() -> Error {
+    Error::new(
+        Kind::HomeAssistant,
+        "Home Assistant refuses everything from this computer (403), probably after failed logins",
+    )
+    .advice("Remove its address from ip_bans.yaml in Home Assistant's configuration folder, and restart Home Assistant.")
+}
+
+fn refused(question: &str, answer: &Value) -> Error {
+    let of = |key: &str| {
+        let text = answer
+            .get("error")
+            .and_then(|error| error.get(key)?.as_str());
+        escape(text.unwrap_or_default().as_bytes())
+    };
+    let (code, message) = (of("code"), of("message"));
+    let error = Error::new(
+        Kind::HomeAssistant,
+        format!("Home Assistant refuses {question}: {message} ({code})"),
+    );
+    match code.as_str() {
+        "unauthorized" => error.advice(NEW_TOKEN),
+        "unknown_command" => error.advice(
+            "It is too old, or its integration for backups is not loaded. Update Home Assistant.",
+        ),
+        _ => error.advice("Wait until Home Assistant is ready, and try again."),
+    }
+}
