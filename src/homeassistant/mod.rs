@@ -1,7 +1,7 @@
 //! Home Assistant over the network: what it stores, downloads, and uploads that are confirmed.
 //!
 //! [`Client`] knows where Home Assistant is. [`Client::look`] asks for everything that the other
-//! calls need; [`check`] finds out, before a byte is sent, what would keep an upload from
+//! calls need; [`check()`] finds out, before a byte is sent, what would keep an upload from
 //! succeeding; [`Client::upload`] sends a file and then asks whether it was stored, because Home
 //! Assistant answers 201 in either case. [`Client::download`] writes a backup to a file.
 //! `backup/delete` is never called: it deletes a backup everywhere.

@@ -191,7 +191,7 @@ impl Client {
     ///
     /// # Errors
     /// `HomeAssistant` if it cannot be reached or refuses the file, with the reason; `NotStored` as
-    /// [`Client::confirm`]; `InputIo` if the file cannot be read, or changed meanwhile (Home
+    /// `Client::confirm`; `InputIo` if the file cannot be read, or changed meanwhile (Home
     /// Assistant then discards what it has received); `Interrupted`.
     pub fn upload(
         &self,
