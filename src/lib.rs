@@ -66,6 +66,7 @@
 pub mod bench;
 pub mod component;
 pub mod crypt;
+pub mod dates;
 pub mod error;
 pub mod extract;
 pub mod finding;

@@ -76,6 +76,14 @@ pub fn binary(bytes: u64) -> String {
     scaled(bytes, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 
+/// A share of a whole in percent, without decimals: `89 %`, `<1 %` for anything above nothing.
+pub fn percent(bytes: u64, whole: u64) -> String {
+    match bytes as f64 * 100.0 / whole.max(1) as f64 {
+        share if bytes > 0 && share < 1.0 => "<1 %".into(),
+        share => format!("{share:.0} %"),
+    }
+}
+
 /// Both, where the difference matters: `4.21 GB (3.92 GiB)`.
 pub fn both(bytes: u64) -> String {
     format!("{} ({})", decimal(bytes), binary(bytes))

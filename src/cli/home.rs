@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use haslim::homeassistant::{Address, Client, Token};
+use haslim::pipe::Control;
 use haslim::{Kind, Result};
 use zeroize::Zeroizing;
 
 use super::mistake::usage;
-use super::session::Session;
 use super::small_file::Small;
 
 /// The variable with the address.
@@ -40,7 +40,7 @@ impl Home {
     ///
     /// # Errors
     /// `Usage` if the address or the token is missing or wrong, or a file cannot be read.
-    pub fn client(&self, session: &Session) -> Result<Client> {
+    pub fn client(&self, control: &Control) -> Result<Client> {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let address = match (&self.url, set(URL)) {
             (Some(url), _) => Address::parse(url),
@@ -52,7 +52,6 @@ impl Home {
                 ),
             )),
         }?;
-        let control = &session.control;
         let token = match (&self.token_file, set(TOKEN)) {
             (Some(path), _) => {
                 let bytes = TOKEN_FILE.read(path, control)?;

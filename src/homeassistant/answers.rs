@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::report::dates;
+use crate::dates;
 
 /// The answer to `auth/current_user`.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -3,9 +3,9 @@
 
 use super::answers::Stored;
 use super::{CLOUD, IDLE, Instance};
+use crate::dates;
 use crate::error::{Error, Kind, Result, escape};
 use crate::open::{Backup, ComponentKind};
-use crate::report::dates;
 use crate::size;
 
 /// Uploads of more bytes fail in some versions, see [`Config::caps_uploads`](super::Config::caps_uploads).

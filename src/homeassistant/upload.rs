@@ -414,7 +414,7 @@ fn ended(error: Error, body: &Body, size: u64) -> Error {
             let done = if body.is_whole {
                 "after everything was sent".to_owned()
             } else {
-                format!("at {}", crate::report::words::percent(body.bytes, size))
+                format!("at {}", crate::size::percent(body.bytes, size))
             };
             Error::new(error.kind(), format!("{}, {done}", error.message()))
                 .advice("Check that Home Assistant runs, and run the same command again: it removes what this upload may have left in Home Assistant's temporary folder.")

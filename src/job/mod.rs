@@ -37,7 +37,6 @@ pub use prepare::{Job, KeyNeed};
 pub use prepared::{PartIntegrity, Prepared};
 pub use refusal::Refusal;
 pub use repair::{PreparedRepair, prepare_repair};
-pub use rest::PublishedRest;
 pub use unlocked::Unlocked;
-pub use write::{Published, WriteOptions, WriteOutcome};
+pub use write::{Published, PublishedRest, WriteOptions, WriteOutcome};
 pub use writer::CopyWriter;

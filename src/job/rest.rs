@@ -1,31 +1,18 @@
 //! Writes a copy, and beside it what the copy lacks.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
 use super::events::Observer;
 use super::prepared::Prepared;
-use super::write::{WriteOptions, WriteOutcome};
+use super::write::{PublishedRest, WriteOptions, WriteOutcome};
 use super::writer::{CopyWriter, lost, named};
 use crate::error::{Error, Result};
 use crate::pipe::{Control, Input};
 use crate::plan::{self, Plan};
 use crate::rest::{Digest, Record, digest};
 use crate::rewrite::OutputPath;
-
-/// A published rest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishedRest {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its bytes.
-    pub size: u64,
-    /// Its id in Home Assistant.
-    pub slug: String,
-    /// Its name in Home Assistant.
-    pub name: String,
-}
 
 impl Prepared {
     /// The plan for the rest of the planned copy.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::events::{Event, Observer};
 use super::prepared::{PartIntegrity, Prepared};
 use super::refusal::Refusal;
-use super::rest::PublishedRest;
 use super::writer::{lost, named};
 use crate::error::{Error, Kind, Result};
 use crate::format::securetar::Version;
@@ -42,6 +41,19 @@ pub struct Published {
     pub securetar: Option<Version>,
     /// The rest beside it, if one was written.
     pub rest: Option<PublishedRest>,
+}
+
+/// A published rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedRest {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub size: u64,
+    /// Its id in Home Assistant.
+    pub slug: String,
+    /// Its name in Home Assistant.
+    pub name: String,
 }
 
 /// What happens before a copy is published; it may write a rest.

@@ -1,8 +1,9 @@
 //! The questions of guided mode.
 
+use crate::dates;
 use crate::open::{Backup, ComponentKind};
 use crate::plan::{self, Candidate, Harm};
-use crate::report::{dates, names, words};
+use crate::report::{names, words};
 use crate::rules::{Effect, Split};
 use crate::size;
 

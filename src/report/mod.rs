@@ -2,7 +2,6 @@
 //! module puts facts into words.
 
 pub mod ask;
-pub mod dates;
 pub mod drops;
 pub mod explain;
 pub mod extracted;

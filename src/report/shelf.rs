@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::path::PathBuf;
 
+use crate::dates;
 use crate::error::Result;
 use crate::format::manifest::Made;
 use crate::open::Backup;
-use crate::report::dates;
 
 /// What a file is, besides a backup of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::dates;
 use crate::error::escape;
 use crate::open::{Backup, ComponentKind};
 use crate::plan::facts::{Alternative, Cause, Dropped, Lasting, LastingFile, Offer};
 use crate::plan::{Harm, Outcome, Plan};
 use crate::report::terms::Terms;
-use crate::report::{dates, names, words};
+use crate::report::{names, words};
 use crate::rules::{Class, Effect, RemadeBy, Rule};
 use crate::size;
 

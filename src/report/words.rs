@@ -5,6 +5,7 @@ use crate::open::Part;
 use crate::plan::{Action, Encryption, PartPlan, Plan};
 use crate::report::terms::Terms;
 use crate::size;
+pub use crate::size::percent;
 
 /// The end of every message about a run that should have written an output and did not.
 pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
@@ -60,14 +61,6 @@ pub fn share(bytes: u64, limit: u64) -> String {
         "<0.1 %".into()
     } else {
         format!("{percent:.1} %")
-    }
-}
-
-/// A share of a whole in percent, without decimals: `89 %`, `<1 %` for anything above nothing.
-pub fn percent(bytes: u64, whole: u64) -> String {
-    match bytes as f64 * 100.0 / whole.max(1) as f64 {
-        share if bytes > 0 && share < 1.0 => "<1 %".into(),
-        share => format!("{share:.0} %"),
     }
 }
 

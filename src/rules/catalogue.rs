@@ -8,7 +8,8 @@ use toml::Spanned;
 
 use super::databases;
 use super::error::{RulesError, line_of};
-use super::glob::{compile, component_fits, typed_in_full};
+use super::glob::{compile, typed_in_full};
+use super::glob_set::component_fits;
 use super::rule::{Condition, Confidence, Never, RawRule, RemadeBy, Rule, RuleEffect};
 
 /// The rules in order of precedence, and the never-drop list.

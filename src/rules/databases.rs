@@ -1,7 +1,7 @@
 //! Databases: files that no rule takes without asking.
 
-use super::glob::component_fits;
 use super::glob_set::GlobSet;
+use super::glob_set::component_fits;
 use super::rule::Rule;
 
 /// The endings of SQLite database names, in lower case.

@@ -2,26 +2,6 @@
 
 use globset::{Glob, GlobBuilder};
 
-use super::glob_set::GlobSet;
-
-/// Whether a component glob matches this component.
-pub(super) fn component_fits(glob: &str, component: &str) -> bool {
-    // Compiling takes longer than everything else, and most globs are plain names.
-    if typed_in_full(glob) {
-        return glob == component;
-    }
-    match glob.split_once('*') {
-        // Almost all others are a name with one star, which never matches a slash.
-        Some((begin, end)) if typed_in_full(begin) && typed_in_full(end) => {
-            let star = component
-                .strip_prefix(begin)
-                .and_then(|rest| rest.strip_suffix(end));
-            star.is_some_and(|star| !star.contains('/'))
-        }
-        _ => GlobSet::of([glob]).is_ok_and(|glob| glob.is_match(component.as_bytes())),
-    }
-}
-
 /// Compiles a glob with the rules of the whole catalogue: it is case-sensitive, `*` and `?` stay
 /// inside one name, `**` also matches no folder at all, and a backslash escapes the character after
 /// it, on every system.

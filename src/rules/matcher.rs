@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use super::catalogue::{Catalogue, RuleIndex};
 use super::error::RulesError;
-use super::glob::{compile, component_fits};
-use super::glob_set::{GlobSet, Search};
+use super::glob::compile;
+use super::glob_set::{GlobSet, Search, component_fits};
 use super::never::{NeverList, Taking};
 use super::rule::{Never, Rule};
 

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use haslim::dates;
 use haslim::job::Prepared;
 use haslim::open::config_path;
 use haslim::plan::{self, Candidate, Outcome, Plan, Request};
 use haslim::report::ask::{Topic, question, topics};
-use haslim::report::{dates, names, summary, words};
+use haslim::report::{names, summary, words};
 use haslim::{Result, size};
 
 use super::writing;

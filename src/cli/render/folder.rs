@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use haslim::dates;
 use haslim::open::Backup;
 use haslim::report::shelf::{self, Mark};
-use haslim::report::{dates, words};
+use haslim::report::words;
 use haslim::{Result, size};
 use unicode_width::UnicodeWidthStr;
 

@@ -1,8 +1,8 @@
 //! What Home Assistant stores, for people.
 
+use haslim::dates;
 use haslim::error::escape;
 use haslim::homeassistant::{Address, CLOUD, IDLE, Info, Instance, Source, Stored};
-use haslim::report::dates;
 use haslim::size;
 
 use super::columns::{left, right, shorten};

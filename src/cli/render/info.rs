@@ -1,12 +1,13 @@
 //! `info` on one backup: does it fit, what is large in it, and what to do next.
 
+use haslim::dates;
 use haslim::error::{escape, printable};
 use haslim::finding::Finding;
 use haslim::open::Backup;
 use haslim::report::overview::{Overview, Row};
 use haslim::report::verdict::Verdict;
+use haslim::report::words;
 use haslim::report::words::percent;
-use haslim::report::{dates, words};
 use haslim::size;
 use unicode_width::UnicodeWidthStr;
 

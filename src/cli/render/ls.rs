@@ -1,9 +1,10 @@
 //! A listing for people: sizes, bars, shares, names, and what is known about each.
 
+use haslim::dates;
 use haslim::error::escape;
 use haslim::open::Backup;
 use haslim::report::listing::{Listing, Mark, Place, Row, Sort, What};
-use haslim::report::{dates, words};
+use haslim::report::words;
 use haslim::rules::MARIADB;
 use haslim::size;
 use unicode_width::UnicodeWidthStr;

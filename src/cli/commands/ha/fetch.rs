@@ -25,7 +25,7 @@ pub fn run(
     replace: bool,
 ) -> Result<u8> {
     let begin = Instant::now();
-    let client = home.client(session)?;
+    let client = home.client(&session.control)?;
     if let Some(output) = output {
         OutputPath::check_alone(output, replace)?;
     }

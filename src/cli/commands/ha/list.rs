@@ -12,7 +12,7 @@ use crate::cli::session::{DONE, Session};
 /// # Errors
 /// As [`Home::client`] and [`Client::look`](haslim::homeassistant::Client::look).
 pub fn run(session: &Session, home: &Home) -> Result<u8> {
-    let client = home.client(session)?;
+    let client = home.client(&session.control)?;
     let instance = client.look(&session.control)?;
     if session.settings.json {
         session

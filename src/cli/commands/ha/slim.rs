@@ -31,7 +31,7 @@ pub fn run(
     keeping: &Keeping,
 ) -> Result<u8> {
     let begin = Instant::now();
-    let client = home.client(session)?;
+    let client = home.client(&session.control)?;
     upload::check_consent(session, sending)?;
     let source = find(session, &client, wanted, sending)?;
     let files = Files::new(&keeping.folder, &source);

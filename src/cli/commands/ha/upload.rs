@@ -28,7 +28,7 @@ use crate::cli::terminal::prompt::{Answer, ask};
 /// As [`check_consent`], [`ready`], [`verified`] and [`Client::upload`].
 pub fn run(session: &Session, home: &Home, path: &Path, sending: &Sending) -> Result<u8> {
     let begin = Instant::now();
-    let client = home.client(session)?;
+    let client = home.client(&session.control)?;
     check_consent(session, sending)?;
     let backup = session.open(path)?;
     let file = File::of(&backup);
