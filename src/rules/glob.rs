@@ -6,8 +6,8 @@ use globset::{Glob, GlobBuilder};
 /// inside one name, `**` also matches no folder at all, and a backslash escapes the character after
 /// it, on every system.
 ///
-/// The result is for [`GlobSet`], which matches bytes. The matcher of the `globset` crate is not
-/// used: on Windows it treats a backslash in a name as a slash.
+/// The result is for [`GlobSet`](super::glob_set::GlobSet), which matches bytes. The matcher of the
+/// `globset` crate is not used: on Windows it treats a backslash in a name as a slash.
 pub(super) fn compile(glob: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(glob)
         .literal_separator(true)
