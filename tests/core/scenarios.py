@@ -2,6 +2,7 @@
 """How a real Home Assistant Core must handle a shrunk backup. Run by the script `run` beside this file."""
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -363,6 +364,7 @@ def ha_to_the_cloud(bench):
     core = bench.core
     limit = (bench.clipless.stat().st_size + bench.encrypted.stat().st_size) // 2
     core.stop()
+    os.environ["STUB_RETRY"] = "1,2"  # seconds between two tries of the cloud's agent, instead of 60 to 600
     core.start(cloud_limit=limit)
     original = metadata(bench.encrypted)["slug"]
     in_cloud = lambda: {slug: entry["agents"][CLOUD] for slug, entry in core.listed().items() if CLOUD in entry["agents"]}
