@@ -1,14 +1,14 @@
 //! Home Assistant over the network: what it stores, downloads, and uploads that are confirmed.
 //!
 //! [`Client`] knows where Home Assistant is. [`Client::look`] asks for everything that the other
-//! calls need; [`check`] finds out, before a byte is sent, what would keep an upload from
+//! calls need; [`check()`] finds out, before a byte is sent, what would keep an upload from
 //! succeeding; [`Client::upload`] sends a file and then asks whether it was stored, because Home
 //! Assistant answers 201 in either case. [`Client::download`] writes a backup to a file.
 //! `backup/delete` is never called: it deletes a backup everywhere.
 //!
 //! Nothing here prints. What a user should know during an upload arrives as an [`UploadEvent`],
 //! progress through the [`Control`], which also ends every wait. Memory: one buffer of
-//! [`upload::STEP`] bytes, and the answers, of which each may have 32 MiB.
+//! [`STEP`] bytes, and the answers, of which each may have 32 MiB.
 //!
 //! Source of the facts: Home Assistant Core 2026.11.0, tried with its own cloud agent in front of a
 //! stand-in for the cloud. What was only read in its sources is marked.
