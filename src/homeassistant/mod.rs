@@ -8,7 +8,7 @@
 //!
 //! Nothing here prints. What a user should know during an upload arrives as an [`UploadEvent`],
 //! progress through the [`Control`], which also ends every wait. Memory: one buffer of
-//! [`upload::STEP`] bytes, and the answers, of which each may have 32 MiB.
+//! [`STEP`] bytes, and the answers, of which each may have 32 MiB.
 //!
 //! Source of the facts: Home Assistant Core 2026.11.0, tried with its own cloud agent in front of a
 //! stand-in for the cloud. What was only read in its sources is marked.

@@ -190,8 +190,9 @@ impl Client {
     /// [`check`]: super::check()
     ///
     /// # Errors
-    /// `HomeAssistant` if it cannot be reached or refuses the file, with the reason; `NotStored` as
-    /// `Client::confirm`; `InputIo` if the file cannot be read, or changed meanwhile (Home
+    /// `HomeAssistant` if it cannot be reached or refuses the file, with the reason; `NotStored` if
+    /// the place does not list it with exactly its size, or cannot be asked; `InputIo` if the file
+    /// cannot be read, or changed meanwhile (Home
     /// Assistant then discards what it has received); `Interrupted`.
     pub fn upload(
         &self,

@@ -1,5 +1,6 @@
 //! Questions over Home Assistant's WebSocket.
 
+use std::collections::VecDeque;
 use std::io;
 
 use serde_json::{Map, Value, json};
@@ -19,6 +20,9 @@ const ANSWER: usize = 32 << 20;
 pub struct Talk<'a> {
     socket: WebSocket<Line<'a>>,
     last: u64,
+    /// Events that came before they were waited for. Core sends the first event of a subscription
+    /// before its result (tried).
+    early: VecDeque<Value>,
 }
 
 impl<'a> Talk<'a> {
@@ -42,7 +46,11 @@ impl<'a> Talk<'a> {
             HandshakeError::Failure(error) => not_opened(error, address),
             HandshakeError::Interrupted(_) => failed(&"the handshake did not end"),
         })?;
-        let mut talk = Self { socket, last: 0 };
+        let mut talk = Self {
+            socket,
+            last: 0,
+            early: VecDeque::new(),
+        };
         talk.present(token)?;
         Ok(talk)
     }
@@ -64,7 +72,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Asks a question of this type with these fields, and returns the result. Events that arrive
-    /// meanwhile are ignored.
+    /// meanwhile are kept for [`Talk::next_event`].
     ///
     /// # Errors
     /// `HomeAssistant` with what Home Assistant answered.
@@ -79,6 +87,10 @@ impl<'a> Talk<'a> {
         self.write(&Value::Object(message))?;
         loop {
             let mut answer = self.read()?;
+            if kind(&answer) == "event" {
+                self.early.extend(answer.get_mut("event").map(Value::take));
+                continue;
+            }
             if kind(&answer) != "result" || answer.get("id") != Some(&self.last.into()) {
                 continue;
             }
@@ -97,6 +109,9 @@ impl<'a> Talk<'a> {
     /// # Errors
     /// As [`Talk::ask`].
     pub fn next_event(&mut self) -> Result<Value> {
+        if let Some(event) = self.early.pop_front() {
+            return Ok(event);
+        }
         loop {
             let mut message = self.read()?;
             if kind(&message) == "event" {

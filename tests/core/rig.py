@@ -41,6 +41,23 @@ def haslim(*args, password=None, expect=0):
     return done.stdout
 
 
+def ha(core, *args, password=None, expect=0, env=None):
+    """Run `haslim ha` against a running Core; return what it printed on both streams. Neither the
+    token nor the password may be in it."""
+    connection = json.loads((core.config / "connection.json").read_text())
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("HASLIM_")}
+    clean |= {"HASLIM_HA_URL": connection["url"], "HASLIM_HA_TOKEN": connection["token"]} | (env or {})
+    if password is not None:
+        clean["HASLIM_PASSWORD"] = password
+    done = subprocess.run([HASLIM, "ha", *map(str, args)], env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    printed = done.stdout + done.stderr
+    if connection["token"] in printed or password and password in printed:
+        raise Failed(f"haslim ha {args[0]} printed a secret")
+    if done.returncode != expect:
+        raise Failed(f"haslim ha {' '.join(map(str, args))}: exit {done.returncode}, not {expect}\n{printed}".rstrip())
+    return printed
+
+
 def shrink(backup, out, *options, password=None, expect=0):
     """Shrink `backup` into `out` without questions; return `out`."""
     haslim("shrink", backup, "--yes", "-o", out, *options, password=password, expect=expect)

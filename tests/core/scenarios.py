@@ -2,6 +2,7 @@
 """How a real Home Assistant Core must handle a shrunk backup. Run by the script `run` beside this file."""
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import rig
 import trees
-from rig import CLOUD, LOCAL, drops, shrink
+from rig import CLOUD, LOCAL, drops, ha, shrink
 
 PASSWORD = "QWER-TYUI-OPAS-DFGH-JKLZ-XCVB-1234"
 WRONG = "QWER-TYUI-OPAS-DFGH-JKLZ-XCVB-1235"
@@ -358,6 +359,61 @@ def predicted(bench, version, *options):
         bench.check(f"{' '.join(map(str, cut))}: {expected} bytes predicted, {size} written", abs(size - expected) <= max(size // 1000, 10_240))
 
 
+def ha_to_the_cloud(bench):
+    """`haslim ha` brings a backup to the cloud, and reports what the cloud refuses."""
+    core = bench.core
+    limit = (bench.clipless.stat().st_size + bench.encrypted.stat().st_size) // 2
+    core.stop()
+    os.environ["STUB_RETRY"] = "1,2"  # seconds between two tries of the cloud's agent, instead of 60 to 600
+    core.start(cloud_limit=limit)
+    original = metadata(bench.encrypted)["slug"]
+    in_cloud = lambda: {slug: entry["agents"][CLOUD] for slug, entry in core.listed().items() if CLOUD in entry["agents"]}
+    to_cloud, mode = ("--to", CLOUD, "--yes", "--wait"), core.config / "cloudstub/mode.json"
+
+    status = json.loads(ha(core, "status", "--json"))
+    bench.check("status names the version and both places", status["version"].startswith("2026.11") and {a["agent"] for a in status["agents"]} >= {LOCAL, CLOUD}, status)
+    listed = json.loads(ha(core, "list", "--json", "--limit", limit))
+    places = {b["id"]: b["places"] for b in listed["backups"]}.get(original, ())
+    bench.check("list has the original with its size, too big", any(p["size"] == bench.encrypted.stat().st_size and not p["fits"] for p in places), places)
+
+    fetched = bench.scratch / "fetched.tar"
+    ha(core, "fetch", original, "-o", fetched)
+    bench.check("fetch writes the same bytes", rig.digest(fetched) == rig.digest(bench.encrypted))
+
+    folder = bench.scratch / "slim"
+    folder.mkdir()
+    slim = ("slim", original, *to_cloud, "--folder", folder, "--limit", limit, *CLIPS_ONLY)
+    ha(core, *slim, password=PASSWORD)
+    held = in_cloud()
+    bench.check("slim brings a copy to the cloud", len(held) == 1 and original not in held and all(c["size"] <= limit for c in held.values()), held)
+    bench.check("and leaves no file", not list(folder.iterdir()), list(folder.iterdir()))
+    said = ha(core, *slim, password=PASSWORD, expect=3)
+    bench.check("once more: the copy is there already", "already stores a copy" in said, said)
+
+    said = ha(core, "upload", bench.encrypted, *to_cloud, password=PASSWORD, expect=9)
+    bench.check("too large for the cloud: the reason is shown", "too large to be uploaded" in said, said)
+    plain = shrink(bench.plain, bench.scratch / "ha-plain.tar", *CLIPS_ONLY)
+    said = ha(core, "upload", plain, *to_cloud, expect=10)
+    bench.check("not encrypted: refused before it is sent", "stores only encrypted" in said, said)
+    bench.check("after the refusals the older backup is still in the cloud", in_cloud() == held, in_cloud())
+
+    copy = lambda name: shrink(bench.encrypted, bench.scratch / name, "--limit", limit, *CLIPS_ONLY, password=PASSWORD)
+    again, last = copy("again.tar"), copy("last.tar")
+    mode.write_text(json.dumps({"mode": "expired"}))
+    said = ha(core, "upload", again, *to_cloud, password=PASSWORD, expect=9)
+    bench.check("an expired subscription: the reason is shown", "expired" in said, said)
+    mode.write_text(json.dumps({"mode": "listfail"}))
+    said = ha(core, "upload", again, *to_cloud, password=PASSWORD, expect=9)
+    bench.check("the cloud cannot be listed: haslim says that it cannot confirm", "cannot be confirmed" in said, said)
+    mode.write_text(json.dumps({"mode": "ok"}))
+    ha(core, "upload", last, *to_cloud, password=PASSWORD)
+    bench.check("after all of them an upload works", list(in_cloud()) == [metadata(last)["slug"]], in_cloud())
+    left = list((core.config / "tmp_backups").glob("*"))
+    bench.check("nothing is left in tmp_backups", not left, left)
+    said = ha(core, "status", expect=8, env={"HASLIM_HA_TOKEN": "wrong"})
+    bench.check("a wrong token is named", "does not know this token" in said, said)
+
+
 SCENARIOS = {
     "core-clips": clips_dropped,
     "core-database": database_dropped,
@@ -375,6 +431,7 @@ SCENARIOS = {
     "predicted-uncompressed-plain": lambda bench: predicted(bench, 0, "--uncompressed"),
     "live-restore": restored_by_a_running_core,
     "upload-cloud": fits_the_cloud,
+    "ha-cloud": ha_to_the_cloud,
 }
 
 

@@ -463,30 +463,32 @@ fn talk(mut stream: TcpStream, state: &Mutex<State>) {
             state.asked.push(kind.clone());
             (answer(&state, &kind, &question), state.manager)
         };
-        if !send(
-            &mut socket,
-            json!({"id": question["id"], "type": "result", "success": true, "result": result}),
-        ) {
-            return;
-        }
-        if kind == "backup/subscribe_events" {
-            let (sender, events) = channel();
-            let first = json!({"manager_state": manager});
-            if manager != "idle" {
-                lock(state).manager = "idle";
-                let _ = sender.send(json!({"manager_state": "idle"}));
-            }
-            lock(state).subscribers.push(sender);
-            let wrap = |event| json!({"id": question["id"], "type": "event", "event": event});
-            if !send(&mut socket, wrap(first)) {
+        let result =
+            json!({"id": question["id"], "type": "result", "success": true, "result": result});
+        if kind != "backup/subscribe_events" {
+            if !send(&mut socket, result) {
                 return;
             }
-            while let Ok(event) = events.recv() {
-                if !send(&mut socket, wrap(event)) {
-                    return;
-                }
+            continue;
+        }
+        let (sender, events) = channel();
+        if manager != "idle" {
+            lock(state).manager = "idle";
+            let _ = sender.send(json!({"manager_state": "idle"}));
+        }
+        lock(state).subscribers.push(sender);
+        let wrap = |event| json!({"id": question["id"], "type": "event", "event": event});
+        // Core sends the present state before the result.
+        let first = wrap(json!({"manager_state": manager}));
+        if !send(&mut socket, first) || !send(&mut socket, result) {
+            return;
+        }
+        while let Ok(event) = events.recv() {
+            if !send(&mut socket, wrap(event)) {
+                return;
             }
         }
+        return;
     }
 }
 
