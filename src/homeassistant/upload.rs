@@ -31,7 +31,7 @@ const DARKNESS: Duration = Duration::from_secs(1800);
 /// How long the first event may take. It is there at once.
 const FIRST: Duration = Duration::from_secs(30);
 /// How long the last events may take after the reply. Only the progress depends on them.
-const LAST: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_secs(5);
 /// How often the connection for events is made again, and the pause before.
 const RECONNECTS: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(2);
@@ -137,7 +137,8 @@ impl Watch<'_> {
     fn finish(&mut self) -> Result<()> {
         let begin = Instant::now();
         self.drain()?;
-        while self.is_lit && self.phase.is_receiving && begin.elapsed() < LAST {
+        let is_over = |phase: &Phase| phase.has_received && !phase.is_receiving;
+        while self.is_lit && !is_over(&self.phase) && begin.elapsed() < LAST {
             pause(Duration::from_millis(20), self.control)?;
             self.drain()?;
         }
