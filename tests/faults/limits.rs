@@ -24,12 +24,17 @@ fn under(limit: &str, place: &Place) -> Output {
 }
 
 /// Asserts that a run ended with a code from the list, and that there is an output if and only if
-/// it is zero.
+/// it is zero. Returns `None` if the system could not even load the program.
 #[track_caller]
-fn ended_well(limit: &str) -> i32 {
+fn ended_well(limit: &str) -> Option<i32> {
     let place = Place::new("v3.tar");
     let output = under(limit, &place);
     let code = output.status.code().unwrap_or(-1);
+    let loader = b": error while loading shared libraries: ";
+    if code == 127 && output.stderr.windows(loader.len()).any(|w| w == loader) {
+        place.holds(&[], "nothing ran");
+        return None;
+    }
     let what = format!(
         "ulimit {limit}: {:?}\n{}",
         output.status,
@@ -45,19 +50,19 @@ fn ended_well(limit: &str) -> i32 {
     if code == 0 {
         haslim(["verify".into(), place.output()]).code(0);
     }
-    code
+    Some(code)
 }
 
 #[test]
 fn however_little_memory_there_is_a_run_ends_with_a_code_from_the_list() {
-    // Kilobytes of address space: from not enough for the key to plenty.
-    let codes: Vec<i32> = (20..80)
+    // Kilobytes of address space: from not enough for the program to plenty.
+    let codes: Vec<Option<i32>> = (20..80)
         .step_by(2)
         .map(|mib| ended_well(&format!("-v {}", mib * 1024)))
         .collect();
     let last = ended_well("-v 2000000");
-    assert!(codes.contains(&1), "no limit was too low: {codes:?}");
-    assert_eq!(last, 0);
+    assert!(codes.contains(&Some(1)), "no limit was too low: {codes:?}");
+    assert_eq!(last, Some(0));
 }
 
 #[test]
@@ -80,7 +85,7 @@ fn a_limit_of_the_file_size_is_7_and_says_what_is_needed() {
 #[test]
 fn few_open_files_end_with_a_code_from_the_list() {
     let codes: Vec<i32> = (4..20)
-        .map(|files| ended_well(&format!("-n {files}")))
+        .filter_map(|files| ended_well(&format!("-n {files}")))
         .collect();
     assert!(
         codes.first() != Some(&0) && codes.last() == Some(&0),
