@@ -8,6 +8,7 @@ use haslim::report::json;
 use haslim::rewrite::OutputPath;
 use haslim::{Result, size};
 
+use super::file_stem;
 use crate::cli::home::Home;
 use crate::cli::render::{escaped_path, home as words};
 use crate::cli::session::{DONE, Session};
@@ -31,7 +32,7 @@ pub fn run(
     }
     let instance = client.look(&session.control)?;
     let source = pick(&instance, wanted.id.as_deref(), wanted.from.as_deref())?;
-    let own = || PathBuf::from(format!("{}.tar", source.id));
+    let own = || PathBuf::from(format!("{}.tar", file_stem(&source.id)));
     let output = output.map_or_else(own, Path::to_owned);
     download(session, &client, &source, &output, replace)?;
     session.published();

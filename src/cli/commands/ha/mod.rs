@@ -12,6 +12,19 @@ use crate::cli::home::Home;
 use crate::cli::session::Session;
 use crate::cli::settings::HaTask;
 
+/// The id of a backup as the name of a file. Ids come from the network; only plain characters reach
+/// the disk.
+fn file_stem(id: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    id.chars().map(plain).collect()
+}
+
 /// Runs the task and returns the exit code.
 ///
 /// # Errors
@@ -32,5 +45,17 @@ pub fn run(session: &Session, home: &Home, task: &HaTask) -> Result<u8> {
             selection,
             keeping,
         } => slim::run(session, home, wanted, sending, selection, keeping),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_name_another_folder() {
+        assert_eq!(file_stem("0a1b2c3d"), "0a1b2c3d");
+        assert_eq!(file_stem("../../etc/x"), "______etc_x");
+        assert_eq!(file_stem("a\\b\0c"), "a_b_c");
     }
 }

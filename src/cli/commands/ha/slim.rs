@@ -9,7 +9,7 @@ use haslim::report::json;
 use haslim::rewrite::output;
 use haslim::{Error, Kind, Result, size};
 
-use super::{fetch, upload};
+use super::{fetch, file_stem, upload};
 use crate::cli::commands::shrink::{self, Ending};
 use crate::cli::commands::writing::stopped;
 use crate::cli::home::Home;
@@ -90,15 +90,7 @@ struct Files {
 
 impl Files {
     fn new(folder: &Path, source: &Source) -> Self {
-        // Ids come from the network; only plain characters reach the disk.
-        let plain = |c: char| {
-            if c.is_ascii_alphanumeric() || c == '-' {
-                c
-            } else {
-                '_'
-            }
-        };
-        let id: String = source.id.chars().map(plain).collect();
+        let id = file_stem(&source.id);
         Self {
             original: folder.join(format!("haslim-{id}.tar")),
             slim: folder.join(format!("haslim-{id}.slim.tar")),
