@@ -7,17 +7,14 @@ use super::outcome::Why;
 use super::pass::{Entry, Linked, Target};
 use super::renamed::renamed;
 use crate::error::{Error, Kind, Result};
+use crate::format::outer::RECORD;
 use crate::format::tar::block::{BLOCK, EntryKind, padding};
-use crate::gzip::GzipWriter;
+use crate::gzip::{self, GzipWriter};
 use crate::pipe::Control;
 use crate::rewrite::{Output, OutputPath};
 
-/// The level of gzip, as Home Assistant writes what it does not encrypt.
-const GZIP: u32 = 6;
 /// The level of zstd, unless another one is chosen.
 pub const ZSTD: i32 = 3;
-/// The size to which writers of tar files pad them.
-const RECORD: u64 = 10_240;
 /// Bytes that are gathered before they are compressed or written.
 const BUFFER: usize = 1 << 18;
 /// The largest file that is kept in memory until it is known to be whole.
@@ -28,7 +25,7 @@ const SMALL: u64 = 1 << 20;
 pub enum Format {
     /// An uncompressed tar.
     Tar,
-    /// Compressed with gzip at level 6.
+    /// Compressed with gzip at level 6, as Home Assistant compresses what it does not encrypt.
     Gzip,
     /// Compressed with zstd at this level.
     Zstd(i32),
@@ -124,7 +121,7 @@ impl<'a> IntoArchive<'a> {
         let output = target.create()?;
         let stream = match format {
             Format::Tar => Ok(Stream::Plain(output)),
-            Format::Gzip => GzipWriter::new(output, GZIP, control.threads())
+            Format::Gzip => GzipWriter::new(output, gzip::level(false), control.threads())
                 .map(|out| Stream::Gzip(Box::new(out))),
             Format::Zstd(level) => zstd(output, level, control.threads()),
         };

@@ -1,13 +1,11 @@
 //! The header of an entry under another name.
 
-use crate::format::tar::block::{BLOCK, HeaderBlock, padding, set_checksum, set_name, set_size};
+use crate::format::tar::block::{
+    BLOCK, HeaderBlock, LINK, PREFIX, padding, set_checksum, set_name,
+};
 use crate::format::tar::header::Header;
 use crate::format::tar::pax::{self, Record};
 
-/// Where the name and the prefix are in a header block, and the target of a link (POSIX.1-2017 pax,
-/// "ustar Interchange Format").
-const LINK: std::ops::Range<usize> = 157..257;
-const PREFIX: std::ops::Range<usize> = 345..500;
 /// The longest name and the longest target of a link that fit into a header block.
 const FIELD: usize = 100;
 
@@ -23,14 +21,12 @@ pub(super) fn renamed(
     link: Option<&[u8]>,
     globals: &[Record],
 ) -> Vec<u8> {
-    let Some(&main) = header.raw.last_chunk::<BLOCK>() else {
+    let Some(&(mut main)) = header.raw.last_chunk::<BLOCK>() else {
         return Vec::new();
     };
-    let mut main = main;
     let in_pax = |key: &[u8]| header.pax.iter().any(|(own, _)| own == key);
     let mut records: Vec<Record> = Vec::new();
-    let is_own = |key: &[u8]| in_pax(key);
-    records.extend(globals.iter().filter(|(key, _)| !is_own(key)).cloned());
+    records.extend(globals.iter().filter(|(key, _)| !in_pax(key)).cloned());
     records.extend(header.pax.iter().cloned());
     let mut is_changed = records.len() != header.pax.len();
     if in_pax(b"path") || name.len() > FIELD {
@@ -63,9 +59,9 @@ pub(super) fn renamed(
     let mut raw = Vec::with_capacity(header.raw.len() + 2 * BLOCK);
     match extended(header) {
         Some((_, whole)) if !is_changed => raw.extend_from_slice(whole),
-        Some((block, _)) => write_records(block, &records, &mut raw),
+        Some((block, _)) => pax::write_header(*block, &records, &mut raw),
         None if records.is_empty() => {}
-        None => write_records(&new_block(), &records, &mut raw),
+        None => pax::write_header(new_block(), &records, &mut raw),
     }
     raw.extend_from_slice(&main);
     raw
@@ -104,23 +100,6 @@ fn extended(header: &Header) -> Option<(&[u8; BLOCK], &[u8])> {
     None
 }
 
-/// Writes a PAX header with these records; `block` is its first block.
-fn write_records(block: &[u8; BLOCK], records: &[Record], out: &mut Vec<u8>) {
-    let mut data = Vec::new();
-    for (key, value) in records {
-        pax::write(key, value, &mut data);
-    }
-    let mut block = *block;
-    set_size(&mut block, data.len() as u64);
-    out.extend_from_slice(&block);
-    let pad = padding(data.len() as u64);
-    out.extend_from_slice(&data);
-    out.extend(std::iter::repeat_n(
-        0,
-        usize::try_from(pad).unwrap_or_default(),
-    ));
-}
-
 /// The first block of a PAX header as Python writes it.
 fn new_block() -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
@@ -144,6 +123,7 @@ fn new_block() -> [u8; BLOCK] {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::format::tar::block::set_size;
     use crate::format::tar::header::{Assembler, Step};
 
     fn parsed(raw: &[u8]) -> Header {
@@ -170,7 +150,7 @@ mod tests {
                 .iter()
                 .map(|(key, value)| (key.to_vec(), value.to_vec()))
                 .collect();
-            write_records(&new_block(), &records, &mut raw);
+            pax::write_header(new_block(), &records, &mut raw);
         }
         raw.extend_from_slice(&block);
         parsed(&raw)

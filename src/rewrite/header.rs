@@ -2,15 +2,10 @@
 //! its names, and a link that must point to it.
 
 use crate::error::{Error, Kind, Result};
-use crate::format::tar::block::{BLOCK, padding, set_checksum, set_size};
+use crate::format::tar::block::{BLOCK, LINK, NAME, PREFIX, set_checksum, set_size};
 use crate::format::tar::header::Header;
 use crate::format::tar::pax;
 use crate::plan::PartEdit;
-
-/// The position and maximum length of the name and the link target in a header block.
-const NAME: std::ops::Range<usize> = 0..100;
-const LINK: std::ops::Range<usize> = 157..257;
-const PREFIX: std::ops::Range<usize> = 345..500;
 
 /// The new header of an entry, if a cut gives it one.
 ///
@@ -126,10 +121,6 @@ fn build(header: &Header, mut main: [u8; BLOCK], records: &[pax::Record]) -> Vec
 /// Appends a PAX header with these records. The mark, the owner and the mode of the entry in `head`
 /// also serve for it.
 fn push_pax(mut head: [u8; BLOCK], records: &[pax::Record], out: &mut Vec<u8>) {
-    let mut data = Vec::new();
-    records
-        .iter()
-        .for_each(|(key, value)| pax::write(key, value, &mut data));
     head.get_mut(NAME).unwrap_or_default().fill(0);
     head.get_mut(LINK).unwrap_or_default().fill(0);
     head.get_mut(PREFIX).unwrap_or_default().fill(0);
@@ -138,11 +129,7 @@ fn push_pax(mut head: [u8; BLOCK], records: &[pax::Record], out: &mut Vec<u8>) {
         .zip(label)
         .for_each(|(to, from)| *to = *from);
     head[156] = b'x';
-    set_size(&mut head, data.len() as u64);
-    out.extend_from_slice(&head);
-    let pad = padding(data.len() as u64);
-    out.append(&mut data);
-    out.resize(out.len() + usize::try_from(pad).unwrap_or_default(), 0);
+    pax::write_header(head, records, out);
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! One 512-byte tar block as a header (POSIX.1-2017 pax, "ustar Interchange Format"), read as
 //! Python's `tarfile` reads it, and refused if another reader would see something else.
+
+use std::ops::Range;
+
 use crate::error::Advice;
 
 /// The unit in which a tar is laid out, in bytes.
@@ -67,6 +70,13 @@ impl EntryKind {
         }
     }
 }
+
+/// Where the name is in a header block.
+pub const NAME: Range<usize> = 0..100;
+/// Where the target of a link is.
+pub const LINK: Range<usize> = 157..257;
+/// Where the name begins that is too long for its field.
+pub const PREFIX: Range<usize> = 345..500;
 
 /// A view of one header block.
 #[derive(Clone, Copy)]
@@ -266,11 +276,11 @@ pub fn set_size(block: &mut [u8; BLOCK], size: u64) {
 /// Writes a name into the name field of a header block and updates its checksum; `None` if the name
 /// does not fit there, or if the block has more of its name in the prefix field.
 pub fn set_name(block: &mut [u8; BLOCK], name: &[u8]) -> Option<()> {
-    let (field, prefix) = (block.get_mut(..100)?, 345..500);
+    let field = block.get_mut(NAME)?;
     field.get_mut(..name.len())?.copy_from_slice(name);
     field.get_mut(name.len()..)?.fill(0);
     block
-        .get(prefix)?
+        .get(PREFIX)?
         .iter()
         .all(|&byte| byte == 0)
         .then(|| set_checksum(block))

@@ -1,7 +1,7 @@
 //! PAX extended header records (POSIX.1-2017 pax, "pax Extended Header"): `LENGTH KEY=VALUE\n`,
 //! where the length includes its own digits.
 
-use super::block::{MAX_ID, TarError};
+use super::block::{BLOCK, MAX_ID, TarError, padding, set_size};
 
 /// One keyword and its value, as bytes.
 pub type Record = (Vec<u8>, Vec<u8>);
@@ -106,6 +106,19 @@ pub fn write(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.push(b'=');
     out.extend_from_slice(value);
     out.push(b'\n');
+}
+
+/// Writes an extended header with these records. `first` is its first block, which gets their size.
+pub fn write_header(mut first: [u8; BLOCK], records: &[Record], out: &mut Vec<u8>) {
+    let mut data = Vec::new();
+    for (key, value) in records {
+        write(key, value, &mut data);
+    }
+    set_size(&mut first, data.len() as u64);
+    out.extend_from_slice(&first);
+    let pad = padding(data.len() as u64);
+    out.append(&mut data);
+    out.resize(out.len() + usize::try_from(pad).unwrap_or_default(), 0);
 }
 
 #[cfg(test)]
