@@ -97,6 +97,26 @@ fn readable(
     Ok((archives, done))
 }
 
+/// What the passes over the parts share.
+fn context<'a>(
+    unlocked: &'a Unlocked,
+    choice: &'a Choice,
+    folders: &'a [String],
+    options: Options,
+    halted: &'a AtomicBool,
+    control: &'a Control,
+) -> Context<'a> {
+    Context {
+        backup: &unlocked.backup,
+        keys: unlocked.keys.as_deref(),
+        choice,
+        folders,
+        keep_going: options.keep_going,
+        halted,
+        control,
+    }
+}
+
 /// The bytes of some parts in the file.
 fn stored(backup: &Backup, parts: &[usize]) -> u64 {
     let parts = parts.iter().map(|&at| backup.part(at));
@@ -127,14 +147,7 @@ pub fn into_folder(
     let folders = folders(backup);
     let (parts, mut done) = readable(unlocked, choice, &folders, options.keep_going)?;
     let halted = AtomicBool::new(false);
-    let context = Context {
-        backup,
-        keys: unlocked.keys.as_deref(),
-        choice,
-        folders: &folders,
-        halted: &halted,
-        control,
-    };
+    let context = context(unlocked, choice, &folders, options, &halted, control);
     if !options.force {
         check_free(context, &parts, path)?;
     }
@@ -148,14 +161,8 @@ pub fn into_folder(
     });
     let results = parallel::each(control.threads(), &order, |at| {
         let part = *parts.get(at)?;
-        control.part(&backup.part(part).id);
         let folder = folders.get(part).map_or("", String::as_str);
-        let result = pass::part(context, part, &mut IntoFolder::new(&place, folder, control));
-        let ends = |error: &Error| !options.keep_going || !is_about_contents(error);
-        if result.error.as_ref().is_some_and(ends) {
-            halted.store(true, Ordering::Relaxed);
-        }
-        Some(result)
+        Some(context.part(part, &mut IntoFolder::new(&place, folder, control)))
     });
     control.end();
     done.parts.extend(results.into_iter().flatten());
@@ -266,24 +273,14 @@ pub fn into_archive(
     let backup = &unlocked.backup;
     let folders = folders(backup);
     let (parts, mut extracted) = readable(unlocked, choice, &folders, options.keep_going)?;
-    let context = Context {
-        backup,
-        keys: unlocked.keys.as_deref(),
-        choice,
-        folders: &folders,
-        halted: &AtomicBool::new(false),
-        control,
-    };
+    let halted = AtomicBool::new(false);
+    let context = context(unlocked, choice, &folders, options, &halted, control);
     control.begin(Stage::Read, stored(backup, &parts));
     let mut archive = IntoArchive::new(target, format, options.keep_going, control)?;
     for &at in &parts {
-        control.part(&backup.part(at).id);
         archive.part = folders.get(at).cloned().unwrap_or_default();
-        let result = pass::part(context, at, &mut archive);
-        let ends = |error: &Error| !options.keep_going || !is_about_contents(error);
-        let is_over = result.error.as_ref().is_some_and(ends);
-        extracted.parts.push(result);
-        if is_over {
+        extracted.parts.push(context.part(at, &mut archive));
+        if halted.load(Ordering::Relaxed) {
             control.end();
             extracted.parts.sort_by_key(|part| part.part);
             return Ok(Archived {
@@ -332,25 +329,13 @@ fn listed(
     let folders = folders(backup);
     let (parts, mut done) = readable(unlocked, choice, &folders, options.keep_going)?;
     let halted = AtomicBool::new(false);
-    let context = Context {
-        backup,
-        keys: unlocked.keys.as_deref(),
-        choice,
-        folders: &folders,
-        halted: &halted,
-        control,
-    };
+    let context = context(unlocked, choice, &folders, options, &halted, control);
     control.begin(Stage::Read, stored(backup, &parts));
     let order: Vec<usize> = (0..parts.len()).collect();
     let results = parallel::each(control.threads(), &order, |at| {
         let part = *parts.get(at)?;
-        control.part(&backup.part(part).id);
         let mut target = IntoList::new(part, resolves);
-        let result = pass::part(context, part, &mut target);
-        let ends = |error: &Error| !options.keep_going || !is_about_contents(error);
-        if result.error.as_ref().is_some_and(ends) {
-            halted.store(true, Ordering::Relaxed);
-        }
+        let result = context.part(part, &mut target);
         Some((target.listed, result))
     });
     control.end();

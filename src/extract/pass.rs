@@ -128,9 +128,25 @@ pub(super) struct Context<'a> {
     pub choice: &'a Choice,
     /// By part: the name of its folder.
     pub folders: &'a [String],
-    /// Set when another part has failed and this one must end.
+    /// Continue after damage.
+    pub keep_going: bool,
+    /// Set when a part has failed and the others must end.
     pub halted: &'a AtomicBool,
     pub control: &'a Control,
+}
+
+impl Context<'_> {
+    /// Takes the selected entries of one part. An error that ends the work on this part and all
+    /// others halts those too.
+    pub fn part(self, at: usize, target: &mut dyn Target) -> PartDone {
+        self.control.part(&self.backup.part(at).id);
+        let done = part(self, at, target);
+        let ends = |error: &Error| !self.keep_going || !is_about_contents(error);
+        if done.error.as_ref().is_some_and(ends) {
+            self.halted.store(true, Ordering::Relaxed);
+        }
+        done
+    }
 }
 
 /// Takes the selected entries of one part.
@@ -456,17 +472,31 @@ impl Pass<'_> {
         {
             return Ok(Some(Why::LeadsOut(header.link.clone())));
         }
+        self.with_entry(path, &names, header, index, |pass, entry| {
+            pass.give(entry, copy_of)
+        })
+    }
+
+    /// Calls `give` with the entry that this path and this header make.
+    fn with_entry(
+        &mut self,
+        path: &[u8],
+        names: &[OsString],
+        header: &Header,
+        index: usize,
+        give: impl FnOnce(&mut Self, &Entry<'_>) -> Result<Option<Why>>,
+    ) -> Result<Option<Why>> {
         let seen = self.seen(path);
         let globals = std::mem::take(&mut self.globals);
         let entry = Entry {
             path,
-            names: &names,
+            names,
             header,
             globals: &globals,
             index,
             seen,
         };
-        let outcome = self.give(&entry, copy_of);
+        let outcome = give(self, &entry);
         self.globals = globals;
         outcome
     }
@@ -567,19 +597,9 @@ impl Pass<'_> {
             Ok(names) => names,
             Err(why) => return Ok(Some(why)),
         };
-        let seen = self.seen(path);
-        let globals = std::mem::take(&mut self.globals);
-        let entry = Entry {
-            path,
-            names: &names,
-            header,
-            globals: &globals,
-            index,
-            seen,
-        };
-        let outcome = self.give_linked(&entry, to);
-        self.globals = globals;
-        outcome
+        self.with_entry(path, &names, header, index, |pass, entry| {
+            pass.give_linked(entry, to)
+        })
     }
 
     fn take_data(&mut self, bytes: &[u8]) -> Result<()> {
