@@ -107,16 +107,7 @@ fn for_windows(name: &[u8]) -> Option<Vec<u8>> {
         fitted.pop();
         fitted.push('_');
     }
-    let stem = fitted.split('.').next().unwrap_or_default();
-    let stem = stem.trim_end().to_ascii_uppercase();
-    let port = stem
-        .strip_prefix("COM")
-        .or_else(|| stem.strip_prefix("LPT"));
-    let is_port = port.is_some_and(|rest| {
-        let mut chars = rest.chars();
-        matches!(chars.next(), Some('0'..='9' | '¹' | '²' | '³')) && chars.next().is_none()
-    });
-    if is_port || matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") {
+    if sys::is_windows_device(&fitted) {
         fitted.insert(0, '_');
     }
     (fitted.as_bytes() != name).then(|| fitted.into_bytes())

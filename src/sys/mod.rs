@@ -68,6 +68,21 @@ pub use unix::{AsStream, Typing};
 #[cfg(windows)]
 pub use windows::{AsStream, Typing};
 
+/// Whether Windows takes a name, with any ending, for a device ("Naming Files, Paths, and Namespaces"
+/// in its documentation). On every system, because names are chosen and tested on every system.
+pub(crate) fn is_windows_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
+    let stem = stem.trim_end_matches(' ').to_uppercase();
+    let port = stem
+        .strip_prefix("COM")
+        .or_else(|| stem.strip_prefix("LPT"));
+    let is_port = port.is_some_and(|number| {
+        let mut chars = number.chars();
+        matches!(chars.next(), Some('0'..='9' | '¹' | '²' | '³')) && chars.next().is_none()
+    });
+    is_port || matches!(&*stem, "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
+}
+
 /// The identity of a file, independent of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity {

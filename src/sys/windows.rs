@@ -207,16 +207,7 @@ pub fn name_fault(name: &OsStr) -> Option<NameFault> {
     if name.ends_with(['.', ' ']) {
         return Some(NameFault::End);
     }
-    let stem = name.split('.').next().unwrap_or_default();
-    let stem = stem.trim_end_matches(' ').to_uppercase();
-    let is_numbered = |device: &str| {
-        let number = stem.strip_prefix(device).map(|rest| rest.chars().collect());
-        number.is_some_and(|number: Vec<char>| matches!(number[..], ['0'..='9' | '¹' | '²' | '³']))
-    };
-    let is_device = matches!(&*stem, "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
-        || is_numbered("COM")
-        || is_numbered("LPT");
-    is_device.then_some(NameFault::Device)
+    super::is_windows_device(&name).then_some(NameFault::Device)
 }
 
 /// A folder that stays the same even if its path changes: it is open, and Windows neither renames
