@@ -122,7 +122,7 @@ struct Download<'a> {
 impl Client {
     /// Downloads a backup to `path`. A lost connection is made again: `backup.local` continues
     /// where it was; all other places ignore ranges (tried, `hassio.*` read) and begin again.
-    /// `notice` is told which.
+    /// `notice` learns which.
     ///
     /// # Errors
     /// `OutputIo` and `Refused` as [`OutputPath::check_alone`]; `HomeAssistant` if it cannot be

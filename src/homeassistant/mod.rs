@@ -45,7 +45,7 @@ pub use upload::{STEP, UploadEvent, UploadObserver};
 use crate::error::{Error, Kind, Result};
 use crate::pipe::Control;
 use line::{Line, up_to};
-use websocket::Talk;
+use websocket::WebSocket;
 
 /// The id of Home Assistant Cloud.
 pub const CLOUD: &str = "cloud.cloud";
@@ -106,9 +106,9 @@ impl Client {
         Line::open(&self.address, self.tls.as_ref(), patience, control)
     }
 
-    fn talk<'a>(&self, control: &'a Control) -> Result<Talk<'a>> {
+    fn talk<'a>(&self, control: &'a Control) -> Result<WebSocket<'a>> {
         let line = self.open(up_to(PATIENCE, control), control)?;
-        Talk::begin(line, &self.address, &self.token)
+        WebSocket::begin(line, &self.address, &self.token)
     }
 
     /// Asks for everything about the user, the version, the places and the backups. The user is
@@ -120,20 +120,20 @@ impl Client {
     /// administrator.
     pub fn look(&self, control: &Control) -> Result<Instance> {
         let mut talk = self.talk(control)?;
-        let user: User = told(talk.ask("auth/current_user", Value::Null)?)?;
+        let user: User = parsed(talk.ask("auth/current_user", Value::Null)?)?;
         if !user.is_admin {
             let name = crate::error::escape(user.name.as_bytes());
             let message = format!("the token belongs to {name}, who is not an administrator");
             return Err(Error::new(Kind::HomeAssistant, message).advice(address::NEW_TOKEN));
         }
-        let config: Config = told(talk.ask("get_config", Value::Null)?)?;
+        let config: Config = parsed(talk.ask("get_config", Value::Null)?)?;
         let agents: BTreeMap<String, Vec<Agent>> =
-            told(talk.ask("backup/agents/info", Value::Null)?)?;
+            parsed(talk.ask("backup/agents/info", Value::Null)?)?;
         Ok(Instance {
             user,
             config,
             agents: agents.into_values().flatten().collect(),
-            info: told(talk.ask("backup/info", Value::Null)?)?,
+            info: parsed(talk.ask("backup/info", Value::Null)?)?,
         })
     }
 
@@ -145,11 +145,11 @@ impl Client {
     pub fn wait_until_idle(&self, control: &Control, waiting: &mut dyn FnMut(&str)) -> Result<()> {
         // A backup can take an hour in which no event comes.
         let line = self.open(up_to(Duration::MAX, control), control)?;
-        let mut talk = Talk::begin(line, &self.address, &self.token)?;
+        let mut talk = WebSocket::begin(line, &self.address, &self.token)?;
         let mut last = String::new();
         talk.ask("backup/subscribe_events", Value::Null)?;
         loop {
-            let event: Event = told(talk.next_event()?)?;
+            let event: Event = parsed(talk.next_event()?)?;
             match event.manager_state.as_str() {
                 IDLE => return Ok(()),
                 "" => {}
@@ -163,7 +163,7 @@ impl Client {
     }
 
     fn details(&self, id: &str, control: &Control) -> Result<Details> {
-        told(
+        parsed(
             self.talk(control)?
                 .ask("backup/details", json!({"backup_id": id}))?,
         )
@@ -171,13 +171,13 @@ impl Client {
 
     /// The log. Empty if it cannot be read, because it only explains other errors.
     fn log(&self, control: &Control) -> Vec<LogEntry> {
-        let ask = || told(self.talk(control)?.ask("system_log/list", Value::Null)?);
+        let ask = || parsed(self.talk(control)?.ask("system_log/list", Value::Null)?);
         ask().unwrap_or_default()
     }
 }
 
 /// An answer as its type.
-fn told<T: DeserializeOwned>(value: Value) -> Result<T> {
+fn parsed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|e| {
         let message = format!("Home Assistant's answer is not understood: {e}");
         Error::new(Kind::HomeAssistant, message).advice("Its version may be too new or too old.")

@@ -30,8 +30,7 @@ impl Frame {
                 format!("no random numbers: {}", io::Error::from(e)),
             )
         })?;
-        let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let boundary = format!("haslim-{digits}");
+        let boundary = format!("haslim-{:032x}", u128::from_be_bytes(random));
         Ok(Self {
             head: format!(
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{FILE_NAME}\"\r\nContent-Type: application/x-tar\r\n\r\n"

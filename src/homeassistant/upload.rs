@@ -17,8 +17,8 @@ use super::http::{self, Reply};
 use super::line::{Line, up_to};
 use super::multipart::Frame;
 use super::phase::{Phase, Step, TRIES};
-use super::websocket::{Talk, banned};
-use super::{Client, Event, IDLE, told};
+use super::websocket::{WebSocket, banned};
+use super::{Client, Event, IDLE, parsed};
 use crate::error::{Error, Kind, Result};
 use crate::pipe::{Control, Input, Stage};
 
@@ -27,7 +27,7 @@ pub const STEP: usize = 1 << 19;
 /// How long nothing may move if the events say that Home Assistant is not receiving.
 const SILENCE: Duration = Duration::from_secs(120);
 /// The same if there are no events, because their connection cannot be made again.
-const DARKNESS: Duration = Duration::from_secs(1800);
+const SILENCE_WITHOUT_EVENTS: Duration = Duration::from_secs(1800);
 /// How long the first event may take. It is there at once.
 const FIRST: Duration = Duration::from_secs(30);
 /// How long the last events may take after the reply. Only the progress depends on them.
@@ -58,7 +58,7 @@ pub trait UploadObserver {
 }
 
 /// What comes from the connection for events.
-enum Heard {
+enum Incoming {
     Event(Event),
     /// There will be no more events, for this reason.
     Lost(Error),
@@ -66,11 +66,11 @@ enum Heard {
 
 /// What is known about a running upload.
 struct Watch<'a> {
-    heard: Receiver<Heard>,
+    received: Receiver<Incoming>,
     phase: Phase,
     last: Instant,
     /// Whether events still come.
-    is_lit: bool,
+    has_events: bool,
     agent: &'a str,
     stage: Option<Stage>,
     observer: &'a dyn UploadObserver,
@@ -89,16 +89,16 @@ impl Watch<'_> {
         }
     }
 
-    /// Takes in what has been heard.
+    /// Takes in what has been received.
     ///
     /// # Errors
     /// `Interrupted`.
     fn drain(&mut self) -> Result<()> {
-        while let Ok(heard) = self.heard.try_recv() {
+        while let Ok(received) = self.received.try_recv() {
             self.last = Instant::now();
-            match heard {
-                Heard::Lost(_) => self.is_lit = false,
-                Heard::Event(event) => match self.phase.take(&event, self.agent) {
+            match received {
+                Incoming::Lost(_) => self.has_events = false,
+                Incoming::Event(event) => match self.phase.take(&event, self.agent) {
                     Step::None => {}
                     Step::Begins { attempt, total } => {
                         self.show(Some((Stage::Store, total)));
@@ -118,10 +118,14 @@ impl Watch<'_> {
     fn wait(&mut self, idle: Duration) -> Result<()> {
         self.control.check()?;
         self.drain()?;
-        if self.is_lit && self.phase.is_receiving {
+        if self.has_events && self.phase.is_receiving {
             return Ok(());
         }
-        let limit = if self.is_lit { SILENCE } else { DARKNESS };
+        let limit = if self.has_events {
+            SILENCE
+        } else {
+            SILENCE_WITHOUT_EVENTS
+        };
         if idle.min(self.last.elapsed()) < limit {
             return Ok(());
         }
@@ -138,7 +142,7 @@ impl Watch<'_> {
         let begin = Instant::now();
         self.drain()?;
         let is_over = |phase: &Phase| phase.has_received && !phase.is_receiving;
-        while self.is_lit && !is_over(&self.phase) && begin.elapsed() < LAST {
+        while self.has_events && !is_over(&self.phase) && begin.elapsed() < LAST {
             pause(Duration::from_millis(20), self.control)?;
             self.drain()?;
         }
@@ -150,11 +154,11 @@ impl Watch<'_> {
         let begin = Instant::now();
         loop {
             self.control.check()?;
-            match self.heard.recv_timeout(Duration::from_millis(100)) {
-                Ok(Heard::Event(event)) if event.manager_state == IDLE => return Ok(()),
-                Ok(Heard::Event(event)) if event.manager_state.is_empty() => {}
-                Ok(Heard::Event(event)) => return Err(busy(&event.manager_state)),
-                Ok(Heard::Lost(error)) => return Err(error),
+            match self.received.recv_timeout(Duration::from_millis(100)) {
+                Ok(Incoming::Event(event)) if event.manager_state == IDLE => return Ok(()),
+                Ok(Incoming::Event(event)) if event.manager_state.is_empty() => {}
+                Ok(Incoming::Event(event)) => return Err(busy(&event.manager_state)),
+                Ok(Incoming::Lost(error)) => return Err(error),
                 Err(RecvTimeoutError::Timeout) if begin.elapsed() < FIRST => {}
                 Err(_) => {
                     let message = "Home Assistant does not report what it does with backups";
@@ -206,17 +210,17 @@ impl Client {
         let before = self.log(control);
         let outcome = std::thread::scope(|scope| {
             let ends = Ends(control.beside());
-            let (tell, heard) = channel();
+            let (tell, received) = channel();
             let beside = ends.0.clone();
             std::thread::Builder::new()
                 .name("events".into())
                 .spawn_scoped(scope, move || self.listen(&tell, &beside))
                 .map_err(|e| Error::output(e, "cannot start a thread"))?;
             let watch = RefCell::new(Watch {
-                heard,
+                received,
                 phase: Phase::default(),
                 last: Instant::now(),
-                is_lit: true,
+                has_events: true,
                 agent,
                 stage: None,
                 observer,
@@ -252,14 +256,14 @@ impl Client {
     }
 
     /// Sends the events to the uploading thread, over new connections if one ends.
-    fn listen(&self, tell: &Sender<Heard>, control: &Control) {
+    fn listen(&self, tell: &Sender<Incoming>, control: &Control) {
         let mut losses = 0;
         loop {
             let outcome = self.pass_on(tell, &mut losses, control);
             let Err(error) = outcome else { return };
             losses += 1;
             if losses > RECONNECTS || control.check().is_err() {
-                let _ = tell.send(Heard::Lost(error));
+                let _ = tell.send(Incoming::Lost(error));
                 return;
             }
             if pause(PAUSE, control).is_err() {
@@ -269,14 +273,14 @@ impl Client {
     }
 
     /// Returns without an error if no one listens any more.
-    fn pass_on(&self, tell: &Sender<Heard>, losses: &mut u32, control: &Control) -> Result<()> {
+    fn pass_on(&self, tell: &Sender<Incoming>, losses: &mut u32, control: &Control) -> Result<()> {
         let line = self.open(up_to(Duration::MAX, control), control)?;
-        let mut talk = Talk::begin(line, &self.address, &self.token)?;
+        let mut talk = WebSocket::begin(line, &self.address, &self.token)?;
         talk.ask("backup/subscribe_events", Value::Null)?;
         loop {
-            let event: Event = told(talk.next_event()?)?;
+            let event: Event = parsed(talk.next_event()?)?;
             *losses = 0;
-            if tell.send(Heard::Event(event)).is_err() {
+            if tell.send(Incoming::Event(event)).is_err() {
                 return Ok(());
             }
         }

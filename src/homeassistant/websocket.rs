@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
-use tungstenite::{ClientRequestBuilder, Message, WebSocket};
+use tungstenite::{ClientRequestBuilder, Message};
 
 use super::address::{Address, NEW_TOKEN, Token};
 use super::line::{CHECK, Line};
@@ -17,15 +17,15 @@ use crate::error::{Error, Kind, Result, escape};
 const ANSWER: usize = 32 << 20;
 
 /// An authenticated connection.
-pub struct Talk<'a> {
-    socket: WebSocket<Line<'a>>,
+pub struct WebSocket<'a> {
+    socket: tungstenite::WebSocket<Line<'a>>,
     last: u64,
     /// Events that came before they were waited for. Core sends the first event of a subscription
     /// before its result (tried).
     early: VecDeque<Value>,
 }
 
-impl<'a> Talk<'a> {
+impl<'a> WebSocket<'a> {
     /// Opens the WebSocket and presents the token.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Asks a question of this type with these fields, and returns the result. Events that arrive
-    /// meanwhile are kept for [`Talk::next_event`].
+    /// meanwhile are kept for [`WebSocket::next_event`].
     ///
     /// # Errors
     /// `HomeAssistant` with what Home Assistant answered.
@@ -107,7 +107,7 @@ impl<'a> Talk<'a> {
     /// Waits for the next event of a subscription.
     ///
     /// # Errors
-    /// As [`Talk::ask`].
+    /// As [`WebSocket::ask`].
     pub fn next_event(&mut self) -> Result<Value> {
         if let Some(event) = self.early.pop_front() {
             return Ok(event);
