@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use haslim::extract::folders;
 use haslim::open::{Backup, config_path};
@@ -211,28 +211,12 @@ fn archived(path: &Path) -> Vec<InnerEntry> {
     }
     .unwrap();
     assert_eq!(bytes.len() % 10_240, 0, "not padded to a record");
-    let mut archive = tar::Archive::new(bytes.as_slice());
-    let mut found = Vec::new();
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let mut mtime = entry.header().mtime().unwrap().to_string();
-        for record in entry.pax_extensions().unwrap().into_iter().flatten() {
-            let record = record.unwrap();
-            if record.key() == Ok("mtime") {
-                mtime = record.value().unwrap().to_owned();
-            }
+    let mut found = entries_of(&bytes);
+    for entry in &mut found {
+        // A folder.
+        if entry.name.ends_with(b"/") {
+            entry.name.pop();
         }
-        let mut data = Vec::new();
-        entry.read_to_end(&mut data).unwrap();
-        let name = entry.path_bytes().into_owned();
-        found.push(InnerEntry {
-            name: name.strip_suffix(b"/").unwrap_or(&name).to_vec(),
-            link: entry.link_name_bytes().unwrap_or_default().into_owned(),
-            kind: entry.header().entry_type(),
-            mode: entry.header().mode().unwrap(),
-            mtime,
-            data,
-        });
     }
     found
 }
@@ -919,28 +903,42 @@ fn a_file_that_cannot_be_completed_does_not_appear() {
     assert_eq!(scratch.listing(), ["in.tar", "out"]);
 }
 
+/// How many files [`many`] has.
+const MANY: usize = 150;
+
+/// A backup with many files in its media, and the contents of each of them.
+fn many(scratch: &Scratch) -> (PathBuf, Vec<u8>) {
+    let contents = make::noise(200_000);
+    let entries: Vec<Vec<u8>> = (0..MANY)
+        .map(|at| make::file(format!("f{at:03}"), &contents))
+        .collect();
+    (media(scratch, &entries), contents)
+}
+
+/// A run that extracts that backup, once this file of it is there, or the run is over.
+fn running(backup: &Path, out: &Path, file: usize) -> Child {
+    let mut child = Command::new(PROGRAM)
+        .args(["extract", &text(backup), "-o", &text(out)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let file = out.join(format!("media/f{file:03}"));
+    while child.try_wait().unwrap().is_none() && !file.exists() {
+        std::thread::yield_now();
+    }
+    child
+}
+
 #[test]
 fn a_run_that_is_killed_leaves_no_half_file() {
     let scratch = Scratch::new();
-    let contents = make::noise(200_000);
-    let entries: Vec<Vec<u8>> = (0..150)
-        .map(|at| make::file(format!("f{at:03}"), &contents))
-        .collect();
-    let backup = media(&scratch, &entries);
+    let (backup, contents) = many(&scratch);
     let mut cut = 0;
     for round in 0..8 {
         let out = scratch.path(&format!("out{round}"));
-        let mut child = Command::new(PROGRAM)
-            .args(["extract", &text(&backup), "-o", &text(&out)])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
         // Kills it after some files, each time after more of them.
-        let last = out.join(format!("media/f{:03}", round * 15));
-        while child.try_wait().unwrap().is_none() && !last.exists() {
-            std::thread::yield_now();
-        }
+        let mut child = running(&backup, &out, round * 15);
         child.kill().unwrap();
         child.wait().unwrap();
         let arrived = std::fs::read_dir(out.join("media")).unwrap();
@@ -956,7 +954,7 @@ fn a_run_that_is_killed_leaves_no_half_file() {
                 );
             }
         }
-        cut += u32::from(count < 150);
+        cut += u32::from(count < MANY);
     }
     assert!(cut > 0, "no run was killed before its end");
 }
@@ -964,24 +962,11 @@ fn a_run_that_is_killed_leaves_no_half_file() {
 #[test]
 fn a_run_that_is_cancelled_says_what_arrived_and_leaves_nothing_else() {
     let scratch = Scratch::new();
-    let contents = make::noise(200_000);
-    let entries: Vec<Vec<u8>> = (0..150)
-        .map(|at| make::file(format!("f{at:03}"), &contents))
-        .collect();
-    let backup = media(&scratch, &entries);
+    let (backup, _) = many(&scratch);
     let mut cancelled = 0;
     for round in 0..5 {
         let out = scratch.path(&format!("out{round}"));
-        let mut child = Command::new(PROGRAM)
-            .args(["extract", &text(&backup), "-o", &text(&out)])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let first = out.join("media/f003");
-        while child.try_wait().unwrap().is_none() && !first.exists() {
-            std::thread::yield_now();
-        }
+        let child = running(&backup, &out, 3);
         let id = child.id().to_string();
         let _ = Command::new("kill").args(["-INT", &id]).status().unwrap();
         let output = child.wait_with_output().unwrap();
@@ -995,10 +980,10 @@ fn a_run_that_is_cancelled_says_what_arrived_and_leaves_nothing_else() {
         assert!(said.contains(&format!("Extracted {count} files")), "{said}");
         let code = output.status.code().unwrap();
         if code == 130 {
-            assert!(err.contains("stopped on request") && count < 150, "{err}");
+            assert!(err.contains("stopped on request") && count < MANY, "{err}");
             cancelled += 1;
         } else {
-            assert_eq!((code, count), (0, 150), "{err}");
+            assert_eq!((code, count), (0, MANY), "{err}");
         }
     }
     assert!(cancelled > 0, "no run was cancelled before its end");

@@ -336,8 +336,12 @@ pub struct InnerEntry {
 
 /// The entries of a part.
 pub fn entries(path: &Path, component: &str) -> Vec<InnerEntry> {
-    let bytes = plaintext(path, component);
-    let mut archive = tar::Archive::new(bytes.as_slice());
+    entries_of(&plaintext(path, component))
+}
+
+/// The entries of a tar.
+pub fn entries_of(bytes: &[u8]) -> Vec<InnerEntry> {
+    let mut archive = tar::Archive::new(bytes);
     let mut found = Vec::new();
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
