@@ -1,5 +1,6 @@
 //! The context of a command, and how a run ends.
 
+use std::io::{IsTerminal, stdin, stdout};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,6 +83,11 @@ impl Session {
     /// Records that a file has got its name. From then on the run has achieved its purpose.
     pub fn published(&self) {
         self.published.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the user can be asked: both sides are a terminal, and no program reads the output.
+    pub fn may_ask(&self) -> bool {
+        stdin().is_terminal() && stdout().is_terminal() && !self.settings.json
     }
 
     /// The final exit code, which also reports whether the printed output was lost.

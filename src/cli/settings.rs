@@ -525,8 +525,8 @@ fn wanted(id: Option<String>, from: Option<String>) -> Wanted {
 impl From<args::Ha> for Task {
     fn from(ha: args::Ha) -> Self {
         let (connection, task) = match ha.command {
-            args::HaCommand::Status(status) => (status.connection, HaTask::Status),
-            args::HaCommand::List(list) => (list.connection, HaTask::List),
+            args::HaCommand::Status(look) => (look.connection, HaTask::Status),
+            args::HaCommand::List(look) => (look.connection, HaTask::List),
             args::HaCommand::Upload(upload) => {
                 let (backup, sending) = (upload.backup, upload.sending.into());
                 (upload.connection, HaTask::Upload { backup, sending })

@@ -27,6 +27,7 @@ use crate::report::names;
 use crate::report::notes;
 use crate::report::plan_view::PlanView;
 use crate::report::terms::Terms;
+use crate::rest::{self, Joined};
 use crate::rules::{Catalogue, Class, Rule};
 use crate::survey::PartSurvey;
 use crate::verify::PartCheck;
@@ -383,18 +384,12 @@ pub fn repair(
 }
 
 /// `join`: the original, which was put together again.
-pub fn join(
-    output: &std::path::Path,
-    size: u64,
-    sha256: &[u8],
-    seconds: f64,
-) -> Map<String, Value> {
-    let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+pub fn join(joined: &Joined, seconds: f64) -> Map<String, Value> {
     object(json!({
         "schema": SCHEMA,
-        "output": path(output),
-        "output_size": size,
-        "sha256": sha256,
+        "output": path(&joined.path),
+        "output_size": joined.size,
+        "sha256": rest::hex(&joined.sha256),
         "seconds": seconds,
     }))
 }

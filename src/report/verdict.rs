@@ -1,8 +1,8 @@
 //! Whether a backup can be sent to the cloud as it is.
 
 use crate::open::Backup;
-use crate::report::words::percent;
-use crate::size::{self, CLOUD_LIMIT, short};
+use crate::report::words;
+use crate::size::{self, CLOUD_LIMIT, percent, short};
 
 /// Home Assistant states sizes in hundredths of a GiB, which say nothing about smaller files.
 const NAMED: u64 = 50_000_000;
@@ -45,14 +45,12 @@ impl Verdict {
 
     /// The size beside the limit: `5.65 GB, 651 MB over the limit of 5.00 GB`.
     pub fn sizes(&self) -> String {
-        let (size, limit) = (short(self.bytes), short(self.limit));
-        if self.fits() {
-            let share = percent(self.bytes, self.limit);
-            format!("{size}, {share} of the limit of {limit}")
-        } else {
-            let over = short(self.bytes - self.limit);
-            format!("{size}, {over} over the limit of {limit}")
+        if !self.fits() {
+            return words::against_limit_in_short(self.bytes, self.limit);
         }
+        let (size, limit) = (short(self.bytes), short(self.limit));
+        let share = percent(self.bytes, self.limit);
+        format!("{size}, {share} of the limit of {limit}")
     }
 
     /// What else there is to know about the answer, a line each.

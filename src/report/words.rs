@@ -5,7 +5,6 @@ use crate::open::Part;
 use crate::plan::{Action, Encryption, PartPlan, Plan};
 use crate::report::terms::Terms;
 use crate::size;
-pub use crate::size::percent;
 
 /// The end of every message about a run that should have written an output and did not.
 pub const UNCHANGED: &str = "No file was written; the original is unchanged.";
@@ -67,9 +66,9 @@ pub fn share(bytes: u64, limit: u64) -> String {
 /// How much smaller a copy is: `−12 %`. A copy that is not smaller: `+1 %`.
 pub fn change(before: u64, after: u64) -> String {
     if after <= before {
-        format!("−{}", percent(before - after, before))
+        format!("−{}", size::percent(before - after, before))
     } else {
-        format!("+{}", percent(after - before, before))
+        format!("+{}", size::percent(after - before, before))
     }
 }
 

@@ -10,6 +10,11 @@ use crate::pipe::{Control, Input};
 /// A SHA-256.
 pub type Digest = [u8; 32];
 
+/// A SHA-256 in hex digits.
+pub fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Bytes that are read at a time.
 const STEP: usize = 1 << 20;
 

@@ -11,6 +11,6 @@ mod digest;
 mod join;
 mod record;
 
-pub use digest::{Digest, digest};
+pub use digest::{Digest, digest, hex};
 pub use join::{Joined, join};
 pub use record::{Held, Piece, Record};

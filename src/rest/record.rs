@@ -9,7 +9,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
-use super::Digest;
+use super::{Digest, hex};
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Manifest;
 use crate::open::Backup;
@@ -221,10 +221,6 @@ fn read_outside(backup: &Backup, from: u64, to: u64, outside: &mut Vec<u8>) -> R
     backup
         .input
         .read_exact_at(from, outside.get_mut(begin..).unwrap_or_default())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Digest> {

@@ -18,9 +18,11 @@ pub struct Ha {
 #[derive(Debug, Subcommand)]
 pub enum HaCommand {
     /// Its version, its places for backups, what the cloud holds, and whether it is ready
-    Status(Status),
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(Look),
     /// The backups that it stores, where, and whether each fits the cloud
-    List(List),
+    #[command(after_help = LIST_EXAMPLES)]
+    List(Look),
     /// Send a backup, and confirm that it is stored
     Upload(Upload),
     /// Download a backup
@@ -47,20 +49,7 @@ pub struct Connection {
 
 /// Which Home Assistant to ask.
 #[derive(Debug, Args)]
-#[command(after_help = STATUS_EXAMPLES)]
-pub struct Status {
-    #[command(flatten)]
-    pub connection: Connection,
-    #[command(flatten)]
-    pub limit: Limit,
-    #[command(flatten)]
-    pub display: Display,
-}
-
-/// Which Home Assistant to ask.
-#[derive(Debug, Args)]
-#[command(after_help = LIST_EXAMPLES)]
-pub struct List {
+pub struct Look {
     #[command(flatten)]
     pub connection: Connection,
     #[command(flatten)]
@@ -180,8 +169,8 @@ impl Ha {
                 reading: slim.reading.clone(),
                 display: slim.display.clone(),
             },
-            HaCommand::Status(Status { limit, display, .. })
-            | HaCommand::List(List { limit, display, .. }) => Shared {
+            HaCommand::Status(Look { limit, display, .. })
+            | HaCommand::List(Look { limit, display, .. }) => Shared {
                 limit: limit.clone(),
                 display: display.clone(),
                 ..Shared::default()

@@ -32,12 +32,7 @@ fn report(session: &Session, joined: &Joined, begin: Instant) {
     let seconds = begin.elapsed().as_secs_f64();
     let screen = &session.screen;
     if session.settings.json {
-        screen.json(&json::join(
-            &joined.path,
-            joined.size,
-            &joined.sha256,
-            seconds,
-        ));
+        screen.json(&json::join(joined, seconds));
         return;
     }
     screen.say(&screen.green(&format!(

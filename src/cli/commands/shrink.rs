@@ -116,9 +116,10 @@ fn make(
         }
         return Ok(Ending::Fits);
     }
+    let mut rest = None;
     if refusal.is_none() {
         check_free(&place, writing, &prepared.backup)?;
-        check_rest(&prepared, &place, writing)?;
+        rest = check_rest(&prepared, &place, writing)?;
     }
     if !session.settings.json {
         render::plan::plan(
@@ -132,7 +133,7 @@ fn make(
         let error = refusal::error(&prepared, reason);
         return refuse(session, &prepared, selection, writing, error).map(Ending::Ended);
     }
-    if !is_agreed(session, &mut prepared, &place, writing)? {
+    if !is_agreed(session, &mut prepared, &place, rest, writing)? {
         return stopped(session).map(Ending::Ended);
     }
     if !writing.verify {
@@ -180,17 +181,20 @@ fn refuse(
 }
 
 /// Whether the user wants the copy and knows about any damage. Always true if no question is asked.
+/// `rest` is the size of the rest, if one is wanted.
 fn is_agreed(
     session: &Session,
     prepared: &mut Prepared,
     place: &Path,
+    rest: Option<u64>,
     writing: &Writing,
 ) -> Result<bool> {
     let expected = prepared.plan.predicted_size;
-    let rest = check_rest(prepared, place, writing)?.zip(writing.rest.as_ref());
-    let rest = rest.map_or(String::new(), |(bytes, rest)| {
-        format!(" and {}, {}", escaped_path(rest), size::short(bytes))
-    });
+    let rest = rest
+        .zip(writing.rest.as_ref())
+        .map_or(String::new(), |(bytes, rest)| {
+            format!(" and {}, {}", escaped_path(rest), size::short(bytes))
+        });
     let mut target = OutputPath::check(place, writing.replace, &prepared.backup.input)?;
     target.check_space(expected)?;
     let free = target.free_space();

@@ -1,6 +1,5 @@
 //! Code that the writing commands share.
 
-use std::io::{IsTerminal, stdin, stdout};
 use std::path::Path;
 use std::time::Instant;
 
@@ -42,8 +41,7 @@ pub fn check_consent(
     command: &str,
     advice: &'static str,
 ) -> Result<()> {
-    let may_ask = stdin().is_terminal() && stdout().is_terminal() && !session.settings.json;
-    if writing.yes || may_ask {
+    if writing.yes || session.may_ask() {
         return Ok(());
     }
     let message = format!("{command} asks before it writes, and there is no terminal to ask on");

@@ -7,8 +7,8 @@ use haslim::open::Backup;
 use haslim::report::overview::{Overview, Row};
 use haslim::report::verdict::Verdict;
 use haslim::report::words;
-use haslim::report::words::percent;
 use haslim::size;
+use haslim::size::percent;
 use unicode_width::UnicodeWidthStr;
 
 use super::columns::{bar, left, right, shorten};

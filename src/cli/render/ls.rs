@@ -139,7 +139,7 @@ impl View<'_> {
         if !self.unpacked {
             cells.push(bar(stored, whole, BAR));
         }
-        cells.push(right(&words::percent(stored, whole), SHARE));
+        cells.push(right(&size::percent(stored, whole), SHARE));
         if self.unpacked {
             cells.push(right(&size::short(of_one(row.totals.unpacked)), NUMBER));
         }

@@ -1,6 +1,5 @@
 //! `haslim ha upload`: checks, sends and confirms.
 
-use std::io::{IsTerminal, stdin, stdout};
 use std::path::Path;
 use std::time::Instant;
 
@@ -60,8 +59,7 @@ pub fn run(session: &Session, home: &Home, path: &Path, sending: &Sending) -> Re
 /// # Errors
 /// `Usage`.
 pub fn check_consent(session: &Session, sending: &Sending) -> Result<()> {
-    let may_ask = stdin().is_terminal() && stdout().is_terminal() && !session.settings.json;
-    if sending.yes || may_ask {
+    if sending.yes || session.may_ask() {
         return Ok(());
     }
     Err(usage(
