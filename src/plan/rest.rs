@@ -21,7 +21,7 @@ use crate::plan::predict;
 pub fn rest(backup: &Backup, copy: &Plan) -> Result<Plan> {
     let parts = || backup.parts.iter().zip(&copy.parts);
     if let Some((part, _)) = parts().find(|(_, planned)| is_converted(&planned.action)) {
-        return Err(converted("the copy will hold it in another form than the original, so a rest could not complete it")
+        return Err(converted(backup, "the copy will hold it in another form than the original, so a rest could not complete it")
             .in_part(part.id.clone()));
     }
     let actions: Vec<Action> = parts()
@@ -48,7 +48,7 @@ pub fn rest(backup: &Backup, copy: &Plan) -> Result<Plan> {
         .zip(&settled.actions)
         .find(|(_, action)| is_converted(action))
     {
-        return Err(converted("Home Assistant would accept it only in another form than that of the original, so a rest cannot hold it")
+        return Err(converted(backup, "Home Assistant would accept it only in another form than that of the original, so a rest cannot hold it")
             .in_part(part.id.clone()));
     }
     let mut changes = changes(backup, &[], &settled);
@@ -80,8 +80,10 @@ fn is_converted(action: &Action) -> bool {
     matches!(action, Action::Reencrypt | Action::Rewrite)
 }
 
-fn converted(what: &str) -> Error {
-    Error::refused(what).advice(
-        "Leave the encryption and the form of the backup as they are, or shrink it without a rest.",
-    )
+fn converted(backup: &Backup, what: &str) -> Error {
+    Error::refused(what).advice(if backup.is_protected() {
+        "Leave the encryption and the form of the backup as they are, or shrink it without a rest."
+    } else {
+        "This backup is not encrypted. If a key is given, the copy is: shrink it without the key, or without a rest."
+    })
 }

@@ -180,6 +180,10 @@ fn a_copy_in_another_form_has_no_rest_and_says_so_before_anything_is_written() {
         let run = haslim(line("shrink", &input, &format!("{options} {how}"))).code(10);
         assert!(run.err.contains("in another form"), "{}", run.err);
     }
+    // With a key, the copy of a backup that is not encrypted is.
+    let options = format!("--drop media:music --rest {} --yes", rest.display());
+    let run = haslim(line("shrink", &input, &options)).code(10);
+    assert!(run.err.contains("without the key"), "{}", run.err);
     assert_eq!(scratch.listing(), ["plain.tar"]);
 }
 
