@@ -17,10 +17,10 @@ pub struct Ha {
 
 #[derive(Debug, Subcommand)]
 pub enum HaCommand {
-    /// Its version, its places for backups, what the cloud holds, and whether it is ready
+    /// Home Assistant's version and its places for backups, and what the cloud holds
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Look),
-    /// The backups that it stores, where, and whether each fits the cloud
+    /// The backups that Home Assistant stores, where, and whether each fits the cloud
     #[command(after_help = LIST_EXAMPLES)]
     List(Look),
     /// Send a backup, and confirm that it is stored
@@ -51,9 +51,9 @@ pub struct Connection {
 #[derive(Debug, Args)]
 pub struct Look {
     #[command(flatten)]
-    pub connection: Connection,
-    #[command(flatten)]
     pub limit: Limit,
+    #[command(flatten)]
+    pub connection: Connection,
     #[command(flatten)]
     pub display: Display,
 }
@@ -67,9 +67,9 @@ pub struct Upload {
     #[command(flatten)]
     pub sending: Sending,
     #[command(flatten)]
-    pub connection: Connection,
-    #[command(flatten)]
     pub limit: Limit,
+    #[command(flatten)]
+    pub connection: Connection,
     #[command(flatten)]
     pub key: Key,
     #[command(flatten)]
@@ -138,9 +138,9 @@ pub struct Slim {
     #[command(flatten)]
     pub choice: Choice,
     #[command(flatten)]
-    pub connection: Connection,
-    #[command(flatten)]
     pub limit: Limit,
+    #[command(flatten)]
+    pub connection: Connection,
     #[command(flatten)]
     pub key: Key,
     #[command(flatten)]

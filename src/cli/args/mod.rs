@@ -103,7 +103,7 @@ pub enum Command {
     Plan(Plan),
     /// Write a smaller copy
     Shrink(Shrink),
-    /// Put an original together from a smaller copy and its rest
+    /// Make the original again from a smaller copy and its rest
     Join(Join),
     /// Talk to Home Assistant: what it stores, and uploads to the cloud
     Ha(Ha),
