@@ -2,12 +2,14 @@
 //! order, unknown keys and the spelling of numbers are kept.
 
 mod changes;
+mod origin;
 mod reader;
 mod unique;
 
 use std::collections::HashSet;
 
 pub use changes::{Changes, Made};
+pub use origin::Origin;
 
 use self::reader::Reader;
 use super::raw_json::each_field;

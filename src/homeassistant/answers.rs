@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::dates;
+use crate::format::manifest::Origin;
 
 /// The answer to `auth/current_user`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -101,24 +102,34 @@ impl Stored {
         requested.and_then(Value::as_str).unwrap_or(&self.date)
     }
 
-    /// The name of the backup that haslim made this one from, if it did: then its own name ends
-    /// with its own id.
-    fn original_name(&self) -> Option<&str> {
-        ["slim", "repaired", "rest"].iter().find_map(|mark| {
+    /// The name of the backup that haslim made this one from, if it did, and as what: then its own
+    /// name ends with its own id.
+    fn original_name(&self) -> Option<(&str, &'static str)> {
+        ["slim", "repaired", "rest"].into_iter().find_map(|mark| {
             let end = format!(" ({mark} {})", self.backup_id);
-            self.name.strip_suffix(end.as_str())
+            Some((self.name.strip_suffix(end.as_str())?, mark))
         })
+    }
+
+    /// The backup that haslim made this smaller copy from, if the copy says it.
+    pub fn origin(&self) -> Option<Origin> {
+        Origin::of(self.extra("haslim")?)
     }
 
     /// Whether haslim made it from another backup.
     pub fn is_copy(&self) -> bool {
-        self.original_name().is_some()
+        self.origin().is_some() || self.original_name().is_some()
     }
 
-    /// Whether haslim made it from `original`: a copy keeps the date, and gets its name from the
+    /// Whether haslim made it from `original`, and it stands for it: what a copy lacks does not. A
+    /// repaired copy does not name its original; it keeps the date, and gets its name from the
     /// original's.
     pub fn is_copy_of(&self, original: &Self) -> bool {
-        self.original_name() == Some(&original.name)
+        if let Some(origin) = self.origin() {
+            return origin.slug == original.backup_id;
+        }
+        let same_name = |(name, mark)| name == original.name && mark != "rest";
+        self.original_name().is_some_and(same_name)
             && dates::seconds(&self.date) == dates::seconds(&original.date)
     }
 
@@ -232,6 +243,40 @@ mod tests {
             };
             assert_eq!(config.caps_uploads(), caps, "{version}");
         }
+    }
+
+    #[test]
+    fn a_copy_is_known_by_its_origin_or_else_by_its_name_and_date() {
+        let stored = |id: &str, name: &str, haslim: Option<&str>| Stored {
+            backup_id: id.into(),
+            name: name.into(),
+            date: "2026-11-02T00:00:00+00:00".into(),
+            extra_metadata: haslim.map(|slug| {
+                let about: Value =
+                    serde_json::from_str(&Origin { slug: slug.into() }.about()).unwrap();
+                Map::from_iter([("haslim".to_owned(), about)])
+            }),
+            ..Stored::default()
+        };
+        let original = stored("0a", "Auto", None);
+        for (copy, is_copy, is_of) in [
+            (stored("0b", "Renamed", Some("0a")), true, true),
+            (stored("0b", "Auto (slim 0b)", Some("0c")), true, false),
+            (stored("0b", "Auto (slim 0b)", None), true, true),
+            (stored("0b", "Auto (repaired 0b)", None), true, true),
+            (stored("0b", "Auto (rest 0b)", None), true, false),
+            (stored("0b", "Auto (slim 0d)", None), false, false),
+            (stored("0b", "Auto", None), false, false),
+        ] {
+            assert_eq!(
+                (copy.is_copy(), copy.is_copy_of(&original)),
+                (is_copy, is_of),
+                "{copy:?}"
+            );
+        }
+        let mut other_day = stored("0b", "Auto (slim 0b)", None);
+        other_day.date = "2026-11-03T00:00:00+00:00".into();
+        assert!(!other_day.is_copy_of(&original));
     }
 
     #[test]

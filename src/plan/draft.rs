@@ -1,7 +1,7 @@
 //! The plan for a given set of things to leave out.
 
 use crate::error::{Advice, Error, Result};
-use crate::format::manifest::{Changes, Made};
+use crate::format::manifest::{Changes, Made, Origin};
 use crate::open;
 use crate::open::Backup;
 use crate::plan::choose::candidate::Candidate;
@@ -253,6 +253,9 @@ pub(super) fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled
         );
     let partial = !without.is_empty() || backup.manifest.kind() == "partial";
     let (protected, compressed) = (settled.protected, settled.compressed);
+    let origin = Origin {
+        slug: backup.manifest.slug().to_owned(),
+    };
     Changes {
         slug: "00000000".into(),
         without,
@@ -262,6 +265,6 @@ pub(super) fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled
         protected,
         compressed,
         made: Made::Slim,
-        about: None,
+        about: Some(origin.about()),
     }
 }

@@ -52,7 +52,7 @@ pub fn rest(backup: &Backup, copy: &Plan) -> Result<Plan> {
             .in_part(part.id.clone()));
     }
     let mut changes = changes(backup, &[], &settled);
-    changes.made = Made::Rest;
+    (changes.made, changes.about) = (Made::Rest, None);
     layout::check_metadata(backup, &changes.without)?;
     let predicted = predict::parts(backup, &[], &settled);
     let predicted_size = predict::padded(predict::exact(backup, &predicted, &changes)?);

@@ -73,6 +73,9 @@ def slimmed(source, slug, *, without=(), exclude_database=None, protected):
         copy["homeassistant"]["exclude_database"] = True
     if copy.get("extra", {}).get("with_automatic_settings") is True:
         copy["extra"]["with_automatic_settings"] = False
+    if not isinstance(copy.get("extra"), dict):
+        copy["extra"] = {}
+    copy["extra"]["haslim"] = {"slim_of": {"slug": read(source)["slug"]}}
     return copy
 
 

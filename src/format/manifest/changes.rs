@@ -136,6 +136,12 @@ impl Manifest {
         if self.is_automatic() {
             extra.push(("with_automatic_settings", Edit::Set("false".into())));
         }
+        // Home Assistant deletes older backups that have one of these, whatever the flag above says
+        // (read, Core `components/hassio/backup.py`; the second is the frontend's newer name). A
+        // copy that has it could push its original out.
+        for update in ["supervisor.addon_update", "supervisor.app_update"] {
+            extra.push((update, Edit::Replace("null".into())));
+        }
         extra.push(match about() {
             Some(about) => ("haslim", Edit::Set(about)),
             None => ("haslim", Edit::Replace("null".into())),
