@@ -79,6 +79,16 @@ impl<W: Write> Encrypter<W> {
         }
     }
 
+    /// Writes the header for a plaintext of this size, which must be known beforehand. Must come
+    /// before everything else.
+    ///
+    /// # Errors
+    /// The writer's error.
+    pub fn write_header(&mut self, plaintext_size: u64) -> io::Result<()> {
+        let header = self.header(plaintext_size).to_bytes();
+        self.writer.write_all(&header)
+    }
+
     /// Writes the end of the stream (padding, or the FINAL chunk) and returns the writer, not
     /// flushed, and the number of plaintext bytes that were written.
     ///

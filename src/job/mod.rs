@@ -25,6 +25,7 @@ mod refusal;
 mod repair;
 mod rest;
 mod saved;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod unlocked;
@@ -37,6 +38,7 @@ pub use prepare::{Job, KeyNeed};
 pub use prepared::{PartIntegrity, Prepared};
 pub use refusal::Refusal;
 pub use repair::{PreparedRepair, prepare_repair};
+pub use stream::MeasureOutcome;
 pub use unlocked::Unlocked;
 pub use write::{Published, PublishedRest, WriteOptions, WriteOutcome};
 pub use writer::CopyWriter;

@@ -168,6 +168,8 @@ impl Job {
             integrity: found.integrity,
             request,
             plan,
+            #[cfg(test)]
+            flip: None,
         })
     }
 }

@@ -39,6 +39,9 @@ pub struct Prepared {
     pub request: Request,
     /// The plan.
     pub plan: Plan,
+    /// The byte of a streamed copy that is to be wrong.
+    #[cfg(test)]
+    pub(crate) flip: Option<u64>,
 }
 
 impl Prepared {

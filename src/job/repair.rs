@@ -60,6 +60,8 @@ pub fn prepare_repair(
         integrity: Vec::new(),
         request,
         plan,
+        #[cfg(test)]
+        flip: None,
     };
     Ok(PreparedRepair { prepared, findings })
 }

@@ -1,13 +1,16 @@
 //! Writes a copy that is not larger than the limit, and gives it its name.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::events::{Event, Observer};
 use super::prepared::{PartIntegrity, Prepared};
 use super::refusal::Refusal;
 use super::writer::{lost, named};
 use crate::error::{Error, Kind, Result};
+use crate::format::manifest::Changes;
 use crate::format::securetar::Version;
+use crate::open::Backup;
 use crate::pipe::{Control, Input};
 use crate::rewrite::{Output, OutputPath, Written};
 
@@ -70,7 +73,7 @@ pub enum WriteOutcome {
 }
 
 /// How many times a copy that was too large is planned again with the measured sizes.
-const ATTEMPTS: usize = 3;
+pub(super) const ATTEMPTS: usize = 3;
 
 impl Prepared {
     /// Writes the copy until it is not larger than the limit: if the plan was too optimistic, it is
@@ -93,6 +96,53 @@ impl Prepared {
     ) -> Result<WriteOutcome> {
         let target = |input: &Input| OutputPath::check(path, options.replace, input);
         self.write_to(&target, options, observer, control, &mut |_| Ok(None))
+    }
+
+    /// The copy at `path`, if an earlier run wrote it by the same plan: it is read and compared as a
+    /// new one would be. `None` if there is no such file, or if it has anything else in it.
+    ///
+    /// # Errors
+    /// The damage in a part that is kept; `InputIo` if the backup cannot be read or changed
+    /// meanwhile; `Interrupted`.
+    pub fn reuse(
+        &mut self,
+        path: &Path,
+        options: WriteOptions,
+        observer: &dyn Observer,
+        control: &Control,
+    ) -> Result<Option<Published>> {
+        self.confirm(control)?;
+        let Ok(copy) = Input::open(path) else {
+            return Ok(None);
+        };
+        let slug = match Backup::read(Arc::clone(&copy), control) {
+            Ok(copy) => copy.manifest.slug().to_owned(),
+            Err(error) if matches!(error.kind(), Kind::Interrupted(_)) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let written = Written {
+            size: copy.len(),
+            changes: Changes {
+                slug,
+                ..self.plan.changes.clone()
+            },
+        };
+        if written.size > self.plan.limit {
+            return Ok(None);
+        }
+        match self.writer().compare(Arc::clone(&copy), &written, control) {
+            Ok(_) => {}
+            Err(error) if error.kind() == Kind::VerifyFailed => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        if options.check_kept {
+            let checks = self.kept_parts_integrity(control);
+            let checked = self.report(checks, false, observer)?;
+            self.integrity.extend(checked);
+        }
+        self.backup.input.check_unchanged()?;
+        copy.check_unchanged()?;
+        Ok(Some(self.published(path.to_owned(), written)))
     }
 
     /// As [`Prepared::write`], with a new target for each attempt. `before` is called once, when the
@@ -123,17 +173,29 @@ impl Prepared {
                     return Err(error);
                 }
                 Err(_) => {
-                    let excess = output.position().saturating_sub(self.plan.predicted_size);
-                    self.request.margin = self.request.margin.saturating_add(excess);
-                    self.replan()?;
-                    observer.event(Event::CopyTooLarge { attempt, excess });
-                    if let Some(refusal) = self.refusal() {
+                    let size = output.position();
+                    if let Some(refusal) = self.plan_smaller(size, attempt, observer)? {
                         return Ok(WriteOutcome::Refused(refusal));
                     }
                 }
             }
         }
         Err(Error::new(Kind::Internal, "no attempt was made"))
+    }
+
+    /// Plans again after an attempt for which the copy had `size` bytes. Returns why there can be no
+    /// copy, if there can be none.
+    pub(super) fn plan_smaller(
+        &mut self,
+        size: u64,
+        attempt: usize,
+        observer: &dyn Observer,
+    ) -> Result<Option<Refusal>> {
+        let excess = size.saturating_sub(self.plan.predicted_size);
+        self.request.margin = self.request.margin.saturating_add(excess);
+        self.replan()?;
+        observer.event(Event::CopyTooLarge { attempt, excess });
+        Ok(self.refusal())
     }
 
     /// Writes and verifies, and checks the kept parts at the same time. Returns the results of
@@ -175,15 +237,23 @@ impl Prepared {
         written: Written,
         rest: Option<PublishedRest>,
     ) -> Result<Published> {
-        let Written { size, changes } = written;
+        let path = output.publish()?;
         Ok(Published {
-            path: output.publish()?,
+            rest,
+            ..self.published(path, written)
+        })
+    }
+
+    fn published(&self, path: PathBuf, written: Written) -> Published {
+        let Written { size, changes } = written;
+        Published {
+            path,
             size,
             name: self.backup.manifest.changed_name(&changes),
             slug: changes.slug,
             protected: changes.protected,
             securetar: self.plan.securetar(&self.backup),
-            rest,
-        })
+            rest: None,
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Writes one copy and compares it, on all threads at once.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::Builder;
 
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
 use crate::open::Backup;
-use crate::pipe::Control;
+use crate::pipe::{Control, Input};
 use crate::plan::Plan;
 use crate::rewrite::{self, Output, Place, Written};
 use crate::survey::PartSurvey;
@@ -78,6 +79,27 @@ impl CopyWriter<'_> {
         })
     }
 
+    /// Compares a copy that an earlier run wrote with what this plan says.
+    ///
+    /// # Errors
+    /// As [`verify::output`].
+    pub(super) fn compare(
+        &self,
+        copy: Arc<Input>,
+        written: &Written,
+        control: &Control,
+    ) -> Result<Verified> {
+        verify::output(
+            self.backup,
+            self.surveys,
+            self.plan,
+            written,
+            copy,
+            self.keys,
+            control,
+        )
+    }
+
     /// Reads a finished copy back and compares it with the original.
     ///
     /// # Errors
@@ -88,20 +110,12 @@ impl CopyWriter<'_> {
         written: &Written,
         control: &Control,
     ) -> Result<Verified> {
-        verify::output(
-            self.backup,
-            self.surveys,
-            self.plan,
-            written,
-            output.read_back()?,
-            self.keys,
-            control,
-        )
+        self.compare(output.read_back()?, written, control)
     }
 }
 
 /// Ends the helper threads if the work itself ends early.
-struct AbandonOnDrop<'a>(&'a Control);
+pub(super) struct AbandonOnDrop<'a>(pub &'a Control);
 
 impl Drop for AbandonOnDrop<'_> {
     fn drop(&mut self) {

@@ -193,12 +193,26 @@ pub(crate) fn stream(
     part: &Part,
     keys: Option<&KeyRing>,
 ) -> Result<Box<dyn Read + Send>> {
+    data.skip(header.map_or(0, |header| header.len() as u64));
+    let length = data.left();
+    decrypted(data, length, header, part, keys)
+}
+
+/// The archive in `length` bytes that follow a SecureTar header, or that are not encrypted.
+///
+/// # Errors
+/// The same as for [`source`].
+pub(crate) fn decrypted(
+    data: impl Read + Send + 'static,
+    length: u64,
+    header: Option<&SecureHeader>,
+    part: &Part,
+    keys: Option<&KeyRing>,
+) -> Result<Box<dyn Read + Send>> {
     let Some(header) = header else {
         return Ok(Box::new(data));
     };
     let keys = keys.ok_or_else(|| missing_password(&part.id))?;
-    data.skip(header.len() as u64);
-    let length = data.left();
     Ok(Box::new(Decrypter::new(
         data,
         header,

@@ -7,17 +7,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::Ranges;
 use crate::error::{Advice, Error, Kind, Result};
 use crate::sys::{self, FileIdentity, FileState};
 
 /// An open file that is read only at explicit positions, so that threads can share it.
 #[derive(Debug)]
 pub struct Input {
-    file: File,
+    source: Source,
     path: PathBuf,
     state: FileState,
     /// Creates the error for a failed read: it depends on which file this is.
     failed: fn(io::Error, &str) -> Error,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+enum Source {
+    File(File),
+    /// In memory, as far as they were kept.
+    Kept(Ranges),
 }
 
 impl Input {
@@ -72,10 +81,25 @@ impl Input {
             .map_err(|e| failed(e, &format!("cannot look at {}", path.display())))?;
         Ok(Arc::new(Self {
             state,
-            file,
+            source: Source::File(file),
             path: path.to_owned(),
             failed,
         }))
+    }
+
+    /// What was kept of an output of `len` bytes that is not in a file; messages call it `path`. All
+    /// other bytes read as zeros. It has no identity, and never changes.
+    pub fn kept(ranges: Ranges, len: u64, path: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            source: Source::Kept(ranges),
+            path: path.to_owned(),
+            state: FileState {
+                identity: FileIdentity::default(),
+                size: len,
+                modified: None,
+            },
+            failed: Error::output,
+        })
     }
 
     /// A test input that claims to have `len` bytes and is never read.
@@ -90,7 +114,7 @@ impl Input {
             .map_err(|e| Error::input(e, "cannot look at the stand-in"))?;
         Ok(Arc::new(Self {
             state: FileState { size: len, ..state },
-            file,
+            source: Source::File(file),
             path: "stand-in".into(),
             failed: Error::input,
         }))
@@ -122,9 +146,12 @@ impl Input {
         self.state.identity
     }
 
-    /// The file itself, for copies inside the kernel.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// The file itself, for copies inside the kernel; `None` if it is not in a file.
+    pub fn file(&self) -> Option<&File> {
+        match &self.source {
+            Source::File(file) => Some(file),
+            Source::Kept(_) => None,
+        }
     }
 
     /// Reads up to `buf.len()` bytes at `offset`; fewer only at the end of the file.
@@ -132,9 +159,18 @@ impl Input {
     /// # Errors
     /// [`Kind::InputIo`] with the offset, [`Kind::OutputIo`] for an output that is read back.
     pub fn read_at(&self, mut offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let file = match &self.source {
+            Source::File(file) => file,
+            Source::Kept(ranges) => {
+                let left = usize::try_from(self.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+                let len = left.min(buf.len());
+                ranges.read(offset, buf.get_mut(..len).unwrap_or_default());
+                return Ok(len);
+            }
+        };
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match sys::read_at(&self.file, rest, offset) {
+            match sys::read_at(file, rest, offset) {
                 Ok(0) => break,
                 Ok(n) => {
                     filled += n;
@@ -173,7 +209,8 @@ impl Input {
     /// The first position from `at` on that is not in a hole of zeros; the end of the file if there
     /// is none.
     pub fn skip_hole(&self, at: u64) -> u64 {
-        match sys::next_data(&self.file, at) {
+        let Some(file) = self.file() else { return at };
+        match sys::next_data(file, at) {
             Ok(Some(data)) => data.max(at),
             Ok(None) => self.len().max(at),
             // The file system does not report holes.
@@ -208,7 +245,10 @@ impl Input {
     /// [`Kind::InputIo`] if it grew, shrank, was written to, or if its path now leads to another
     /// file.
     pub fn check_unchanged(&self) -> Result<()> {
-        let now = FileState::of_file(&self.file)
+        let Some(file) = self.file() else {
+            return Ok(());
+        };
+        let now = FileState::of_file(file)
             .map_err(|e| Error::input(e, "cannot look at the backup again"))?;
         let named = FileState::of_path(&self.path)
             .map_err(|e| Error::input(e, "the backup is gone from its place"))?;

@@ -2,17 +2,23 @@
 //! progress and cancellation.
 #![deny(clippy::indexing_slicing)]
 
+pub mod content;
 pub mod control;
 mod count;
+mod fan_out;
 pub mod input;
 pub mod parallel;
+mod ranges;
 pub mod read_ahead;
 mod read_full;
 pub mod write_behind;
 
+pub use content::{Content, FileContent};
 pub use control::{Control, Pace, Progress, Silent, Stage};
 pub use count::Counter;
+pub use fan_out::{FanOut, Shared, fan_out};
 pub use input::{Input, Window};
+pub use ranges::Ranges;
 pub use read_ahead::ReadAhead;
 pub(crate) use read_full::{read_full, read_until_error};
 pub use write_behind::{WriteBehind, write_behind};

@@ -4,15 +4,19 @@
 
 mod filter;
 mod header;
+mod measured;
 pub mod output;
 mod part;
+mod sink;
 mod splicing;
 mod tail;
 
 pub use filter::CutFilter;
+pub use measured::{Extent, Measured, measure, pass_on};
 pub(crate) use output::hidden_name;
 pub use output::{Output, Target as OutputPath};
 
+use self::sink::Sink;
 use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
 use crate::format::manifest::Changes;
@@ -20,7 +24,7 @@ use crate::format::outer::{Member, RECORD};
 use crate::format::tar::block::{BLOCK, padding};
 use crate::open::Backup;
 use crate::pipe::{Control, Stage};
-use crate::plan::model::PartEdit;
+use crate::plan::model::{PartEdit, PartPlan};
 use crate::plan::{Action, Encryption, Plan};
 use crate::survey::{PartSurvey, Surveys};
 
@@ -71,14 +75,32 @@ pub fn rewrite(
         keys,
         target: settle(&plan.encryption, keys)?,
         control,
+        plaintexts: None,
     };
     control.begin(Stage::Write, work(backup, plan));
-    for &at in &plan.order {
+    write_members(&parts, &changes, output, complete)?;
+    control.end();
+    let size = output.position();
+    if size > plan.limit {
+        return Err(too_large(size, plan.limit));
+    }
+    Ok(Written { size, changes })
+}
+
+/// Writes all members, in the order of the plan, and the end.
+fn write_members(
+    parts: &Parts<'_>,
+    changes: &Changes,
+    output: &mut dyn Sink,
+    complete: &mut dyn FnMut(Place),
+) -> Result<()> {
+    let (backup, control) = (parts.backup, parts.control);
+    for &at in &parts.plan.order {
         let Some(member) = backup.members.get(at) else {
             continue;
         };
         if at == backup.manifest_member {
-            let text = backup.manifest.changed(&changes)?;
+            let text = backup.manifest.changed(changes)?;
             write_small(output, &member.header_with_size(text.len() as u64)?, &text)?;
         } else if let Some(part) = backup.part_of(at) {
             parts.write(part, output, complete)?;
@@ -86,13 +108,7 @@ pub fn rewrite(
             copy_member(backup, member, output, control)?;
         }
     }
-    end_archive(output)?;
-    control.end();
-    let size = output.position();
-    if size > plan.limit {
-        return Err(too_large(size, plan.limit));
-    }
-    Ok(Written { size, changes })
+    end_archive(output)
 }
 
 /// Everything needed to write a part.
@@ -103,28 +119,37 @@ struct Parts<'a> {
     keys: Option<&'a KeyRing>,
     target: Encryption,
     control: &'a Control,
+    /// By part: the bytes of plaintext, if they are known beforehand.
+    plaintexts: Option<&'a [Option<u64>]>,
 }
 
 impl Parts<'_> {
-    /// Writes a part as the plan says.
-    fn write(
-        &self,
-        index: usize,
-        output: &mut Output,
-        complete: &mut dyn FnMut(Place),
-    ) -> Result<()> {
-        let planned = self.plan.parts.get(index).ok_or_else(not_covered)?;
-        if !matches!(planned.action, Action::Drop) {
-            self.control.part(&self.backup.part(index).id);
-        }
-        let job = part::Job {
+    fn job<'a>(&'a self, index: usize, planned: &'a PartPlan) -> part::Job<'a> {
+        part::Job {
             backup: self.backup,
             index,
             keys: self.keys,
             target: &self.target,
             form: &planned.form,
             survey: self.surveys.of(index),
-        };
+            plaintext: self
+                .plaintexts
+                .and_then(|all| all.get(index).copied().flatten()),
+        }
+    }
+
+    /// Writes a part as the plan says.
+    fn write(
+        &self,
+        index: usize,
+        output: &mut dyn Sink,
+        complete: &mut dyn FnMut(Place),
+    ) -> Result<()> {
+        let planned = self.plan.parts.get(index).ok_or_else(not_covered)?;
+        if !matches!(planned.action, Action::Drop) {
+            self.control.part(&self.backup.part(index).id);
+        }
+        let job = self.job(index, planned);
         match &planned.action {
             Action::Drop => {}
             Action::Copy => job.copy(output, self.control)?,
@@ -142,7 +167,7 @@ impl Parts<'_> {
 fn copy_member(
     backup: &Backup,
     member: &Member,
-    output: &mut Output,
+    output: &mut dyn Sink,
     control: &Control,
 ) -> Result<()> {
     let len = member.header.raw.len() as u64 + member.size;
@@ -152,13 +177,17 @@ fn copy_member(
 }
 
 /// Two blocks of zeros, and more up to a whole record.
-fn end_archive(output: &mut Output) -> Result<()> {
-    output.zeros(2 * BLOCK as u64)?;
-    let end = output.position();
-    output.zeros(end.next_multiple_of(RECORD) - end)
+fn end_archive(output: &mut dyn Sink) -> Result<()> {
+    output.zeros(end_length(output.position()))
 }
 
-fn too_large(size: u64, limit: u64) -> Error {
+/// Bytes of the end of an archive whose members take this many bytes.
+fn end_length(members: u64) -> u64 {
+    (members + 2 * BLOCK as u64).next_multiple_of(RECORD) - members
+}
+
+/// The error for a copy of this size.
+pub(crate) fn too_large(size: u64, limit: u64) -> Error {
     let message = format!(
         "the result has {size} bytes, {} more than the limit",
         size - limit
@@ -175,7 +204,7 @@ fn work(backup: &Backup, plan: &Plan) -> u64 {
         .sum()
 }
 
-fn write_small(output: &mut Output, header: &[u8], data: &[u8]) -> Result<()> {
+fn write_small(output: &mut dyn Sink, header: &[u8], data: &[u8]) -> Result<()> {
     output.append(header)?;
     output.append(data)?;
     output.zeros(padding(data.len() as u64))

@@ -145,21 +145,23 @@ impl Output {
     /// `OutputIo`, `InputIo`, `Damaged` if the input ends before, `Interrupted`.
     pub fn copy(&mut self, input: &Input, offset: u64, len: u64, control: &Control) -> Result<()> {
         let (mut from, mut left) = (offset, len);
+        let Some(file) = input.file() else {
+            return self.copy_through_memory(input, from, left, control);
+        };
         while left > 0 {
             let step = usize::try_from(left.min(COPY_STEP)).unwrap_or_default();
-            let copied =
-                match self
-                    .target
-                    .system
-                    .copy_range(input.file(), from, &self.file, self.at, step)
-                {
-                    Ok(copied) if (1..=step).contains(&copied) => copied as u64,
-                    Err(e) if e.kind() == ErrorKind::Interrupted => 0,
-                    Err(e) if has_no_room(&e) => return Err(self.failed(e)),
-                    // Another file system, an old kernel, or the end of the input: the normal copy
-                    // finds out which.
-                    _ => return self.copy_through_memory(input, from, left, control),
-                };
+            let copied = match self
+                .target
+                .system
+                .copy_range(file, from, &self.file, self.at, step)
+            {
+                Ok(copied) if (1..=step).contains(&copied) => copied as u64,
+                Err(e) if e.kind() == ErrorKind::Interrupted => 0,
+                Err(e) if has_no_room(&e) => return Err(self.failed(e)),
+                // Another file system, an old kernel, or the end of the input: the normal copy
+                // finds out which.
+                _ => return self.copy_through_memory(input, from, left, control),
+            };
             (from, left) = (from + copied, left - copied);
             self.advance(copied);
             control.advance(copied)?;

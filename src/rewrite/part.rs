@@ -7,14 +7,15 @@ use std::io::{self, Read, Write};
 
 use super::Place;
 use super::filter::CutFilter;
-use super::output::Output;
+use super::measured::copied_header;
+use super::sink::Sink;
 use super::splicing::{self, Headers};
 use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::padding;
 use crate::gzip::{self, Changes};
 use crate::open::{Backup, Part, locate, source, trailer};
-use crate::pipe::{Control, ReadAhead, WriteBehind, read_ahead, write_behind};
+use crate::pipe::{Control, Counter, ReadAhead, WriteBehind, read_ahead, write_behind};
 use crate::plan::{Encryption, Form, PartEdit};
 use crate::survey::PartSurvey;
 
@@ -26,6 +27,9 @@ pub(super) struct Job<'a> {
     pub target: &'a Encryption,
     pub form: &'a Form,
     pub survey: Option<&'a PartSurvey>,
+    /// The bytes of plaintext, if they are known beforehand. Then nothing is written that must be
+    /// changed afterwards.
+    pub plaintext: Option<u64>,
 }
 
 /// How the contents of a part that is cut get into the copy.
@@ -64,82 +68,104 @@ impl Job<'_> {
 
     /// Copies the member as it is, header included; only a stale size and a wrong name are
     /// corrected.
-    pub fn copy(&self, output: &mut Output, control: &Control) -> Result<()> {
+    pub fn copy(&self, output: &mut dyn Sink, control: &Control) -> Result<()> {
         let member = self.backup.member(self.part());
         let input = &self.backup.input;
-        if member.stale || self.form.name.is_some() {
-            output.append(&self.form.header(member, member.size)?)?;
-        } else {
-            output.copy(
-                input,
-                member.header_at,
-                member.header.raw.len() as u64,
-                control,
-            )?;
-        }
+        output.append(&copied_header(member, self.form)?)?;
         output.copy(input, member.data_at(), member.size, control)?;
         // The input may lack the padding of its last member.
         output.zeros(padding(member.size))
     }
 
     /// Encrypts the member's stream again without reading its contents.
-    pub fn rewrap(&self, output: &mut Output, control: &Control) -> Result<()> {
-        self.framed(output, |mut reader, writer| {
-            let mut buffer = vec![0; read_ahead::BUFFER];
-            loop {
-                let got = reader.read(&mut buffer)?;
-                let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else {
-                    return Ok(());
-                };
-                writer.write_all(bytes)?;
-                control.advance(got as u64).map_err(Error::into_io)?;
-            }
-        })
-        .map(drop)
+    pub fn rewrap(&self, output: &mut dyn Sink, control: &Control) -> Result<()> {
+        self.framed(output, |reader, writer| pass(reader, writer, control))
+            .map(drop)
+    }
+
+    /// Counts the bytes of the member's stream without reading its contents.
+    pub fn count_stream(&self, control: &Control) -> Result<u64> {
+        self.counted(|reader, writer| pass(reader, writer, control))
     }
 
     /// Removes entries from the member's tar; returns the new position of its data.
-    pub fn cut(&self, cut: &PartEdit, output: &mut Output, control: &Control) -> Result<Place> {
+    pub fn cut(&self, cut: &PartEdit, output: &mut dyn Sink, control: &Control) -> Result<Place> {
+        self.framed(output, |reader, writer| {
+            self.encode(cut, reader, writer, control)
+        })
+    }
+
+    /// Counts the bytes that [`Job::cut`] would encrypt.
+    pub fn count_cut(&self, cut: &PartEdit, control: &Control) -> Result<u64> {
+        self.counted(|reader, writer| self.encode(cut, reader, writer, control))
+    }
+
+    fn counted<F>(&self, body: F) -> Result<u64>
+    where
+        F: FnOnce(Source, &mut dyn Write) -> io::Result<()>,
+    {
+        let mut counter = Counter::default();
+        body(self.reader()?, &mut counter)
+            .map_err(Error::from_write)
+            .map_err(|e| locate(self.backup, self.part(), e))?;
+        Ok(counter.0)
+    }
+
+    fn reader(&self) -> Result<Source> {
+        let reader = source(self.backup, self.part(), self.keys)?;
+        ReadAhead::new(reader).map_err(no_thread)
+    }
+
+    /// Writes the stream of the member without some of its entries.
+    fn encode(
+        &self,
+        cut: &PartEdit,
+        reader: Source,
+        writer: &mut dyn Write,
+        control: &Control,
+    ) -> io::Result<()> {
         let part = self.part();
         let trailer = trailer(part);
         let level = gzip::level(part.version().is_some());
         let threads = control.threads();
-        let way = Way::of(part, self.form, self.survey, cut);
-        self.framed(output, |reader, writer| {
-            let reader = Counting { reader, control };
-            let filter = &mut CutFilter::new(cut, self.survey, control);
-            match &way {
-                Way::Splice(survey, changes) => {
-                    let (known, headers) = (&survey.checkpoints, &mut Headers::new(cut, survey));
-                    gzip::splice(reader, known, changes, headers, writer, level, threads).map(drop)
-                }
-                Way::CompressAgain => {
-                    gzip::rewrite(reader, trailer, writer, filter, level, threads).map(drop)
-                }
-                Way::Compress => gzip::compress(reader, writer, filter, level, threads).map(drop),
-                Way::Inflate => gzip::inflate(reader, trailer, writer, filter).map(drop),
-                Way::Copy => gzip::copy_plain(reader, writer, filter).map(drop),
+        let reader = Counting { reader, control };
+        let filter = &mut CutFilter::new(cut, self.survey, control);
+        match Way::of(part, self.form, self.survey, cut) {
+            Way::Splice(survey, changes) => {
+                let (known, headers) = (&survey.checkpoints, &mut Headers::new(cut, survey));
+                gzip::splice(reader, known, &changes, headers, writer, level, threads).map(drop)
             }
-        })
+            Way::CompressAgain => {
+                gzip::rewrite(reader, trailer, writer, filter, level, threads).map(drop)
+            }
+            Way::Compress => gzip::compress(reader, writer, filter, level, threads).map(drop),
+            Way::Inflate => gzip::inflate(reader, trailer, writer, filter).map(drop),
+            Way::Copy => gzip::copy_plain(reader, writer, filter).map(drop),
+        }
     }
 
     /// Writes header, encrypted stream and padding around the output of `body` for the part's
-    /// plaintext stream. The sizes are known only afterwards and are then written into the headers.
-    fn framed<F>(&self, output: &mut Output, body: F) -> Result<Place>
+    /// plaintext stream. If the sizes are known only afterwards, they are then written into the
+    /// headers.
+    fn framed<F>(&self, output: &mut dyn Sink, body: F) -> Result<Place>
     where
         F: FnOnce(Source, &mut WriteBehind) -> io::Result<()>,
     {
         let (part, member) = (self.part(), self.backup.member(self.part()));
-        let reader = source(self.backup, part, self.keys)
-            .and_then(|r| ReadAhead::new(r).map_err(no_thread))?;
+        let reader = self.reader()?;
+        let expected = self.plaintext.map(|bytes| self.target.member_size(bytes));
         let header_at = output.position();
-        let header_len = self.form.header(member, 0)?.len() as u64;
-        output.zeros(header_len)?;
+        let header = self.form.header(member, expected.unwrap_or(0))?;
+        output.append(&header)?;
         let data_at = output.position();
         self.wrap(output, data_at, |sink| body(reader, sink))
             .map_err(|e| locate(self.backup, part, e))?;
         let size = output.position() - data_at;
-        output.patch(header_at, &self.form.header(member, size)?)?;
+        match expected {
+            Some(expected) if expected == size => {}
+            Some(_) => return Err(other_length().in_part(part.id.clone())),
+            None => output.patch(header_at, &self.form.header(member, size)?)?,
+        }
         output.zeros(padding(size))?;
         Ok(Place {
             part: self.index,
@@ -148,7 +174,7 @@ impl Job<'_> {
         })
     }
 
-    fn wrap<F>(&self, output: &mut Output, data_at: u64, body: F) -> Result<()>
+    fn wrap<F>(&self, output: &mut dyn Sink, data_at: u64, body: F) -> Result<()>
     where
         F: FnOnce(&mut WriteBehind) -> io::Result<()>,
     {
@@ -157,8 +183,10 @@ impl Job<'_> {
                 .map(drop)
                 .map_err(Error::from_write);
         };
-        output.zeros(version.header_len() as u64)?;
-        let encrypter = match (self.target, self.keys) {
+        if self.plaintext.is_none() {
+            output.zeros(version.header_len() as u64)?;
+        }
+        let mut encrypter = match (self.target, self.keys) {
             (Encryption::V2, Some(keys)) => Encrypter::new_v2(output, keys)?,
             (Encryption::V3(Some(salts)), Some(keys)) => Encrypter::new_v3(output, keys, salts)?,
             _ => {
@@ -168,14 +196,43 @@ impl Job<'_> {
                 ));
             }
         };
+        if let Some(plaintext) = self.plaintext {
+            encrypter
+                .write_header(plaintext)
+                .map_err(Error::from_write)?;
+        }
         let (encrypter, ()) = write_behind(encrypter, body).map_err(Error::from_write)?;
-        let header = encrypter.header(encrypter.plaintext_len());
+        let length = encrypter.plaintext_len();
+        let header = encrypter.header(length);
         let (output, _) = encrypter.finish().map_err(Error::from_write)?;
-        output.patch(data_at, &header.to_bytes())
+        match self.plaintext {
+            Some(expected) if expected == length => Ok(()),
+            Some(_) => Err(other_length()),
+            None => output.patch(data_at, &header.to_bytes()),
+        }
     }
 }
 
 type Source = ReadAhead<Box<dyn Read + Send>>;
+
+/// Passes a stream on as it is.
+fn pass(mut reader: Source, writer: &mut dyn Write, control: &Control) -> io::Result<()> {
+    let mut buffer = vec![0; read_ahead::BUFFER];
+    loop {
+        let got = reader.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..got).filter(|b| !b.is_empty()) else {
+            return Ok(());
+        };
+        writer.write_all(bytes)?;
+        control.advance(got as u64).map_err(Error::into_io)?;
+    }
+}
+
+/// The error if the second encoding of a part has another length than the first.
+fn other_length() -> Error {
+    let what = "the part has another length than was measured";
+    Error::new(Kind::Internal, what)
+}
 
 fn no_thread(error: io::Error) -> Error {
     Error::new(Kind::Internal, "no further thread").caused_by(error)

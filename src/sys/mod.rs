@@ -84,7 +84,7 @@ pub(crate) fn is_windows_device(name: &str) -> bool {
 }
 
 /// The identity of a file, independent of its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     device: u64,
     number: u64,

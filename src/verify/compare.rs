@@ -2,6 +2,7 @@
 
 mod entries;
 mod members;
+mod passing;
 
 use std::sync::Arc;
 
@@ -59,15 +60,7 @@ impl Verification<'_> {
         control: &Control,
     ) -> Result<Verified> {
         self.end_early();
-        self.check(written, copy, control)
-            .map_err(|error| match error.kind() {
-                Kind::Interrupted(_)
-                | Kind::InputIo
-                | Kind::OutputIo
-                | Kind::Internal
-                | Kind::VerifyFailed => error,
-                _ => failed(error.to_string()).caused_by(error),
-            })
+        self.check(written, copy, control).map_err(failure)
     }
 
     fn check(&self, written: &Written, copy: Arc<Input>, control: &Control) -> Result<Verified> {
@@ -107,6 +100,18 @@ impl Verification<'_> {
             verified.entries_compared += one.entries_compared;
         }
         Ok(verified)
+    }
+}
+
+/// An error about the contents of a copy as the failure of its verification.
+fn failure(error: Error) -> Error {
+    match error.kind() {
+        Kind::Interrupted(_)
+        | Kind::InputIo
+        | Kind::OutputIo
+        | Kind::Internal
+        | Kind::VerifyFailed => error,
+        _ => failed(error.to_string()).caused_by(error),
     }
 }
 

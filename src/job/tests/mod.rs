@@ -11,6 +11,7 @@
 mod events;
 mod faults;
 mod saved;
+mod streaming;
 mod writing;
 
 use std::path::{Path, PathBuf};

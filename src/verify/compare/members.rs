@@ -23,6 +23,54 @@ pub(super) struct Pair<'a> {
 }
 
 impl Pair<'_> {
+    /// Checks the header of the member, and for a part that is rewritten the SecureTar header.
+    ///
+    /// # Errors
+    /// `VerifyFailed`.
+    pub fn right_headers(&self, copy: &Backup) -> Result<()> {
+        match self.planned.map(|(planned, _)| &planned.action) {
+            None | Some(Action::Copy | Action::Drop) => self.same_header(),
+            Some(_) => self.new_header(copy),
+        }
+    }
+
+    /// A member that is copied has its old header; a stale size and a wrong name are the only
+    /// faults that a copy fixes here.
+    fn same_header(&self) -> Result<()> {
+        let (old, new) = (self.old, self.new);
+        let expected = if old.stale || self.is_renamed() {
+            self.header(old.size)?
+        } else {
+            old.header.raw.clone()
+        };
+        if new.header.raw != expected {
+            return Err(failed("its header differs"));
+        }
+        if old.size != new.size {
+            return Err(failed("its size differs"));
+        }
+        Ok(())
+    }
+
+    /// A rewritten part has its old header with the new size, and before its ciphertext only what
+    /// is needed to read it.
+    fn new_header(&self, copy: &Backup) -> Result<()> {
+        let new = self.new;
+        if new.header.raw != self.header(new.size)? {
+            return Err(failed("its header differs by more than planned"));
+        }
+        match new_part(copy, self)?.secure() {
+            Some(SecureHeader::V2 { reserved, .. } | SecureHeader::V3 { reserved, .. })
+                if *reserved != [0; 8] =>
+            {
+                Err(failed(
+                    "its SecureTar header has something in the reserved bytes",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn is_renamed(&self) -> bool {
         self.planned
             .is_some_and(|(planned, _)| planned.form.name.is_some())
@@ -84,6 +132,41 @@ pub(super) fn pair_members<'a>(
     Ok(pairs)
 }
 
+/// The part that the member has in the copy.
+fn new_part<'a>(copy: &'a Backup, pair: &Pair<'_>) -> Result<&'a Part> {
+    let part = copy.part_of(pair.at);
+    part.map(|at| copy.part(at))
+        .ok_or_else(|| failed("a part is no longer one"))
+}
+
+/// Compares two readers byte by byte.
+///
+/// # Errors
+/// `VerifyFailed`; errors of the readers; `Interrupted`.
+pub(super) fn same(
+    mut ours: impl Read,
+    mut theirs: impl Read,
+    control: &Control,
+) -> Result<Verified> {
+    let (mut a, mut b) = (vec![0u8; 1 << 18], vec![0u8; 1 << 18]);
+    let mut bytes_compared = 0;
+    loop {
+        let first = read_full(&mut ours, &mut a).map_err(Error::from_read)?;
+        let second = read_full(&mut theirs, &mut b).map_err(Error::from_read)?;
+        if a.get(..first) != b.get(..second) {
+            return Err(failed("its contents differ").at(bytes_compared));
+        }
+        if first == 0 {
+            return Ok(Verified {
+                bytes_compared,
+                entries_compared: 0,
+            });
+        }
+        bytes_compared += first as u64;
+        control.advance(first as u64)?;
+    }
+}
+
 /// Compares a member with its original in the way that the plan requires.
 pub(super) struct Checker<'a> {
     pub verification: &'a Verification<'a>,
@@ -93,66 +176,25 @@ pub(super) struct Checker<'a> {
 
 impl Checker<'_> {
     pub fn pair(&self, pair: &Pair<'_>) -> Result<Verified> {
-        let outcome = match pair.planned.map(|(planned, at)| (&planned.action, at)) {
+        let contents = || match pair.planned.map(|(planned, at)| (&planned.action, at)) {
             None | Some((Action::Copy | Action::Drop, _)) => self.same_bytes(pair),
-            Some((Action::Reencrypt, at)) => self
-                .right_headers(pair)
-                .and_then(|()| self.same_stream(pair, at)),
+            Some((Action::Reencrypt, at)) => self.same_stream(pair, at),
             Some((action, at)) => {
                 let edit = action.edit().ok_or_else(|| failed("a part has no plan"))?;
-                self.right_headers(pair)
-                    .and_then(|()| self.same_entries(pair, at, edit))
+                self.same_entries(pair, at, edit)
             }
         };
-        outcome.map_err(|e| e.in_part(pair.new.display_name()))
-    }
-
-    fn new_part(&self, pair: &Pair<'_>) -> Result<&Part> {
-        let part = self.copy.part_of(pair.at);
-        part.map(|at| self.copy.part(at))
-            .ok_or_else(|| failed("a part is no longer one"))
-    }
-
-    /// A rewritten part has its old header with the new size, and before its ciphertext only what
-    /// is needed to read it.
-    fn right_headers(&self, pair: &Pair<'_>) -> Result<()> {
-        let new = pair.new;
-        if new.header.raw != pair.header(new.size)? {
-            return Err(failed("its header differs by more than planned"));
-        }
-        match self.new_part(pair)?.secure() {
-            Some(SecureHeader::V2 { reserved, .. } | SecureHeader::V3 { reserved, .. })
-                if *reserved != [0; 8] =>
-            {
-                Err(failed(
-                    "its SecureTar header has something in the reserved bytes",
-                ))
-            }
-            _ => Ok(()),
-        }
+        pair.right_headers(self.copy)
+            .and_then(|()| contents())
+            .map_err(|e| e.in_part(pair.new.display_name()))
     }
 
     fn same_bytes(&self, pair: &Pair<'_>) -> Result<Verified> {
         let (old, new) = (pair.old, pair.new);
-        // A stale size and a wrong name are the only faults that a copy fixes here.
-        let expected = if old.stale || pair.is_renamed() {
-            pair.header(old.size)?
-        } else {
-            old.header.raw.clone()
-        };
-        if new.header.raw != expected {
-            return Err(failed("its header differs"));
-        }
-        if old.size != new.size {
-            return Err(failed("its size differs"));
-        }
-        let ours = self
-            .verification
-            .original
-            .input
-            .window(old.data_at(), old.size);
+        let original = &self.verification.original.input;
+        let ours = original.window(old.data_at(), old.size);
         let theirs = self.copy.input.window(new.data_at(), new.size);
-        self.same(ours, theirs)
+        same(ours, theirs, self.control)
     }
 
     fn same_stream(&self, pair: &Pair<'_>, at: usize) -> Result<Verified> {
@@ -161,33 +203,14 @@ impl Checker<'_> {
             self.verification.original.part(at),
             self.verification.keys,
         )?;
-        let theirs = source(self.copy, self.new_part(pair)?, self.verification.keys)?;
-        self.same(ours, theirs)
-    }
-
-    fn same(&self, mut ours: impl Read, mut theirs: impl Read) -> Result<Verified> {
-        let (mut a, mut b) = (vec![0u8; 1 << 18], vec![0u8; 1 << 18]);
-        let mut bytes_compared = 0;
-        loop {
-            let first = read_full(&mut ours, &mut a).map_err(Error::from_read)?;
-            let second = read_full(&mut theirs, &mut b).map_err(Error::from_read)?;
-            if a.get(..first) != b.get(..second) {
-                return Err(failed("its contents differ").at(bytes_compared));
-            }
-            if first == 0 {
-                return Ok(Verified {
-                    bytes_compared,
-                    entries_compared: 0,
-                });
-            }
-            bytes_compared += first as u64;
-            self.control.advance(first as u64)?;
-        }
+        let part = new_part(self.copy, pair)?;
+        let theirs = source(self.copy, part, self.verification.keys)?;
+        same(ours, theirs, self.control)
     }
 
     /// Compares an edited part, unless that was done while the rest was being written.
     fn same_entries(&self, pair: &Pair<'_>, at: usize, cut: &PartEdit) -> Result<Verified> {
-        let part = self.new_part(pair)?;
+        let part = new_part(self.copy, pair)?;
         let place = Place {
             part: at,
             data_at: pair.new.data_at(),
