@@ -98,12 +98,19 @@ pub fn keys(session: &Session, backup: &Backup, need: KeyNeed) -> Result<Option<
         let password = given.certain()?;
         Ok(KeyRing::new(password.trimmed().unwrap_or(password)))
     };
+    let mut refused = None;
     if let Some(given) = said(session)? {
-        return fit(given).map(Some);
+        match fit(given) {
+            Err(error) if is_of_another_time(session, &error) => refused = Some(other_key(error)),
+            outcome => return outcome.map(Some),
+        }
+    }
+    if let Some(error) = refused.as_ref().filter(|_| can_ask(session)) {
+        session.screen.answer(&format!("{}.", error.message()));
     }
     for left in (0..TRIES).rev() {
         let Some(password) = asked(session, need)? else {
-            return Ok(None);
+            return refused.map_or(Ok(None), Err);
         };
         match fit(Given::exactly(password)) {
             Err(error) if error.kind() == Kind::Password && left > 0 => {
@@ -120,6 +127,18 @@ pub fn keys(session: &Session, backup: &Backup, need: KeyNeed) -> Result<Option<
         }
     }
     Ok(None)
+}
+
+/// Whether the error is that the key of Home Assistant does not open the backup.
+fn is_of_another_time(session: &Session, error: &Error) -> bool {
+    session.settings.key == KeySource::HomeAssistant && error.kind() == Kind::Password
+}
+
+fn other_key(error: Error) -> Error {
+    let message = "the key that Home Assistant uses now does not open this backup";
+    Error::new(Kind::Password, message)
+        .advice("The backup was made by hand or before the key was changed. Give its own key with --emergency-kit or --password-file.")
+        .caused_by(error)
 }
 
 /// A backup with its key.
@@ -172,6 +191,7 @@ fn said(session: &Session) -> Result<Option<Given>> {
     match &session.settings.key {
         KeySource::PasswordFile(path) => from_file(session, path).map(Some),
         KeySource::EmergencyKit(path) => from_kit(session, path).map(Some),
+        KeySource::HomeAssistant => Ok(session.home_key().cloned().map(Given::exactly)),
         KeySource::VariableOrPrompt => from_variable(),
     }
 }
@@ -195,14 +215,15 @@ fn from_variable() -> Result<Option<Given>> {
     ))))
 }
 
+/// Whether the user can be asked for the key.
+fn can_ask(session: &Session) -> bool {
+    !session.settings.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// The key typed by the user; `None` if no terminal is there, or if the user has no key and it is
 /// optional.
 fn asked(session: &Session, need: KeyNeed) -> Result<Option<Password>> {
-    if need == KeyNeed::No
-        || session.settings.json
-        || !io::stdin().is_terminal()
-        || !io::stderr().is_terminal()
-    {
+    if need == KeyNeed::No || !can_ask(session) {
         return Ok(None);
     }
     let or_not = if need == KeyNeed::Must {

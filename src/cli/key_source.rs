@@ -12,6 +12,8 @@ pub enum KeySource {
     PasswordFile(PathBuf),
     /// This emergency kit of Home Assistant.
     EmergencyKit(PathBuf),
+    /// Home Assistant itself: the key that it uses now.
+    HomeAssistant,
     /// The variable `HASLIM_PASSWORD`, otherwise a prompt.
     VariableOrPrompt,
 }

@@ -3,8 +3,9 @@
 use std::io::{IsTerminal, stdin, stdout};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use haslim::crypt::Password;
 use haslim::error::Advice;
 use haslim::open::Backup;
 use haslim::pipe::{Control, Input};
@@ -34,6 +35,8 @@ pub struct Session {
     opened: AtomicBool,
     /// Set when a file has got its name.
     published: AtomicBool,
+    /// The key that Home Assistant uses, if it was asked for it.
+    home_key: OnceLock<Password>,
 }
 
 impl Session {
@@ -46,6 +49,7 @@ impl Session {
             input: Mutex::default(),
             opened: AtomicBool::new(false),
             published: AtomicBool::new(false),
+            home_key: OnceLock::new(),
         }
     }
 
@@ -78,6 +82,16 @@ impl Session {
         let input = Input::open(path)?;
         *self.input.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&input));
         Ok(input)
+    }
+
+    /// Keeps the key that Home Assistant uses. The first one stays.
+    pub fn keep_home_key(&self, key: Password) {
+        let _ = self.home_key.set(key);
+    }
+
+    /// The key that Home Assistant uses, if it was asked for it.
+    pub fn home_key(&self) -> Option<&Password> {
+        self.home_key.get()
     }
 
     /// Records that a file has got its name. From then on the run has achieved its purpose.

@@ -253,6 +253,8 @@ pub struct Keeping {
     pub original: bool,
     /// The copy stays.
     pub slim: bool,
+    /// The copy is sent as it is made, and is never a file.
+    pub is_streamed: bool,
 }
 
 /// The task of a run.
@@ -369,11 +371,11 @@ fn complete_shared(shared: &mut Shared, lower: &Layer) {
         display.quiet = lower.quiet.unwrap_or_default();
         display.verbose = lower.verbose.unwrap_or_default();
     }
-    if key.password_file.is_none() && key.emergency_kit.is_none() {
+    if !key.is_named() {
         match &lower.key {
             Some(KeySource::PasswordFile(path)) => key.password_file = Some(path.clone()),
             Some(KeySource::EmergencyKit(path)) => key.emergency_kit = Some(path.clone()),
-            Some(KeySource::VariableOrPrompt) | None => {}
+            Some(KeySource::HomeAssistant | KeySource::VariableOrPrompt) | None => {}
         }
     }
 }
@@ -408,6 +410,7 @@ impl From<Shared> for Settings {
         let key = match (key.password_file, key.emergency_kit) {
             (Some(path), _) => KeySource::PasswordFile(path),
             (None, Some(path)) => KeySource::EmergencyKit(path),
+            (None, None) if key.is_from_home => KeySource::HomeAssistant,
             (None, None) => KeySource::VariableOrPrompt,
         };
         Self {
@@ -440,7 +443,7 @@ impl From<args::Choice> for Selection {
             thorough: choice.thorough,
             ok_if_fits: choice.ok_if_fits,
             rules: choice.rules,
-            scan: choice.scan,
+            scan: None,
             encryption: encryption(choice.securetar),
         }
     }
@@ -544,6 +547,7 @@ impl From<args::Ha> for Task {
                     folder: slim.folder,
                     original: slim.keep_original,
                     slim: slim.keep_slim,
+                    is_streamed: slim.stream,
                 };
                 let task = HaTask::Slim {
                     wanted: wanted(slim.id, slim.from),
@@ -563,7 +567,11 @@ impl From<args::Ha> for Task {
 
 impl From<args::Plan> for Task {
     fn from(plan: args::Plan) -> Self {
-        let (backup, selection) = (plan.backup, plan.choice.into());
+        let backup = plan.backup;
+        let selection = Selection {
+            scan: plan.known.scan,
+            ..plan.choice.into()
+        };
         match plan.why {
             None => Self::Plan {
                 backup,
@@ -637,7 +645,11 @@ impl From<args::Ls> for Task {
 
 impl From<args::Shrink> for Task {
     fn from(shrink: args::Shrink) -> Self {
-        let (backup, selection) = (shrink.backup, shrink.choice.into());
+        let backup = shrink.backup;
+        let selection = Selection {
+            scan: shrink.known.scan,
+            ..shrink.choice.into()
+        };
         let writing = Writing {
             output: shrink.output,
             rest: shrink.rest,

@@ -88,6 +88,16 @@ impl Address {
         }
     }
 
+    /// The path of the WebSocket. An app reaches Home Assistant at `http://supervisor/core`, where it
+    /// stands beside `/core/api` (read, Supervisor `api/proxy.py`; tried with a stand-in).
+    pub fn websocket(&self) -> String {
+        if self.path.ends_with("/core") {
+            format!("{}/websocket", self.path)
+        } else {
+            self.path("/api/websocket")
+        }
+    }
+
     /// The path of an endpoint that begins with `/api`.
     pub fn path(&self, endpoint: &str) -> String {
         format!("{}{endpoint}", self.path)
@@ -180,6 +190,17 @@ mod tests {
             );
             assert_eq!(address.path("/api/x"), path, "{text}");
             assert_eq!(address.to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_supervisor_has_the_websocket_in_another_place() {
+        for (text, path) in [
+            ("http://ha.local:8123", "/api/websocket"),
+            ("https://ha.example/ha/", "/ha/api/websocket"),
+            ("http://supervisor/core", "/core/websocket"),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().websocket(), path, "{text}");
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::answers::Stored;
 use super::confirm::pause;
+use super::connection::{Connection, up_to};
 use super::http::{self, Reply};
-use super::line::up_to;
 use super::upload::encoded;
 use super::{CLOUD, Client, Instance};
 use crate::error::{Error, Kind, Result, escape};
@@ -208,9 +208,9 @@ impl Client {
         };
         let (path, host) = (self.address.path(&path), self.address.authority());
         let head = http::head("GET", &path, &host, &self.token, &range);
-        let mut line = self.open(up_to(SILENCE, control), control)?;
-        http::send(&mut line, head.as_bytes()).map_err(http::lost)?;
-        let reply = Reply::read(&mut line)?;
+        let mut connection = self.open(up_to(SILENCE, control), control)?;
+        http::send(&mut connection, head.as_bytes()).map_err(http::lost)?;
+        let reply = Reply::read(&mut connection)?;
         match reply.status {
             200 if range.is_empty() => {}
             206 if !range.is_empty() => {}
@@ -224,7 +224,7 @@ impl Client {
             }
             status => {
                 return Err(Ended {
-                    error: refusal(status, reply, &mut line, source),
+                    error: refusal(status, reply, &mut connection, source),
                     is_final: true,
                 });
             }
@@ -234,7 +234,7 @@ impl Client {
             let allows = reply.header("Accept-Ranges") == "bytes" && etag.starts_with('"');
             download.version = allows.then(|| etag.to_owned());
         }
-        let mut body = reply.body(&mut line);
+        let mut body = reply.body(&mut connection);
         let mut buffer = vec![0u8; STEP];
         loop {
             let got = match body.read(&mut buffer) {
@@ -276,7 +276,7 @@ impl From<Error> for Ended {
 
 /// Why a download is refused (tried: unknown id 404, unknown place 400, no administrator 401, the
 /// place failed 500).
-fn refusal(status: u16, reply: Reply, line: &mut super::line::Line<'_>, source: &Source) -> Error {
+fn refusal(status: u16, reply: Reply, connection: &mut Connection<'_>, source: &Source) -> Error {
     let from = escape(source.agent.as_bytes());
     if reply.is_from_proxy() {
         let message = format!("a proxy ({}) answered with {status}", reply.server());
@@ -292,7 +292,7 @@ fn refusal(status: u16, reply: Reply, line: &mut super::line::Line<'_>, source: 
         403 => return super::websocket::banned(),
         status => format!(
             "{from} cannot provide the backup ({status}): {}",
-            reply.text(line)
+            reply.text(connection)
         ),
     };
     Error::new(Kind::HomeAssistant, message.trim_end_matches(": "))

@@ -8,7 +8,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 
 use super::address::Token;
-use super::line::Line;
+use super::connection::Connection;
 use crate::error::{Error, Kind, Result, escape};
 
 /// The maximum size of a reply's head.
@@ -57,7 +57,7 @@ impl Reply {
     ///
     /// # Errors
     /// `HomeAssistant` if the connection ends before, or if this is not HTTP; the error of a wait.
-    pub fn read(line: &mut Line<'_>) -> Result<Self> {
+    pub fn read(connection: &mut Connection<'_>) -> Result<Self> {
         let mut bytes = Vec::new();
         let mut buffer = [0u8; 4096];
         loop {
@@ -71,7 +71,7 @@ impl Reply {
                 }
                 continue;
             }
-            let got = line.read(&mut buffer).map_err(lost)?;
+            let got = connection.read(&mut buffer).map_err(lost)?;
             if got == 0 {
                 return Err(lost(ErrorKind::UnexpectedEof.into()));
             }
@@ -105,7 +105,7 @@ impl Reply {
     }
 
     /// A reader for the body.
-    pub fn body<'l, 'a>(self, line: &'l mut Line<'a>) -> Body<'l, 'a> {
+    pub fn body<'l, 'a>(self, connection: &'l mut Connection<'a>) -> Body<'l, 'a> {
         let framing = if self
             .header("Transfer-Encoding")
             .eq_ignore_ascii_case("chunked")
@@ -115,7 +115,7 @@ impl Reply {
             self.length().map_or(Framing::UntilClosed, Framing::Bytes)
         };
         Body {
-            line,
+            connection,
             rest: io::Cursor::new(self.rest),
             framing,
         }
@@ -123,9 +123,9 @@ impl Reply {
 
     /// The beginning of a short body as text, escaped, on one line. What cannot be read is left
     /// out.
-    pub fn text(self, line: &mut Line<'_>) -> String {
+    pub fn text(self, connection: &mut Connection<'_>) -> String {
         let mut bytes = Vec::new();
-        let _ = self.body(line).take(TEXT).read_to_end(&mut bytes);
+        let _ = self.body(connection).take(TEXT).read_to_end(&mut bytes);
         let text = String::from_utf8_lossy(&bytes);
         let words: Vec<&str> = text.split_whitespace().collect();
         escape(words.join(" ").as_bytes())
@@ -175,7 +175,7 @@ pub fn lost(error: io::Error) -> Error {
 
 /// The body of a reply. Ends with an error if the connection ends before the body does.
 pub struct Body<'l, 'a> {
-    line: &'l mut Line<'a>,
+    connection: &'l mut Connection<'a>,
     rest: io::Cursor<Vec<u8>>,
     framing: Framing,
 }
@@ -183,7 +183,7 @@ pub struct Body<'l, 'a> {
 impl Body<'_, '_> {
     fn raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.rest.read(buffer)? {
-            0 => self.line.read(buffer),
+            0 => self.connection.read(buffer),
             got => Ok(got),
         }
     }
@@ -257,8 +257,8 @@ impl Read for Body<'_, '_> {
 /// Writes everything and sends it.
 ///
 /// # Errors
-/// As the line.
-pub fn send(line: &mut Line<'_>, bytes: &[u8]) -> io::Result<()> {
-    line.write_all(bytes)?;
-    line.flush()
+/// As the connection.
+pub fn send(connection: &mut Connection<'_>, bytes: &[u8]) -> io::Result<()> {
+    connection.write_all(bytes)?;
+    connection.flush()
 }

@@ -7,8 +7,8 @@
 //! `backup/delete` is never called: it deletes a backup everywhere.
 //!
 //! Nothing here prints. What a user should know during an upload arrives as an [`UploadEvent`],
-//! progress through the [`Control`], which also ends every wait. Memory: one buffer of
-//! [`STEP`] bytes, and the answers, of which each may have 32 MiB.
+//! progress through the [`Control`], which also ends every wait. Memory: one buffer of 512 KiB, and
+//! the answers, of which each may have 32 MiB.
 //!
 //! Source of the facts: Home Assistant Core 2026.11.0, tried with its own cloud agent in front of a
 //! stand-in for the cloud. What was only read in its sources is marked.
@@ -18,9 +18,9 @@ mod address;
 mod answers;
 mod check;
 mod confirm;
+mod connection;
 mod download;
 mod http;
-mod line;
 mod multipart;
 mod phase;
 mod upload;
@@ -40,11 +40,12 @@ pub use address::{Address, Token};
 pub use answers::{Agent, Config, Copy, Details, Event, Info, LogEntry, Stored, User};
 pub use check::{File, Upload, Warning, check};
 pub use download::{DownloadEvent, Source, pick};
-pub use upload::{STEP, UploadEvent, UploadObserver};
+pub use upload::{UploadEvent, UploadObserver};
 
+use crate::crypt::Password;
 use crate::error::{Error, Kind, Result};
 use crate::pipe::Control;
-use line::{Line, up_to};
+use connection::{Connection, up_to};
 use websocket::WebSocket;
 
 /// The id of Home Assistant Cloud.
@@ -102,13 +103,17 @@ impl Client {
         &self.address
     }
 
-    fn open<'a>(&self, patience: line::Patience<'a>, control: &Control) -> Result<Line<'a>> {
-        Line::open(&self.address, self.tls.as_ref(), patience, control)
+    fn open<'a>(
+        &self,
+        patience: connection::Patience<'a>,
+        control: &Control,
+    ) -> Result<Connection<'a>> {
+        Connection::open(&self.address, self.tls.as_ref(), patience, control)
     }
 
     fn talk<'a>(&self, control: &'a Control) -> Result<WebSocket<'a>> {
-        let line = self.open(up_to(PATIENCE, control), control)?;
-        WebSocket::begin(line, &self.address, &self.token)
+        let connection = self.open(up_to(PATIENCE, control), control)?;
+        WebSocket::begin(connection, &self.address, &self.token)
     }
 
     /// Asks for everything about the user, the version, the places and the backups. The user is
@@ -144,8 +149,8 @@ impl Client {
     /// As [`Client::look`]; `Interrupted`.
     pub fn wait_until_idle(&self, control: &Control, waiting: &mut dyn FnMut(&str)) -> Result<()> {
         // A backup can take an hour in which no event comes.
-        let line = self.open(up_to(Duration::MAX, control), control)?;
-        let mut talk = WebSocket::begin(line, &self.address, &self.token)?;
+        let connection = self.open(up_to(Duration::MAX, control), control)?;
+        let mut talk = WebSocket::begin(connection, &self.address, &self.token)?;
         let mut last = String::new();
         talk.ask("backup/subscribe_events", Value::Null)?;
         loop {
@@ -160,6 +165,21 @@ impl Client {
                 _ => {}
             }
         }
+    }
+
+    /// The key with which Home Assistant encrypts its backups now; `None` if it has none, because
+    /// automatic backups were never set up. A backup that was made by hand or earlier may have
+    /// another one. The key is wiped when it is dropped; the buffers of the connection are not.
+    ///
+    /// # Errors
+    /// As [`Client::look`].
+    pub fn encryption_key(&self, control: &Control) -> Result<Option<Password>> {
+        let mut answer = self.talk(control)?.ask("backup/config/info", Value::Null)?;
+        let key = answer.pointer_mut("/config/create_backup/password");
+        Ok(match key.map(Value::take) {
+            Some(Value::String(key)) if !key.is_empty() => Some(Password::new(key)),
+            _ => None,
+        })
     }
 
     fn details(&self, id: &str, control: &Control) -> Result<Details> {

@@ -13,17 +13,15 @@ use serde_json::Value;
 
 use super::check::{File, busy};
 use super::confirm::pause;
+use super::connection::{Connection, up_to};
 use super::http::{self, Reply};
-use super::line::{Line, up_to};
 use super::multipart::Frame;
 use super::phase::{Phase, Step, TRIES};
 use super::websocket::{WebSocket, banned};
 use super::{Client, Event, IDLE, parsed};
 use crate::error::{Error, Kind, Result};
-use crate::pipe::{Control, Input, Stage};
+use crate::pipe::{Content, Control, Stage};
 
-/// How many bytes are read and sent at once.
-pub const STEP: usize = 1 << 19;
 /// How long nothing may move if the events say that Home Assistant is not receiving.
 const SILENCE: Duration = Duration::from_secs(120);
 /// The same if there are no events, because their connection cannot be made again.
@@ -188,20 +186,20 @@ struct Body {
 }
 
 impl Client {
-    /// Uploads the file to the place `agent`, and confirms that it is stored there. [`check`] must
-    /// have accepted it. Two more threads wait for events and connect. They end before this
+    /// Uploads `content`, which `file` describes, to the place `agent`, and confirms that it is stored
+    /// there. [`check`] must have accepted it. If the content fails, Home Assistant does not get its
+    /// end, and discards it. Two more threads wait for events and connect. They end before this
     /// returns.
     ///
     /// [`check`]: super::check()
     ///
     /// # Errors
     /// `HomeAssistant` if it cannot be reached or refuses the file, with the reason; `NotStored` if
-    /// the place does not list it with exactly its size, or cannot be asked; `InputIo` if the file
-    /// cannot be read, or changed meanwhile (Home
-    /// Assistant then discards what it has received); `Interrupted`.
+    /// the place does not list it with exactly its size, or cannot be asked; errors of the content;
+    /// `Interrupted`.
     pub fn upload(
         &self,
-        input: &Input,
+        content: &mut dyn Content,
         file: &File,
         agent: &str,
         observer: &dyn UploadObserver,
@@ -227,7 +225,7 @@ impl Client {
                 control,
             });
             watch.borrow_mut().first()?;
-            let outcome = self.send(input, file, agent, &watch);
+            let outcome = self.send(content, file, agent, &watch);
             watch.borrow_mut().show(None);
             outcome
         });
@@ -274,8 +272,8 @@ impl Client {
 
     /// Returns without an error if no one listens any more.
     fn pass_on(&self, tell: &Sender<Incoming>, losses: &mut u32, control: &Control) -> Result<()> {
-        let line = self.open(up_to(Duration::MAX, control), control)?;
-        let mut talk = WebSocket::begin(line, &self.address, &self.token)?;
+        let connection = self.open(up_to(Duration::MAX, control), control)?;
+        let mut talk = WebSocket::begin(connection, &self.address, &self.token)?;
         talk.ask("backup/subscribe_events", Value::Null)?;
         loop {
             let event: Event = parsed(talk.next_event()?)?;
@@ -289,14 +287,14 @@ impl Client {
     /// Sends the file and waits for a reply that says 201.
     fn send(
         &self,
-        input: &Input,
+        content: &mut dyn Content,
         file: &File,
         agent: &str,
         watch: &RefCell<Watch<'_>>,
     ) -> Result<(), Failed> {
         let control = watch.borrow().control;
         let patience = Box::new(|idle| watch.borrow_mut().wait(idle));
-        let mut line = self.open(patience, control)?;
+        let mut connection = self.open(patience, control)?;
         let frame = Frame::new()?;
         let path = format!("/api/backup/upload?agent_id={}", encoded(agent));
         let head = http::head(
@@ -307,17 +305,17 @@ impl Client {
             &frame.headers(file.size),
         );
         watch.borrow_mut().show(Some((Stage::Send, file.size)));
-        let body = match http::send(&mut line, head.as_bytes()) {
-            Ok(()) => body(&mut line, input, &frame, file.size, control),
+        let body = match http::send(&mut connection, head.as_bytes()) {
+            Ok(()) => body(&mut connection, content, &frame, control),
             Err(error) => Err(http::lost(error)),
         };
-        let body = body.inspect_err(|_| line.cut())?;
+        let body = body.inspect_err(|_| connection.cut())?;
         if body.is_whole {
             watch.borrow_mut().show(None);
             watch.borrow().observer.event(UploadEvent::Received);
         }
         let is_whole = body.is_whole;
-        let reply = Reply::read(&mut line).map_err(|error| ended(error, &body, file.size));
+        let reply = Reply::read(&mut connection).map_err(|error| ended(error, &body, file.size));
         let reply = reply.map_err(|error| Failed { error, is_whole })?;
         if reply.status == 201 && is_whole {
             watch.borrow_mut().finish()?;
@@ -328,7 +326,7 @@ impl Client {
         let text = if is_from_proxy {
             String::new()
         } else {
-            reply.text(&mut line)
+            reply.text(&mut connection)
         };
         let error = refusal(status, is_from_proxy.then_some(&server), &text, file.size);
         Err(Failed { error, is_whole })
@@ -355,15 +353,13 @@ impl From<Error> for Failed {
 /// which also means that there may be a reply.
 ///
 /// # Errors
-/// `InputIo`, `Interrupted`, and the error of a wait.
+/// Errors of the content, `Interrupted`, and the error of a wait.
 fn body(
-    line: &mut Line<'_>,
-    input: &Input,
+    connection: &mut Connection<'_>,
+    content: &mut dyn Content,
     frame: &Frame,
-    size: u64,
     control: &Control,
 ) -> Result<Body> {
-    let mut buffer = vec![0u8; STEP];
     let mut sent = 0;
     let early = |bytes| {
         Ok(Body {
@@ -371,22 +367,23 @@ fn body(
             is_whole: false,
         })
     };
-    if !taken(http::send(line, frame.head()))? {
+    if !taken(http::send(connection, frame.head()))? {
         return early(0);
     }
-    while sent < size {
-        let now = usize::try_from(size - sent).unwrap_or(usize::MAX).min(STEP);
-        let bytes = buffer.get_mut(..now).unwrap_or_default();
-        input.read_exact_at(sent, bytes)?;
-        if line.has_reply() || !taken(http::send(line, bytes))? {
+    loop {
+        let bytes = content.next()?;
+        if bytes.is_empty() {
+            break;
+        }
+        if connection.has_reply() || !taken(http::send(connection, bytes))? {
             return early(sent);
         }
-        sent += now as u64;
-        control.advance(now as u64)?;
+        sent += bytes.len() as u64;
+        control.advance(bytes.len() as u64)?;
     }
     // Without the end of the body, Home Assistant discards the file.
-    input.check_unchanged()?;
-    if !taken(http::send(line, frame.tail()))? {
+    content.finish()?;
+    if !taken(http::send(connection, frame.tail()))? {
         return early(sent);
     }
     Ok(Body {

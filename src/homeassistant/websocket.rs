@@ -10,7 +10,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{ClientRequestBuilder, Message};
 
 use super::address::{Address, NEW_TOKEN, Token};
-use super::line::{CHECK, Line};
+use super::connection::{CHECK, Connection};
 use crate::error::{Error, Kind, Result, escape};
 
 /// The maximum size of an answer: the list of a thousand backups takes less than 1 MiB.
@@ -18,7 +18,7 @@ const ANSWER: usize = 32 << 20;
 
 /// An authenticated connection.
 pub struct WebSocket<'a> {
-    socket: tungstenite::WebSocket<Line<'a>>,
+    socket: tungstenite::WebSocket<Connection<'a>>,
     last: u64,
     /// Events that came before they were waited for. Core sends the first event of a subscription
     /// before its result (tried).
@@ -30,18 +30,14 @@ impl<'a> WebSocket<'a> {
     ///
     /// # Errors
     /// `HomeAssistant` if there is no WebSocket at this address, or the token is refused.
-    pub fn begin(line: Line<'a>, address: &Address, token: &Token) -> Result<Self> {
-        let place = format!(
-            "ws://{}{}",
-            address.authority(),
-            address.path("/api/websocket")
-        );
+    pub fn begin(connection: Connection<'a>, address: &Address, token: &Token) -> Result<Self> {
+        let place = format!("ws://{}{}", address.authority(), address.websocket());
         let place: Uri = place.parse().map_err(|e| failed(&e))?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(ANSWER))
             .max_frame_size(Some(ANSWER));
         let request = ClientRequestBuilder::new(place).with_header("User-Agent", "haslim");
-        let opened = tungstenite::client::client_with_config(request, line, Some(config));
+        let opened = tungstenite::client::client_with_config(request, connection, Some(config));
         let (socket, _) = opened.map_err(|error| match error {
             HandshakeError::Failure(error) => not_opened(error, address),
             HandshakeError::Interrupted(_) => failed(&"the handshake did not end"),

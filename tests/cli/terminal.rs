@@ -37,11 +37,21 @@ impl Terminal {
         rest: &str,
         password: Option<&str>,
     ) -> Self {
+        Self::spawn(columns, line(command, backup, rest), password, &[])
+    }
+
+    /// Starts these words, with these variables, on a terminal with this many columns.
+    pub fn spawn(
+        columns: u16,
+        words: Vec<String>,
+        password: Option<&str>,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(50, columns)).unwrap();
-        let mut program =
-            pty_process::blocking::Command::new(PROGRAM).args(line(command, backup, rest));
+        let mut program = pty_process::blocking::Command::new(PROGRAM).args(words);
         program = program.env("NO_COLOR", "1").env("TERM", "xterm");
+        program = program.envs(variables.iter().copied());
         for variable in ["HASLIM_PASSWORD", "LC_ALL", "LC_CTYPE", "LANG"] {
             program = program.env_remove(variable);
         }

@@ -27,12 +27,17 @@ pub struct Choice {
     /// A file with your own rules: additions, and ids to switch off [env: HASLIM_RULES]
     #[arg(long, value_name = "F")]
     pub rules: Option<PathBuf>,
-    /// Plan with this scan of the backup instead of reading it
-    #[arg(long, value_name = "FILE")]
-    pub scan: Option<PathBuf>,
     /// Encrypt the copy in this SecureTar version, or not at all [default: as in the backup]
     #[arg(long, value_name = "2|3|none")]
     pub securetar: Option<Wrapping>,
+}
+
+/// What was found out about the backup before.
+#[derive(Debug, Args)]
+pub struct Known {
+    /// Plan with this scan of the backup instead of reading it
+    #[arg(long, value_name = "FILE")]
+    pub scan: Option<PathBuf>,
 }
 
 /// A class that needs consent.

@@ -71,11 +71,31 @@ pub struct Upload {
     #[command(flatten)]
     pub connection: Connection,
     #[command(flatten)]
-    pub key: Key,
+    pub key: HomeKey,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]
     pub display: Display,
+}
+
+/// The source of the key, which can be Home Assistant itself.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Encryption key")]
+pub struct HomeKey {
+    #[command(flatten)]
+    pub key: Key,
+    /// Take the key that Home Assistant itself uses now, if it opens the backup
+    #[arg(long, conflicts_with_all = ["password_file", "emergency_kit"])]
+    pub password_from_ha: bool,
+}
+
+impl HomeKey {
+    fn shared(&self) -> Key {
+        Key {
+            is_from_home: self.password_from_ha,
+            ..self.key.clone()
+        }
+    }
 }
 
 /// Where a backup goes, and what is done without asking.
@@ -126,7 +146,8 @@ pub struct Slim {
     pub from: Option<String>,
     #[command(flatten)]
     pub sending: Sending,
-    /// Where the original and the copy are while they are needed; it needs room for both
+    /// Where the original and the copy are while they are needed; it needs room for both, or with
+    /// --stream for the original alone
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub folder: PathBuf,
     /// Keep the original that was fetched
@@ -135,6 +156,9 @@ pub struct Slim {
     /// Keep the copy that was sent
     #[arg(long)]
     pub keep_slim: bool,
+    /// Send the copy as it is made, so that the disk needs no room for it
+    #[arg(long, conflicts_with = "keep_slim")]
+    pub stream: bool,
     #[command(flatten)]
     pub choice: Choice,
     #[command(flatten)]
@@ -142,7 +166,7 @@ pub struct Slim {
     #[command(flatten)]
     pub connection: Connection,
     #[command(flatten)]
-    pub key: Key,
+    pub key: HomeKey,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]
@@ -155,7 +179,7 @@ impl Ha {
         match &self.command {
             HaCommand::Upload(upload) => Shared {
                 limit: upload.limit.clone(),
-                key: upload.key.clone(),
+                key: upload.key.shared(),
                 reading: upload.reading.clone(),
                 display: upload.display.clone(),
             },
@@ -165,7 +189,7 @@ impl Ha {
             },
             HaCommand::Slim(slim) => Shared {
                 limit: slim.limit.clone(),
-                key: slim.key.clone(),
+                key: slim.key.shared(),
                 reading: slim.reading.clone(),
                 display: slim.display.clone(),
             },
@@ -183,7 +207,7 @@ const EXAMPLES: &str = "\
 Examples:
   haslim ha status --url http://homeassistant.local:8123 --token-file token.txt
   haslim ha list
-  haslim ha slim --to cloud.cloud --emergency-kit kit.txt     all in one go
+  haslim ha slim --to cloud.cloud --password-from-ha      all in one go
   haslim ha fetch latest -o backup.tar
   haslim ha upload backup.slim.tar --to cloud.cloud
 The address and the token may stand in HASLIM_HA_URL and HASLIM_HA_TOKEN. Make a
@@ -221,10 +245,11 @@ The file is complete, or it does not exist.";
 
 const SLIM_EXAMPLES: &str = "\
 Examples:
-  haslim ha slim --to cloud.cloud --emergency-kit kit.txt
+  haslim ha slim --to cloud.cloud --password-from-ha
   haslim ha slim 0a1b2c3d --to cloud.cloud --drop media --yes
   haslim ha slim --to cloud.cloud --allow history --folder /mnt/big
+  haslim ha slim --to cloud.cloud --password-from-ha --stream     for a full disk
 It fetches the backup, shrinks it as `haslim shrink` does, verifies the copy,
 sends it, and confirms that it is stored. It removes its own files when that is
 done, and not before: run it again after a failure, and it goes on with what was
-fetched. A backup that fits already is sent as it is.";
+fetched and made. A backup that fits already is sent as it is.";

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::choice::Choice;
+use super::choice::{Choice, Known};
 use super::shared::{Display, Key, Limit, Reading, Shared};
 
 /// What to plan.
@@ -15,6 +15,8 @@ pub struct Plan {
     pub backup: PathBuf,
     #[command(flatten)]
     pub choice: Choice,
+    #[command(flatten)]
+    pub known: Known,
     #[command(flatten)]
     pub limit: Limit,
     /// Explain which rule or choice decides about this path

@@ -42,6 +42,9 @@ pub struct Key {
     /// Read the key from Home Assistant's emergency kit [env: HASLIM_EMERGENCY_KIT]
     #[arg(long, value_name = "F")]
     pub emergency_kit: Option<PathBuf>,
+    /// Whether Home Assistant is asked for the key. Only `ha` has an option for that.
+    #[arg(skip)]
+    pub is_from_home: bool,
 }
 
 /// How the parts are read.
@@ -111,13 +114,14 @@ impl Shared {
 }
 
 impl Key {
+    /// Whether these options name a source.
+    pub fn is_named(&self) -> bool {
+        self.password_file.is_some() || self.emergency_kit.is_some() || self.is_from_home
+    }
+
     /// Only one source is used, so one after the command replaces any before it.
     fn or(self, before: Self) -> Self {
-        if self.password_file.is_some() || self.emergency_kit.is_some() {
-            self
-        } else {
-            before
-        }
+        if self.is_named() { self } else { before }
     }
 }
 

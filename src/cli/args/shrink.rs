@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::choice::Choice;
+use super::choice::{Choice, Known};
 use super::shared::{Display, Key, Limit, Reading, Shared};
 
 /// What to leave out, where the smaller copy goes, and how it is written.
@@ -15,6 +15,8 @@ pub struct Shrink {
     pub backup: PathBuf,
     #[command(flatten)]
     pub choice: Choice,
+    #[command(flatten)]
+    pub known: Known,
     #[command(flatten)]
     pub limit: Limit,
     /// Where to write the copy [default: <name>.slim.tar beside the backup]

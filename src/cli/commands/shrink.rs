@@ -58,6 +58,8 @@ enum Purpose {
     Keep,
     /// It is sent to Home Assistant, and that run reports the result.
     Send,
+    /// The same, without a file.
+    Stream,
 }
 
 /// How a run for a copy ended.
@@ -94,6 +96,80 @@ fn make(
 ) -> Result<Ending> {
     let begin = Instant::now();
     let place = writing.path(path, MARK);
+    let (mut prepared, rest) = match decide(session, backup, path, selection, writing, purpose)? {
+        Decided::Copy(prepared, rest) => (*prepared, rest),
+        Decided::Fits => return Ok(Ending::Fits),
+        Decided::Ended(code) => return Ok(Ending::Ended(code)),
+    };
+    if !is_agreed(session, &mut prepared, &place, rest, writing)? {
+        return stopped(session).map(Ending::Ended);
+    }
+    if !writing.verify {
+        session.screen.shout(UNVERIFIED);
+    }
+    let before = match purpose {
+        Purpose::Keep => None,
+        Purpose::Send | Purpose::Stream => writing::reuse(session, &mut prepared, &place, writing)?,
+    };
+    let done = if before.is_some() {
+        "Made before"
+    } else {
+        "Made a copy"
+    };
+    let copy = match before {
+        Some(copy) => copy,
+        None => writing::write(session, &mut prepared, &place, writing)?,
+    };
+    match purpose {
+        Purpose::Keep => report(session, &prepared, &copy, writing.verify, begin)?,
+        _ if session.settings.json => {}
+        _ => session.screen.say(&format!(
+            "{done}: {}, read back and compared, nothing differs.",
+            size::short(copy.size)
+        )),
+    }
+    Ok(Ending::Copied)
+}
+
+/// What was decided about a copy.
+pub enum Decided {
+    /// It can be made. The size of the rest, if one is wanted.
+    Copy(Box<Prepared>, Option<u64>),
+    /// The backup fits, so there is no copy. Only for a copy that is to be sent.
+    Fits,
+    /// The run is over, with this exit code.
+    Ended(u8),
+}
+
+/// Plans a copy that is sent as it is made, and checks the parts that it keeps.
+///
+/// # Errors
+/// As [`run`], but no error for a backup that already fits.
+pub fn plan_to_stream(
+    session: &Session,
+    backup: Backup,
+    path: &Path,
+    selection: &Selection,
+    writing: &Writing,
+) -> Result<Decided> {
+    let mut decided = decide(session, backup, path, selection, writing, Purpose::Stream)?;
+    if let Decided::Copy(prepared, _) = &mut decided {
+        prepared.check_kept_parts(&session.control);
+        prepared.report_damage(!writing.yes, &session.screen)?;
+    }
+    Ok(decided)
+}
+
+/// Plans, with the user's consent where it is needed, and shows the plan.
+fn decide(
+    session: &Session,
+    backup: Backup,
+    path: &Path,
+    selection: &Selection,
+    writing: &Writing,
+    purpose: Purpose,
+) -> Result<Decided> {
+    let place = writing.path(path, MARK);
     let depth = match writing {
         Writing { verify: false, .. } => Depth::Needed,
         Writing { yes: true, .. } => Depth::Checked,
@@ -105,19 +181,19 @@ fn make(
         && prepared.plan.outcome == Outcome::CannotFit
         && !guide::consent(session, &mut prepared, &place, writing)?
     {
-        return stopped(session).map(Ending::Ended);
+        return stopped(session).map(Decided::Ended);
     }
     let refusal = prepared.refusal();
-    if purpose == Purpose::Send && matches!(refusal, Some(Refusal::AlreadyFits)) {
+    if purpose != Purpose::Keep && matches!(refusal, Some(Refusal::AlreadyFits)) {
         if !session.settings.json {
             session
                 .screen
                 .say("It fits already, so it is sent as it is.");
         }
-        return Ok(Ending::Fits);
+        return Ok(Decided::Fits);
     }
     let mut rest = None;
-    if refusal.is_none() {
+    if refusal.is_none() && purpose != Purpose::Stream {
         check_free(&place, writing, &prepared.backup)?;
         rest = check_rest(&prepared, &place, writing)?;
     }
@@ -131,24 +207,9 @@ fn make(
     }
     if let Some(reason) = refusal {
         let error = refusal::error(&prepared, reason);
-        return refuse(session, &prepared, selection, writing, error).map(Ending::Ended);
+        return refuse(session, &prepared, selection, writing, error).map(Decided::Ended);
     }
-    if !is_agreed(session, &mut prepared, &place, rest, writing)? {
-        return stopped(session).map(Ending::Ended);
-    }
-    if !writing.verify {
-        session.screen.shout(UNVERIFIED);
-    }
-    let copy = writing::write(session, &mut prepared, &place, writing)?;
-    match purpose {
-        Purpose::Keep => report(session, &prepared, &copy, writing.verify, begin)?,
-        Purpose::Send if session.settings.json => {}
-        Purpose::Send => session.screen.say(&format!(
-            "Made a copy of {}, read back and compared, nothing differs.",
-            size::short(copy.size)
-        )),
-    }
-    Ok(Ending::Copied)
+    Ok(Decided::Copy(Box::new(prepared), rest))
 }
 
 /// Ends a run whose plan does not lead to a copy.

@@ -59,6 +59,29 @@ pub fn stopped(session: &Session) -> Result<u8> {
     Ok(STOPPED)
 }
 
+fn options(writing: &Writing) -> WriteOptions {
+    WriteOptions {
+        replace: writing.replace,
+        verify: writing.verify,
+        // If the user was asked, damage was checked before.
+        check_kept: writing.yes && writing.verify,
+    }
+}
+
+/// The copy at this place, if an earlier run wrote exactly what is planned now.
+///
+/// # Errors
+/// As [`Prepared::reuse`].
+pub fn reuse(
+    session: &Session,
+    prepared: &mut Prepared,
+    place: &Path,
+    writing: &Writing,
+) -> Result<Option<Published>> {
+    let (screen, control) = (&session.screen, &session.control);
+    prepared.reuse(place, options(writing), screen, control)
+}
+
 /// Writes and publishes the copy.
 ///
 /// # Errors
@@ -69,12 +92,7 @@ pub fn write(
     place: &Path,
     writing: &Writing,
 ) -> Result<Published> {
-    let options = WriteOptions {
-        replace: writing.replace,
-        verify: writing.verify,
-        // If the user was asked, damage was checked before.
-        check_kept: writing.yes && writing.verify,
-    };
+    let options = options(writing);
     let (screen, control) = (&session.screen, &session.control);
     let outcome = match &writing.rest {
         Some(rest) => prepared.write_with_rest(place, rest, options, screen, control),

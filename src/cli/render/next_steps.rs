@@ -166,7 +166,7 @@ pub fn parts(command: &str, session: &Session, backup: &Path) -> Vec<String> {
     parts.extend(match &settings.key {
         KeySource::PasswordFile(path) => Some(format!("--password-file {}", file(path))),
         KeySource::EmergencyKit(path) => Some(format!("--emergency-kit {}", file(path))),
-        KeySource::VariableOrPrompt => None,
+        KeySource::HomeAssistant | KeySource::VariableOrPrompt => None,
     });
     parts.extend(configuration(session));
     parts

@@ -4,11 +4,15 @@ mod lines;
 mod meter;
 
 use std::io::{IsTerminal, stderr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use haslim::pipe::{Progress, Silent, Stage};
-use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{
+    DecimalBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+    WeakProgressBar,
+};
 
 use super::{memory, output};
 use crate::cli::args::ProgressKind;
@@ -53,6 +57,37 @@ fn title(stage: Stage) -> &'static str {
     }
 }
 
+/// The bar of the last stage, for a question that comes from a signal and must hide it.
+static LAST: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
+
+/// Whether bars are hidden.
+static HIDDEN: AtomicBool = AtomicBool::new(false);
+
+/// Draws the last bar there, if it is still in use.
+fn draw_on(target: ProgressDrawTarget) {
+    let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(bar) = last.as_ref().and_then(WeakProgressBar::upgrade) {
+        bar.set_draw_target(target);
+    }
+}
+
+/// Draws no bar until the result is dropped, so that a question stays to be seen.
+pub fn hide() -> Hidden {
+    HIDDEN.store(true, Ordering::SeqCst);
+    draw_on(ProgressDrawTarget::hidden());
+    Hidden
+}
+
+/// See [`hide`].
+pub struct Hidden;
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        HIDDEN.store(false, Ordering::SeqCst);
+        draw_on(ProgressDrawTarget::stderr());
+    }
+}
+
 /// One bar per stage, removed when the stage ends.
 struct Bar {
     unicode: bool,
@@ -68,6 +103,9 @@ impl Bar {
 impl Progress for Bar {
     fn begin(&self, stage: Stage, total: u64) {
         let bar = ProgressBar::new(total);
+        if HIDDEN.load(Ordering::SeqCst) {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
         // The template is a constant. If it were wrong, the default bar would be used.
         if let Ok(style) = ProgressStyle::with_template(BAR) {
             let style = style.with_key(
@@ -87,6 +125,7 @@ impl Progress for Bar {
         if memory::threads(2) > 1 {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
         self.with(|current| *current = Some(bar));
     }
 

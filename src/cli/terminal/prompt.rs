@@ -30,6 +30,17 @@ pub fn ask(control: &Control, text: &str) -> Result<Answer> {
     }
 }
 
+/// Asks once, beside other work, and returns whether the answer was yes. The end of the input, and
+/// a terminal that cannot be read, mean no.
+pub fn ask_once(text: &str) -> bool {
+    let asked = stdout()
+        .write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())
+        .and_then(|()| stdout().flush());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| stdin().lock().read_line(&mut answer));
+    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
 /// What is returned at the end of the input.
 const QUIT: &str = "q";
 

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
@@ -36,6 +36,8 @@ pub enum Upload {
     StoreAndVanish,
     /// The place falls back once, and then stores.
     Retry,
+    /// The place waits for this, and then stores.
+    Hold(Arc<Mutex<Receiver<()>>>),
 }
 
 /// How a download ends.
@@ -70,6 +72,8 @@ pub struct State {
     pub asked: Vec<String>,
     /// The `Range` headers of downloads.
     pub ranges: Vec<String>,
+    /// The key that Home Assistant uses.
+    pub key: Value,
     /// The status that the WebSocket is refused with.
     pub no_websocket: Option<u16>,
     subscribers: Vec<Sender<Value>>,
@@ -99,6 +103,7 @@ impl Fake {
             received: Vec::new(),
             asked: Vec::new(),
             ranges: Vec::new(),
+            key: json!(PASSWORD),
             no_websocket: None,
             subscribers: Vec::new(),
         }));
@@ -116,6 +121,13 @@ impl Fake {
         let fake = Self::new();
         change(&mut fake.state());
         fake
+    }
+
+    /// Lets the next upload wait at the place until this is used.
+    pub fn hold(&self) -> Sender<()> {
+        let (release, wait) = channel();
+        self.state().upload = Upload::Hold(Arc::new(Mutex::new(wait)));
+        release
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -282,10 +294,15 @@ fn upload(stream: &mut TcpStream, head: &str, path: &str, state: &Mutex<State>) 
     let progress = |bytes: u64| json!({"manager_state": "receive_backup", "agent_id": agent, "uploaded_bytes": bytes, "total_bytes": size});
     let steps = match how {
         Upload::Retry => vec![0, size / 2, 0, size],
+        Upload::Hold(_) => vec![0, size / 2],
         _ => vec![0, size],
     };
     for bytes in steps {
         tell(state, &progress(bytes));
+    }
+    if let Upload::Hold(wait) = &how {
+        // It also ends if the test does.
+        let _ = wait.lock().unwrap().recv();
     }
     let manifest = manifest(&file);
     let mut entry = listed(
@@ -309,7 +326,7 @@ fn upload(stream: &mut TcpStream, head: &str, path: &str, state: &Mutex<State>) 
             entry["agents"][&agent]["size"] = json!(size + more);
             locked.backups.push(entry);
         }
-        Upload::Store | Upload::StoreAndVanish | Upload::Retry => {
+        Upload::Store | Upload::StoreAndVanish | Upload::Retry | Upload::Hold(_) => {
             let mut there = locked.backups.iter_mut();
             match there.find(|backup| backup["backup_id"] == entry["backup_id"]) {
                 Some(backup) => backup["agents"][&agent] = entry["agents"][&agent].clone(),
@@ -516,6 +533,10 @@ fn answer(state: &State, kind: &str, question: &Value) -> Value {
                 .find(|backup| backup["backup_id"] == question["backup_id"]);
             json!({"agent_errors": state.agent_errors, "backup": found})
         }
+        "backup/config/info" => json!({"config": {
+            "agents": {}, "automatic_backups_configured": true,
+            "create_backup": {"agent_ids": ["cloud.cloud"], "name": null, "password": state.key},
+        }}),
         "system_log/list" => json!(state.log),
         "backup/subscribe_events" => Value::Null,
         other => panic!("haslim should not ask {other}"),

@@ -6,7 +6,7 @@ use super::fake::*;
 use crate::schema::check;
 use crate::support::*;
 
-fn home(fixture_name: &str) -> Fake {
+pub fn home(fixture_name: &str) -> Fake {
     let path = fixture(fixture_name);
     let bytes = std::fs::read(&path).unwrap();
     let own = manifest(&path);
@@ -24,7 +24,7 @@ fn home(fixture_name: &str) -> Fake {
     })
 }
 
-fn line(folder: &Path, rest: &str) -> String {
+pub fn line(folder: &Path, rest: &str) -> String {
     format!(
         "slim --to cloud.cloud --folder {} --yes {rest}",
         folder.display()
@@ -80,9 +80,70 @@ fn after_a_refusal_the_next_run_goes_on_with_what_was_fetched() {
     assert!(run.err.contains("slim.tar"), "{}", run.err);
     home.state().upload = Upload::Store;
     home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
-    // It was downloaded only once.
+    // It was downloaded only once, and the copy was made only once.
     assert_eq!(home.state().ranges.len(), 1);
+    let sent = |at: usize| home.state().received[at].2.clone();
+    assert!(sent(0) == sent(1));
     assert!(scratch.listing().is_empty(), "{:?}", scratch.listing());
+}
+
+#[test]
+fn a_copy_that_an_earlier_run_made_with_other_options_is_made_again() {
+    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    home.state().upload = Upload::Refuse("no");
+    home.haslim(&line(scratch.0.path(), "--drop media")).code(9);
+    home.state().upload = Upload::Store;
+    let rest = "--drop media --drop share:notes.txt";
+    home.haslim(&line(scratch.0.path(), rest)).code(0);
+    let sent = scratch.file("sent.tar", &home.state().received[1].2);
+    let left = entries(&sent, "share");
+    assert!(!left.iter().any(|entry| entry.name.ends_with(b"notes.txt")));
+}
+
+#[test]
+fn another_file_in_place_of_the_original_is_fetched_again() {
+    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let id = home.state().backups[0]["backup_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let place = scratch.path(&format!("haslim-{id}.tar"));
+    std::fs::copy(fixture("v2.tar"), place).unwrap();
+    home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
+    assert_eq!(home.state().ranges.len(), 1);
+}
+
+/// What the copy says about its original decides, and not its name.
+#[test]
+fn a_copy_in_the_cloud_is_known_by_what_it_says_about_its_original() {
+    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
+    let original = home.state().backups[0]["backup_id"].clone();
+    let extra = home.state().backups[1]["extra_metadata"].clone();
+    assert_eq!(extra["haslim"]["slim_of"]["slug"], original);
+    home.state().backups[1]["name"] = "renamed".into();
+    home.haslim(&line(scratch.0.path(), "--drop media")).code(3);
+    // A copy of another backup, although it has such a name.
+    let name = home.state().backups[0]["name"].as_str().unwrap().to_owned();
+    let id = home.state().backups[1]["backup_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    home.state().backups[1]["name"] = format!("{name} (slim {id})").into();
+    home.state().backups[1]["extra_metadata"]["haslim"]["slim_of"]["slug"] = "other".into();
+    home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
+}
+
+#[test]
+fn a_backup_that_fits_and_is_there_is_not_fetched() {
+    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    home.haslim(&line(scratch.0.path(), "--keep-original"))
+        .code(0);
+    let run = home.haslim(&line(scratch.0.path(), "")).code(3);
+    assert_eq!(home.state().ranges.len(), 1);
+    assert!(run.err.contains("no longer needed"), "{}", run.err);
+    // Something is to be left out of it.
+    home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
 }
 
 #[test]

@@ -6,9 +6,11 @@ mod slim;
 mod status;
 mod upload;
 
-use haslim::Result;
+use haslim::homeassistant::Client;
+use haslim::{Error, Kind, Result};
 
 use crate::cli::home::Home;
+use crate::cli::key_source::KeySource;
 use crate::cli::session::Session;
 use crate::cli::settings::HaTask;
 
@@ -23,6 +25,25 @@ fn file_stem(id: &str) -> String {
         }
     };
     id.chars().map(plain).collect()
+}
+
+/// Asks Home Assistant for its key, if that is the one to use.
+///
+/// # Errors
+/// As [`Client::encryption_key`]; `Password` if Home Assistant has none.
+fn ask_for_key(session: &Session, client: &Client) -> Result<()> {
+    if session.settings.key != KeySource::HomeAssistant {
+        return Ok(());
+    }
+    let key = client.encryption_key(&session.control)?;
+    let key = key.ok_or_else(|| {
+        let message =
+            "Home Assistant has no encryption key, because its automatic backups are not set up";
+        Error::new(Kind::Password, message)
+            .advice("Give the key of the backup with --emergency-kit or --password-file.")
+    })?;
+    session.keep_home_key(key);
+    Ok(())
 }
 
 /// Runs the task and returns the exit code.

@@ -3,25 +3,28 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use haslim::homeassistant::{Client, File, Source, pick};
-use haslim::open::Backup;
+use haslim::homeassistant::{Client, File, Instance, Source, Stored, Upload, pick};
+use haslim::job::{MeasureOutcome, Prepared};
+use haslim::open::{Backup, ComponentKind};
+use haslim::pipe::FileContent;
+use haslim::plan::Action;
 use haslim::report::json;
-use haslim::rewrite::output;
+use haslim::rewrite::{Measured, output};
 use haslim::{Error, Kind, Result, size};
 
 use super::{fetch, file_stem, upload};
-use crate::cli::commands::shrink::{self, Ending};
+use crate::cli::commands::shrink::{self, Decided, Ending};
 use crate::cli::commands::writing::stopped;
 use crate::cli::home::Home;
-use crate::cli::render::{escaped_path, home as words};
+use crate::cli::render::{escaped_path, home as words, refusal};
 use crate::cli::session::{DONE, Session};
 use crate::cli::settings::{Keeping, Selection, Sending, Wanted, Writing};
 
 /// Brings a backup to its place.
 ///
 /// # Errors
-/// `AlreadyStored` if the place has a copy of this backup; otherwise those of the commands that it
-/// is made of. The files stay then, and the message names them.
+/// `AlreadyStored` if the place has this backup or a copy of it; otherwise those of the commands that
+/// it is made of. The files stay then, and the message names them.
 pub fn run(
     session: &Session,
     home: &Home,
@@ -33,43 +36,71 @@ pub fn run(
     let begin = Instant::now();
     let client = home.client(&session.control)?;
     upload::check_consent(session, sending)?;
-    let source = find(session, &client, wanted, sending)?;
+    let instance = upload::idle(session, &client, sending)?;
+    let source = pick(&instance, wanted.id.as_deref(), wanted.from.as_deref())?;
     let files = Files::new(&keeping.folder, &source);
+    let limit = session.settings.limit;
+    if let Some(there) = stored_before(&instance, &source, selection, sending, limit) {
+        files.name_unneeded(session);
+        let what = if there.backup_id == source.id {
+            "this backup"
+        } else {
+            "a copy of this backup"
+        };
+        let message = format!(
+            "{} already stores {what}: {}",
+            words::place(&sending.to),
+            words::stored(there, &sending.to)
+        );
+        return Err(Error::new(Kind::AlreadyStored, message).advice(
+            "To send another copy, use `haslim ha fetch`, `haslim shrink` and `haslim ha upload`.",
+        ));
+    }
+    check_place(session, &instance, sending)?;
+    super::ask_for_key(session, &client)?;
     let work = Work {
         session,
         client: &client,
         source: &source,
         sending,
         files: &files,
+        begin,
     };
-    let outcome = work.all(selection, keeping, begin);
+    let outcome = if keeping.is_streamed {
+        work.stream(selection, keeping)
+    } else {
+        work.all(selection, keeping)
+    };
     if outcome.as_ref().map_or(true, |&code| code != DONE) {
         files.name_left(session);
     }
     outcome
 }
 
-/// Picks the backup, and checks what can be checked without it.
-fn find(session: &Session, client: &Client, wanted: &Wanted, sending: &Sending) -> Result<Source> {
-    let instance = upload::idle(session, client, sending)?;
-    let source = pick(&instance, wanted.id.as_deref(), wanted.from.as_deref())?;
-    let all = &instance.info.backups;
-    let original = all.iter().find(|backup| backup.backup_id == source.id);
-    let made = |original| {
-        instance
-            .info
-            .at(&sending.to)
-            .find(|one| one.is_copy_of(original))
-    };
-    if let Some(copy) = original.and_then(made) {
-        let message = format!(
-            "{} already stores a copy of this backup: {}",
-            words::place(&sending.to),
-            words::stored(copy, &sending.to)
-        );
-        return Err(Error::new(Kind::AlreadyStored, message));
-    }
-    // A file that Home Assistant would refuse in any case is not worth fetching.
+/// The backup at the place that makes this run needless: one that was made from the source, or the
+/// source itself if it fits and nothing is to be left out of it.
+fn stored_before<'a>(
+    instance: &'a Instance,
+    source: &Source,
+    selection: &Selection,
+    sending: &'a Sending,
+    limit: u64,
+) -> Option<&'a Stored> {
+    let mut backups = instance.info.backups.iter();
+    let original = backups.find(|backup| backup.backup_id == source.id)?;
+    let is_wanted_whole = selection.drop.is_empty() && !selection.thorough;
+    let is_same =
+        |one: &Stored| one.backup_id == source.id && source.size <= limit && is_wanted_whole;
+    let mut there = instance.info.at(&sending.to);
+    there.find(|one| one.is_copy_of(original) || is_same(one))
+}
+
+/// Checks what can be checked without the backup: a file that Home Assistant would refuse in any
+/// case is not worth fetching.
+///
+/// # Errors
+/// As [`haslim::homeassistant::check`].
+fn check_place(session: &Session, instance: &Instance, sending: &Sending) -> Result<()> {
     let any = File {
         size: 0,
         slug: "new".into(),
@@ -78,8 +109,8 @@ fn find(session: &Session, client: &Client, wanted: &Wanted, sending: &Sending) 
         is_protected: true,
         has_configuration: true,
     };
-    haslim::homeassistant::check(&instance, &any, &sending.to, session.settings.limit)?;
-    Ok(source)
+    let limit = session.settings.limit;
+    haslim::homeassistant::check(instance, &any, &sending.to, limit).map(drop)
 }
 
 /// The files of a run. Their names follow from the backup, so that the next run finds them.
@@ -102,6 +133,17 @@ impl Files {
         files.into_iter().filter(|file| file.exists())
     }
 
+    /// Names the files that an earlier run left, if the place has the result.
+    fn name_unneeded(&self, session: &Session) {
+        let left: Vec<String> = self.there().map(escaped_path).collect();
+        if !left.is_empty() {
+            session.screen.warn(&format!(
+                "Still there from an earlier run, and no longer needed for this: {}.",
+                left.join(", ")
+            ));
+        }
+    }
+
     /// Names the files that are still there after a failure.
     fn name_left(&self, session: &Session) {
         let left: Vec<String> = self.there().map(escaped_path).collect();
@@ -120,43 +162,94 @@ struct Work<'a> {
     source: &'a Source,
     sending: &'a Sending,
     files: &'a Files,
+    begin: Instant,
 }
 
 impl Work<'_> {
-    fn all(&self, selection: &Selection, keeping: &Keeping, begin: Instant) -> Result<u8> {
-        let Self {
-            session,
-            client,
-            source,
-            sending,
-            files,
-        } = *self;
-        let original = self.original()?;
-        let writing = Writing {
-            output: Some(files.slim.clone()),
+    fn writing(&self) -> Writing {
+        Writing {
+            output: Some(self.files.slim.clone()),
             rest: None,
-            yes: sending.yes,
+            yes: self.sending.yes,
             // Left by a run before, perhaps with other options.
             replace: true,
             verify: true,
+        }
+    }
+
+    /// Makes the copy as a file, and sends that.
+    fn all(&self, selection: &Selection, keeping: &Keeping) -> Result<u8> {
+        let (session, files) = (self.session, self.files);
+        let original = self.original()?;
+        let writing = self.writing();
+        match shrink::copy(session, original, &files.original, selection, &writing)? {
+            Ending::Copied => self.send_file(&files.slim, keeping),
+            Ending::Fits => self.send_file(&files.original, keeping),
+            Ending::Ended(code) => Ok(code),
+        }
+    }
+
+    /// Sends the copy as it is made.
+    fn stream(&self, selection: &Selection, keeping: &Keeping) -> Result<u8> {
+        let (session, files) = (self.session, self.files);
+        let original = self.original()?;
+        let writing = self.writing();
+        let path = &files.original;
+        let decided = shrink::plan_to_stream(session, original, path, selection, &writing)?;
+        let mut prepared = match decided {
+            Decided::Copy(prepared, _) => prepared,
+            Decided::Fits => return self.send_file(path, keeping),
+            Decided::Ended(code) => return Ok(code),
         };
-        let path = match shrink::copy(session, original, &files.original, selection, &writing)? {
-            Ending::Copied => &files.slim,
-            Ending::Fits => &files.original,
-            Ending::Ended(code) => return Ok(code),
+        let measured = match prepared.measure(&session.screen, &session.control)? {
+            MeasureOutcome::Measured(measured) => measured,
+            MeasureOutcome::Refused(reason) => return Err(refusal::error(&prepared, reason)),
         };
+        let file = described(&prepared, &measured);
+        let Some((upload, warnings)) = self.agreed(None, &file)? else {
+            return stopped(session);
+        };
+        prepared.stream(&measured, &session.control, |copy| {
+            upload::send(session, self.client, copy, &file, self.sending)
+        })?;
+        drop(prepared);
+        self.finish(&file, &upload, &warnings, keeping)
+    }
+
+    fn send_file(&self, path: &Path, keeping: &Keeping) -> Result<u8> {
+        let session = self.session;
         let mut backup = session.open(path)?;
-        if path == &files.original {
+        if path == self.files.original {
             backup = upload::verified(session, backup)?;
         }
         let file = File::of(&backup);
-        let upload = upload::ready(session, client, &file, sending)?;
-        let warnings = upload::warn(session, &upload);
-        if !upload::is_agreed(session, path, &file, &upload, sending)? {
+        let Some((upload, warnings)) = self.agreed(Some(path), &file)? else {
             return stopped(session);
-        }
-        upload::send(session, client, &backup, &file, sending)?;
-        drop(backup);
+        };
+        let mut content = FileContent::new(&backup.input);
+        upload::send(session, self.client, &mut content, &file, self.sending)?;
+        drop((content, backup));
+        self.finish(&file, &upload, &warnings, keeping)
+    }
+
+    /// Checks the upload, and asks for consent. `None` if the user does not want it.
+    fn agreed(&self, path: Option<&Path>, file: &File) -> Result<Option<(Upload, Vec<String>)>> {
+        let (session, sending) = (self.session, self.sending);
+        let upload = upload::ready(session, self.client, file, sending)?;
+        let warnings = upload::warn(session, &upload);
+        let is_agreed = upload::is_agreed(session, path, file, &upload, sending)?;
+        Ok(is_agreed.then_some((upload, warnings)))
+    }
+
+    /// Removes the files that are no longer needed, and reports what was done.
+    fn finish(
+        &self,
+        file: &File,
+        upload: &Upload,
+        warnings: &[String],
+        keeping: &Keeping,
+    ) -> Result<u8> {
+        let (session, files) = (self.session, self.files);
         let mut kept = Vec::new();
         for (path, keep) in [
             (&files.original, keeping.original),
@@ -167,15 +260,15 @@ impl Work<'_> {
             }
         }
         let uploaded = json::home::Uploaded {
-            file: &file,
-            agent: &sending.to,
+            file,
+            agent: &self.sending.to,
             replaced: &upload.replaced,
-            warnings: &warnings,
+            warnings,
             limit: session.settings.limit,
-            seconds: begin.elapsed().as_secs_f64(),
+            seconds: self.begin.elapsed().as_secs_f64(),
         };
         if session.settings.json {
-            session.screen.json(&uploaded.slim(source, &kept));
+            session.screen.json(&uploaded.slim(self.source, &kept));
             return Ok(DONE);
         }
         upload::announce(session, &uploaded);
@@ -217,5 +310,21 @@ impl Work<'_> {
         }
         let message = format!("what Home Assistant sent is not the backup {}", source.id);
         Err(Error::new(Kind::HomeAssistant, message).advice("Try again."))
+    }
+}
+
+/// What Home Assistant will read about a copy that is sent as it is made.
+fn described(prepared: &Prepared, measured: &Measured) -> File {
+    let (manifest, changes) = (&prepared.backup.manifest, &measured.changes);
+    let mut parts = prepared.backup.parts.iter().zip(&prepared.plan.parts);
+    File {
+        size: measured.size,
+        slug: changes.slug.clone(),
+        name: manifest.changed_name(changes),
+        date: manifest.date().to_owned(),
+        is_protected: changes.protected,
+        has_configuration: parts.any(|(part, planned)| {
+            part.kind == ComponentKind::HomeAssistant && planned.action != Action::Drop
+        }),
     }
 }

@@ -1,5 +1,6 @@
 //! `haslim ha upload`: checks, sends and confirms.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use haslim::homeassistant::{
 };
 use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::Backup;
+use haslim::pipe::{Content, FileContent};
 use haslim::report::json;
 use haslim::{Error, Result, size};
 
@@ -18,8 +20,8 @@ use crate::cli::mistake::usage;
 use crate::cli::render::{escaped_path, home as words};
 use crate::cli::session::{DONE, Session};
 use crate::cli::settings::Sending;
-use crate::cli::terminal::output::Screen;
 use crate::cli::terminal::prompt::{Answer, ask};
+use crate::cli::terminal::signals::{self, AskingFirst};
 
 /// Uploads a file.
 ///
@@ -33,11 +35,13 @@ pub fn run(session: &Session, home: &Home, path: &Path, sending: &Sending) -> Re
     let file = File::of(&backup);
     let upload = ready(session, &client, &file, sending)?;
     let warnings = warn(session, &upload);
+    super::ask_for_key(session, &client)?;
     let backup = verified(session, backup)?;
-    if !is_agreed(session, path, &file, &upload, sending)? {
+    if !is_agreed(session, Some(path), &file, &upload, sending)? {
         return stopped(session);
     }
-    send(session, &client, &backup, &file, sending)?;
+    let mut content = FileContent::new(&backup.input);
+    send(session, &client, &mut content, &file, sending)?;
     let uploaded = json::home::Uploaded {
         file: &file,
         agent: &sending.to,
@@ -144,10 +148,10 @@ pub fn verified(session: &Session, backup: Backup) -> Result<Backup> {
     Ok(backup)
 }
 
-/// Says what the upload replaces, and asks.
+/// Says what the upload replaces, and asks. A copy that is sent as it is made has no path.
 pub fn is_agreed(
     session: &Session,
-    path: &Path,
+    path: Option<&Path>,
     file: &File,
     upload: &Upload,
     sending: &Sending,
@@ -167,7 +171,7 @@ pub fn is_agreed(
     }
     let question = format!(
         "\nSend {}, {}, to {place}? [y]es, [N]o: ",
-        escaped_path(path),
+        path.map_or_else(|| "the copy".to_owned(), escaped_path),
         size::short(file.size)
     );
     Ok(ask(&session.control, &question)? == Answer::Yes)
@@ -180,29 +184,39 @@ pub fn is_agreed(
 pub fn send(
     session: &Session,
     client: &Client,
-    backup: &Backup,
+    content: &mut dyn Content,
     file: &File,
     sending: &Sending,
 ) -> Result<()> {
-    let observer = Telling(&session.screen);
-    client.upload(
-        &backup.input,
-        file,
-        &sending.to,
-        &observer,
-        &session.control,
-    )
+    let observer = Telling {
+        session,
+        place: words::place(&sending.to),
+        asking: RefCell::new(None),
+    };
+    client.upload(content, file, &sending.to, &observer, &session.control)
 }
 
 /// Prints the events of an upload.
-struct Telling<'a>(&'a Screen);
+struct Telling<'a> {
+    session: &'a Session,
+    place: String,
+    /// From the time on from which the upload ends with this program and nothing is left to send.
+    asking: RefCell<Option<AskingFirst>>,
+}
 
 impl UploadObserver for Telling<'_> {
     fn event(&self, event: UploadEvent) {
         match event {
             // The bar shows it.
+            UploadEvent::Received if self.session.may_ask() => {
+                let question = format!(
+                    "\nHome Assistant has received everything, and sends it to {} now. If haslim ends, Home Assistant stops as well. Stop? [y]es, [N]o: ",
+                    self.place
+                );
+                self.asking.replace(Some(signals::ask_first(question)));
+            }
             UploadEvent::Received => {}
-            UploadEvent::Retry { attempt, of } => self.0.warn(&format!(
+            UploadEvent::Retry { attempt, of } => self.session.screen.warn(&format!(
                 "Home Assistant could not send it on, and begins again: try {attempt} of {of}. Minutes may pass between two tries."
             )),
         }

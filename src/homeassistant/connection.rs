@@ -87,12 +87,12 @@ impl Write for Socket<'_> {
 }
 
 /// An open connection. Closing it, by dropping it, ends whatever Home Assistant does for it.
-pub struct Line<'a> {
+pub struct Connection<'a> {
     socket: Socket<'a>,
     tls: Option<Box<ClientConnection>>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> Connection<'a> {
     /// Connects, and with TLS verifies the certificate.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl<'a> Line<'a> {
         set.map_err(|e| cannot(&e))?;
         // Some systems cannot do it. Then a lost connection is noticed later.
         let _ = sys::keep_alive(&tcp, KEEP_ALIVE);
-        let mut line = Self {
+        let mut connection = Self {
             socket: Socket { tcp, patience },
             tls: None,
         };
@@ -124,12 +124,12 @@ impl<'a> Line<'a> {
             let mut tls =
                 ClientConnection::new(Arc::clone(config), name).map_err(|e| cannot(&e))?;
             while tls.is_handshaking() {
-                tls.complete_io(&mut line.socket)
+                tls.complete_io(&mut connection.socket)
                     .map_err(|e| Error::from_io(e, |e| untrusted(address, &e)))?;
             }
-            line.tls = Some(Box::new(tls));
+            connection.tls = Some(Box::new(tls));
         }
-        Ok(line)
+        Ok(connection)
     }
 
     /// Whether bytes of a reply are there. Does not wait. An error of the connection counts as a
@@ -165,7 +165,7 @@ impl<'a> Line<'a> {
     }
 }
 
-impl Read for Line<'_> {
+impl Read for Connection<'_> {
     /// Reads even after a write has failed.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else {
@@ -185,7 +185,7 @@ impl Read for Line<'_> {
     }
 }
 
-impl Write for Line<'_> {
+impl Write for Connection<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else {
             return self.socket.write(bytes);
