@@ -41,21 +41,94 @@ def haslim(*args, password=None, expect=0):
     return done.stdout
 
 
-def ha(core, *args, password=None, expect=0, env=None):
-    """Run `haslim ha` against a running Core; return what it printed on both streams. Neither the
-    token nor the password may be in it."""
+def ha_command(core, *args, password=None, env=None):
+    """The words and the variables of a `haslim ha` against a running Core."""
     connection = json.loads((core.config / "connection.json").read_text())
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HASLIM_")}
     clean |= {"HASLIM_HA_URL": connection["url"], "HASLIM_HA_TOKEN": connection["token"]} | (env or {})
     if password is not None:
         clean["HASLIM_PASSWORD"] = password
-    done = subprocess.run([HASLIM, "ha", *map(str, args)], env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return [HASLIM, "ha", *map(str, args)], clean
+
+
+def measured(command, env=None):
+    """Run a command without a terminal; return its exit code, its seconds, and its peak resident
+    memory in bytes."""
+    begun = time.monotonic()
+    process = subprocess.Popen([str(word) for word in command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, time.monotonic() - begun, usage.ru_maxrss << 10
+
+
+def ha(core, *args, password=None, secret=None, expect=0, env=None):
+    """Run `haslim ha` against a running Core; return what it printed on both streams. Neither the
+    token nor the password, nor this other secret, may be in it."""
+    command, clean = ha_command(core, *args, password=password, env=env)
+    done = subprocess.run(command, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     printed = done.stdout + done.stderr
-    if connection["token"] in printed or password and password in printed:
+    if any(text and text in printed for text in (clean["HASLIM_HA_TOKEN"], password, secret)):
         raise Failed(f"haslim ha {args[0]} printed a secret")
     if done.returncode != expect:
         raise Failed(f"haslim ha {' '.join(map(str, args))}: exit {done.returncode}, not {expect}\n{printed}".rstrip())
     return printed
+
+
+class Behind:
+    """A server in front of Core, on a port of its own. Leaving the `with` block ends it."""
+
+    def __init__(self, command):
+        self.port, self.command, self.process = free_port(), command, None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self.process = subprocess.Popen([str(word) for word in self.command(self.port)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return self
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > until:
+                    self.__exit__()
+                    raise Failed(f"{self.process.args[0]} does not answer") from None
+                time.sleep(0.05)
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+UPGRADE = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;"
+
+
+def nginx(core, scratch, settings, upgrade=UPGRADE):
+    """nginx in front of Core, with these settings for its server."""
+
+    def command(port):
+        folder = scratch / f"nginx-{port}"
+        folder.mkdir()
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(
+            f"user root; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
+            f"http {{ access_log off; {temporary}\n"
+            "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n"
+            f"server {{ listen 127.0.0.1:{port}; {settings}\n"
+            f"location / {{ proxy_pass http://127.0.0.1:{core.port}; proxy_http_version 1.1; {upgrade} proxy_request_buffering off; }} }} }}\n"
+        )
+        return [shutil.which("nginx", path="/usr/sbin:" + os.environ["PATH"]), "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"]
+
+    return Behind(command)
+
+
+def supervisor(core, folder, token, seconds):
+    """A pretended Supervisor in front of Core, whose proxy gives up after this many seconds."""
+    about = json.loads((core.config / "connection.json").read_text())
+    script = [sys.executable, SCRIPTS / "supervisor_stub.py", "--folder", folder, "--core", about["url"], "--core-token", about["token"]]
+    return Behind(lambda port: [*script, "--port", port, "--token", token, "--proxy-timeout", seconds])
 
 
 def shrink(backup, out, *options, password=None, expect=0):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -415,6 +416,256 @@ def ha_to_the_cloud(bench):
     bench.check("a wrong token is named", "does not know this token" in said, said)
 
 
+class Cloud:
+    """What the stand-in for the cloud holds and does, and what Core leaves behind."""
+
+    def __init__(self, bench, limit):
+        self.core = bench.core
+        self.folder = self.core.config / "cloudstub"
+        bench.core.stop()
+        (self.folder / "index.json").unlink(missing_ok=True)  # other scenarios may have stored a copy of the same backup there
+        os.environ["STUB_RETRY"] = "1,2"  # seconds between two tries of the cloud's agent, instead of 60 to 600
+        bench.core.start(cloud_limit=limit)
+        self.mood("ok")
+
+    def mood(self, mode, **more):
+        (self.folder / "mode.json").write_text(json.dumps({"mode": mode} | more))
+
+    def tries(self):
+        """How often the agent has begun to send a file since Core started."""
+        log = (self.folder / "service.log").read_text() if (self.folder / "service.log").exists() else ""
+        return [line for line in log.splitlines() if " PUT #" in line]
+
+    def last_try(self):
+        """The number of the last of them; the stand-in counts from its start."""
+        tries = self.tries()
+        return int(tries[-1].split("PUT #")[1].split()[0]) if tries else 0
+
+    def held(self):
+        return {slug: entry["agents"][CLOUD] for slug, entry in self.core.listed().items() if CLOUD in entry["agents"]}
+
+    def file(self):
+        """What it holds, as a file."""
+        (slug,) = self.held()
+        return self.folder / f"{slug}.tar"
+
+    def left(self):
+        """What uploads have left in Core's temporary folder."""
+        return [path.name for path in (self.core.config / "tmp_backups").glob("*")]
+
+
+def copies(bench, *names):
+    """Copies without the clips, each with an id of its own."""
+    return [shrink(bench.encrypted, bench.scratch / f"{name}.tar", *CLIPS_ONLY, password=PASSWORD) for name in names]
+
+
+TO_CLOUD = ("--to", CLOUD, "--yes", "--wait")
+
+
+def ha_moods(bench):
+    """Whatever the cloud does, haslim says what became of the upload, and the older backup stays until another takes its place."""
+    cloud = Cloud(bench, 5_000_000_000)
+    first, second, third = copies(bench, "mood-first", "mood-second", "mood-third")
+    send = lambda file, expect=0: ha(bench.core, "upload", file, *TO_CLOUD, "--progress", "plain", password=PASSWORD, expect=expect)
+    send(first)
+    before = cloud.held()
+    bench.check("the cloud holds the first copy", list(before) == [metadata(first)["slug"]], before)
+    for mode, says in (("403", "403"), ("500", "500"), ("reset", "reset")):
+        cloud.mood(mode)
+        said = send(second, 9)
+        bench.check(f"{mode} at every try: the reason is shown", says in said and "did not store" in said, said)
+        bench.check("and each try is", all(f"try {number} of 5" in said for number in (2, 3, 4, 5)), said)
+        bench.check("and the older backup is still there", cloud.held() == before, cloud.held())
+    for mode in ("403", "500", "reset"):
+        cloud.mood(mode, fail_times=cloud.last_try() + 1)
+        said = send(second)
+        bench.check(f"{mode} once: the second try is shown, and works", "try 2 of 5" in said and list(cloud.held()) == [metadata(second)["slug"]], said)
+        first, second = second, shrink(bench.encrypted, bench.scratch / f"mood-after-{mode}.tar", *CLIPS_ONLY, password=PASSWORD)
+    cloud.mood("ok", rate=second.stat().st_size // 6)
+    send(second)
+    bench.check("a slow line is waited for", list(cloud.held()) == [metadata(second)["slug"]], cloud.held())
+    bench.check("nothing is left in tmp_backups", not cloud.left(), cloud.left())
+
+    # Killed while Core sends the file on: Core keeps what it received, until the next upload.
+    cloud.mood("ok", rate=1000)
+    tries = len(cloud.tries())
+    command, clean = rig.ha_command(bench.core, "upload", third, *TO_CLOUD, password=PASSWORD)
+    killed = subprocess.Popen(command, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(bench, "the cloud leg begins", lambda: len(cloud.tries()) > tries)
+    killed.kill()
+    killed.wait()
+    wait_until(bench, "Core gives up", lambda: bench.core.ask(type="backup/info")["result"]["state"] == "idle")
+    bench.check("a killed upload leaves its file in tmp_backups", cloud.left() == ["haslim.tar"], cloud.left())
+    bench.check("and the older backup in the cloud", list(cloud.held()) == [metadata(second)["slug"]], cloud.held())
+    cloud.mood("ok")
+    send(third)
+    bench.check("the next upload removes it", not cloud.left(), cloud.left())
+    bench.check("and is stored", list(cloud.held()) == [metadata(third)["slug"]], cloud.held())
+
+    secrets = json.loads((bench.core.config / "connection.json").read_text())["token"], PASSWORD
+    log = (bench.core.config / "core.log").read_text()
+    bench.check("neither the token nor the key is in Core's log", not any(secret in log for secret in secrets))
+
+
+def wait_until(bench, what, holds):
+    """Count one expectation that must come true within a minute."""
+    until = time.monotonic() + 60
+    while not (right := holds()) and time.monotonic() < until:
+        time.sleep(0.1)
+    bench.check(what, right)
+
+
+def ha_slim(bench):
+    """`haslim ha slim` with the key of Home Assistant, as a file and streamed: what the cloud holds restores, and a second run finds it."""
+    core = bench.core
+    limit = (bench.clipless.stat().st_size + bench.encrypted.stat().st_size) // 2
+    cloud, original = Cloud(bench, limit), metadata(bench.encrypted)["slug"]
+    reply = core.ask(type="backup/config/update", create_backup={"password": PASSWORD})
+    bench.check("Core takes the key", reply["success"], reply)
+    wanted = trees.without(bench.restored(bench.encrypted, PASSWORD), *DROPPED)
+    for how in ((), ("--stream",)):
+        folder = Path(tempfile.mkdtemp(dir=bench.scratch))
+        slim = ("slim", original, *TO_CLOUD, "--folder", folder, "--limit", limit, "--password-from-ha", *CLIPS_ONLY, *how)
+        cloud.mood("403")
+        ha(core, *slim, secret=PASSWORD, expect=9)
+        names = sorted(path.name for path in folder.iterdir())
+        kept = [f"haslim-{original}.tar"] + ([] if how else [f"haslim-{original}.slim.tar"])
+        bench.check(f"slim {' '.join(how)}: after a refusal the files for the next try are there", names == sorted(kept), names)
+        cloud.mood("ok")
+        said = ha(core, *slim, secret=PASSWORD)
+        bench.check("the next try goes on with them", "Fetched before" in said and (how or "Made before" in said), said)
+        bench.check("and leaves no file", not list(folder.iterdir()), list(folder.iterdir()))
+        held = cloud.held()
+        bench.check("the cloud holds one copy that fits", len(held) == 1 and original not in held and all(copy["size"] <= limit for copy in held.values()), held)
+        (slug,) = held
+        bench.check("which names its original, as Home Assistant lists it", core.listed()[slug]["extra_metadata"]["haslim"] == {"slim_of": {"slug": original}}, core.listed()[slug]["extra_metadata"])
+        ask = lambda key: core.ask(type="backup/can_decrypt_on_download", backup_id=slug, agent_id=CLOUD, password=key)
+        bench.check("Core opens it with the key", ask(PASSWORD)["success"], ask(PASSWORD))
+        bench.check("and not with another one", ask(WRONG).get("error", {}).get("code") == "password_incorrect", ask(WRONG))
+        rig.haslim("verify", cloud.file(), password=PASSWORD)
+        bench.same("what the cloud holds restores to everything that was kept", wanted, trees.without(bench.restored(cloud.file(), PASSWORD), *DROPPED))
+        said = ha(core, *slim, secret=PASSWORD, expect=3)
+        bench.check("once more: it is there already", "already stores a copy" in said, said)
+        (cloud.folder / "index.json").unlink()
+        core.stop()
+        core.start(cloud_limit=limit)
+    core.ask(type="backup/config/update", create_backup={"password": WRONG})
+    said = ha(core, "slim", original, *TO_CLOUD, "--folder", bench.scratch, "--limit", limit, "--password-from-ha", *CLIPS_ONLY, secret=WRONG, expect=12)
+    bench.check("a key of another time is tried before anything is sent", "does not open this backup" in said and not cloud.held(), said)
+    bench.check("nothing is left in tmp_backups", not cloud.left(), cloud.left())
+
+
+def ha_proxy(bench):
+    """Through nginx with a limit of 1 MB, with a read timeout of 4 s, without WebSockets, and with right settings."""
+    core = bench.core
+    cloud = Cloud(bench, 5_000_000_000)
+    small, other = copies(bench, "proxy-small", "proxy-other")
+    large = shrink(bench.encrypted, bench.scratch / "proxy-large.tar", *drops("database"), password=PASSWORD)
+    bench.check("the large copy has more than 1 MB", large.stat().st_size > 1 << 20, large.stat().st_size)
+    through = lambda proxy, *words, expect=0: ha(core, *words, password=PASSWORD, expect=expect, env={"HASLIM_HA_URL": proxy.url})
+    with rig.nginx(core, bench.scratch, "") as proxy:
+        said = through(proxy, "upload", large, *TO_CLOUD, expect=8)
+        bench.check("the default limit of 1 MB: nginx is named, with the setting", "a proxy (nginx/" in said and "client_max_body_size 0" in said, said)
+    with rig.nginx(core, bench.scratch, "client_max_body_size 0; proxy_read_timeout 4s;") as proxy:
+        cloud.mood("ok", rate=small.stat().st_size // 12)
+        said = through(proxy, "upload", small, *TO_CLOUD, expect=8)
+        bench.check("a read timeout of 4 s: nginx is named, with the setting", "gave up waiting (504)" in said and "proxy_read_timeout 12h" in said, said)
+        bench.check("nothing is stored", not cloud.held(), cloud.held())
+        cloud.mood("ok")
+    with rig.nginx(core, bench.scratch, "", upgrade="") as proxy:
+        said = through(proxy, "status", expect=8)
+        bench.check("without WebSockets: it is said, and that a proxy may be the cause", "with 400" in said and "without a proxy" in said, said)
+    with rig.nginx(core, bench.scratch, "client_max_body_size 0; proxy_read_timeout 12h;") as proxy:
+        cloud.mood("ok", rate=small.stat().st_size // 6)
+        through(proxy, "upload", small, *TO_CLOUD)
+        bench.check("with right settings an upload works, also if the cloud is slow", list(cloud.held()) == [metadata(small)["slug"]], cloud.held())
+        cloud.mood("ok")
+        fetched = bench.scratch / "proxy-fetched.tar"
+        through(proxy, "fetch", metadata(bench.encrypted)["slug"], "-o", fetched)
+        bench.check("and a download", rig.digest(fetched) == rig.digest(bench.encrypted))
+    ha(core, "upload", other, *TO_CLOUD, password=PASSWORD)
+    bench.check("and without a proxy", list(cloud.held()) == [metadata(other)["slug"]], cloud.held())
+    bench.check("nothing is left in tmp_backups", not cloud.left(), cloud.left())
+
+
+def ha_supervisor(bench):
+    """As an app, through a pretended Supervisor: it can look and fetch; an upload that takes longer than the Supervisor waits fails, and says so."""
+    core = bench.core
+    cloud, original = Cloud(bench, 5_000_000_000), metadata(bench.encrypted)["slug"]
+    small, other = copies(bench, "supervisor-small", "supervisor-other")
+    with rig.supervisor(core, bench.scratch / "supervisor", "supervisor-canary", 4) as server:
+        env = {"HASLIM_HA_URL": f"{server.url}/core", "HASLIM_HA_TOKEN": "supervisor-canary"}
+        status = json.loads(ha(core, "status", "--json", env=env))
+        bench.check("status works", {a["agent"] for a in status["agents"]} >= {LOCAL, CLOUD}, status)
+        fetched = bench.scratch / "supervisor-fetched.tar"
+        ha(core, "fetch", original, "-o", fetched, env=env)
+        bench.check("and fetch", rig.digest(fetched) == rig.digest(bench.encrypted))
+        ha(core, "upload", small, *TO_CLOUD, password=PASSWORD, env=env)
+        bench.check("and an upload that is short", list(cloud.held()) == [metadata(small)["slug"]], cloud.held())
+        cloud.mood("ok", rate=other.stat().st_size // 12)
+        said = ha(core, "upload", other, *TO_CLOUD, password=PASSWORD, expect=8, env=env)
+        bench.check("a longer one ends with 502, and haslim says what to do", "gave up waiting (502)" in said and "address of Home Assistant itself" in said, said)
+        bench.check("the older backup is still there", list(cloud.held()) == [metadata(small)["slug"]], cloud.held())
+    cloud.mood("ok")
+    ha(core, "upload", other, *TO_CLOUD, password=PASSWORD)
+    bench.check("at Core's own address it works", list(cloud.held()) == [metadata(other)["slug"]], cloud.held())
+    bench.check("nothing is left in tmp_backups", not cloud.left(), cloud.left())
+
+
+LARGE = 4_900_000_000
+
+
+def ha_large(bench):
+    """5 GB over loopback: the memory stays within its bound, and the time is near curl's. Prints the times."""
+    core, cloud = bench.core, Cloud(bench, 5_000_000_000)
+    backup, folder = bench.scratch / "large.tar", bench.scratch / "large"
+    folder.mkdir()
+    rig.haslim("bench", backup, "--make", LARGE, "--securetar", 3, password=PASSWORD)
+    size = backup.stat().st_size
+    bench.check("the backup has almost 5 GB", LARGE * 0.95 < size < 5_000_000_000, size)
+    about = json.loads(rig.haslim("scan", backup, "-o", bench.scratch / "large.scan", "--json", password=PASSWORD))
+    bound = (64 << 20) + 256 * about["entries"]
+    about = json.loads((core.config / "connection.json").read_text())
+
+    def run(what, command, env=None):
+        code, seconds, peak = rig.measured(command, env)
+        print(f"  {what}: {seconds:.1f} s, {peak / 2**20:.0f} MiB", flush=True)
+        bench.check(f"{what} works", code == 0, code)
+        return seconds, peak
+
+    def forget():
+        for slug in [metadata(backup)["slug"]]:
+            core.ask(type="backup/delete", backup_id=slug)
+
+    def curl():
+        url = f"{about['url']}/api/backup/upload?agent_id={LOCAL}"
+        return run("curl", ["curl", "-fsS", "-H", f"Authorization: Bearer {about['token']}", "-F", f"file=@{backup};filename=haslim.tar;type=application/x-tar", url])[0]
+
+    def upload():
+        command, env = rig.ha_command(core, "upload", backup, "--to", LOCAL, "--yes")
+        seconds, peak = run("haslim ha upload", command, env)
+        bench.check("its memory stays within the bound", peak <= bound, peak)
+        return seconds
+
+    times = []
+    for turn in range(3):
+        times.append((curl(), forget(), upload(), forget()))
+    ours, theirs = sorted(row[2] for row in times)[1], sorted(row[0] for row in times)[1]
+    print(f"  curl's time is {theirs / ours:.2f} of haslim's", flush=True)
+
+    ha(core, "upload", backup, "--to", LOCAL, "--yes", "--wait")
+    source = ("slim", metadata(backup)["slug"], *TO_CLOUD, "--folder", folder, *drops("homeassistant:www", "media"))
+    for how in ((), ("--stream",)):
+        command, env = rig.ha_command(core, *source, *how, password=PASSWORD)
+        _, peak = run(" ".join(["haslim ha slim", *how]), command, env)
+        bench.check("its memory stays within the bound", peak <= bound, peak)
+        bench.check("the cloud holds it", len(cloud.held()) == 1, cloud.held())
+        rig.haslim("verify", cloud.file(), password=PASSWORD)
+        (cloud.folder / "index.json").unlink()
+        core.stop()
+        core.start()
+
+
 SCENARIOS = {
     "core-clips": clips_dropped,
     "core-database": database_dropped,
@@ -433,16 +684,24 @@ SCENARIOS = {
     "live-restore": restored_by_a_running_core,
     "upload-cloud": fits_the_cloud,
     "ha-cloud": ha_to_the_cloud,
+    "ha-moods": ha_moods,
+    "ha-slim": ha_slim,
+    "ha-proxy": ha_proxy,
+    "ha-supervisor": ha_supervisor,
 }
+# Only with --long, or by its name.
+LONG = {"ha-large": ha_large}
 
 
 def main(words):
     """Run the scenarios whose name contains one of the words, or all; return the exit code."""
     for sign in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, lambda number, _: sys.exit(128 + number))  # so that Core is stopped on the way out
-    chosen = {name: run for name, run in SCENARIOS.items() if not words or any(word in name for word in words)}
+    long, words = "--long" in words, [word for word in words if word != "--long"]
+    named = {name: run for name, run in (SCENARIOS | LONG).items() if any(word in name for word in words)}
+    chosen = named if words else SCENARIOS | (LONG if long else {})
     if not chosen:
-        sys.exit(f"no such scenario; there are: {', '.join(SCENARIOS)}")
+        sys.exit(f"no such scenario; there are: {', '.join(SCENARIOS | LONG)}")
     with tempfile.TemporaryDirectory(prefix="haslim-core-") as scratch, rig.Core() as core:
         bench = Bench(core, Path(scratch))
         core.start()
