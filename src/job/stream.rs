@@ -22,7 +22,7 @@ use crate::verify::{Verification, Verified};
 #[derive(Debug)]
 pub enum MeasureOutcome {
     /// The copy is not larger than the limit.
-    Measured(Measured),
+    Measured(Box<Measured>),
     /// With the measured sizes, the plan does not lead to a copy.
     Refused(Refusal),
 }
@@ -44,7 +44,7 @@ impl Prepared {
             let keys = self.keys.as_deref();
             let measured = measure(&self.backup, &self.surveys, &self.plan, keys, control)?;
             if measured.size <= self.plan.limit {
-                return Ok(MeasureOutcome::Measured(measured));
+                return Ok(MeasureOutcome::Measured(Box::new(measured)));
             }
             if attempt == super::write::ATTEMPTS {
                 return Err(crate::rewrite::too_large(measured.size, self.plan.limit));
@@ -106,6 +106,8 @@ impl Prepared {
     }
 }
 
+type Thread<'scope, T> = ScopedJoinHandle<'scope, Result<T>>;
+
 /// A copy that is being made and verified.
 struct StreamedCopy<'scope> {
     size: u64,
@@ -113,10 +115,7 @@ struct StreamedCopy<'scope> {
     current: Shared,
     bytes: Receiver<Shared>,
     /// The thread that makes it, and the one that verifies it.
-    threads: Option<(
-        ScopedJoinHandle<'scope, Result<()>>,
-        ScopedJoinHandle<'scope, Result<Verified>>,
-    )>,
+    threads: Option<(Thread<'scope, ()>, Thread<'scope, Verified>)>,
     original: &'scope Arc<Input>,
 }
 

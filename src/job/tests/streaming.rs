@@ -9,7 +9,7 @@ use crate::rewrite::Measured;
 
 fn measured(job: &mut Prepared, threads: usize) -> Measured {
     match job.measure(&Silent, &control(threads, 0)).unwrap() {
-        MeasureOutcome::Measured(measured) => measured,
+        MeasureOutcome::Measured(measured) => *measured,
         MeasureOutcome::Refused(why) => panic!("{why:?}"),
     }
 }
