@@ -245,6 +245,11 @@ impl<W: Write> GzipWriter<W> {
         self.deflater.append(stretch, &mut self.out)
     }
 
+    /// Bytes of plaintext so far.
+    pub fn plaintext_len(&self) -> u64 {
+        self.deflater.size + self.deflater.filling.plaintext.len() as u64
+    }
+
     /// Compresses the last block, writes the trailer and returns the writer.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod error;
 mod gunzip;
 mod header;
 mod inflate;
+mod measure;
 mod recompress;
 mod splice;
 mod v1_footer;
@@ -20,9 +21,14 @@ pub use edit::{Edit, EditBuffer, Filter};
 pub use error::GzipError;
 pub use gunzip::{Gunzip, Summary, Trailer};
 pub(crate) use header::OURS as HEADER;
+pub use measure::{Packed, measure};
 pub use recompress::{compress, copy_plain, inflate, rewrite};
 pub use splice::{Change, Changes, Patch, splice};
 pub use v1_footer::{V1Footer, v1_footer};
+
+/// The level of what was stored without compression. Home Assistant takes it for archives that it
+/// does not encrypt; level 9 takes far longer and saves little more.
+pub(crate) const NEW_LEVEL: u32 = 6;
 
 /// Home Assistant's compression level: strong for what it encrypts, fast for everything else.
 pub(crate) fn level(is_encrypted: bool) -> u32 {
