@@ -16,6 +16,9 @@ pub(super) fn check(
     keys: Option<&KeyRing>,
     control: &Control,
 ) -> Vec<PartIntegrity> {
+    if parts.is_empty() {
+        return Vec::new();
+    }
     let outcomes = verify::integrity(backup, parts, keys, control);
     parts
         .iter()
