@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf, is_separator};
 use clap_complete::Shell;
 use haslim::extract::Format;
 use haslim::format::securetar::Version;
-use haslim::plan::EncryptionChoice;
+use haslim::plan::{CompressionChoice, EncryptionChoice};
 use haslim::report::listing::Sort;
 use haslim::rules::Class;
 use haslim::size::CLOUD_LIMIT;
@@ -66,6 +66,10 @@ pub struct Selection {
     pub rules: Option<PathBuf>,
     /// A scan of the backup to plan with.
     pub scan: Option<PathBuf>,
+    /// Whether parts that are stored uncompressed are compressed.
+    pub compression: CompressionChoice,
+    /// A rest is wanted, from which and the copy the original can be made again.
+    pub with_rest: bool,
     /// How the copy is encrypted.
     pub encryption: EncryptionChoice,
 }
@@ -396,6 +400,7 @@ fn complete_choice(choice: &mut args::Choice, lower: Layer) {
     choice.thorough |= lower.thorough.unwrap_or_default();
     choice.ok_if_fits |= lower.ok_if_fits.unwrap_or_default();
     choice.rules = choice.rules.take().or(lower.rules);
+    choice.compress = choice.compress.or(lower.compress);
     choice.securetar = choice.securetar.or(lower.securetar);
 }
 
@@ -444,6 +449,8 @@ impl From<args::Choice> for Selection {
             ok_if_fits: choice.ok_if_fits,
             rules: choice.rules,
             scan: None,
+            compression: compression(choice.compress),
+            with_rest: false,
             encryption: encryption(choice.securetar),
         }
     }
@@ -648,6 +655,7 @@ impl From<args::Shrink> for Task {
         let backup = shrink.backup;
         let selection = Selection {
             scan: shrink.known.scan,
+            with_rest: shrink.rest.is_some(),
             ..shrink.choice.into()
         };
         let writing = Writing {
@@ -692,6 +700,14 @@ impl From<args::Bench> for Task {
                 replace: bench.force,
             }),
         }
+    }
+}
+
+fn compression(named: Option<args::Compress>) -> CompressionChoice {
+    match named {
+        None | Some(args::Compress::Auto) => CompressionChoice::AsNeeded,
+        Some(args::Compress::Always) => CompressionChoice::Always,
+        Some(args::Compress::Never) => CompressionChoice::Never,
     }
 }
 

@@ -45,6 +45,11 @@ pub enum Advice {
         /// Its component.
         part: String,
     },
+    /// Leave out this part, or do not compress the copy.
+    DropOrNotCompress {
+        /// Its component.
+        part: String,
+    },
     /// Leave out the entry of this part, because a repair does not do that.
     DropInsteadOfRepair {
         /// Its component.

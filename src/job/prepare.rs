@@ -1,5 +1,7 @@
 //! From a backup and a request to a plan: which parts must be read, and what is found in them.
 
+mod packing;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::open::Backup;
 use crate::pipe::Control;
-use crate::plan::{self, EncryptionChoice, Outcome, Request};
+use crate::plan::{self, CompressionChoice, EncryptionChoice, Outcome, Request};
 use crate::survey::{PartSurvey, Scan};
 
 /// How much the key of a backup is needed.
@@ -96,7 +98,10 @@ impl Job {
             EncryptionChoice::Version(_) => true,
             EncryptionChoice::Plain => backup.is_protected(),
         };
-        if opens || encrypts {
+        let compresses = self.request.compression == CompressionChoice::Always
+            && plan::may_compress(backup, &self.request)
+            && backup.is_protected();
+        if opens || encrypts || compresses {
             KeyNeed::Must
         } else if (self.chooses || is_mixed(backup)) && backup.is_protected() {
             KeyNeed::Helps
@@ -148,11 +153,22 @@ impl Job {
         if chooses {
             plan::check_named(&unlocked.backup, &found.surveys, &request)?;
         }
+        let (packing, measured) = reading.packing(&mut found)?;
+        found.price(&measured);
+        let mut request = Request {
+            packing,
+            ..request.clone()
+        };
         let mut plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
         // What was named may miss the limit by a few bytes. Then the planner must choose after all.
         if plan.outcome == Outcome::CannotFit && !chooses {
             let all = reading.choosable();
             found = reading.look_again(found, &all)?;
+            found.price(&measured);
+            plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
+        }
+        request.levels = reading.levels(&found, &plan)?;
+        if !request.levels.is_empty() {
             plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
         }
         unlocked.backup.input.check_unchanged()?;

@@ -10,6 +10,8 @@ use crate::error::{Error, Kind, Result};
 pub enum Stage {
     /// A backup is read.
     Read,
+    /// A part is compressed to know its size.
+    Measure,
     /// A copy is written.
     Write,
     /// A backup or a finished copy is checked.
@@ -29,6 +31,7 @@ impl Stage {
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Measure => "measure",
             Self::Write => "write",
             Self::Verify => "verify",
             Self::Make => "make",

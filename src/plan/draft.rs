@@ -8,11 +8,11 @@ use crate::plan::choose::candidate::Candidate;
 use crate::plan::edit::Judges;
 use crate::plan::edit::scan::{Scan, Scans};
 use crate::plan::encryption::EncryptionChoice;
-use crate::plan::layout::{Extent, Settled, check_metadata};
+use crate::plan::layout::{Extent, Settled, Wanted, check_metadata};
 use crate::plan::model::{Action, Form, Outcome, PartEdit, PartPlan, Plan, Reason};
 use crate::plan::notes::Noted;
 use crate::plan::request::Request;
-use crate::plan::{drops, edit, layout, part_reasons, predict};
+use crate::plan::{compression, drops, edit, layout, part_reasons, predict};
 use crate::survey::PartSurvey;
 
 /// The action for each part, and the resulting size of the copy.
@@ -23,6 +23,14 @@ pub(super) struct Draft {
     pub predicted: Vec<u64>,
     /// The size of the copy in bytes, before its last record is filled up.
     pub exact_size: u64,
+}
+
+impl Draft {
+    /// Whether the copy keeps the part, or some of it.
+    pub fn keeps(&self, at: usize) -> bool {
+        let action = self.settled.actions.get(at);
+        action.is_some_and(|action| *action != Action::Drop)
+    }
 }
 
 /// Leaves out what the user named and these units, and predicts the size of the result.
@@ -38,7 +46,7 @@ pub(super) fn draft(
         .map(action)
         .collect::<Result<Vec<_>>>()?;
     let extent = settled_extent(backup, request, &actions);
-    let settled = layout::lay_out(backup, actions, request.encryption, request.has_key, extent)?;
+    let settled = layout::lay_out(backup, actions, Wanted::by(request), extent)?;
     let changes = changes(backup, surveys, &settled);
     let predicted = predict::parts(backup, surveys, &settled);
     let exact_size = predict::exact(backup, &predicted, &changes)?;
@@ -54,7 +62,7 @@ pub(super) fn draft(
 fn settled_extent(backup: &Backup, request: &Request, actions: &[Action]) -> Extent {
     let idle = actions.iter().all(|action| *action == Action::Copy);
     let fits = backup.input.len() <= request.limit;
-    let stays = backup.is_protected() || !request.has_key;
+    let stays = (backup.is_protected() || !request.has_key) && !request.packing.compresses();
     if idle && fits && stays && request.encryption == EncryptionChoice::AsIs {
         Extent::None
     } else {
@@ -86,10 +94,15 @@ pub(super) fn plan(
     let why = |at: usize, action: &Action, form: &Form| {
         part_reasons::reason(action, form, &target, backup, at, request, units)
     };
+    let compressing = |at: usize, action: &Action, form: &Form| {
+        let survey = surveys.iter().find(|survey| survey.part == at);
+        compression::compressing(backup, at, action, form, survey, request)
+    };
     let planned = actions.into_iter().zip(forms).zip(predicted).enumerate();
     let parts: Vec<PartPlan> = planned
         .map(|(at, ((action, form), predicted))| PartPlan {
             why: why(at, &action, &form),
+            compressing: compressing(at, &action, &form),
             action,
             form,
             predicted,

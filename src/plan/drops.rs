@@ -128,13 +128,22 @@ impl<'a> PartDrops<'a> {
         Ok(vec![Dropped {
             part: Some(self.at),
             cause: Cause::Part { named },
-            stored_bytes: self.backup.stored(self.part),
+            stored_bytes: self.stored(),
             files: self.survey.map(count),
             effect,
             loss: self.loss_of_part()?,
             harm: Harm::Irreplaceable,
             oldest_of: None,
         }])
+    }
+
+    /// What the part takes.
+    fn stored(&self) -> u64 {
+        let survey = self.survey;
+        survey.map_or_else(
+            || self.backup.stored(self.part),
+            |survey| survey.stored(self.backup),
+        )
     }
 
     /// The matches that make up the whole part. The archive around them is counted with the
@@ -146,7 +155,7 @@ impl<'a> PartDrops<'a> {
             .filter_map(|find| self.find(find, find.stored, find.files, effect).transpose());
         let mut drops: Vec<Dropped> = drops.collect::<Result<_>>()?;
         if let Some(largest) = drops.iter_mut().max_by_key(|dropped| dropped.stored_bytes) {
-            largest.stored_bytes += self.backup.stored(self.part).saturating_sub(inside);
+            largest.stored_bytes += self.stored().saturating_sub(inside);
         }
         Ok(drops)
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::error::NoDatabase;
 use crate::plan::choose::candidate::OldestOf;
 use crate::plan::choose::harm::Harm;
+use crate::plan::compression::{Compressing, Packing};
 use crate::rules::{Class, Effect, Rule};
 
 /// One thing that the copy leaves out.
@@ -280,6 +281,8 @@ pub enum PartReason {
         /// Whether that is gzip.
         compressed: bool,
     },
+    /// It is compressed to make the copy smaller.
+    Compressed,
     /// It gets the name that Home Assistant expects.
     Renamed,
     /// It is no longer encrypted.
@@ -334,7 +337,7 @@ pub struct Unmatched {
 }
 
 /// Something that the user should know about a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Note {
     /// A finding of a survey, as a sentence.
     Survey(String),
@@ -411,6 +414,15 @@ pub enum Note {
     },
     /// The backup is not encrypted, but the copy is.
     EncryptedNow,
+    /// The parts stay uncompressed; why.
+    NotCompressed(Packing),
+    /// A part is compressed as a whole, although that does not serve the size.
+    CompressedAsWhole {
+        /// Index of the part.
+        part: usize,
+        /// How, and why.
+        how: Compressing,
+    },
     /// Parts stay in SecureTar v1 because there is no key.
     StaysV1,
     /// A part is moved before another one that would fail Home Assistant's check of the key.

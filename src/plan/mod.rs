@@ -3,6 +3,7 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod choose;
+pub mod compression;
 mod draft;
 mod drops;
 pub mod edit;
@@ -24,6 +25,9 @@ pub(crate) mod tests;
 
 pub use choose::candidate::{Candidate, OldestOf};
 pub use choose::harm::{Cost, Harm};
+pub use compression::{
+    CompressedFor, Compressing, CompressionChoice, Packing, ToCompress, may_compress, to_compress,
+};
 pub use effects::effect;
 pub use encryption::{Encryption, EncryptionChoice};
 pub use facts::{Alternative, Dropped, Offer};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::compression::{CompressedFor, Compressing};
 use super::encryption::Encryption;
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Changes;
@@ -66,6 +67,8 @@ pub struct PartPlan {
     pub form: Form,
     /// Its size in the copy in bytes, as far as it can be predicted.
     pub predicted: u64,
+    /// How it is compressed, if that is done from its beginning to its end.
+    pub compressing: Option<Compressing>,
     /// The reason for the action.
     pub why: PartReason,
 }
@@ -145,6 +148,24 @@ impl Plan {
             notes: Vec::new(),
             unmatched: Vec::new(),
         }
+    }
+
+    /// Whether the copy is compressed and the backup is not, in order to make it smaller.
+    pub fn compresses(&self) -> bool {
+        self.compressed().next().is_some()
+    }
+
+    /// The parts that are compressed to make the copy smaller: their indices, and how.
+    pub fn compressed(&self) -> impl Iterator<Item = (usize, &PartPlan, Compressing)> {
+        let parts = self.parts.iter().enumerate();
+        let parts = parts.filter_map(|(at, part)| Some((at, part, part.compressing?)));
+        parts.filter(|(_, _, how)| how.why == CompressedFor::Size)
+    }
+
+    /// Whether the predicted size is an estimate, because something is left out of a part that is
+    /// compressed for the first time. Everywhere else it is right to within some bytes.
+    pub fn is_estimate(&self) -> bool {
+        self.compressed().any(|(_, _, how)| !how.is_exact)
     }
 
     /// The SecureTar version of the copy's encrypted parts; the oldest where they are mixed.

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::format::manifest::Changes;
 use crate::format::securetar::Version;
 use crate::open::Backup;
+use crate::plan::compression::{CompressedFor, Packing};
 use crate::plan::edit::groups::Groups;
 use crate::plan::edit::paths::paths;
 use crate::plan::edit::scan::{Scan, Scans};
@@ -46,6 +47,8 @@ impl Noted<'_> {
         notes.extend(hazards_kept(backup, surveys, action));
         notes.extend(leftovers::links_kept(backup, surveys, action));
         notes.extend(self.of_encryption());
+        notes.extend(self.of_compression());
+        notes.extend(self.compressed_as_whole());
         notes.extend(self.moved());
         Ok(notes)
     }
@@ -181,6 +184,22 @@ impl Noted<'_> {
             stays_v1.then_some(Note::StaysV1),
         ];
         notes.into_iter().flatten().collect()
+    }
+
+    /// Why the parts stay uncompressed, if compressing them was considered.
+    fn of_compression(&self) -> Option<Note> {
+        match &self.request.packing {
+            Packing::AsStored | Packing::Compress => None,
+            packing => Some(Note::NotCompressed(packing.clone())),
+        }
+    }
+
+    /// The parts that are compressed as a whole for another reason than the size.
+    fn compressed_as_whole(&self) -> impl Iterator<Item = Note> {
+        let parts = self.parts.iter().enumerate();
+        let parts = parts.filter_map(|(part, planned)| Some((part, planned.compressing?)));
+        let others = parts.filter(|(_, how)| how.why != CompressedFor::Size);
+        others.map(|(part, how)| Note::CompressedAsWhole { part, how })
     }
 
     /// The part that is at another place in the copy than in the original.

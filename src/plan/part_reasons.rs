@@ -27,6 +27,9 @@ pub(super) fn reason(
     let part = backup.part(at);
     let is_plain = *encryption == Encryption::Plain;
     match action {
+        Action::Rewrite if form.compressed && !part.compressed && request.packing.compresses() => {
+            PartReason::Compressed
+        }
         Action::Rewrite if form.compressed != part.compressed => PartReason::Recoded {
             compressed: form.compressed,
         },

@@ -43,6 +43,7 @@ fn part(
             let kept = match survey {
                 // It is unknown how well a tar compresses; it will not grow.
                 Some(survey) if part.compressed && !form.compressed => inflated(survey, cut),
+                Some(survey) if !part.compressed && form.compressed => packed(part, survey, cut),
                 Some(survey) => cut_stream(part, survey, cut),
                 None => stream,
             };
@@ -82,6 +83,19 @@ fn cut_stream(part: &Part, survey: &PartSurvey, cut: &PartEdit) -> u64 {
         .map(|(_, e)| e.stored)
         .sum();
     (kept + END).next_multiple_of(RECORD)
+}
+
+/// Bytes of the stream without the dropped entries, if it is compressed for the first time: exact if
+/// nothing is dropped. If it was not measured, it is unknown how well it compresses; it will hardly
+/// grow.
+fn packed(part: &Part, survey: &PartSurvey, cut: &PartEdit) -> u64 {
+    let Some(packed) = &survey.packed else {
+        return cut_stream(part, survey, cut);
+    };
+    let entries = survey.entries.iter().enumerate();
+    let gone = entries.filter(|(at, _)| cut.removes(*at));
+    let gone: u64 = gone.map(|(_, entry)| entry.stored).sum();
+    packed.stream_bytes.saturating_sub(gone)
 }
 
 /// Bytes of the uncompressed tar without the dropped entries.

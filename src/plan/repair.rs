@@ -8,9 +8,8 @@ use crate::finding::Finding;
 use crate::format::manifest::{Changes, Made};
 use crate::open::{Backup, Part, missing_password};
 use crate::plan::draft::check_hazards;
-use crate::plan::encryption::EncryptionChoice;
 use crate::plan::facts::PartReason;
-use crate::plan::layout::{Extent, Settled, check_metadata};
+use crate::plan::layout::{Extent, Settled, Wanted, check_metadata};
 use crate::plan::model::{Action, Outcome, PartEdit, PartPlan, Plan};
 use crate::plan::notes::hazards_kept;
 use crate::plan::{layout, predict};
@@ -46,7 +45,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     } else {
         Extent::Names
     };
-    let settled = layout::lay_out(backup, actions, EncryptionChoice::AsIs, has_key, extent)?;
+    let settled = layout::lay_out(backup, actions, Wanted::as_it_is(has_key), extent)?;
     let changes = changes(backup, &settled);
     if changes.compressed.is_some() {
         check_proven(backup, surveys)?;
@@ -62,6 +61,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
         .zip(predicted)
         .map(|((action, form), predicted)| PartPlan {
             why: why(&action),
+            compressing: None,
             action,
             form,
             predicted,

@@ -4,9 +4,8 @@ use crate::error::{Error, Result};
 use crate::format::manifest::Made;
 use crate::open::Backup;
 use crate::plan::draft::changes;
-use crate::plan::encryption::EncryptionChoice;
 use crate::plan::facts::PartReason;
-use crate::plan::layout::{self, Extent};
+use crate::plan::layout::{self, Extent, Wanted};
 use crate::plan::model::{Action, Outcome, PartPlan, Plan};
 use crate::plan::predict;
 
@@ -35,13 +34,7 @@ pub fn rest(backup: &Backup, copy: &Plan) -> Result<Plan> {
             "the copy lacks no part of the original, so there is no rest",
         ));
     }
-    let settled = layout::lay_out(
-        backup,
-        actions,
-        EncryptionChoice::AsIs,
-        false,
-        Extent::Names,
-    )?;
+    let settled = layout::lay_out(backup, actions, Wanted::as_it_is(false), Extent::Names)?;
     if let Some((part, _)) = backup
         .parts
         .iter()
@@ -63,6 +56,7 @@ pub fn rest(backup: &Backup, copy: &Plan) -> Result<Plan> {
         .zip(predicted);
     let parts = planned.map(|((action, form), predicted)| PartPlan {
         why: PartReason::AsItIs,
+        compressing: None,
         action,
         form,
         predicted,

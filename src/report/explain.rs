@@ -6,13 +6,14 @@ use crate::component::Location;
 use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
+use crate::plan::compression::CompressedFor;
 use crate::plan::edit::conditions::Conditions;
 use crate::plan::edit::conditions::Unmet;
 use crate::plan::edit::groups::Groups;
 use crate::plan::edit::paths::paths;
 use crate::plan::edit::protected::Guard;
 use crate::plan::effects::effect;
-use crate::plan::model::{Action, Plan};
+use crate::plan::model::{Action, PartPlan, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
 use crate::plan::request::names;
@@ -62,9 +63,12 @@ pub fn why(
             None => {}
         }
     }
+    let compressed = compressed(part, plan.parts.get(at), backup);
     if path.is_empty() || !below.is_empty() {
         below.append(&mut own);
-        return explainer.folder(path, &below);
+        let mut said = explainer.folder(path, &below)?;
+        said.extend(compressed);
+        return Ok(said);
     }
     let said = own.into_iter().map(|(found, index, entry)| {
         format!(
@@ -74,12 +78,27 @@ pub fn why(
             explainer.tell(found, index, entry)
         )
     });
-    let said: Vec<String> = said.collect();
+    let mut said: Vec<String> = said.collect();
     if said.is_empty() {
-        Err(no_such_place(backup, surveys, place, &request.control))
-    } else {
-        Ok(said)
+        return Err(no_such_place(backup, surveys, place, &request.control));
     }
+    said.extend(compressed);
+    Ok(said)
+}
+
+/// The sentence about a part that is compressed to make the copy smaller.
+fn compressed(part: &Part, planned: Option<&PartPlan>, backup: &Backup) -> Option<String> {
+    let planned = planned?;
+    let how = planned.compressing?;
+    let about = if how.is_exact { "" } else { "about " };
+    (how.why == CompressedFor::Size).then(|| {
+        format!(
+            "In the copy all of {} is compressed, from {} to {about}{}; what stays of it loses nothing.",
+            part.id,
+            size::decimal(backup.stored(part)),
+            size::decimal(planned.predicted)
+        )
+    })
 }
 
 /// The part that a location names, and the path in it.

@@ -20,6 +20,7 @@ use crate::finding::Finding;
 use crate::format::securetar::Version;
 use crate::open::Backup;
 use crate::pipe::Control;
+use crate::plan::Plan;
 use crate::plan::facts::{Lasting, LastingFile};
 use crate::report::drops::{DropView, WayOut};
 use crate::report::largest::largest;
@@ -200,6 +201,8 @@ pub fn plan(
     );
     all.extend(object(json!({
         "predicted_size": plan.predicted_size,
+        "predicted_exact": !plan.is_estimate(),
+        "compressed_parts": compressed_parts(backup, plan),
         "predicted_fits": plan.predicted_size <= plan.limit,
         "outcome": plan.outcome.name(),
         "drops": drops,
@@ -209,6 +212,25 @@ pub fn plan(
         "damaged": damaged.iter().map(|(id, error)| json!({"id": id, "error": error_body(error, terms)})).collect::<Vec<_>>(),
     })));
     Ok(all)
+}
+
+/// The parts that are compressed from their beginning to their end.
+fn compressed_parts(backup: &Backup, plan: &Plan) -> Vec<Value> {
+    let parts = backup.parts.iter().zip(&plan.parts);
+    let parts = parts.filter_map(|(part, planned)| Some((part, planned, planned.compressing?)));
+    parts
+        .map(|(part, planned, how)| {
+            json!({
+                "id": part.id,
+                "why": how.why.name(),
+                "stored_bytes": backup.stored(part),
+                "predicted_bytes": planned.predicted,
+                "exact": how.is_exact,
+                "level": how.level,
+                "seconds": how.seconds,
+            })
+        })
+        .collect()
 }
 
 /// A written copy: the values that `size`, `fits`, `slug` and `name` of [`info`] have for the

@@ -3,10 +3,13 @@
 use crate::error::{NoDatabase, escape};
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::Selector;
+use crate::plan::compression::{CompressedFor, Compressing, Obstacle, Packing};
 use crate::plan::facts::Held;
 use crate::plan::facts::Protection;
 use crate::plan::facts::{BrokenLink, List, Note, Specials, Unmatched};
 use crate::report::terms::Terms;
+use crate::report::words;
+use crate::size;
 use crate::survey::config_path;
 use crate::verify::PartCheck;
 
@@ -30,6 +33,8 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
         Note::EncryptedNow => {
             "The backup is not encrypted; the copy will be, with the given key. Keep that key: you need it for a restore.".into()
         }
+        Note::NotCompressed(packing) => not_compressed(backup, packing, terms),
+        Note::CompressedAsWhole { part, how } => as_whole(&backup.part(*part).id, how),
         Note::StaysV1 => {
             "The parts stay in SecureTar v1; with the key they would become v2.".into()
         }
@@ -118,6 +123,55 @@ fn and_more(first: String, more: u64) -> String {
         0 => first,
         more => format!("{first} and {more} more"),
     }
+}
+
+/// Why parts that are stored uncompressed stay so.
+fn not_compressed(backup: &Backup, packing: &Packing, terms: &dyn Terms) -> String {
+    match packing {
+        Packing::AsStored | Packing::Compress => String::new(),
+        Packing::Useless(saves) => format!(
+            "Its parts are stored uncompressed, and stay so: compressing them would save only {}.",
+            size::short(*saves)
+        ),
+        Packing::Blocked { part, obstacle } => {
+            let id = &backup.part(*part).id;
+            let why = match obstacle {
+                Obstacle::NoKey => {
+                    format!("{id} is encrypted, so it takes the key ({})", terms.key())
+                }
+                Obstacle::OtherKey => format!("{id} is encrypted with another key"),
+                Obstacle::NoArchive => format!("{id} cannot be read as an archive"),
+                Obstacle::Name => {
+                    format!("{id} cannot get the name that Home Assistant looks for then")
+                }
+            };
+            format!(
+                "Its parts are stored uncompressed. Compressing all of them would lose nothing and might save much, but {why}."
+            )
+        }
+        Packing::KeptForRest => format!(
+            "Its parts are stored uncompressed, and stay so, because a rest completes only a copy that has the same bytes. Without a rest, {} makes the copy smaller and loses nothing.",
+            terms.compress()
+        ),
+    }
+}
+
+/// How and why a part is compressed as a whole.
+fn as_whole(id: &str, how: &Compressing) -> String {
+    let why = match how.why {
+        CompressedFor::Size => "that makes the copy smaller",
+        CompressedFor::Flag => "backup.json says that it is compressed, which it is not",
+        CompressedFor::Members => "it consists of several gzip streams",
+        CompressedFor::Version => "it gets another SecureTar version",
+    };
+    let time = how
+        .seconds
+        .map(|seconds| format!(", {}", words::duration(seconds)));
+    format!(
+        "All of {id} is compressed, because {why} (level {}{}).",
+        how.level,
+        time.unwrap_or_default()
+    )
 }
 
 fn not_encrypted(asked: bool, terms: &dyn Terms) -> String {

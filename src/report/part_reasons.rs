@@ -19,6 +19,7 @@ pub fn reason(reason: &PartReason, terms: &dyn Terms) -> String {
         PartReason::Consent { asks, declined } => return consent(asks, *declined),
         PartReason::Recoded { compressed: true } => "compressed like the others",
         PartReason::Recoded { compressed: false } => "not compressed, like the others",
+        PartReason::Compressed => "compressed, nothing is lost",
         PartReason::Renamed => "with its correct name",
         PartReason::Decrypted => "decrypted",
         PartReason::Encrypted => "encrypted",

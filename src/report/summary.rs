@@ -7,7 +7,7 @@ use crate::dates;
 use crate::error::escape;
 use crate::open::{Backup, ComponentKind};
 use crate::plan::facts::{Alternative, Cause, Dropped, Lasting, LastingFile, Offer};
-use crate::plan::{Harm, Outcome, Plan};
+use crate::plan::{Compressing, Harm, Outcome, PartPlan, Plan};
 use crate::report::terms::Terms;
 use crate::report::{names, words};
 use crate::rules::{Class, Effect, RemadeBy, Rule};
@@ -17,6 +17,7 @@ use crate::size;
 pub fn verdict(backup: &Backup, plan: &Plan) -> String {
     let (before, after, limit) = (backup.input.len(), plan.predicted_size, plan.limit);
     let short = size::short;
+    let about = if plan.is_estimate() { "about " } else { "" };
     match plan.outcome {
         Outcome::AlreadyFits => format!(
             "FITS: {}, {} under the limit of {}",
@@ -25,7 +26,7 @@ pub fn verdict(backup: &Backup, plan: &Plan) -> String {
             short(limit)
         ),
         Outcome::Fits => format!(
-            "WOULD FIT: {} → {} ({}), {} under the limit of {}",
+            "WOULD FIT: {} → {about}{} ({}), {} under the limit of {}",
             short(before),
             short(after),
             words::change(before, after),
@@ -33,7 +34,7 @@ pub fn verdict(backup: &Backup, plan: &Plan) -> String {
             short(limit)
         ),
         Outcome::CannotFit => format!(
-            "STILL TOO BIG: {}{}; {} over the limit of {}",
+            "STILL TOO BIG: {about}{}{}; {} over the limit of {}",
             short(after),
             without(plan),
             short(after.saturating_sub(limit)),
@@ -42,14 +43,52 @@ pub fn verdict(backup: &Backup, plan: &Plan) -> String {
     }
 }
 
-/// What the size of a plan that does not fit leaves out.
-fn without(plan: &Plan) -> &'static str {
+/// What the size of a plan that does not fit takes into account.
+fn without(plan: &Plan) -> String {
     let free = plan.drops.iter().any(Dropped::is_free);
-    match (free, plan.drops.iter().any(|dropped| !dropped.is_free())) {
+    let without = match (free, plan.drops.iter().any(|dropped| !dropped.is_free())) {
         (false, false) => "",
         (true, false) => " without caches, logs and old backups",
         (_, true) => " without what this plan leaves out",
-    }
+    };
+    let compressed = if plan.compresses() { " compressed" } else { "" };
+    format!("{compressed}{without}")
+}
+
+/// A part that is compressed to make the copy smaller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compressed {
+    /// What Home Assistant calls it.
+    pub title: String,
+    /// Its stored bytes now.
+    pub before: u64,
+    /// Its stored bytes in the copy.
+    pub after: u64,
+    /// Whether that is exact.
+    pub is_exact: bool,
+}
+
+/// The parts that are compressed to make the copy smaller, the one that saves most first.
+pub fn compressed(backup: &Backup, plan: &Plan) -> Vec<Compressed> {
+    let one = |(at, planned, how): (usize, &PartPlan, Compressing)| {
+        let part = backup.part(at);
+        Compressed {
+            title: names::part(backup, part),
+            before: backup.stored(part),
+            after: planned.predicted,
+            is_exact: how.is_exact,
+        }
+    };
+    let mut parts: Vec<Compressed> = plan.compressed().map(one).collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(part.before.saturating_sub(part.after)));
+    parts
+}
+
+/// About how many seconds it takes to compress them.
+pub fn compressing_time(plan: &Plan) -> f64 {
+    plan.compressed()
+        .filter_map(|(_, _, how)| how.seconds)
+        .sum()
 }
 
 /// One thing that is left out.

@@ -13,6 +13,8 @@ pub trait Terms {
     fn allow(&self) -> &str;
     /// The option for a copy that is not encrypted.
     fn plain(&self) -> &str;
+    /// The option that compresses what is stored uncompressed.
+    fn compress(&self) -> &str;
     /// The options that give a key.
     fn key(&self) -> &str;
     /// The command that explains why a path stays.

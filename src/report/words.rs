@@ -81,6 +81,17 @@ pub fn files(count: u64) -> String {
     }
 }
 
+/// How long something takes, roughly: `about 12 s`, `about 3 min`.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 1.0 {
+        "less than 1 s".into()
+    } else if seconds < 99.5 {
+        format!("about {seconds:.0} s")
+    } else {
+        format!("about {:.0} min", seconds / 60.0)
+    }
+}
+
 /// What happens to a part, in one or two words. Rewritten parts get the encryption of `target`.
 pub fn action(part: &Part, planned: &PartPlan, target: &Encryption) -> &'static str {
     let rewrapped = match (target, part.version()) {
@@ -89,7 +100,10 @@ pub fn action(part: &Part, planned: &PartPlan, target: &Encryption) -> &'static 
         (_, None) => "kept, encrypted",
         (_, Some(_)) => "kept, re-encrypted",
     };
+    let is_compressed = planned.form.compressed && !part.compressed;
     match &planned.action {
+        Action::Rewrite if is_compressed => "kept, compressed",
+        Action::Edit(_) if is_compressed => "partly dropped, compressed",
         Action::Copy => "kept",
         Action::Drop => "dropped",
         Action::Reencrypt | Action::Rewrite => rewrapped,
@@ -114,6 +128,19 @@ mod tests {
                 .contains("1.50 GB over the limit of 5.00 GB (4.66 GiB)")
         );
         assert!(against_limit(5_000_000_000, 5_000_000_000).contains("0 B under"));
+    }
+
+    #[test]
+    fn durations_are_rough() {
+        let said = [0.2, 1.4, 99.0, 100.0, 3600.0].map(duration);
+        let expected = [
+            "less than 1 s",
+            "about 1 s",
+            "about 99 s",
+            "about 2 min",
+            "about 60 min",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -4,17 +4,21 @@
 
 mod filter;
 mod header;
+mod level;
 mod measured;
 pub mod output;
+mod packed;
 mod part;
 mod sink;
 mod splicing;
 mod tail;
 
 pub use filter::CutFilter;
+pub use level::fastest_level;
 pub use measured::{Extent, Measured, measure, pass_on};
 pub(crate) use output::hidden_name;
 pub use output::{Output, Target as OutputPath};
+pub use packed::{PackedSize, packed_size};
 
 use self::sink::Sink;
 use crate::crypt::KeyRing;
@@ -131,6 +135,7 @@ impl Parts<'_> {
             keys: self.keys,
             target: &self.target,
             form: &planned.form,
+            level: planned.compressing.map(|how| how.level),
             survey: self.surveys.of(index),
             plaintext: self
                 .plaintexts

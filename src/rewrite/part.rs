@@ -26,6 +26,8 @@ pub(super) struct Job<'a> {
     pub keys: Option<&'a KeyRing>,
     pub target: &'a Encryption,
     pub form: &'a Form,
+    /// The level for a part that is compressed as a whole, if the plan says one.
+    pub level: Option<u32>,
     pub survey: Option<&'a PartSurvey>,
     /// The bytes of plaintext, if they are known beforehand. Then nothing is written that must be
     /// changed afterwards.
@@ -40,7 +42,8 @@ enum Way<'a> {
     /// All of it is compressed again: it has several gzip members, or was not surveyed, because
     /// nothing is removed from it.
     CompressAgain,
-    /// It is not compressed, though `backup.json` says so.
+    /// It is compressed for the first time: to make the copy smaller, or because `backup.json` says
+    /// that it is compressed, which it is not.
     Compress,
     /// It is compressed, though `backup.json` says that it is not.
     Inflate,
@@ -126,8 +129,10 @@ impl Job<'_> {
     ) -> io::Result<()> {
         let part = self.part();
         let trailer = trailer(part);
-        let level = gzip::level(part.version().is_some());
         let threads = control.threads();
+        let level = self
+            .level
+            .unwrap_or_else(|| gzip::level(part.version().is_some()));
         let reader = Counting { reader, control };
         let filter = &mut CutFilter::new(cut, self.survey, control);
         match Way::of(part, self.form, self.survey, cut) {
@@ -234,14 +239,14 @@ fn other_length() -> Error {
     Error::new(Kind::Internal, what)
 }
 
-fn no_thread(error: io::Error) -> Error {
+pub(super) fn no_thread(error: io::Error) -> Error {
     Error::new(Kind::Internal, "no further thread").caused_by(error)
 }
 
 /// Reports progress by the bytes read.
-struct Counting<'a, R> {
-    reader: R,
-    control: &'a Control,
+pub(super) struct Counting<'a, R> {
+    pub reader: R,
+    pub control: &'a Control,
 }
 
 impl<R: Read> Read for Counting<'_, R> {

@@ -17,7 +17,7 @@ mod walk;
 pub(crate) mod warnings;
 
 pub use hazards::{Hazard, HazardKind};
-pub use part::{Entry, Global, PartSurvey};
+pub use part::{Entry, Global, PackedPart, PartSurvey};
 pub use recorder::{Place, Recorder};
 pub use saved::{Scan, ScanError};
 pub use surveys::Surveys;

@@ -4,8 +4,8 @@ use super::hazards::{Hazard, View, Viewed};
 use super::recorder;
 use crate::finding::Finding;
 use crate::format::tar::block::{EntryKind, padding};
-use crate::gzip::Checkpoint;
-use crate::open::{EntryAt, StreamEnd};
+use crate::gzip::{Checkpoint, Packed};
+use crate::open::{Backup, EntryAt, StreamEnd};
 use crate::rules::{Contents, NpmModules};
 
 /// One entry of an inner tar.
@@ -21,7 +21,8 @@ pub struct Entry {
     pub size: u64,
     /// When it was changed: seconds since 1970.
     pub mtime: i64,
-    /// Compressed bytes between its start and its end, including header and padding.
+    /// Stored bytes between its start and its end, including header and padding: compressed, if the
+    /// part is.
     pub stored: u64,
     /// Bytes of its header blocks, including extensions.
     pub head: u32,
@@ -72,6 +73,9 @@ pub struct PartSurvey {
     /// Where reading of the compressed stream can begin; empty if it is not compressed or has more
     /// than one gzip member. At most 1 MiB.
     pub checkpoints: Vec<Checkpoint>,
+    /// What the part takes compressed, if that was measured because a copy compresses it. The stored
+    /// bytes of the entries are then their shares of that, see [`PartSurvey::price`].
+    pub packed: Option<PackedPart>,
     /// Bytes in the file that belong to no entry: the outer header, the SecureTar header, the
     /// cipher's overhead, the tar's tail. With the entries' stored bytes they add up to exactly the
     /// part's size.
@@ -88,6 +92,15 @@ pub struct PartSurvey {
     pub warnings: Vec<String>,
 }
 
+/// What a part that is stored uncompressed takes compressed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PackedPart {
+    /// Bytes of the gzip stream with all entries.
+    pub stream_bytes: u64,
+    /// How long compressing took, in seconds.
+    pub seconds: f64,
+}
+
 impl Viewed for Entry {
     fn view(&self) -> View<'_> {
         View {
@@ -99,6 +112,39 @@ impl Viewed for Entry {
 }
 
 impl PartSurvey {
+    /// Counts every entry with the bytes that it takes in this gzip stream of the part, instead of
+    /// those that it takes now. Within a block of 512 KiB all bytes count the same, so the sizes of
+    /// single small entries are rough; those of many together are not.
+    pub fn price(&mut self, packed: &Packed, seconds: f64) {
+        let before: u64 = self.entries.iter().map(|entry| entry.stored).sum();
+        // The headers around the stream stay as they are.
+        let around = (self.overhead + before).saturating_sub(self.end.stream_bytes);
+        let mut globals = self.globals.iter().peekable();
+        let (mut at, mut inside) = (0, 0);
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            while let Some(global) = globals.next_if(|global| global.before <= index) {
+                at += global.bytes;
+            }
+            let end = at + entry.span();
+            entry.stored = packed.position(end) - packed.position(at);
+            inside += entry.stored;
+            at = end;
+        }
+        self.overhead = around + packed.stream_bytes.saturating_sub(inside);
+        self.packed = Some(PackedPart {
+            stream_bytes: packed.stream_bytes,
+            seconds,
+        });
+    }
+
+    /// What the part takes: in the file, or compressed if [`PartSurvey::price`] says so.
+    pub fn stored(&self, backup: &Backup) -> u64 {
+        if self.packed.is_none() {
+            return backup.stored(backup.part(self.part));
+        }
+        self.overhead + self.entries.iter().map(|entry| entry.stored).sum::<u64>()
+    }
+
     /// Describes the hazard in one sentence without a full stop.
     pub fn describe(&self, hazard: &Hazard) -> String {
         hazard.text(|at| self.entries.get(at).map(Entry::view))

@@ -45,7 +45,7 @@ impl Totals {
     pub fn of_part(backup: &Backup, survey: &PartSurvey) -> Self {
         let mut totals = Self::default();
         survey.entries.iter().for_each(|entry| totals.add(entry));
-        totals.stored = backup.stored(backup.part(survey.part));
+        totals.stored = survey.stored(backup);
         totals
     }
 }

@@ -62,6 +62,7 @@ fn walk(
         entries: found.entries,
         end,
         checkpoints: pieces.checkpoints(),
+        packed: None,
         plaintext_bytes: walked.bytes,
         overhead: backup.stored(part).saturating_sub(inside),
         hazards,

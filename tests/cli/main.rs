@@ -11,6 +11,7 @@
 mod advice;
 mod automation;
 mod bench;
+mod compress;
 mod config;
 mod counts;
 mod craft;

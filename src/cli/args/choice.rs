@@ -21,6 +21,10 @@ pub struct Choice {
     /// Leave out everything that may be dropped, even if less would be enough
     #[arg(long)]
     pub thorough: bool,
+    /// Compress parts that the backup stores uncompressed: nothing is lost, and it comes before
+    /// anything else is left out [default: auto]
+    #[arg(long, value_name = "WHEN")]
+    pub compress: Option<Compress>,
     /// End with code 0 instead of 3 if the backup already fits
     #[arg(long)]
     pub ok_if_fits: bool,
@@ -47,6 +51,17 @@ pub enum Consent {
     History,
     /// Your own files and, as a last resort, whole folders and add-ons
     User,
+}
+
+/// When a copy is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Compress {
+    /// If the copy would otherwise be too large
+    Auto,
+    /// Also if it fits without
+    Always,
+    /// Never
+    Never,
 }
 
 /// How a copy is encrypted.

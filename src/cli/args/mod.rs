@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 
 pub use automation::{Automation, ProgressKind};
 pub use bench::Bench;
-pub use choice::{Choice, Consent, Wrapping};
+pub use choice::{Choice, Compress, Consent, Wrapping};
 pub use extract::Extract;
 pub use extras::{Completions, Man};
 pub use ha::{Connection, Ha, HaCommand, Sending};

@@ -119,10 +119,20 @@ fn introduce(session: &Session, prepared: &Prepared) {
         size::short(now.saturating_sub(limit)),
         size::short(limit)
     )));
-    if then < now {
+    let mut left = now;
+    if prepared.plan.compresses() {
+        let drops = prepared.plan.drops.iter();
+        left = then + drops.map(|dropped| dropped.stored_bytes).sum::<u64>();
+        tell(&format!(
+            "It is compressed, which loses nothing ({}): {} are left.",
+            size::short(now.saturating_sub(left)),
+            size::short(left)
+        ));
+    }
+    if then < left {
         tell(&format!(
             "Caches, logs and old backups go anyway ({}): {} are left.",
-            size::short(now - then),
+            size::short(left - then),
             size::short(then)
         ));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use haslim::Result;
 use haslim::job::{Depth, Job, KeyNeed, Prepared};
 use haslim::open::Backup;
-use haslim::plan::{self, Request};
+use haslim::plan::{self, CompressionChoice, Packing, Request};
 
 use super::rules;
 use crate::cli::session::Session;
@@ -56,7 +56,19 @@ fn request(session: &Session, backup: &Backup, selection: &Selection) -> Result<
         thorough: selection.thorough,
         catalogue: rules::catalogue(selection.rules.as_deref(), &session.control)?,
         encryption: selection.encryption,
+        compression: selection.compression,
+        packing: packing(selection),
         control: session.control.clone(),
         ..Request::new(session.settings.limit)?
     })
+}
+
+/// A copy that has other bytes than the original does not complete it, so with a rest nothing is
+/// compressed, unless the user asks for it.
+fn packing(selection: &Selection) -> Packing {
+    if selection.with_rest && selection.compression == CompressionChoice::AsNeeded {
+        Packing::KeptForRest
+    } else {
+        Packing::AsStored
+    }
 }

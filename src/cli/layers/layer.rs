@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use haslim::size;
 
-use crate::cli::args::{Color, Consent, ProgressKind, Wrapping};
+use crate::cli::args::{Color, Compress, Consent, ProgressKind, Wrapping};
 use crate::cli::key_source::KeySource;
 
 /// The names of all settings, as the options are called.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     "allow",
     "ascii",
     "color",
+    "compress",
     "details",
     "drop",
     "emergency-kit",
@@ -36,6 +37,7 @@ pub struct Layer {
     pub allow: Option<Vec<Consent>>,
     pub ascii: Option<bool>,
     pub color: Option<Color>,
+    pub compress: Option<Compress>,
     pub details: Option<bool>,
     pub drop: Option<Vec<String>>,
     pub keep: Option<Vec<String>>,
@@ -165,6 +167,7 @@ impl Layer {
     fn set_value(&mut self, name: &str, value: Value) -> Result<(), String> {
         match name {
             "color" => self.color = Some(value.choice()?),
+            "compress" => self.compress = Some(value.choice()?),
             "limit" => self.limit = Some(size::parse_limit(&value.text()?)?),
             "max-expanded" => self.max_expanded = Some(size::parse(&value.text()?)?),
             "progress" => self.progress = Some(value.choice()?),
@@ -193,6 +196,7 @@ impl Layer {
             allow: self.allow.or(lower.allow),
             ascii: self.ascii.or(lower.ascii),
             color: self.color.or(lower.color),
+            compress: self.compress.or(lower.compress),
             details: self.details.or(lower.details),
             drop: self.drop.or(lower.drop),
             keep,
@@ -232,7 +236,7 @@ mod tests {
                 Value::Flag(true)
             }
             "allow" | "drop" | "keep" => Value::List(vec!["history".into()]),
-            "color" => Value::Text("never".into()),
+            "color" | "compress" => Value::Text("never".into()),
             "limit" | "max-expanded" => Value::Text("1kB".into()),
             "progress" => Value::Text("json".into()),
             "securetar" | "threads" => Value::Text("2".into()),

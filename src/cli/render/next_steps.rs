@@ -6,7 +6,7 @@ use haslim::error::{escape, printable};
 use haslim::format::securetar::Version;
 use haslim::job::{Prepared, Published};
 use haslim::open::Backup;
-use haslim::plan::{EncryptionChoice, Outcome};
+use haslim::plan::{CompressionChoice, EncryptionChoice, Outcome};
 use haslim::size;
 
 use crate::cli::args::takes;
@@ -137,6 +137,7 @@ pub fn shrink(
             .as_deref()
             .map(|f| format!("--scan {}", file(f))),
     );
+    parts.extend(compress(selection.compression).map(|when| format!("--compress {when}")));
     parts.extend(securetar(selection.encryption).map(|name| format!("--securetar {name}")));
     if let Some(writing) = writing {
         parts.extend(writing.output.as_deref().map(|f| format!("-o {}", file(f))));
@@ -191,6 +192,15 @@ fn configuration(session: &Session) -> Vec<String> {
             .map(|name| format!("--profile {}", quoted(name))),
     );
     parts
+}
+
+/// The value for `--compress`; `None` if the option is not needed.
+fn compress(choice: CompressionChoice) -> Option<&'static str> {
+    match choice {
+        CompressionChoice::AsNeeded => None,
+        CompressionChoice::Always => Some("always"),
+        CompressionChoice::Never => Some("never"),
+    }
 }
 
 /// The value for `--securetar`; `None` if the option is not needed.

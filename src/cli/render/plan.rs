@@ -46,6 +46,7 @@ pub fn plan(session: &Session, prepared: &Prepared, view: &PlanView<'_>, tense: 
     let screen = &session.screen;
     verdict(session, prepared);
     if prepared.plan.outcome != Outcome::CannotFit || session.settings.details {
+        compressed(session, prepared);
         left_out(session, prepared);
         let said = summary::on_restore(&prepared.backup, &prepared.plan);
         if !said.is_empty() {
@@ -85,6 +86,48 @@ pub fn verdict(session: &Session, prepared: &Prepared) {
 const SIZE: usize = 9;
 const MARK: usize = 10;
 const LOST: usize = 26;
+
+/// How many of the parts that are compressed are named.
+const COMPRESSED: usize = 4;
+
+/// Prints the parts that are compressed to make the copy smaller.
+fn compressed(session: &Session, prepared: &Prepared) {
+    let screen = &session.screen;
+    let parts = summary::compressed(&prepared.backup, &prepared.plan);
+    if parts.is_empty() {
+        return;
+    }
+    let time = words::duration(summary::compressing_time(&prepared.plan));
+    let shown = if session.settings.details {
+        parts.len()
+    } else {
+        COMPRESSED
+    };
+    screen.as_is("");
+    screen.as_is(&screen.bold(&format!("Compressed; nothing of it is lost ({time})")));
+    let line = |before: u64, after: u64, title: &str| {
+        let sizes = format!(
+            "{} → {}",
+            right(&size::short(before), SIZE),
+            right(&size::short(after), SIZE)
+        );
+        let room = screen
+            .width()
+            .map(|width| width.saturating_sub(2 * SIZE + 5));
+        screen.as_is(&format!("{sizes}  {}", shorten(title, room)));
+    };
+    for part in parts.iter().take(shown) {
+        let about = if part.is_exact { "" } else { " (about)" };
+        line(part.before, part.after, &format!("{}{about}", part.title));
+    }
+    let more = parts.get(shown..).unwrap_or_default();
+    if !more.is_empty() {
+        let sum = |of: fn(&summary::Compressed) -> u64| more.iter().map(of).sum();
+        let parts = if more.len() == 1 { "part" } else { "parts" };
+        let title = format!("{} more {parts}", more.len());
+        line(sum(|part| part.before), sum(|part| part.after), &title);
+    }
+}
 
 /// Prints one line for each thing that is left out, and the names of what nobody makes again.
 fn left_out(session: &Session, prepared: &Prepared) {

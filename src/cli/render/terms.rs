@@ -26,6 +26,10 @@ impl Terms for CommandLine {
         "--securetar none"
     }
 
+    fn compress(&self) -> &str {
+        "--compress always"
+    }
+
     fn key(&self) -> &str {
         "--emergency-kit or --password-file"
     }
@@ -51,6 +55,7 @@ impl Terms for CommandLine {
             Advice::DropOtherKey { part }
             | Advice::DropOrKeep { part }
             | Advice::DropOrKeepDamaged { part }
+            | Advice::DropOrNotCompress { part }
             | Advice::DropInsteadOfRepair { part } => about_part(advice, part),
             advice => general(advice).to_owned(),
         }
@@ -66,6 +71,9 @@ fn about_part(advice: &Advice, part: &str) -> String {
         Advice::DropOrKeep { .. } => format!(
             "A restore could not cope with it. Leave it out as well with --drop, or keep the part as it is with --keep {part}."
         ),
+        Advice::DropOrNotCompress { .. } => {
+            format!("Leave it out with --drop {part}, or go on without --compress always.")
+        }
         Advice::DropInsteadOfRepair { .. } => format!(
             "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {part}:PATH."
         ),

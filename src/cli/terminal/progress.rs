@@ -48,6 +48,7 @@ fn kind(settings: &Settings, is_terminal: bool) -> ProgressKind {
 fn title(stage: Stage) -> &'static str {
     match stage {
         Stage::Read => "Reading",
+        Stage::Measure => "Measuring",
         Stage::Write => "Writing",
         Stage::Verify => "Checking",
         Stage::Make => "Making",

@@ -20,7 +20,7 @@ pub struct Candidate {
     pub harm: Harm,
     /// Indices of its entries in the part's survey, in rising order; empty for a whole part.
     pub entries: Arc<[usize]>,
-    /// Its compressed size in bytes.
+    /// Its stored bytes: compressed, if the backup or the copy is.
     pub stored: u64,
     /// How many of its entries are not directories; for a whole part, how many files it has. Zero
     /// for a part that was not read.
@@ -79,14 +79,14 @@ impl Candidate {
         }
     }
 
-    /// A whole part of this many files.
-    pub(in crate::plan) fn whole(backup: &Backup, part: usize, files: u64) -> Self {
+    /// A whole part that takes this many bytes and has this many files.
+    pub(in crate::plan) fn whole(part: usize, stored: u64, files: u64) -> Self {
         Self {
             part,
             rule: None,
             harm: Harm::Irreplaceable,
             entries: Arc::default(),
-            stored: backup.parts.get(part).map_or(0, |p| backup.stored(p)),
+            stored,
             files,
             ages: None,
             oldest_of: None,

@@ -143,7 +143,8 @@ fn wholes(
         let is_file = |e: &&Entry| e.kind != EntryKind::Directory;
         let survey = surveys.iter().find(|s| s.part == at);
         let files = survey.map_or(0, |s| s.entries.iter().filter(is_file).count());
-        wholes.push(Candidate::whole(backup, at, files as u64));
+        let stored = survey.map_or_else(|| backup.stored(part), |s| s.stored(backup));
+        wholes.push(Candidate::whole(at, stored, files as u64));
     }
     wholes
 }

@@ -251,6 +251,7 @@ mod tests {
             entries_crc: 0,
             globals: Vec::new(),
             checkpoints: Vec::new(),
+            packed: None,
             overhead: 0,
             recorder: Default::default(),
             modules: crate::rules::NpmModules::default(),

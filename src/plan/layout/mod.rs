@@ -10,6 +10,7 @@ use crate::open;
 use crate::open::{Archive, Backup, Part, State};
 use crate::plan::encryption::{Encryption, EncryptionChoice};
 use crate::plan::model::{Action, Form};
+use crate::plan::request::Request;
 
 /// The decisions for all parts.
 pub(in crate::plan) struct Settled {
@@ -35,6 +36,35 @@ pub(in crate::plan) enum Extent {
     All,
 }
 
+/// What a copy is to be like.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::plan) struct Wanted {
+    encryption: EncryptionChoice,
+    has_key: bool,
+    /// Compressed, whatever the backup is.
+    compressed: bool,
+}
+
+impl Wanted {
+    /// What the user asked for.
+    pub fn by(request: &Request) -> Self {
+        Self {
+            encryption: request.encryption,
+            has_key: request.has_key,
+            compressed: request.packing.compresses(),
+        }
+    }
+
+    /// Like the backup.
+    pub fn as_it_is(has_key: bool) -> Self {
+        Self {
+            encryption: EncryptionChoice::AsIs,
+            has_key,
+            compressed: false,
+        }
+    }
+}
+
 /// Settles the kind, names and order of all parts that stay.
 ///
 /// # Errors
@@ -43,12 +73,12 @@ pub(in crate::plan) enum Extent {
 pub(in crate::plan) fn lay_out(
     backup: &Backup,
     mut actions: Vec<Action>,
-    encryption: EncryptionChoice,
-    has_key: bool,
+    wanted: Wanted,
     extent: Extent,
 ) -> Result<Settled> {
-    let target = encrypt::choose(backup, &actions, encryption, has_key)?;
-    let compressed = backup.right_compression();
+    let has_key = wanted.has_key;
+    let target = encrypt::choose(backup, &actions, wanted.encryption, has_key)?;
+    let compressed = wanted.compressed || backup.right_compression();
     let mut forms: Vec<Form> = backup
         .parts
         .iter()
@@ -122,25 +152,13 @@ fn form_of(backup: &Backup, part: &Part, compressed: bool) -> Result<Form> {
     if !backup.is_looked_for(part) || part.layer.is_none() || backup.is_as_named(part, compressed) {
         return Ok(as_it_is);
     }
-    let name = &backup.member(part).header.name;
-    let stem = name.strip_suffix(b".gz").unwrap_or(name);
-    let new = if compressed {
-        [stem, b".gz"].concat()
-    } else {
-        stem.to_vec()
-    };
-    if new == *name {
+    let Some(name) = new_name(backup, part, compressed) else {
         return Ok(Form {
             compressed,
             name: None,
         });
-    }
-    if backup
-        .members
-        .iter()
-        .any(|member| member.header.name == new)
-        || backup.member(part).renamed(&new, 0).is_none()
-    {
+    };
+    if !can_have(backup, part, &name) {
         let what = "it has another name than Home Assistant looks for, and cannot be renamed";
         return Err(Error::damaged(what)
             .in_part(part.id.clone())
@@ -148,8 +166,32 @@ fn form_of(backup: &Backup, part: &Part, compressed: bool) -> Result<Form> {
     }
     Ok(Form {
         compressed,
-        name: Some(new),
+        name: Some(name),
     })
+}
+
+/// The name that Home Assistant looks for; `None` if the part has it.
+fn new_name(backup: &Backup, part: &Part, compressed: bool) -> Option<Vec<u8>> {
+    let name = &backup.member(part).header.name;
+    let stem = name.strip_suffix(b".gz").unwrap_or(name);
+    let new = if compressed {
+        [stem, b".gz"].concat()
+    } else {
+        stem.to_vec()
+    };
+    (new != *name).then_some(new)
+}
+
+/// Whether a part's member can get this name.
+fn can_have(backup: &Backup, part: &Part, name: &[u8]) -> bool {
+    let mut members = backup.members.iter();
+    members.all(|member| member.header.name != name)
+        && backup.member(part).renamed(name, 0).is_some()
+}
+
+/// Whether a part can get the name that it must have in a compressed copy.
+pub(in crate::plan) fn can_be_compressed(backup: &Backup, part: &Part) -> bool {
+    new_name(backup, part, true).is_none_or(|name| can_have(backup, part, &name))
 }
 
 /// Converts one part to the form that all parts must have.

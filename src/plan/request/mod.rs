@@ -11,6 +11,7 @@ pub mod unmatched;
 use crate::error::{Error, Kind, Result};
 use crate::open::Part;
 use crate::pipe::Control;
+use crate::plan::compression::{CompressionChoice, Level, Packing};
 use crate::plan::encryption::EncryptionChoice;
 use crate::plan::request::database::Located;
 use crate::plan::request::selector::Selector;
@@ -27,6 +28,12 @@ pub struct Request {
     pub limit: u64,
     /// How the copy is encrypted.
     pub encryption: EncryptionChoice,
+    /// Whether parts that are stored uncompressed are compressed.
+    pub compression: CompressionChoice,
+    /// What was decided about that. A job sets it once it has measured; the planner follows it.
+    pub packing: Packing,
+    /// The levels for parts that are compressed again as a whole, as far as a job tried some.
+    pub levels: Vec<Level>,
     /// Whether there is a key.
     pub has_key: bool,
     /// The rules, and what no rule may drop.
@@ -63,6 +70,9 @@ impl Request {
             keeps: Vec::new(),
             limit,
             encryption: EncryptionChoice::AsIs,
+            compression: CompressionChoice::AsNeeded,
+            packing: Packing::AsStored,
+            levels: Vec::new(),
             has_key: false,
             catalogue: builtin_catalogue()?,
             allow: Vec::new(),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
 mod catalogue;
+mod compression;
 mod groups;
 mod named;
 mod properties;

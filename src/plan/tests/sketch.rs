@@ -28,6 +28,7 @@ pub use crate::format::outer::RECORD;
 /// is a server.
 pub struct Sketch {
     version: Option<Version>,
+    compressed: bool,
     parts: Vec<(String, Vec<Entry>)>,
     recorder: Recorder,
     pub repositories: &'static str,
@@ -71,6 +72,7 @@ impl Sketch {
     pub fn new(text: &str) -> Self {
         let mut sketch = Self {
             version: Some(Version::V3),
+            compressed: true,
             parts: Vec::new(),
             recorder: Recorder::Usual,
             repositories: r#"["https://github.com/hassio-addons/repository"]"#,
@@ -108,12 +110,23 @@ impl Sketch {
         self
     }
 
+    /// The parts are stored uncompressed.
+    pub fn uncompressed(mut self) -> Self {
+        self.compressed = false;
+        self
+    }
+
     /// The backup and the surveys of all its parts.
     pub fn build(&self) -> (Backup, Vec<PartSurvey>) {
         let (mut members, mut parts, mut surveys) = (Vec::new(), Vec::new(), Vec::new());
         for (id, entries) in &self.parts {
-            // The tail of the gzip stream: the end of the tar, checksum and length.
-            let stream = entries.iter().map(|e| e.stored).sum::<u64>() + 40;
+            let inside = entries.iter().map(|e| e.stored).sum::<u64>();
+            let stream = if self.compressed {
+                // The tail of the gzip stream: the end of the tar, checksum and length.
+                inside + 40
+            } else {
+                (inside + 2 * BLOCK as u64).next_multiple_of(RECORD)
+            };
             let size = self.version.map_or(stream, |v| {
                 crate::format::securetar::ciphertext_len(v, stream) + v.header_len() as u64
             });
@@ -130,7 +143,11 @@ impl Sketch {
             parts.push(self.part_of(id, members.len(), stream));
             let at = members.last().map_or(0, Member::end);
             members.push(member(
-                &format!("{}.tar.gz", list_name(id).replace('/', "_")),
+                &format!(
+                    "{}{}",
+                    list_name(id).replace('/', "_"),
+                    if self.compressed { ".tar.gz" } else { ".tar" }
+                ),
                 at,
                 size,
             ));
@@ -169,10 +186,10 @@ impl Sketch {
             kind,
             member,
             layer: Some(layer),
-            compressed: true,
+            compressed: self.compressed,
             listed: true,
             fault: None,
-            suffix: Some(true),
+            suffix: Some(self.compressed),
             closed: false,
         }
     }
@@ -195,7 +212,8 @@ impl Sketch {
             .collect();
         let text = |pad: usize| {
             format!(
-                r#"{{"slug":"aaaaaaaa","version":2,"name":"n","date":"d","type":"full","compressed":true,"protected":{},"homeassistant":{{"version":"2026.10.3","exclude_database":false}},"folders":[{folders}],"addons":[{}],"repositories":{},"pad":"{}"}}"#,
+                r#"{{"slug":"aaaaaaaa","version":2,"name":"n","date":"d","type":"full","compressed":{},"protected":{},"homeassistant":{{"version":"2026.10.3","exclude_database":false}},"folders":[{folders}],"addons":[{}],"repositories":{},"pad":"{}"}}"#,
+                self.compressed,
                 self.version.is_some(),
                 addons.join(","),
                 self.repositories,
@@ -271,7 +289,8 @@ fn parse_file(id: &str, text: &str) -> Entry {
 }
 
 fn member(name: &str, header_at: u64, size: u64) -> Member {
-    let raw = vec![0; BLOCK];
+    let mut raw = vec![0; BLOCK];
+    raw[..name.len()].copy_from_slice(name.as_bytes());
     let header = Header {
         raw,
         name: name.into(),
@@ -301,6 +320,7 @@ fn survey(part: usize, entries: Vec<Entry>, stream_bytes: u64, recorder: Recorde
         entries_crc: 0,
         globals: Vec::new(),
         checkpoints: Vec::new(),
+        packed: None,
         overhead: 0,
         recorder,
         modules: NpmModules::default(),

@@ -24,6 +24,10 @@ impl Terms for Options {
         "--securetar none"
     }
 
+    fn compress(&self) -> &str {
+        "--compress always"
+    }
+
     fn key(&self) -> &str {
         "--emergency-kit or --password-file"
     }

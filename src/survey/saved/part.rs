@@ -80,6 +80,7 @@ pub fn take(
         entries_crc: 0,
         globals,
         checkpoints: Vec::new(),
+        packed: None,
         overhead: room - inside,
         recorder,
         modules,
