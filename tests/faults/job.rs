@@ -11,7 +11,7 @@ use haslim::job::{self, Depth, Prepared, WriteOptions, WriteOutcome};
 use haslim::open::Backup;
 use haslim::open::Pieces;
 use haslim::pipe::{Control, Progress, Silent, Stage};
-use haslim::plan::{EncryptionChoice, Request, Selector};
+use haslim::plan::{CompressionChoice, EncryptionChoice, Request, Selector};
 use haslim::rewrite::{Output, OutputPath, Written};
 use haslim::verify::Verification;
 use haslim::{Error, Result, verify};
@@ -48,15 +48,39 @@ impl Job {
         encryption: EncryptionChoice,
         control: &Control,
     ) -> Result<Self> {
+        let request = Request {
+            encryption,
+            ..Request::new(u64::MAX)?
+        };
+        Self::by(backup, keys, drops, request, control)
+    }
+
+    /// A copy in which everything is compressed that the backup stores uncompressed.
+    pub fn compressed(
+        backup: Backup,
+        keys: &Arc<KeyRing>,
+        drops: &[&str],
+        control: &Control,
+    ) -> Result<Self> {
+        let request = Request {
+            compression: CompressionChoice::Always,
+            ..Request::new(u64::MAX)?
+        };
+        Self::by(backup, keys, drops, request, control)
+    }
+
+    fn by(
+        backup: Backup,
+        keys: &Arc<KeyRing>,
+        drops: &[&str],
+        request: Request,
+        control: &Control,
+    ) -> Result<Self> {
         let drops = drops
             .iter()
             .map(|text| Selector::parse(text))
             .collect::<Result<Vec<_>>>()?;
-        let request = Request {
-            drops,
-            encryption,
-            ..Request::new(u64::MAX)?
-        };
+        let request = Request { drops, ..request };
         let keys = Some(Arc::clone(keys));
         job::Job::new(backup, request)?
             .prepare(keys, Depth::Needed, &Silent, control)

@@ -101,3 +101,31 @@ fn a_wish_to_stop_at_any_step_of_any_stage_is_heard_at_once() {
     }
     assert!(steps.iter().all(|&count| count > 2), "{steps:?}");
 }
+
+#[test]
+fn a_wish_to_stop_is_heard_while_parts_are_measured_and_compressed() {
+    let (place, keys) = (Place::new("v3-uncompressed.tar"), keys());
+    let mut steps = Vec::new();
+    for stage in ["measure", "write"] {
+        for step in 0.. {
+            let control = watched(move |begun, moved, stop| {
+                if begun == stage && moved == step {
+                    stop.store(15, Ordering::SeqCst);
+                }
+            });
+            let backup = Backup::open(&place.input).unwrap();
+            let outcome = Job::compressed(backup, &keys, &["media:music"], &control)
+                .and_then(|mut job| job.run(&place.output(), &control));
+            match outcome {
+                Err(error) => assert_eq!(error.kind().code(), 143, "{stage} {step}: {error}"),
+                Ok(path) => {
+                    std::fs::remove_file(path).unwrap();
+                    steps.push(step);
+                    break;
+                }
+            }
+            place.holds(&[], &format!("{stage} {step}"));
+        }
+    }
+    assert!(steps.iter().all(|&count| count > 2), "{steps:?}");
+}
