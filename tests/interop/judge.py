@@ -190,19 +190,23 @@ def fresh_salts(source, copied):
     before, after = headers(source), headers(copied)
     with tarfile.open(source) as a, tarfile.open(copied) as b:
         for name, (version, head) in after.items():
-            if version is None or before[name][0] != version:
+            old = name if name in before else name.removesuffix(".gz")
+            if version is None or before[old][0] != version:
                 continue
-            if a.extractfile(name).read() != b.extractfile(name).read():
-                assert nonce(version, head) != nonce(*before[name]), f"{name}: the salt was reused for other data"
+            if a.extractfile(old).read() != b.extractfile(name).read():
+                assert nonce(version, head) != nonce(*before[old]), f"{name}: the salt was reused for other data"
 
 
-def copy(source, copied, *, version, without=(), gone=None, exclude_database=None, password=PASSWORD, unchanged=(), spelling=False):
+def copy(source, copied, *, version, without=(), gone=None, exclude_database=None, password=PASSWORD, unchanged=(), spelling=False, compressed=False):
     """Judge a copy: `without` whole components, as backup.json or the outer tar calls them; `gone` maps members to the entries that were dropped from them.
 
-    The members in `unchanged` must be there byte for byte. Numbers in the metadata must have the same value, with `spelling` also the same form.
+    `compressed` says that all parts of an uncompressed backup were compressed. The members in `unchanged` must be there byte for byte. Numbers in the metadata must have the same value, with `spelling` also the same form.
     """
     gone = gone or {}
     before = original(source)
+    if compressed:
+        assert all(member["member"].endswith(".tar") for member in before if "entries" in member), "the test compresses what is compressed"
+        before = [member | {"member": member["member"] + ".gz"} if "entries" in member else member for member in before]
     left_out = {f"{item.replace('/', '_')}{end}" for item in without for end in (".tar", ".tar.gz", "")}
     kept = [member for member in before if member["member"].removeprefix("./") not in left_out]
     assert len(kept) == len(before) - len(without), "the test names what is not there"
@@ -216,7 +220,7 @@ def copy(source, copied, *, version, without=(), gone=None, exclude_database=Non
     holds(copied, version, password, {m["member"]: cut(m["entries"], gone.get(m["member"], lambda _: False)) for m in kept if "entries" in m})
     other = {m["member"] for m in kept if "entries" not in m and m["member"] not in reference.ABOUT}
     same_bytes(source, copied, other | set(unchanged))
-    describes_itself(source, copied, version, without, exclude_database, spelling)
+    describes_itself(source, copied, version, without, exclude_database, spelling, compressed)
 
 
 def holds(copied, version, password, expected):
@@ -237,12 +241,14 @@ def same_bytes(source, copied, names):
             assert a.getmember(name).get_info() == b.getmember(name).get_info(), f"{name}: another header"
 
 
-def describes_itself(source, copied, version, without, exclude_database, spelling):
+def describes_itself(source, copied, version, without, exclude_database, spelling, compressed):
     """backup.json has a new slug, lists the parts in the file, and is otherwise unchanged, in the same order."""
     said, before = (metadata.read(metadata.of(path)) for path in (copied, source))
     assert metadata.SLUG.fullmatch(said["slug"]), said["slug"]
     assert said["slug"] != before["slug"]
     wanted = metadata.slimmed(metadata.of(source), said["slug"], without=without, exclude_database=exclude_database, protected=version is not None)
+    if compressed:
+        wanted["compressed"] = True
     if version is None and "crypto" in said:
         wanted["crypto"] = None
     assert not (found := metadata.differences(wanted, said, spelling=spelling)), found

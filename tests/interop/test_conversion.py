@@ -41,6 +41,27 @@ def test_an_unprotected_backup_becomes_protected_with_a_key(haslim, made, name):
     judge.copy(made(name), out, version=3, gone={home(name): under(b"data/nest")})
 
 
+UNCOMPRESSED = {"v1-uncompressed": 2, "v2-uncompressed": 2, "v3-uncompressed": 3, "plain-uncompressed": None}
+
+
+@pytest.mark.parametrize("name", UNCOMPRESSED)
+def test_what_is_stored_uncompressed_can_be_compressed_and_nothing_is_lost(haslim, made, name):
+    version = UNCOMPRESSED[name]
+    key = {"password": PASSWORD if version else None}
+    out, said = haslim.shrink(made(name), "--compress", "always", **key)
+    assert said["predicted_exact"] and said["predicted_size"] == out.stat().st_size
+    judge.copy(made(name), out, version=version, compressed=True)
+    assert haslim.json("verify", out)["ok"] is True
+
+
+@pytest.mark.parametrize("name", UNCOMPRESSED)
+def test_what_stays_of_it_is_compressed_too(haslim, made, name):
+    version = UNCOMPRESSED[name]
+    key = {"password": PASSWORD if version else None}
+    out, _ = haslim.shrink(made(name), "--compress", "always", *drops("homeassistant:www/empty"), **key)
+    judge.copy(made(name), out, version=version, gone={"homeassistant.tar.gz": under(b"data/www/empty")}, compressed=True)
+
+
 @pytest.mark.parametrize("name", boundary.names())
 @pytest.mark.parametrize("to", TO)
 def test_lengths_at_the_edges_of_chunks_and_blocks(haslim, made, name, to):
