@@ -1,18 +1,4 @@
-//! Whether a copy compresses the parts that the backup stores uncompressed.
-//!
-//! `backup.json` has one flag for all of them, and Home Assistant looks for names that agree with it
-//! (Supervisor, `backups/backup.py`: `.tar.gz` if `compressed`, else `.tar`). So a copy compresses
-//! all parts that it keeps, or none.
-
-use crate::error::Result;
-use crate::gzip;
-use crate::open::{Backup, Part};
-use crate::plan::edit::scan::Scans;
-use crate::plan::model::{Action, Form};
-use crate::plan::request::Request;
-use crate::plan::request::locate::located;
-use crate::plan::{draft, layout, predict};
-use crate::survey::PartSurvey;
+//! What is said about compressing a copy: what the user wants, what was decided, and how.
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,7 +20,7 @@ pub enum Packing {
     #[default]
     AsStored,
     /// They are compressed. The survey of each that stays says how large it is then
-    /// ([`PartSurvey::packed`]).
+    /// ([`PartSurvey::packed`](crate::survey::PartSurvey::packed)).
     Compress,
     /// They stay as they are, because compressing them would save only this many bytes.
     Useless(u64),
@@ -86,66 +72,6 @@ impl ToCompress {
     pub fn is_worth_it(&self, saves: u64) -> bool {
         saves > 0 && saves >= self.excess / Self::SHARE
     }
-
-    /// The first of the parts that cannot be compressed, as far as it is known before they are read.
-    pub fn blocked(&self, backup: &Backup, has_key: bool) -> Option<Packing> {
-        let blocked = |&part: &usize| {
-            let obstacle = obstacle(backup, backup.part(part), has_key)?;
-            Some(Packing::Blocked { part, obstacle })
-        };
-        self.parts.iter().find_map(blocked)
-    }
-}
-
-fn obstacle(backup: &Backup, part: &Part, has_key: bool) -> Option<Obstacle> {
-    if part.layer.is_none() {
-        Some(Obstacle::NoArchive)
-    } else if part.closed {
-        Some(Obstacle::OtherKey)
-    } else if part.version().is_some() && !has_key {
-        Some(Obstacle::NoKey)
-    } else if !layout::can_be_compressed(backup, part) {
-        Some(Obstacle::Name)
-    } else {
-        None
-    }
-}
-
-/// Whether a copy of this backup could be made smaller by compressing its parts, and the user allows
-/// it.
-pub fn may_compress(backup: &Backup, request: &Request) -> bool {
-    request.compression != CompressionChoice::Never && !backup.right_compression()
-}
-
-/// The parts that the copy would compress: all that it keeps and that are stored uncompressed.
-/// Empty if the user does not want that, or if the copy fits without it once it lacks what the user
-/// named. `surveys` are those that [`to_survey`](super::to_survey) returned.
-///
-/// # Errors
-/// As [`make`](super::make).
-pub fn to_compress(
-    backup: &Backup,
-    surveys: &[PartSurvey],
-    request: &Request,
-) -> Result<ToCompress> {
-    if !may_compress(backup, request) {
-        return Ok(ToCompress::default());
-    }
-    let request = &*located(backup, surveys, request);
-    let scans = Scans::new(backup, surveys, request)?;
-    let named = draft::draft(backup, surveys, request, &scans, &[])?;
-    let excess = predict::padded(named.exact_size).saturating_sub(request.target_size());
-    if excess == 0 && request.compression == CompressionChoice::AsNeeded {
-        return Ok(ToCompress::default());
-    }
-    let is_stored = |&at: &usize| {
-        let part = backup.part(at);
-        !part.compressed && backup.is_looked_for(part) && named.keeps(at)
-    };
-    Ok(ToCompress {
-        parts: (0..backup.parts.len()).filter(is_stored).collect(),
-        excess,
-    })
 }
 
 /// How a part is compressed from its beginning to its end. Of every other part, only what is around
@@ -198,47 +124,4 @@ impl CompressedFor {
             Self::Version => "version",
         }
     }
-}
-
-/// How a part is compressed as a whole, if it is.
-pub(super) fn compressing(
-    backup: &Backup,
-    at: usize,
-    action: &Action,
-    form: &Form,
-    survey: Option<&PartSurvey>,
-    request: &Request,
-) -> Option<Compressing> {
-    let edit = action.edit().filter(|_| form.compressed)?;
-    let part = backup.part(at);
-    if !part.compressed {
-        let packed = survey.and_then(|survey| survey.packed);
-        return Some(Compressing {
-            why: if request.packing.compresses() {
-                CompressedFor::Size
-            } else {
-                CompressedFor::Flag
-            },
-            level: gzip::NEW_LEVEL,
-            seconds: packed.map(|packed| packed.seconds),
-            is_exact: packed.is_some() && edit.is_empty(),
-        });
-    }
-    let why = match survey {
-        None => CompressedFor::Version,
-        Some(survey) if survey.end.gzip.is_some_and(|gzip| gzip.members > 1) => {
-            CompressedFor::Members
-        }
-        Some(_) => return None,
-    };
-    let tried = request.levels.iter().find(|tried| tried.part == at);
-    Some(Compressing {
-        why,
-        level: tried.map_or_else(
-            || gzip::level(part.version().is_some()),
-            |tried| tried.level,
-        ),
-        seconds: tried.map(|tried| tried.seconds),
-        is_exact: false,
-    })
 }

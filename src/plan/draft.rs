@@ -12,7 +12,7 @@ use crate::plan::layout::{Extent, Settled, Wanted, check_metadata};
 use crate::plan::model::{Action, Form, Outcome, PartEdit, PartPlan, Plan, Reason};
 use crate::plan::notes::Noted;
 use crate::plan::request::Request;
-use crate::plan::{compression, drops, edit, layout, part_reasons, predict};
+use crate::plan::{drops, edit, layout, part_reasons, predict};
 use crate::survey::PartSurvey;
 
 /// The action for each part, and the resulting size of the copy.
@@ -96,7 +96,7 @@ pub(super) fn plan(
     };
     let compressing = |at: usize, action: &Action, form: &Form| {
         let survey = surveys.iter().find(|survey| survey.part == at);
-        compression::compressing(backup, at, action, form, survey, request)
+        part_reasons::compressing(backup, at, action, form, survey, request)
     };
     let planned = actions.into_iter().zip(forms).zip(predicted).enumerate();
     let parts: Vec<PartPlan> = planned

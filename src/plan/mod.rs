@@ -15,6 +15,7 @@ pub(crate) mod leftovers;
 mod losses;
 pub mod model;
 mod notes;
+mod packing;
 mod part_reasons;
 mod predict;
 mod repair;
@@ -25,13 +26,12 @@ pub(crate) mod tests;
 
 pub use choose::candidate::{Candidate, OldestOf};
 pub use choose::harm::{Cost, Harm};
-pub use compression::{
-    CompressedFor, Compressing, CompressionChoice, Packing, ToCompress, may_compress, to_compress,
-};
+pub use compression::{CompressedFor, Compressing, CompressionChoice, Packing, ToCompress};
 pub use effects::effect;
 pub use encryption::{Encryption, EncryptionChoice};
 pub use facts::{Alternative, Dropped, Offer};
 pub use model::{Action, EntryFate, Form, Outcome, PartEdit, PartPlan, Plan};
+pub use packing::{blocked, may_compress, to_compress};
 pub use repair::{Repair, repair};
 pub use request::names::location;
 pub use request::selector::Selector;

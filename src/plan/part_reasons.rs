@@ -1,9 +1,11 @@
 //! Why each part is treated as it is, and which selectors had an effect.
 
 use crate::error::Result;
+use crate::gzip;
 use crate::open::Backup;
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::choose::candidates::may_go;
+use crate::plan::compression::{CompressedFor, Compressing};
 use crate::plan::edit::scan::Scans;
 use crate::plan::encryption::Encryption;
 use crate::plan::facts::{PartReason, Taker};
@@ -42,6 +44,49 @@ pub(super) fn reason(
         Action::Copy if request.keeps_component(&part.id) => PartReason::Kept,
         Action::Copy => PartReason::NotNamed,
     }
+}
+
+/// How a part is compressed as a whole, if it is.
+pub(super) fn compressing(
+    backup: &Backup,
+    at: usize,
+    action: &Action,
+    form: &Form,
+    survey: Option<&PartSurvey>,
+    request: &Request,
+) -> Option<Compressing> {
+    let edit = action.edit().filter(|_| form.compressed)?;
+    let part = backup.part(at);
+    if !part.compressed {
+        let packed = survey.and_then(|survey| survey.packed);
+        return Some(Compressing {
+            why: if request.packing.compresses() {
+                CompressedFor::Size
+            } else {
+                CompressedFor::Flag
+            },
+            level: gzip::NEW_LEVEL,
+            seconds: packed.map(|packed| packed.seconds),
+            is_exact: packed.is_some() && edit.is_empty(),
+        });
+    }
+    let why = match survey {
+        None => CompressedFor::Version,
+        Some(survey) if survey.end.gzip.is_some_and(|gzip| gzip.members > 1) => {
+            CompressedFor::Members
+        }
+        Some(_) => return None,
+    };
+    let tried = request.levels.iter().find(|tried| tried.part == at);
+    Some(Compressing {
+        why,
+        level: tried.map_or_else(
+            || gzip::level(part.version().is_some()),
+            |tried| tried.level,
+        ),
+        seconds: tried.map(|tried| tried.seconds),
+        is_exact: false,
+    })
 }
 
 fn takers(backup: &Backup, at: usize, request: &Request, units: &[Candidate]) -> Vec<Taker> {

@@ -29,7 +29,7 @@ impl Reading<'_> {
             return Ok((Packing::KeptForRest, Sizes::new()));
         }
         // Nothing stands for the key here, not even a scan.
-        if let Some(blocked) = wanted.blocked(backup, self.unlocked.keys.is_some()) {
+        if let Some(blocked) = plan::blocked(&wanted, backup, self.unlocked.keys.is_some()) {
             return self.blocked(blocked);
         }
         self.survey_all(found, &wanted)?;

@@ -146,21 +146,24 @@ fn one_part_that_cannot_be_opened_keeps_all_from_being_compressed() {
         parts: vec![0, 1, 2],
         excess: 1,
     };
-    let blocked = |part, obstacle| Some(Packing::Blocked { part, obstacle });
-    assert_eq!(wanted.blocked(&backup, true), None);
-    assert_eq!(wanted.blocked(&backup, false), blocked(0, Obstacle::NoKey));
+    let because = |part, obstacle| Some(Packing::Blocked { part, obstacle });
+    assert_eq!(blocked(&wanted, &backup, true), None);
+    assert_eq!(
+        blocked(&wanted, &backup, false),
+        because(0, Obstacle::NoKey)
+    );
     backup.parts[1].closed = true;
     assert_eq!(
-        wanted.blocked(&backup, true),
-        blocked(1, Obstacle::OtherKey)
+        blocked(&wanted, &backup, true),
+        because(1, Obstacle::OtherKey)
     );
     backup.parts[1].layer = None;
     assert_eq!(
-        wanted.blocked(&backup, true),
-        blocked(1, Obstacle::NoArchive)
+        blocked(&wanted, &backup, true),
+        because(1, Obstacle::NoArchive)
     );
     let (plain, _) = Sketch::new(HOME).uncompressed().version(None).build();
-    assert_eq!(wanted.blocked(&plain, false), None);
+    assert_eq!(blocked(&wanted, &plain, false), None);
 }
 
 #[test]
