@@ -385,7 +385,7 @@ def predicted(bench, version, *options):
         slim = shrink(backup, bench.out("predicted.slim.tar"), "--force", *cut, password=SUPERVISOR_PASSWORD if version else None)
         size, expected = slim.stat().st_size, plan["predicted_size"]
         # What is cut and compressed for the first time is only estimated, and the plan says so.
-        allowed = max(size // 1000, 10_240) if plan["predicted_exact"] else size // 50
+        allowed = max(size // 1000, 10_240) if plan["predicted_exact"] else size // 20
         bench.check(f"{' '.join(map(str, cut))}: {expected} bytes predicted, {size} written", abs(size - expected) <= allowed)
 
 
