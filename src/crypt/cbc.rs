@@ -75,7 +75,9 @@ impl<R: Read> CbcReader<R> {
     pub(super) fn fill(&mut self) -> io::Result<&[u8]> {
         while self.ready.0 == self.ready.1 && self.left > 0 {
             let mut buffer = std::mem::take(&mut self.buffer);
-            buffer.resize(STEP, 0);
+            if buffer.len() != STEP {
+                buffer = vec![0; STEP];
+            }
             let stepped = self.step(&mut buffer);
             self.buffer = buffer;
             self.ready = (0, stepped?);

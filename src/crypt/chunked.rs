@@ -173,7 +173,7 @@ impl<R: Read> ChunkReader<R> {
         self.next_slot = 0;
         let want = self.batch_len();
         if self.buffer.len() < want {
-            self.buffer.resize(want, 0);
+            self.buffer = vec![0; want];
         }
         let Some(room) = self.buffer.get_mut(..want) else {
             return Ok(());

@@ -26,7 +26,9 @@ impl Buffer {
 
     /// Reads up to `bytes`, or until the end; bytes read before an error stay.
     fn fill(&mut self, reader: &mut impl Read, bytes: usize) -> io::Result<()> {
-        self.room.resize(bytes, 0);
+        if self.room.len() != bytes {
+            self.room = vec![0; bytes];
+        }
         let (len, outcome) = read_until_error(reader, &mut self.room);
         self.len = len;
         outcome

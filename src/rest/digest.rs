@@ -39,7 +39,9 @@ pub(super) struct Growing {
 impl Growing {
     /// Reads on to this position.
     pub(super) fn read_to(&mut self, input: &Input, end: u64, control: &Control) -> Result<()> {
-        self.buffer.resize(STEP, 0);
+        if self.buffer.len() != STEP {
+            self.buffer = vec![0; STEP];
+        }
         while self.at < end {
             control.check()?;
             let step = usize::try_from(end - self.at).unwrap_or(STEP).min(STEP);
