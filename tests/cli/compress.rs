@@ -12,7 +12,7 @@ fn home(draft: Draft) -> Draft {
     let source = |at: usize| {
         let line = format!("    return await self.hass.async_add_executor_job(load, {at})\n");
         make::file(
-            &format!("data/custom_components/x/{at}.py"),
+            format!("data/custom_components/x/{at}.py"),
             line.repeat(150).as_bytes(),
         )
     };
