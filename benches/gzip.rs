@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flate2::{Decompress, FlushDecompress, Status};
+use haslim::bench::make;
 use haslim::gzip::{Change, Changes, Checkpoint, Gunzip, GzipWriter, Patch, Trailer, splice};
 use haslim::pipe::Counter;
 use miniz_oxide::inflate::TINFLStatus;
@@ -61,6 +62,35 @@ fn inflate_by_miniz_oxide(gzip: &[u8]) -> (u64, u32) {
             TINFLStatus::BlockBoundary | TINFLStatus::HasMoreOutput => {}
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// The same with libdeflate, which needs the whole input and the size of the plaintext at once.
+fn inflate_by_libdeflate(gzip: &[u8], plaintext: &mut [u8]) -> usize {
+    let mut decompressor = libdeflater::Decompressor::new();
+    decompressor.gzip_decompress(gzip, plaintext).unwrap()
+}
+
+/// Each kind of contents on its own, beside libdeflate: sources, a database, object files,
+/// recordings.
+fn kinds(criterion: &mut Criterion) {
+    for part in [
+        "a0d7b954_nodered",
+        "core_mariadb",
+        "5c53de3b_esphome",
+        "media",
+    ] {
+        let mut tar = Vec::new();
+        make::part(support::RECIPE, part, &mut tar).unwrap();
+        let gzip = support::compressed(&tar);
+        let mut group = criterion.benchmark_group(format!("inflate {part}"));
+        group.throughput(Throughput::Bytes(tar.len() as u64));
+        group.bench_function("here", |bencher| bencher.iter(|| inflate(&gzip, false)));
+        let mut plaintext = vec![0; tar.len()];
+        group.bench_function("libdeflate", |bencher| {
+            bencher.iter(|| inflate_by_libdeflate(&gzip, &mut plaintext))
+        });
+        assert!(plaintext == tar);
     }
 }
 
@@ -164,5 +194,5 @@ fn splicing(criterion: &mut Criterion) {
     }
 }
 
-criterion_group! { name = benches; config = support::settings(); targets = reading, writing, splicing }
+criterion_group! { name = benches; config = support::settings(); targets = reading, kinds, writing, splicing }
 criterion_main!(benches);

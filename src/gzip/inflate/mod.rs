@@ -17,7 +17,7 @@ mod tables;
 use std::io::{self, Read};
 
 use self::input::BitInput;
-use self::run::{OUTPUT, Out, STEP, Stop, Tables};
+use self::run::{OUTPUT, Out, ROOM, STEP, Stop, Tables, VIEW};
 use self::symbol::Symbol;
 use super::error::GzipError;
 
@@ -27,7 +27,7 @@ pub(super) const WINDOW: usize = 32 << 10;
 pub(super) const PIECE: usize = 64 << 10;
 /// Bytes of input that must be available before a block header or a step is decoded; the longest
 /// dynamic header has about 320 bytes.
-const LOOKAHEAD: usize = 512;
+const LOOKAHEAD: usize = VIEW;
 
 /// The order in which the lengths of the code length codes come (RFC 1951 §3.2.7).
 const ORDER: [usize; 19] = [
@@ -61,7 +61,7 @@ enum State {
 pub(super) struct Inflate<R> {
     pub input: BitInput<R>,
     tables: Box<Tables>,
-    output: Box<[u8; OUTPUT]>,
+    output: Box<[u8; ROOM]>,
     /// The piece: where it begins and ends. The window is before it.
     begin: usize,
     filled: usize,
@@ -75,7 +75,7 @@ impl<R: Read> Inflate<R> {
         Self {
             input: BitInput::new(reader),
             tables: Box::default(),
-            output: Box::new([0; OUTPUT]),
+            output: Box::new([0; ROOM]),
             begin: WINDOW,
             filled: WINDOW,
             reach: 0,

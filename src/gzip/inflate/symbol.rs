@@ -47,6 +47,13 @@ impl Symbol {
         word.wrapping_shr(self.0)
     }
 
+    /// The number of bits that are left of `count`, modulo 64. What else is in the word changes only
+    /// higher bits.
+    #[inline(always)]
+    pub fn less(self, count: u32) -> u32 {
+        count.wrapping_sub(self.0)
+    }
+
     /// The length or distance, computed from the word before the symbol was removed.
     #[inline(always)]
     pub fn with_extra(self, word: u64) -> usize {
