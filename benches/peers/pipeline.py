@@ -1,7 +1,9 @@
-"""The best pipelines of ordinary tools at the two tasks, for SecureTar version 2: what an expert would type.
+"""The best pipelines of ordinary tools at four tasks, for SecureTar version 2: what an expert would type.
 
 usage: pipeline.py list BACKUP                           openssl | igzip | tar, as many at a time as there are cores; prints the number of entries
        pipeline.py cut BACKUP MEMBER PATH OUT LEVEL      openssl | igzip | bsdtar | pigz -LEVEL | openssl; the other members are copied
+       pipeline.py extract BACKUP FOLDER                 openssl | igzip | tar, each part into a folder of its own
+       pipeline.py archive BACKUP OUT                    openssl | igzip of one part after the other, into one zstd on all cores
 
 The password is in HASLIM_PASSWORD. openssl takes its key from the command line, where everybody on the machine can see it:
 never use this with a real backup.
@@ -20,6 +22,7 @@ BLOCK, RECORD = 512, 10_240
 
 READ = 'dd if="$1" bs=4M iflag=skip_bytes,count_bytes skip=$2 count=$3 status=none | openssl enc -d -aes-128-cbc -bufsize 65536 -K $4 -iv $5 | igzip -dc'
 LIST = f"{READ} | tar tf - | wc -l"
+EXTRACT = f'mkdir -p "$6"; {READ} | tar xf - -C "$6"'
 CUT = f'{READ} | bsdtar --format pax -cf - --exclude "$6" @- | pigz -$7 | openssl enc -aes-128-cbc -bufsize 65536 -K $4 -iv $8'
 
 
@@ -55,6 +58,24 @@ def count(backup):
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as jobs:
         done = jobs.map(lambda part: bash(LIST, backup, *part[1], stdout=subprocess.PIPE).stdout, encrypted(backup))
         print(sum(map(int, done)))
+
+
+def extract(backup, folder):
+    # The largest first, so that the last one does not start late.
+    parts = sorted(encrypted(backup), key=lambda part: -part[1][1])
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as jobs:
+        done = jobs.map(lambda part: bash(EXTRACT, backup, *part[1], f"{folder}/{part[0].split('.')[0]}"), parts)
+        all(done)
+
+
+def archive(backup, out):
+    with open(out, "wb", buffering=0) as target:
+        zstd = subprocess.Popen(["zstd", "-q", "-c", "-3", f"-T{len(os.sched_getaffinity(0))}"], stdin=subprocess.PIPE, stdout=target)
+        for _, part in encrypted(backup):
+            bash(READ, backup, *part, stdout=zstd.stdin)
+        zstd.stdin.close()
+        assert zstd.wait() == 0, "zstd failed"
+        os.fsync(target)
 
 
 def cut(backup, name, path, out, level):
@@ -104,4 +125,4 @@ def padding(target, end):
 
 
 if __name__ == "__main__":
-    {"list": count, "cut": cut}[sys.argv[1]](*sys.argv[2:])
+    {"list": count, "cut": cut, "extract": extract, "archive": archive}[sys.argv[1]](*sys.argv[2:])

@@ -1,7 +1,8 @@
-"""The reference SecureTar library at the two tasks. Run with a Python that has securetar.
+"""The reference SecureTar library at three tasks. Run with a Python that has securetar.
 
 usage: reference.py list BACKUP                     prints the number of entries
        reference.py cut BACKUP MEMBER PATH OUT      writes a copy without PATH and what is below it in MEMBER
+       reference.py extract BACKUP FOLDER           extracts every part into a folder of its own
 
 The password is in HASLIM_PASSWORD. HASLIM_BUFSIZE is the size of its buffers: 4 MiB unless given, as in Supervisor
 (supervisor/backups/const.py, BUF_SIZE).
@@ -58,6 +59,14 @@ def cut(backup, name, path, out):
     os.close(descriptor)
 
 
+def extract(backup, folder):
+    """With Python's filter against names that lead out, as Core and Supervisor extract."""
+    with securetar.SecureTarArchive(Path(backup), "r", bufsize=BUFFER, password=PASSWORD) as archive:
+        for member in filter(is_part, archive.tar.getmembers()):
+            with archive.extract_tar(member) as plain, inner(plain, member) as tar:
+                tar.extractall(Path(folder) / member.name.split(".")[0], filter="data")
+
+
 def part_version(file):
     """The SecureTar version of the first part."""
     with tarfile.open(fileobj=file, mode="r:") as tar:
@@ -66,4 +75,4 @@ def part_version(file):
 
 
 if __name__ == "__main__":
-    {"list": count, "cut": cut}[sys.argv[1]](*sys.argv[2:])
+    {"list": count, "cut": cut, "extract": extract}[sys.argv[1]](*sys.argv[2:])
