@@ -16,6 +16,7 @@ use haslim::pipe::{Control, Silent};
 pub const RECIPE: Recipe = Recipe {
     size: 20_000_000,
     seed: 0,
+    sources: None,
 };
 
 /// Fewer samples than usual, because one takes tens of milliseconds or more.

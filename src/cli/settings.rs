@@ -202,6 +202,8 @@ pub struct Making {
     pub encryption: EncryptionChoice,
     /// Another number produces other contents of the same kinds.
     pub seed: u64,
+    /// How many source files there are, if not the usual number.
+    pub sources: Option<u64>,
     /// Replace an existing file.
     pub replace: bool,
 }
@@ -689,6 +691,7 @@ impl From<args::Bench> for Task {
                 size,
                 encryption: encryption(bench.securetar),
                 seed: bench.seed.unwrap_or(0),
+                sources: bench.sources,
                 replace: bench.force,
             }),
             (_, backup) => Self::Measure(Measuring {

@@ -48,6 +48,8 @@ enum Queued {
     Block(Receiver<io::Result<Block>>),
     /// It was compressed before.
     Stretch(Arc<Stretch>),
+    /// A worker makes it.
+    Later(Receiver<Stretch>),
 }
 
 /// A piece of a deflate stream that can stand anywhere in one, except at its end: it refers to
@@ -159,9 +161,31 @@ impl Deflater {
         if !self.filling.plaintext.is_empty() {
             self.send(false);
         }
-        self.size += stretch.plaintext.len() as u64;
         self.filling.follow(&stretch.plaintext);
         self.queue.push_back(Queued::Stretch(stretch));
+        Ok(())
+    }
+
+    /// Takes plaintext that a worker makes. Nothing after it refers to it, because it is not known
+    /// yet.
+    fn append_later(
+        &mut self,
+        make: impl FnOnce() -> Stretch + Send + 'static,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        while self.queue.len() + 1 >= self.depth {
+            self.receive(out)?;
+        }
+        if !self.filling.plaintext.is_empty() {
+            self.send(false);
+        }
+        self.filling.follow(&[]);
+        let (give, take) = bounded(1);
+        rayon::spawn(move || {
+            // The writer may be gone; then the stretch is no longer needed.
+            let _ = give.send(make());
+        });
+        self.queue.push_back(Queued::Later(take));
         Ok(())
     }
 
@@ -196,20 +220,29 @@ impl Deflater {
         let next = match self.queue.pop_front() {
             None => return Ok(()),
             Some(Queued::Block(next)) => next,
-            Some(Queued::Stretch(stretch)) => {
-                self.crc.combine(&stretch.crc);
-                return out.write_all(&stretch.compressed);
-            }
+            Some(Queued::Stretch(stretch)) => return self.pass(&stretch, out),
+            Some(Queued::Later(next)) => return self.pass(&waited(&next)?, out),
         };
-        // Waiting on one of rayon's own threads could deadlock, because the block may be queued on
-        // it.
-        while next.is_empty() && rayon::yield_now() == Some(rayon::Yield::Executed) {}
-        let block = next.recv().map_err(|_| GzipError::LostWorker)??;
+        let block = waited(&next)??;
         self.crc.combine(&block.crc);
         out.write_all(&block.compressed)?;
         self.free.push(block);
         Ok(())
     }
+
+    /// Writes a stretch.
+    fn pass(&mut self, stretch: &Stretch, out: &mut impl Write) -> io::Result<()> {
+        self.size += stretch.plaintext.len() as u64;
+        self.crc.combine(&stretch.crc);
+        out.write_all(&stretch.compressed)
+    }
+}
+
+/// What a worker made, once it is there.
+fn waited<T>(worker: &Receiver<T>) -> io::Result<T> {
+    // Waiting on one of rayon's own threads could deadlock, because the work may be queued on it.
+    while worker.is_empty() && rayon::yield_now() == Some(rayon::Yield::Executed) {}
+    Ok(worker.recv().map_err(|_| GzipError::LostWorker)?)
 }
 
 /// Writes a gzip stream: one member, one deflate stream, no optional fields.
@@ -248,6 +281,18 @@ impl<W: Write> GzipWriter<W> {
     /// Bytes of plaintext so far.
     pub fn plaintext_len(&self) -> u64 {
         self.deflater.size + self.deflater.filling.plaintext.len() as u64
+    }
+
+    /// Appends a stretch that `make` returns on one of rayon's threads. The same number of these is
+    /// held.
+    ///
+    /// # Errors
+    /// As [`GzipWriter::append`].
+    pub fn append_later(
+        &mut self,
+        make: impl FnOnce() -> Stretch + Send + 'static,
+    ) -> io::Result<()> {
+        self.deflater.append_later(make, &mut self.out)
     }
 
     /// Compresses the last block, writes the trailer and returns the writer.

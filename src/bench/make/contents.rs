@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::pages::Pages;
-use super::random::Random;
+use super::random::{NUMBER, Random};
 use super::tar::{self, Attributes};
 use super::text::Words;
 use crate::format::outer::RECORD;
@@ -14,6 +14,9 @@ use crate::gzip::Stretch;
 
 /// The number of bytes generated at once.
 const PIECE: usize = 64 << 10;
+
+/// The number of bytes of noise made at once: as many as a block of the compressor has.
+const NOISE: usize = 8 * PIECE;
 
 /// How many pieces of each kind the large files are put together from.
 const POOL: u64 = 128;
@@ -117,16 +120,52 @@ impl<'a> Pool<'a> {
 pub(super) enum Piece<'a> {
     /// Made for this place.
     New(&'a [u8]),
-    /// Compressed before, or not to be compressed.
+    /// Compressed before.
     Stretch(Arc<Stretch>),
+    /// Not made yet, because that can be done on another thread.
+    Noise(Noise),
 }
 
 impl Piece<'_> {
-    pub fn plaintext(&self) -> &[u8] {
+    /// Bytes of plaintext.
+    pub fn len(&self) -> u64 {
         match self {
-            Self::New(bytes) => bytes,
-            Self::Stretch(stretch) => stretch.plaintext(),
+            Self::New(bytes) => bytes.len() as u64,
+            Self::Stretch(stretch) => stretch.plaintext().len() as u64,
+            Self::Noise(noise) => noise.len(),
         }
+    }
+}
+
+/// Bytes that cannot be compressed, before they are made.
+pub(super) struct Noise {
+    /// The first bytes.
+    begin: Vec<u8>,
+    /// The last bytes, which replace random ones.
+    end: Vec<u8>,
+    len: usize,
+    random: Random,
+}
+
+impl Noise {
+    /// The number of bytes.
+    pub fn len(&self) -> u64 {
+        self.len as u64
+    }
+
+    /// Makes them.
+    pub fn make(mut self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len);
+        bytes.append(&mut self.begin);
+        bytes.truncate(self.len);
+        self.random.noise(self.len - bytes.len(), &mut bytes);
+        let end = self.len - self.end.len();
+        bytes
+            .iter_mut()
+            .skip(end)
+            .zip(self.end)
+            .for_each(|(to, from)| *to = from);
+        bytes
     }
 }
 
@@ -152,6 +191,7 @@ impl Source<'_> {
         let line = self.count << 20 | piece.len() as u64;
         let random = &mut self.random;
         match self.kind {
+            // Made by `Noise`.
             Kind::Noise(_) | Kind::Backup => random.noise(PIECE - piece.len(), piece),
             Kind::Database => self.pages.more(random, piece),
             Kind::Source => self.words.source(random, piece),
@@ -214,16 +254,16 @@ impl<'a> Contents<'a> {
     /// The compressor's.
     pub fn next_piece(&mut self, pool: &mut Pool<'_>) -> io::Result<Option<Piece<'_>>> {
         let kind = self.source.kind;
-        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE);
-        if room == 0 {
+        if self.left == 0 {
             return Ok(None);
         }
-        self.left -= room as u64;
+        if kind.is_noise() {
+            return Ok(Some(Piece::Noise(self.next_noise())));
+        }
+        let room = self.room(PIECE);
         let is_first = self.source.count == 0;
         if !is_first {
             self.piece.clear();
-        }
-        if !is_first && !kind.is_noise() {
             self.source.count += 1;
             let made = pool.piece(kind, self.source.random.below(POOL))?;
             if room == PIECE {
@@ -235,26 +275,33 @@ impl<'a> Contents<'a> {
         self.source.fill(&mut self.piece);
         self.source.count += 1;
         self.piece.truncate(room);
-        self.put_end(room);
-        if kind.is_noise() {
-            let stored = Stretch::store(self.piece.clone());
-            return Ok(Some(Piece::Stretch(Arc::new(stored))));
-        }
         Ok(Some(Piece::New(&self.piece)))
     }
 
-    /// Replaces the last bytes of a piece of `room` bytes by its share of the end, if it has one.
-    fn put_end(&mut self, room: usize) {
+    /// Takes up to `most` of the bytes that are left, for the next piece.
+    fn room(&mut self, most: usize) -> usize {
+        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(most);
+        self.left -= room as u64;
+        room
+    }
+
+    fn next_noise(&mut self) -> Noise {
+        let is_first = self.source.count == 0;
+        let len = self.room(if is_first { PIECE } else { NOISE });
+        self.source.count += 1;
+        let begin = std::mem::take(&mut self.piece);
+        let random = self.source.random.clone();
+        let numbers = len.saturating_sub(begin.len()).div_ceil(NUMBER);
+        self.source.random.skip(numbers as u64);
+        // Pieces are far larger than any end, so the end falls into the last two.
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let tail = self.end.len().saturating_sub(left).min(room);
-        if tail > 0 {
-            // Pieces are far larger than any end, so the end falls into the last two.
-            let from = self.end.drain(..tail);
-            self.piece
-                .iter_mut()
-                .skip(room - tail)
-                .zip(from)
-                .for_each(|(to, from)| *to = from);
+        let tail = self.end.len().saturating_sub(left).min(len);
+        let end = self.end.drain(..tail).collect();
+        Noise {
+            begin,
+            end,
+            len,
+            random,
         }
     }
 
@@ -298,9 +345,15 @@ mod tests {
         let mut contents = Contents::new(kind, size, Random::new(seed, 5), &words);
         let mut all = Vec::new();
         while let Some(piece) = contents.next_piece(&mut pool).unwrap() {
-            let piece = piece.plaintext();
-            assert!(piece.len() <= PIECE);
-            all.extend_from_slice(piece);
+            let len = piece.len();
+            let before = all.len() as u64;
+            match piece {
+                Piece::New(bytes) => all.extend_from_slice(bytes),
+                Piece::Stretch(stretch) => all.extend_from_slice(stretch.plaintext()),
+                Piece::Noise(noise) => all.extend(noise.make()),
+            }
+            assert_eq!(all.len() as u64 - before, len);
+            assert!(len <= NOISE as u64);
         }
         all
     }

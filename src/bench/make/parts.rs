@@ -186,22 +186,62 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
+    use crate::bench::make::Recipe;
+    use crate::bench::make::tree::{Data, SOURCES};
     use crate::format::tar::block::EntryKind;
 
     #[test]
     fn the_shares_make_a_whole() {
         let components = components();
-        let items = components.iter().flat_map(|c| &c.items);
-        let sum: u64 = items
-            .map(|item| {
-                if let Item::Files(files) = item {
-                    files.permille
-                } else {
-                    0
-                }
-            })
-            .sum();
-        assert_eq!(sum, 1000);
+        let sum = |counts: fn(&Files) -> bool| -> u64 {
+            let items = components.iter().flat_map(|c| &c.items);
+            let files = items.filter_map(|item| match item {
+                Item::Files(files) => Some(files),
+                _ => None,
+            });
+            files
+                .filter(|files| counts(files))
+                .map(|files| files.permille)
+                .sum()
+        };
+        assert_eq!(sum(|_| true), 1000);
+        assert_eq!(sum(|files| files.kind == Kind::Source), SOURCES);
+    }
+
+    fn recipe(size: u64, sources: Option<u64>) -> Recipe {
+        Recipe {
+            size,
+            seed: 3,
+            sources,
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_source_files_as_asked_for_and_their_bytes_stay_the_same() {
+        let count_and_bytes = |sources: Option<u64>| {
+            let components = components();
+            let all = components
+                .iter()
+                .flat_map(|c| c.entries(recipe(10_000_000, sources)));
+            let sizes: Vec<u64> = all
+                .filter_map(|entry| match entry.data {
+                    Data::Made(Kind::Source, size) => Some(size),
+                    _ => None,
+                })
+                .collect();
+            (sizes.len() as u64, sizes.iter().sum::<u64>())
+        };
+        let usual = count_and_bytes(None);
+        assert!((150..200).contains(&usual.0), "{} files", usual.0);
+        for wanted in [50, 5_000] {
+            let (count, bytes) = count_and_bytes(Some(wanted));
+            assert!(count.abs_diff(wanted) <= 2, "{count} instead of {wanted}");
+            assert!(
+                bytes.abs_diff(usual.1) < usual.1 / 50,
+                "{bytes} bytes instead of {}",
+                usual.1
+            );
+        }
     }
 
     #[test]
@@ -209,7 +249,7 @@ mod tests {
         for size in [1_000_000, 1_000_000_000] {
             for component in components() {
                 let mut seen = HashSet::new();
-                for entry in component.entries(size, 3) {
+                for entry in component.entries(recipe(size, None)) {
                     let parent = entry
                         .path
                         .rsplit_once('/')
@@ -242,7 +282,7 @@ mod tests {
                 .iter()
                 .find(|c| c.name == name)
                 .into_iter()
-                .flat_map(|c| c.entries(size, 0))
+                .flat_map(|c| c.entries(recipe(size, None)))
                 .map(|e| e.data.len())
                 .sum()
         };

@@ -5,6 +5,11 @@
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
 
+/// The bytes of noise that are made of one number.
+pub(super) const NUMBER: usize = 8;
+/// By how much the state grows with each number.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl Random {
     /// Stream number `stream` of a seed; streams are independent.
     pub fn new(seed: u64, stream: u64) -> Self {
@@ -14,8 +19,13 @@ impl Random {
         Self(second.next())
     }
 
+    /// Goes on as if this many numbers had been drawn.
+    pub fn skip(&mut self, numbers: u64) {
+        self.0 = self.0.wrapping_add(STEP.wrapping_mul(numbers));
+    }
+
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -50,10 +60,17 @@ impl Random {
     pub fn noise(&mut self, count: usize, out: &mut Vec<u8>) {
         let begin = out.len();
         out.resize(begin + count, 0);
-        for chunk in out.get_mut(begin..).unwrap_or_default().chunks_mut(8) {
-            for (to, from) in chunk.iter_mut().zip(self.next().to_le_bytes()) {
-                *to = from;
-            }
+        let (whole, rest) = out
+            .get_mut(begin..)
+            .unwrap_or_default()
+            .as_chunks_mut::<NUMBER>();
+        for chunk in whole {
+            *chunk = self.next().to_le_bytes();
+        }
+        if !rest.is_empty() {
+            rest.iter_mut()
+                .zip(self.next().to_le_bytes())
+                .for_each(|(to, from)| *to = from);
         }
     }
 }
@@ -72,6 +89,14 @@ mod tests {
         let all = [take(1, 2), take(2, 1), take(1, 3), take(0, 0)];
         let firsts: std::collections::HashSet<u64> = all.iter().map(|(first, _)| *first).collect();
         assert_eq!(firsts.len(), 4);
+    }
+
+    #[test]
+    fn skipped_numbers_are_those_that_would_have_been_drawn() {
+        let (mut drawn, mut skipped) = (Random::new(1, 2), Random::new(1, 2));
+        (0..1000).for_each(|_| drop(drawn.next()));
+        skipped.skip(1000);
+        assert_eq!(drawn.next(), skipped.next());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::contents::Noise;
 use crate::error::{Error, Result};
 use crate::format::outer::RECORD;
 use crate::format::tar::block::{BLOCK, EntryKind, padding, set_checksum, set_size};
@@ -145,6 +146,9 @@ pub(super) trait Out {
 
     /// Takes bytes that were compressed before.
     fn stretch(&mut self, stretch: Arc<Stretch>) -> io::Result<()>;
+
+    /// Takes bytes that cannot be compressed and are not made yet.
+    fn noise(&mut self, noise: Noise) -> io::Result<()>;
 }
 
 /// A tar being written to `out`.
@@ -171,6 +175,11 @@ impl<'a> TarWriter<'a> {
     pub fn stretch(&mut self, stretch: Arc<Stretch>) -> io::Result<()> {
         self.position += stretch.plaintext().len() as u64;
         self.out.stretch(stretch)
+    }
+
+    pub fn noise(&mut self, noise: Noise) -> io::Result<()> {
+        self.position += noise.len();
+        self.out.noise(noise)
     }
 
     /// Fills up the last block of an entry's data.

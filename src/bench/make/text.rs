@@ -42,9 +42,50 @@ const SOURCE: [&str; 20] = [
     "\n",
 ];
 
-/// The words used in all texts.
+/// The words used in all texts, and the lines of the sources.
 #[derive(Debug)]
-pub(super) struct Words(Vec<String>);
+pub(super) struct Words {
+    words: Vec<String>,
+    /// [`SOURCE`], taken apart.
+    lines: Vec<Vec<Segment>>,
+}
+
+/// What a line is made of.
+#[derive(Debug)]
+enum Segment {
+    Text(Vec<u8>),
+    Word,
+    Number,
+}
+
+/// Takes a line apart.
+fn segments(template: &str) -> Vec<Segment> {
+    let (mut all, mut text) = (Vec::new(), Vec::new());
+    let mut rest = template.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        let segment = match (first, tail) {
+            (b'{', [b'{', tail @ ..]) | (b'}', [b'}', tail @ ..]) => {
+                text.push(*first);
+                rest = tail;
+                continue;
+            }
+            (b'{', [b'}', tail @ ..]) => {
+                rest = tail;
+                Segment::Word
+            }
+            (b'~', _) => Segment::Number,
+            _ => {
+                text.push(*first);
+                continue;
+            }
+        };
+        all.push(Segment::Text(std::mem::take(&mut text)));
+        all.push(segment);
+    }
+    all.push(Segment::Text(text));
+    all
+}
 
 impl Words {
     pub fn new() -> Self {
@@ -55,42 +96,32 @@ impl Words {
                 .copied()
                 .unwrap_or_default()
         };
-        Self(
-            (0..WORDS)
-                .map(|_| [pick(&BEGINS), pick(&MIDDLES), pick(&MIDDLES), pick(&ENDS)].concat())
-                .collect(),
-        )
+        let words = (0..WORDS)
+            .map(|_| [pick(&BEGINS), pick(&MIDDLES), pick(&MIDDLES), pick(&ENDS)].concat())
+            .collect();
+        Self {
+            words,
+            lines: SOURCE.iter().map(|line| segments(line)).collect(),
+        }
     }
 
     fn pick(&self, random: &mut Random) -> &str {
-        self.0
-            .get(random.skewed(self.0.len()))
+        self.words
+            .get(random.skewed(self.words.len()))
             .map_or("", String::as_str)
     }
 
     /// Appends a line or two of Python.
     pub fn source(&self, random: &mut Random, out: &mut Vec<u8>) {
         let at = random.skewed(SOURCE.len());
-        let template = SOURCE
-            .get(SOURCE.len() - 1 - at)
-            .copied()
-            .unwrap_or_default();
-        let mut rest = template.as_bytes();
-        while let [first, tail @ ..] = rest {
-            rest = tail;
-            match (first, tail) {
-                (b'{', [b'{', tail @ ..]) | (b'}', [b'}', tail @ ..]) => {
-                    out.push(*first);
-                    rest = tail;
-                }
-                (b'{', [b'}', tail @ ..]) => {
-                    out.extend_from_slice(self.pick(random).as_bytes());
-                    rest = tail;
-                }
-                (b'~', _) => {
+        let line = self.lines.get(SOURCE.len() - 1 - at);
+        for segment in line.into_iter().flatten() {
+            match segment {
+                Segment::Text(text) => out.extend_from_slice(text),
+                Segment::Word => out.extend_from_slice(self.pick(random).as_bytes()),
+                Segment::Number => {
                     out.extend_from_slice(random.below(1000).to_string().as_bytes());
                 }
-                _ => out.push(*first),
             }
         }
     }

@@ -1,8 +1,12 @@
 //! Descriptions of a generated backup's contents, and the entries for a given size.
 
+use super::Recipe;
 use super::contents::Kind;
 use super::random::Random;
 use crate::format::tar::block::EntryKind;
+
+/// Thousandths of the backup's size that all source files together have.
+pub(super) const SOURCES: u64 = 38;
 
 /// A part of a generated backup.
 #[derive(Debug)]
@@ -73,12 +77,9 @@ impl Component {
         format!("{}.tar.gz", self.name.replace('/', "_"))
     }
 
-    /// Every entry in order, folders before their contents, for a backup of `size` bytes.
-    pub fn entries(&self, size: u64, seed: u64) -> impl Iterator<Item = Planned> + '_ {
-        let files = self
-            .items
-            .iter()
-            .flat_map(move |item| item.entries(size, seed));
+    /// Every entry in order, folders before their contents.
+    pub fn entries(&self, recipe: Recipe) -> impl Iterator<Item = Planned> + '_ {
+        let files = self.items.iter().flat_map(move |item| item.entries(recipe));
         let mut open = String::new();
         let root = match self.kind {
             ComponentKind::HomeAssistant => Planned {
@@ -115,7 +116,7 @@ fn folders(before: &str, path: &str) -> Vec<Planned> {
 }
 
 impl Item {
-    fn entries(&self, size: u64, seed: u64) -> Box<dyn Iterator<Item = Planned> + '_> {
+    fn entries(&self, recipe: Recipe) -> Box<dyn Iterator<Item = Planned> + '_> {
         let alone = |path: &str, kind, text, link| {
             let planned = Planned {
                 path: path.to_owned(),
@@ -129,16 +130,24 @@ impl Item {
             Self::Text(path, text) => alone(path, EntryKind::File, text, ""),
             Self::Symlink(path, target) => alone(path, EntryKind::Symlink, "", target),
             Self::HardLink(path, target) => alone(path, EntryKind::HardLink, "", target),
-            Self::Files(files) => Box::new(files.entries(size, seed)),
+            Self::Files(files) => Box::new(files.entries(recipe)),
         }
     }
 }
 
 impl Files {
-    fn entries(&self, size: u64, seed: u64) -> impl Iterator<Item = Planned> + '_ {
+    fn entries(&self, recipe: Recipe) -> impl Iterator<Item = Planned> + '_ {
+        let Recipe {
+            size,
+            seed,
+            sources,
+        } = recipe;
         // 2^64 is far away: a thousand times the size of any disk fits.
         let plain = size.saturating_mul(self.permille) / self.kind.permille();
-        let count = self.each.map_or(1, |each| (plain + each / 2) / each).max(1);
+        let usual = self.each.map_or(1, |each| (plain + each / 2) / each);
+        let wanted = sources.filter(|_| self.kind == Kind::Source);
+        let wanted = wanted.map(|all| all.saturating_mul(self.permille) / SOURCES);
+        let count = wanted.unwrap_or(usual).max(1);
         let each = plain / count;
         (0..count).map(move |n| {
             // One is larger by as much as the next is smaller, so that the sum is as planned.

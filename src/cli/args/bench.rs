@@ -37,6 +37,10 @@ pub struct Bench {
     /// With --make: use another number for other contents of the same kinds
     #[arg(long, value_name = "N", requires = "make")]
     pub seed: Option<u64>,
+    /// With --make: how many source files there are, which are smaller the more there are [default:
+    /// about 17,000 for each GB]
+    #[arg(long, value_name = "N", requires = "make")]
+    pub sources: Option<u64>,
     /// Replace an existing file
     #[arg(long)]
     pub force: bool,

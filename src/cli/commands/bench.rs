@@ -75,6 +75,7 @@ fn write_backup(session: &Session, making: &Making) -> Result<u8> {
     let recipe = Recipe {
         size: making.size,
         seed: making.seed,
+        sources: making.sources,
     };
     make::make(recipe, protection, &mut output, &session.control)?;
     output.sync()?;
@@ -136,7 +137,11 @@ fn measure_stages(session: &Session, measuring: &Measuring) -> Result<u8> {
 fn make_sample(session: &Session, folder: &Path) -> Result<Unlocked> {
     let keys = KeyRing::new(Password::new("bench".into()));
     let mut output = Output::scratch(folder)?;
-    let recipe = Recipe { size: OWN, seed: 0 };
+    let recipe = Recipe {
+        size: OWN,
+        seed: 0,
+        sources: None,
+    };
     let protection = Some((Version::V3, &keys));
     make::make(recipe, protection, &mut output, &session.control)?;
     let backup = Backup::read(output.read_back()?, &session.control)?;

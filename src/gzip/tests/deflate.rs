@@ -187,12 +187,13 @@ fn a_pool_of_one_thread_can_run_the_writer_itself() {
     assert!(only_member(&written) == plaintext);
 }
 
-/// Bytes that are written, or appended as a stretch: compressed or stored.
+/// Bytes that are written, or appended as a stretch: compressed, stored, or stored on another thread.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Write,
     Compressed,
     Stored,
+    Later,
 }
 
 proptest! {
@@ -200,7 +201,7 @@ proptest! {
 
     #[test]
     fn stretches_can_stand_anywhere_in_any_order(
-        steps in prop::collection::vec((prop_oneof![Just(Step::Write), Just(Step::Compressed), Just(Step::Stored)], 0usize..200_000), 0..9),
+        steps in prop::collection::vec((prop_oneof![Just(Step::Write), Just(Step::Compressed), Just(Step::Stored), Just(Step::Later)], 0usize..200_000), 0..9),
         level in 1u32..10,
     ) {
         let plaintext = sample(1_800_000);
@@ -216,6 +217,7 @@ proptest! {
                     Step::Write => gzip.write_all(&bytes).unwrap(),
                     Step::Compressed => gzip.append(Arc::new(Stretch::compress(bytes, level).unwrap())).unwrap(),
                     Step::Stored => gzip.append(Arc::new(Stretch::store(bytes))).unwrap(),
+                    Step::Later => gzip.append_later(move || Stretch::store(bytes)).unwrap(),
                 }
             }
             written.push(gzip.finish().unwrap());
