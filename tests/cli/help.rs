@@ -92,6 +92,28 @@ fn help_shows_only_options_that_do_something() {
     }
 }
 
+/// Issue 15, point 6.
+#[test]
+fn the_version_is_one_line_and_the_long_one_names_commit_and_target() {
+    let short = format!("haslim {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(keyless(["-V"]).code(0).out, short);
+    let long = keyless(["--version"]).code(0).out;
+    let rest = long.strip_prefix(&short).unwrap();
+    let lines: Vec<_> = rest.lines().collect();
+    let (commit, target) = match lines[..] {
+        [commit, target] => (commit, target),
+        _ => panic!("{long}"),
+    };
+    let commit = commit.strip_prefix("commit: ").unwrap();
+    let digits = commit.strip_suffix(", with changes").unwrap_or(commit);
+    let is_commit = digits.len() == 12 && digits.chars().all(|digit| digit.is_ascii_hexdigit());
+    assert!(is_commit || commit == "not recorded", "{long}");
+    let target = target.strip_prefix("target: ").unwrap();
+    let system = std::env::consts::OS.replace("macos", "darwin");
+    assert!(target.contains(&system), "{long}");
+    assert!(target.contains(std::env::consts::ARCH), "{long}");
+}
+
 #[test]
 fn the_program_alone_says_where_to_begin() {
     let run = keyless(Vec::<String>::new()).code(0);
@@ -169,6 +191,7 @@ fn bash_can_read_its_completions() {
 #[test]
 fn the_manual_is_one_page_with_every_option() {
     let page = keyless(["man"]).code(0).out;
+    assert!(!page.contains("commit"), "the same page on every system");
     assert!(
         page.lines().any(|line| line.starts_with(".TH haslim 1")),
         "{page}"

@@ -67,6 +67,15 @@ the process list.
 Shared options may stand before the command or after it. `haslim BACKUP` means
 `haslim info BACKUP`. The options of a command: `haslim shrink --help`.";
 
+/// What `--version` prints after the name; `-V` prints the first line.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("HASLIM_COMMIT"),
+    "\ntarget: ",
+    env!("HASLIM_TARGET")
+);
+
 /// What `haslim` alone prints.
 pub const WELCOME: &str = "\
 haslim makes a Home Assistant backup small enough for the cloud. To begin:
@@ -81,7 +90,7 @@ The original is never changed. `haslim --help` lists everything.
 /// Shows what is big inside a backup, leaves that out, and writes a smaller,
 /// encrypted, verified backup that restores. The original is never touched.
 #[derive(Debug, Parser)]
-#[command(name = "haslim", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "haslim", version, long_version = LONG_VERSION, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

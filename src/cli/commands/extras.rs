@@ -47,9 +47,12 @@ pub fn man(session: &Session, folder: Option<&Path>) -> Result<u8> {
     Ok(DONE)
 }
 
-/// The commands without `help`, which has a copy of each of them.
+/// The commands without `help`, which has a copy of each of them, and without what differs between
+/// systems.
 fn without_help() -> Command {
-    args::command().disable_help_subcommand(true)
+    args::command()
+        .long_version(None)
+        .disable_help_subcommand(true)
 }
 
 /// A page about the program, with a section for each command.
