@@ -16,7 +16,7 @@ mod system;
 mod terminal;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -37,7 +37,7 @@ use terminal::{memory, progress, signals};
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     if words.len() <= 1 {
-        return printed(output::text(args::WELCOME));
+        return welcome();
     }
     let cli = match args::parse(&words) {
         Ok(cli) => cli,
@@ -68,6 +68,17 @@ pub fn main() -> ExitCode {
             error.kind().code()
         });
     ExitCode::from(session.end(code))
+}
+
+/// Prints the first steps. After a double click, waits until they have been read.
+fn welcome() -> ExitCode {
+    let code = printed(output::text(args::WELCOME));
+    let is_seen = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if is_seen && system::is_double_click(&|name: &str| std::env::var_os(name)) {
+        let _ = output::text(args::WINDOW);
+        let _ = io::stdin().read_line(&mut String::new());
+    }
+    code
 }
 
 fn run(task: Task, session: &Session) -> Result<u8> {

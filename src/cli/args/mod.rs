@@ -85,6 +85,15 @@ haslim makes a Home Assistant backup small enough for the cloud. To begin:
 The original is never changed. `haslim --help` lists everything.
 ";
 
+/// What follows after a double click on the program, before it waits for Enter.
+pub const WINDOW: &str = "
+haslim is a program for the terminal. To open one, right-click an empty place in
+this folder in Explorer, and choose \"Open in Terminal\". (Windows 10: hold Shift
+as you right-click, and choose \"Open PowerShell window here\".) Then type:
+  .\\haslim info BACKUP
+Press Enter to close this window.
+";
+
 /// Make a Home Assistant backup fit the cloud.
 ///
 /// Shows what is big inside a backup, leaves that out, and writes a smaller,

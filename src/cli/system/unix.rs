@@ -64,6 +64,12 @@ pub fn shows_colours() -> bool {
     true
 }
 
+/// Whether the program was started by a double click, so that its window closes when it ends. Here
+/// programs are started in terminals.
+pub fn is_double_click(_variable: &impl Fn(&str) -> Option<OsString>) -> bool {
+    false
+}
+
 /// The folder of the user's settings, as the XDG Base Directory Specification says: a relative
 /// `XDG_CONFIG_HOME` is ignored.
 pub fn settings_folder(variable: &impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
