@@ -51,16 +51,6 @@ def ha_command(core, *args, password=None, env=None):
     return [HASLIM, "ha", *map(str, args)], clean
 
 
-def measured(command, env=None):
-    """Run a command without a terminal; return its exit code, its seconds, and its peak resident
-    memory in bytes."""
-    begun = time.monotonic()
-    process = subprocess.Popen([str(word) for word in command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, time.monotonic() - begun, usage.ru_maxrss << 10
-
-
 def ha(core, *args, password=None, secret=None, expect=0, env=None):
     """Run `haslim ha` against a running Core; return what it printed on both streams. Neither the
     token nor the password, nor this other secret, may be in it."""

@@ -646,60 +646,6 @@ def ha_supervisor(bench):
     bench.check("nothing is left in tmp_backups", not cloud.left(), cloud.left())
 
 
-LARGE = 4_900_000_000
-
-
-def ha_large(bench):
-    """5 GB over loopback: the memory stays within its bound, and the time is near curl's. Prints the times."""
-    core, cloud = bench.core, Cloud(bench, 5_000_000_000)
-    backup, folder = bench.scratch / "large.tar", bench.scratch / "large"
-    folder.mkdir()
-    rig.haslim("bench", backup, "--make", LARGE, "--securetar", 3, password=PASSWORD)
-    size = backup.stat().st_size
-    bench.check("the backup has almost 5 GB", LARGE * 0.95 < size < 5_000_000_000, size)
-    about = json.loads(rig.haslim("scan", backup, "-o", bench.scratch / "large.scan", "--json", password=PASSWORD))
-    bound = (64 << 20) + 256 * about["entries"]
-    about = json.loads((core.config / "connection.json").read_text())
-
-    def run(what, command, env=None):
-        code, seconds, peak = rig.measured(command, env)
-        print(f"  {what}: {seconds:.1f} s, {peak / 2**20:.0f} MiB", flush=True)
-        bench.check(f"{what} works", code == 0, code)
-        return seconds, peak
-
-    def forget():
-        for slug in [metadata(backup)["slug"]]:
-            core.ask(type="backup/delete", backup_id=slug)
-
-    def curl():
-        url = f"{about['url']}/api/backup/upload?agent_id={LOCAL}"
-        return run("curl", ["curl", "-fsS", "-H", f"Authorization: Bearer {about['token']}", "-F", f"file=@{backup};filename=haslim.tar;type=application/x-tar", url])[0]
-
-    def upload():
-        command, env = rig.ha_command(core, "upload", backup, "--to", LOCAL, "--yes")
-        seconds, peak = run("haslim ha upload", command, env)
-        bench.check("its memory stays within the bound", peak <= bound, peak)
-        return seconds
-
-    times = []
-    for turn in range(3):
-        times.append((curl(), forget(), upload(), forget()))
-    ours, theirs = sorted(row[2] for row in times)[1], sorted(row[0] for row in times)[1]
-    print(f"  curl's time is {theirs / ours:.2f} of haslim's", flush=True)
-
-    ha(core, "upload", backup, "--to", LOCAL, "--yes", "--wait")
-    source = ("slim", metadata(backup)["slug"], *TO_CLOUD, "--folder", folder, *drops("homeassistant:www", "media"))
-    for how in ((), ("--stream",)):
-        command, env = rig.ha_command(core, *source, *how, password=PASSWORD)
-        _, peak = run(" ".join(["haslim ha slim", *how]), command, env)
-        bench.check("its memory stays within the bound", peak <= bound, peak)
-        bench.check("the cloud holds it", len(cloud.held()) == 1, cloud.held())
-        rig.haslim("verify", cloud.file(), password=PASSWORD)
-        (cloud.folder / "index.json").unlink()
-        core.stop()
-        core.start()
-
-
 SCENARIOS = {
     "core-clips": clips_dropped,
     "core-database": database_dropped,
@@ -726,19 +672,15 @@ SCENARIOS = {
     "ha-proxy": ha_proxy,
     "ha-supervisor": ha_supervisor,
 }
-# Only with --long, or by its name.
-LONG = {"ha-large": ha_large}
 
 
 def main(words):
     """Run the scenarios whose name contains one of the words, or all; return the exit code."""
     for sign in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, lambda number, _: sys.exit(128 + number))  # so that Core is stopped on the way out
-    long, words = "--long" in words, [word for word in words if word != "--long"]
-    named = {name: run for name, run in SCENARIOS.items() if not words or any(word in name for word in words)}
-    chosen = named | {name: run for name, run in LONG.items() if name in words or long and not words}
+    chosen = {name: run for name, run in SCENARIOS.items() if not words or any(word in name for word in words)}
     if not chosen:
-        sys.exit(f"no such scenario; there are: {', '.join(SCENARIOS | LONG)}")
+        sys.exit(f"no such scenario; there are: {', '.join(SCENARIOS)}")
     with tempfile.TemporaryDirectory(prefix="haslim-core-") as scratch, rig.Core() as core:
         bench = Bench(core, Path(scratch))
         core.start()
