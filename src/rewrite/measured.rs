@@ -6,12 +6,12 @@
 //! level of compression alone, and the length of a ciphertext on that of its plaintext, so the
 //! second time gives the same lengths although salts and nonces are others.
 
+use super::part::copied_header;
 use super::sink::Sink;
 use super::{Parts, end_length, new_slug, settle, write_members};
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Changes;
-use crate::format::outer::Member;
 use crate::format::tar::block::padding;
 use crate::open::Backup;
 use crate::pipe::{Control, FanOut, Stage};
@@ -144,16 +144,6 @@ impl Parts<'_> {
             }
             (_, None) => Err(super::not_covered()),
         }
-    }
-}
-
-/// The header of a member that is copied as it is: only a stale size and a wrong name are
-/// corrected.
-pub(super) fn copied_header(member: &Member, form: &crate::plan::Form) -> Result<Vec<u8>> {
-    if member.stale || form.name.is_some() {
-        form.header(member, member.size)
-    } else {
-        Ok(member.header.raw.clone())
     }
 }
 

@@ -7,11 +7,11 @@ use std::io::{self, Read, Write};
 
 use super::Place;
 use super::filter::CutFilter;
-use super::measured::copied_header;
 use super::sink::Sink;
 use super::splicing::{self, Headers};
 use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Kind, Result};
+use crate::format::outer::Member;
 use crate::format::tar::block::padding;
 use crate::gzip::{self, Changes};
 use crate::open::{Backup, Part, locate, source, trailer};
@@ -215,6 +215,16 @@ impl Job<'_> {
             Some(_) => Err(other_length()),
             None => output.patch(data_at, &header.to_bytes()),
         }
+    }
+}
+
+/// The header of a member that is copied as it is: only a stale size and a wrong name are
+/// corrected.
+pub(super) fn copied_header(member: &Member, form: &Form) -> Result<Vec<u8>> {
+    if member.stale || form.name.is_some() {
+        form.header(member, member.size)
+    } else {
+        Ok(member.header.raw.clone())
     }
 }
 

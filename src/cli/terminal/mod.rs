@@ -1,5 +1,6 @@
 //! The terminal and the process: output, questions, progress, signals, memory.
 
+pub mod confirm;
 pub mod memory;
 pub mod output;
 pub mod progress;

@@ -1,13 +1,12 @@
 //! Ctrl-C, and what else asks a program to end, cancel the library's work.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use haslim::report::words::UNCHANGED;
 use haslim::sys::Typing;
 
-use super::{progress, prompt};
 use crate::cli::system;
 
 /// True while the program waits for the user to type. Then there is nothing to clean up, and a
@@ -17,17 +16,14 @@ static WAITING: AtomicBool = AtomicBool::new(false);
 /// The terminal's state before a question.
 static TERMINAL: Mutex<Option<Typing>> = Mutex::new(None);
 
-/// What Ctrl-C does: one of the three below.
-static INTERRUPT: AtomicU8 = AtomicU8::new(STOPS);
-/// It stops the work.
-const STOPS: u8 = 0;
-/// It asks first.
-const ASKS: u8 = 1;
-/// The question is open, so it stops the work.
-const HAS_ASKED: u8 = 2;
+/// Asks whether to stop, and returns the answer.
+type Ask = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// The question that Ctrl-C asks.
-static QUESTION: Mutex<String> = Mutex::new(String::new());
+/// What Ctrl-C asks before it stops the work.
+static ASK: Mutex<Option<Ask>> = Mutex::new(None);
+
+/// True while that question is open. Then Ctrl-C stops the work.
+static ASKING: AtomicBool = AtomicBool::new(false);
 
 /// Installs the handlers. The result holds zero until a signal is received, then its number. If a
 /// run is ended while it waits for an answer, it says that nothing was written, provided that it
@@ -52,65 +48,53 @@ pub fn listen(writes: bool) -> io::Result<Arc<AtomicUsize>> {
             let signal = usize::try_from(signal).unwrap_or(usize::MAX);
             heard.store(signal, Ordering::Relaxed);
         };
-        if signal != system::INTERRUPT || !begins_to_ask() {
+        let ask = question().filter(|_| signal == system::INTERRUPT);
+        let Some(ask) = ask.filter(|_| !ASKING.swap(true, Ordering::SeqCst)) else {
             return stop(&heard);
-        }
+        };
         // On a thread of its own, so that the next signal is not kept waiting.
         let shared = Arc::clone(&heard);
-        let ask = move || {
-            if is_confirmed() {
+        let begin = move || {
+            let is_confirmed = ask();
+            ASKING.store(false, Ordering::SeqCst);
+            // An answer that comes too late counts as no.
+            if is_confirmed && question().is_some() {
                 stop(&shared);
             }
         };
         let asking = std::thread::Builder::new().name("question".into());
-        if asking.spawn(ask).is_err() {
+        if asking.spawn(begin).is_err() {
             stop(&heard);
         }
     })?;
     Ok(stop)
 }
 
-/// From now on, Ctrl-C asks this question on the terminal, and stops the work only if the answer is
-/// yes or at the next Ctrl-C. Work goes on meanwhile. Ends when dropped.
-pub fn ask_first(question: String) -> AskingFirst {
-    *QUESTION.lock().unwrap_or_else(PoisonError::into_inner) = question;
-    INTERRUPT.store(ASKS, Ordering::SeqCst);
+fn question() -> Option<Ask> {
+    ASK.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// From now on, Ctrl-C asks first, and stops the work only if the answer is yes or at the next
+/// Ctrl-C. Work goes on meanwhile. Ends when dropped.
+pub fn ask_first(ask: impl Fn() -> bool + Send + Sync + 'static) -> AskingFirst {
+    *ASK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(ask));
     AskingFirst
 }
 
 /// See [`ask_first`].
 pub struct AskingFirst;
 
-impl Drop for AskingFirst {
-    fn drop(&mut self) {
-        if INTERRUPT.swap(STOPS, Ordering::SeqCst) == HAS_ASKED {
-            // The question has no answer yet, and needs none any more.
-            prompt::tell("");
-        }
+impl AskingFirst {
+    /// Whether the question is open.
+    pub fn is_asking(&self) -> bool {
+        ASKING.load(Ordering::SeqCst)
     }
 }
 
-/// Whether Ctrl-C asks now. If so, the next one stops.
-fn begins_to_ask() -> bool {
-    changes(ASKS, HAS_ASKED)
-}
-
-/// Changes what Ctrl-C does, if it does the first now. Returns whether it did.
-fn changes(from: u8, to: u8) -> bool {
-    let changed = INTERRUPT.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
-    changed.is_ok()
-}
-
-/// Asks the question, and waits for the answer. An answer that comes too late counts as no.
-fn is_confirmed() -> bool {
-    let _hidden = progress::hide();
-    let question = QUESTION
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    let is_yes = prompt::ask_once(&question);
-    let is_open = changes(HAS_ASKED, ASKS);
-    is_yes && is_open
+impl Drop for AskingFirst {
+    fn drop(&mut self) {
+        *ASK.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// Marks the time during which a question is asked; ends when dropped.

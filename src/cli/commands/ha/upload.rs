@@ -20,8 +20,8 @@ use crate::cli::mistake::usage;
 use crate::cli::render::{escaped_path, home as words};
 use crate::cli::session::{DONE, Session};
 use crate::cli::settings::Sending;
+use crate::cli::terminal::confirm::{self, Confirming};
 use crate::cli::terminal::prompt::{Answer, ask};
-use crate::cli::terminal::signals::{self, AskingFirst};
 
 /// Uploads a file.
 ///
@@ -201,7 +201,7 @@ struct Telling<'a> {
     session: &'a Session,
     place: String,
     /// From the time on from which the upload ends with this program and nothing is left to send.
-    asking: RefCell<Option<AskingFirst>>,
+    asking: RefCell<Option<Confirming>>,
 }
 
 impl UploadObserver for Telling<'_> {
@@ -213,7 +213,7 @@ impl UploadObserver for Telling<'_> {
                     "\nHome Assistant has received everything, and sends it to {} now. If haslim ends, Home Assistant stops as well. Stop? [y]es, [N]o: ",
                     self.place
                 );
-                self.asking.replace(Some(signals::ask_first(question)));
+                self.asking.replace(Some(confirm::before_stopping(question)));
             }
             UploadEvent::Received => {}
             UploadEvent::Retry { attempt, of } => self.session.screen.warn(&format!(
