@@ -22,7 +22,7 @@ pub struct PackedSize {
 }
 
 /// Compresses a part that is stored uncompressed, on all cores, and keeps nothing but the sizes. If
-/// nothing is removed from the part, [`rewrite`](super::rewrite) writes a gzip stream of exactly this
+/// nothing is removed from the part, [`rewrite`](super::rewrite()) writes a gzip stream of exactly this
 /// size.
 ///
 /// Memory: 4 MiB of read-ahead, about 1.4 MiB for each of `threads + 3` blocks, and 8 bytes for each
