@@ -79,12 +79,11 @@ impl Output {
     }
 
     /// Counts more written bytes. Starts writing to disk while the rest is still being produced;
-    /// otherwise the system would start at [`Output::sync`]. Of one of many files, the system decides
-    /// when to start.
+    /// otherwise the system would start at [`Output::sync`].
     fn advance(&mut self, bytes: u64) {
         self.at += bytes;
         let waiting = self.at - self.on_its_way;
-        if waiting >= WRITE_BACK && self.target.is_synced {
+        if waiting >= WRITE_BACK {
             self.target
                 .system
                 .begin_write_back(&self.file, self.on_its_way, waiting);

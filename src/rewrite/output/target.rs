@@ -22,8 +22,6 @@ pub struct Target {
     pub(super) input: Option<FileIdentity>,
     /// The expected size of the output in bytes, once it is known.
     pub(super) needed: Option<u64>,
-    /// Whether the caller will wait until the output is on disk.
-    pub(super) is_synced: bool,
     pub(super) system: System,
 }
 
@@ -59,7 +57,6 @@ impl Target {
             force,
             input: input.map(Input::identity),
             needed: None,
-            is_synced: true,
             system,
         };
         target.check_existing()?;
@@ -71,9 +68,8 @@ impl Target {
         Ok(target)
     }
 
-    /// A file in an open folder, as one of many: the caller does not wait until they are on disk.
-    /// Nothing is checked beforehand: [`Target::create`] and [`Output::give_name_only`] report what
-    /// cannot be done. `path` is for messages.
+    /// A file in an open folder, as one of many. Nothing is checked beforehand: [`Target::create`]
+    /// and [`Output::give_name_only`] report what cannot be done. `path` is for messages.
     pub(crate) fn within(folder: &Arc<Folder>, name: OsString, path: PathBuf, force: bool) -> Self {
         Self {
             path,
@@ -82,7 +78,6 @@ impl Target {
             force,
             input: None,
             needed: None,
-            is_synced: false,
             system: System::default(),
         }
     }
@@ -162,9 +157,7 @@ impl Target {
         let (file, hidden) = match self.system.create_nameless(&self.folder) {
             Ok(file) => {
                 // It may be a hidden file for a moment, when it replaces another one.
-                if self.force {
-                    let _ = self.system.lock(&file);
-                }
+                let _ = self.system.lock(&file);
                 (file, None)
             }
             // Some file systems cannot do this: NFS, FAT and some network shares.
