@@ -278,7 +278,7 @@ impl<W: Write> GzipWriter<W> {
         self.deflater.append(stretch, &mut self.out)
     }
 
-    /// Bytes of plaintext so far.
+    /// Bytes of plaintext so far, without the stretches that are not written yet.
     pub fn plaintext_len(&self) -> u64 {
         self.deflater.size + self.deflater.filling.plaintext.len() as u64
     }
