@@ -99,7 +99,6 @@ fn compressing_comes_first_and_loses_nothing() {
         for part in parts {
             assert_eq!((&part["why"], &part["level"]), (&"size".into(), &6.into()));
             assert_eq!(part["exact"], true);
-            assert!(part["seconds"].as_f64().unwrap() >= 0.0);
         }
         is_the_same_compressed(&input, &output, &IDS);
     }
@@ -406,8 +405,6 @@ fn the_plan_names_what_is_compressed_again_as_a_whole_and_how() {
         for part in parts {
             assert_eq!(part["why"], why);
             assert!((1..=9).contains(&part["level"].as_u64().unwrap()), "{part}");
-            let is_measured = part["seconds"].is_number();
-            assert_eq!(is_measured, why != "flag", "{part}");
         }
         assert!(
             done["notes"].to_string().contains(said),

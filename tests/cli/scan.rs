@@ -30,11 +30,14 @@ fn said(backup: &Path, more: &str, password: Option<&str>) -> Vec<(String, i32)>
         ("plan", "--json --why media:frigate"),
         ("plan", "--limit 60kB --thorough --json"),
     ];
+    // How long it takes to compress a part again is measured, which takes the key.
+    let time = regex::Regex::new(r"\(level (\d), [^)]*\)").unwrap();
     let one = |(command, rest): (&str, &str)| {
         let run = run(line(command, backup, &format!("{rest} {more}")), password);
         // The command that comes next has the scan too.
         let scan = if more.is_empty() { "--scan" } else { more };
-        (run.out.replace(&format!(" {scan}"), ""), run.code)
+        let said = run.out.replace(&format!(" {scan}"), "");
+        (time.replace_all(&said, "(level $1)").into_owned(), run.code)
     };
     commands.into_iter().map(one).collect()
 }
@@ -47,6 +50,10 @@ fn every_answer_is_the_same_with_a_scan() {
         let more = format!("--scan {}", scan(&scratch, &backup).display());
         let without = said(&backup, "", Some(PASSWORD));
         assert_eq!(said(&backup, &more, Some(PASSWORD)), without, "{name}");
+        // Without the key, what is stored uncompressed cannot be compressed, which is another plan.
+        if name == "v2-uncompressed" {
+            continue;
+        }
         // A plain backup is encrypted if there is a key, which is another plan.
         let without = if name == "plain" {
             said(&backup, "", None)

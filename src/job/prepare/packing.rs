@@ -47,15 +47,17 @@ impl Reading<'_> {
         Ok((Packing::Compress, sizes))
     }
 
-    /// Finds the levels for the parts that the plan compresses again as a whole.
+    /// Finds the levels for the parts that the plan compresses again as a whole, as far as they can be
+    /// read: a scan allows to plan without the key.
     ///
     /// # Errors
     /// As [`rewrite::fastest_level`].
     pub(super) fn levels(&self, found: &Found, plan: &Plan) -> Result<Vec<Level>> {
         let (unlocked, mut levels) = (self.unlocked, Vec::new());
         let is_again = |why| matches!(why, CompressedFor::Members | CompressedFor::Version);
+        let can_read = |at| unlocked.keys.is_some() || unlocked.backup.part(at).version().is_none();
         for (at, planned) in plan.parts.iter().enumerate() {
-            if planned.compressing.is_some_and(|how| is_again(how.why)) {
+            if planned.compressing.is_some_and(|how| is_again(how.why)) && can_read(at) {
                 let survey = found.surveys.iter().find(|survey| survey.part == at);
                 let (backup, keys) = (&unlocked.backup, unlocked.keys.as_deref());
                 levels.push(rewrite::fastest_level(
