@@ -74,7 +74,12 @@ impl Job<'_> {
     pub fn copy(&self, output: &mut dyn Sink, control: &Control) -> Result<()> {
         let member = self.backup.member(self.part());
         let input = &self.backup.input;
-        output.append(&copied_header(member, self.form)?)?;
+        if is_corrected(member, self.form) {
+            output.append(&copied_header(member, self.form)?)?;
+        } else {
+            let len = member.header.raw.len() as u64;
+            output.copy(input, member.header_at, len, control)?;
+        }
         output.copy(input, member.data_at(), member.size, control)?;
         // The input may lack the padding of its last member.
         output.zeros(padding(member.size))
@@ -161,7 +166,11 @@ impl Job<'_> {
         let expected = self.plaintext.map(|bytes| self.target.member_size(bytes));
         let header_at = output.position();
         let header = self.form.header(member, expected.unwrap_or(0))?;
-        output.append(&header)?;
+        match expected {
+            Some(_) => output.append(&header)?,
+            // The header comes when the size is known.
+            None => output.zeros(header.len() as u64)?,
+        }
         let data_at = output.position();
         self.wrap(output, data_at, |sink| body(reader, sink))
             .map_err(|e| locate(self.backup, part, e))?;
@@ -218,10 +227,15 @@ impl Job<'_> {
     }
 }
 
+/// Whether the header of a member that is copied must be corrected: a stale size or a wrong name.
+fn is_corrected(member: &Member, form: &Form) -> bool {
+    member.stale || form.name.is_some()
+}
+
 /// The header of a member that is copied as it is: only a stale size and a wrong name are
 /// corrected.
 pub(super) fn copied_header(member: &Member, form: &Form) -> Result<Vec<u8>> {
-    if member.stale || form.name.is_some() {
+    if is_corrected(member, form) {
         form.header(member, member.size)
     } else {
         Ok(member.header.raw.clone())
