@@ -35,6 +35,10 @@ use terminal::{memory, progress, signals};
 
 /// Runs the command in the arguments.
 pub fn main() -> ExitCode {
+    if let Err(error) = memory::check_first() {
+        output::error(&error);
+        return ExitCode::from(error.kind().code());
+    }
     let words: Vec<OsString> = std::env::args_os().collect();
     if words.len() <= 1 {
         return welcome();

@@ -43,13 +43,33 @@ pub fn check(task: &Task) -> Result<()> {
         | Task::Make(_) => 40 << 20,
     };
     if has(needed) {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(refused(needed))
     }
+}
+
+/// Checks that there is enough memory for the arguments, for the thread that waits for signals and
+/// for one that works. A thread that starts with less panics before it runs any of our code.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_first() -> Result<()> {
+    let needed = 2 * THREAD + REST;
+    if has(needed) {
+        Ok(())
+    } else {
+        Err(refused(needed))
+    }
+}
+
+/// The error that names the memory that the system refused.
+fn refused(needed: usize) -> Error {
     let message = format!(
         "not enough memory: this needs {}, which the system refused",
         size::binary(needed as u64)
     );
-    Err(Error::new(Kind::Internal, message).advice(Advice::Scarce))
+    Error::new(Kind::Internal, message).advice(Advice::Scarce)
 }
 
 /// Whether this many bytes can be allocated now.
