@@ -175,6 +175,11 @@ impl Error {
             .caused_by(source)
     }
 
+    /// The system cannot start another thread.
+    pub(crate) fn no_thread(source: io::Error) -> Self {
+        Self::new(Kind::Internal, "no further thread").caused_by(source)
+    }
+
     fn scarce(source: io::Error, doing: &str) -> Self {
         Self::new(Kind::Internal, format!("{doing}: {NO_MORE} ({source})"))
             .advice(Advice::Scarce)

@@ -86,13 +86,12 @@ impl Prepared {
                 writer.finish().map_err(Error::from_write)
             };
             let verify = move || verification.passing(measured, checked, beside);
-            let no_thread = |e| Error::new(Kind::Internal, "no further thread").caused_by(e);
             let maker = named("write")
                 .spawn_scoped(scope, make)
-                .map_err(no_thread)?;
+                .map_err(Error::no_thread)?;
             let verifier = named("verify")
                 .spawn_scoped(scope, verify)
-                .map_err(no_thread)?;
+                .map_err(Error::no_thread)?;
             let mut copy = StreamedCopy {
                 size: measured.size,
                 taken: 0,

@@ -61,9 +61,7 @@ impl Pieces {
         } else {
             NEAR
         };
-        let reader = ReadAhead::with_buffers_of(bytes, reader);
-        let reader =
-            reader.map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))?;
+        let reader = ReadAhead::with_buffers_of(bytes, reader).map_err(Error::no_thread)?;
         let source = if part.compressed {
             Source::Gzip(Box::new(Gunzip::new(reader, trailer(part))))
         } else {

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::Ranges;
+use super::{Control, Ranges};
 use crate::error::{Advice, Error, Kind, Result};
 use crate::sys::{self, FileIdentity, FileState};
+
+/// How many bytes [`Input::pass`] reads at once.
+const PASSED: usize = 1 << 20;
 
 /// An open file that is read only at explicit positions, so that threads can share it.
 #[derive(Debug)]
@@ -202,6 +205,31 @@ impl Input {
                 buf.len()
             ))
             .at(offset));
+        }
+        Ok(())
+    }
+
+    /// Reads `len` bytes from `offset` on and passes them to `take`, in order. Memory: up to 1 MiB.
+    ///
+    /// # Errors
+    /// As [`Input::read_exact_at`]; those of `take`; `Interrupted`.
+    pub fn pass(
+        &self,
+        offset: u64,
+        len: u64,
+        control: &Control,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let at_once = |left: u64| usize::try_from(left).unwrap_or(usize::MAX).min(PASSED);
+        let mut buffer = vec![0u8; at_once(len)];
+        let (mut at, mut left) = (offset, len);
+        while left > 0 {
+            let now = at_once(left);
+            let bytes = buffer.get_mut(..now).unwrap_or_default();
+            self.read_exact_at(at, bytes)?;
+            take(bytes)?;
+            (at, left) = (at + now as u64, left - now as u64);
+            control.advance(now as u64)?;
         }
         Ok(())
     }

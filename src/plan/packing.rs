@@ -6,19 +6,17 @@
 
 use crate::error::Result;
 use crate::open::{Backup, Part};
-use crate::plan::compression::{CompressionChoice, Obstacle, Packing, ToCompress};
+use crate::plan::compression::{CompressionChoice, Obstacle, ToCompress};
 use crate::plan::edit::scan::Scans;
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
 use crate::plan::{draft, layout, predict};
 use crate::survey::PartSurvey;
 
-/// The first of the parts that cannot be compressed, as far as it is known before they are read.
-pub fn blocked(wanted: &ToCompress, backup: &Backup, has_key: bool) -> Option<Packing> {
-    let blocked = |&part: &usize| {
-        let obstacle = obstacle(backup, backup.part(part), has_key)?;
-        Some(Packing::Blocked { part, obstacle })
-    };
+/// The first of the parts that cannot be compressed, and why not, as far as it is known before they
+/// are read.
+pub fn blocked(wanted: &ToCompress, backup: &Backup, has_key: bool) -> Option<(usize, Obstacle)> {
+    let blocked = |&at: &usize| Some((at, obstacle(backup, backup.part(at), has_key)?));
     wanted.parts.iter().find_map(blocked)
 }
 

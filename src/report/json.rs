@@ -214,8 +214,8 @@ pub fn plan(
     Ok(all)
 }
 
-/// The parts that are compressed from their beginning to their end. How long that takes is left out:
-/// a plan has the same JSON every time, on every system.
+/// The parts that are compressed from their beginning to their end. How long that takes differs
+/// from run to run, so only the notes say it, roughly.
 fn compressed_parts(backup: &Backup, plan: &Plan) -> Vec<Value> {
     let parts = backup.parts.iter().zip(&plan.parts);
     let parts = parts.filter_map(|(part, planned)| Some((part, planned, planned.compressing?)));

@@ -8,7 +8,7 @@
 
 use super::part::copied_header;
 use super::sink::Sink;
-use super::{Parts, end_length, new_slug, settle, write_members};
+use super::{Parts, end_length, write_members};
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Changes;
@@ -55,17 +55,7 @@ pub fn measure(
     keys: Option<&KeyRing>,
     control: &Control,
 ) -> Result<Measured> {
-    let mut changes = plan.changes.clone();
-    changes.slug = new_slug(backup.manifest.slug())?;
-    let parts = Parts {
-        backup,
-        surveys: Surveys::new(surveys),
-        plan,
-        keys,
-        target: settle(&plan.encryption, keys)?,
-        control,
-        plaintexts: None,
-    };
+    let (parts, changes) = Parts::new(backup, surveys, plan, keys, control)?;
     let size = |at: usize| backup.parts.get(at).map_or(0, |part| backup.stored(part));
     let is_rewritten = |at: &usize| {
         let action = plan.parts.get(*at).map(|planned| &planned.action);

@@ -70,17 +70,7 @@ pub fn rewrite(
     control: &Control,
     complete: &mut dyn FnMut(Place),
 ) -> Result<Written> {
-    let mut changes = plan.changes.clone();
-    changes.slug = new_slug(backup.manifest.slug())?;
-    let parts = Parts {
-        backup,
-        surveys: Surveys::new(surveys),
-        plan,
-        keys,
-        target: settle(&plan.encryption, keys)?,
-        control,
-        plaintexts: None,
-    };
+    let (parts, changes) = Parts::new(backup, surveys, plan, keys, control)?;
     control.begin(Stage::Write, work(backup, plan));
     write_members(&parts, &changes, output, complete)?;
     control.end();
@@ -125,6 +115,32 @@ struct Parts<'a> {
     control: &'a Control,
     /// By part: the bytes of plaintext, if they are known beforehand.
     plaintexts: Option<&'a [Option<u64>]>,
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of a new copy, and its metadata. The salts and the slug are new.
+    fn new(
+        backup: &'a Backup,
+        surveys: &'a [PartSurvey],
+        plan: &'a Plan,
+        keys: Option<&'a KeyRing>,
+        control: &'a Control,
+    ) -> Result<(Self, Changes)> {
+        let changes = Changes {
+            slug: new_slug(backup.manifest.slug())?,
+            ..plan.changes.clone()
+        };
+        let parts = Self {
+            backup,
+            surveys: Surveys::new(surveys),
+            plan,
+            keys,
+            target: settle(&plan.encryption, keys)?,
+            control,
+            plaintexts: None,
+        };
+        Ok((parts, changes))
+    }
 }
 
 impl Parts<'_> {

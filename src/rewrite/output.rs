@@ -146,7 +146,7 @@ impl Output {
     pub fn copy(&mut self, input: &Input, offset: u64, len: u64, control: &Control) -> Result<()> {
         let (mut from, mut left) = (offset, len);
         let Some(file) = input.file() else {
-            return self.copy_through_memory(input, from, left, control);
+            return input.pass(from, left, control, |bytes| self.append(bytes));
         };
         while left > 0 {
             let step = usize::try_from(left.min(COPY_STEP)).unwrap_or_default();
@@ -160,32 +160,11 @@ impl Output {
                 Err(e) if has_no_room(&e) => return Err(self.failed(e)),
                 // Another file system, an old kernel, or the end of the input: the normal copy
                 // finds out which.
-                _ => return self.copy_through_memory(input, from, left, control),
+                _ => return input.pass(from, left, control, |bytes| self.append(bytes)),
             };
             (from, left) = (from + copied, left - copied);
             self.advance(copied);
             control.advance(copied)?;
-        }
-        Ok(())
-    }
-
-    fn copy_through_memory(
-        &mut self,
-        input: &Input,
-        mut from: u64,
-        mut left: u64,
-        control: &Control,
-    ) -> Result<()> {
-        let mut buffer = vec![0u8; 1 << 20];
-        while left > 0 {
-            let now = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(buffer.len());
-            let bytes = buffer.get_mut(..now).unwrap_or_default();
-            input.read_exact_at(from, bytes)?;
-            self.append(bytes)?;
-            (from, left) = (from + now as u64, left - now as u64);
-            control.advance(now as u64)?;
         }
         Ok(())
     }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::filter::CutFilter;
-use super::part::{Counting, no_thread};
+use super::part::Counting;
 use crate::crypt::KeyRing;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gzip::{self, Packed};
 use crate::open::{Backup, locate, source};
 use crate::pipe::{Control, ReadAhead};
@@ -40,12 +40,13 @@ pub fn packed_size(
     let part = backup.part(survey.part);
     control.part(&part.id);
     let begin = Instant::now();
-    let reader = source(backup, part, keys).and_then(|r| ReadAhead::new(r).map_err(no_thread))?;
+    let reader =
+        source(backup, part, keys).and_then(|r| ReadAhead::new(r).map_err(Error::no_thread))?;
     let reader = Counting { reader, control };
     let everything = PartEdit::default();
     let mut filter = CutFilter::new(&everything, Some(survey), control);
     let packed = gzip::measure(reader, &mut filter, gzip::NEW_LEVEL, control.threads())
-        .map_err(|e| locate(backup, part, crate::Error::from_read(e)))?;
+        .map_err(|e| locate(backup, part, Error::from_read(e)))?;
     Ok(PackedSize {
         packed,
         seconds: begin.elapsed().as_secs_f64(),

@@ -121,7 +121,7 @@ impl Job<'_> {
 
     fn reader(&self) -> Result<Source> {
         let reader = source(self.backup, self.part(), self.keys)?;
-        ReadAhead::new(reader).map_err(no_thread)
+        ReadAhead::new(reader).map_err(Error::no_thread)
     }
 
     /// Writes the stream of the member without some of its entries.
@@ -261,10 +261,6 @@ fn pass(mut reader: Source, writer: &mut dyn Write, control: &Control) -> io::Re
 fn other_length() -> Error {
     let what = "the part has another length than was measured";
     Error::new(Kind::Internal, what)
-}
-
-pub(super) fn no_thread(error: io::Error) -> Error {
-    Error::new(Kind::Internal, "no further thread").caused_by(error)
 }
 
 /// Reports progress by the bytes read.

@@ -6,9 +6,6 @@ use super::Output;
 use crate::error::{Error, Result};
 use crate::pipe::{Control, FanOut, Input};
 
-/// How many bytes of the input are read at once.
-const STEP: usize = 1 << 20;
-
 /// Takes the bytes of a copy in order.
 pub(super) trait Sink: Write + Send {
     /// Bytes taken so far.
@@ -68,17 +65,7 @@ impl Sink for FanOut {
     }
 
     fn copy(&mut self, input: &Input, offset: u64, len: u64, control: &Control) -> Result<()> {
-        let mut buffer = vec![0u8; STEP];
-        let (mut at, mut left) = (offset, len);
-        while left > 0 {
-            let now = usize::try_from(left).unwrap_or(usize::MAX).min(STEP);
-            let bytes = buffer.get_mut(..now).unwrap_or_default();
-            input.read_exact_at(at, bytes)?;
-            self.append(bytes)?;
-            (at, left) = (at + now as u64, left - now as u64);
-            control.advance(now as u64)?;
-        }
-        Ok(())
+        input.pass(offset, len, control, |bytes| self.append(bytes))
     }
 
     fn patch(&mut self, _: u64, _: &[u8]) -> Result<()> {

@@ -16,6 +16,7 @@ mod config;
 mod counts;
 mod craft;
 mod exit_codes;
+#[cfg(unix)] // Compares modes, times and links, which Windows does not have like this.
 mod extract;
 #[cfg(unix)] // Types into a terminal.
 mod guide;

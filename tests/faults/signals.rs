@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use haslim::open::Backup;
+use haslim::pipe::Control;
 use haslim::plan::EncryptionChoice;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -70,43 +71,28 @@ fn a_signal_ends_a_run_with_its_code_and_nothing_is_left() {
 #[test]
 fn a_wish_to_stop_at_any_step_of_any_stage_is_heard_at_once() {
     let (place, keys) = (Place::new("v3.tar"), keys());
-    let mut steps = Vec::new();
-    for stage in ["read", "write", "verify"] {
-        for step in 0.. {
-            let control = watched(move |begun, moved, stop| {
-                if begun == stage && moved == step {
-                    stop.store(15, Ordering::SeqCst);
-                }
-            });
-            let backup = Backup::open(&place.input).unwrap();
-            let outcome = Job::new(
-                backup,
-                &keys,
-                &["media:music", "homeassistant:nest/**"],
-                EncryptionChoice::AsIs,
-                &control,
-            )
-            .and_then(|mut job| job.run(&place.output(), &control));
-            match outcome {
-                Err(error) => assert_eq!(error.kind().code(), 143, "{stage} {step}: {error}"),
-                // There are no more steps than this.
-                Ok(path) => {
-                    std::fs::remove_file(path).unwrap();
-                    steps.push(step);
-                    break;
-                }
-            }
-            place.holds(&[], &format!("{stage} {step}"));
-        }
-    }
-    assert!(steps.iter().all(|&count| count > 2), "{steps:?}");
+    stop_at_every_step(&place, &["read", "write", "verify"], |backup, control| {
+        let drops = ["media:music", "homeassistant:nest/**"];
+        Job::new(backup, &keys, &drops, EncryptionChoice::AsIs, control)
+    });
 }
 
 #[test]
 fn a_wish_to_stop_is_heard_while_parts_are_measured_and_compressed() {
     let (place, keys) = (Place::new("v3-uncompressed.tar"), keys());
+    stop_at_every_step(&place, &["measure", "write"], |backup, control| {
+        Job::compressed(backup, &keys, &["media:music"], control)
+    });
+}
+
+/// Runs the job again and again, and stops it at each step of these stages.
+fn stop_at_every_step(
+    place: &Place,
+    stages: &[&'static str],
+    job: impl Fn(Backup, &Control) -> haslim::Result<Job>,
+) {
     let mut steps = Vec::new();
-    for stage in ["measure", "write"] {
+    for &stage in stages {
         for step in 0.. {
             let control = watched(move |begun, moved, stop| {
                 if begun == stage && moved == step {
@@ -114,10 +100,11 @@ fn a_wish_to_stop_is_heard_while_parts_are_measured_and_compressed() {
                 }
             });
             let backup = Backup::open(&place.input).unwrap();
-            let outcome = Job::compressed(backup, &keys, &["media:music"], &control)
-                .and_then(|mut job| job.run(&place.output(), &control));
+            let outcome =
+                job(backup, &control).and_then(|mut job| job.run(&place.output(), &control));
             match outcome {
                 Err(error) => assert_eq!(error.kind().code(), 143, "{stage} {step}: {error}"),
+                // There are no more steps than this.
                 Ok(path) => {
                     std::fs::remove_file(path).unwrap();
                     steps.push(step);

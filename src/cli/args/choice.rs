@@ -21,8 +21,8 @@ pub struct Choice {
     /// Leave out everything that may be dropped, even if less would be enough
     #[arg(long)]
     pub thorough: bool,
-    /// Compress parts that the backup stores uncompressed: nothing is lost, and it comes before
-    /// anything else is left out [default: auto]
+    /// Compress what the backup stores uncompressed; this loses nothing, so it comes before
+    /// anything is left out [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub compress: Option<Compress>,
     /// End with code 0 instead of 3 if the backup already fits
@@ -58,7 +58,7 @@ pub enum Consent {
 pub enum Compress {
     /// If the copy would otherwise be too large
     Auto,
-    /// Also if it fits without
+    /// Even if it fits uncompressed
     Always,
     /// Never
     Never,

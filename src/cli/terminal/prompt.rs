@@ -33,12 +33,17 @@ pub fn ask(control: &Control, text: &str) -> Result<Answer> {
 /// Asks once, beside other work, and returns whether the answer was yes. The end of the input, and
 /// a terminal that cannot be read, mean no.
 pub fn ask_once(text: &str) -> bool {
-    let asked = stdout()
-        .write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())
-        .and_then(|()| stdout().flush());
+    matches!(answer(text).ok().flatten().as_deref(), Some("y" | "yes"))
+}
+
+/// Shows the question, and returns the answer in lower case; `None` at the end of the input.
+fn answer(text: &str) -> io::Result<Option<String>> {
+    let mut out = stdout();
+    out.write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())?;
+    out.flush()?;
     let mut answer = String::new();
-    let read = asked.and_then(|()| stdin().lock().read_line(&mut answer));
-    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    let read = stdin().lock().read_line(&mut answer)?;
+    Ok((read > 0).then(|| answer.trim().to_lowercase()))
 }
 
 /// What is returned at the end of the input.
@@ -52,17 +57,11 @@ pub fn ask_key(control: &Control, text: &str) -> Result<String> {
     let _waiting = signals::waiting();
     // A signal that was received before must not wait for an answer.
     control.check()?;
-    let failed = |e| Error::input(e, "cannot read the answer");
-    stdout()
-        .write_all(wrap::wrap(text, wrap::width(stdout())).as_bytes())
-        .and_then(|()| stdout().flush())
-        .map_err(failed)?;
-    let mut answer = String::new();
-    if stdin().lock().read_line(&mut answer).map_err(failed)? == 0 {
+    let answer = answer(text).map_err(|e| Error::input(e, "cannot read the answer"))?;
+    Ok(answer.unwrap_or_else(|| {
         tell("");
-        return Ok(QUIT.to_owned());
-    }
-    Ok(answer.trim().to_lowercase())
+        QUIT.to_owned()
+    }))
 }
 
 /// Asks for a password, which is not shown while it is being typed.

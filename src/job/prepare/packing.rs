@@ -29,14 +29,15 @@ impl Reading<'_> {
             return Ok((Packing::KeptForRest, Sizes::new()));
         }
         // Nothing stands for the key here, not even a scan.
-        if let Some(blocked) = plan::blocked(&wanted, backup, self.unlocked.keys.is_some()) {
-            return self.blocked(blocked);
+        let has_key = self.unlocked.keys.is_some();
+        if let Some((part, obstacle)) = plan::blocked(&wanted, backup, has_key) {
+            return Ok((self.blocked(part, obstacle)?, Sizes::new()));
         }
         self.survey_all(found, &wanted)?;
         let is_missing = |at: &&usize| found.surveys.iter().all(|s| s.part != **at);
         if let Some(&part) = wanted.parts.iter().find(is_missing) {
-            let obstacle = Obstacle::NoArchive;
-            return self.blocked(Packing::Blocked { part, obstacle });
+            let blocked = self.blocked(part, Obstacle::NoArchive)?;
+            return Ok((blocked, Sizes::new()));
         }
         let sizes = self.measure(found, &wanted)?;
         let saves = saves(found, &sizes);
@@ -105,12 +106,13 @@ impl Reading<'_> {
         sizes
     }
 
-    fn blocked(&self, packing: Packing) -> Result<(Packing, Sizes)> {
-        let Packing::Blocked { part, obstacle } = packing else {
-            return Ok((packing, Sizes::new()));
-        };
+    /// What happens to the parts if one of them cannot be compressed.
+    ///
+    /// # Errors
+    /// Why it cannot be, if the user wants it.
+    fn blocked(&self, part: usize, obstacle: Obstacle) -> Result<Packing> {
         if self.request.compression != CompressionChoice::Always {
-            return Ok((packing, Sizes::new()));
+            return Ok(Packing::Blocked { part, obstacle });
         }
         let (backup, id) = (&self.unlocked.backup, self.id(part).to_owned());
         Err(match obstacle {

@@ -146,7 +146,7 @@ fn one_part_that_cannot_be_opened_keeps_all_from_being_compressed() {
         parts: vec![0, 1, 2],
         excess: 1,
     };
-    let because = |part, obstacle| Some(Packing::Blocked { part, obstacle });
+    let because = |part, obstacle| Some((part, obstacle));
     assert_eq!(blocked(&wanted, &backup, true), None);
     assert_eq!(
         blocked(&wanted, &backup, false),

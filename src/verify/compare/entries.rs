@@ -67,7 +67,7 @@ impl Verification<'_> {
 
 /// The same bytes, read ahead on a separate thread.
 fn ahead<R: Read + Send + 'static>(reader: R) -> Result<ReadAhead<R>> {
-    ReadAhead::new(reader).map_err(|e| Error::new(Kind::Internal, "no further thread").caused_by(e))
+    ReadAhead::new(reader).map_err(Error::no_thread)
 }
 
 struct Advancing<R> {

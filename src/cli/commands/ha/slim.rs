@@ -128,30 +128,31 @@ impl Files {
         }
     }
 
-    fn there(&self) -> impl Iterator<Item = &Path> {
-        let files = [self.original.as_path(), self.slim.as_path()];
-        files.into_iter().filter(|file| file.exists())
-    }
-
     /// Names the files that an earlier run left, if the place has the result.
     fn name_unneeded(&self, session: &Session) {
-        let left: Vec<String> = self.there().map(escaped_path).collect();
-        if !left.is_empty() {
-            session.screen.warn(&format!(
-                "Still there from an earlier run, and no longer needed for this: {}.",
-                left.join(", ")
-            ));
-        }
+        self.name(session, |left| {
+            format!("Still there from an earlier run, and no longer needed for this: {left}.")
+        });
     }
 
     /// Names the files that are still there after a failure.
     fn name_left(&self, session: &Session) {
-        let left: Vec<String> = self.there().map(escaped_path).collect();
+        self.name(session, |left| {
+            format!(
+                "Still there, for the next try: {left}. If you do not try again, delete what you do not need."
+            )
+        });
+    }
+
+    /// Prints this sentence about the files, if there are any.
+    fn name(&self, session: &Session, sentence: impl Fn(&str) -> String) {
+        let files = [&self.original, &self.slim].into_iter();
+        let left: Vec<String> = files
+            .filter(|file| file.exists())
+            .map(|file| escaped_path(file))
+            .collect();
         if !left.is_empty() {
-            session.screen.warn(&format!(
-                "Still there, for the next try: {}. If you do not try again, delete what you do not need.",
-                left.join(", ")
-            ));
+            session.screen.warn(&sentence(&left.join(", ")));
         }
     }
 }
