@@ -160,8 +160,14 @@ mod tests {
 
     #[test]
     fn bytes_arrive_in_order_and_the_reader_comes_back() {
-        let data: Vec<u8> = (0..3 * BUFFER + 17).map(|i| (i % 251) as u8).collect();
-        for bytes in [0, 999, BUFFER, usize::MAX] {
+        let all: Vec<u8> = (0..3 * BUFFER + 17).map(|i| (i % 251) as u8).collect();
+        for (bytes, len) in [
+            (0, 999),
+            (999, 99_999),
+            (BUFFER, all.len()),
+            (usize::MAX, all.len()),
+        ] {
+            let data = all[..len].to_vec();
             let mut ahead =
                 ReadAhead::with_buffers_of(bytes, io::Cursor::new(data.clone())).unwrap();
             let mut got = Vec::new();

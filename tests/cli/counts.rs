@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use haslim::size;
 use serde_json::Value;
 
-use super::line;
 use super::support::*;
 
 /// Bytes in the backup, and files.
@@ -19,12 +18,37 @@ struct Component {
     folders: BTreeMap<String, Count>,
 }
 
-fn components(fixture_name: &str) -> Vec<Component> {
-    let listed = haslim(line("ls", &fixture(fixture_name), "--json"))
-        .code(0)
-        .json();
-    let components = listed["components"].as_array().unwrap();
-    components.iter().map(component).collect()
+/// A fixture and its scan, so that each command needs no more than that.
+struct Fixture {
+    name: &'static str,
+    scratch: Scratch,
+    scan: String,
+}
+
+impl Fixture {
+    fn new(name: &'static str) -> Self {
+        let scratch = Scratch::new();
+        let scan = scratch.scan(&fixture(name)).display().to_string();
+        Self {
+            name,
+            scratch,
+            scan,
+        }
+    }
+
+    /// Runs a command on the backup.
+    fn run(&self, command: &str, args: &[&str]) -> Run {
+        let path = fixture(self.name);
+        let words = [command, path.to_str().unwrap(), "--scan", &self.scan];
+        assert!(self.scratch.path("saved.scan").exists());
+        keyless(words.iter().chain(args)).code(0)
+    }
+
+    fn components(&self) -> Vec<Component> {
+        let listed = self.run("ls", &["--json"]).json();
+        let components = listed["components"].as_array().unwrap();
+        components.iter().map(component).collect()
+    }
 }
 
 fn component(listed: &Value) -> Component {
@@ -56,14 +80,12 @@ fn component(listed: &Value) -> Component {
 
 /// The row of a location in `ls`, in the form of `--why`.
 #[track_caller]
-fn by_ls(fixture_name: &str, place: &str) -> String {
-    let path = fixture(fixture_name);
-    let args = ["ls", path.to_str().unwrap(), place, "--depth", "0"];
-    let listed = haslim(args.into_iter().chain(["--json"])).code(0).json();
+fn by_ls(fixture: &Fixture, place: &str) -> String {
+    let listed = fixture.run("ls", &[place, "--depth", "0", "--json"]).json();
     let row = &listed["rows"][0];
     let (stored, files) = (row["stored_bytes"].as_u64(), row["files"].as_u64().unwrap());
     let shown = size::short(stored.unwrap());
-    let text = haslim(args.into_iter().chain(["--details"])).code(0).out;
+    let text = fixture.run("ls", &[place, "--depth", "0", "--details"]).out;
     let line = text.lines().nth(1).unwrap();
     let first: String = line.chars().take(9).collect();
     assert_eq!(first.trim_start(), shown, "{text}");
@@ -76,46 +98,41 @@ fn by_ls(fixture_name: &str, place: &str) -> String {
 }
 
 #[track_caller]
-fn same(fixture_name: &str, place: &str, count: Count) {
+fn same(fixture: &Fixture, place: &str, count: Count) {
     let files = if count.1 == 1 { "file" } else { "files" };
     let said = format!("({}, {} {files})", size::decimal(count.0), count.1);
-    assert_eq!(by_ls(fixture_name, place), said, "{fixture_name} {place}");
-    let path = fixture(fixture_name);
-    let args = ["plan", path.to_str().unwrap(), "--why", place, "--json"];
-    let why = haslim(args).code(0).json();
+    assert_eq!(by_ls(fixture, place), said, "{} {place}", fixture.name);
+    let why = fixture.run("plan", &["--why", place, "--json"]).json();
     let first = why["why"][0].as_str().unwrap();
     assert!(
         first.contains(&said),
-        "{fixture_name} {place}: {said} is not in {first}"
+        "{} {place}: {said} is not in {first}",
+        fixture.name
     );
 }
 
 #[test]
 fn ls_and_why_count_every_component_as_its_entries_do() {
-    for name in [
-        "v1-uncompressed.tar",
-        "v2.tar",
-        "v3.tar",
-        "plain.tar",
-        "demo.tar",
-    ] {
-        for component in components(name) {
-            same(name, &component.id, component.own);
+    for name in ["v1-uncompressed.tar", "v3.tar", "plain.tar", "demo.tar"] {
+        let fixture = Fixture::new(name);
+        for component in fixture.components() {
+            same(&fixture, &component.id, component.own);
         }
     }
 }
 
 #[test]
 fn ls_and_why_count_folders_as_their_entries_do() {
-    for name in ["v3.tar", "demo.tar"] {
-        for component in components(name) {
+    for name in ["v2.tar", "demo.tar"] {
+        let fixture = Fixture::new(name);
+        for component in fixture.components() {
             // `--why` shows no number of files for an empty folder.
             let plain =
                 |(folder, count): &(&String, &Count)| count.1 > 0 && !folder.contains(['\\', ' ']);
             let folders: Vec<(&String, &Count)> = component.folders.iter().filter(plain).collect();
             // Samples from the whole list, so that deep folders are included.
             for (folder, count) in folders.iter().step_by(folders.len().div_ceil(2).max(1)) {
-                same(name, &format!("{}:{folder}", component.id), **count);
+                same(&fixture, &format!("{}:{folder}", component.id), **count);
             }
         }
     }
@@ -126,11 +143,9 @@ const SLACK: u64 = 10_240 + 1024;
 
 #[test]
 fn a_component_costs_what_a_copy_without_it_saves() {
-    let name = "demo.tar";
-    let path = fixture(name);
-    for Component { id, own, .. } in components(name) {
-        let args = ["plan", path.to_str().unwrap(), "--drop", &id, "--json"];
-        let plan = haslim(args).code(0).json();
+    let fixture = Fixture::new("demo.tar");
+    for Component { id, own, .. } in fixture.components() {
+        let plan = fixture.run("plan", &["--drop", &id, "--json"]).json();
         assert_eq!(plan["drops"][0]["stored_bytes"], own.0, "{id}");
         let bytes = |key: &str| plan[key].as_u64().unwrap();
         let saved = bytes("size") - bytes("predicted_size");

@@ -191,17 +191,17 @@ const OPTIONS: [&str; 17] = [
     "--drop no-such-thing",
 ];
 
-/// Fails unless `plan` and `shrink` end alike with all of [`OPTIONS`].
+/// Fails unless `plan` and `shrink` end alike with every `step`th of [`OPTIONS`].
 #[track_caller]
-fn check_codes_of_plan(names: &[&str]) {
+fn check_codes_of_plan(fixtures: &[(&str, usize)]) {
     let scratch = Scratch::new();
-    for name in names {
+    for (name, step) in fixtures {
         let input = fixture(name);
         let check = |rest: &str, password| {
             let (plan, shrink) = both_codes(&scratch, &input, rest, password);
             assert_eq!(plan, shrink, "{name} {rest} {password:?}");
         };
-        for rest in OPTIONS {
+        for rest in OPTIONS.into_iter().step_by(*step) {
             for password in [None, Some(PASSWORD)] {
                 check(rest, password);
             }
@@ -215,12 +215,16 @@ fn check_codes_of_plan(names: &[&str]) {
 
 #[test]
 fn plan_ends_with_the_code_of_shrink_over_old_backups() {
-    check_codes_of_plan(&["v1.tar", "v2.tar", "plain.tar"]);
+    check_codes_of_plan(&[("v1.tar", 3), ("v2.tar", 1), ("plain.tar", 2)]);
 }
 
 #[test]
 fn plan_ends_with_the_code_of_shrink_over_new_backups() {
-    check_codes_of_plan(&["v3.tar", "v3-uncompressed.tar", "core-v3.tar"]);
+    check_codes_of_plan(&[
+        ("v3.tar", 1),
+        ("v3-uncompressed.tar", 3),
+        ("core-v3.tar", 5),
+    ]);
 }
 
 #[test]

@@ -18,7 +18,8 @@ const MEANT: [(&str, &str); 9] = [
 
 #[test]
 fn drop_keep_ls_and_why_understand_them() {
-    let backup = fixture("demo.tar");
+    let (scratch, backup) = (Scratch::new(), fixture("demo.tar"));
+    let scan = scratch.scan(&backup);
     for (typed, meant) in MEANT {
         for (command, option) in [
             ("plan", "--limit 1MB --json --drop"),
@@ -27,7 +28,8 @@ fn drop_keep_ls_and_why_understand_them() {
             ("plan", "--json --why"),
         ] {
             let told = |name: &str| {
-                let run = haslim(line(command, &backup, &format!("{option} {name}")));
+                let rest = format!("--scan {} {option} {name}", scan.display());
+                let run = keyless(line(command, &backup, &rest));
                 let mut said = run.json();
                 // The question is repeated as it was asked.
                 said["path"] = "NAME".into();

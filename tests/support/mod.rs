@@ -190,6 +190,14 @@ impl Scratch {
         path
     }
 
+    /// Saves a scan of a backup, which takes the place of an earlier one.
+    pub fn scan(&self, backup: &Path) -> PathBuf {
+        let path = self.path("saved.scan");
+        let rest = format!("--force -o {}", path.display());
+        haslim(line("scan", backup, &rest)).code(0);
+        path
+    }
+
     /// Writes a file that begins with these bytes and has the others at this position, with a hole
     /// between them.
     pub fn with_hole(&self, name: &str, begin: &[u8], at: u64, end: &[u8]) -> PathBuf {
