@@ -17,6 +17,8 @@ use crate::cli::system;
 /// Standard output and standard error, according to the options.
 pub struct Screen {
     quiet: bool,
+    /// Whether standard output is for JSON alone.
+    json: bool,
     ascii: bool,
     /// Whether errors say where in the file they were found.
     verbose: bool,
@@ -44,6 +46,7 @@ impl Screen {
         );
         Self {
             quiet: settings.quiet,
+            json: settings.json,
             ascii: !is_unicode(settings),
             verbose: settings.verbose,
             writes,
@@ -53,14 +56,15 @@ impl Screen {
         }
     }
 
-    /// Prints a text and a line end, unless quiet. Long lines are wrapped on a terminal.
+    /// Prints a text and a line end, unless quiet or beside JSON. Long lines are wrapped on a
+    /// terminal.
     pub fn say(&self, text: &str) {
         self.as_is(&wrap::wrap(text, wrap::width(io::stdout())));
     }
 
-    /// Prints a table or a command to be pasted, unless quiet. Lines are not wrapped.
+    /// Prints a table or a command to be pasted, unless quiet or beside JSON. Lines are not wrapped.
     pub fn as_is(&self, text: &str) {
-        if !self.quiet {
+        if !self.quiet && !self.json {
             // `println!` would panic if the reader has closed the pipe.
             let text = self.shown(text);
             self.note(writeln!(io::stdout().lock(), "{text}"));

@@ -59,6 +59,21 @@ fn the_json_follows_the_schema_and_files_can_be_kept() {
     assert_eq!(scratch.listing().len(), 2);
 }
 
+/// Also if the run goes on with the files of an earlier one, or sends a backup that fits.
+#[test]
+fn nothing_stands_beside_the_json() {
+    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    for rest in ["--drop media --json", "--json"] {
+        home.state().upload = Upload::Refuse("no");
+        let refused = home.haslim(&line(scratch.0.path(), rest)).code(9).json();
+        check("error alone", &refused);
+        home.state().upload = Upload::Store;
+        let value = home.haslim(&line(scratch.0.path(), rest)).code(0).json();
+        check("ha slim", &value);
+        home.state().backups.truncate(1);
+    }
+}
+
 #[test]
 fn a_backup_that_fits_is_sent_as_it_is() {
     let (home, scratch) = (home("v3.tar"), Scratch::new());
