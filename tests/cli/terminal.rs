@@ -1,8 +1,13 @@
 //! Runs the program on a real terminal. Tests wait for its output and never sleep.
+//!
+//! As in a shell, the program does not lead its session: [`lead`] does, in a process of its own, which
+//! outlives it. When the leader ends, Linux hangs the terminal up and drops what it has not passed on
+//! yet (`tty_ldisc_hangup`), and that can be the last lines of the program.
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -12,9 +17,34 @@ use crate::{PROGRAM, line};
 /// Longer than any step takes on a busy machine. Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The variable with the words of the command line, as JSON.
+const WORDS: &str = "HASLIM_TEST_WORDS";
+/// What the leader prints before the program starts. The program itself prints no such character.
+const BEGIN: &str = "\u{1}begin\u{1}";
+/// What it prints before and after the exit code of the program.
+const END: &str = "\u{1}end\u{1}";
+
+/// Leads the session of a program: starts it, and stays until all its output was read.
+#[test]
+#[ignore = "no test: Terminal starts this in a process of its own"]
+fn lead() {
+    let words = std::env::var(WORDS).expect("Terminal gives the words");
+    let words: Vec<String> = serde_json::from_str(&words).unwrap();
+    // Ctrl-C is for the program. It gets the default again when it starts.
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::default()).unwrap();
+    print!("{BEGIN}");
+    std::io::stdout().flush().unwrap();
+    let status = Command::new(PROGRAM).args(words).env_remove(WORDS).status();
+    print!("{END}{}{END}", status.unwrap().code().unwrap_or(-1));
+    std::io::stdout().flush().unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
 /// A running haslim on a terminal of its own.
 pub struct Terminal {
-    child: Child,
+    leader: Child,
     input: pty_process::blocking::Pty,
     pieces: Receiver<Vec<u8>>,
     /// The whole output.
@@ -49,7 +79,10 @@ impl Terminal {
     ) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(50, columns)).unwrap();
-        let mut program = pty_process::blocking::Command::new(PROGRAM).args(words);
+        let this = std::env::current_exe().unwrap();
+        let mut program = pty_process::blocking::Command::new(this)
+            .args(["terminal::lead", "--exact", "--ignored", "--nocapture"])
+            .env(WORDS, serde_json::to_string(&words).unwrap());
         program = program.env("NO_COLOR", "1").env("TERM", "xterm");
         program = program.envs(variables.iter().copied());
         for variable in ["HASLIM_PASSWORD", "LC_ALL", "LC_CTYPE", "LANG"] {
@@ -58,7 +91,7 @@ impl Terminal {
         if let Some(password) = password {
             program = program.env("HASLIM_PASSWORD", password);
         }
-        let child = program.spawn(pts).unwrap();
+        let leader = program.spawn(pts).unwrap();
         let mut output =
             std::fs::File::from(std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap());
         let (sender, pieces) = channel();
@@ -71,13 +104,17 @@ impl Terminal {
                 }
             }
         });
-        Self {
-            child,
+        let mut terminal = Self {
+            leader,
             input: pty,
             pieces,
             seen: Vec::new(),
             passed: 0,
-        }
+        };
+        terminal.expect(BEGIN);
+        terminal.seen.drain(..terminal.passed);
+        terminal.passed = 0;
+        terminal
     }
 
     /// Starts `shrink` with the key of the fixtures.
@@ -90,27 +127,35 @@ impl Terminal {
     pub fn until(&mut self, text: &str) -> Option<String> {
         loop {
             let new = &self.seen[self.passed..];
-            if let Some(at) = new.windows(text.len()).position(|w| w == text.as_bytes()) {
-                let before = String::from_utf8_lossy(&new[..at]).replace('\r', "");
+            if let Some(at) = find(new, text) {
+                let before = shown(&new[..at]);
                 self.passed += at + text.len();
                 return Some(before);
             }
+            if self.code().is_some() {
+                return None;
+            }
             match self.pieces.recv_timeout(PATIENCE) {
                 Ok(piece) => self.seen.extend(piece),
-                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return None,
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
-                    let _ = self.child.kill();
-                    panic!("'{text}' never came:\n{}", self.screen());
+                Err(_) => {
+                    let _ = self.leader.kill();
+                    panic!("'{text}' never came:\n{}", shown(&self.seen));
                 }
             }
         }
+    }
+
+    /// The exit code, once the program has ended and all its output was read.
+    fn code(&self) -> Option<i32> {
+        let end = &self.seen[find(&self.seen, END)? + END.len()..];
+        Some(shown(&end[..find(end, END)?]).parse().unwrap())
     }
 
     /// Waits until the program prints this.
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> String {
         let found = self.until(text);
-        found.unwrap_or_else(|| panic!("ended without '{text}':\n{}", self.screen()))
+        found.unwrap_or_else(|| panic!("ended without '{text}':\n{}", shown(&self.seen)))
     }
 
     /// Types something.
@@ -122,11 +167,19 @@ impl Terminal {
     pub fn end(mut self) -> (i32, String) {
         // This text is never printed.
         assert_eq!(self.until("\0\0"), None);
-        let status = self.child.wait().unwrap();
-        (status.code().unwrap_or(-1), self.screen())
+        let (code, end) = (self.code().unwrap(), find(&self.seen, END).unwrap());
+        self.leader.kill().unwrap();
+        self.leader.wait().unwrap();
+        (code, shown(&self.seen[..end]))
     }
+}
 
-    fn screen(&self) -> String {
-        String::from_utf8_lossy(&self.seen).replace('\r', "")
-    }
+/// Where the text begins.
+fn find(bytes: &[u8], text: &str) -> Option<usize> {
+    bytes.windows(text.len()).position(|w| w == text.as_bytes())
+}
+
+/// What a terminal shows of these bytes.
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace('\r', "")
 }
