@@ -56,10 +56,8 @@ fn check(session: &Session, path: &Path, backup: &Backup, tally: &mut Tally) {
     if let Some(body) = too_big.as_ref().map(several::json_error) {
         document.extend(body);
     }
-    if !session.settings.json {
-        let verdict = if too_big.is_some() { "too big" } else { "fits" };
-        let path = escaped_path(path);
-        session.screen.as_is(&format!("{path}: {verdict}: {size}"));
-    }
+    let verdict = if too_big.is_some() { "too big" } else { "fits" };
+    let shown = escaped_path(path);
+    session.screen.as_is(&format!("{shown}: {verdict}: {size}"));
     tally.add(document, too_big.as_ref());
 }

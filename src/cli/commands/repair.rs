@@ -37,9 +37,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let mut repair = prepare(session, backup)?;
     let expected = repair.prepared.plan.predicted_size;
     check_free(&place, writing, &repair.prepared.backup)?.check_space(expected)?;
-    if !session.settings.json {
-        announce(session, &repair);
-    }
+    announce(session, &repair);
     let question = format!("Write it to {}? [y]es, [N]o: ", escaped_path(&place));
     if !writing.yes && ask(&session.control, &question)? != Answer::Yes {
         return stopped(session);

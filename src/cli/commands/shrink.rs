@@ -122,7 +122,6 @@ fn make(
     };
     match purpose {
         Purpose::Keep => report(session, &prepared, &copy, writing.verify, begin)?,
-        _ if session.settings.json => {}
         _ => session.screen.say(&format!(
             "{done}: {}, read back and compared, nothing differs.",
             size::short(copy.size)
@@ -185,11 +184,9 @@ fn decide(
     }
     let refusal = prepared.refusal();
     if purpose != Purpose::Keep && matches!(refusal, Some(Refusal::AlreadyFits)) {
-        if !session.settings.json {
-            session
-                .screen
-                .say("It fits already, so it is sent as it is.");
-        }
+        session
+            .screen
+            .say("It fits already, so it is sent as it is.");
         return Ok(Decided::Fits);
     }
     let mut rest = None;

@@ -42,11 +42,7 @@ pub fn check(task: &Task) -> Result<()> {
         | Task::Measure(_)
         | Task::Make(_) => 40 << 20,
     };
-    if has(needed) {
-        Ok(())
-    } else {
-        Err(refused(needed))
-    }
+    require(needed)
 }
 
 /// Checks that there is enough memory for the arguments, for the thread that waits for signals and
@@ -55,21 +51,19 @@ pub fn check(task: &Task) -> Result<()> {
 /// # Errors
 /// As [`check`].
 pub fn check_first() -> Result<()> {
-    let needed = 2 * THREAD + REST;
-    if has(needed) {
-        Ok(())
-    } else {
-        Err(refused(needed))
-    }
+    require(2 * THREAD + REST)
 }
 
-/// The error that names the memory that the system refused.
-fn refused(needed: usize) -> Error {
+/// Fails if this many bytes cannot be allocated now.
+fn require(needed: usize) -> Result<()> {
+    if has(needed) {
+        return Ok(());
+    }
     let message = format!(
         "not enough memory: this needs {}, which the system refused",
         size::binary(needed as u64)
     );
-    Error::new(Kind::Internal, message).advice(Advice::Scarce)
+    Err(Error::new(Kind::Internal, message).advice(Advice::Scarce))
 }
 
 /// Whether this many bytes can be allocated now.

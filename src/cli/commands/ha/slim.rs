@@ -298,12 +298,8 @@ impl Work<'_> {
                 .say(&format!("Fetched before: {}", escaped_path(path)));
             return Ok(backup);
         }
-        if !session.settings.json {
-            let name = words::name(source);
-            session
-                .screen
-                .say(&format!("Fetching {name}, {}", size::short(source.size)));
-        }
+        let (name, bytes) = (words::name(source), size::short(source.size));
+        session.screen.say(&format!("Fetching {name}, {bytes}"));
         fetch::download(session, client, source, path, true)?;
         let backup = session.open(path)?;
         if backup.manifest.slug() == source.id {

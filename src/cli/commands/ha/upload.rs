@@ -92,11 +92,8 @@ pub fn idle(session: &Session, client: &Client, sending: &Sending) -> Result<Ins
         return Ok(instance);
     }
     let mut waiting = |state: &str| {
-        if !session.settings.json {
-            session
-                .screen
-                .say(&format!("Waiting: {}.", words::busy(state)));
-        }
+        let text = format!("Waiting: {}.", words::busy(state));
+        session.screen.say(&text);
     };
     client.wait_until_idle(control, &mut waiting)?;
     client.look(control)
