@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(250))]
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
 
         #[test]
         fn one_pass_finds_what_the_never_drop_list_holds(path in paths()) {

@@ -750,6 +750,7 @@ fn one_file_goes_to_standard_output_and_nothing_else_does() {
             ("media:a", "3 files are selected"),
             ("media", "4 files"),
             ("media:l", "no file is selected"),
+            ("media:nothing", "no file is selected"),
             ("media:none/*", "no file is selected"),
         ] {
             let run = haslim(["extract", &text(&backup), selector, "--stdout"]).code(2);

@@ -33,7 +33,7 @@ fn said(backup: &Path, more: &str, password: Option<&str>) -> Vec<(String, i32)>
 #[test]
 fn every_answer_is_the_same_with_a_scan() {
     let scratch = Scratch::new();
-    for name in ["v1", "v2-uncompressed", "plain", "demo", "core-v3"] {
+    for name in ["v1", "v2-uncompressed", "v3", "plain", "demo", "core-v3"] {
         let backup = fixture(&format!("{name}.tar"));
         let more = format!("--scan {}", scratch.scan(&backup).display());
         let without = said(&backup, "", Some(PASSWORD));
