@@ -15,8 +15,8 @@ use crate::plan::facts::{Holding, Lasting, Loss, Renamed};
 use crate::plan::request::Request;
 use crate::plan::request::database::Database;
 use crate::rules::{
-    Condition, Effect, MARIADB, Matcher, Matching, Rule, RuleEffect, Taking, is_mariadb_file,
-    is_recorder_file,
+    Condition, Effect, MARIADB, Matcher, Matching, NeverList, Rule, RuleEffect, RulesError, Taking,
+    is_mariadb_file, is_recorder_file,
 };
 use crate::survey::{Entry, PartSurvey, config_path};
 
@@ -29,7 +29,8 @@ pub(super) struct LossIndex<'a> {
     part: &'a Part,
     request: &'a Request,
     conditions: Option<Conditions<'a>>,
-    matcher: Option<Matcher>,
+    /// There if there is a survey.
+    matcher: Option<(Matcher, NeverList)>,
 }
 
 /// An entry whose name is dropped.
@@ -139,11 +140,10 @@ impl<'a> LossIndex<'a> {
             request,
             survey,
         });
-        let matcher = conditions
-            .as_ref()
-            .map(|_| Matcher::new(&request.catalogue, &part.id))
-            .transpose()
-            .map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        let (catalogue, id) = (&request.catalogue, &part.id);
+        let compile = |_| Ok((Matcher::new(catalogue, id)?, NeverList::new(catalogue, id)?));
+        let matcher = conditions.as_ref().map(compile).transpose();
+        let matcher = matcher.map_err(|e: RulesError| Error::new(Kind::Usage, e.to_string()))?;
         Ok(Self {
             backup,
             part,
@@ -221,7 +221,7 @@ impl<'a> LossIndex<'a> {
             if self.request.control.check().is_err() {
                 return Vec::new();
             }
-            let mut matching = self.matcher.as_ref().map(Matcher::matching);
+            let mut matching = self.matcher.as_ref().map(|(rules, _)| rules.matching());
             let taken = taken.get(range).unwrap_or_default();
             taken
                 .iter()
@@ -235,13 +235,11 @@ impl<'a> LossIndex<'a> {
     /// The never-drop list's reason for a file that is dropped anyway.
     fn reason(&self, entry: &Entry) -> Option<&str> {
         // Checked strictly, so that single files of a listed folder are found too.
-        let matcher = self
-            .matcher
-            .as_ref()
-            .filter(|_| entry.kind != EntryKind::Symlink)?;
-        matcher
-            .never()
-            .reason_when(self.path(entry), Taking::Folder)
+        let (_, never) = self.matcher.as_ref()?;
+        if entry.kind == EntryKind::Symlink {
+            return None;
+        }
+        never.reason_when(self.path(entry), Taking::Folder)
     }
 
     /// The path in the component; the name of a file beside it.

@@ -21,7 +21,7 @@ use crate::plan::request::selector_set::Selectors;
 use crate::report::places::no_such_place;
 use crate::report::terms::Terms;
 use crate::report::{notes, words};
-use crate::rules::{Matcher, Origin, Rule};
+use crate::rules::{Matcher, NeverList, Origin, Rule, RulesError};
 use crate::size;
 use crate::survey::{Entry, PartSurvey, Totals, config_path};
 
@@ -257,6 +257,7 @@ struct Explainer<'a> {
     keeps: Selectors<'a>,
     drops: Selectors<'a>,
     matcher: Matcher,
+    never: NeverList,
     /// By entry: the rule whose match is dropped with the whole part.
     finds: BTreeMap<usize, &'a Rule>,
 }
@@ -271,8 +272,9 @@ impl<'a> Explainer<'a> {
     ) -> Result<Self> {
         let part = backup.part(survey.part);
         let guard = Guard::new(backup, part, request)?;
-        let matcher = Matcher::new(&request.catalogue, &part.id)
-            .map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+        let usage = |e: RulesError| Error::new(Kind::Usage, e.to_string());
+        let matcher = Matcher::new(&request.catalogue, &part.id).map_err(usage)?;
+        let never = NeverList::new(&request.catalogue, &part.id).map_err(usage)?;
         let dropped = matches!(
             plan.parts.get(survey.part).map(|p| &p.action),
             Some(Action::Drop)
@@ -305,6 +307,7 @@ impl<'a> Explainer<'a> {
             keeps,
             drops,
             matcher,
+            never,
             finds,
         })
     }
@@ -420,8 +423,7 @@ impl<'a> Explainer<'a> {
             ));
         }
         if let Some(reason) = self
-            .matcher
-            .never()
+            .never
             .reason(path)
             .filter(|_| entry.kind != EntryKind::Symlink)
         {

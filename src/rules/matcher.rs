@@ -8,7 +8,7 @@ use super::catalogue::{Catalogue, RuleIndex};
 use super::error::RulesError;
 use super::glob::compile;
 use super::glob_set::{GlobSet, Search, component_fits};
-use super::never::{NeverList, Taking};
+use super::never::Taking;
 use super::rule::{Never, Rule};
 
 /// The rules and the never-drop list for one component, compiled into one set of globs.
@@ -22,7 +22,6 @@ pub struct Matcher {
     slots: Vec<Slot>,
     /// The role of each of the other globs in the never-drop list.
     guards: Vec<Guard>,
-    never: NeverList,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +84,6 @@ impl Matcher {
             set: GlobSet::new(&globs).map_err(refused)?,
             slots,
             guards,
-            never: NeverList::new(catalogue, component)?,
         })
     }
 
@@ -138,7 +136,7 @@ impl Matcher {
     }
 
     /// Whether the never-drop list protects a path that would be taken in this way and that these
-    /// of its globs match: the same as [`NeverList::reason_when`].
+    /// of its globs match: the same as [`super::NeverList::reason_when`].
     fn holds(&self, matched: &[usize], taking: Taking) -> bool {
         let guard = |at: &usize| self.guards.get(at.checked_sub(self.slots.len())?);
         let entry = |at: &usize| guard(at).map(|guard| guard.entry);
@@ -149,11 +147,6 @@ impl Matcher {
             };
             !said.iter().filter_map(guard).any(excuses)
         })
-    }
-
-    /// The paths that the never-drop list protects in this component.
-    pub fn never(&self) -> &NeverList {
-        &self.never
     }
 
     /// True if no rule applies to this component: then no path needs matching.
@@ -250,9 +243,12 @@ fn guarded(never: &Never) -> impl Iterator<Item = (&str, bool)> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::super::glob_set::tests::paths;
+    use super::super::never::NeverList;
     use super::*;
 
     proptest! {
@@ -260,21 +256,35 @@ mod tests {
 
         #[test]
         fn one_pass_finds_what_the_never_drop_list_holds(path in paths()) {
-            let catalogue = Catalogue::builtin().unwrap();
-            for component in ["homeassistant", "media", "addons/local", "addon:core_mosquitto", "addon:a0d7b954_zigbee2mqtt", "addon:x"] {
-                let matcher = MATCHERS.with_borrow_mut(|all| all.of(catalogue, component).unwrap());
+            for (component, matcher, never) in &*COMPILED {
                 let mut matched = Vec::new();
                 matcher.set.search().matches(&path, &mut matched);
                 matched.retain(|&at| at >= matcher.slots.len());
                 for taking in [Taking::File, Taking::Folder] {
-                    let listed = matcher.never.reason_when(&path, taking).is_some();
+                    let listed = never.reason_when(&path, taking).is_some();
                     prop_assert_eq!(matcher.holds(&matched, taking), listed, "{} {:?}", component, taking);
                 }
             }
         }
     }
 
-    thread_local! {
-        static MATCHERS: std::cell::RefCell<Matchers> = std::cell::RefCell::default();
-    }
+    const COMPONENTS: [&str; 6] = [
+        "homeassistant",
+        "media",
+        "addons/local",
+        "addon:core_mosquitto",
+        "addon:a0d7b954_zigbee2mqtt",
+        "addon:x",
+    ];
+
+    /// Compiled once: that takes longer than all cases.
+    static COMPILED: LazyLock<Vec<(&str, Matcher, NeverList)>> = LazyLock::new(|| {
+        let catalogue = Catalogue::builtin().unwrap();
+        let compiled = |component| {
+            let matcher = Matcher::new(catalogue, component).unwrap();
+            let never = NeverList::new(catalogue, component).unwrap();
+            (component, matcher, never)
+        };
+        COMPONENTS.map(compiled).into()
+    });
 }

@@ -3,6 +3,7 @@
 
 use super::catalogue::Catalogue;
 use super::error::RulesError;
+use super::glob::typed_in_full;
 use super::glob_set::GlobSet;
 use super::rule::Never;
 
@@ -48,8 +49,10 @@ struct Guard {
 enum Step {
     /// `**`: any folders, or none.
     AnyDepth,
-    /// One name.
-    Name(Box<GlobSet>),
+    /// A name that is written in full.
+    Name(Vec<u8>),
+    /// A name with a star or the like.
+    Pattern(Box<GlobSet>),
 }
 
 impl NeverList {
@@ -138,8 +141,9 @@ fn reaches(shape: &[Step], prefix: &[u8]) -> bool {
         match steps.next() {
             None => return false,
             Some(Step::AnyDepth) => return true,
-            Some(Step::Name(glob)) if glob.is_match(name) => {}
-            Some(Step::Name(_)) => return false,
+            Some(Step::Name(wanted)) if wanted == name => {}
+            Some(Step::Pattern(glob)) if glob.is_match(name) => {}
+            Some(Step::Name(_) | Step::Pattern(_)) => return false,
         }
     }
     true
@@ -150,8 +154,11 @@ fn shape(glob: &str) -> Result<Vec<Step>, String> {
     let step = |name: &str| {
         Ok(if name == "**" {
             Step::AnyDepth
+        } else if typed_in_full(name) {
+            // Compiling takes longer than everything else, and most names are plain.
+            Step::Name(name.into())
         } else {
-            Step::Name(Box::new(GlobSet::of([name])?))
+            Step::Pattern(Box::new(GlobSet::of([name])?))
         })
     };
     glob.split('/').map(step).collect()
