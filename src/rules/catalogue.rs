@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::component::component_fits;
 use super::databases;
 use super::error::{RulesError, line_of};
 use super::glob::{compile, typed_in_full};
-use super::glob_set::component_fits;
 use super::rule::{Condition, Confidence, Never, RawRule, RemadeBy, Rule, RuleEffect};
 
 /// The rules in order of precedence, and the never-drop list.

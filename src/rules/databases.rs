@@ -1,7 +1,7 @@
 //! Databases: files that no rule takes without asking.
 
+use super::component::{choices, component_fits};
 use super::glob_set::GlobSet;
-use super::glob_set::component_fits;
 use super::rule::Rule;
 
 /// The endings of SQLite database names, in lower case.
@@ -17,10 +17,6 @@ const ENDINGS: [&[u8]; 6] = [
 /// What SQLite appends to the name of a database for its side files (sqlite.org, "Temporary Files
 /// Used By SQLite").
 const SIDES: [&[u8]; 3] = [b"-wal", b"-shm", b"-journal"];
-
-/// A glob with more choices in braces than this is not expanded; the files that it takes are still
-/// checked one by one.
-const CHOICES: usize = 256;
 
 /// Whether a file is named like an SQLite database or one of its side files.
 pub fn is_database_name(path: &[u8]) -> bool {
@@ -76,30 +72,6 @@ fn share_component(one: &str, other: &str) -> bool {
         || choices(other)
             .iter()
             .any(|id| component_fits(one, &id.replace('*', "x")))
-}
-
-/// A glob with its braces expanded; the glob itself if there are none, or too many.
-fn choices(glob: &str) -> Vec<String> {
-    let mut open = vec![glob.to_owned()];
-    let mut done = Vec::new();
-    while let Some(glob) = open.pop() {
-        let braces = glob
-            .split_once('{')
-            .and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
-        let Some((before, (inside, after))) = braces else {
-            done.push(glob);
-            continue;
-        };
-        open.extend(
-            inside
-                .split(',')
-                .map(|choice| format!("{before}{choice}{after}")),
-        );
-        if open.len() + done.len() > CHOICES {
-            return vec![glob];
-        }
-    }
-    done
 }
 
 #[cfg(test)]

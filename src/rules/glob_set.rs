@@ -9,7 +9,7 @@ use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
-use super::glob::{compile, typed_in_full};
+use super::glob::compile;
 
 /// The memory for the states of one search, unless so many globs need more.
 const STATES: usize = 2 << 20;
@@ -140,24 +140,6 @@ impl Search<'_> {
             matched.extend(numbers);
         }
         Some(())
-    }
-}
-
-/// Whether a component glob matches this component.
-pub(super) fn component_fits(glob: &str, component: &str) -> bool {
-    // Compiling takes longer than everything else, and most globs are plain names.
-    if typed_in_full(glob) {
-        return glob == component;
-    }
-    match glob.split_once('*') {
-        // Almost all others are a name with one star, which never matches a slash.
-        Some((begin, end)) if typed_in_full(begin) && typed_in_full(end) => {
-            let star = component
-                .strip_prefix(begin)
-                .and_then(|rest| rest.strip_suffix(end));
-            star.is_some_and(|star| !star.contains('/'))
-        }
-        _ => GlobSet::of([glob]).is_ok_and(|glob| glob.is_match(component.as_bytes())),
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use super::catalogue::{Catalogue, RuleIndex};
+use super::component::component_fits;
 use super::error::RulesError;
 use super::glob::compile;
-use super::glob_set::{GlobSet, Search, component_fits};
+use super::glob_set::{GlobSet, Search};
 use super::never::Taking;
 use super::rule::{Never, Rule};
 

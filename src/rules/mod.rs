@@ -9,6 +9,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod catalogue;
+mod component;
 mod conditions;
 mod databases;
 mod effects;
