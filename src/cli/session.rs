@@ -74,7 +74,16 @@ impl Session {
         Ok(backup)
     }
 
+    /// Opens what is left of a file that [`Session::open`] cannot open.
+    ///
+    /// # Errors
+    /// As [`Backup::salvage`].
+    pub fn salvage(&self, path: &Path) -> Result<Backup> {
+        Backup::salvage(self.input(path)?, &self.control)
+    }
+
     fn input(&self, path: &Path) -> Result<Arc<Input>> {
+        self.opened.store(false, Ordering::Relaxed);
         if path.as_os_str() == "-" {
             return Err(Error::refused("a backup cannot be read from standard input")
                 .advice("haslim reads a backup at several places at once: save it to a file first, and name that file (./- if it is called -)."));

@@ -23,7 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::format::tar::block::EntryKind;
 use crate::pipe::Control;
 use crate::rewrite::{Output, OutputPath, hidden_name};
-use crate::sys;
+use crate::sys::{self, FileIdentity};
 
 /// Bytes that are gathered before they are written: the decoder returns some 15 KiB at a time.
 const BUFFER: usize = 1 << 18;
@@ -59,6 +59,8 @@ pub(super) struct Place {
     pub dir: Arc<Dir>,
     /// Whether existing files are replaced.
     pub force: bool,
+    /// The backup, which no file replaces.
+    pub backup: FileIdentity,
 }
 
 struct Current {
@@ -127,17 +129,33 @@ impl<'a> IntoFolder<'a> {
         failed(error, &self.shown(names))
     }
 
-    /// Whether an existing file may be replaced by this entry; `None` if the entry must be left
-    /// out, because that file is another entry.
-    fn may_replace(&self, entry: &Entry<'_>, name: &OsString) -> Option<bool> {
+    /// Whether an existing file may be replaced by this entry.
+    ///
+    /// # Errors
+    /// Why the entry must be left out: that file is another entry, or the backup.
+    fn may_replace(&mut self, entry: &Entry<'_>, name: &OsString) -> Result<bool, Why> {
+        if entry.seen != Seen::Again && self.is_backup(name) {
+            return Err(Why::Backup);
+        }
         match entry.seen {
-            Seen::Again => Some(true),
-            Seen::New => Some(self.place.force),
+            Seen::Again => Ok(true),
+            Seen::New => Ok(self.place.force),
             Seen::Similar => {
                 let is_free = self.beneath.dir().symlink_metadata(name).is_err();
-                (is_free || self.lists(name)).then_some(self.place.force)
+                let is_other = !is_free && !self.lists(name);
+                (!is_other).then_some(self.place.force).ok_or(Why::Similar)
             }
         }
+    }
+
+    /// Whether the current folder has the backup under this name. A name that only leads to it may
+    /// be replaced: the backup keeps its own.
+    fn is_backup(&mut self, name: &OsString) -> bool {
+        self.place.force
+            && self.beneath.folder().is_ok_and(|folder| {
+                let found = folder.look_at(name);
+                found.is_ok_and(|found| found.identity == self.place.backup)
+            })
     }
 
     /// Whether the current folder lists exactly this name. On a file system that ignores case, a
@@ -178,8 +196,9 @@ impl<'a> IntoFolder<'a> {
             Ok(name) => name,
             Err(why) => return Ok(Some(why)),
         };
-        let Some(replace) = self.may_replace(entry, name) else {
-            return Ok(Some(Why::Similar));
+        let replace = match self.may_replace(entry, name) {
+            Ok(replace) => replace,
+            Err(why) => return Ok(Some(why)),
         };
         let shown = self.shown(entry.names);
         let folder = self.beneath.folder();
@@ -316,8 +335,9 @@ impl Target for IntoFolder<'_> {
             Ok(name) => name,
             Err(why) => return Ok(Some(why)),
         };
-        let Some(replace) = self.may_replace(entry, name) else {
-            return Ok(Some(Why::Similar));
+        let replace = match self.may_replace(entry, name) {
+            Ok(replace) => replace,
+            Err(why) => return Ok(Some(why)),
         };
         let Some(target) = sys::name_of(&entry.header.link) else {
             return Ok(Some(Why::LeadsOut(entry.header.link.clone())));
@@ -358,8 +378,9 @@ impl Target for IntoFolder<'_> {
             Ok(name) => name,
             Err(why) => return Ok(Linked::LeftOut(why)),
         };
-        let Some(replace) = self.may_replace(entry, name) else {
-            return Ok(Linked::LeftOut(Why::Similar));
+        let replace = match self.may_replace(entry, name) {
+            Ok(replace) => replace,
+            Err(why) => return Ok(Linked::LeftOut(why)),
         };
         let (dir, sources) = (self.beneath.dir(), self.sources.dir());
         let made = self.name_link(name, replace, |name| sources.hard_link(source, dir, name));

@@ -152,7 +152,7 @@ pub fn into_folder(
         check_free(context, &parts, path)?;
     }
     let new = missing(path);
-    let place = created(path, options.force)?;
+    let place = created(backup, path, options.force)?;
     control.begin(Stage::Read, stored(backup, &parts));
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|&at| {
@@ -167,7 +167,7 @@ pub fn into_folder(
     control.end();
     done.parts.extend(results.into_iter().flatten());
     done.parts.sort_by_key(|part| part.part);
-    if done.files() + done.others() == 0 {
+    if done.is_empty() {
         // Only folders without anything in them can be removed like this.
         let _ = new.iter().try_for_each(std::fs::remove_dir);
     }
@@ -184,8 +184,11 @@ fn missing(path: &Path) -> Vec<PathBuf> {
 /// Creates the folder if it is missing, and opens it.
 ///
 /// # Errors
-/// `OutputIo`.
-fn created(path: &Path, force: bool) -> Result<Place> {
+/// `Refused` if something else has its name; `OutputIo`.
+fn created(backup: &Backup, path: &Path, force: bool) -> Result<Place> {
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
+        return Err(no_folder(path));
+    }
     let failed = |error| Error::output(error, &format!("cannot use the folder {}", path.display()));
     std::fs::create_dir_all(path).map_err(failed)?;
     let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(failed)?;
@@ -193,7 +196,13 @@ fn created(path: &Path, force: bool) -> Result<Place> {
         path: path.to_owned(),
         dir: Arc::new(dir),
         force,
+        backup: backup.input.identity(),
     })
+}
+
+fn no_folder(path: &Path) -> Error {
+    let message = format!("{} exists and is not a folder", path.display());
+    Error::refused(message).advice(OutputAdvice::Another)
 }
 
 /// Checks that no file is in the way.
@@ -206,10 +215,9 @@ fn check_free(context: Context<'_>, parts: &[usize], path: &Path) -> Result<()> 
         found => found.map_err(|e| cannot_look(e, path))?,
     };
     if !found.is_dir() {
-        let message = format!("{} exists and is not a folder", path.display());
-        return Err(Error::refused(message).advice(OutputAdvice::Another));
+        return Err(no_folder(path));
     }
-    let place = created(path, false)?;
+    let place = created(context.backup, path, false)?;
     let is_there = |at: &&usize| {
         let name = context.folders.get(**at);
         name.is_some_and(|name| place.dir.symlink_metadata(name).is_ok())
@@ -234,6 +242,7 @@ fn check_free(context: Context<'_>, parts: &[usize], path: &Path) -> Result<()> 
     };
     let more = match looking.count {
         1 => String::new(),
+        2 => ", and so does 1 more of these files".into(),
         count => format!(", and so do {} more of these files", count - 1),
     };
     let message = format!("{} exists already{more}", first.display());
@@ -290,8 +299,7 @@ pub fn into_archive(
         }
     }
     extracted.parts.sort_by_key(|part| part.part);
-    let is_empty = extracted.files() + extracted.others() == 0;
-    if is_empty && !choice.is_matched(&extracted) {
+    if extracted.is_empty() && (extracted.error().is_some() || !choice.is_matched(&extracted)) {
         control.end();
         return Ok(Archived {
             extracted,

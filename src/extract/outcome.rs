@@ -28,6 +28,11 @@ impl Extracted {
             .sum()
     }
 
+    /// Whether nothing was extracted.
+    pub fn is_empty(&self) -> bool {
+        self.files() + self.others() == 0
+    }
+
     /// Bytes of the contents of all files. The contents of hard links count once.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.bytes).sum()
@@ -132,6 +137,8 @@ pub enum Why {
     BehindFile,
     /// Something else has its name, and is not replaced.
     Taken,
+    /// The backup itself has its name.
+    Backup,
     /// The file system does not distinguish its name from that of another entry.
     Similar,
     /// It is a hard link, and the file with its contents is not in the part.

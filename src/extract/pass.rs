@@ -192,6 +192,7 @@ fn whole(
         links: HashSet::new(),
         similar: HashSet::new(),
         pending: BTreeMap::new(),
+        awaiting: HashSet::new(),
         sources: None,
         globals: Vec::new(),
         index: 0,
@@ -234,6 +235,8 @@ struct Pass<'a> {
     similar: HashSet<u64>,
     /// Hard links whose contents are still missing, by the path of the file that has them.
     pending: BTreeMap<Vec<u8>, Vec<Pending>>,
+    /// The hashes of their own paths.
+    awaiting: HashSet<u64>,
     /// In the second pass: what is to be found.
     sources: Option<Sources>,
     globals: Vec<Record>,
@@ -309,6 +312,7 @@ impl Pass<'_> {
     /// Reads the part again, for the contents of hard links.
     fn find_contents(&mut self, control: &Control, first: Result<()>) -> Result<()> {
         let wanted = std::mem::take(&mut self.pending);
+        self.awaiting.clear();
         let mut further = HashMap::new();
         for (path, links) in &wanted {
             let links = links.iter().skip(1);
@@ -387,8 +391,11 @@ impl Pass<'_> {
             self.links.remove(&hash);
         }
         self.similar.insert(self.hasher.hash(&folded(path)));
-        if seen == Seen::Again {
+        let is_repeated = self.forget_pending(path) || seen == Seen::Again;
+        if is_repeated {
             self.change(path, How::Repeated);
+        }
+        if seen == Seen::Again {
             return;
         }
         match kind {
@@ -564,7 +571,24 @@ impl Pass<'_> {
         Ok(None)
     }
 
+    /// Forgets a hard link without contents whose name another entry has now: the later one counts.
+    /// Returns whether there was one.
+    fn forget_pending(&mut self, path: &[u8]) -> bool {
+        if !self.awaiting.remove(&self.hasher.hash(path)) {
+            return false;
+        }
+        for links in self.pending.values_mut() {
+            links.retain(|link| link.path != path);
+        }
+        self.pending.retain(|_, links| !links.is_empty());
+        true
+    }
+
     fn await_contents(&mut self, entry: &Entry<'_>, to: Vec<u8>) {
+        if self.forget_pending(entry.path) {
+            self.change(entry.path, How::Repeated);
+        }
+        self.awaiting.insert(self.hasher.hash(entry.path));
         self.pending.entry(to).or_default().push(Pending {
             index: entry.index,
             path: entry.path.to_vec(),

@@ -183,6 +183,21 @@ pub fn scan_closely(input: &Arc<Input>, control: &Control) -> Result<Option<Oute
     }
 }
 
+/// The members before the first damage, and what is there of the one in which the file ends.
+///
+/// # Errors
+/// `Refused`, `InputIo`, `Interrupted`; `Damaged` if the file is no tar archive.
+pub fn salvage(input: &Arc<Input>, control: &Control) -> Result<Vec<Member>> {
+    refuse_other_formats(input)?;
+    let mut scan = Scan::new(input, control, false);
+    match scan.run() {
+        Err(error) if error.kind() != Kind::Damaged => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    scan.outer.members.extend(scan.cut_off);
+    Ok(scan.outer.members)
+}
+
 /// What files that are given by mistake begin with, and what they are.
 const OTHER_FORMATS: [(&[u8], &str); 6] = [
     (&[0x1f, 0x8b], "gzip"),

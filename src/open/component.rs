@@ -163,7 +163,7 @@ impl Part {
 
 /// The name without its suffix, and whether the suffix says compressed; `None` if the name is not
 /// an archive's.
-fn stem_and_compression(name: &[u8]) -> (&[u8], Option<bool>) {
+pub(super) fn stem_and_compression(name: &[u8]) -> (&[u8], Option<bool>) {
     if let Some(stem) = name.strip_suffix(b".tar.gz") {
         (stem, Some(true))
     } else if let Some(stem) = name.strip_suffix(b".tar") {
@@ -213,7 +213,7 @@ fn plain(name: &str) -> &str {
 }
 
 /// The first bytes of a member.
-fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
+pub(super) fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
     let mut head =
         vec![0u8; securetar::SNIFF_LEN.min(usize::try_from(member.size).unwrap_or(usize::MAX))];
     input.read_exact_at(member.data_at(), &mut head)?;
@@ -222,7 +222,7 @@ fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
 
 /// The layer of an archive's bytes, and whether they are compressed. A name that is wrong about
 /// that does not hide a plain archive: Supervisor has written such names (supervisor#3838).
-fn sniffed(head: &[u8], named: bool) -> std::result::Result<(Layer, bool), HeaderError> {
+pub(super) fn sniffed(head: &[u8], named: bool) -> std::result::Result<(Layer, bool), HeaderError> {
     let zeros = head.iter().all(|&byte| byte == 0);
     let found = securetar::sniff(head, named);
     match found {

@@ -7,6 +7,7 @@ mod findings;
 mod members;
 mod path;
 mod plaintext;
+mod salvage;
 mod unlock;
 
 use std::collections::HashMap;

@@ -31,6 +31,7 @@ pub fn why(one: &LeftOut) -> String {
         Why::BehindLink => "a folder on its path is a link".into(),
         Why::BehindFile => "a folder on its path is a file".into(),
         Why::Taken => "something else has its name there".into(),
+        Why::Backup => "the backup itself has its name there, and stays".into(),
         Why::Similar => "this disk does not distinguish its name from another one".into(),
         Why::NoContents(to) => format!(
             "it is a hard link to {}, which is not in the backup as a file before it",

@@ -659,6 +659,45 @@ fn existing_files_stay_unless_they_are_to_be_replaced() {
 }
 
 #[test]
+fn the_backup_is_never_replaced_by_a_file_from_it() {
+    let scratch = Scratch::new();
+    let own = [make::file("in.tar", b"small"), make::file("other", b"new")];
+    let bytes = std::fs::read(media(&scratch, &own)).unwrap();
+    let out = scratch.path("out");
+    std::fs::create_dir_all(out.join("media")).unwrap();
+    let backup = out.join("media/in.tar");
+    std::fs::write(&backup, &bytes).unwrap();
+    let run = extract(&backup, &["--force"], &out).code(10);
+    assert!(
+        run.err
+            .contains("media:in.tar was left out: the backup itself"),
+        "{}",
+        run.err
+    );
+    assert!(
+        std::fs::read(&backup).unwrap() == bytes,
+        "the backup changed"
+    );
+    assert_eq!(tree(&out)["media/other"], "file new");
+}
+
+#[test]
+fn a_file_in_place_of_the_folder_stays_with_force_too() {
+    let scratch = Scratch::new();
+    let backup = media(&scratch, &[make::file("a", b"new")]);
+    let out = scratch.file("out", b"old");
+    for options in [&[][..], &["--force"]] {
+        let run = extract(&backup, options, &out).code(10);
+        assert!(
+            run.err.contains("out exists and is not a folder"),
+            "{}",
+            run.err
+        );
+    }
+    assert_eq!(std::fs::read(&out).unwrap(), b"old");
+}
+
+#[test]
 fn names_that_differ_only_in_case_are_two_files_where_the_disk_has_both() {
     let scratch = Scratch::new();
     let entries = [
@@ -842,6 +881,70 @@ fn damage_ends_the_run_and_what_is_whole_can_be_kept() {
     let names: Vec<Vec<u8>> = found.into_iter().map(|entry| entry.name).collect();
     let expected = ["media", "media/first", "media/large", "share", "share/note"];
     assert_eq!(names, expected.map(|name| name.as_bytes().to_vec()));
+}
+
+#[test]
+fn a_file_that_is_cut_off_gives_its_whole_parts() {
+    let scratch = Scratch::new();
+    for name in ["v3.tar", "v2.tar", "v1.tar", "plain.tar"] {
+        let whole = scratch.copy(name);
+        let all = scratch.path("all");
+        extract(&whole, &[], &all);
+        let all = tree(&all);
+        let bytes = std::fs::read(&whole).unwrap();
+        let backup = Backup::open(&whole).unwrap();
+        let last = backup.members.last().unwrap();
+        let middle = usize::try_from(last.data_at() - 600).unwrap();
+        // Inside the last part, and inside the first header of the last member.
+        for end in [middle, usize::try_from(last.header_at).unwrap() + 100] {
+            let cut = scratch.file("cut.tar", &bytes[..end]);
+            let run = extract(&cut, &[], &scratch.path("none")).code(5);
+            assert!(run.err.contains("With --keep-going"), "{name}: {}", run.err);
+            assert!(!scratch.path("none").exists());
+            let out = scratch.path("out");
+            let run = extract(&cut, &["--keep-going"], &out).code(5);
+            assert!(
+                run.err.contains("the file ends inside"),
+                "{name}: {}",
+                run.err
+            );
+            let found = tree(&out);
+            assert!(found.len() > 3, "{name}: {found:?}");
+            for (path, what) in &found {
+                assert_eq!(Some(what), all.get(path), "{name}: {path}");
+            }
+            std::fs::remove_dir_all(&out).unwrap();
+        }
+        std::fs::remove_dir_all(scratch.path("all")).unwrap();
+    }
+}
+
+#[test]
+fn every_damaged_part_is_named_and_an_archive_of_nothing_is_not_written() {
+    let scratch = Scratch::new();
+    let draft = Draft::v3()
+        .folder("media", &[make::file("a", b"x")])
+        .folder("share", &[make::file("a", b"x")])
+        .folder("ssl", &[make::file("a", b"whole")]);
+    let mut bytes = draft.bytes();
+    for name in ["media.tar.gz", "share.tar.gz"] {
+        let at = make::data_of(&bytes, name) + 200;
+        bytes[at] ^= 1;
+    }
+    let backup = scratch.file("bad.tar", &bytes);
+    for output in [scratch.path("out"), scratch.path("out.tar")] {
+        let run = extract(&backup, &["--keep-going"], &output).code(5);
+        assert!(run.err.contains("warning: share:"), "{}", run.err);
+        assert!(run.err.contains("error: media:"), "{}", run.err);
+        let none = output.with_file_name(format!(
+            "none-{}",
+            output.extension().map_or("", |_| "a.tar")
+        ));
+        let run = extract(&backup, &["media", "share", "--keep-going"], &none).code(5);
+        assert!(run.err.contains("warning: share:"), "{}", run.err);
+        assert!(!run.out.contains("Extracted"), "{}", run.out);
+        assert!(!none.exists(), "{}", none.display());
+    }
 }
 
 #[test]
@@ -1048,6 +1151,31 @@ fn a_hard_link_without_its_file_gets_the_contents() {
     let found = archived(&archive);
     assert_eq!(found[0].data, b"contents");
     assert_eq!(found[1].link, b"media/b/second");
+}
+
+#[test]
+fn a_later_entry_counts_also_after_a_hard_link_without_its_file() {
+    let scratch = Scratch::new();
+    let entries = [
+        make::file("a/first", b"old"),
+        make::hard_link("b/second", "a/first"),
+        make::hard_link("b/third", "a/first"),
+        make::file("b/second", b"new"),
+    ];
+    let backup = media(&scratch, &entries);
+    let out = scratch.path("out");
+    let run = extract(&backup, &["media:b"], &out).code(0);
+    assert!(
+        run.err
+            .contains("b/second: the backup has this name more than once"),
+        "{}",
+        run.err
+    );
+    let found = tree(&out);
+    assert_eq!(found["media/b/second"], "file new");
+    assert_eq!(found["media/b/third"], "file old");
+    let run = haslim(["extract", &text(&backup), "media:b/second", "--stdout"]).code(0);
+    assert_eq!(run.out, "new");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use haslim::error::Advice;
 use haslim::extract::{self, Choice, Extracted, Format, Listed, Options};
 use haslim::job::{KeyNeed, Unlocked};
-use haslim::open;
+use haslim::open::{self, Backup};
 use haslim::plan;
 use haslim::report::{extracted as words, json};
 use haslim::rewrite::OutputPath;
-use haslim::{Error, Result, survey};
+use haslim::{Error, Kind, Result, survey};
 
 use crate::cli::key;
 use crate::cli::mistake::usage;
@@ -34,7 +34,7 @@ const STEP: usize = 1 << 18;
 /// if a file could not be extracted because of its name.
 pub fn run(session: &Session, path: &Path, extraction: &Extraction) -> Result<u8> {
     check_level(extraction)?;
-    let backup = session.open(path)?;
+    let (backup, loss) = opened(session, path, extraction)?;
     let selectors = extraction.selectors.iter();
     let selectors = selectors.map(|text| plan::parse(text, &backup));
     let mut choice = Choice::new(&backup, selectors.collect::<Result<_>>()?, &session.control)?;
@@ -53,6 +53,7 @@ pub fn run(session: &Session, path: &Path, extraction: &Extraction) -> Result<u8
         session,
         unlocked: &unlocked,
         choice: &choice,
+        loss,
         options: Options {
             force: extraction.force,
             keep_going: extraction.keep_going,
@@ -67,10 +68,34 @@ pub fn run(session: &Session, path: &Path, extraction: &Extraction) -> Result<u8
     }
 }
 
+/// Opens the backup. With `--keep-going`, also what is left of a file that is cut off or damaged
+/// between its parts, with the error that says so.
+fn opened(
+    session: &Session,
+    path: &Path,
+    extraction: &Extraction,
+) -> Result<(Backup, Option<Error>)> {
+    let error = match session.open(path) {
+        Ok(backup) => return Ok((backup, None)),
+        Err(error) if error.kind() != Kind::Damaged => return Err(error),
+        Err(error) => error,
+    };
+    let is_to_stdout = matches!(extraction.goal, Goal::Stdout);
+    match (extraction.keep_going, session.salvage(path)) {
+        (true, Ok(backup)) => Ok((backup, Some(error))),
+        (false, Ok(_)) if !is_to_stdout => {
+            Err(error.advice(format!("{DOWNLOAD_AGAIN} {KEEP_GOING}")))
+        }
+        _ => Err(error),
+    }
+}
+
 struct Work<'a> {
     session: &'a Session,
     unlocked: &'a Unlocked,
     choice: &'a Choice,
+    /// Why this is not the whole backup, if it is not.
+    loss: Option<Error>,
     options: Options,
     /// Whether --keep-going could help.
     may_go_on: bool,
@@ -126,7 +151,7 @@ impl Work<'_> {
         let (listed, mut done) = extract::list(unlocked, choice, options, &session.control)
             .map_err(|error| self.worded(error))?;
         self.check_matched(&done)?;
-        let error = self.outcome(&mut done)?;
+        let error = self.outcome(&mut done);
         let (unmatched, warnings) = (self.unmatched(&done)?, self.warnings(&done));
         let folders = extract::folders(backup);
         if session.settings.json {
@@ -201,8 +226,12 @@ impl Work<'_> {
             session, unlocked, ..
         } = *self;
         let backup = &unlocked.backup;
-        let error = self.outcome(done)?;
+        let error = self.outcome(done);
         let (unmatched, warnings) = (self.unmatched(done)?, self.warnings(done));
+        if let Some(error) = error.as_ref().filter(|_| done.is_empty()) {
+            warnings.iter().for_each(|text| session.screen.warn(text));
+            return Err(error.copied());
+        }
         if session.settings.json {
             let document = json::Extraction {
                 backup,
@@ -226,27 +255,33 @@ impl Work<'_> {
 
     /// The error with which the command ends: that of a part, or that the backup changed, or that
     /// a file could not be extracted.
-    fn outcome(&self, done: &mut Extracted) -> Result<Option<Error>> {
+    fn outcome(&self, done: &mut Extracted) -> Option<Error> {
         let backup = &self.unlocked.backup;
+        if let Some(loss) = &self.loss {
+            return Some(loss.copied());
+        }
         let of_part = done
             .error()
             .and_then(|at| done.parts.get_mut(at)?.error.as_ref());
         if let Some(error) = of_part {
-            return Ok(Some(self.worded(error.copied())));
+            return Some(self.worded(error.copied()));
         }
-        backup.input.check_unchanged()?;
+        if let Err(error) = backup.input.check_unchanged() {
+            return Some(error);
+        }
         if !done.lacks_contents() {
-            return Ok(None);
+            return None;
         }
         let left_out = done
             .parts
             .iter()
             .map(|part| part.left_out.len())
             .sum::<usize>();
-        let message = format!("{left_out} of the selected files, links and devices were left out");
-        Ok(Some(Error::refused(message).advice(
-            "The warnings name them. Everything else was extracted.",
-        )))
+        let verb = if left_out == 1 { "was" } else { "were" };
+        let message =
+            format!("{left_out} of the selected files, links and devices {verb} left out");
+        let advice = "The warnings say which and why. Everything else was extracted.";
+        Some(Error::refused(message).advice(advice))
     }
 
     /// The selectors that match nothing.
@@ -266,6 +301,12 @@ impl Work<'_> {
         warnings.extend(others.map(|&part| words::no_archive(backup, part)));
         let parts = done.parts.iter();
         warnings.extend(parts.filter_map(|part| words::before_damage(backup, part)));
+        // One error ends the run.
+        let first = done.error().filter(|_| self.loss.is_none());
+        let others = done.parts.iter().enumerate();
+        let others = others.filter(|(at, _)| Some(*at) != first);
+        let others = others.filter_map(|(_, part)| part.error.as_ref());
+        warnings.extend(others.map(|error| format!("{error}.")));
         warnings
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Scan<'a> {
     doubt: Option<String>,
     /// Whether the file ends inside a member or a header.
     pub is_cut_off: bool,
+    /// The member in which it ends, as large as what is there of it.
+    pub cut_off: Option<Member>,
     /// Whether bytes that are not zero follow the end.
     pub has_rest: bool,
     /// Whether a wrong size was found that only a closer look finds.
@@ -48,6 +50,7 @@ impl<'a> Scan<'a> {
             extensions: 0,
             doubt: None,
             is_cut_off: false,
+            cut_off: None,
             has_rest: false,
             found_closely: false,
             outer: Outer {
@@ -145,12 +148,15 @@ impl<'a> Scan<'a> {
             } else {
                 "the padding behind this member"
             };
-            return Err(Error::damaged(format!(
+            let error = Error::damaged(format!(
                 "the file ends inside {what}: {there} of {} bytes are there",
                 member.size
             ))
             .in_part(member.display_name())
-            .at(self.input.len()));
+            .at(self.input.len());
+            let size = member.size.min(there);
+            self.cut_off = Some(Member { size, ..member });
+            return Err(error);
         }
         self.at = member.end();
         self.outer.members.push(member);
