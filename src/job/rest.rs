@@ -18,9 +18,12 @@ impl Prepared {
     /// The plan for the rest of the planned copy.
     ///
     /// # Errors
-    /// As [`plan::rest()`].
+    /// As [`plan::rest()`]; those of the record of the original that the rest will have, except for
+    /// its SHA-256.
     pub fn plan_rest(&self) -> Result<Plan> {
-        plan::rest(&self.backup, &self.plan)
+        let rest = plan::rest(&self.backup, &self.plan)?;
+        Record::new(&self.backup, &self.plan, &rest, Digest::default())?.to_json()?;
+        Ok(rest)
     }
 
     /// As [`Prepared::write`], and writes what the copy lacks to `rest`. The rest is complete,
@@ -83,7 +86,7 @@ impl Prepared {
         options: WriteOptions,
         control: &Control,
     ) -> Result<PublishedRest> {
-        let mut rest = self.plan_rest()?;
+        let mut rest = plan::rest(&self.backup, &self.plan)?;
         let record = Record::new(&self.backup, &self.plan, &rest, sha256)?;
         rest.changes.about = Some(record.to_json()?);
         target.check_space(rest.predicted_size)?;

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::format::manifest::Made;
+use crate::format::securetar::Version;
 use crate::open::Backup;
 use crate::plan::draft::changes;
 use crate::plan::facts::PartReason;
@@ -75,7 +76,10 @@ fn is_converted(action: &Action) -> bool {
 }
 
 fn converted(backup: &Backup, what: &str) -> Error {
-    Error::refused(what).advice(if backup.is_protected() {
+    let is_v1 = backup.version() == Some(Version::V1);
+    Error::refused(what).advice(if is_v1 {
+        "This backup has an old encryption, which the copy replaces if the key is given: shrink it without the key, or without a rest."
+    } else if backup.is_protected() {
         "Leave the encryption and the form of the backup as they are, or shrink it without a rest."
     } else {
         "This backup is not encrypted. If a key is given, the copy is: shrink it without the key, or without a rest."

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 
 use super::digest::{Digest, Growing};
-use super::record::{Held, Piece, Record};
+use super::record::{Held, Piece, Record, begin};
 use crate::error::{Error, Kind, Result, escape};
 use crate::format::outer::Member;
 use crate::open::Backup;
@@ -46,8 +46,9 @@ pub fn join(
         (Some(record), _) => (copy, rest, record),
         (None, Some(record)) => (rest, copy, record),
         (None, None) => {
-            return Err(Error::refused(format!(
-                "{} is no rest that `haslim shrink --rest` wrote",
+            return Err(no_pair(format!(
+                "neither {} nor {} is a rest that `haslim shrink --rest` wrote",
+                copy.input.path().display(),
                 rest.input.path().display()
             )));
         }
@@ -90,13 +91,24 @@ fn find<'a>(holder: &'a Backup, piece: &Piece) -> Result<&'a Member> {
     let member = members
         .iter()
         .find(|member| member.header.name == piece.name.as_bytes() && member.size == piece.size);
-    member.ok_or_else(|| {
-        Error::refused(format!(
-            "{} does not hold {} of the original; the two files do not belong together",
-            holder.input.path().display(),
-            escape(piece.name.as_bytes())
+    let (path, name) = (holder.input.path().display(), escape(piece.name.as_bytes()));
+    let member = member.ok_or_else(|| {
+        no_pair(format!(
+            "{path} does not hold {name} of the original; the two files do not belong together"
         ))
-    })
+    })?;
+    match piece.begin {
+        Some(known) if begin(&holder.input, member)? != known => Err(no_pair(format!(
+            "{name} in {path} is not the original's, byte for byte: it was encrypted anew, or it is damaged at its beginning"
+        ))),
+        _ => Ok(member),
+    }
+}
+
+fn no_pair(message: String) -> Error {
+    Error::refused(message).advice(
+        "Name the smaller copy and the rest as one run of `haslim shrink --rest` wrote them.",
+    )
 }
 
 /// Writes everything and waits until it is on disk. Returns the SHA-256 of what was read back.

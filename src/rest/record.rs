@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::{Digest, hex};
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Manifest;
+use crate::format::outer::Member;
+use crate::format::securetar::MAX_HEADER;
 use crate::open::Backup;
+use crate::pipe::Input;
 use crate::plan::{Action, Plan};
 
 /// More bytes than this outside the parts are refused. A backup of Home Assistant has some
@@ -48,6 +51,11 @@ pub struct Piece {
     pub size: u64,
     /// Which file holds it.
     pub held: Held,
+    /// The CRC-32 of its first 136 bytes, or of all if it has less: the longest header of an
+    /// encrypted archive. It shows whether the part was encrypted anew, because each encryption has
+    /// its own random numbers there. Rests that were written before December 2026 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<u32>,
 }
 
 /// Which of the two files holds a part.
@@ -58,6 +66,14 @@ pub enum Held {
     Copy,
     /// The rest.
     Rest,
+}
+
+/// See [`Piece::begin`].
+pub(super) fn begin(input: &Input, member: &Member) -> Result<u32> {
+    let len = usize::try_from(member.size).map_or(MAX_HEADER, |size| size.min(MAX_HEADER));
+    let mut bytes = vec![0; len];
+    input.read_exact_at(member.data_at(), &mut bytes)?;
+    Ok(crc32fast::hash(&bytes))
 }
 
 /// The form in `extra.haslim`.
@@ -104,6 +120,7 @@ impl Record {
                 at: member.data_at(),
                 size: member.size,
                 held,
+                begin: Some(begin(&backup.input, member)?),
             });
         }
         read_outside(backup, end, backup.input.len(), &mut outside)?;
@@ -264,6 +281,7 @@ mod tests {
                 at,
                 size: *size,
                 held,
+                begin: Some(number as u32),
             });
             at += size;
         }

@@ -204,6 +204,14 @@ impl Folder {
         Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
+    /// The identity of the folder, whatever path led to it.
+    ///
+    /// # Errors
+    /// Errors of the system.
+    pub fn identity(&self) -> io::Result<FileIdentity> {
+        Ok(Named::from(rustix::fs::fstat(&self.0)?).identity)
+    }
+
     /// Fails if this process cannot create anything in the folder.
     ///
     /// # Errors

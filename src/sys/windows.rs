@@ -216,7 +216,7 @@ pub fn name_fault(name: &OsStr) -> Option<NameFault> {
 pub struct Folder {
     /// Absolute and without links.
     path: PathBuf,
-    _open: File,
+    open: File,
 }
 
 impl Folder {
@@ -227,9 +227,7 @@ impl Folder {
     pub(crate) fn of_dir(dir: &Dir) -> io::Result<Self> {
         let opened = dir.try_clone()?.into_std_file();
         let folder = Self::open(Path::new(&winx::file::get_file_path(&opened)?))?;
-        let identity =
-            |file: &File| -> io::Result<FileIdentity> { Ok((&information(file)?).into()) };
-        if identity(&opened)? == identity(&folder._open)? {
+        if FileIdentity::from(&information(&opened)?) == folder.identity()? {
             Ok(folder)
         } else {
             Err(ErrorKind::NotFound.into())
@@ -252,8 +250,16 @@ impl Folder {
         Ok(Self {
             // A few network drives and memory disks cannot be resolved.
             path: std::fs::canonicalize(path).or_else(|_| std::path::absolute(path))?,
-            _open: folder,
+            open: folder,
         })
+    }
+
+    /// The identity of the folder, whatever path led to it.
+    ///
+    /// # Errors
+    /// Errors of the system.
+    pub fn identity(&self) -> io::Result<FileIdentity> {
+        Ok((&information(&self.open)?).into())
     }
 
     /// Fails if this process cannot create anything in the folder. Only an attempt shows that: a

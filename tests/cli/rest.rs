@@ -165,10 +165,35 @@ fn a_rest_in_the_place_of_the_copy_or_of_the_backup_is_refused() {
     let scratch = Scratch::new();
     let input = scratch.copy("v3.tar");
     let before = bytes(&input);
-    for (rest, code) in [(scratch.path("v3.slim.tar"), 2), (input.clone(), 10)] {
+    std::fs::create_dir(scratch.path("sub")).unwrap();
+    for (rest, code) in [
+        (scratch.path("v3.slim.tar"), 2),
+        (scratch.path("sub/../v3.slim.tar"), 2),
+        (input.clone(), 10),
+    ] {
         let options = format!("--drop media --yes --force --rest {}", rest.display());
-        haslim(line("shrink", &input, &options)).code(code);
+        let run = haslim(line("shrink", &input, &options)).code(code);
+        assert!(
+            code == 10 || run.err.contains("cannot be the same file"),
+            "{}",
+            run.err
+        );
     }
+    #[cfg(unix)]
+    {
+        let (real, link) = (scratch.path("sub"), scratch.path("link"));
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let (copy, rest) = (real.join("x.tar"), link.join("x.tar"));
+        let options = format!(
+            "--drop media --yes -o {} --rest {}",
+            copy.display(),
+            rest.display()
+        );
+        haslim(line("shrink", &input, &options)).code(2);
+        assert!(!copy.exists());
+        std::fs::remove_file(link).unwrap();
+    }
+    std::fs::remove_dir(scratch.path("sub")).unwrap();
     assert_eq!(scratch.listing(), ["v3.tar"]);
     assert!(bytes(&input) == before);
 }
@@ -205,12 +230,31 @@ fn files_that_do_not_belong_together_are_refused() {
     ] {
         let run = join(copy, rest, &whole, "").code(10);
         assert!(
-            run.err.contains("do not belong together") || run.err.contains("is no rest"),
+            run.err.contains("do not belong together") || run.err.contains("is a rest"),
             "{}",
             run.err
         );
         assert!(!whole.exists());
     }
+}
+
+#[test]
+fn a_part_that_was_encrypted_anew_with_the_same_size_is_refused() {
+    let it = split("v2.tar", "--drop media --drop share");
+    let (other, again) = (it.scratch.path("v3.tar"), it.scratch.path("v2-again.tar"));
+    let options = "--drop media --drop share --securetar 3";
+    haslim(shrink(&it.input, &other, options)).code(0);
+    let options = "--drop homeassistant:nest --securetar 2";
+    haslim(shrink(&other, &again, options)).code(0);
+    let size = |path: &Path| Backup::open(path).unwrap().members[1].size;
+    assert_eq!(size(&again), size(&it.copy));
+    let run = join(&again, &it.rest, &it.scratch.path("whole.tar"), "").code(10);
+    assert!(
+        run.err.contains("encrypted anew") || run.err.contains("does not hold"),
+        "{}",
+        run.err
+    );
+    assert!(run.err.contains("as one run of"), "{}", run.err);
 }
 
 #[test]

@@ -42,8 +42,8 @@ pub fn why(session: &Session, path: &Path, selection: &Selection, location: &str
 }
 
 /// What there is to say about the rest, if one is wanted.
-fn rest_note(prepared: &Prepared, place: &Path, writing: &Writing) -> Result<Option<String>> {
-    let rest = check_rest(prepared, place, writing)?.zip(writing.rest.as_deref());
+fn rest_note(prepared: &Prepared, writing: &Writing) -> Result<Option<String>> {
+    let rest = check_rest(prepared, writing)?.zip(writing.rest.as_deref());
     Ok(rest.map(|(bytes, rest)| {
         format!(
             "{} would hold what the copy lacks, {}.",
@@ -66,9 +66,9 @@ pub fn run(
 ) -> Result<u8> {
     let backup = session.open(path)?;
     let place = writing.map(|writing| writing.path(path, MARK));
-    let target = place
-        .as_deref()
-        .map(|place| check_place(place, &backup))
+    let target = writing
+        .zip(place.as_deref())
+        .map(|(writing, place)| check_place(place, writing, &backup))
         .transpose()?;
     let mut prepared = prepare(session, backup, selection, Depth::All)?;
     render::plan::unmatched_selectors(session, &render::plan::view(&prepared));
@@ -83,10 +83,8 @@ pub fn run(
         let path = escaped_path(target.path());
         format!("{path} exists already: a copy would not replace it without --force.")
     });
-    let rest_note = match writing.zip(place.as_deref()) {
-        Some((writing, place)) if prepared.refusal().is_none() => {
-            rest_note(&prepared, place, writing)?
-        }
+    let rest_note = match writing {
+        Some(writing) if prepared.refusal().is_none() => rest_note(&prepared, writing)?,
         _ => None,
     };
     let verdict = verdict(session, &mut prepared, target);

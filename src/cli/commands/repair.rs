@@ -27,7 +27,7 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     let begin = Instant::now();
     let backup = session.open_repairable(path)?;
     let place = writing.path(path, MARK);
-    check_place(&place, &backup)?;
+    check_place(&place, writing, &backup)?;
     check_consent(
         session,
         writing,

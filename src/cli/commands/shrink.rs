@@ -37,7 +37,7 @@ const UNVERIFIED: &str = "--no-verify: the copy is NOT read back, NOT decrypted,
 pub fn run(session: &Session, path: &Path, selection: &Selection, writing: &Writing) -> Result<u8> {
     let backup = session.open(path)?;
     let place = writing.path(path, MARK);
-    check_place(&place, &backup)?;
+    check_place(&place, writing, &backup)?;
     check_consent(
         session,
         writing,
@@ -192,7 +192,7 @@ fn decide(
     let mut rest = None;
     if refusal.is_none() && purpose != Purpose::Stream {
         check_free(&place, writing, &prepared.backup)?;
-        rest = check_rest(&prepared, &place, writing)?;
+        rest = check_rest(&prepared, writing)?;
     }
     if !session.settings.json {
         render::plan::plan(

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use haslim::error::Advice;
 use haslim::job::{Prepared, Published, WriteOptions, WriteOutcome};
 use haslim::open::Backup;
 use haslim::report::{json, words};
@@ -10,17 +11,38 @@ use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result};
 
 use crate::cli::mistake::usage;
-use crate::cli::render::refusal;
+use crate::cli::render::{refusal, terms};
 use crate::cli::session::{STOPPED, Session};
 use crate::cli::settings::{Selection, Writing};
 
-/// Checks, before any work, that a file can be written at this place. An existing file causes an
-/// error only once it is known that something must be written: see [`check_free`].
+/// Checks, before any work, that a copy can be written at this place, and a rest at its own. An
+/// existing file causes an error only once it is known that something must be written: see
+/// [`check_free`].
 ///
 /// # Errors
-/// As [`OutputPath::check`] with `force`.
-pub fn check_place(place: &Path, backup: &Backup) -> Result<OutputPath> {
-    OutputPath::check(place, true, &backup.input)
+/// As [`OutputPath::check`] with `force`; `Usage` if the copy and the rest would be the same file.
+pub fn check_place(place: &Path, writing: &Writing, backup: &Backup) -> Result<OutputPath> {
+    let copy = OutputPath::check(place, true, &backup.input)?;
+    if let Some(rest) = &writing.rest
+        && free_rest(rest, true, backup)?.is_same(&copy)
+    {
+        return Err(usage(
+            "the copy and the rest cannot be the same file",
+            "Give -o and --rest different names.",
+        ));
+    }
+    Ok(copy)
+}
+
+/// As [`OutputPath::check`] for a rest.
+fn free_rest(rest: &Path, replace: bool, backup: &Backup) -> Result<OutputPath> {
+    OutputPath::check(rest, replace, &backup.input).map_err(|error| match error.next_step() {
+        Some(Advice::Output(advice)) => {
+            let advice = terms::output(*advice, " with --rest");
+            error.advice(advice)
+        }
+        _ => error,
+    })
 }
 
 /// Checks that the copy can get its name. Called before the user is asked anything.
@@ -111,18 +133,12 @@ pub fn write(
 /// predicted.
 ///
 /// # Errors
-/// `Usage` if it would be the copy; as [`Prepared::plan_rest`] and [`OutputPath::check`].
-pub fn check_rest(prepared: &Prepared, place: &Path, writing: &Writing) -> Result<Option<u64>> {
+/// As [`Prepared::plan_rest`] and [`OutputPath::check`].
+pub fn check_rest(prepared: &Prepared, writing: &Writing) -> Result<Option<u64>> {
     let Some(rest) = &writing.rest else {
         return Ok(None);
     };
-    if rest == place {
-        return Err(usage(
-            "the copy and the rest cannot be the same file",
-            "Give -o and --rest different names.",
-        ));
-    }
-    OutputPath::check(rest, writing.replace, &prepared.backup.input)?;
+    free_rest(rest, writing.replace, &prepared.backup)?;
     Ok(Some(prepared.plan_rest()?.predicted_size))
 }
 

@@ -116,8 +116,11 @@ impl Reading<'_> {
         }
         let (backup, id) = (&self.unlocked.backup, self.id(part).to_owned());
         Err(match obstacle {
-            Obstacle::NoKey => Error::new(Kind::Password, "it has to be opened to be compressed")
-                .advice(Advice::GiveKeyOrDrop),
+            Obstacle::NoKey => Error::new(
+                Kind::Password,
+                "without its key, this part cannot be compressed",
+            )
+            .advice(Advice::GiveKeyOrDrop),
             Obstacle::OtherKey => return Err(open::other_key(backup, backup.part(part))),
             Obstacle::NoArchive => not_compressed("it cannot be read as an archive", &id),
             Obstacle::Name => not_compressed(

@@ -118,6 +118,20 @@ impl Target {
             .is_ok_and(|named| Some(named.identity) == self.input)
     }
 
+    /// Whether another output would be the same file, however its path is written. Where the file
+    /// system may ignore case, names that differ only in case count as the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let folders = (self.folder.identity(), other.folder.identity());
+        let is_same_folder = matches!(folders, (Ok(one), Ok(other)) if one == other);
+        is_same_folder
+            && if cfg!(target_os = "linux") {
+                self.name == other.name
+            } else {
+                self.name.to_string_lossy().to_lowercase()
+                    == other.name.to_string_lossy().to_lowercase()
+            }
+    }
+
     /// The path of the output.
     pub fn path(&self) -> &Path {
         &self.path
