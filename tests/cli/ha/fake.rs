@@ -124,6 +124,7 @@ impl Fake {
     }
 
     /// Lets the next upload wait at the place until this is used.
+    #[cfg_attr(windows, expect(dead_code, reason = "only tests on a terminal wait"))]
     pub fn hold(&self) -> Sender<()> {
         let (release, wait) = channel();
         self.state().upload = Upload::Hold(Arc::new(Mutex::new(wait)));
