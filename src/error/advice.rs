@@ -78,6 +78,10 @@ pub enum Advice {
     MakeScanAgain,
     /// Name a file that a benchmark saved.
     GiveSavedBenchmark,
+    /// Make a new token for Home Assistant, as an administrator.
+    NewToken,
+    /// Update Home Assistant, which does not know this question.
+    UpdateHomeAssistant,
     /// Put the output elsewhere, or make room for it.
     Output(OutputAdvice),
 }

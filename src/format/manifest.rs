@@ -60,6 +60,7 @@ struct Known {
     homeassistant: Core,
     is_automatic: bool,
     instance_id: Option<String>,
+    requested: Option<String>,
     has_extra: bool,
     about: Option<String>,
     folders: Vec<String>,
@@ -267,6 +268,12 @@ impl Manifest {
     /// `components/backup`: `extra` of `backup.json`).
     pub fn instance_id(&self) -> Option<&str> {
         self.known.instance_id.as_deref()
+    }
+
+    /// When the backup was asked for, if it is recorded (`extra` of `backup.json`). Home Assistant
+    /// then lists this as its date.
+    pub fn requested(&self) -> Option<&str> {
+        self.known.requested.as_deref()
     }
 
     /// The listed folders; local add-ons appear as `addons/local`.

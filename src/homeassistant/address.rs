@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Kind, Result, escape};
+use crate::error::{Advice, Error, Kind, Result, escape};
 
 /// The address of Home Assistant: `http://` or `https://`, a host, and optionally a port and a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Token {
         let token = text.trim();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             let why = "the token is empty, or has characters that no token has";
-            return Err(Error::new(Kind::Usage, why).advice(NEW_TOKEN));
+            return Err(Error::new(Kind::Usage, why).advice(Advice::NewToken));
         }
         Ok(Self(Zeroizing::new(token.to_owned())))
     }
@@ -141,9 +141,6 @@ impl fmt::Debug for Token {
         f.write_str("Token")
     }
 }
-
-/// How to get a token.
-pub const NEW_TOKEN: &str = "Create a token in Home Assistant: your profile → Security → Long-lived access tokens. Your user must be an administrator.";
 
 #[cfg(test)]
 mod tests {

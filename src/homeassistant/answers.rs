@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::confirm::without_queries;
 use crate::dates;
 use crate::format::manifest::Origin;
 
@@ -16,6 +17,7 @@ use crate::format::manifest::Origin;
 #[serde(default)]
 pub struct User {
     /// The name of the token's user.
+    #[serde(deserialize_with = "or_empty")]
     pub name: String,
     /// Whether the user may use backups.
     pub is_admin: bool,
@@ -59,6 +61,14 @@ pub struct Agent {
     pub name: String,
 }
 
+/// The answer to `backup/agents/info`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Agents {
+    /// The places.
+    pub agents: Vec<Agent>,
+}
+
 /// A copy of a backup at one place.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
@@ -76,8 +86,10 @@ pub struct Stored {
     /// Its id: the slug in `backup.json`.
     pub backup_id: String,
     /// Its name.
+    #[serde(deserialize_with = "or_empty")]
     pub name: String,
-    /// The date in `backup.json`.
+    /// Its date: that of the request, if `backup.json` has it (read, `components/backup/util.py`).
+    #[serde(deserialize_with = "or_empty")]
     pub date: String,
     /// Where it is stored.
     pub agents: BTreeMap<String, Copy>,
@@ -150,6 +162,7 @@ pub struct Info {
     /// The backups that the places list.
     pub backups: Vec<Stored>,
     /// The places that cannot list theirs, and why.
+    #[serde(deserialize_with = "unsigned")]
     pub agent_errors: BTreeMap<String, String>,
     /// What the manager does: `idle` if nothing.
     pub state: String,
@@ -183,7 +196,21 @@ pub struct Details {
     /// The backup; `None` if no place lists it.
     pub backup: Option<Stored>,
     /// The places that cannot list theirs, and why.
+    #[serde(deserialize_with = "unsigned")]
     pub agent_errors: BTreeMap<String, String>,
+}
+
+/// A text; `null` counts as empty.
+fn or_empty<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// Errors of places, without the queries of the addresses in them.
+fn unsigned<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let errors = BTreeMap::<String, String>::deserialize(from)?.into_iter();
+    Ok(errors
+        .map(|(agent, why)| (agent, without_queries(&why)))
+        .collect())
 }
 
 /// An event of `backup/subscribe_events`: a state, or the progress of a place.

@@ -14,7 +14,7 @@ const CAP: u64 = 16 << 20;
 const FILE_NAME: usize = 255;
 /// What Core appends to the name of a backup for its file: `_YYYY-MM-DD_HH.MM_SSSSSSSS.tar` (read,
 /// `components/backup/util.py`).
-const AFTER_NAME: usize = 31;
+const AFTER_NAME: usize = 30;
 
 /// What Home Assistant will read about a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct File {
     pub slug: String,
     /// Its name.
     pub name: String,
-    /// Its date.
+    /// Its date: that of the request, if it has one, as Home Assistant lists it.
     pub date: String,
     /// Whether it says that it is encrypted.
     pub is_protected: bool,
@@ -42,7 +42,7 @@ impl File {
             size: backup.input.len(),
             slug: manifest.slug().to_owned(),
             name: manifest.name().to_owned(),
-            date: manifest.date().to_owned(),
+            date: manifest.requested().unwrap_or(manifest.date()).to_owned(),
             is_protected: manifest.protected() && backup.is_protected(),
             has_configuration: parts
                 .iter()
@@ -160,10 +160,8 @@ fn named(instance: &Instance, file: &File, agent: &str) -> Result<()> {
         Error::refused(format!("the name of the backup, \"{name}\", {what}"))
             .advice("Make a copy of it; a copy has a name of its own.")
     };
-    let drive = |name: &str| {
-        name.as_bytes().get(1) == Some(&b':')
-            && name.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
-    };
+    // Python's PureWindowsPath takes any character there for a drive.
+    let drive = |name: &str| name.chars().nth(1) == Some(':');
     let name = file.name.as_str();
     if name.is_empty()
         || matches!(name, "." | "..")
@@ -210,8 +208,10 @@ fn named(instance: &Instance, file: &File, agent: &str) -> Result<()> {
         return Err(refused("is too long for a file"));
     }
     let time = |date: &str| dates::seconds(date);
+    // Core replaces each stretch of white space by one underscore.
+    let in_file = |name: &str| name.split_whitespace().collect::<Vec<_>>().join("_");
     let same = |stored: &&Stored| {
-        stored.name == file.name
+        in_file(&stored.name) == in_file(&file.name)
             && (stored.date == file.date
                 || time(&stored.date).is_some() && time(&stored.date) == time(&file.date))
     };

@@ -3,29 +3,29 @@
 //! Home Assistant answers 201 also if every place refused the backup (tried). Its list of backups
 //! is the only proof, and its log the only place with a reason.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::answers::LogEntry;
 use super::check::File;
-use super::{Client, Details};
-use crate::error::{Error, Kind, Result, escape};
+use super::{CLOUD, Client, Details};
+use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::pipe::Control;
 
 /// How often the list is read. It is fresh when the 201 arrives (tried).
 const LOOKS: u32 = 3;
-/// How often, if Home Assistant cannot be reached, because it restarts.
-const RECONNECTS: u32 = 10;
+/// How often after a restart: the places are not all there at once.
+const LOOKS_AFTER_RESTART: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long Home Assistant may be out of reach, because it restarts.
+pub(super) const AWAY: Duration = Duration::from_secs(180);
+/// The longest pause between two tries to reach it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The part of a pause between two looks for cancellation.
 const NAP: Duration = Duration::from_millis(100);
 
-/// The loggers that report why a backup was not stored.
-const LOGGERS: [&str; 4] = [
-    "homeassistant.components.backup",
-    "homeassistant.components.cloud",
-    "homeassistant.components.hassio",
-    "hass_nabucasa",
-];
+/// The logger of the manager of backups, which names the place in `Upload failed for PLACE: WHY`.
+const MANAGER: &str = "homeassistant.components.backup";
+const UPLOAD_FAILED: &str = "Upload failed for ";
 
 /// What a list says about a backup at a place.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,10 +52,38 @@ impl Verdict {
 }
 
 impl Client {
-    /// Whether the place lists the backup with exactly its size now.
-    pub(super) fn is_stored(&self, file: &File, agent: &str, control: &Control) -> bool {
-        let details = self.details(&file.slug, control);
-        details.is_ok_and(|details| Verdict::of(&details, agent, file.size) == Verdict::Stored)
+    /// What the place lists. Waits for a Home Assistant that restarts.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    fn verdict(&self, file: &File, agent: &str, control: &Control) -> Result<Verdict> {
+        let mut away = Away::default();
+        let (mut looks, mut most) = (0, LOOKS);
+        loop {
+            let verdict = match self.details(&file.slug, control) {
+                Ok(details) => Verdict::of(&details, agent, file.size),
+                Err(error) => {
+                    if let Some(error) = away.wait(error, control)? {
+                        return Ok(Verdict::Unknown(error.message().to_owned()));
+                    }
+                    most = LOOKS_AFTER_RESTART;
+                    continue;
+                }
+            };
+            looks += 1;
+            if looks >= most || matches!(verdict, Verdict::Stored | Verdict::OtherSize(_)) {
+                return Ok(verdict);
+            }
+            pause(PAUSE, control)?;
+        }
+    }
+
+    /// Whether the place lists the backup with exactly its size, although the reply was lost.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    pub(super) fn is_stored(&self, file: &File, agent: &str, control: &Control) -> Result<bool> {
+        Ok(self.verdict(file, agent, control)? == Verdict::Stored)
     }
 
     /// Confirms an upload for which Home Assistant answered 201. `before` is the log from before.
@@ -67,30 +95,10 @@ impl Client {
         &self,
         file: &File,
         agent: &str,
-        before: &[LogEntry],
+        before: Option<&[LogEntry]>,
         control: &Control,
     ) -> Result<()> {
-        let mut verdict = Verdict::Absent;
-        let (mut looks, mut losses) = (0, 0);
-        while looks < LOOKS && losses < RECONNECTS {
-            if looks + losses > 0 {
-                pause(PAUSE, control)?;
-            }
-            verdict = match self.details(&file.slug, control) {
-                Ok(details) => {
-                    looks += 1;
-                    Verdict::of(&details, agent, file.size)
-                }
-                Err(error) if error.kind() == Kind::HomeAssistant => {
-                    losses += 1;
-                    Verdict::Unknown(error.message().to_owned())
-                }
-                Err(error) => return Err(error),
-            };
-            if matches!(verdict, Verdict::Stored | Verdict::OtherSize(_)) {
-                break;
-            }
-        }
+        let verdict = self.verdict(file, agent, control)?;
         let place = escape(agent.as_bytes());
         let message = match verdict {
             Verdict::Stored => return Ok(()),
@@ -107,11 +115,11 @@ impl Client {
                     .advice("Look at the list of backups in Home Assistant later."));
             }
         };
-        let reason = reason(before, &self.log(control), agent);
-        let advice = advice(reason.as_deref().unwrap_or_default());
+        let reason = self.logged(agent, before, control);
+        let advice = advice(reason.as_deref().unwrap_or_default(), agent);
         let reason = reason.map_or_else(
             || "; Home Assistant's log has no reason".to_owned(),
-            |reason| format!(": {}", escape(reason.as_bytes())),
+            |reason| format!(": {reason}"),
         );
         Err(Error::new(Kind::NotStored, message + &reason).advice(advice))
     }
@@ -120,11 +128,55 @@ impl Client {
     pub(super) fn logged(
         &self,
         agent: &str,
-        before: &[LogEntry],
+        before: Option<&[LogEntry]>,
         control: &Control,
     ) -> Option<String> {
-        reason(before, &self.log(control), agent).map(|reason| escape(reason.as_bytes()))
+        let reason = reason(before?, &self.log(control)?, agent)?;
+        Some(escape(reason.as_bytes()))
     }
+}
+
+/// Waits for a Home Assistant that is out of reach, longer each time.
+pub(super) struct Away {
+    since: Option<Instant>,
+    pause: Duration,
+}
+
+impl Default for Away {
+    fn default() -> Self {
+        Self {
+            since: None,
+            pause: PAUSE,
+        }
+    }
+}
+
+impl Away {
+    /// Waits before the next try. Returns the error if no further one is of use: Home Assistant
+    /// answered that it never will, or it has been away for [`AWAY`].
+    ///
+    /// # Errors
+    /// `Interrupted`, and errors of other kinds than `HomeAssistant`.
+    pub fn wait(&mut self, error: Error, control: &Control) -> Result<Option<Error>> {
+        if error.kind() != Kind::HomeAssistant {
+            return Err(error);
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if is_final(&error) || since.elapsed() >= AWAY {
+            return Ok(Some(error));
+        }
+        pause(self.pause, control)?;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(None)
+    }
+}
+
+/// Whether the same request would fail again: each one with a wrong token counts as a failed login.
+pub(super) fn is_final(error: &Error) -> bool {
+    matches!(
+        error.next_step(),
+        Some(Advice::NewToken | Advice::UpdateHomeAssistant)
+    )
 }
 
 /// Waits, unless the work is cancelled.
@@ -139,34 +191,45 @@ pub(super) fn pause(time: Duration, control: &Control) -> Result<()> {
     control.check()
 }
 
-/// What the log says about the place since `before`. The log has the newest first. A message that
-/// comes again is counted, not listed again (tried).
+/// What the log says about the place since `before`; `None` if that is not certain. The log has the
+/// newest first. A message that comes again is counted, not listed again (tried), so of several
+/// messages in one entry it cannot be told which one came again.
 fn reason(before: &[LogEntry], after: &[LogEntry], agent: &str) -> Option<String> {
-    let mut messages = Vec::new();
-    let ours = |entry: &&LogEntry| LOGGERS.iter().any(|name| entry.name.starts_with(name));
-    for entry in after
-        .iter()
-        .filter(ours)
-        .filter(|entry| !before.contains(entry))
-    {
+    let prefix = format!("{UPLOAD_FAILED}{agent}: ");
+    let changed = after.iter().filter(|entry| !before.contains(entry));
+    let said = changed.filter(|entry| is_about(entry, agent)).map(|entry| {
+        let ours = entry
+            .message
+            .iter()
+            .filter(|text| !text.starts_with(UPLOAD_FAILED) || text.starts_with(&prefix));
         let is_new = |message: &&String| {
             let listed = |old: &LogEntry| old.name == entry.name && old.message.contains(message);
             !before.iter().any(listed)
         };
-        let newest = entry.message.iter().rev().find(is_new);
-        messages.extend(newest.or(entry.message.last()));
-    }
-    let named = messages.iter().find(|message| message.contains(agent));
-    let message = named.or(messages.first())?;
-    let prefix = format!("Upload failed for {agent}: ");
+        let newest = ours.clone().rev().find(is_new);
+        let only = ours.clone().next().filter(|_| ours.count() == 1);
+        newest.or(only)
+    });
+    let said: Vec<&String> = said.flatten().collect();
+    let named = said.iter().find(|text| text.starts_with(&prefix));
+    let message = named.or(said.first())?;
     let text = message.strip_prefix(&prefix).unwrap_or(message);
     let line = text.lines().next().unwrap_or_default();
     Some(without_queries(line).trim_end_matches('.').to_owned())
 }
 
+/// Whether an entry can be about storing a backup at this place.
+fn is_about(entry: &LogEntry, agent: &str) -> bool {
+    let is_of = |logger: &str| entry.name.starts_with(logger);
+    is_of(MANAGER)
+        || agent == CLOUD
+            && (is_of("homeassistant.components.cloud.backup") || is_of("hass_nabucasa"))
+        || agent.starts_with("hassio.") && is_of("homeassistant.components.hassio.backup")
+}
+
 /// Leaves out the queries of addresses: those of the cloud are signed and let anyone in for a
 /// minute.
-fn without_queries(text: &str) -> String {
+pub(super) fn without_queries(text: &str) -> String {
     let cut = |word: &str| match word.split_once('?') {
         Some((address, _)) if address.contains("://") => format!("{address}?…"),
         _ => word.to_owned(),
@@ -175,7 +238,14 @@ fn without_queries(text: &str) -> String {
 }
 
 /// What to do about a reason.
-fn advice(reason: &str) -> &'static str {
+fn advice(reason: &str, agent: &str) -> &'static str {
+    if agent != CLOUD {
+        return if reason.contains("Timeout") {
+            "The place was too slow. Try again at another hour; the file may be sent from another computer, too."
+        } else {
+            "See Settings → System → Logs in Home Assistant."
+        };
+    }
     let has = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
     if has(&["too large", "NC-SH-FH-03"]) {
         "Make a smaller copy. The older backup in the cloud is still there."
@@ -242,6 +312,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_certain_is_no_reason() {
+        let of = |before: &[LogEntry], after: &[LogEntry]| reason(before, after, "hassio.nas");
+        let failed = |place: &str, why: &str| format!("{UPLOAD_FAILED}{place}: {why}");
+        let (expired, plain) = (
+            failed("hassio.nas", "expired"),
+            failed("hassio.nas", "plain"),
+        );
+        let both = [expired.as_str(), plain.as_str()];
+        // One of two came again.
+        assert_eq!(
+            of(&[entry(BACKUP, &both, 2)], &[entry(BACKUP, &both, 3)]),
+            None
+        );
+        let other = failed("hassio.nas2", "full");
+        assert_eq!(of(&[], &[entry(BACKUP, &[&other], 1)]), None);
+        let two = [other.as_str(), expired.as_str()];
+        let said = of(&[entry(BACKUP, &two, 2)], &[entry(BACKUP, &two, 3)]);
+        assert_eq!(said.as_deref(), Some("expired"));
+        for logger in [
+            "homeassistant.components.cloud.google_config",
+            "homeassistant.components.hassio",
+        ] {
+            for agent in ["hassio.nas", CLOUD] {
+                assert_eq!(
+                    reason(&[], &[entry(logger, &["Error syncing"], 1)], agent),
+                    None
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_signed_address_is_not_repeated() {
         let text = "Failed (403) https://r2.example/a.tar?X-Amz-Signature=secret now? yes.";
         assert_eq!(
@@ -300,9 +402,9 @@ mod tests {
             ("something new", "Logs"),
         ] {
             assert!(
-                advice(reason).contains(step),
+                advice(reason, CLOUD).contains(step),
                 "{reason}: {}",
-                advice(reason)
+                advice(reason, CLOUD)
             );
         }
     }

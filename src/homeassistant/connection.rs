@@ -4,8 +4,10 @@
 //! wait any longer; that is also when it looks for cancellation. TLS and the WebSocket lie above
 //! it and see a stream that blocks.
 
+use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -43,8 +45,14 @@ pub fn up_to<'a>(limit: Duration, control: &Control) -> Patience<'a> {
     })
 }
 
+/// As [`up_to`], with a limit that may change meanwhile.
+pub fn up_to_changing<'a>(limit: Rc<Cell<Duration>>, control: &Control) -> Patience<'a> {
+    let control = control.clone();
+    Box::new(move |idle| up_to(limit.get(), &control)(idle))
+}
+
 /// What to check if a connection fails.
-pub const CHECK: &str = "Check that Home Assistant runs, and that this is its own address, without a proxy: it usually looks like http://homeassistant.local:8123.";
+pub const CHECK: &str = "Check that Home Assistant runs, and that this is its own address, without a proxy: it usually looks like http://homeassistant.local:8123, and begins with https:// if Home Assistant has a certificate.";
 
 /// The TCP connection with its patience.
 struct Socket<'a> {
@@ -252,7 +260,7 @@ fn untrusted(address: &Address, error: &io::Error) -> Error {
     let message = format!("no encrypted connection to {address}: {error}");
     let error = Error::new(Kind::HomeAssistant, message);
     match tls {
-        Some(rustls::Error::InvalidCertificate(_)) => error.advice("Use the name that is in its certificate. If the certificate is your own, name the file with the certificate of its authority (PEM)."),
+        Some(rustls::Error::InvalidCertificate(_)) => error.advice("Use the name that is in its certificate. If the certificate is your own, name the file with the certificate of its authority (PEM). A server cannot use the certificate of an authority (CA:TRUE) itself."),
         _ => error.advice(CHECK),
     }
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers::Stored;
-use super::confirm::pause;
+use super::confirm::{Away, pause};
 use super::connection::{Connection, up_to};
 use super::http::{self, Reply};
 use super::upload::encoded;
 use super::{CLOUD, Client, Instance};
-use crate::error::{Error, Kind, Result, escape};
+use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::pipe::{Control, Stage};
 use crate::rewrite::{Output, OutputPath};
 
@@ -108,11 +108,16 @@ pub enum DownloadEvent {
     Resumed,
     /// From the beginning.
     Restarted,
+    /// From the beginning, because the place has another file by now.
+    Changed,
 }
 
 /// A download with the file that it fills.
 struct Download<'a> {
     output: Output,
+    /// What to say when the next bytes come, after a loss.
+    news: Option<DownloadEvent>,
+    notice: &'a mut dyn FnMut(DownloadEvent),
     /// The version of the file that is being downloaded, if the place allows to take it up again.
     version: Option<String>,
     source: &'a Source,
@@ -143,34 +148,42 @@ impl Client {
         };
         let mut download = Download {
             output: create()?,
+            news: None,
+            notice,
             version: None,
             source,
             control,
         };
         control.begin(Stage::Fetch, source.size);
-        let mut fruitless = 0;
+        let (mut fruitless, mut away) = (0, Away::default());
         let outcome = loop {
             let before = download.output.position();
             match self.fetch(&mut download) {
                 Ok(()) => break Ok(()),
-                Err(Ended { error, is_final }) => {
+                Err(Ended::Away(error)) => match away.wait(error, control)? {
+                    Some(error) => break Err(error),
+                    None => continue,
+                },
+                Err(Ended::Final(error)) => break Err(error),
+                Err(Ended::Lost(error)) => {
                     let has_moved = download.output.position() > before;
                     // What is begun again may end at the same byte every time.
                     let has_gained = has_moved && download.version.is_some();
                     fruitless = if has_gained { 1 } else { fruitless + 1 };
-                    if is_final || error.kind() != Kind::HomeAssistant || fruitless > RETRIES {
+                    if error.kind() != Kind::HomeAssistant || fruitless > RETRIES {
                         break Err(error);
                     }
                 }
             }
+            away = Away::default();
             pause(PAUSE, control)?;
             if download.output.position() == 0 {
                 continue;
             }
             if download.version.is_some() {
-                notice(DownloadEvent::Resumed);
+                download.news = Some(DownloadEvent::Resumed);
             } else {
-                notice(DownloadEvent::Restarted);
+                download.news.get_or_insert(DownloadEvent::Restarted);
                 control.end();
                 control.begin(Stage::Fetch, source.size);
                 download.output = create()?;
@@ -208,25 +221,32 @@ impl Client {
         };
         let (path, host) = (self.address.path(&path), self.address.authority());
         let head = http::head("GET", &path, &host, &self.token, &range);
-        let mut connection = self.open(up_to(SILENCE, control), control)?;
+        let opened = self.open(up_to(SILENCE, control), control);
+        let mut connection = opened.map_err(Ended::Away)?;
         http::send(&mut connection, head.as_bytes()).map_err(http::lost)?;
         let reply = Reply::read(&mut connection)?;
+        let is_next = reply
+            .header("Content-Range")
+            .starts_with(&format!("bytes {begin}-"));
         match reply.status {
             200 if range.is_empty() => {}
-            206 if !range.is_empty() => {}
-            200 | 416 => {
+            206 if !range.is_empty() && is_next => {}
+            200 | 206 | 416 => {
                 // The file is another one now. Begin again.
                 download.version = None;
+                download.news = Some(DownloadEvent::Changed);
                 let message = "the backup changed while it was downloaded";
                 return Err(Error::new(Kind::HomeAssistant, message)
                     .advice("Try again.")
                     .into());
             }
+            // It restarts, or a proxy cannot reach it.
+            status @ (502 | 503) => {
+                return Err(Ended::Away(refusal(status, reply, &mut connection, source)));
+            }
             status => {
-                return Err(Ended {
-                    error: refusal(status, reply, &mut connection, source),
-                    is_final: true,
-                });
+                let error = refusal(status, reply, &mut connection, source);
+                return Err(Ended::Final(error));
             }
         }
         if range.is_empty() {
@@ -247,10 +267,10 @@ impl Client {
             if download.output.position() + got as u64 > source.size {
                 let message = "the download is larger than what Home Assistant lists";
                 let error = Error::new(Kind::HomeAssistant, message).advice("Try again.");
-                return Err(Ended {
-                    error,
-                    is_final: true,
-                });
+                return Err(Ended::Final(error));
+            }
+            if let Some(news) = download.news.take() {
+                (download.notice)(news);
             }
             download.output.append(bytes)?;
             control.advance(got as u64)?;
@@ -259,18 +279,18 @@ impl Client {
 }
 
 /// A download that ended too early.
-struct Ended {
-    error: Error,
-    /// Whether trying again is of no use.
-    is_final: bool,
+enum Ended {
+    /// Home Assistant is out of reach.
+    Away(Error),
+    /// Trying again is of no use.
+    Final(Error),
+    /// Something else happened.
+    Lost(Error),
 }
 
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
-        Self {
-            error,
-            is_final: false,
-        }
+        Self::Lost(error)
     }
 }
 
@@ -279,16 +299,17 @@ impl From<Error> for Ended {
 fn refusal(status: u16, reply: Reply, connection: &mut Connection<'_>, source: &Source) -> Error {
     let from = escape(source.agent.as_bytes());
     if reply.is_from_proxy() {
-        let message = format!("a proxy ({}) answered with {status}", reply.server());
-        return Error::new(Kind::HomeAssistant, message)
-            .advice("Use the address of Home Assistant itself.");
+        return super::websocket::proxied(status, &reply.server());
     }
     let message = match status {
         404 => format!(
             "{from} no longer has the backup {}",
             escape(source.id.as_bytes())
         ),
-        401 => "Home Assistant refuses the token (401)".into(),
+        401 => {
+            let message = "Home Assistant refuses the token (401)";
+            return Error::new(Kind::HomeAssistant, message).advice(Advice::NewToken);
+        }
         403 => return super::websocket::banned(),
         status => format!(
             "{from} cannot provide the backup ({status}): {}",

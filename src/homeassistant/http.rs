@@ -93,10 +93,14 @@ impl Reply {
         self.header("Content-Length").trim().parse().ok()
     }
 
-    /// Whether something other than Home Assistant wrote this reply: Core sends an empty `Server`
-    /// header and never a web page with an error (tried, Core 2026.11.0 behind nginx 1.22).
+    /// Whether something other than Home Assistant wrote this reply: Core always sends a `Server`
+    /// header, an empty one, and never a web page with an error (tried, Core 2026.11.0 behind nginx
+    /// 1.22).
     pub fn is_from_proxy(&self) -> bool {
-        !self.header("Server").is_empty() || self.header("Content-Type").starts_with("text/html")
+        let mut servers = self.headers.iter();
+        let has_empty =
+            servers.any(|(name, value)| name.eq_ignore_ascii_case("Server") && value.is_empty());
+        !has_empty || self.header("Content-Type").starts_with("text/html")
     }
 
     /// The name of that program, escaped.
@@ -169,7 +173,7 @@ pub fn lost(error: io::Error) -> Error {
             Kind::HomeAssistant,
             format!("the connection to Home Assistant was lost: {why}"),
         )
-        .advice("Check that Home Assistant runs, and try again.")
+        .advice("Check that Home Assistant runs, and try again. If it has a certificate, its address begins with https://.")
     })
 }
 

@@ -26,7 +26,8 @@ mod phase;
 mod upload;
 mod websocket;
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,9 +44,10 @@ pub use download::{DownloadEvent, Source, pick};
 pub use upload::{UploadEvent, UploadObserver};
 
 use crate::crypt::Password;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::pipe::Control;
-use connection::{Connection, up_to};
+use answers::Agents;
+use connection::{Connection, up_to, up_to_changing};
 use websocket::WebSocket;
 
 /// The id of Home Assistant Cloud.
@@ -127,17 +129,16 @@ impl Client {
         let mut talk = self.talk(control)?;
         let user: User = parsed(talk.ask("auth/current_user", Value::Null)?)?;
         if !user.is_admin {
-            let name = crate::error::escape(user.name.as_bytes());
+            let name = escape(user.name.as_bytes());
             let message = format!("the token belongs to {name}, who is not an administrator");
-            return Err(Error::new(Kind::HomeAssistant, message).advice(address::NEW_TOKEN));
+            return Err(Error::new(Kind::HomeAssistant, message).advice(Advice::NewToken));
         }
         let config: Config = parsed(talk.ask("get_config", Value::Null)?)?;
-        let agents: BTreeMap<String, Vec<Agent>> =
-            parsed(talk.ask("backup/agents/info", Value::Null)?)?;
+        let agents: Agents = parsed(talk.ask("backup/agents/info", Value::Null)?)?;
         Ok(Instance {
             user,
             config,
-            agents: agents.into_values().flatten().collect(),
+            agents: agents.agents,
             info: parsed(talk.ask("backup/info", Value::Null)?)?,
         })
     }
@@ -149,10 +150,8 @@ impl Client {
     /// As [`Client::look`]; `Interrupted`.
     pub fn wait_until_idle(&self, control: &Control, waiting: &mut dyn FnMut(&str)) -> Result<()> {
         // A backup can take an hour in which no event comes.
-        let connection = self.open(up_to(Duration::MAX, control), control)?;
-        let mut talk = WebSocket::begin(connection, &self.address, &self.token)?;
+        let mut talk = self.subscribe(control)?;
         let mut last = String::new();
-        talk.ask("backup/subscribe_events", Value::Null)?;
         loop {
             let event: Event = parsed(talk.next_event()?)?;
             match event.manager_state.as_str() {
@@ -165,6 +164,18 @@ impl Client {
                 _ => {}
             }
         }
+    }
+
+    /// Asks for the events of the manager of backups. The connection then waits for them without a
+    /// limit: a backup can take an hour in which none comes.
+    fn subscribe(&self, control: &Control) -> Result<WebSocket<'static>> {
+        let limit = Rc::new(Cell::new(PATIENCE));
+        let patience = up_to_changing(Rc::clone(&limit), control);
+        let connection = self.open(patience, control)?;
+        let mut talk = WebSocket::begin(connection, &self.address, &self.token)?;
+        talk.ask("backup/subscribe_events", Value::Null)?;
+        limit.set(Duration::MAX);
+        Ok(talk)
     }
 
     /// The key with which Home Assistant encrypts its backups now; `None` if it has none, because
@@ -189,10 +200,10 @@ impl Client {
         )
     }
 
-    /// The log. Empty if it cannot be read, because it only explains other errors.
-    fn log(&self, control: &Control) -> Vec<LogEntry> {
+    /// The log; `None` if it cannot be read, because it only explains other errors.
+    fn log(&self, control: &Control) -> Option<Vec<LogEntry>> {
         let ask = || parsed(self.talk(control)?.ask("system_log/list", Value::Null)?);
-        ask().unwrap_or_default()
+        ask().ok()
     }
 }
 

@@ -9,17 +9,15 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::check::{File, busy};
-use super::confirm::pause;
-use super::connection::{Connection, up_to};
+use super::confirm::{is_final, pause};
+use super::connection::Connection;
 use super::http::{self, Reply};
 use super::multipart::Frame;
 use super::phase::{Phase, Step, TRIES};
-use super::websocket::{WebSocket, banned};
+use super::websocket::{banned, proxied};
 use super::{Client, Event, IDLE, parsed};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result};
 use crate::pipe::{Content, Control, Stage};
 
 /// How long nothing may move if the events say that Home Assistant is not receiving.
@@ -40,6 +38,9 @@ pub enum UploadEvent {
     /// Home Assistant has received everything, and sends it on. If the program ends now, Home
     /// Assistant stops as well.
     Received,
+    /// Home Assistant has answered, or the connection is lost: nothing depends on this program any
+    /// more. What follows is to find out whether the backup is stored.
+    Answered,
     /// The place failed and begins again.
     Retry {
         /// 2 for the second time.
@@ -230,17 +231,21 @@ impl Client {
             outcome
         });
         match outcome {
-            Ok(()) => self.confirm(file, agent, &before, control),
+            Ok(()) => {
+                observer.event(UploadEvent::Answered);
+                self.confirm(file, agent, before.as_deref(), control)
+            }
             // The reply can be lost although the upload worked: Home Assistant finishes one when it
             // is stopped, if that takes no more than 10 s (tried).
             Err(Failed {
                 error,
                 is_whole: true,
             }) if error.kind() == Kind::HomeAssistant => {
-                if self.is_stored(file, agent, control) {
+                observer.event(UploadEvent::Answered);
+                if self.is_stored(file, agent, control)? {
                     return Ok(());
                 }
-                Err(match self.logged(agent, &before, control) {
+                Err(match self.logged(agent, before.as_deref(), control) {
                     Some(reason) => Error::new(
                         error.kind(),
                         format!("{}. Home Assistant's log: {reason}", error.message()),
@@ -260,7 +265,7 @@ impl Client {
             let outcome = self.pass_on(tell, &mut losses, control);
             let Err(error) = outcome else { return };
             losses += 1;
-            if losses > RECONNECTS || control.check().is_err() {
+            if losses > RECONNECTS || is_final(&error) || control.check().is_err() {
                 let _ = tell.send(Incoming::Lost(error));
                 return;
             }
@@ -272,9 +277,7 @@ impl Client {
 
     /// Returns without an error if no one listens any more.
     fn pass_on(&self, tell: &Sender<Incoming>, losses: &mut u32, control: &Control) -> Result<()> {
-        let connection = self.open(up_to(Duration::MAX, control), control)?;
-        let mut talk = WebSocket::begin(connection, &self.address, &self.token)?;
-        talk.ask("backup/subscribe_events", Value::Null)?;
+        let mut talk = self.subscribe(control)?;
         loop {
             let event: Event = parsed(talk.next_event()?)?;
             *losses = 0;
@@ -439,21 +442,21 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
             format!("a proxy ({server}) refuses uploads of this size (413)"),
             "Use the address of Home Assistant itself. In nginx, client_max_body_size 0 removes the limit.",
         ),
-        (502 | 504 | 524, Some(server)) => (
+        (504 | 524, Some(server)) => (
             format!(
                 "a proxy ({server}) gave up waiting ({status}), and Home Assistant stopped the upload"
             ),
             "Use the address of Home Assistant itself. In nginx, proxy_read_timeout 12h helps.",
         ),
-        (status, Some(server)) => (
-            format!("a proxy ({server}) answered with {status}"),
-            "Use the address of Home Assistant itself.",
-        ),
+        (status, Some(server)) => return proxied(status, server),
         (403, None) => return banned(),
-        (401, None) => (
-            "Home Assistant refuses the token (401)".into(),
-            super::address::NEW_TOKEN,
-        ),
+        (401, None) => {
+            return Error::new(
+                Kind::HomeAssistant,
+                "Home Assistant refuses the token (401)",
+            )
+            .advice(Advice::NewToken);
+        }
         (413, None) if text.contains("Maximum request body size") => (
             format!("Home Assistant cannot receive files of this size: {text}"),
             "Update Home Assistant to 2026.9.1 or later.",
@@ -471,7 +474,7 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
         ),
         (500, None) if text.contains("got itself in trouble") => (
             "Home Assistant could not read the file (500)".into(),
-            "Check the file for damage.",
+            "Check the file for damage, and look at Settings → System → Logs in Home Assistant.",
         ),
         (502, None) => (
             "the Supervisor gave up waiting (502)".into(),
@@ -530,7 +533,8 @@ mod tests {
             ),
             (524, Some(&cloudflare), "", "gave up waiting", "itself"),
             (400, Some(&nginx), "", "answered with 400", "itself"),
-            (401, None, "", "refuses the token", "administrator"),
+            (502, Some(&nginx), "", "cannot reach", "runs"),
+            (401, None, "", "refuses the token", "NewToken"),
             (403, None, "", "(403)", "ip_bans.yaml"),
             (
                 413,

@@ -9,9 +9,10 @@ use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{ClientRequestBuilder, Message};
 
-use super::address::{Address, NEW_TOKEN, Token};
+use super::address::{Address, Token};
+use super::confirm::without_queries;
 use super::connection::{CHECK, Connection};
-use crate::error::{Error, Kind, Result, escape};
+use crate::error::{Advice, Error, Kind, Result, escape};
 
 /// The maximum size of an answer: the list of a thousand backups takes less than 1 MiB.
 const ANSWER: usize = 32 << 20;
@@ -63,7 +64,7 @@ impl<'a> WebSocket<'a> {
                 Kind::HomeAssistant,
                 "Home Assistant does not know this token",
             )
-            .advice(NEW_TOKEN)),
+            .advice(Advice::NewToken)),
         }
     }
 
@@ -165,16 +166,37 @@ fn not_opened(error: tungstenite::Error, address: &Address) -> Error {
         return broken(error);
     };
     let status = reply.status().as_u16();
-    if status == 403 {
-        return banned();
+    let server = reply.headers().get("Server");
+    let server = server.filter(|name| !name.is_empty());
+    match (status, server) {
+        // Core sends an empty `Server` header (tried).
+        (403, None) => return banned(),
+        (_, Some(server)) => return proxied(status, &escape(server.as_bytes())),
+        _ => {}
     }
-    let target = reply.headers().get("Location");
+    let target = reply.headers().get("Location").map(|to| to.as_bytes());
+    let target = target.map(|to| without_queries(&String::from_utf8_lossy(to)));
     let target = target.map(|to| format!(", to {}", escape(to.as_bytes())));
     let message = format!(
         "{address} answers the request for a WebSocket with {status}{}",
         target.unwrap_or_default()
     );
     Error::new(Kind::HomeAssistant, message).advice(CHECK)
+}
+
+/// The error for an answer of a proxy with this name, escaped; empty if it has none.
+pub fn proxied(status: u16, server: &str) -> Error {
+    let proxy = match server {
+        "" => "a proxy".to_owned(),
+        name => format!("a proxy ({name})"),
+    };
+    let error = |message: String| Error::new(Kind::HomeAssistant, message);
+    match status {
+        502 => error(format!("{proxy} cannot reach Home Assistant (502)"))
+            .advice("Check that Home Assistant runs, or use its own address."),
+        status => error(format!("{proxy} answered with {status}"))
+            .advice("Use the address of Home Assistant itself."),
+    }
 }
 
 /// The error for an address that Core has banned after failed logins.
@@ -199,10 +221,8 @@ fn refused(question: &str, answer: &Value) -> Error {
         format!("Home Assistant refuses {question}: {message} ({code})"),
     );
     match code.as_str() {
-        "unauthorized" => error.advice(NEW_TOKEN),
-        "unknown_command" => error.advice(
-            "It is too old, or its integration for backups is not loaded. Update Home Assistant.",
-        ),
+        "unauthorized" => error.advice(Advice::NewToken),
+        "unknown_command" => error.advice(Advice::UpdateHomeAssistant),
         _ => error.advice("Wait until Home Assistant is ready, and try again."),
     }
 }

@@ -100,6 +100,10 @@ fn cloud(session: &Session, instance: &Instance) {
         screen.say("Home Assistant Cloud is not there: no one is logged in.");
         return;
     }
+    if instance.info.agent_errors.contains_key(CLOUD) {
+        screen.say("What the cloud holds is not known now.");
+        return;
+    }
     let mut held = instance.info.at(CLOUD).peekable();
     if held.peek().is_none() {
         screen.say("The cloud holds no backup.");
@@ -123,6 +127,13 @@ fn automatic(session: &Session, info: &Info) {
     let done_text = done.map_or("none yet".into(), |done| format!("on {done}"));
     match tried {
         None => screen.say("Automatic backups: none was made yet."),
+        // Home Assistant notes the attempt when it begins.
+        Some(tried) if failed && info.state == "create_backup" => {
+            screen.say(&format!("An automatic backup began: {tried}."));
+            screen.say(&format!(
+                "The last one that reached every place: {done_text}."
+            ));
+        }
         Some(tried) if failed => {
             screen.say(&screen.red(&format!(
                 "Last automatic backup: {tried}; it did not reach every place."

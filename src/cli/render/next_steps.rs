@@ -85,8 +85,13 @@ pub fn after_writing(session: &Session, copy: &Published, same_key: bool) {
         paste(session, "To the cloud:", &command);
         return;
     }
-    screen.as_is("To the cloud (TOKEN: see the README, \"Upload\"):");
-    let form = quoted(&format!("file=@{}", copy.path.display()));
+    screen.as_is("To the cloud (the README says how to make a TOKEN):");
+    let mut form = format!("file=@{}", copy.path.display());
+    // curl(1): these separate the name from its type.
+    if form.contains([';', ',']) {
+        form = format!("file=@\"{}\"", copy.path.display());
+    }
+    let form = quoted(&form);
     let command = format!(
         "  {CURL} -H \"Authorization: Bearer TOKEN\" -F {form} {CONTINUED}\n    \"http://homeassistant.local:8123/api/backup/upload?agent_id=cloud.cloud\""
     );

@@ -123,6 +123,12 @@ fn general(advice: &Advice) -> &'static str {
             "Make it again with `haslim scan BACKUP -o FILE --force`, or go on without --scan."
         }
         Advice::GiveSavedBenchmark => "Name a file that `haslim bench --save` wrote.",
+        Advice::NewToken => {
+            "Create a token in Home Assistant: your profile → Security → Long-lived access tokens. Your user must be an administrator."
+        }
+        Advice::UpdateHomeAssistant => {
+            "It is too old, or its integration for backups is not loaded. Update Home Assistant."
+        }
         _ => DOWNLOAD_AGAIN,
     }
 }

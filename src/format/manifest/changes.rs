@@ -224,14 +224,25 @@ pub(super) fn copy_name(name: &str, slug: &str, made: Made) -> String {
 
 /// The part of a copy's name that comes from the original's name.
 fn base_name(name: &str) -> String {
-    let safe = name.replace(['/', '\\'], "-");
+    let mut safe = name.replace(['/', '\\'], "-");
+    // Home Assistant takes it for a drive.
+    if safe.chars().nth(1) == Some(':') {
+        safe = safe.replacen(':', "-", 1);
+    }
     match without_mark(&safe) {
         "" | "." | ".." => "Backup".into(),
-        base => base.into(),
+        base => base
+            .get(..base.floor_char_boundary(LONGEST))
+            .unwrap_or(base)
+            .into(),
     }
 }
 
 const MARK_END: &str = ")";
+/// The maximum length of what a copy's name keeps of the original's, in bytes. Home Assistant uses the
+/// name for a file and appends 30 bytes to it (read, `components/backup/util.py`); the mark of a copy
+/// has at most 20.
+const LONGEST: usize = 255 - 30 - 20;
 
 /// A copy of a copy has one mark, not two.
 fn without_mark(name: &str) -> &str {

@@ -50,6 +50,7 @@ impl Reader {
                 self.known.is_automatic = flag_in(raw, "with_automatic_settings");
                 self.known.instance_id =
                     self.text_in(raw, "instance_id").filter(|id| !id.is_empty());
+                self.known.requested = self.text_in(raw, "supervisor.backup_request_date");
                 self.known.has_extra = is_object(raw);
                 self.known.about = self.raw_in(raw, "haslim");
             }

@@ -46,6 +46,10 @@ pub enum Download {
     Whole,
     /// After half of the bytes, once; then the rest as asked for.
     CutOnce,
+    /// The same, but what comes next begins somewhere else than was asked for.
+    ElsewhereAfterCut,
+    /// After half of the bytes, once; then a proxy cannot reach it, once.
+    AwayAfterCut,
     /// As for the cloud: chunks, and ranges are ignored. Cut once.
     ChunkedCutOnce,
     /// One byte more than is listed.
@@ -396,24 +400,30 @@ fn download(stream: &mut TcpStream, head: &str, state: &Mutex<State>) {
     let (file, how) = (locked.file.clone(), locked.download);
     let range = header(head, "range");
     locked.ranges.push(range.clone());
-    if matches!(how, Download::CutOnce | Download::ChunkedCutOnce) {
-        locked.download = if how == Download::CutOnce {
-            Download::Whole
-        } else {
-            Download::ChunkedCutOnce
-        };
+    if how == Download::CutOnce {
+        locked.download = Download::Whole;
     }
-    let again = locked.ranges.len() > 1;
+    let times = locked.ranges.len();
+    let again = times > 1;
     drop(locked);
     let from: usize = range
         .strip_prefix("bytes=")
         .map_or(0, |r| r.trim_end_matches('-').parse().unwrap());
     let rest = &file[from..];
     let half = &rest[..rest.len() / 2];
-    let status = if from > 0 {
-        "206 Partial Content"
+    let begins = if how == Download::ElsewhereAfterCut {
+        0
     } else {
-        "200 OK"
+        from
+    };
+    let status = if from > 0 {
+        format!(
+            "206 Partial Content\r\nContent-Range: bytes {begins}-{}/{}",
+            file.len() - 1,
+            file.len()
+        )
+    } else {
+        "200 OK".into()
     };
     let top = |length: usize| {
         format!(
@@ -427,7 +437,18 @@ fn download(stream: &mut TcpStream, head: &str, state: &Mutex<State>) {
             b"HTTP/1.1 404 Not Found\r\nServer: \r\nContent-Length: 0\r\n\r\n".to_vec()
         }
         Download::Whole => [top(rest.len()).as_bytes(), rest].concat(),
-        Download::CutOnce => [top(rest.len()).as_bytes(), half].concat(),
+        Download::AwayAfterCut if times == 2 => {
+            b"HTTP/1.1 502 Bad Gateway\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n".to_vec()
+        }
+        Download::ElsewhereAfterCut if from > 0 => {
+            [top(rest.len()).as_bytes(), &file[..rest.len()]].concat()
+        }
+        Download::AwayAfterCut | Download::ElsewhereAfterCut if again => {
+            [top(rest.len()).as_bytes(), rest].concat()
+        }
+        Download::CutOnce | Download::AwayAfterCut | Download::ElsewhereAfterCut => {
+            [top(rest.len()).as_bytes(), half].concat()
+        }
         Download::TooLarge => [top(rest.len() + 1).as_bytes(), rest, b"x"].concat(),
         Download::ChunkedCutOnce => {
             let top =

@@ -41,13 +41,20 @@ fn the_latest_is_fetched_whole() {
 fn a_lost_connection_is_resumed_where_the_place_allows_it_and_otherwise_begun_again() {
     for (how, id, says, ranges) in [
         (Download::CutOnce, "0a1b2c3d", "Resumed", 1),
+        (Download::AwayAfterCut, "0a1b2c3d", "Resumed", 2),
+        (
+            Download::ElsewhereAfterCut,
+            "0a1b2c3d",
+            "changed meanwhile",
+            1,
+        ),
         (Download::ChunkedCutOnce, "0a9", "begun again", 0),
     ] {
         let scratch = Scratch::new();
         let (home, bytes) = home(how);
         let line = format!("fetch {id} -o {}", scratch.path("a.tar").display());
         let run = home.haslim(&line).code(0);
-        assert!(run.err.contains(says), "{}", run.err);
+        assert_eq!(run.err.matches(says).count(), 1, "{}", run.err);
         assert!(std::fs::read(scratch.path("a.tar")).unwrap() == bytes);
         let with_range = home
             .state()

@@ -116,16 +116,54 @@ fn a_copy_that_an_earlier_run_made_with_other_options_is_made_again() {
 }
 
 #[test]
-fn another_file_in_place_of_the_original_is_fetched_again() {
+fn other_files_in_the_place_of_its_own_stay() {
     let (home, scratch) = (home("v3.tar"), Scratch::new());
     let id = home.state().backups[0]["backup_id"]
         .as_str()
         .unwrap()
         .to_owned();
-    let place = scratch.path(&format!("haslim-{id}.tar"));
-    std::fs::copy(fixture("v2.tar"), place).unwrap();
-    home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
-    assert_eq!(home.state().ranges.len(), 1);
+    let original = scratch.path(&format!("haslim-{id}.tar"));
+    let slim = scratch.path(&format!("haslim-{id}.slim.tar"));
+    let line = |more: &str| line(scratch.0.path(), &format!("--drop media {more}"));
+    std::fs::copy(fixture("v2.tar"), &original).unwrap();
+    let run = home.haslim(&line("")).code(7);
+    assert!(run.err.contains("is not the backup"), "{}", run.err);
+    assert_eq!(home.state().ranges.len(), 0);
+    std::fs::remove_file(&original).unwrap();
+    std::fs::write(&slim, b"precious").unwrap();
+    let run = home.haslim(&line("")).code(7);
+    assert!(
+        run.err.contains("is not a copy of this backup"),
+        "{}",
+        run.err
+    );
+    // A copy that is sent as it is made needs no file.
+    home.haslim(&line("--stream")).code(0);
+    assert_eq!(std::fs::read(&slim).unwrap(), b"precious");
+    assert!(!original.exists());
+}
+
+#[test]
+fn a_fetched_backup_that_is_damaged_is_named() {
+    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    home.state().upload = Upload::Refuse("no");
+    home.haslim(&line(scratch.0.path(), "--drop media")).code(9);
+    let name = scratch
+        .listing()
+        .into_iter()
+        .find(|name| !name.contains(".slim."))
+        .unwrap();
+    let path = scratch.path(&name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = make::data_of(&bytes, "share.tar.gz") + 700;
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let run = home.haslim(&line(scratch.0.path(), "--drop ssl")).code(5);
+    assert!(
+        run.err.contains("Delete") && run.err.contains(&name),
+        "{}",
+        run.err
+    );
 }
 
 /// What the copy says about its original decides, and not its name.

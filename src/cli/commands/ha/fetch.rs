@@ -71,6 +71,9 @@ pub fn download(
             DownloadEvent::Restarted => {
                 "The connection was lost. The download has begun again, because this place cannot resume one."
             }
+            DownloadEvent::Changed => {
+                "The backup at this place changed meanwhile. The download has begun again."
+            }
         });
     };
     client.download(source, output, replace, &mut notice, &session.control)?;

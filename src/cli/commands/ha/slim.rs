@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use haslim::error::Advice;
+use haslim::format::manifest::Origin;
 use haslim::homeassistant::{Client, File, Instance, Source, Stored, Upload, pick};
 use haslim::job::{MeasureOutcome, Prepared};
 use haslim::open::{Backup, ComponentKind};
@@ -57,6 +59,7 @@ pub fn run(
         ));
     }
     check_place(session, &instance, sending)?;
+    files.check(&source, !keeping.is_streamed)?;
     super::ask_for_key(session, &client)?;
     let work = Work {
         session,
@@ -74,7 +77,7 @@ pub fn run(
     if outcome.as_ref().map_or(true, |&code| code != DONE) {
         files.name_left(session);
     }
-    outcome
+    outcome.map_err(|error| files.advise(error))
 }
 
 /// The backup at the place that makes this run needless: one that was made from the source, or the
@@ -126,6 +129,52 @@ impl Files {
             original: folder.join(format!("haslim-{id}.tar")),
             slim: folder.join(format!("haslim-{id}.slim.tar")),
         }
+    }
+
+    /// Checks that what is in the places of the files comes from a run before: the backup itself,
+    /// and a copy of it, which the new copy replaces. Nothing else is replaced or removed.
+    ///
+    /// # Errors
+    /// `OutputIo`.
+    fn check(&self, source: &Source, needs_slim: bool) -> Result<()> {
+        let is_it = |backup: Backup| {
+            backup.input.len() == source.size && backup.manifest.slug() == source.id
+        };
+        let is_its_copy = |copy: Backup| {
+            let about = copy.manifest.about();
+            let about = about.and_then(|text| serde_json::from_str(text).ok());
+            about
+                .and_then(|about| Origin::of(&about))
+                .is_some_and(|origin| origin.slug == source.id)
+        };
+        let refused = |path: &Path, what: &str| {
+            let message = format!("{} exists already, and is not {what}", escaped_path(path));
+            Err(Error::new(Kind::OutputIo, message)
+                .advice("Move it away, or choose another folder with --folder."))
+        };
+        if self.original.exists() && !Backup::open(&self.original).is_ok_and(is_it) {
+            return refused(&self.original, &format!("the backup {}", source.id));
+        }
+        if needs_slim && self.slim.exists() && !Backup::open(&self.slim).is_ok_and(is_its_copy) {
+            return refused(&self.slim, "a copy of this backup");
+        }
+        Ok(())
+    }
+
+    /// Says about damage that the next run would take the same file.
+    fn advise(&self, error: Error) -> Error {
+        let or = match error.next_step() {
+            _ if !self.original.exists() => return error,
+            Some(Advice::DownloadAgain) => "use an older one".into(),
+            Some(Advice::DropOrKeepDamaged { part }) => {
+                format!("leave the part out with --drop {part}")
+            }
+            _ => return error,
+        };
+        error.advice(format!(
+            "Delete {}, and run the same command again. If the backup is damaged in Home Assistant too, {or}.",
+            escaped_path(&self.original)
+        ))
     }
 
     /// Names the files that an earlier run left, if the place has the result.
@@ -214,7 +263,12 @@ impl Work<'_> {
             upload::send(session, self.client, copy, &file, self.sending)
         })?;
         drop(prepared);
-        self.finish(&file, &upload, &warnings, keeping)
+        self.finish(
+            &file,
+            &upload,
+            &warnings,
+            &[(&files.original, keeping.original)],
+        )
     }
 
     fn send_file(&self, path: &Path, keeping: &Keeping) -> Result<u8> {
@@ -230,7 +284,15 @@ impl Work<'_> {
         let mut content = FileContent::new(&backup.input);
         upload::send(session, self.client, &mut content, &file, self.sending)?;
         drop((content, backup));
-        self.finish(&file, &upload, &warnings, keeping)
+        let files = [
+            (&self.files.original, keeping.original),
+            (&self.files.slim, keeping.slim),
+        ];
+        // A copy that was not sent is not this run's.
+        let is_copy = path == self.files.slim;
+        let (original, all) = (files.get(..1), files.get(..));
+        let ours = if is_copy { all } else { original };
+        self.finish(&file, &upload, &warnings, ours.unwrap_or_default())
     }
 
     /// Checks the upload, and asks for consent. `None` if the user does not want it.
@@ -242,20 +304,17 @@ impl Work<'_> {
         Ok(is_agreed.then_some((upload, warnings)))
     }
 
-    /// Removes the files that are no longer needed, and reports what was done.
+    /// Removes these files of this run unless they are to be kept, and reports what was done.
     fn finish(
         &self,
         file: &File,
         upload: &Upload,
         warnings: &[String],
-        keeping: &Keeping,
+        ours: &[(&PathBuf, bool)],
     ) -> Result<u8> {
-        let (session, files) = (self.session, self.files);
+        let session = self.session;
         let mut kept = Vec::new();
-        for (path, keep) in [
-            (&files.original, keeping.original),
-            (&files.slim, keeping.slim),
-        ] {
+        for &(path, keep) in ours {
             if path.exists() && (keep || output::remove(path).is_err()) {
                 kept.push(path.as_path());
             }
@@ -289,18 +348,15 @@ impl Work<'_> {
             ..
         } = *self;
         let path = &files.original;
-        let same = |backup: &Backup| {
-            backup.input.len() == source.size && backup.manifest.slug() == source.id
-        };
-        if let Some(backup) = session.open(path).ok().filter(same) {
+        if path.exists() {
             session
                 .screen
                 .say(&format!("Fetched before: {}", escaped_path(path)));
-            return Ok(backup);
+            return session.open(path);
         }
         let (name, bytes) = (words::name(source), size::short(source.size));
         session.screen.say(&format!("Fetching {name}, {bytes}"));
-        fetch::download(session, client, source, path, true)?;
+        fetch::download(session, client, source, path, false)?;
         let backup = session.open(path)?;
         if backup.manifest.slug() == source.id {
             return Ok(backup);

@@ -185,6 +185,10 @@ pub fn send(
     file: &File,
     sending: &Sending,
 ) -> Result<()> {
+    if sending.wait {
+        // Another backup may have begun since the checks.
+        idle(session, client, sending)?;
+    }
     let observer = Telling {
         session,
         place: words::place(&sending.to),
@@ -213,6 +217,7 @@ impl UploadObserver for Telling<'_> {
                 self.asking.replace(Some(confirm::before_stopping(question)));
             }
             UploadEvent::Received => {}
+            UploadEvent::Answered => drop(self.asking.take()),
             UploadEvent::Retry { attempt, of } => self.session.screen.warn(&format!(
                 "Home Assistant could not send it on, and begins again: try {attempt} of {of}. Minutes may pass between two tries."
             )),
