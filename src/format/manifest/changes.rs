@@ -46,7 +46,7 @@ pub enum Made {
 }
 
 impl Made {
-    const ALL: [Self; 3] = [Self::Slim, Self::Repaired, Self::Rest];
+    pub(super) const ALL: [Self; 3] = [Self::Slim, Self::Repaired, Self::Rest];
 
     /// What stands between the name of the original and the slug of the copy.
     fn mark(self) -> &'static str {

@@ -75,6 +75,24 @@ fn a_copy_has_a_name_of_its_own_and_one_mark_only() {
     );
 }
 
+/// Home Assistant refuses a drive in a name, and cannot make a file whose name is too long.
+#[test]
+fn the_name_of_a_copy_is_one_that_home_assistant_takes() {
+    for name in ["C:\\x", "1:x", "é:x"] {
+        let name = copy_name(name, "ffffffff", Made::Slim);
+        assert_ne!(name.chars().nth(1), Some(':'), "{name}");
+    }
+    for made in Made::ALL {
+        let name = copy_name(&"é".repeat(200), "ffffffff", made);
+        assert!(
+            name.len() + "_2026-11-30_12.00_00000000.tar".len() <= 255,
+            "{name}"
+        );
+        let again = copy_name(&name, "00000000", made);
+        assert_eq!(again.replace("00000000", "ffffffff"), name);
+    }
+}
+
 #[test]
 fn without_homeassistant_its_entry_is_null() {
     let copy = copy_of(SAMPLE, &changes(&["homeassistant"]));

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::fake::*;
 use crate::exit_codes::damaged;
 use crate::schema::check;
+use crate::support::draft::Draft;
 use crate::support::*;
 
 /// A copy with an id and a name of its own, as haslim makes it.
@@ -316,13 +317,42 @@ fn a_name_and_date_that_are_there_are_refused() {
     let scratch = Scratch::new();
     let file = scratch.copy("v3.tar");
     let (home, own) = (Fake::new(), manifest(&file));
-    let mut other = listed("00000001", own["name"].as_str().unwrap(), "backup.local", 5);
-    other["date"] = own["date"].clone();
-    home.state().backups = vec![other];
     let line = format!("upload {} --to backup.local --yes", file.display());
-    let run = home.haslim(&line).code(10);
-    assert!(run.err.contains("would replace"), "{}", run.err);
+    // In Core, each stretch of white space becomes one underscore.
+    let name = own["name"].as_str().unwrap();
+    for name in [
+        name.to_owned(),
+        name.replace(' ', "_"),
+        name.replace(' ', "  "),
+    ] {
+        let mut other = listed("00000001", &name, "backup.local", 5);
+        other["date"] = own["date"].clone();
+        home.state().backups = vec![other];
+        let run = home.haslim(&line).code(10);
+        assert!(run.err.contains("would replace"), "{}", run.err);
+    }
     assert!(home.state().received.is_empty());
+}
+
+/// Core lists the date of the request as that of the backup.
+#[test]
+fn the_date_of_the_request_counts_if_there_is_one() {
+    let scratch = Scratch::new();
+    let requested = "2026-11-03T01:02:03.400000+00:00";
+    let file = Draft::v3()
+        .folder("media", &[make::file("a", b"x")])
+        .metadata(|metadata| {
+            metadata["extra"] = json!({"supervisor.backup_request_date": requested});
+        })
+        .write(&scratch, "in.tar");
+    let (home, own) = (Fake::new(), manifest(&file));
+    let line = format!("upload {} --to backup.local --yes", file.display());
+    for (date, code) in [(requested, 10), (own["date"].as_str().unwrap(), 0)] {
+        let mut other = listed("00000001", own["name"].as_str().unwrap(), "backup.local", 5);
+        other["date"] = date.into();
+        home.state().backups = vec![other];
+        home.haslim(&line).code(code);
+    }
 }
 
 #[test]
