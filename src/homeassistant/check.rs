@@ -5,6 +5,7 @@ use super::answers::Stored;
 use super::{CLOUD, IDLE, Instance};
 use crate::dates;
 use crate::error::{Error, Kind, Result, escape};
+use crate::format::manifest::Made;
 use crate::open::{Backup, ComponentKind};
 use crate::size;
 
@@ -27,6 +28,8 @@ pub struct File {
     pub name: String,
     /// Its date: that of the request, if it has one, as Home Assistant lists it.
     pub date: String,
+    /// Whether it is a rest: what a smaller copy lacks.
+    pub is_rest: bool,
     /// Whether it says that it is encrypted.
     pub is_protected: bool,
     /// Whether Home Assistant's configuration is in it.
@@ -43,6 +46,7 @@ impl File {
             slug: manifest.slug().to_owned(),
             name: manifest.name().to_owned(),
             date: manifest.requested().unwrap_or(manifest.date()).to_owned(),
+            is_rest: manifest.made() == Some(Made::Rest),
             is_protected: manifest.protected() && backup.is_protected(),
             has_configuration: parts
                 .iter()
@@ -135,6 +139,11 @@ fn known(instance: &Instance, agent: &str) -> Result<()> {
 fn storable(file: &File, agent: &str, limit: u64) -> Result<()> {
     if agent != CLOUD {
         return Ok(());
+    }
+    if file.is_rest {
+        let message = "this is what a smaller copy lacks, and Home Assistant Cloud keeps only one backup: it would replace the copy";
+        return Err(Error::refused(message)
+            .advice("Send the smaller copy, and keep this file on another disk."));
     }
     if file.size > limit {
         let message = format!(
@@ -284,6 +293,7 @@ mod tests {
             slug: "0c1d2e3f".into(),
             name: "Auto (slim 0c1d2e3f)".into(),
             date: "2026-11-01T05:00:00Z".into(),
+            is_rest: false,
             is_protected: true,
             has_configuration: true,
         }

@@ -334,6 +334,19 @@ fn a_name_and_date_that_are_there_are_refused() {
     assert!(home.state().received.is_empty());
 }
 
+#[test]
+fn a_rest_is_not_sent_to_the_cloud_whose_copy_it_would_replace() {
+    let scratch = Scratch::new();
+    let (input, rest) = (scratch.copy("v3.tar"), scratch.path("rest.tar"));
+    let options = format!("--drop media --rest {}", rest.display());
+    haslim(shrink(&input, &scratch.path("slim.tar"), &options)).code(0);
+    let home = Fake::new();
+    let run = home.haslim(&to_cloud(&rest)).code(10);
+    assert!(run.err.contains("would replace the copy"), "{}", run.err);
+    let line = format!("upload {} --to backup.local --yes", rest.display());
+    home.haslim(&line).code(0);
+}
+
 /// Core lists the date of the request as that of the backup.
 #[test]
 fn the_date_of_the_request_counts_if_there_is_one() {

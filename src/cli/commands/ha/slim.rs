@@ -109,6 +109,7 @@ fn check_place(session: &Session, instance: &Instance, sending: &Sending) -> Res
         slug: "new".into(),
         name: "new".into(),
         date: String::new(),
+        is_rest: false,
         is_protected: true,
         has_configuration: true,
     };
@@ -375,6 +376,7 @@ fn described(prepared: &Prepared, measured: &Measured) -> File {
         slug: changes.slug.clone(),
         name: manifest.changed_name(changes),
         date: manifest.date().to_owned(),
+        is_rest: false,
         is_protected: changes.protected,
         has_configuration: parts.any(|(part, planned)| {
             part.kind == ComponentKind::HomeAssistant && planned.action != Action::Drop
