@@ -442,6 +442,11 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
             format!("a proxy ({server}) refuses uploads of this size (413)"),
             "Use the address of Home Assistant itself. In nginx, client_max_body_size 0 removes the limit.",
         ),
+        // The Supervisor's own proxy, tried.
+        (502, Some(server)) if server.contains("aiohttp") => (
+            "the Supervisor gave up waiting (502), and Home Assistant stopped the upload".into(),
+            "Use the address of Home Assistant itself.",
+        ),
         (504 | 524, Some(server)) => (
             format!(
                 "a proxy ({server}) gave up waiting ({status}), and Home Assistant stopped the upload"
@@ -475,10 +480,6 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
         (500, None) if text.contains("got itself in trouble") => (
             "Home Assistant could not read the file (500)".into(),
             "Check the file for damage, and look at Settings → System → Logs in Home Assistant.",
-        ),
-        (502, None) => (
-            "the Supervisor gave up waiting (502)".into(),
-            "Use the address of Home Assistant itself.",
         ),
         (503, None) => (
             "Home Assistant is stopping (503)".into(),
@@ -515,6 +516,7 @@ mod tests {
     fn every_reply_names_its_cause_and_the_next_step() {
         let nginx = "nginx/1.22.1".to_owned();
         let cloudflare = "cloudflare".to_owned();
+        let supervisor = "Python/3.14 aiohttp/3.13.2".to_owned();
         for (status, proxy, text, cause, step) in [
             (
                 413,
@@ -565,7 +567,7 @@ mod tests {
                 "damage",
             ),
             (400, None, "", "answered with 400", "Logs"),
-            (502, None, "", "Supervisor", "itself"),
+            (502, Some(&supervisor), "", "Supervisor", "itself"),
             (503, None, "", "stopping", "again"),
         ] {
             let error = refusal(status, proxy, text, 5_000_000_000);

@@ -171,7 +171,9 @@ fn not_opened(error: tungstenite::Error, address: &Address) -> Error {
     match (status, server) {
         // Core sends an empty `Server` header (tried).
         (403, None) => return banned(),
-        (_, Some(server)) => return proxied(status, &escape(server.as_bytes())),
+        (401 | 403 | 502..=504, Some(server)) => {
+            return proxied(status, &escape(server.as_bytes()));
+        }
         _ => {}
     }
     let target = reply.headers().get("Location").map(|to| to.as_bytes());
