@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::confirm::without_queries;
+use super::queries::without_queries;
 use crate::dates;
 use crate::format::manifest::Origin;
 

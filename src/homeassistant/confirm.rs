@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::answers::LogEntry;
 use super::check::File;
+use super::queries::without_queries;
 use super::{CLOUD, Client, Details};
 use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::pipe::Control;
@@ -227,16 +228,6 @@ fn is_about(entry: &LogEntry, agent: &str) -> bool {
         || agent.starts_with("hassio.") && is_of("homeassistant.components.hassio.backup")
 }
 
-/// Leaves out the queries of addresses: those of the cloud are signed and let anyone in for a
-/// minute.
-pub(super) fn without_queries(text: &str) -> String {
-    let cut = |word: &str| match word.split_once('?') {
-        Some((address, _)) if address.contains("://") => format!("{address}?…"),
-        _ => word.to_owned(),
-    };
-    text.split(' ').map(cut).collect::<Vec<_>>().join(" ")
-}
-
 /// What to do about a reason.
 fn advice(reason: &str, agent: &str) -> &'static str {
     if agent != CLOUD {
@@ -341,15 +332,6 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn a_signed_address_is_not_repeated() {
-        let text = "Failed (403) https://r2.example/a.tar?X-Amz-Signature=secret now? yes.";
-        assert_eq!(
-            without_queries(text),
-            "Failed (403) https://r2.example/a.tar?… now? yes."
-        );
     }
 
     /// TRAP 201, and "cloud can't be listed".

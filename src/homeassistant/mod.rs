@@ -23,6 +23,7 @@ mod download;
 mod http;
 mod multipart;
 mod phase;
+mod queries;
 mod upload;
 mod websocket;
 

@@ -10,8 +10,8 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{ClientRequestBuilder, Message};
 
 use super::address::{Address, Token};
-use super::confirm::without_queries;
 use super::connection::{CHECK, Connection};
+use super::queries::without_queries;
 use crate::error::{Advice, Error, Kind, Result, escape};
 
 /// The maximum size of an answer: the list of a thousand backups takes less than 1 MiB.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use super::noise::Noise;
 use super::pages::Pages;
 use super::random::{NUMBER, Random};
 use super::tar::{self, Attributes};
@@ -134,38 +135,6 @@ impl Piece<'_> {
             Self::Stretch(stretch) => stretch.plaintext().len() as u64,
             Self::Noise(noise) => noise.len(),
         }
-    }
-}
-
-/// Bytes that cannot be compressed, before they are made.
-pub(super) struct Noise {
-    /// The first bytes.
-    begin: Vec<u8>,
-    /// The last bytes, which replace random ones.
-    end: Vec<u8>,
-    len: usize,
-    random: Random,
-}
-
-impl Noise {
-    /// The number of bytes.
-    pub fn len(&self) -> u64 {
-        self.len as u64
-    }
-
-    /// Makes them.
-    pub fn make(mut self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.len);
-        bytes.append(&mut self.begin);
-        bytes.truncate(self.len);
-        self.random.noise(self.len - bytes.len(), &mut bytes);
-        let end = self.len - self.end.len();
-        bytes
-            .iter_mut()
-            .skip(end)
-            .zip(self.end)
-            .for_each(|(to, from)| *to = from);
-        bytes
     }
 }
 

@@ -6,6 +6,7 @@
 //! must never be used twice.
 
 mod contents;
+mod noise;
 mod pages;
 mod parts;
 mod random;
@@ -30,7 +31,8 @@ use crate::pipe::{Control, Stage, WriteBehind, write_behind};
 use crate::plan::Encryption;
 use crate::rewrite::Output;
 use crate::verify;
-use contents::{Contents, Noise, Piece, Pool};
+use contents::{Contents, Piece, Pool};
+use noise::Noise;
 use random::Random;
 use tar::{Attributes, Out, TarWriter};
 use text::Words;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::contents::Noise;
+use super::noise::Noise;
 use crate::error::{Error, Result};
 use crate::format::outer::RECORD;
 use crate::format::tar::block::{BLOCK, EntryKind, padding, set_checksum, set_size};
