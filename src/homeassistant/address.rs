@@ -53,12 +53,19 @@ impl Address {
                 let (host, port) = rest
                     .split_once(']')
                     .ok_or_else(|| wrong("a bracket is missing"))?;
-                (host, port.strip_prefix(':').unwrap_or(port))
+                let number = port.strip_prefix(':');
+                let number = number.or(Some(port).filter(|port| port.is_empty()));
+                (host, number.ok_or_else(|| wrong("the port needs a colon"))?)
             }
             None => authority.rsplit_once(':').unwrap_or((authority, "")),
         };
         if host.is_empty() {
             return Err(wrong("it has no host"));
+        }
+        if host.contains(':') && !authority.starts_with('[') {
+            return Err(wrong(
+                "an IPv6 address needs brackets, as in http://[fd00::1]:8123",
+            ));
         }
         let port = match port {
             "" if is_secure => 443,
@@ -212,6 +219,8 @@ mod tests {
             "http://host:secret",
             "http://ho\nst",
             "http://[::1",
+            "http://[::1]8123",
+            "http://fd00::1",
         ] {
             let error = Address::parse(text).unwrap_err();
             assert_eq!(error.kind(), Kind::Usage, "{text}");

@@ -22,9 +22,12 @@ use crate::sys;
 
 /// How often a wait looks for cancellation.
 const TICK: Duration = Duration::from_millis(100);
-/// How long a connection may take, and an attempt to each of the host's addresses.
+/// How long a connection may take, looking the host up included, and an attempt to one of its
+/// addresses.
 const CONNECT: Duration = Duration::from_secs(15);
 const ATTEMPT: Duration = Duration::from_secs(10);
+/// The maximum number of addresses of the host that are tried.
+const ADDRESSES: usize = 8;
 /// How often the system asks a silent connection whether it is still there, in seconds. Less than
 /// the time after which home routers forget a connection.
 const KEEP_ALIVE: u64 = 30;
@@ -216,7 +219,7 @@ impl Write for Connection<'_> {
 }
 
 /// Looks the host up and connects, on a thread of its own, because neither can be cancelled. The
-/// thread ends by itself after [`ATTEMPT`] for each address.
+/// thread ends by itself after [`ATTEMPT`].
 fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>> {
     let (done, outcome) = channel();
     let (host, port) = (address.host.clone(), address.port);
@@ -242,10 +245,20 @@ fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>
     }
 }
 
+/// Connects to all addresses of the host at once, and takes the first that answers: in many homes an
+/// address of the newer kind (IPv6) leads nowhere.
 fn first_of(host: &str, port: u16) -> io::Result<TcpStream> {
+    let (done, outcomes) = channel();
+    for one in (host, port).to_socket_addrs()?.take(ADDRESSES) {
+        let done = done.clone();
+        std::thread::Builder::new()
+            .name("connect".into())
+            .spawn(move || done.send(TcpStream::connect_timeout(&one, ATTEMPT)))?;
+    }
+    drop(done);
     let mut last = io::Error::from(ErrorKind::NotFound);
-    for one in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&one, ATTEMPT) {
+    for outcome in outcomes {
+        match outcome {
             Ok(tcp) => return Ok(tcp),
             Err(error) => last = error,
         }

@@ -443,7 +443,7 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
             "Use the address of Home Assistant itself. In nginx, client_max_body_size 0 removes the limit.",
         ),
         // The Supervisor's own proxy, tried.
-        (502, Some(server)) if server.contains("aiohttp") => (
+        (502, server) if server.is_none_or(|name| name.contains("aiohttp")) => (
             "the Supervisor gave up waiting (502), and Home Assistant stopped the upload".into(),
             "Use the address of Home Assistant itself.",
         ),
@@ -568,6 +568,7 @@ mod tests {
             ),
             (400, None, "", "answered with 400", "Logs"),
             (502, Some(&supervisor), "", "Supervisor", "itself"),
+            (502, None, "", "Supervisor", "itself"),
             (503, None, "", "stopping", "again"),
         ] {
             let error = refusal(status, proxy, text, 5_000_000_000);
