@@ -142,8 +142,11 @@ impl<'a> IntoFolder<'a> {
             Seen::New => Ok(self.place.force),
             Seen::Similar => {
                 let is_free = self.beneath.dir().symlink_metadata(name).is_err();
-                let is_other = !is_free && !self.lists(name);
-                (!is_other).then_some(self.place.force).ok_or(Why::Similar)
+                if is_free || self.lists(name) {
+                    Ok(self.place.force)
+                } else {
+                    Err(Why::Similar)
+                }
             }
         }
     }

@@ -192,7 +192,7 @@ fn whole(
         links: HashSet::new(),
         similar: HashSet::new(),
         pending: BTreeMap::new(),
-        awaiting: HashSet::new(),
+        awaiting: HashMap::new(),
         sources: None,
         globals: Vec::new(),
         index: 0,
@@ -201,7 +201,7 @@ fn whole(
     };
     let first = pass.walk(context.control);
     let is_stopped = first.as_ref().is_err_and(|error| !is_about_contents(error));
-    if is_stopped || pass.pending.is_empty() {
+    if is_stopped || pass.awaiting.is_empty() {
         return first;
     }
     pass.find_contents(&context.control.beside(), first)
@@ -235,8 +235,9 @@ struct Pass<'a> {
     similar: HashSet<u64>,
     /// Hard links whose contents are still missing, by the path of the file that has them.
     pending: BTreeMap<Vec<u8>, Vec<Pending>>,
-    /// The hashes of their own paths.
-    awaiting: HashSet<u64>,
+    /// Those of them that count: their numbers, by the hashes of their own paths. A later entry of the
+    /// same name takes the place of one.
+    awaiting: HashMap<u64, usize>,
     /// In the second pass: what is to be found.
     sources: Option<Sources>,
     globals: Vec<Record>,
@@ -311,8 +312,12 @@ impl Pass<'_> {
 
     /// Reads the part again, for the contents of hard links.
     fn find_contents(&mut self, control: &Control, first: Result<()>) -> Result<()> {
-        let wanted = std::mem::take(&mut self.pending);
-        self.awaiting.clear();
+        let mut wanted = std::mem::take(&mut self.pending);
+        let awaiting = std::mem::take(&mut self.awaiting);
+        wanted.retain(|_, links| {
+            links.retain(|link| awaiting.get(&self.hasher.hash(&link.path)) == Some(&link.index));
+            !links.is_empty()
+        });
         let mut further = HashMap::new();
         for (path, links) in &wanted {
             let links = links.iter().skip(1);
@@ -391,8 +396,7 @@ impl Pass<'_> {
             self.links.remove(&hash);
         }
         self.similar.insert(self.hasher.hash(&folded(path)));
-        let is_repeated = self.forget_pending(path) || seen == Seen::Again;
-        if is_repeated {
+        if self.awaiting.remove(&hash).is_some() || seen == Seen::Again {
             self.change(path, How::Repeated);
         }
         if seen == Seen::Again {
@@ -571,24 +575,11 @@ impl Pass<'_> {
         Ok(None)
     }
 
-    /// Forgets a hard link without contents whose name another entry has now: the later one counts.
-    /// Returns whether there was one.
-    fn forget_pending(&mut self, path: &[u8]) -> bool {
-        if !self.awaiting.remove(&self.hasher.hash(path)) {
-            return false;
-        }
-        for links in self.pending.values_mut() {
-            links.retain(|link| link.path != path);
-        }
-        self.pending.retain(|_, links| !links.is_empty());
-        true
-    }
-
     fn await_contents(&mut self, entry: &Entry<'_>, to: Vec<u8>) {
-        if self.forget_pending(entry.path) {
+        let hash = self.hasher.hash(entry.path);
+        if self.awaiting.insert(hash, entry.index).is_some() {
             self.change(entry.path, How::Repeated);
         }
-        self.awaiting.insert(self.hasher.hash(entry.path));
         self.pending.entry(to).or_default().push(Pending {
             index: entry.index,
             path: entry.path.to_vec(),

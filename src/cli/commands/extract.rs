@@ -229,7 +229,8 @@ impl Work<'_> {
         let error = self.outcome(done);
         let (unmatched, warnings) = (self.unmatched(done)?, self.warnings(done));
         if let Some(error) = error.as_ref().filter(|_| done.is_empty()) {
-            warnings.iter().for_each(|text| session.screen.warn(text));
+            let all = unmatched.iter().chain(&warnings);
+            all.for_each(|text| session.screen.warn(text));
             return Err(error.copied());
         }
         if session.settings.json {
