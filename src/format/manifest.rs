@@ -8,7 +8,7 @@ mod unique;
 
 use std::collections::HashSet;
 
-pub use changes::{Changes, Made};
+pub use changes::{Changes, LONGEST_NAME, Made, names_drive};
 pub use origin::Origin;
 
 use self::reader::Reader;

@@ -5,17 +5,12 @@ use super::answers::Stored;
 use super::{CLOUD, IDLE, Instance};
 use crate::dates;
 use crate::error::{Error, Kind, Result, escape};
-use crate::format::manifest::Made;
+use crate::format::manifest::{LONGEST_NAME, Made, names_drive};
 use crate::open::{Backup, ComponentKind};
 use crate::size;
 
 /// Uploads of more bytes fail in some versions, see [`Config::caps_uploads`](super::Config::caps_uploads).
 const CAP: u64 = 16 << 20;
-/// The maximum length of a file's name on Linux, in bytes.
-const FILE_NAME: usize = 255;
-/// What Core appends to the name of a backup for its file: `_YYYY-MM-DD_HH.MM_SSSSSSSS.tar` (read,
-/// `components/backup/util.py`).
-const AFTER_NAME: usize = 30;
 
 /// What Home Assistant will read about a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,13 +164,11 @@ fn named(instance: &Instance, file: &File, agent: &str) -> Result<()> {
         Error::refused(format!("the name of the backup, \"{name}\", {what}"))
             .advice("Make a copy of it; a copy has a name of its own.")
     };
-    // Python's PureWindowsPath takes any character there for a drive.
-    let drive = |name: &str| name.chars().nth(1) == Some(':');
     let name = file.name.as_str();
     if name.is_empty()
         || matches!(name, "." | "..")
         || name.contains(['/', '\\', '\0'])
-        || drive(name)
+        || names_drive(name)
     {
         return Err(refused("is one that Home Assistant refuses"));
     }
@@ -213,7 +206,7 @@ fn named(instance: &Instance, file: &File, agent: &str) -> Result<()> {
     if agent == CLOUD {
         return Ok(());
     }
-    if name.len() + AFTER_NAME > FILE_NAME {
+    if name.len() > LONGEST_NAME {
         return Err(refused("is too long for a file"));
     }
     let time = |date: &str| dates::seconds(date);

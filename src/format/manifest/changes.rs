@@ -225,8 +225,7 @@ pub(super) fn copy_name(name: &str, slug: &str, made: Made) -> String {
 /// The part of a copy's name that comes from the original's name.
 fn base_name(name: &str) -> String {
     let mut safe = name.replace(['/', '\\'], "-");
-    // Home Assistant takes it for a drive.
-    if safe.chars().nth(1) == Some(':') {
+    if names_drive(&safe) {
         safe = safe.replacen(':', "-", 1);
     }
     match without_mark(&safe) {
@@ -239,10 +238,18 @@ fn base_name(name: &str) -> String {
 }
 
 const MARK_END: &str = ")";
-/// The maximum length of what a copy's name keeps of the original's, in bytes. Home Assistant uses the
-/// name for a file and appends 30 bytes to it (read, `components/backup/util.py`); the mark of a copy
-/// has at most 20.
-const LONGEST: usize = 255 - 30 - 20;
+/// The maximum length of a backup's name, in bytes: Home Assistant makes a file of that name and
+/// `_YYYY-MM-DD_HH.MM_SSSSSSSS.tar` (read, `components/backup/util.py`), and Linux allows 255.
+pub const LONGEST_NAME: usize = 255 - 30;
+/// The maximum length of what a copy's name keeps of the original's: the mark of a copy has at most 20
+/// bytes.
+const LONGEST: usize = LONGEST_NAME - 20;
+
+/// Whether Home Assistant refuses a name because it begins like a drive: Python's `PureWindowsPath`
+/// takes any character before a colon for one (tried).
+pub fn names_drive(name: &str) -> bool {
+    name.chars().nth(1) == Some(':')
+}
 
 /// A copy of a copy has one mark, not two.
 fn without_mark(name: &str) -> &str {
