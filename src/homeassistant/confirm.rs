@@ -18,7 +18,7 @@ const LOOKS: u32 = 3;
 const LOOKS_AFTER_RESTART: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long Home Assistant may be out of reach, because it restarts.
-pub(super) const AWAY: Duration = Duration::from_secs(180);
+const AWAY: Duration = Duration::from_secs(180);
 /// The longest pause between two tries to reach it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The part of a pause between two looks for cancellation.
@@ -232,7 +232,7 @@ fn is_about(entry: &LogEntry, agent: &str) -> bool {
 fn advice(reason: &str, agent: &str) -> &'static str {
     if agent != CLOUD {
         return if reason.contains("Timeout") {
-            "The place was too slow. Try again at another hour; the file may be sent from another computer, too."
+            "The place was too slow. Try again later, or from another computer."
         } else {
             "See Settings → System → Logs in Home Assistant."
         };

@@ -10,7 +10,7 @@ use super::connection::{Connection, up_to};
 use super::http::{self, Reply};
 use super::upload::encoded;
 use super::{CLOUD, Client, Instance};
-use crate::error::{Advice, Error, Kind, Result, escape};
+use crate::error::{Error, Kind, Result, escape};
 use crate::pipe::{Control, Stage};
 use crate::rewrite::{Output, OutputPath};
 
@@ -306,10 +306,7 @@ fn refusal(status: u16, reply: Reply, connection: &mut Connection<'_>, source: &
             "{from} no longer has the backup {}",
             escape(source.id.as_bytes())
         ),
-        401 => {
-            let message = "Home Assistant refuses the token (401)";
-            return Error::new(Kind::HomeAssistant, message).advice(Advice::NewToken);
-        }
+        401 => return super::websocket::token_refused(),
         403 => return super::websocket::banned(),
         status => format!(
             "{from} cannot provide the backup ({status}): {}",

@@ -15,9 +15,9 @@ use super::connection::Connection;
 use super::http::{self, Reply};
 use super::multipart::Frame;
 use super::phase::{Phase, Step, TRIES};
-use super::websocket::{banned, proxied};
+use super::websocket::{banned, proxied, proxy as proxy_of, token_refused};
 use super::{Client, Event, IDLE, parsed};
-use crate::error::{Advice, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::pipe::{Content, Control, Stage};
 
 /// How long nothing may move if the events say that Home Assistant is not receiving.
@@ -439,7 +439,7 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
             "Use the address of Home Assistant in your own network.",
         ),
         (413, Some(server)) => (
-            format!("a proxy ({server}) refuses uploads of this size (413)"),
+            format!("{} refuses uploads of this size (413)", proxy_of(server)),
             "Use the address of Home Assistant itself. In nginx, client_max_body_size 0 removes the limit.",
         ),
         // The Supervisor's own proxy, tried.
@@ -449,19 +449,14 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
         ),
         (504 | 524, Some(server)) => (
             format!(
-                "a proxy ({server}) gave up waiting ({status}), and Home Assistant stopped the upload"
+                "{} gave up waiting ({status}), and Home Assistant stopped the upload",
+                proxy_of(server)
             ),
             "Use the address of Home Assistant itself. In nginx, proxy_read_timeout 12h helps.",
         ),
         (status, Some(server)) => return proxied(status, server),
         (403, None) => return banned(),
-        (401, None) => {
-            return Error::new(
-                Kind::HomeAssistant,
-                "Home Assistant refuses the token (401)",
-            )
-            .advice(Advice::NewToken);
-        }
+        (401, None) => return token_refused(),
         (413, None) if text.contains("Maximum request body size") => (
             format!("Home Assistant cannot receive files of this size: {text}"),
             "Update Home Assistant to 2026.9.1 or later.",

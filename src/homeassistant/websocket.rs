@@ -186,12 +186,17 @@ fn not_opened(error: tungstenite::Error, address: &Address) -> Error {
     Error::new(Kind::HomeAssistant, message).advice(CHECK)
 }
 
-/// The error for an answer of a proxy with this name, escaped; empty if it has none.
-pub fn proxied(status: u16, server: &str) -> Error {
-    let proxy = match server {
+/// A proxy with this name, escaped; empty if it has none.
+pub fn proxy(server: &str) -> String {
+    match server {
         "" => "a proxy".to_owned(),
         name => format!("a proxy ({name})"),
-    };
+    }
+}
+
+/// The error for an answer of such a proxy.
+pub fn proxied(status: u16, server: &str) -> Error {
+    let proxy = proxy(server);
     let error = |message: String| Error::new(Kind::HomeAssistant, message);
     match status {
         502 => error(format!("{proxy} cannot reach Home Assistant (502)"))
@@ -199,6 +204,12 @@ pub fn proxied(status: u16, server: &str) -> Error {
         status => error(format!("{proxy} answered with {status}"))
             .advice("Use the address of Home Assistant itself."),
     }
+}
+
+/// The error for a token that Core refuses.
+pub fn token_refused() -> Error {
+    let message = "Home Assistant refuses the token (401)";
+    Error::new(Kind::HomeAssistant, message).advice(Advice::NewToken)
 }
 
 /// The error for an address that Core has banned after failed logins.

@@ -285,15 +285,12 @@ impl Work<'_> {
         let mut content = FileContent::new(&backup.input);
         upload::send(session, self.client, &mut content, &file, self.sending)?;
         drop((content, backup));
-        let files = [
-            (&self.files.original, keeping.original),
-            (&self.files.slim, keeping.slim),
-        ];
+        let original = (&self.files.original, keeping.original);
+        let slim = (&self.files.slim, keeping.slim);
         // A copy that was not sent is not this run's.
-        let is_copy = path == self.files.slim;
-        let (original, all) = (files.get(..1), files.get(..));
-        let ours = if is_copy { all } else { original };
-        self.finish(&file, &upload, &warnings, ours.unwrap_or_default())
+        let (all, one) = ([original, slim], [original]);
+        let ours: &[_] = if path == self.files.slim { &all } else { &one };
+        self.finish(&file, &upload, &warnings, ours)
     }
 
     /// Checks the upload, and asks for consent. `None` if the user does not want it.
