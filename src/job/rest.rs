@@ -1,18 +1,49 @@
 //! Writes a copy, and beside it what the copy lacks.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
+use std::sync::OnceLock;
 
 use super::events::Observer;
 use super::prepared::Prepared;
 use super::write::{PublishedRest, WriteOptions, WriteOutcome};
-use super::writer::{CopyWriter, lost, named};
-use crate::error::{Error, Result};
+use super::writer::CopyWriter;
+use crate::error::Result;
 use crate::pipe::{Control, Input};
 use crate::plan::{self, Plan};
 use crate::rest::{Digest, Record, digest};
-use crate::rewrite::OutputPath;
+use crate::rewrite::{Output, OutputPath};
+
+/// A rest that is complete, but has no name yet.
+pub(super) struct UnnamedRest {
+    output: Output,
+    size: u64,
+    slug: String,
+    name: String,
+}
+
+impl UnnamedRest {
+    /// Gives the rest its name.
+    ///
+    /// # Errors
+    /// `OutputIo`.
+    pub(super) fn publish(self) -> Result<PublishedRest> {
+        let Self {
+            output,
+            size,
+            slug,
+            name,
+        } = self;
+        Ok(PublishedRest {
+            path: output.publish()?,
+            size,
+            slug,
+            name,
+        })
+    }
+}
+
+/// Writes the rest of the copy that is planned.
+pub(super) type RestWriter<'a> = &'a (dyn Fn(&Prepared, &Control) -> Result<UnnamedRest> + Sync);
 
 impl Prepared {
     /// The plan for the rest of the planned copy.
@@ -26,15 +57,15 @@ impl Prepared {
         Ok(rest)
     }
 
-    /// As [`Prepared::write`], and writes what the copy lacks to `rest`. The rest is complete,
-    /// compared with the original and published before the copy gets its name.
+    /// As [`Prepared::write`], and writes what the copy lacks to `rest`. Both are complete and
+    /// compared with the original before the rest gets its name, and then the copy.
     ///
-    /// The SHA-256 of the original is computed on another thread meanwhile, unless the control
-    /// allows only one.
+    /// The rest, with the SHA-256 of the original, is made on another thread while the copy is
+    /// written, unless the control allows only one.
     ///
     /// # Errors
     /// As [`Prepared::write`], also for the rest; as [`Prepared::plan_rest`]. If the copy cannot get
-    /// its name in the end, the rest stays.
+    /// its name in the end, the rest is removed again.
     pub fn write_with_rest(
         &mut self,
         path: &Path,
@@ -50,42 +81,32 @@ impl Prepared {
             0
         };
         let expected = self.plan_rest()?.predicted_size + beside_copy;
-        check(&self.backup.input)?.check_space(expected)?;
-        let input = Arc::clone(&self.backup.input);
-        let beside = control.beside();
-        std::thread::scope(|scope| {
-            let hash = || digest(&input, &beside);
-            let mut thread = if control.threads() > 1 {
-                named("digest").spawn_scoped(scope, hash).ok()
-            } else {
-                None
+        let mut place = check(&self.backup.input)?;
+        place.check_space(expected)?;
+        place.remove_leftovers();
+        let target = |input: &Input| OutputPath::check(path, options.replace, input);
+        // The original stays the same when the copy is planned again.
+        let known = OnceLock::new();
+        let write = |prepared: &Self, control: &Control| {
+            let input = &prepared.backup.input;
+            let sha256 = match known.get() {
+                Some(sha256) => *sha256,
+                None => digest(input, control)?,
             };
-            let target = |input: &Input| OutputPath::check(path, options.replace, input);
-            let mut before = |prepared: &Self| {
-                let sha256 = match thread.take() {
-                    Some(thread) => joined(thread)?,
-                    None => digest(&prepared.backup.input, control)?,
-                };
-                let target = check(&prepared.backup.input)?;
-                prepared
-                    .write_rest(target, sha256, options, control)
-                    .map(Some)
-            };
-            let done = self.write_to(&target, options, observer, control, &mut before);
-            if done.is_err() {
-                beside.abandon();
-            }
-            done
-        })
+            let _ = known.set(sha256);
+            prepared.write_rest(check(input)?, sha256, options, control)
+        };
+        self.write_to(&target, options, observer, control, Some(&write))
     }
 
-    fn write_rest(
+    /// Writes the rest as a file without a name.
+    pub(super) fn write_rest(
         &self,
         mut target: OutputPath,
         sha256: Digest,
         options: WriteOptions,
         control: &Control,
-    ) -> Result<PublishedRest> {
+    ) -> Result<UnnamedRest> {
         let mut rest = plan::rest(&self.backup, &self.plan)?;
         let record = Record::new(&self.backup, &self.plan, &rest, sha256)?;
         rest.changes.about = Some(record.to_json()?);
@@ -99,15 +120,11 @@ impl Prepared {
         let written = writer.write(&mut output, options.verify, control)?;
         self.backup.input.check_unchanged()?;
         control.check()?;
-        Ok(PublishedRest {
-            path: output.publish()?,
+        Ok(UnnamedRest {
+            output,
             size: written.size,
             name: self.backup.manifest.changed_name(&written.changes),
             slug: written.changes.slug,
         })
     }
-}
-
-fn joined(thread: ScopedJoinHandle<'_, Result<Digest>>) -> Result<Digest> {
-    thread.join().map_err(|_| -> Error { lost("digest") })?
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::events::{Event, Observer};
 use super::prepared::{PartIntegrity, Prepared};
 use super::refusal::Refusal;
-use super::writer::{lost, named};
+use super::rest::{RestWriter, UnnamedRest};
+use super::writer::{AbandonOnDrop, lost, named};
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Changes;
 use crate::format::securetar::Version;
 use crate::open::Backup;
 use crate::pipe::{Control, Input};
-use crate::rewrite::{Output, OutputPath, Written};
+use crate::rewrite::{Output, OutputPath, Written, output};
 
 /// How a copy is written.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +60,13 @@ pub struct PublishedRest {
     pub name: String,
 }
 
-/// What happens before a copy is published; it may write a rest.
-pub(super) type BeforePublishing<'a> =
-    &'a mut dyn FnMut(&Prepared) -> Result<Option<PublishedRest>>;
+/// A copy without a name, and what was written and found beside it.
+struct Complete {
+    written: Written,
+    /// The results of the checks of kept parts.
+    checked: Vec<PartIntegrity>,
+    rest: Option<UnnamedRest>,
+}
 
 /// How writing ended, if nothing failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +100,7 @@ impl Prepared {
         control: &Control,
     ) -> Result<WriteOutcome> {
         let target = |input: &Input| OutputPath::check(path, options.replace, input);
-        self.write_to(&target, options, observer, control, &mut |_| Ok(None))
+        self.write_to(&target, options, observer, control, None)
     }
 
     /// The copy at `path`, if an earlier run wrote it by the same plan: it is read and compared as a
@@ -145,15 +150,15 @@ impl Prepared {
         Ok(Some(self.published(path.to_owned(), written)))
     }
 
-    /// As [`Prepared::write`], with a new target for each attempt. `before` is called once, when the
-    /// copy is complete.
+    /// As [`Prepared::write`], with a new target for each attempt. `rest` writes the rest of each
+    /// attempt. It gets its name when its copy is complete, directly before the copy does.
     pub(super) fn write_to(
         &mut self,
         target: &dyn Fn(&Input) -> Result<OutputPath>,
         options: WriteOptions,
         observer: &dyn Observer,
         control: &Control,
-        before: BeforePublishing<'_>,
+        rest: Option<RestWriter<'_>>,
     ) -> Result<WriteOutcome> {
         for attempt in 1..=ATTEMPTS {
             let mut target = target(&self.backup.input)?;
@@ -161,13 +166,18 @@ impl Prepared {
             self.confirm(control)?;
             target.check_space(self.plan.predicted_size)?;
             let mut output = target.create()?;
-            match self.write_checked(&mut output, options, observer, control) {
-                Ok((written, checked)) => {
-                    self.integrity.extend(checked);
-                    let rest = before(self)?;
-                    return self
-                        .publish(output, written, rest)
-                        .map(WriteOutcome::Published);
+            match self.write_checked(&mut output, options, observer, control, rest) {
+                Ok(complete) => {
+                    self.integrity.extend(complete.checked);
+                    let rest = complete.rest.map(UnnamedRest::publish).transpose()?;
+                    let path = output.publish().inspect_err(|_| {
+                        // Without its copy it is of no use. A failure cannot be handled any further.
+                        let _ = rest.as_ref().map(|rest| output::remove(&rest.path));
+                    })?;
+                    return Ok(WriteOutcome::Published(Published {
+                        rest,
+                        ..self.published(path, complete.written)
+                    }));
                 }
                 Err(error) if error.kind() != Kind::CannotFit || attempt == ATTEMPTS => {
                     return Err(error);
@@ -198,50 +208,49 @@ impl Prepared {
         Ok(self.refusal())
     }
 
-    /// Writes and verifies, and checks the kept parts at the same time. Returns the results of
-    /// those checks.
+    /// Writes and verifies. At the same time, checks the kept parts, and writes the rest.
     fn write_checked(
         &self,
         output: &mut Output,
         options: WriteOptions,
         observer: &dyn Observer,
         control: &Control,
-    ) -> Result<(Written, Vec<PartIntegrity>)> {
+        rest: Option<RestWriter<'_>>,
+    ) -> Result<Complete> {
         let beside = control.beside();
-        let done = std::thread::scope(|scope| -> Result<(Written, Vec<PartIntegrity>)> {
+        let done = std::thread::scope(|scope| -> Result<Complete> {
+            let _abandoned = AbandonOnDrop(&beside);
             let check = || self.kept_parts_integrity(&beside);
-            let thread = if options.check_kept && control.threads() > 1 {
+            let checking = if options.check_kept && control.threads() > 1 {
                 named("check").spawn_scoped(scope, check).ok()
             } else {
                 None
             };
-            let written = self
-                .writer()
-                .write(output, options.verify, control)
-                .inspect_err(|_| beside.abandon())?;
-            let checks = match thread {
+            let resting = rest.filter(|_| control.threads() > 1).and_then(|write| {
+                let write = || write(self, &beside);
+                named("rest").spawn_scoped(scope, write).ok()
+            });
+            let written = self.writer().write(output, options.verify, control)?;
+            let checks = match checking {
                 Some(thread) => thread.join().map_err(|_| lost("check"))?,
                 None if options.check_kept => self.kept_parts_integrity(control),
                 None => Vec::new(),
             };
-            Ok((written, self.report(checks, false, observer)?))
+            let checked = self.report(checks, false, observer)?;
+            let rest = match (resting, rest) {
+                (Some(thread), _) => Some(thread.join().map_err(|_| lost("rest"))??),
+                (None, Some(write)) => Some(write(self, control)?),
+                (None, None) => None,
+            };
+            Ok(Complete {
+                written,
+                checked,
+                rest,
+            })
         })?;
         self.backup.input.check_unchanged()?;
         control.check()?;
         Ok(done)
-    }
-
-    fn publish(
-        &self,
-        output: Output,
-        written: Written,
-        rest: Option<PublishedRest>,
-    ) -> Result<Published> {
-        let path = output.publish()?;
-        Ok(Published {
-            rest,
-            ..self.published(path, written)
-        })
     }
 
     fn published(&self, path: PathBuf, written: Written) -> Published {

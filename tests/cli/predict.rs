@@ -169,7 +169,7 @@ fn noise(len: usize) -> Vec<u8> {
 
 /// A backup whose configuration must be compressed again when its clips are dropped, because it has
 /// two gzip members, and then is larger than before; and a cache of this many bytes.
-fn optimistic(scratch: &Scratch, cache: usize) -> PathBuf {
+pub(crate) fn optimistic(scratch: &Scratch, cache: usize) -> PathBuf {
     let (text, clip, cache) = (text(200_000), noise(20_000), noise(cache));
     let entries = [
         (

@@ -1,12 +1,13 @@
 """SIGKILL at any moment, and the signals that cancel a run."""
 
+import os
 import random
 import re
 import signal
 import subprocess
 import time
 
-from bench import HASLIM, PASSWORD, environment, run, tally, traced
+from bench import HASLIM, PASSWORD, environment, fingerprint, run, tally, traced
 from calls import NUMBERS, Rule, ask_to_stop, kill
 from injected import without_nameless
 
@@ -103,6 +104,37 @@ def killed_at_calls(bench):
     bench.tell(states, "kills where a file cannot be without a name")
 
 
+def killed_pairs(bench):
+    """Killed while a copy and its rest are written, or put together: every file is absent or whole, and no copy is without its rest."""
+    place = bench.place("v2.tar")
+    copy, rest, joined = (place.folder / name for name in ("out.tar", "rest.tar", "joined.tar"))
+    split = place.words("--rest", rest, drops=("media:music", "share"))
+    bench.check("a copy and its rest can be written", run(split).code == 0)
+    kept = {path: path.read_bytes() for path in (copy, rest)}
+    for words, made in ((split, {copy, rest}), (["join", copy, rest, "-q", "-o", joined], {joined})):
+        ends = tally()
+        for name in ("pwrite64", "copy_file_range", *PUBLISHING):
+            number = 1
+            while True:
+                for path in made:
+                    path.unlink(missing_ok=True)
+                killing = Rule(name, number, kill)
+                done = run(words, rules=[killing])
+                others = {place.folder / name for name in os.listdir(place.folder)} - {place.input} - (set() if copy in made else set(kept))
+                whole = all(path.read_bytes() == place.input.read_bytes() if path == joined else run(["verify", path]).code == 0 for path in others)
+                fine = others <= made and whole and others != {copy} and fingerprint(place.input) == place.before
+                bench.expect(fine, f"{words[0]} killed at call {number} of {name}", f"{sorted(others)}, whole: {whole} {done}")
+                if not killing.hits:
+                    bench.expect(done.code == 0 and others == made, f"there is no call {number} of {name}: {words[0]} succeeds", done)
+                    break
+                ends[f"{len(others)} files"] += 1
+                number += 1 if bench.long or name in PUBLISHING else 7
+        bench.tell(ends, f"kills of {words[0]}")
+        bench.check(f"some kills of {words[0]} came before its files and some after", len(ends) > 1, dict(ends))
+        for path, content in kept.items():
+            path.write_bytes(content)
+
+
 def asked_to_stop(bench):
     """INT, TERM and HUP at any call: the code is 130, 143 or 129, and no file is left."""
     place = bench.place()
@@ -134,8 +166,6 @@ def stops_in_time(bench):
     if not bench.big:
         print("  no --big FILE: not measured", flush=True)
         return
-    import os
-
     place = bench.place()
     place.input.unlink()
     place.input.symlink_to(bench.big)

@@ -25,16 +25,26 @@ def peak_memory(bench):
     }
     for shape, (count, make) in shapes.items():
         backup, output = bench.scratch / "many.tar", bench.scratch / "many-out.tar"
+        rest, made = bench.scratch / "many-rest.tar", bench.scratch / "many-made.tar"
         bound = BASE + ENTRY * count + sum(len(make(at).name) + len(make(at).linkname) for at in range(count))
         _write(backup, count, make)
         drop = ["--drop", "share:zz/gone"]
-        for words in (["ls", backup], ["ls", backup, "--depth", "40"], ["plan", backup, *drop], ["shrink", backup, *drop, "-y", "-q", "-o", output], ["verify", backup]):
-            code, peak = _peak([*words, "--threads", "2"])
+        for words in (
+            ["ls", backup],
+            ["ls", backup, "--depth", "40"],
+            ["plan", backup, *drop],
+            ["shrink", backup, *drop, "-y", "-q", "-o", output, "--rest", rest],
+            ["verify", backup],
+            ["join", output, rest, "-q", "-o", made],
+            ["extract", backup, "-q", "--force", "-o", made],
+        ):
+            threads = [] if words[0] == "join" else ["--threads", "2"]
+            code, peak = _peak([*words, *threads])
             what = f"{count} entries, {shape}: {' '.join(map(str, [words[0], *words[2:4]]))}"
             bench.expect(code == 0, f"{what} succeeds", code)
             bench.check(f"{what} takes {peak >> 20} of {bound >> 20} MiB", 0 < peak <= bound, peak)
-        output.unlink()
-        backup.unlink()
+        for path in (output, rest, made, backup):
+            path.unlink()
 
 
 def _peak(words):

@@ -29,6 +29,7 @@ SCENARIOS = {
     "no-nameless-files": injected.without_nameless_files,
     "killed-at-calls": killed.killed_at_calls,
     "killed-at-random": killed.killed_at_random,
+    "killed-pairs": killed.killed_pairs,
     "asked-to-stop": killed.asked_to_stop,
     "stops-in-time": killed.stops_in_time,
     "full-disk": disks.full_disk,

@@ -34,9 +34,7 @@ fn run(job: &mut Prepared, faults: &Faults, path: &Path, force: bool) -> Result<
         verify: true,
         check_kept: false,
     };
-    match job.write_to(&target, options, &Silent, &Control::default(), &mut |_| {
-        Ok(None)
-    })? {
+    match job.write_to(&target, options, &Silent, &Control::default(), None)? {
         WriteOutcome::Published(copy) => Ok(copy.path),
         WriteOutcome::Refused(refusal) => panic!("{refusal:?}"),
     }

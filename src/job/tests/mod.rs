@@ -10,6 +10,7 @@
 
 mod events;
 mod faults;
+mod rest;
 mod saved;
 mod streaming;
 mod writing;
