@@ -760,6 +760,21 @@ fn a_list_says_what_comes_and_writes_nothing() {
 }
 
 #[test]
+fn a_folder_is_not_named_like_an_archive_of_another_kind_by_mistake() {
+    let scratch = Scratch::new();
+    let backup = media(&scratch, &[make::file("a", b"1")]);
+    for name in ["out.zip", "out.tar.XZ", "out.gz"] {
+        let output = text(&scratch.path(name));
+        let run = haslim(["extract", &text(&backup), "-o", &output]).code(2);
+        assert!(run.err.contains(".tar.zst"), "{}", run.err);
+        assert!(!scratch.path(name).exists());
+        haslim(["extract", &text(&backup), "-o", &format!("{output}/")]).code(0);
+        // The folder is there now.
+        haslim(["extract", &text(&backup), "--force", "-o", &output]).code(0);
+    }
+}
+
+#[test]
 fn one_file_goes_to_standard_output_and_nothing_else_does() {
     let scratch = Scratch::new();
     let data = [make::noise(3 << 20), b"\0\n\xff".to_vec()].concat();
@@ -773,7 +788,7 @@ fn one_file_goes_to_standard_output_and_nothing_else_does() {
         Draft::plain(),
         Draft::v2(),
         Draft::v3(),
-        Draft::v3().uncompressed(),
+        Draft::v2().uncompressed(),
     ] {
         let backup = draft.folder("media", &entries).write(&scratch, "in.tar");
         for selector in ["media:a/b.bin", "media:a/h", "media:**/*.bin"] {

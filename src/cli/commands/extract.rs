@@ -1,7 +1,7 @@
 //! `haslim extract`: takes files out of a backup.
 
 use std::io::{self, Read, Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 
 use haslim::error::Advice;
 use haslim::extract::{self, Choice, Extracted, Format, Listed, Options};
@@ -23,6 +23,11 @@ use crate::cli::terminal::output::unprinted;
 /// What to do if a part cannot be read.
 const KEEP_GOING: &str = "With --keep-going, haslim extracts everything else that it can read.";
 
+/// The endings of archives that other programs write.
+const FOREIGN: [&str; 10] = [
+    "7z", "bz2", "gz", "lz4", "rar", "tbz2", "txz", "xz", "zip", "zst",
+];
+
 /// Bytes that are written to standard output at once.
 const STEP: usize = 1 << 18;
 
@@ -34,6 +39,7 @@ const STEP: usize = 1 << 18;
 /// if a file could not be extracted because of its name.
 pub fn run(session: &Session, path: &Path, extraction: &Extraction) -> Result<u8> {
     check_level(extraction)?;
+    check_folder(extraction)?;
     let (backup, loss) = opened(session, path, extraction)?;
     let selectors = extraction.selectors.iter();
     let selectors = selectors.map(|text| plan::parse(text, &backup));
@@ -66,6 +72,28 @@ pub fn run(session: &Session, path: &Path, extraction: &Extraction) -> Result<u8
         (Goal::List, _) => work.list(),
         (Goal::Stdout | Goal::Archive(..), _) => work.stdout(),
     }
+}
+
+/// Refuses a new folder with the name of an archive that haslim does not write: who types `out.zip`
+/// expects a file.
+///
+/// # Errors
+/// `Usage`.
+fn check_folder(extraction: &Extraction) -> Result<()> {
+    let Goal::Folder(path) = &extraction.goal else {
+        return Ok(());
+    };
+    let text = path.as_os_str().as_encoded_bytes();
+    let is_folder = text.last().is_some_and(|&b| is_separator(b.into())) || path.is_dir();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (_, ending) = name.rsplit_once('.').unwrap_or_default();
+    if is_folder || !FOREIGN.contains(&ending.to_ascii_lowercase().as_str()) {
+        return Ok(());
+    }
+    Err(usage(
+        format!("haslim writes no archives that end in .{ending}"),
+        "It writes .tar, .tar.gz and .tar.zst. If this is to be a folder, end the path with a slash.",
+    ))
 }
 
 /// Opens the backup. With `--keep-going`, also what is left of a file that is cut off or damaged
