@@ -33,7 +33,7 @@ pub fn line(folder: &Path, rest: &str) -> String {
 
 #[test]
 fn a_backup_goes_all_the_way_and_leaves_nothing_behind() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     let run = home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
     assert!(
         run.out.contains("Home Assistant Cloud stores it"),
@@ -51,7 +51,7 @@ fn a_backup_goes_all_the_way_and_leaves_nothing_behind() {
 
 #[test]
 fn the_json_follows_the_schema_and_files_can_be_kept() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     let rest = "--drop media --keep-original --keep-slim --json";
     let value = home.haslim(&line(scratch.0.path(), rest)).code(0).json();
     check("ha slim", &value);
@@ -59,10 +59,30 @@ fn the_json_follows_the_schema_and_files_can_be_kept() {
     assert_eq!(scratch.listing().len(), 2);
 }
 
+#[test]
+fn without_room_for_both_files_nothing_is_fetched() {
+    const EXABYTE: u64 = 1_000_000_000_000_000_000;
+    for (options, says) in [
+        ("--limit 5GB", "PB and its copy up to 5.00 GB, but"),
+        ("--stream", "PB, but"),
+    ] {
+        let (home, scratch) = (home("v2.tar"), Scratch::new());
+        home.state().backups[0]["agents"]["backup.local"]["size"] = EXABYTE.into();
+        let run = home.haslim(&line(scratch.0.path(), options)).code(7);
+        assert!(
+            run.err.contains("the backup needs") && run.err.contains(says),
+            "{}",
+            run.err
+        );
+        assert_eq!(run.err.contains("use --stream"), options != "--stream");
+        assert!(scratch.listing().is_empty(), "{:?}", scratch.listing());
+    }
+}
+
 /// Also if the run goes on with the files of an earlier one, or sends a backup that fits.
 #[test]
 fn nothing_stands_beside_the_json() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     for rest in ["--drop media --json", "--json"] {
         home.state().upload = Upload::Refuse("no");
         let refused = home.haslim(&line(scratch.0.path(), rest)).code(9).json();
@@ -76,7 +96,7 @@ fn nothing_stands_beside_the_json() {
 
 #[test]
 fn a_backup_that_fits_is_sent_as_it_is() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     let run = home.haslim(&line(scratch.0.path(), "")).code(0);
     assert!(run.out.contains("fits already"), "{}", run.out);
     let state = home.state();
@@ -86,7 +106,7 @@ fn a_backup_that_fits_is_sent_as_it_is() {
 
 #[test]
 fn after_a_refusal_the_next_run_goes_on_with_what_was_fetched() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     home.state().upload =
         Upload::Refuse("Upload failed for cloud.cloud: Cloud subscription has expired");
     let run = home.haslim(&line(scratch.0.path(), "--drop media")).code(9);
@@ -104,7 +124,7 @@ fn after_a_refusal_the_next_run_goes_on_with_what_was_fetched() {
 
 #[test]
 fn a_copy_that_an_earlier_run_made_with_other_options_is_made_again() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     home.state().upload = Upload::Refuse("no");
     home.haslim(&line(scratch.0.path(), "--drop media")).code(9);
     home.state().upload = Upload::Store;
@@ -145,7 +165,7 @@ fn other_files_in_the_place_of_its_own_stay() {
 
 #[test]
 fn a_fetched_backup_that_is_damaged_is_named() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     home.state().upload = Upload::Refuse("no");
     home.haslim(&line(scratch.0.path(), "--drop media")).code(9);
     let name = scratch
@@ -169,7 +189,7 @@ fn a_fetched_backup_that_is_damaged_is_named() {
 /// What the copy says about its original decides, and not its name.
 #[test]
 fn a_copy_in_the_cloud_is_known_by_what_it_says_about_its_original() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
     let original = home.state().backups[0]["backup_id"].clone();
     let extra = home.state().backups[1]["extra_metadata"].clone();
@@ -189,7 +209,7 @@ fn a_copy_in_the_cloud_is_known_by_what_it_says_about_its_original() {
 
 #[test]
 fn a_backup_that_fits_and_is_there_is_not_fetched() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     home.haslim(&line(scratch.0.path(), "--keep-original"))
         .code(0);
     let run = home.haslim(&line(scratch.0.path(), "")).code(3);
@@ -201,7 +221,7 @@ fn a_backup_that_fits_and_is_there_is_not_fetched() {
 
 #[test]
 fn a_plan_that_does_not_reach_the_limit_sends_nothing() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     home.haslim(&line(scratch.0.path(), "--limit 1kB")).code(4);
     assert!(home.state().received.is_empty());
 }

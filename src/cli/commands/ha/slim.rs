@@ -11,7 +11,7 @@ use haslim::open::{Backup, ComponentKind};
 use haslim::pipe::FileContent;
 use haslim::plan::Action;
 use haslim::report::json;
-use haslim::rewrite::{Measured, output};
+use haslim::rewrite::{Measured, OutputPath, output};
 use haslim::{Error, Kind, Result, size};
 
 use super::{fetch, file_stem, upload};
@@ -60,6 +60,7 @@ pub fn run(
     }
     check_place(session, &instance, sending)?;
     files.check(&source, !keeping.is_streamed)?;
+    files.check_room(&source, limit, keeping.is_streamed)?;
     super::ask_for_key(session, &client)?;
     let work = Work {
         session,
@@ -160,6 +161,52 @@ impl Files {
             return refused(&self.slim, "a copy of this backup");
         }
         Ok(())
+    }
+
+    /// Checks that there is room for what this run writes at most, before anything is fetched. A
+    /// backup that was fetched before needs none.
+    ///
+    /// # Errors
+    /// `OutputIo`.
+    fn check_room(&self, source: &Source, limit: u64, is_streamed: bool) -> Result<()> {
+        let place = OutputPath::check_alone(&self.original, true)?;
+        let Some(free) = place.free_space() else {
+            return Ok(());
+        };
+        let original = if self.original.exists() {
+            0
+        } else {
+            source.size
+        };
+        let copy = if is_streamed {
+            0
+        } else {
+            source.size.min(limit)
+        };
+        if original + copy <= free {
+            return Ok(());
+        }
+        let sizes = match (original, copy) {
+            (0, copy) => format!("the copy needs up to {}", size::decimal(copy)),
+            (original, 0) => format!("the backup needs {}", size::decimal(original)),
+            (original, copy) => format!(
+                "the backup needs {} and its copy up to {}",
+                size::decimal(original),
+                size::decimal(copy)
+            ),
+        };
+        let message = format!(
+            "{sizes}, but {} has only {} free",
+            escaped_path(&self.original),
+            size::decimal(free)
+        );
+        let stream = if is_streamed {
+            ""
+        } else {
+            ", or use --stream, which needs no room for the copy"
+        };
+        Err(Error::new(Kind::OutputIo, message)
+            .advice(format!("Choose another disk with --folder{stream}.")))
     }
 
     /// Says about damage that the next run would take the same file.
