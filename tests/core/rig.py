@@ -64,6 +64,22 @@ def ha(core, *args, password=None, secret=None, expect=0, env=None):
     return printed
 
 
+def ha_measured(core, *args, password=None, env=None):
+    """Run `haslim ha` against a running Core; return the seconds it took and its peak memory in bytes.
+
+    Raises Failed when the exit code is not 0.
+    """
+    command, clean = ha_command(core, *args, password=password, env=env)
+    begun = time.monotonic()
+    process = subprocess.Popen(command, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    complaint = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise Failed(f"haslim ha {' '.join(map(str, args))}: exit {process.returncode}\n{complaint}".rstrip())
+    return time.monotonic() - begun, usage.ru_maxrss << 10
+
+
 class Behind:
     """A server in front of Core, on a port of its own. Leaving the `with` block ends it."""
 

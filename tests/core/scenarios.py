@@ -646,6 +646,42 @@ def ha_supervisor(bench):
     bench.check("nothing is left in tmp_backups", not cloud.left(), cloud.left())
 
 
+def ha_large(bench):
+    """A backup that is far larger than the memory bound, to and fro; HASLIM_LARGE is its size. Its download is also shrunk at 200 MB/s, as over a fast line."""
+    core, size = bench.core, os.environ.get("HASLIM_LARGE", "300MB")
+    cloud, large = Cloud(bench, 10**12), bench.scratch / "large.tar"
+    rig.haslim("bench", "--make", size, "--securetar", 3, large, password=PASSWORD)
+    slug, length = metadata(large)["slug"], large.stat().st_size
+    bound = 66 << 20  # 64 MiB, and some thousand entries
+
+    def measured(what, *words, env=None):
+        took, peak = rig.ha_measured(core, *words, password=PASSWORD, env=env)
+        bench.check(f"{what}, {length / 1e9:.1f} GB: {took:.1f} s, {peak >> 20} of {bound >> 20} MiB", peak <= bound)
+        return took
+
+    fetched, folder = bench.scratch / "large-fetched.tar", bench.scratch / "large-slim"
+    folder.mkdir()
+    measured("upload", "upload", large, "--to", LOCAL, "--yes")
+    measured("fetch", "fetch", slug, "-o", fetched)
+    bench.check("the same bytes came back", rig.digest(fetched) == rig.digest(large))
+    fetched.unlink()
+    large.unlink()
+    slim = ("slim", slug, *TO_CLOUD, "--folder", folder, "--limit", length - length // 10, "--allow", "history,user")
+    for how in ((), ("--stream",)):
+        measured(f"slim {' '.join(how)}", *slim, *how)
+        bench.check("the cloud holds one copy", len(cloud.held()) == 1, cloud.held())
+        (cloud.folder / "index.json").unlink()
+        core.stop()
+        core.start(cloud_limit=10**12)
+    with rig.nginx(core, bench.scratch, "client_max_body_size 0; proxy_read_timeout 12h; proxy_max_temp_file_size 0; limit_rate 200m;") as proxy:
+        line = {"HASLIM_HA_URL": proxy.url}
+        alone = measured("fetch at 200 MB/s", "fetch", slug, "-o", fetched, env=line)
+        begun = time.monotonic()
+        rig.haslim("plan", fetched, "--limit", length - length // 10, "--allow", "history,user", password=PASSWORD)
+        print(f"  fetch and plan, one after the other: {1 + (time.monotonic() - begun) / alone:.2f} times the fetch", flush=True)
+    bench.core.ask(type="backup/delete", backup_id=slug)
+
+
 SCENARIOS = {
     "core-clips": clips_dropped,
     "core-database": database_dropped,
@@ -671,6 +707,7 @@ SCENARIOS = {
     "ha-slim": ha_slim,
     "ha-proxy": ha_proxy,
     "ha-supervisor": ha_supervisor,
+    "ha-large": ha_large,
 }
 
 
