@@ -8,7 +8,7 @@ use crate::{line, terminal::Terminal};
 #[test]
 fn a_folder_in_the_place_of_a_backup_leads_to_info() {
     let scratch = Scratch::new();
-    scratch.copy("v3.tar");
+    scratch.copy("v2.tar");
     for (command, rest) in [
         ("ls", ""),
         ("plan", "--drop media"),
@@ -27,7 +27,7 @@ fn a_folder_in_the_place_of_a_backup_leads_to_info() {
         keyless(line("info", scratch.0.path(), ""))
             .code(0)
             .out
-            .contains("v3.tar")
+            .contains("v2.tar")
     );
 }
 
@@ -64,7 +64,7 @@ fn what_is_no_backup_is_not_called_a_damaged_one() {
 #[test]
 fn verify_is_recommended_where_it_can_tell_more_and_not_by_itself() {
     let scratch = Scratch::new();
-    let bytes = std::fs::read(fixture("v3.tar")).unwrap();
+    let bytes = std::fs::read(fixture("v2.tar")).unwrap();
     let cut = scratch.file("cut.tar", &bytes[..bytes.len() / 2]);
     for command in ["info", "verify", "ls"] {
         let run = haslim(line(command, &cut, "")).code(5);
@@ -77,7 +77,7 @@ fn verify_is_recommended_where_it_can_tell_more_and_not_by_itself() {
         );
     }
     let mut broken = bytes;
-    let backup = haslim::open::Backup::open(&fixture("v3.tar")).unwrap();
+    let backup = haslim::open::Backup::open(&fixture("v2.tar")).unwrap();
     let media = backup.member(backup.parts.iter().find(|p| p.id == "media").unwrap());
     broken[usize::try_from(media.data_at() + media.size / 2).unwrap()] ^= 1;
     let broken = scratch.file("broken.tar", &broken);
@@ -119,7 +119,7 @@ fn repair_without_yes_is_not_sent_to_plan() {
 #[test]
 fn a_missing_output_folder_is_to_be_created() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     let run = |output: &str| {
         keyless(line(
             "shrink",
@@ -135,14 +135,14 @@ fn a_missing_output_folder_is_to_be_created() {
         missing.err
     );
     assert!(!missing.err.contains("free space"), "{}", missing.err);
-    let file = run("v3.tar/out.tar");
-    assert!(file.err.contains("v3.tar is not a folder"), "{}", file.err);
+    let file = run("v2.tar/out.tar");
+    assert!(file.err.contains("v2.tar is not a folder"), "{}", file.err);
 }
 
 #[test]
 fn an_output_that_names_a_folder_is_told_so() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     std::fs::create_dir(scratch.path("there")).unwrap();
     let run = |output: &str| {
         keyless(line(
@@ -183,7 +183,7 @@ fn an_output_that_names_a_folder_is_told_so() {
     }
     let made = keyless(["bench", "--make", "1MB", &inside("new/")]).code(7);
     assert!(made.err.contains("there is no folder "), "{}", made.err);
-    assert_eq!(scratch.listing(), ["there", "v3.tar"]);
+    assert_eq!(scratch.listing(), ["there", "v2.tar"]);
 }
 
 #[test]
@@ -227,14 +227,14 @@ fn info_finds_backups_in_folders_below_and_behind_links() {
 
 #[test]
 fn a_limit_without_its_unit_is_a_slip() {
-    let run = haslim(line("plan", &fixture("v3.tar"), "--limit 5")).code(2);
+    let run = haslim(line("plan", &fixture("v2.tar"), "--limit 5")).code(2);
     assert!(
         run.err
             .contains("that would be 5 bytes; write 5GB, 5MB or, if you mean it, 5B"),
         "{}",
         run.err
     );
-    haslim(line("plan", &fixture("v3.tar"), "--limit 5B")).code(4);
+    haslim(line("plan", &fixture("v2.tar"), "--limit 5B")).code(4);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn check_says_by_its_code_whether_a_backup_fits_and_needs_no_key() {
 #[test]
 fn check_does_not_read_what_is_in_the_parts() {
     let scratch = Scratch::new();
-    let backup = scratch.file("damaged.tar", &damaged("v3.tar", "media"));
+    let backup = scratch.file("damaged.tar", &damaged("v2.tar", "media"));
     keyless(line("info", &backup, "--check")).code(0);
     haslim(line("verify", &backup, "")).code(5);
 }
@@ -77,8 +77,8 @@ fn info_lists_several_backups_and_fails_for_one_that_cannot_be_read() {
 #[test]
 fn verify_checks_every_backup_and_ends_with_the_code_of_the_first_failure() {
     let scratch = Scratch::new();
-    let bad = scratch.file("bad.tar", &damaged("v3.tar", "media"));
-    let (good, missing) = (fixture("v3.tar"), scratch.path("missing.tar"));
+    let bad = scratch.file("bad.tar", &damaged("v2.tar", "media"));
+    let (good, missing) = (fixture("v2.tar"), scratch.path("missing.tar"));
     let run = haslim(several("verify", &[&good, &good], "")).code(0);
     assert!(
         run.out.ends_with("2 backups checked, no errors found.\n"),
@@ -124,7 +124,7 @@ fn a_backup_that_fits_can_be_a_success() {
 #[test]
 fn progress_as_json_is_a_line_for_each_event_beside_the_document() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     let rest = "--drop media:music --yes --json --progress json";
     let run = haslim(line("shrink", &input, rest)).code(0);
     assert_eq!(run.json()["verified"], true);
@@ -154,10 +154,10 @@ fn progress_can_be_switched_off_and_asked_for() {
 #[test]
 fn in_a_pipe_the_last_line_of_shrink_says_it_all() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     let run = haslim(line("shrink", &input, "--drop media:music --yes")).code(0);
     let last = run.out.lines().last().unwrap();
-    let output = scratch.path("v3.slim.tar");
+    let output = scratch.path("v2.slim.tar");
     assert!(
         last.starts_with(&format!("{}: ", output.display())),
         "{last}"

@@ -79,7 +79,7 @@ fn a_key_on_the_command_line_beats_any_other() {
     let key = text(&scratch.file("key", PASSWORD.as_bytes()));
     let wrong = text(&scratch.file("wrong", b"AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA"));
     let file = written(&scratch, "emergency-kit = 'wrong'");
-    let backup = fixture("v3.tar");
+    let backup = fixture("v2.tar");
     let verify = |rest: &str, variables: &[(&str, &str)]| {
         run_with(line("verify", &backup, rest), variables).code
     };
@@ -104,7 +104,7 @@ fn paths_in_the_file_start_at_its_folder_or_at_home() {
     let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
     for key in ["key", "./key", "~/key"] {
         let file = written(&scratch, &format!("password-file = '{key}'"));
-        let args = line("verify", &fixture("v3.tar"), &format!("--config {file}"));
+        let args = line("verify", &fixture("v2.tar"), &format!("--config {file}"));
         run_with(args, &[(variable, home.as_str())]).code(0);
     }
 }
@@ -112,7 +112,7 @@ fn paths_in_the_file_start_at_its_folder_or_at_home() {
 #[test]
 fn what_the_file_keeps_is_kept_beside_what_an_argument_keeps() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     let file = written(
         &scratch,
         "keep = ['media']\ndrop = ['ssl']\nallow = ['history']",

@@ -221,8 +221,8 @@ fn plan_ends_with_the_code_of_shrink_over_old_backups() {
 #[test]
 fn plan_ends_with_the_code_of_shrink_over_new_backups() {
     check_codes_of_plan(&[
-        ("v3.tar", 1),
-        ("v3-uncompressed.tar", 3),
+        ("v3.tar", 3),
+        ("v3-uncompressed.tar", 4),
         ("core-v3.tar", 5),
     ]);
 }

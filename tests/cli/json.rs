@@ -160,7 +160,7 @@ fn outcomes_have_their_codes() {
 #[test]
 fn shrink_has_exactly_its_keys_and_tells_the_truth() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     let value = alone(
         &haslim(line(
             "shrink",
@@ -171,7 +171,7 @@ fn shrink_has_exactly_its_keys_and_tells_the_truth() {
     );
     schema::check("shrink", &value);
     assert_eq!(value.get("error"), None);
-    let output = scratch.path("v3.slim.tar");
+    let output = scratch.path("v2.slim.tar");
     assert_eq!(value["output"], output.to_str().unwrap());
     assert_eq!(
         value["output_size"],
@@ -247,14 +247,14 @@ fn errors_are_json_too_and_stand_alone() {
     let scratch = Scratch::new();
     let (broken, sound) = (
         scratch.file("broken.tar", b"no backup"),
-        scratch.copy("v3.tar"),
+        scratch.copy("v2.tar"),
     );
     let cases = [
         ("info", broken.clone(), "", 5, "damaged"),
         ("info", scratch.path("missing.tar"), "", 11, "input_io"),
         ("verify", broken, "", 5, "damaged"),
-        ("plan", fixture("v3.tar"), "--drop nonsense", 2, "usage"),
-        ("ls", fixture("v3.tar"), "nonsense", 2, "usage"),
+        ("plan", fixture("v2.tar"), "--drop nonsense", 2, "usage"),
+        ("ls", fixture("v2.tar"), "nonsense", 2, "usage"),
         ("shrink", sound.clone(), "", 2, "usage"),
         ("shrink", sound.clone(), "--yes", 3, "already_fits"),
         ("repair", sound.clone(), "--yes", 3, "nothing_to_repair"),
@@ -286,7 +286,7 @@ fn errors_are_json_too_and_stand_alone() {
             "{command} {rest}"
         );
     }
-    let run = keyless(line("verify", &fixture("v3.tar"), "--json")).code(12);
+    let run = keyless(line("verify", &fixture("v2.tar"), "--json")).code(12);
     assert_eq!(alone(&run)["error"]["kind"], "password");
 }
 
@@ -360,9 +360,9 @@ fn without_json_errors_print_nothing_on_standard_output() {
         ("plan", broken.clone(), ""),
         ("shrink", broken.clone(), "--yes"),
         ("verify", broken, ""),
-        ("plan", fixture("v3.tar"), "--drop nonsense"),
-        ("shrink", scratch.copy("v3.tar"), "--drop media"),
-        ("ls", fixture("v3.tar"), "nonsense"),
+        ("plan", fixture("v2.tar"), "--drop nonsense"),
+        ("shrink", scratch.copy("v2.tar"), "--drop media"),
+        ("ls", fixture("v2.tar"), "nonsense"),
     ] {
         let run = haslim(line(command, &input, rest));
         assert_ne!(run.code, 0, "{command} {rest}");
@@ -489,7 +489,7 @@ fn a_dropped_name_whose_contents_stay_is_among_the_drops() {
 #[test]
 fn damage_that_is_kept_by_request_is_told_to_programs() {
     let scratch = Scratch::new();
-    let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
+    let input = scratch.file("dam.tar", &damaged("v2.tar", "media"));
     let found = |value: &Value| {
         let damaged = rows(value, "damaged").iter();
         damaged
@@ -523,7 +523,7 @@ fn damage_that_is_kept_by_request_is_told_to_programs() {
 #[test]
 fn damage_always_comes_with_the_way_out() {
     let scratch = Scratch::new();
-    let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
+    let input = scratch.file("dam.tar", &damaged("v2.tar", "media"));
     for rest in ["--drop ssl", "--limit 50kB", "--drop media:music"] {
         for (command, yes) in [("plan", ""), ("shrink", "--yes")] {
             let value = haslim(line(command, &input, &format!("{rest} {yes} --json")))
@@ -541,7 +541,7 @@ fn damage_always_comes_with_the_way_out() {
 #[test]
 fn a_verify_that_fails_has_its_error_at_the_top_too() {
     let scratch = Scratch::new();
-    let input = scratch.file("dam.tar", &damaged("v3.tar", "media"));
+    let input = scratch.file("dam.tar", &damaged("v2.tar", "media"));
     let value = alone(&haslim(line("verify", &input, "--json")).code(5));
     schema::check("verify", &value);
     assert_eq!(
@@ -549,7 +549,7 @@ fn a_verify_that_fails_has_its_error_at_the_top_too() {
         (&5.into(), &"media".into())
     );
     assert_eq!(
-        haslim(line("verify", &fixture("v3.tar"), "--json"))
+        haslim(line("verify", &fixture("v2.tar"), "--json"))
             .code(0)
             .json()
             .get("error"),
@@ -560,12 +560,12 @@ fn a_verify_that_fails_has_its_error_at_the_top_too() {
 #[test]
 fn what_was_held_back_is_told_beside_the_error() {
     let held = "--drop homeassistant:.storage/au* --json";
-    let plan = haslim(line("plan", &fixture("v3.tar"), held))
+    let plan = haslim(line("plan", &fixture("v2.tar"), held))
         .code(3)
         .json();
     let shrink = haslim(line(
         "shrink",
-        &Scratch::new().copy("v3.tar"),
+        &Scratch::new().copy("v2.tar"),
         &format!("{held} --yes"),
     ))
     .code(3)
@@ -628,7 +628,7 @@ fn paths_of_files_can_be_opened_as_they_are_printed() {
     let allowed = if cfg!(windows) { 2 } else { names.len() };
     for name in &names[..allowed] {
         let input = scratch.path(name);
-        std::fs::copy(fixture("v3.tar"), &input).unwrap();
+        std::fs::copy(fixture("v2.tar"), &input).unwrap();
         let path = input.to_str().unwrap();
         let run = haslim(["shrink", path, "--drop", "media", "--yes", "--json"]).code(0);
         assert!(

@@ -351,7 +351,7 @@ fn neither_the_right_nor_a_wrong_key_is_ever_printed() {
     const WRONG: &str = "CANARY-1234-NOT-THE-KEY";
     let scratch = Scratch::new();
     let broken = {
-        let mut bytes = std::fs::read(fixture("v3.tar")).unwrap();
+        let mut bytes = std::fs::read(fixture("v2.tar")).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x55;
         scratch.file("broken.tar", &bytes)

@@ -57,13 +57,13 @@ fn the_predicted_size_of_whole_parts_is_a_limit_that_is_met_and_one_byte_less_is
 
 #[test]
 fn no_output_is_larger_than_its_limit() {
-    for rest in [
-        "--drop media:music",
-        "--drop homeassistant:www/**",
-        "--drop database",
-        "--drop share:**",
+    for (rest, names) in [
+        ("--drop media:music", &["v2.tar", "plain.tar"][..]),
+        ("--drop homeassistant:www/**", &["v2.tar", "v3.tar"]),
+        ("--drop database", &["v2.tar", "plain.tar"]),
+        ("--drop share:**", &["v2.tar", "v3.tar"]),
     ] {
-        for name in ["v2.tar", "v3.tar", "plain.tar"] {
+        for name in names {
             let scratch = Scratch::new();
             let (input, output) = (scratch.copy(name), scratch.path("out.tar"));
             let size = predicted(name, rest);

@@ -120,7 +120,7 @@ fn not_verifying_is_no_option_for_everyday() {
 #[test]
 fn quiet_prints_nothing_but_errors() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     for (command, rest) in [
         ("info", ""),
         ("ls", ""),
@@ -169,7 +169,7 @@ fn nothing_to_do_is_told_by_the_code_alone_when_quiet() {
 #[test]
 fn a_dry_run_looks_at_the_place_where_the_copy_would_go() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     haslim(line(
         "shrink",
         &input,
@@ -294,7 +294,7 @@ fn is_coloured(args: &str, no_color: Option<&str>) -> bool {
     command
         .env_remove("HASLIM_PASSWORD")
         .env_remove("NO_COLOR")
-        .args(line("info", &fixture("v3.tar"), args));
+        .args(line("info", &fixture("v2.tar"), args));
     if let Some(value) = no_color {
         command.env("NO_COLOR", value);
     }
@@ -403,7 +403,7 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn any_number_of_threads_writes_the_same_contents() {
     let scratch = Scratch::new();
-    let input = scratch.copy("v3.tar");
+    let input = scratch.copy("v2.tar");
     let made: Vec<_> = ["1", "2", "7"]
         .iter()
         .map(|n| {
@@ -553,7 +553,7 @@ fn a_copy_in_the_clear_is_called_that() {
 #[test]
 fn no_guess_repeats_the_mistake() {
     for text in ["media:[", "medai:["] {
-        let run = haslim(["plan", fixture("v3.tar").to_str().unwrap(), "--drop", text]).code(2);
+        let run = haslim(["plan", fixture("v2.tar").to_str().unwrap(), "--drop", text]).code(2);
         assert!(!run.err.contains("Did you mean"), "{}", run.err);
     }
 }

@@ -758,7 +758,7 @@ fn errors_follow_the_schema() {
 #[test]
 fn progress_follows_the_schema() {
     let scratch = Scratch::new();
-    let (input, made) = (scratch.copy("v3.tar"), scratch.path("made.tar"));
+    let (input, made) = (scratch.copy("v2.tar"), scratch.path("made.tar"));
     let shrink = "--drop media:music --yes --progress json --json";
     let make = "--make 200kB --progress json";
     let runs = [line("shrink", &input, shrink), line("bench", &made, make)];

@@ -222,8 +222,14 @@ fn a_repair_leaves_out_files_with_nothing_in_them() {
 #[test]
 fn damage_at_the_head_of_a_part_concerns_that_part() {
     let scratch = Scratch::new();
-    for wrap in [Wrap::Plain, Wrap::V2, Wrap::V3] {
-        for bytes in [&b""[..], &[0; 5000], b"short", &noise(5008)] {
+    let heads = [&b""[..], &[0; 5000], b"short", &noise(5008)];
+    // Deriving the key of version 3 takes most of the time, so it meets one head.
+    for (wrap, heads) in [
+        (Wrap::Plain, &heads[..]),
+        (Wrap::V2, &heads),
+        (Wrap::V3, &heads[3..]),
+    ] {
+        for bytes in heads {
             let draft = system(wrap)
                 .listed_addon("core_x")
                 .member("core_x.tar.gz", bytes);

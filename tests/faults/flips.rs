@@ -299,6 +299,9 @@ fn damage_in_a_part_that_is_copied_is_an_error_as_far_as_the_key_reaches() {
             if name == "v3-uncompressed.tar" && drop == "--drop ssl" {
                 continue;
             }
+            if threads == 1 && drop != "--drop homeassistant:automations.yaml" {
+                continue;
+            }
             let rest = format!("{drop} --threads {threads}");
             let scratch = Scratch::new();
             let input = flipped(&scratch, name, "share");

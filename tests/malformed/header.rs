@@ -50,7 +50,7 @@ fn n39_parts_that_are_too_short_are_damaged() {
             "only 47 bytes; its header alone takes 48",
         ),
     ] {
-        Hostile::sealed(seal::backup(&part))
+        Hostile::sealed(seal::backup_v2(&part))
             .never_reads_media(5, &["media: ", says, "(at byte 512)", "Download"]);
     }
 }

@@ -440,20 +440,25 @@ fn n83_times_that_no_system_can_set_are_refused() {
 }
 
 /// How many entries the next test has.
-const MANY: usize = 1_000_000;
+/// How many entries a part with very many entries has. CI tries a million.
+fn many() -> usize {
+    let wanted = std::env::var("HASLIM_ENTRIES");
+    wanted.map_or(200_000, |number| number.parse().unwrap())
+}
 
 #[test]
-fn n84_a_million_entries_stay_inside_the_memory_bound() {
+fn n84_very_many_entries_stay_inside_the_memory_bound() {
     // Names in the form that a camera uses; each entry is one block.
     let name = |at: usize| format!("frigate/clips/cam{}/{at:08}.jpg", at % 7);
-    let paths: usize = (0..MANY).map(|at| name(at).len()).sum();
+    let many = many();
+    let paths: usize = (0..many).map(|at| name(at).len()).sum();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut add = |bytes: &[u8]| std::io::Write::write_all(&mut encoder, bytes).unwrap();
     add(&[folder("."), file("gone", b"x")].concat());
-    (0..MANY).for_each(|at| add(&Head::new(name(at), b'0', 0).data(b"")));
+    (0..many).for_each(|at| add(&Head::new(name(at), b'0', 0).data(b"")));
     add(&[0; 1024]);
     let hostile = Hostile::new(backup(&encoder.finish().unwrap(), &share(), false));
-    let bound = (64 << 20) + 256 * MANY + paths;
+    let bound = (64 << 20) + 256 * many + paths;
     let run = hostile
         .within_memory(bound, "shrink --drop media:gone --yes")
         .code(0);

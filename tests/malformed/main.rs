@@ -89,7 +89,7 @@
 //! | 81 | a file through a symbolic link | `inner::n81_a_file_through_a_symbolic_link_is_refused` |
 //! | 82 | devices, FIFOs | `inner::n82_devices_and_fifos_are_kept_as_metadata` |
 //! | 83 | impossible times | `inner::n83_times_that_no_system_can_set_are_refused` |
-//! | 84 | very many entries | `inner::n84_a_million_entries_stay_inside_the_memory_bound` |
+//! | 84 | very many entries | `inner::n84_very_many_entries_stay_inside_the_memory_bound` |
 //! | 85 | a part left empty | `inner::n85_a_part_that_is_left_empty_goes_with_its_metadata` |
 #![cfg(unix)] // These tests measure the program through sh and /proc.
 #![allow(

@@ -8,7 +8,7 @@ const QUESTION: &str = "Stop? [y]es, [N]o: ";
 
 /// An upload that Home Assistant has received and sends on, until it is released.
 fn uploading(home: &Fake, scratch: &Scratch) -> Terminal {
-    let (input, output) = (scratch.copy("v3.tar"), scratch.path("slim.tar"));
+    let (input, output) = (scratch.copy("v2.tar"), scratch.path("slim.tar"));
     haslim(shrink(&input, &output, "--drop media")).code(0);
     let words = [
         "ha",

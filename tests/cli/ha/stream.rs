@@ -36,7 +36,7 @@ fn a_copy_is_sent_as_it_is_made_and_is_what_a_file_would_hold() {
 
 #[test]
 fn the_json_of_a_streamed_copy_follows_the_schema() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     let rest = format!("{REST} --json --keep-original");
     let value = home.haslim(&line(scratch.0.path(), &rest)).code(0).json();
     check("ha slim", &value);
@@ -48,7 +48,7 @@ fn the_json_of_a_streamed_copy_follows_the_schema() {
 
 #[test]
 fn after_a_failure_only_the_original_is_there() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     home.state().upload = Upload::Cut(4096);
     home.haslim(&line(scratch.0.path(), REST)).code(8);
     home.state().upload = Upload::Early("401 Unauthorized\r\nServer: ", "401: Unauthorized");
@@ -62,8 +62,8 @@ fn after_a_failure_only_the_original_is_there() {
 
 #[test]
 fn a_damaged_part_that_would_be_kept_is_found_before_anything_is_sent() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
-    home.state().file = crate::exit_codes::damaged("v3.tar", "share");
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
+    home.state().file = crate::exit_codes::damaged("v2.tar", "share");
     let run = home.haslim(&line(scratch.0.path(), REST)).code(5);
     assert!(run.err.contains("share"), "{}", run.err);
     assert!(home.state().received.is_empty());
@@ -71,7 +71,7 @@ fn a_damaged_part_that_would_be_kept_is_found_before_anything_is_sent() {
 
 #[test]
 fn a_copy_that_does_not_reach_the_limit_is_not_sent() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     let rest = format!("{REST} --limit 1kB");
     home.haslim(&line(scratch.0.path(), &rest)).code(4);
     assert!(home.state().received.is_empty());
@@ -79,7 +79,7 @@ fn a_copy_that_does_not_reach_the_limit_is_not_sent() {
 
 #[test]
 fn a_backup_that_fits_is_streamed_as_it_is() {
-    let (home, scratch) = (home("v3.tar"), Scratch::new());
+    let (home, scratch) = (home("v2.tar"), Scratch::new());
     home.haslim(&line(scratch.0.path(), "--stream")).code(0);
     let state = home.state();
     assert!(state.received[0].2 == state.file);

@@ -12,7 +12,7 @@ use crate::support::*;
 
 /// A copy with an id and a name of its own, as haslim makes it.
 fn slim(scratch: &Scratch) -> PathBuf {
-    let (input, output) = (scratch.copy("v3.tar"), scratch.path("slim.tar"));
+    let (input, output) = (scratch.copy("v2.tar"), scratch.path("slim.tar"));
     haslim(shrink(&input, &output, "--drop media")).code(0);
     output
 }
@@ -264,7 +264,7 @@ fn a_lost_reply_is_no_failure_if_the_backup_is_listed() {
 fn what_would_fail_is_refused_before_a_byte_is_sent() {
     let scratch = Scratch::new();
     let (file, plain) = (slim(&scratch), scratch.copy("plain.tar"));
-    let bad = scratch.file("bad.tar", &damaged("v3.tar", "media"));
+    let bad = scratch.file("bad.tar", &damaged("v2.tar", "media"));
     type Case<'a> = (&'a Path, &'a str, fn(&mut State), i32, &'a str);
     let cases: [Case<'_>; 8] = [
         (&file, "--limit 1kB", |_| {}, 4, "over the limit of 1.00 kB"),
@@ -315,7 +315,7 @@ fn what_would_fail_is_refused_before_a_byte_is_sent() {
 #[test]
 fn a_name_and_date_that_are_there_are_refused() {
     let scratch = Scratch::new();
-    let file = scratch.copy("v3.tar");
+    let file = scratch.copy("v2.tar");
     let (home, own) = (Fake::new(), manifest(&file));
     let line = format!("upload {} --to backup.local --yes", file.display());
     // In Core, each stretch of white space becomes one underscore.
@@ -337,7 +337,7 @@ fn a_name_and_date_that_are_there_are_refused() {
 #[test]
 fn a_rest_is_not_sent_to_the_cloud_whose_copy_it_would_replace() {
     let scratch = Scratch::new();
-    let (input, rest) = (scratch.copy("v3.tar"), scratch.path("rest.tar"));
+    let (input, rest) = (scratch.copy("v2.tar"), scratch.path("rest.tar"));
     let options = format!("--drop media --rest {}", rest.display());
     haslim(shrink(&input, &scratch.path("slim.tar"), &options)).code(0);
     let home = Fake::new();
@@ -385,7 +385,7 @@ fn with_wait_a_busy_manager_is_waited_for() {
 #[test]
 fn a_copy_without_the_configuration_is_warned_about() {
     let scratch = Scratch::new();
-    let (input, output) = (scratch.copy("v3.tar"), scratch.path("bare.tar"));
+    let (input, output) = (scratch.copy("v2.tar"), scratch.path("bare.tar"));
     haslim(shrink(&input, &output, "--drop homeassistant")).code(0);
     let run = Fake::new().haslim(&to_cloud(&output)).code(0);
     assert!(
