@@ -190,6 +190,8 @@ pub enum Unfit {
     Plain,
     /// Its compression differs from what its name says.
     Compression,
+    /// It is damaged at its head, or has another key.
+    Closed,
 }
 
 impl Finding {
@@ -210,6 +212,7 @@ impl Finding {
         match self {
             Self::Metadata(MetadataFault::Type { .. }) => false,
             Self::FirstArchive { .. }
+            | Self::Protection { .. }
             | Self::Metadata(_)
             | Self::CompressedFlag { .. }
             | Self::OtherCompression { .. } => true,
@@ -338,6 +341,7 @@ impl Unfit {
             Self::Encrypted => "is encrypted, though backup.json says that the backup is not",
             Self::Plain => "is not encrypted, though backup.json says that the backup is",
             Self::Compression => "is not compressed as its name says",
+            Self::Closed => "cannot be opened",
         }
     }
 }
@@ -349,7 +353,9 @@ fn protection(encrypted: bool) -> String {
     } else {
         ("protected", "not encrypted")
     };
-    format!("backup.json says {stated}, but the parts are {real}; the bytes count.")
+    format!(
+        "backup.json says {stated}, but the parts are {real}; the bytes count. Home Assistant would refuse such a backup as \"Invalid password\"."
+    )
 }
 
 /// The word for whether an archive is compressed.

@@ -94,9 +94,8 @@ pub fn keys(session: &Session, backup: &Backup, need: KeyNeed) -> Result<Option<
         if backup.is_protected() {
             return given.opening(session, backup);
         }
-        // Trims the key, so that the copy's password has no invisible spaces.
-        let password = given.certain()?;
-        Ok(KeyRing::new(password.trimmed().unwrap_or(password)))
+        // No backup shows which spelling is right.
+        Ok(KeyRing::new(given.certain()?.for_new_backup()))
     };
     let mut refused = None;
     if let Some(given) = said(session)? {

@@ -73,6 +73,15 @@ impl Password {
         found
     }
 
+    /// The password for a new backup: without invisible characters around it and, if it is a key in
+    /// Home Assistant's own format, in the spelling of the emergency kit.
+    #[must_use]
+    pub fn for_new_backup(self) -> Self {
+        Self::automatic(&self.0)
+            .or_else(|| self.trimmed())
+            .unwrap_or(self)
+    }
+
     /// True if both passwords are equal, character for character.
     pub fn is_same(&self, other: &Self) -> bool {
         *self.0 == *other.0

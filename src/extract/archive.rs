@@ -198,11 +198,11 @@ impl<'a> IntoArchive<'a> {
     }
 }
 
-/// Bytes that a thread of zstd compresses at a time. Its own choice, 8 to 32 MiB, takes more memory,
-/// and at the highest levels seconds, in which a run could not be cancelled.
-const ZSTD_JOB: u32 = 2 << 20;
-/// The largest distance of a repetition that zstd looks for, as a power of two: 2 MiB.
+/// The largest distance of a repetition that zstd looks for, as a power of two: 2 MiB. Higher levels
+/// would take 8 MiB, and much larger tables.
 const ZSTD_WINDOW: u32 = 21;
+/// From this level on, zstd compresses less than some MiB a second.
+const SLOW: i32 = 13;
 /// How much of the window a thread reads again before its own bytes: 6 is an eighth.
 const ZSTD_OVERLAP: u32 = 6;
 
@@ -212,9 +212,18 @@ fn zstd(output: Output, level: i32, threads: usize) -> io::Result<Stream> {
     encoder.include_checksum(true)?;
     if threads > 1 {
         encoder.multithread(u32::try_from(threads).unwrap_or(1))?;
-        encoder.set_parameter(CParameter::JobSize(ZSTD_JOB))?;
+        // Bytes that a thread compresses at a time. A run cannot be cancelled in the middle of them,
+        // and several of them are in memory for each thread. Zstd's own choice is 8 to 32 MiB.
+        let step = if level < SLOW { 2 << 20 } else { 512 << 10 };
+        encoder.set_parameter(CParameter::JobSize(step))?;
         encoder.set_parameter(CParameter::OverlapSizeLog(ZSTD_OVERLAP))?;
+    }
+    if level > ZSTD {
         encoder.set_parameter(CParameter::WindowLog(ZSTD_WINDOW))?;
+    }
+    if level >= SLOW {
+        encoder.set_parameter(CParameter::ChainLog(ZSTD_WINDOW))?;
+        encoder.set_parameter(CParameter::HashLog(ZSTD_WINDOW))?;
     }
     Ok(Stream::Zstd(Box::new(encoder)))
 }

@@ -142,8 +142,8 @@ impl Client {
     ) -> Result<PathBuf> {
         let create = || {
             let mut target = OutputPath::check_alone(path, force)?;
-            target.check_space(source.size)?;
             target.remove_leftovers();
+            target.check_space(source.size)?;
             target.create()
         };
         let mut download = Download {

@@ -19,6 +19,7 @@
 mod depth;
 mod events;
 mod integrity;
+mod mirror;
 mod prepare;
 mod prepared;
 mod refusal;

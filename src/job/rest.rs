@@ -7,11 +7,12 @@ use super::events::Observer;
 use super::prepared::Prepared;
 use super::write::{PublishedRest, WriteOptions, WriteOutcome};
 use super::writer::CopyWriter;
-use crate::error::Result;
+use crate::error::{Error, Kind, OutputAdvice, Result};
 use crate::pipe::{Control, Input};
 use crate::plan::{self, Plan};
 use crate::rest::{Digest, Record, digest};
 use crate::rewrite::{Output, OutputPath};
+use crate::size;
 
 /// A rest that is complete, but has no name yet.
 pub(super) struct UnnamedRest {
@@ -75,15 +76,13 @@ impl Prepared {
         control: &Control,
     ) -> Result<WriteOutcome> {
         let check = |input: &Input| OutputPath::check(rest, options.replace, input);
-        let beside_copy = if rest.parent() == path.parent() {
-            self.plan.predicted_size
-        } else {
-            0
-        };
-        let expected = self.plan_rest()?.predicted_size + beside_copy;
+        let expected = self.plan_rest()?.predicted_size;
         let mut place = check(&self.backup.input)?;
-        place.check_space(expected)?;
         place.remove_leftovers();
+        place.check_space(expected)?;
+        if rest.parent() == path.parent() {
+            check_both(&place, self.plan.predicted_size, expected)?;
+        }
         let target = |input: &Input| OutputPath::check(path, options.replace, input);
         // The original stays the same when the copy is planned again.
         let known = OnceLock::new();
@@ -126,5 +125,26 @@ impl Prepared {
             name: self.backup.manifest.changed_name(&written.changes),
             slug: written.changes.slug,
         })
+    }
+}
+
+/// Checks that there is room for the copy and the rest in the same folder.
+///
+/// # Errors
+/// `OutputIo`.
+fn check_both(place: &OutputPath, copy: u64, rest: u64) -> Result<()> {
+    let both = copy.saturating_add(rest);
+    match place.free_space() {
+        Some(free) if free < both => Err(Error::new(
+            Kind::OutputIo,
+            format!(
+                "the copy and the rest need {} together, but {} has only {} free",
+                size::decimal(both),
+                place.path().display(),
+                size::decimal(free)
+            ),
+        )
+        .advice(OutputAdvice::OtherDisk)),
+        _ => Ok(()),
     }
 }

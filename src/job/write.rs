@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::ScopedJoinHandle;
 
 use super::events::{Event, Observer};
+use super::mirror::Mirror;
 use super::prepared::{PartIntegrity, Prepared};
 use super::refusal::Refusal;
 use super::rest::{RestWriter, UnnamedRest};
@@ -217,20 +220,33 @@ impl Prepared {
         control: &Control,
         rest: Option<RestWriter<'_>>,
     ) -> Result<Complete> {
-        let beside = control.beside();
+        let (own, beside) = (control.apart(), control.beside());
+        let mirror = Arc::new(Mirror::default());
+        let apart = control.reporting_to(Arc::<Mirror>::clone(&mirror));
         let done = std::thread::scope(|scope| -> Result<Complete> {
-            let _abandoned = AbandonOnDrop(&beside);
+            let _abandoned = (AbandonOnDrop(&beside), AbandonOnDrop(&apart));
             let check = || self.kept_parts_integrity(&beside);
             let checking = if options.check_kept && control.threads() > 1 {
                 named("check").spawn_scoped(scope, check).ok()
             } else {
                 None
             };
+            let (alive, end) = channel();
             let resting = rest.filter(|_| control.threads() > 1).and_then(|write| {
-                let write = || write(self, &beside);
+                let (own, apart) = (&own, &apart);
+                let write = move || {
+                    let _alive: Sender<()> = alive;
+                    // Without its rest, the copy is not wanted.
+                    write(self, apart).inspect_err(|_| own.abandon())
+                };
                 named("rest").spawn_scoped(scope, write).ok()
             });
-            let written = self.writer().write(output, options.verify, control)?;
+            let written = match self.writer().write(output, options.verify, &own) {
+                Err(error) if error.kind() == Kind::Interrupted(0) => {
+                    return Err(resting.and_then(error_of).unwrap_or(error));
+                }
+                written => written?,
+            };
             let checks = match checking {
                 Some(thread) => thread.join().map_err(|_| lost("check"))?,
                 None if options.check_kept => self.kept_parts_integrity(control),
@@ -238,7 +254,10 @@ impl Prepared {
             };
             let checked = self.report(checks, false, observer)?;
             let rest = match (resting, rest) {
-                (Some(thread), _) => Some(thread.join().map_err(|_| lost("rest"))??),
+                (Some(thread), _) => {
+                    mirror.show(&end, control)?;
+                    Some(thread.join().map_err(|_| lost("rest"))??)
+                }
                 (None, Some(write)) => Some(write(self, control)?),
                 (None, None) => None,
             };
@@ -265,4 +284,9 @@ impl Prepared {
             rest: None,
         }
     }
+}
+
+/// The error with which this thread ended.
+fn error_of<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Option<Error> {
+    thread.join().ok().and_then(Result::err)
 }

@@ -1,5 +1,9 @@
 //! The component in a member, known from its name, and the encryption of its bytes.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+
 use super::Backup;
 use crate::error::{Error, Result, escape};
 use crate::format::manifest::Manifest;
@@ -57,6 +61,8 @@ pub struct Part {
     pub listed: bool,
     /// Whether the given key opens other parts, but not this one.
     pub closed: bool,
+    /// Whether the key is the right one, but the first bytes cannot be decrypted or decompressed.
+    pub has_bad_head: bool,
 }
 
 /// The folders of Home Assistant, by the names of their archives.
@@ -86,8 +92,16 @@ impl Part {
             suffix,
             listed,
             closed: false,
+            has_bad_head: false,
         };
-        let Some(named) = suffix else { return Ok(part) };
+        let Some(named) = suffix else {
+            let found = unnamed(&backup.input, member)
+                .map_err(|e| e.in_part(part.id.clone()).at(member.data_at()))?;
+            if let Some((layer, compressed)) = found {
+                (part.layer, part.compressed) = (Some(layer), compressed);
+            }
+            return Ok(part);
+        };
         let found =
             head(&backup.input, member).map(|head| (sniffed(&head, named), head.len() as u64));
         let (found, read) =
@@ -132,9 +146,9 @@ impl Part {
         self.layer.is_some() && !self.closed && (has_key || self.version().is_none())
     }
 
-    /// Whether its name says that it is an archive.
+    /// Whether its name or its bytes say that it is an archive.
     pub fn is_archive(&self) -> bool {
-        self.suffix.is_some()
+        self.suffix.is_some() || self.layer.is_some()
     }
 
     /// Whether it is a file that macOS adds beside another one on disks of other systems
@@ -218,6 +232,41 @@ pub(super) fn head(input: &Input, member: &Member) -> Result<Vec<u8>> {
         vec![0u8; securetar::SNIFF_LEN.min(usize::try_from(member.size).unwrap_or(usize::MAX))];
     input.read_exact_at(member.data_at(), &mut head)?;
     Ok(head)
+}
+
+/// How many bytes of an archive without an archive's name are looked at: enough for a gzip stream to
+/// show the first block of what is in it.
+const LOOK: usize = 4096;
+
+/// The layer of an archive whose name is not an archive's, such as `old.tgz`, and whether it is
+/// compressed; `None` if it is something else. Encryption without a mark (version 1) is not
+/// recognised, and an encrypted one is compressed if its name hints at it.
+fn unnamed(input: &Input, member: &Member) -> Result<Option<(Layer, bool)>> {
+    let mut head = vec![0; LOOK.min(usize::try_from(member.size).unwrap_or(LOOK))];
+    input.read_exact_at(member.data_at(), &mut head)?;
+    let is_tar =
+        |first: &[u8]| securetar::looks_plain(first, false) && first.iter().any(|&byte| byte != 0);
+    if securetar::looks_plain(&head, true) {
+        let mut first = Vec::new();
+        let block = securetar::SNIFF_LEN as u64;
+        // The stream is cut off after the bytes that were read.
+        let _ = GzDecoder::new(&*head).take(block).read_to_end(&mut first);
+        return Ok(is_tar(&first).then_some((Layer::Plain, true)));
+    }
+    if is_tar(&head) {
+        return Ok(Some((Layer::Plain, false)));
+    }
+    let name = member.header.name.to_ascii_lowercase();
+    let hints = [&b".gz"[..], b".tgz"];
+    let compressed = hints
+        .iter()
+        .any(|hint| name.windows(hint.len()).any(|part| part == *hint));
+    Ok(match securetar::sniff(&head, compressed) {
+        Ok(layer @ Layer::Secure(SecureHeader::V2 { .. } | SecureHeader::V3 { .. })) => {
+            Some((layer, compressed))
+        }
+        _ => None,
+    })
 }
 
 /// The layer of an archive's bytes, and whether they are compressed. A name that is wrong about

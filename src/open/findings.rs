@@ -37,6 +37,8 @@ pub enum State {
         version: Version,
         /// Its root salt.
         salts: Option<V3Salts>,
+        /// Whether it opens, as far as is known without reading all of it.
+        opens: bool,
     },
 }
 
@@ -66,6 +68,7 @@ pub fn unfit(state: State, compressed: bool, protected: bool) -> Option<Unfit> {
         (State::Empty, _) => Some(Unfit::Empty),
         (State::NoArchive, _) => Some(Unfit::NoArchive),
         (State::Encrypted { .. }, false) => Some(Unfit::Encrypted),
+        (State::Encrypted { opens: false, .. }, true) => Some(Unfit::Closed),
         (State::Plain { .. }, true) => Some(Unfit::Plain),
         (State::Plain { compressed: is }, false) if is != compressed => Some(Unfit::Compression),
         _ => None,
@@ -77,7 +80,7 @@ pub fn unfit(state: State, compressed: bool, protected: bool) -> Option<Unfit> {
 /// they read.
 pub fn one_context(archives: &[Archive<'_>]) -> Option<Finding> {
     let mut ways = archives.iter().filter_map(|archive| match archive.state {
-        State::Encrypted { version, salts } => Some((version, salts)),
+        State::Encrypted { version, salts, .. } => Some((version, salts)),
         _ => None,
     });
     let first = ways.next()?;
@@ -117,6 +120,7 @@ impl Part {
             Some(Layer::Secure(header)) => State::Encrypted {
                 version: header.version(),
                 salts: header.v3_salts().copied(),
+                opens: !self.closed && !self.has_bad_head && can_open(header, size),
             },
             None if size == 0 => State::Empty,
             None => State::NoArchive,
@@ -124,7 +128,27 @@ impl Part {
     }
 }
 
+/// Whether an archive of `size` bytes with this header can be opened at all: there must be
+/// something in it, and its length must be the one that the header calls for.
+fn can_open(header: &SecureHeader, size: u64) -> bool {
+    let is_long_enough = header.member_len().is_none_or(|expected| {
+        size == expected || size > expected && header.version() == Version::V3
+    });
+    is_long_enough && header.plaintext_size() != Some(0)
+}
+
 impl Backup {
+    /// Looks again at the archive that Home Assistant opens first, now that the key has been tried
+    /// on the parts.
+    pub(super) fn look_at_first(&mut self) {
+        let is_first = |finding: &Finding| matches!(finding, Finding::FirstArchive { .. });
+        if self.findings.iter().any(is_first) {
+            return;
+        }
+        let found = self.first_archive(&self.archives());
+        self.findings.extend(found);
+    }
+
     /// The archives, in file order.
     pub fn archives(&self) -> Vec<Archive<'_>> {
         let archives = self.parts.iter().filter(|part| part.is_archive());

@@ -44,17 +44,27 @@ pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
 }
 
 /// Records the parts that the key does not open although it opens others: they have another key, or
-/// their first bytes are damaged. They can be left out, or kept as they are.
+/// their first bytes are damaged. They can be left out, or kept as they are. Adds the finding that
+/// Home Assistant would refuse the backup because the first archive is such a part.
 ///
 /// # Errors
 /// The same as for [`unlock`], for errors that do not concern the key.
 pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
     for at in 0..backup.parts.len() {
-        let closed = is_right(backup, backup.part(at), keys)? == Some(false);
+        let part = backup.part(at);
+        let right = is_right(backup, part, keys)?;
+        let has_bad_head = right != Some(false)
+            && part.version().is_some()
+            && match opens(backup, part, keys) {
+                Ok(opens) => !opens,
+                Err(error) if error.kind() == Kind::Damaged => true,
+                Err(error) => return Err(error),
+            };
         if let Some(part) = backup.parts.get_mut(at) {
-            part.closed = closed;
+            (part.closed, part.has_bad_head) = (right == Some(false), has_bad_head);
         }
     }
+    backup.look_at_first();
     Ok(())
 }
 

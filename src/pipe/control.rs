@@ -113,8 +113,22 @@ impl Control {
     /// be abandoned separately with [`Control::abandon`].
     #[must_use]
     pub fn beside(&self) -> Self {
+        self.reporting_to(Arc::new(Silent))
+    }
+
+    /// Like [`Control::beside`], but it reports its progress to `progress`.
+    #[must_use]
+    pub fn reporting_to(&self, progress: Arc<dyn Progress>) -> Self {
         Self {
-            progress: Arc::new(Silent),
+            progress,
+            ..self.apart()
+        }
+    }
+
+    /// The same control, but it can be abandoned separately.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self {
             abandoned: Arc::default(),
             ..self.clone()
         }

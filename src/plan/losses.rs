@@ -10,6 +10,7 @@ use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::parallel;
 use crate::plan::choose::harm::Harm;
 use crate::plan::edit::conditions::{Conditions, IMAGE, image_tar};
+use crate::plan::edit::groups::is_made_again;
 use crate::plan::effects::effect;
 use crate::plan::facts::{Holding, Lasting, Loss, Renamed};
 use crate::plan::request::Request;
@@ -269,6 +270,9 @@ impl<'a> LossIndex<'a> {
     /// What a restore does about a missing file, and the rule that matches the file.
     fn of(&self, matching: &mut Option<Matching<'_>>, entry: &Entry) -> (Effect, Option<&'a Rule>) {
         let path = self.path(entry);
+        if self.is_made_again(path, entry) {
+            return (effect(self.backup, self.part, false, None), None);
+        }
         let Some(rule) = self.by_place(path) else {
             let rule = matching
                 .as_mut()
@@ -280,6 +284,14 @@ impl<'a> LossIndex<'a> {
             return (Effect::ImageLost, rule);
         }
         (effect(self.backup, self.part, false, rule), rule)
+    }
+
+    /// Whether MariaDB makes this entry of its folder itself: its databases do not miss it.
+    fn is_made_again(&self, path: &[u8], entry: &Entry) -> bool {
+        let is_file = matches!(entry.kind, EntryKind::File | EntryKind::HardLink);
+        self.part.id == MARIADB
+            && is_mariadb_file(path)
+            && (is_made_again(path) || !is_file && entry.kind != EntryKind::Directory)
     }
 
     /// The rule for a file that is recognised by its location, regardless of the rule's globs.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
-use crate::pipe::{Control, Input};
+use crate::pipe::{Control, Input, Stage};
 
 /// A SHA-256.
 pub type Digest = [u8; 32];
@@ -24,7 +24,13 @@ const STEP: usize = 1 << 20;
 /// `InputIo`; `Damaged` if the file became shorter; `Interrupted`.
 pub fn digest(input: &Arc<Input>, control: &Control) -> Result<Digest> {
     let mut hash = Growing::default();
-    hash.read_to(input, input.len(), control)?;
+    control.begin(Stage::Read, input.len());
+    while hash.at < input.len() {
+        let step = (input.len() - hash.at).min(STEP as u64);
+        hash.read_to(input, hash.at + step, control)?;
+        control.advance(step)?;
+    }
+    control.end();
     Ok(hash.finish())
 }
 

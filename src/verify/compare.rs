@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::format::outer::RECORD;
 use crate::format::tar::block::BLOCK;
-use crate::open::Backup;
+use crate::open::{self, Backup};
 use crate::pipe::{Control, Input, Stage, parallel};
 use crate::plan::Plan;
 use crate::rewrite::Written;
@@ -72,7 +72,10 @@ impl Verification<'_> {
                 written.size
             )));
         }
-        let copy = Backup::read(copy, control)?;
+        let mut copy = Backup::read(copy, control)?;
+        if let Some(keys) = self.keys {
+            open::close_others(&mut copy, keys)?;
+        }
         reference_tar::outer(&copy)?;
         check_gaps(&copy)?;
         check_manifest(original, plan, written, &copy)?;

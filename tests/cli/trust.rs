@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::line;
 use crate::support::draft::{Draft, Wrap};
-use crate::support::make::{file, gzip, noise, tar};
-use crate::support::{Run, Scratch, UNCHANGED, haslim, keyless, members, run};
+use crate::support::make::{fifo, file, gzip, noise, tar};
+use crate::support::{Run, Scratch, UNCHANGED, haslim, keyless, members, run, seal};
 
 fn photos() -> Vec<Vec<u8>> {
     vec![file("a.jpg", &noise(3000))]
@@ -427,4 +427,159 @@ fn a_part_under_another_key_can_be_left_out_and_does_not_hide_the_others() {
         run.code(0);
         haslim([Path::new("verify"), &out]).code(0);
     }
+}
+
+/// The stream of an app, and the backup with it as its first archive, stored as these bytes.
+fn with_first(scratch: &Scratch, wrap: Wrap, bytes: &[u8]) -> PathBuf {
+    Draft::new(wrap)
+        .listed_addon("core_x")
+        .member("core_x.tar.gz", bytes)
+        .config(&[file("data/www/a.bin", &noise(3000))])
+        .folder("media", &photos())
+        .write(scratch, "in.tar")
+}
+
+#[test]
+fn a_first_part_under_another_key_can_be_left_out() {
+    let scratch = Scratch::new();
+    let stream = gzip(&tar(&photos()));
+    let mut flipped = seal::v3(&stream);
+    flipped[40] ^= 1; // its root salt
+    for bytes in [seal::v3_of("other", &stream), flipped] {
+        let backup = with_first(&scratch, Wrap::V3, &bytes);
+        for options in [
+            "--drop addon:core_x --force",
+            "--drop addon:core_x --drop media:a.jpg --force",
+        ] {
+            let (out, run) = shrink(&scratch, &backup, options, KEY);
+            run.code(0);
+            haslim([Path::new("verify"), &out]).code(0);
+        }
+        let (_, run) = shrink(&scratch, &backup, "--drop media:a.jpg --force", KEY);
+        assert!(run.code(12).err.contains("addon:core_x"));
+    }
+}
+
+/// supervisor#4924: one damaged app must not make the rest unrestorable.
+#[test]
+fn a_copy_never_begins_with_a_part_that_does_not_open() {
+    let scratch = Scratch::new();
+    let stream = gzip(&tar(&photos()));
+    for (wrap, whole, at) in [
+        (Wrap::V3, seal::v3(&stream), seal::V3_HEADER + 60),
+        (Wrap::V3, seal::v3(&stream), 23), // its stated size
+        (Wrap::V2, seal::v2(&stream), seal::V2_HEADER + 3),
+    ] {
+        let mut bytes = whole;
+        bytes[at] ^= 0x20;
+        let backup = with_first(&scratch, wrap, &bytes);
+        let checked = haslim([Path::new("verify"), &backup]);
+        let said = checked.out + &checked.err;
+        // Version 2 does not show whether its first bytes are damaged or have another key.
+        assert_eq!(
+            checked.code,
+            if wrap == Wrap::V2 { 12 } else { 5 },
+            "{said}"
+        );
+        assert!(said.contains("Invalid password"), "{at}: {said}");
+        let options = "--drop media --keep addon:core_x --force";
+        let (out, run) = shrink(&scratch, &backup, options, KEY);
+        run.code(0);
+        let first = marks(&out).remove(0);
+        assert_eq!(first.0, "homeassistant.tar.gz", "{at}");
+    }
+}
+
+#[test]
+fn an_archive_under_any_name_is_encrypted_like_the_rest() {
+    let scratch = Scratch::new();
+    let text = gzip(b"no archive, only a compressed text");
+    let draft = system(Wrap::Plain)
+        .member("x.tgz", &gzip(&tar(&photos())))
+        .member("core_z.TAR.GZ", &gzip(&tar(&photos())))
+        .member("old.tar.bak", &tar(&photos()))
+        .member("notes.gz", &text);
+    let backup = draft.write(&scratch, "in.tar");
+    let (out, run) = shrink(&scratch, &backup, "--securetar 3", KEY);
+    run.code(0);
+    let found = members(&out)
+        .into_iter()
+        .filter(|m| m.name != "./backup.json");
+    for member in found {
+        let is_sealed = member.data.starts_with(b"SecureTar");
+        assert_eq!(is_sealed, member.name != "notes.gz", "{}", member.name);
+    }
+    haslim([Path::new("verify"), &out]).code(0);
+    // And back, when they are encrypted under such names.
+    let plain = scratch.path("plain.tar");
+    let options = format!(
+        "--securetar none --force --limit 1GB -o {}",
+        plain.display()
+    );
+    haslim(line("shrink", &out, &format!("{options} --yes"))).code(0);
+    let found = members(&plain).into_iter();
+    assert_eq!(
+        found.filter(|m| m.data.starts_with(b"SecureTar")).count(),
+        0
+    );
+}
+
+#[test]
+fn a_mark_against_all_parts_is_what_home_assistant_refuses() {
+    let scratch = Scratch::new();
+    for (wrap, mark) in [(Wrap::Plain, true), (Wrap::V2, false)] {
+        let backup = system(wrap)
+            .set("protected", mark)
+            .write(&scratch, "in.tar");
+        let run = haslim([Path::new("verify"), &backup]).code(5);
+        let said = run.out + &run.err;
+        assert!(said.contains("Invalid password"), "{said}");
+        let (out, run) = repair(&scratch, &backup);
+        run.code(0);
+        haslim([Path::new("verify"), &out]).code(0);
+        std::fs::remove_file(out).unwrap();
+    }
+}
+
+#[test]
+fn a_new_copy_has_the_key_as_the_emergency_kit_spells_it() {
+    let scratch = Scratch::new();
+    let backup = system(Wrap::Plain).write(&scratch, "in.tar");
+    let key = KEY.unwrap();
+    for typed in [
+        key.to_lowercase(),
+        key.replace('-', ""),
+        format!("\"{key}\""),
+    ] {
+        let (out, done) = shrink(&scratch, &backup, "--securetar 2 --force", Some(&typed));
+        done.code(0);
+        haslim([Path::new("verify"), &out]).code(0);
+        run([Path::new("verify"), &out], Some("another-key")).code(12);
+    }
+}
+
+#[test]
+fn what_mariadb_makes_itself_is_no_loss_of_its_databases() {
+    let scratch = Scratch::new();
+    let entries = [
+        file("data/databases/ibdata1", &noise(900)),
+        file("data/databases/core.err", &noise(900)),
+        fifo("data/databases/mysql.sock"),
+    ];
+    let backup = Draft::plain()
+        .config(&[])
+        .addon("core_mariadb", &entries)
+        .write(&scratch, "in.tar");
+    for name in ["core.err", "mysql.sock"] {
+        let rest = format!("--drop addon:core_mariadb:data/databases/{name} --details");
+        let run = keyless(line("plan", &backup, &rest)).code(0);
+        let said = run.out + &run.err;
+        assert!(
+            !said.contains("databases of") && !said.contains("Every database"),
+            "{said}"
+        );
+    }
+    let rest = "--drop addon:core_mariadb:data/databases --details";
+    let said = keyless(line("plan", &backup, rest)).code(0).out;
+    assert!(said.contains("database"), "{said}");
 }

@@ -673,6 +673,17 @@ def ha_large(bench):
         (cloud.folder / "index.json").unlink()
         core.stop()
         core.start(cloud_limit=10**12)
+    small = bench.scratch / "small-disk"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={length * 12 // 10}", "tmpfs", small], check=True)
+    try:
+        on_small = [small if word == folder else word for word in slim]
+        said = ha(core, *on_small, password=PASSWORD, expect=7)
+        bench.check("on a disk that is too small for the copy, --stream is named before anything is fetched", said.index("--stream") < said.index("the file needs"), said)
+        measured("slim --stream on that disk, with what was fetched", *on_small, "--stream")
+        bench.check("the cloud holds one copy", len(cloud.held()) == 1, cloud.held())
+    finally:
+        subprocess.run(["umount", small], check=True)
     with rig.nginx(core, bench.scratch, "client_max_body_size 0; proxy_read_timeout 12h; proxy_max_temp_file_size 0; limit_rate 200m;") as proxy:
         line = {"HASLIM_HA_URL": proxy.url}
         alone = measured("fetch at 200 MB/s", "fetch", slug, "-o", fetched, env=line)

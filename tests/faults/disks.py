@@ -85,7 +85,7 @@ def full_disk(bench):
             place = bench.place()
             place.output = disk / "out.tar"
             done = run(place.words())
-            fine = done.code == 7 and f"but {place.output} has only" in done.err and "the copy needs" in done.err and os.listdir(disk) == []
+            fine = done.code == 7 and f"but {place.output} has only" in done.err and "the file needs" in done.err and os.listdir(disk) == []
             bench.expect(fine and place.problem(done) is None, f"a disk of {page * pages} bytes for {needed}", done)
     print(f"  ok   every smaller disk is found out before anything is written, with both numbers: {pages} sizes", flush=True)
     number, ends = 1, tally()

@@ -87,7 +87,7 @@ fn a_limit_of_the_file_size_is_7_and_says_what_is_needed() {
         assert_eq!(output.status.code(), Some(7), "{blocks}: {err}");
         // Report 116: detected before the work, and not reported as missing free space.
         assert!(
-            err.contains("the copy needs ") && err.contains("ulimit -f") && !err.contains("free"),
+            err.contains("the file needs ") && err.contains("ulimit -f") && !err.contains("free"),
             "{err}"
         );
         place.holds(&[], &err);

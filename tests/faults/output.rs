@@ -201,7 +201,7 @@ fn a_disk_without_room_is_found_out_before_anything_is_written() {
             run.err
         };
         assert!(
-            said.contains("the copy needs 4.40 TB") && said.contains("free"),
+            said.contains("the file needs 4.40 TB") && said.contains("free"),
             "{dry}: {said}"
         );
     }

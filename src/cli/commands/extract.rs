@@ -84,14 +84,20 @@ fn check_folder(extraction: &Extraction) -> Result<()> {
         return Ok(());
     };
     let text = path.as_os_str().as_encoded_bytes();
-    let is_folder = text.last().is_some_and(|&b| is_separator(b.into())) || path.is_dir();
+    let is_folder = text
+        .last()
+        .is_some_and(|&b| b == b'.' || is_separator(b.into()))
+        || path.is_dir();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (_, ending) = name.rsplit_once('.').unwrap_or_default();
     if is_folder || !FOREIGN.contains(&ending.to_ascii_lowercase().as_str()) {
         return Ok(());
     }
     Err(usage(
-        format!("haslim writes no archives that end in .{ending}"),
+        format!(
+            "haslim does not write archives like {}",
+            render::escaped_path(path)
+        ),
         "It writes .tar, .tar.gz and .tar.zst. If this is to be a folder, end the path with a slash.",
     ))
 }

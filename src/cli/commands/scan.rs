@@ -80,8 +80,8 @@ fn save(
     let mut bytes = Vec::new();
     scan.write(backup, &mut bytes)?;
     let size = bytes.len() as u64;
-    target.check_space(size)?;
     target.remove_leftovers();
+    target.check_space(size)?;
     let mut output = target.create()?;
     output.append(&bytes)?;
     output.sync()?;

@@ -254,6 +254,7 @@ fn is_agreed(
             format!(" and {}, {}", escaped_path(rest), size::short(bytes))
         });
     let mut target = OutputPath::check(place, writing.replace, &prepared.backup.input)?;
+    target.remove_leftovers();
     target.check_space(expected)?;
     let free = target.free_space();
     // A user who is asked must know about damage first. Otherwise the check runs while the copy is

@@ -11,7 +11,7 @@ use haslim::rewrite::OutputPath;
 use haslim::{Error, Kind, Result};
 
 use crate::cli::mistake::usage;
-use crate::cli::render::{refusal, terms};
+use crate::cli::render::{escaped_path, refusal, terms};
 use crate::cli::session::{STOPPED, Session};
 use crate::cli::settings::{Selection, Writing};
 
@@ -117,7 +117,18 @@ pub fn write(
     let options = options(writing);
     let (screen, control) = (&session.screen, &session.control);
     let outcome = match &writing.rest {
-        Some(rest) => prepared.write_with_rest(place, rest, options, screen, control),
+        Some(rest) => {
+            let was_there = rest.exists();
+            let outcome = prepared.write_with_rest(place, rest, options, screen, control);
+            if outcome.is_err() && !was_there && rest.exists() {
+                // The copy got no name, and the rest could not be removed again.
+                screen.left_behind(&format!(
+                    "The rest is still there, without its copy: {}.",
+                    escaped_path(rest)
+                ));
+            }
+            outcome
+        }
         None => prepared.write(place, options, screen, control),
     };
     match outcome? {

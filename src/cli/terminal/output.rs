@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use haslim::error::printable;
 use haslim::pipe::Control;
@@ -24,6 +25,8 @@ pub struct Screen {
     verbose: bool,
     /// Whether the command writes a backup. If so, an error says that none was written.
     writes: bool,
+    /// Whether a failed run left a file all the same.
+    left: AtomicBool,
     out_color: bool,
     err_color: bool,
     /// Why some output was lost.
@@ -50,6 +53,7 @@ impl Screen {
             ascii: !is_unicode(settings),
             verbose: settings.verbose,
             writes,
+            left: AtomicBool::new(false),
             out_color,
             err_color,
             lost: OnceLock::new(),
@@ -141,6 +145,12 @@ impl Screen {
         report(&printable(text));
     }
 
+    /// Warns of a file that a failed run left. The error then does not say that there is none.
+    pub fn left_behind(&self, text: &str) {
+        self.left.store(true, Ordering::Relaxed);
+        self.warn(text);
+    }
+
     /// Prints a warning that must not be missed: on standard error, even if quiet.
     pub fn shout(&self, text: &str) {
         report(&format!(
@@ -157,7 +167,7 @@ impl Screen {
         } else {
             words::error(error, &CommandLine)
         };
-        if self.writes {
+        if self.writes && !self.left.load(Ordering::Relaxed) {
             text = format!("{text} {}", words::UNCHANGED);
         }
         if matches!(

@@ -218,7 +218,11 @@ impl Assembler {
                 "long link",
             )?,
             b'g' => return self.global(&data),
-            _ => set_once(&mut self.pax, pax::parse(&data)?, "PAX")?,
+            _ => {
+                let records = pax::parse(&data)?;
+                pax::check_names(&records)?;
+                set_once(&mut self.pax, records, "PAX")?;
+            }
         }
         Ok(Step::More)
     }

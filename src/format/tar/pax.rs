@@ -53,6 +53,27 @@ pub fn check_values(records: &[Record]) -> Result<(), TarError> {
     }
 }
 
+/// Checks that a header gives an entry one name and one link at most: readers take the first or the
+/// last of several.
+///
+/// # Errors
+/// `Refused` if there are different ones.
+pub fn check_names(records: &[Record]) -> Result<(), TarError> {
+    for key in [&b"path"[..], b"linkpath"] {
+        let mut values = records.iter().filter(|record| record.0 == key);
+        let Some((_, first)) = values.next() else {
+            continue;
+        };
+        if values.any(|(_, other)| other != first) {
+            return Err(TarError::refused(format!(
+                "a PAX header sets '{}' twice, and not alike",
+                crate::error::escape(key)
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The whole seconds of a time in any decimal spelling that writers use; `None` for a text that is
 /// not a number, or does not fit into 64 bits.
 pub fn time(value: &[u8]) -> Option<i64> {
@@ -124,6 +145,17 @@ pub fn write_header(mut first: [u8; BLOCK], records: &[Record], out: &mut Vec<u8
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_entry_has_one_name() {
+        let named = |values: &[&str]| -> Vec<Record> {
+            let record = |value: &&str| (b"path".to_vec(), value.as_bytes().to_vec());
+            values.iter().map(record).collect()
+        };
+        assert!(check_names(&named(&["a"])).is_ok());
+        assert!(check_names(&named(&["a", "a"])).is_ok());
+        assert!(check_names(&named(&["a", "b"])).is_err());
+    }
 
     #[test]
     fn records_written_are_the_records_read() {

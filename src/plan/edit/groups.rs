@@ -201,7 +201,7 @@ fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
 /// The files that MariaDB writes into its folder but does not need to start: its error log, the
 /// slow query log, its process id, its temporary tables, and the list of pages that were in memory
 /// (mariadb.com/kb, "Server Logs", "InnoDB System Variables").
-fn is_made_again(path: &[u8]) -> bool {
+pub(crate) fn is_made_again(path: &[u8]) -> bool {
     let Some(name) = path
         .strip_prefix(b"data/databases/")
         .filter(|name| !name.contains(&b'/'))

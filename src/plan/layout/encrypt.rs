@@ -22,12 +22,12 @@ pub(super) fn choose(
     let staying = Staying { backup, actions };
     let target = match (encryption, staying.newest()) {
         (EncryptionChoice::Plain, _) => Encryption::Plain,
-        (EncryptionChoice::Version(Version::V3), _) => v3(backup),
+        (EncryptionChoice::Version(Version::V3), _) => staying.v3(),
         (EncryptionChoice::Version(_), _) => Encryption::V2,
-        (EncryptionChoice::AsIs, None) if has_key && backup.is_protected() => as_before(backup),
+        (EncryptionChoice::AsIs, None) if has_key && backup.is_protected() => staying.as_before(),
         (EncryptionChoice::AsIs, None) if has_key => for_the_host(backup),
         (EncryptionChoice::AsIs, None) => Encryption::Plain,
-        (EncryptionChoice::AsIs, Some(Version::V3)) => v3(backup),
+        (EncryptionChoice::AsIs, Some(Version::V3)) => staying.v3(),
         (EncryptionChoice::AsIs, Some(_)) => Encryption::V2,
     };
     if !has_key {
@@ -53,6 +53,27 @@ impl<'a> Staying<'a> {
 
     fn newest(&self) -> Option<Version> {
         self.parts().filter_map(|(part, _)| part.version()).max()
+    }
+
+    /// The encryption of the dropped parts.
+    fn as_before(&self) -> Encryption {
+        let versions = self.backup.parts.iter().filter_map(Part::version);
+        if versions.max() == Some(Version::V3) {
+            self.v3()
+        } else {
+            Encryption::V2
+        }
+    }
+
+    /// Version 3 with the salts of a part that stays, or else of one that goes. A part that the key
+    /// does not open has none to offer: they may be those of another key, or damaged.
+    fn v3(&self) -> Encryption {
+        let goes = self.backup.parts.iter();
+        let all = self.parts().map(|(part, _)| part).chain(goes);
+        Encryption::V3(
+            all.filter(|part| !part.closed)
+                .find_map(|part| part.secure()?.v3_salts().copied()),
+        )
     }
 
     /// Checks that nothing has to be decrypted or encrypted.
@@ -89,29 +110,6 @@ impl<'a> Staying<'a> {
             None => Ok(()),
         }
     }
-}
-
-/// The encryption of the dropped parts.
-fn as_before(backup: &Backup) -> Encryption {
-    if newest(backup) == Some(Version::V3) {
-        v3(backup)
-    } else {
-        Encryption::V2
-    }
-}
-
-fn newest(backup: &Backup) -> Option<Version> {
-    backup.parts.iter().filter_map(Part::version).max()
-}
-
-/// v3 with the salts that the archive already has.
-fn v3(backup: &Backup) -> Encryption {
-    Encryption::V3(
-        backup
-            .parts
-            .iter()
-            .find_map(|p| p.secure()?.v3_salts().cloned()),
-    )
 }
 
 /// The newest version that the Home Assistant that made the backup can read. v3 came with Core

@@ -259,11 +259,13 @@ fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &En
         (_, Encryption::V2) => State::Encrypted {
             version: Version::V2,
             salts: None,
+            opens: true,
         },
         // If the archive has no salts, it gets new ones, the same for all parts.
         (_, Encryption::V3(salts)) => State::Encrypted {
             version: Version::V3,
             salts: *salts,
+            opens: true,
         },
     }
 }

@@ -191,6 +191,7 @@ impl Sketch {
             fault: None,
             suffix: Some(self.compressed),
             closed: false,
+            has_bad_head: false,
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn check(system: &System, folder: &Folder, shown: &str, bytes: u64) -
     let refuse = |why: String, advice: Advice| {
         Err(Error::new(
             Kind::OutputIo,
-            format!("the copy needs {needed}, but {why}"),
+            format!("the file needs {needed}, but {why}"),
         )
         .advice(advice))
     };

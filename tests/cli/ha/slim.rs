@@ -59,26 +59,6 @@ fn the_json_follows_the_schema_and_files_can_be_kept() {
     assert_eq!(scratch.listing().len(), 2);
 }
 
-#[test]
-fn without_room_for_both_files_nothing_is_fetched() {
-    const EXABYTE: u64 = 1_000_000_000_000_000_000;
-    for (options, says) in [
-        ("--limit 5GB", "PB and its copy up to 5.00 GB, but"),
-        ("--stream", "PB, but"),
-    ] {
-        let (home, scratch) = (home("v2.tar"), Scratch::new());
-        home.state().backups[0]["agents"]["backup.local"]["size"] = EXABYTE.into();
-        let run = home.haslim(&line(scratch.0.path(), options)).code(7);
-        assert!(
-            run.err.contains("the backup needs") && run.err.contains(says),
-            "{}",
-            run.err
-        );
-        assert_eq!(run.err.contains("use --stream"), options != "--stream");
-        assert!(scratch.listing().is_empty(), "{:?}", scratch.listing());
-    }
-}
-
 /// Also if the run goes on with the files of an earlier one, or sends a backup that fits.
 #[test]
 fn nothing_stands_beside_the_json() {

@@ -60,7 +60,9 @@ pub fn run(
     }
     check_place(session, &instance, sending)?;
     files.check(&source, !keeping.is_streamed)?;
-    files.check_room(&source, limit, keeping.is_streamed)?;
+    if !keeping.is_streamed && !fits_whole(&source, selection, limit) {
+        files.warn_of_room(session, &source, limit);
+    }
     super::ask_for_key(session, &client)?;
     let work = Work {
         session,
@@ -92,11 +94,14 @@ fn stored_before<'a>(
 ) -> Option<&'a Stored> {
     let mut backups = instance.info.backups.iter();
     let original = backups.find(|backup| backup.backup_id == source.id)?;
-    let is_wanted_whole = selection.drop.is_empty() && !selection.thorough;
-    let is_same =
-        |one: &Stored| one.backup_id == source.id && source.size <= limit && is_wanted_whole;
+    let is_same = |one: &Stored| one.backup_id == source.id && fits_whole(source, selection, limit);
     let mut there = instance.info.at(&sending.to);
     there.find(|one| one.is_copy_of(original) || is_same(one))
+}
+
+/// Whether the backup itself is sent, and no copy of it.
+fn fits_whole(source: &Source, selection: &Selection, limit: u64) -> bool {
+    source.size <= limit && selection.drop.is_empty() && !selection.thorough
 }
 
 /// Checks what can be checked without the backup: a file that Home Assistant would refuse in any
@@ -163,50 +168,26 @@ impl Files {
         Ok(())
     }
 
-    /// Checks that there is room for what this run writes at most, before anything is fetched. A
-    /// backup that was fetched before needs none.
-    ///
-    /// # Errors
-    /// `OutputIo`.
-    fn check_room(&self, source: &Source, limit: u64, is_streamed: bool) -> Result<()> {
-        let place = OutputPath::check_alone(&self.original, true)?;
-        let Some(free) = place.free_space() else {
-            return Ok(());
+    /// Warns if the disk may be too small for a copy beside the original. How large the copy will be
+    /// is known only after fetching; whether the original fits is checked when it is fetched.
+    fn warn_of_room(&self, session: &Session, source: &Source, limit: u64) {
+        let place = OutputPath::check_alone(&self.original, true);
+        let free = place.ok().and_then(|place| place.free_space());
+        let copy = source.size.min(limit);
+        let Some(free) = free.filter(|&free| {
+            !self.original.exists()
+                && source.size <= free
+                && source.size.saturating_add(copy) > free
+        }) else {
+            return;
         };
-        let original = if self.original.exists() {
-            0
-        } else {
-            source.size
-        };
-        let copy = if is_streamed {
-            0
-        } else {
-            source.size.min(limit)
-        };
-        if original + copy <= free {
-            return Ok(());
-        }
-        let sizes = match (original, copy) {
-            (0, copy) => format!("the copy needs up to {}", size::decimal(copy)),
-            (original, 0) => format!("the backup needs {}", size::decimal(original)),
-            (original, copy) => format!(
-                "the backup needs {} and its copy up to {}",
-                size::decimal(original),
-                size::decimal(copy)
-            ),
-        };
-        let message = format!(
-            "{sizes}, but {} has only {} free",
-            escaped_path(&self.original),
-            size::decimal(free)
-        );
-        let stream = if is_streamed {
-            ""
-        } else {
-            ", or use --stream, which needs no room for the copy"
-        };
-        Err(Error::new(Kind::OutputIo, message)
-            .advice(format!("Choose another disk with --folder{stream}.")))
+        session.screen.warn(&format!(
+            "{} is free in {}. The backup needs {} of it, and its copy up to {}. If that is too much, use --stream: the copy is then never a file.",
+            size::decimal(free),
+            escaped_path(self.original.parent().unwrap_or(Path::new("."))),
+            size::decimal(source.size),
+            size::decimal(copy)
+        ));
     }
 
     /// Says about damage that the next run would take the same file.
