@@ -319,7 +319,7 @@ impl MetadataFault {
                 format!("backup.json has no {key}; Home Assistant does not accept it without.")
             }
             Self::Type { key } => format!(
-                "backup.json has {key} as text, which not all versions of Home Assistant read in the same way."
+                "backup.json has {key} in another form than Home Assistant writes, for example as text; not all versions read that in the same way."
             ),
             Self::App { slug } => {
                 format!(

@@ -4,7 +4,7 @@ use crate::error::{Advice, Error, Kind, Result};
 use crate::finding::Finding;
 use crate::format::securetar::Version;
 use crate::open;
-use crate::open::{Backup, Part};
+use crate::open::{Archive, Backup, Part, State};
 use crate::plan::encryption::{Encryption, EncryptionChoice};
 use crate::plan::model::Action;
 
@@ -93,8 +93,9 @@ impl<'a> Staying<'a> {
             }
             if let Some(finding) = open::one_context(&archives) {
                 return missing(format!(
-                    "{} A copy has to have them alike, which takes the key",
-                    finding.text()
+                    "{} {} A copy has to have them alike, which takes the key",
+                    finding.text(),
+                    unlike(&archives)
                 ));
             }
         } else if *target != Encryption::Plain || self.backup.is_protected() {
@@ -110,6 +111,22 @@ impl<'a> Staying<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The encrypted archives that differ from the first one, by name.
+fn unlike(archives: &[Archive<'_>]) -> String {
+    let mut encrypted = archives.iter().filter_map(|archive| match archive.state {
+        State::Encrypted { version, salts, .. } => Some((archive.id, (version, salts))),
+        _ => None,
+    });
+    let Some((first, way)) = encrypted.next() else {
+        return String::new();
+    };
+    let others: Vec<&str> = encrypted
+        .filter(|(_, other)| *other != way)
+        .map(|(id, _)| id)
+        .collect();
+    format!("Unlike {first}: {}.", others.join(", "))
 }
 
 /// The newest version that the Home Assistant that made the backup can read. v3 came with Core
