@@ -884,6 +884,13 @@ fn damage_ends_the_run_and_what_is_whole_can_be_kept() {
         "{}",
         run.err
     );
+    // Of an archive that is not finished, and of a list, nothing is there.
+    let (input, archive) = (text(&backup), text(&scratch.path("cut.tar")));
+    for options in [["-o", &archive].as_slice(), &["--list"]] {
+        let words = [["extract", &input].as_slice(), options].concat();
+        let run = haslim(words).code(5);
+        assert!(!run.err.contains("had been extracted"), "{}", run.err);
+    }
     assert!(run.err.contains("the encryption vouches"), "{}", run.err);
     assert!(!run.err.contains("With --keep-going"), "{}", run.err);
 

@@ -186,7 +186,7 @@ impl Work<'_> {
             .map_err(|error| self.worded(error))?;
         self.check_matched(&done)?;
         let error = self.outcome(&mut done);
-        let (unmatched, warnings) = (self.unmatched(&done)?, self.warnings(&done));
+        let (unmatched, warnings) = (self.unmatched(&done)?, self.warnings(&done, false));
         let folders = extract::folders(backup);
         if session.settings.json {
             let document = json::ToExtract {
@@ -261,7 +261,7 @@ impl Work<'_> {
         } = *self;
         let backup = &unlocked.backup;
         let error = self.outcome(done);
-        let (unmatched, warnings) = (self.unmatched(done)?, self.warnings(done));
+        let (unmatched, warnings) = (self.unmatched(done)?, self.warnings(done, output.is_some()));
         if let Some(error) = error.as_ref().filter(|_| done.is_empty()) {
             let all = unmatched.iter().chain(&warnings);
             all.for_each(|text| session.screen.warn(text));
@@ -328,13 +328,14 @@ impl Work<'_> {
             .collect())
     }
 
-    /// Other warnings.
-    fn warnings(&self, done: &Extracted) -> Vec<String> {
+    /// Other warnings. `is_there` is false if what was extracted is not there: it was only listed, or
+    /// was to go into an archive that was not finished.
+    fn warnings(&self, done: &Extracted, is_there: bool) -> Vec<String> {
         let backup = &self.unlocked.backup;
         let mut warnings = backup.warnings();
         let others = done.no_archives.iter();
         warnings.extend(others.map(|&part| words::no_archive(backup, part)));
-        let parts = done.parts.iter();
+        let parts = done.parts.iter().filter(|_| is_there);
         warnings.extend(parts.filter_map(|part| words::before_damage(backup, part)));
         // One error ends the run.
         let first = done.error().filter(|_| self.loss.is_none());
