@@ -25,6 +25,7 @@ mod prepared;
 mod refusal;
 mod repair;
 mod rest;
+mod rest_file;
 mod saved;
 mod stream;
 #[cfg(test)]
@@ -39,7 +40,8 @@ pub use prepare::{Job, KeyNeed};
 pub use prepared::{PartIntegrity, Prepared};
 pub use refusal::Refusal;
 pub use repair::{PreparedRepair, prepare_repair};
+pub use rest_file::PublishedRest;
 pub use stream::MeasureOutcome;
 pub use unlocked::Unlocked;
-pub use write::{Published, PublishedRest, WriteOptions, WriteOutcome};
+pub use write::{Published, WriteOptions, WriteOutcome};
 pub use writer::CopyWriter;

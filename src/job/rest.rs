@@ -5,46 +5,15 @@ use std::sync::OnceLock;
 
 use super::events::Observer;
 use super::prepared::Prepared;
-use super::write::{PublishedRest, WriteOptions, WriteOutcome};
+use super::rest_file::UnnamedRest;
+use super::write::{WriteOptions, WriteOutcome};
 use super::writer::CopyWriter;
 use crate::error::{Error, Kind, OutputAdvice, Result};
 use crate::pipe::{Control, Input};
 use crate::plan::{self, Plan};
 use crate::rest::{Digest, Record, digest};
-use crate::rewrite::{Output, OutputPath};
+use crate::rewrite::OutputPath;
 use crate::size;
-
-/// A rest that is complete, but has no name yet.
-pub(super) struct UnnamedRest {
-    output: Output,
-    size: u64,
-    slug: String,
-    name: String,
-}
-
-impl UnnamedRest {
-    /// Gives the rest its name.
-    ///
-    /// # Errors
-    /// `OutputIo`.
-    pub(super) fn publish(self) -> Result<PublishedRest> {
-        let Self {
-            output,
-            size,
-            slug,
-            name,
-        } = self;
-        Ok(PublishedRest {
-            path: output.publish()?,
-            size,
-            slug,
-            name,
-        })
-    }
-}
-
-/// Writes the rest of the copy that is planned.
-pub(super) type RestWriter<'a> = &'a (dyn Fn(&Prepared, &Control) -> Result<UnnamedRest> + Sync);
 
 impl Prepared {
     /// The plan for the rest of the planned copy.

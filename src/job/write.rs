@@ -9,7 +9,7 @@ use super::events::{Event, Observer};
 use super::mirror::Mirror;
 use super::prepared::{PartIntegrity, Prepared};
 use super::refusal::Refusal;
-use super::rest::{RestWriter, UnnamedRest};
+use super::rest_file::{PublishedRest, RestWriter, UnnamedRest};
 use super::writer::{AbandonOnDrop, lost, named};
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Changes;
@@ -48,19 +48,6 @@ pub struct Published {
     pub securetar: Option<Version>,
     /// The rest beside it, if one was written.
     pub rest: Option<PublishedRest>,
-}
-
-/// A published rest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishedRest {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its bytes.
-    pub size: u64,
-    /// Its id in Home Assistant.
-    pub slug: String,
-    /// Its name in Home Assistant.
-    pub name: String,
 }
 
 /// A copy without a name, and what was written and found beside it.
