@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use super::plaintext::source;
+use super::plaintext::{locate, source};
 use super::{Backup, Part};
 use crate::crypt::{CryptError, KeyRing, MAX_ROOT_SALTS};
 use crate::error::{Error, Kind, Result};
@@ -142,9 +142,15 @@ fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
     let mut head = Vec::new();
     let mut reader = source(backup, part, Some(keys))?.take(PROBE as u64);
     // A short part may end badly; its first bytes are enough.
-    let outcome = reader.read_to_end(&mut head);
-    if outcome.is_err() && head.is_empty() {
-        return Ok(false);
+    if let Err(error) = reader.read_to_end(&mut head) {
+        let error = Error::from_read(error);
+        // A disk that cannot be read says nothing about the key.
+        if !matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::Password) {
+            return Err(locate(backup, part, error));
+        }
+        if head.is_empty() {
+            return Ok(false);
+        }
     }
     Ok(crate::crypt::looks_plain(&head, part.compressed))
 }
