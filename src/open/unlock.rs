@@ -53,13 +53,12 @@ pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
     for at in 0..backup.parts.len() {
         let part = backup.part(at);
         let right = is_right(backup, part, keys)?;
-        let has_bad_head = right != Some(false)
-            && part.version().is_some()
-            && match opens(backup, part, keys) {
-                Ok(opens) => !opens,
-                Err(error) if error.kind() == Kind::Damaged => true,
-                Err(error) => return Err(error),
-            };
+        let has_bad_head = match (right, part.secure()) {
+            // The header alone shows that the key is right.
+            (Some(true), Some(SecureHeader::V3 { .. })) => tried(backup, part, keys)? != Some(true),
+            (None, Some(_)) => true,
+            _ => false,
+        };
         if let Some(part) = backup.parts.get_mut(at) {
             (part.closed, part.has_bad_head) = (right == Some(false), has_bad_head);
         }
@@ -73,12 +72,17 @@ fn is_right(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Option<bool>
     match part.secure() {
         None => Ok(None),
         Some(SecureHeader::V3 { salts, .. }) => Ok(Some(keys.check_v3(salts)?)),
-        Some(_) => match opens(backup, part, keys) {
-            Ok(right) => Ok(Some(right)),
-            // Impossible lengths say nothing about the key; reading the part will report them.
-            Err(error) if error.kind() == Kind::Damaged => Ok(None),
-            Err(error) => Err(error),
-        },
+        Some(_) => tried(backup, part, keys),
+    }
+}
+
+/// Whether the first bytes of a part open; `None` if its length is impossible, which says nothing
+/// about the key. Reading the part will report that.
+fn tried(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Option<bool>> {
+    match opens(backup, part, keys) {
+        Ok(opens) => Ok(Some(opens)),
+        Err(error) if error.kind() == Kind::Damaged => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::parallel;
 use crate::plan::choose::harm::Harm;
 use crate::plan::edit::conditions::{Conditions, IMAGE, image_tar};
-use crate::plan::edit::groups::is_made_again;
+use crate::plan::edit::groups::is_needed;
 use crate::plan::effects::effect;
 use crate::plan::facts::{Holding, Lasting, Loss, Renamed};
 use crate::plan::request::Request;
@@ -288,10 +288,10 @@ impl<'a> LossIndex<'a> {
 
     /// Whether MariaDB makes this entry of its folder itself: its databases do not miss it.
     fn is_made_again(&self, path: &[u8], entry: &Entry) -> bool {
-        let is_file = matches!(entry.kind, EntryKind::File | EntryKind::HardLink);
         self.part.id == MARIADB
             && is_mariadb_file(path)
-            && (is_made_again(path) || !is_file && entry.kind != EntryKind::Directory)
+            && entry.kind != EntryKind::Directory
+            && !is_needed(path, entry.kind)
     }
 
     /// The rule for a file that is recognised by its location, regardless of the rule's globs.

@@ -25,11 +25,7 @@ const STEP: usize = 1 << 20;
 pub fn digest(input: &Arc<Input>, control: &Control) -> Result<Digest> {
     let mut hash = Growing::default();
     control.begin(Stage::Read, input.len());
-    while hash.at < input.len() {
-        let step = (input.len() - hash.at).min(STEP as u64);
-        hash.read_to(input, hash.at + step, control)?;
-        control.advance(step)?;
-    }
+    hash.read_to(input, input.len(), control)?;
     control.end();
     Ok(hash.finish())
 }
@@ -49,7 +45,6 @@ impl Growing {
             self.buffer = vec![0; STEP];
         }
         while self.at < end {
-            control.check()?;
             let step = usize::try_from(end - self.at).unwrap_or(STEP).min(STEP);
             let Some(buffer) = self.buffer.get_mut(..step) else {
                 break;
@@ -57,6 +52,7 @@ impl Growing {
             input.read_exact_at(self.at, buffer)?;
             self.hash.update(&*buffer);
             self.at += step as u64;
+            control.advance(step as u64)?;
         }
         Ok(())
     }

@@ -23,11 +23,6 @@ use crate::cli::terminal::output::unprinted;
 /// What to do if a part cannot be read.
 const KEEP_GOING: &str = "With --keep-going, haslim extracts everything else that it can read.";
 
-/// The endings of archives that other programs write.
-const FOREIGN: [&str; 10] = [
-    "7z", "bz2", "gz", "lz4", "rar", "tbz2", "txz", "xz", "zip", "zst",
-];
-
 /// Bytes that are written to standard output at once.
 const STEP: usize = 1 << 18;
 
@@ -88,9 +83,7 @@ fn check_folder(extraction: &Extraction) -> Result<()> {
         .last()
         .is_some_and(|&b| b == b'.' || is_separator(b.into()))
         || path.is_dir();
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (_, ending) = name.rsplit_once('.').unwrap_or_default();
-    if is_folder || !FOREIGN.contains(&ending.to_ascii_lowercase().as_str()) {
+    if is_folder || !Format::is_foreign(path) {
         return Ok(());
     }
     Err(usage(

@@ -66,7 +66,7 @@ pub fn check_names(records: &[Record]) -> Result<(), TarError> {
         };
         if values.any(|(_, other)| other != first) {
             return Err(TarError::refused(format!(
-                "a PAX header sets '{}' twice, and not alike",
+                "a PAX header gives '{}' two different values",
                 crate::error::escape(key)
             )));
         }

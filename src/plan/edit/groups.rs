@@ -62,16 +62,10 @@ impl Groups {
                 .map(|(at, _)| at)
                 .collect();
             let needed = |at: &usize| {
-                let is_file = survey
-                    .entries
-                    .get(*at)
-                    .is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::HardLink));
-                is_file
-                    && paths
-                        .get(*at)
-                        .copied()
-                        .flatten()
-                        .is_some_and(|path| !is_made_again(path))
+                let path = paths.get(*at).copied().flatten();
+                let entry = survey.entries.get(*at);
+                path.zip(entry)
+                    .is_some_and(|(path, entry)| is_needed(path, entry.kind))
             };
             groups.needed = groups.folder.iter().copied().filter(needed).collect();
         }
@@ -198,10 +192,15 @@ fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
     sides
 }
 
+/// Whether MariaDB needs this entry of its folder: a file that it does not make again.
+pub(crate) fn is_needed(path: &[u8], kind: EntryKind) -> bool {
+    matches!(kind, EntryKind::File | EntryKind::HardLink) && !is_made_again(path)
+}
+
 /// The files that MariaDB writes into its folder but does not need to start: its error log, the
 /// slow query log, its process id, its temporary tables, and the list of pages that were in memory
 /// (mariadb.com/kb, "Server Logs", "InnoDB System Variables").
-pub(crate) fn is_made_again(path: &[u8]) -> bool {
+fn is_made_again(path: &[u8]) -> bool {
     let Some(name) = path
         .strip_prefix(b"data/databases/")
         .filter(|name| !name.contains(&b'/'))

@@ -126,7 +126,7 @@ fn unlike(archives: &[Archive<'_>]) -> String {
         .filter(|(_, other)| *other != way)
         .map(|(id, _)| id)
         .collect();
-    format!("Unlike {first}: {}.", others.join(", "))
+    format!("These differ from {first}: {}.", others.join(", "))
 }
 
 /// The newest version that the Home Assistant that made the backup can read. v3 came with Core

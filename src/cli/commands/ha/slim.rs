@@ -182,7 +182,7 @@ impl Files {
             return;
         };
         session.screen.warn(&format!(
-            "{} is free in {}. The backup needs {} of it, and its copy up to {}. If that is too much, use --stream: the copy is then never a file.",
+            "{} is free in {}. The backup needs {} of it, and its copy up to {}. If that is too much, add --stream: it sends the copy without storing it here.",
             size::decimal(free),
             escaped_path(self.original.parent().unwrap_or(Path::new("."))),
             size::decimal(source.size),
