@@ -280,10 +280,13 @@ impl Backup {
             && part.suffix == Some(self.right_compression())
     }
 
-    /// A finding if all parts are of one kind, and `protected` says the other.
+    /// A finding if all parts are of one kind, and `protected` says the other. Without any part there
+    /// is nothing that Home Assistant would try the key on.
     fn flag_against_all(&self) -> Option<Finding> {
         let encrypted = self.is_protected();
-        (self.manifest.protected() != encrypted).then_some(Finding::Protection { encrypted })
+        let is_wrong = self.manifest.protected() != encrypted;
+        let has_archive = self.parts.iter().any(|part| part.layer.is_some());
+        (is_wrong && has_archive).then_some(Finding::Protection { encrypted })
     }
 
     fn compression(&self) -> Vec<Finding> {

@@ -542,6 +542,16 @@ fn a_mark_against_all_parts_is_what_home_assistant_refuses() {
 }
 
 #[test]
+fn a_mark_without_any_part_is_refused_by_nobody() {
+    let scratch = Scratch::new();
+    let backup = Draft::plain()
+        .set("protected", true)
+        .write(&scratch, "in.tar");
+    let run = haslim([Path::new("verify"), &backup]);
+    assert!(!(run.out + &run.err).contains("Invalid password"));
+}
+
+#[test]
 fn a_new_copy_has_the_key_as_the_emergency_kit_spells_it() {
     let scratch = Scratch::new();
     let backup = system(Wrap::Plain).write(&scratch, "in.tar");
