@@ -63,7 +63,14 @@ pub struct Part {
     pub closed: bool,
     /// Whether the key is the right one, but the first bytes cannot be decrypted or decompressed.
     pub has_bad_head: bool,
+    /// Whether it is a file that macOS adds beside another one on disks of other systems: it has
+    /// no place in a backup, its name begins with `._`, and its contents with the mark of such
+    /// files.
+    pub is_apple_double: bool,
 }
+
+/// The first bytes of a file that macOS adds (RFC 1740, appendix A and B: "AppleDouble").
+const APPLE_DOUBLE: [u8; 4] = [0x00, 0x05, 0x16, 0x07];
 
 /// The folders of Home Assistant, by the names of their archives.
 const FOLDERS: [(&str, &str); 4] = [
@@ -93,6 +100,9 @@ impl Part {
             listed,
             closed: false,
             has_bad_head: false,
+            is_apple_double: kind == ComponentKind::Unknown
+                && plain(name).starts_with(b"._")
+                && begins_with(&backup.input, member, &APPLE_DOUBLE)?,
         };
         let Some(named) = suffix else {
             let found = unnamed(&backup.input, member)
@@ -149,16 +159,6 @@ impl Part {
     /// Whether its name or its bytes say that it is an archive.
     pub fn is_archive(&self) -> bool {
         self.suffix.is_some() || self.layer.is_some()
-    }
-
-    /// Whether it is a file that macOS adds beside another one on disks of other systems
-    /// (AppleSingle/AppleDouble formats, 1990): its name begins with `._`.
-    pub fn is_apple_double(&self) -> bool {
-        self.kind == ComponentKind::Unknown
-            && self
-                .id
-                .strip_prefix("unknown:")
-                .is_some_and(|name| plain(name).starts_with("._"))
     }
 
     /// The SecureTar header, `None` if it is not encrypted.
@@ -222,8 +222,17 @@ fn unknown_id(member: &Member) -> String {
 }
 
 /// The last name of a path, without the folders before it.
-fn plain(name: &str) -> &str {
-    name.rsplit('/').next().unwrap_or(name)
+fn plain(name: &[u8]) -> &[u8] {
+    name.rsplit(|&byte| byte == b'/').next().unwrap_or(name)
+}
+
+fn begins_with(input: &Input, member: &Member, mark: &[u8]) -> Result<bool> {
+    let mut head = vec![0; mark.len()];
+    if member.size < mark.len() as u64 {
+        return Ok(false);
+    }
+    input.read_exact_at(member.data_at(), &mut head)?;
+    Ok(head == mark)
 }
 
 /// The first bytes of a member.

@@ -256,7 +256,7 @@ impl Backup {
         if self.is_looked_for(part) {
             return None;
         }
-        Some(if part.is_apple_double() {
+        Some(if part.is_apple_double {
             Finding::AppleDouble { id }
         } else if self.is_empty_archive(part) {
             Finding::EmptyArchive { id }
@@ -269,8 +269,15 @@ impl Backup {
     }
 
     /// Whether it is empty and no reader looks for it.
-    pub(crate) fn is_empty_archive(&self, part: &Part) -> bool {
+    fn is_empty_archive(&self, part: &Part) -> bool {
         !self.is_looked_for(part) && part.is_archive() && self.member(part).size == 0
+    }
+
+    /// Whether no reader looks for it, and nothing of the backup is in it: it is empty, or macOS put
+    /// it there. No copy has such a member, because a reader that opens all archives with one key
+    /// stops at it.
+    pub(crate) fn is_stray(&self, part: &Part) -> bool {
+        part.is_apple_double || self.is_empty_archive(part)
     }
 
     /// Whether its name alone is enough for a list of folders, and readers find it under that name.

@@ -42,10 +42,17 @@ pub(super) fn draft(
     units: &[Candidate],
 ) -> Result<Draft> {
     let action = |at| action(backup, surveys, request, scans, units, at);
-    let actions = (0..backup.parts.len())
+    let mut actions = (0..backup.parts.len())
         .map(action)
         .collect::<Result<Vec<_>>>()?;
     let extent = settled_extent(backup, request, &actions);
+    if extent == Extent::All {
+        for (part, action) in backup.parts.iter().zip(&mut actions) {
+            if backup.is_stray(part) && !request.keeps_component(&part.id) {
+                *action = Action::Drop;
+            }
+        }
+    }
     let settled = layout::lay_out(backup, actions, Wanted::by(request), extent)?;
     let changes = changes(backup, surveys, &settled);
     let predicted = predict::parts(backup, surveys, &settled);
@@ -251,8 +258,8 @@ fn picked(
 pub(super) fn changes(backup: &Backup, surveys: &[PartSurvey], settled: &Settled) -> Changes {
     let parts = || backup.parts.iter().enumerate().zip(&settled.actions);
     let mut without: Vec<String> = parts()
-        .filter(|(_, a)| **a == Action::Drop)
-        .map(|((_, p), _)| p.list_name().to_owned())
+        .filter(|((_, part), action)| **action == Action::Drop && !backup.is_stray(part))
+        .map(|((_, part), _)| part.list_name().to_owned())
         .collect();
     without.extend(backup.manifest.unknown_folders().map(str::to_owned));
     let without_database =

@@ -9,7 +9,7 @@ use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::choose::harm::Harm;
 use crate::plan::effects::effect;
-use crate::plan::facts::{Cause, Dropped, Lasting, Loss, Renamed};
+use crate::plan::facts::{Cause, Dropped, Lasting, Loss, PartReason, Renamed};
 use crate::plan::losses::{DroppedEntry, LossGroup, LossIndex, add_renamed};
 use crate::plan::model::{Action, Outcome, PartEdit, Plan};
 use crate::plan::request::Request;
@@ -42,6 +42,8 @@ pub(super) fn drops(
             index,
         };
         match (&planned.action, survey) {
+            // Nothing is lost with it.
+            (Action::Drop, _) if planned.why == PartReason::Stray => {}
             (Action::Drop, _) => drops.extend(of_part.whole(&here)?),
             (Action::Edit(edit), Some(survey)) => {
                 let taken = by_reason(survey, edit);

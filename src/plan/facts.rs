@@ -295,6 +295,8 @@ pub enum PartReason {
     OtherVersion,
     /// All or some of it is dropped, for these reasons.
     Taken(Vec<Taker>),
+    /// Nothing of the backup is in it, and no reader looks for it.
+    Stray,
     /// A repair writes its stream again.
     PutInOrder,
     /// A repair encrypts it like the other parts.
@@ -397,6 +399,11 @@ pub enum Note {
         count: usize,
         /// The first of them, in the words of the survey.
         first: String,
+    },
+    /// The copy does not have these parts, because nothing of the backup is in them.
+    Strays {
+        /// Their indexes.
+        parts: Vec<usize>,
     },
     /// Named pipes and devices stay.
     Specials(Specials),

@@ -9,7 +9,7 @@ use crate::plan::edit::groups::Groups;
 use crate::plan::edit::paths::paths;
 use crate::plan::edit::scan::{Scan, Scans};
 use crate::plan::encryption::EncryptionChoice;
-use crate::plan::facts::Note;
+use crate::plan::facts::{Note, PartReason};
 use crate::plan::model::{Action, PartPlan};
 use crate::plan::request::unmatched::{self, Match};
 use crate::plan::request::{Request, locate};
@@ -50,7 +50,16 @@ impl Noted<'_> {
         notes.extend(self.of_compression());
         notes.extend(self.compressed_as_whole());
         notes.extend(self.moved());
+        notes.extend(self.strays());
         Ok(notes)
+    }
+
+    /// Parts that are left out because nothing is in them.
+    fn strays(&self) -> Option<Note> {
+        let parts = self.parts.iter().enumerate();
+        let strays = parts.filter(|(_, plan)| plan.why == PartReason::Stray);
+        let parts: Vec<usize> = strays.map(|(at, _)| at).collect();
+        (!parts.is_empty()).then_some(Note::Strays { parts })
     }
 
     /// The selectors that drop nothing, except those whose reason is in `held`.

@@ -38,7 +38,14 @@ pub(super) fn reason(
         Action::Copy if form.name.is_some() => PartReason::Renamed,
         Action::Rewrite | Action::Reencrypt if is_plain => PartReason::Decrypted,
         Action::Rewrite => PartReason::OtherVersion,
-        Action::Drop | Action::Edit(_) => PartReason::Taken(takers(backup, at, request, units)),
+        Action::Drop | Action::Edit(_) => {
+            let takers = takers(backup, at, request, units);
+            if takers.is_empty() && backup.is_stray(part) {
+                PartReason::Stray
+            } else {
+                PartReason::Taken(takers)
+            }
+        }
         Action::Reencrypt if part.version().is_none() => PartReason::Encrypted,
         Action::Reencrypt => PartReason::Reencrypted,
         Action::Copy if request.keeps_component(&part.id) => PartReason::Kept,

@@ -92,14 +92,15 @@ fn why(action: &Action) -> PartReason {
     match action {
         Action::Rewrite | Action::Edit(_) => PartReason::PutInOrder,
         Action::Reencrypt => PartReason::LikeTheOthers,
-        Action::Copy | Action::Drop => PartReason::AsItIs,
+        Action::Drop => PartReason::Stray,
+        Action::Copy => PartReason::AsItIs,
     }
 }
 
 /// Streams that readers interpret differently are rewritten; empty files are dropped.
 fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> {
     let part = backup.part(at);
-    if part.is_apple_double() || backup.is_empty_archive(part) {
+    if backup.is_stray(part) {
         return Ok(Action::Drop);
     }
     match surveys.iter().find(|s| s.part == at) {

@@ -27,6 +27,7 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
             "{} is kept as it is, with {count} things that a restore could not cope with. The first: {first}.",
             backup.part(*part).id
         ),
+        Note::Strays { parts } => strays(backup, parts),
         Note::Specials(found) => specials(backup, found, terms),
         Note::BrokenLinks { count, shown } => broken_links(backup, *count, shown),
         Note::NotEncrypted { asked } => not_encrypted(*asked, terms),
@@ -44,6 +45,18 @@ pub fn note(backup: &Backup, note: &Note, terms: &dyn Terms) -> String {
             before = backup.part(*before).id
         ),
     }
+}
+
+/// Words a note about parts with nothing in them.
+fn strays(backup: &Backup, parts: &[usize]) -> String {
+    let ids: Vec<&str> = parts
+        .iter()
+        .map(|&at| backup.part(at).id.as_str())
+        .collect();
+    format!(
+        "The copy does not have {}: nothing of the backup is in it.",
+        ids.join(", ")
+    )
 }
 
 /// Words a note about the recorder's database.

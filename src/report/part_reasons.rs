@@ -26,6 +26,7 @@ pub fn reason(reason: &PartReason, terms: &dyn Terms) -> String {
         PartReason::Reencrypted => "encrypted anew",
         PartReason::OtherVersion => "rewritten in another version",
         PartReason::Taken(takers) => return taken(takers, terms),
+        PartReason::Stray => "nothing of the backup is in it",
         PartReason::PutInOrder => "put in order",
         PartReason::LikeTheOthers => "encrypted like the others",
         PartReason::AsItIs => "as it is",

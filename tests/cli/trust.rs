@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::line;
 use crate::support::draft::{Draft, Wrap};
 use crate::support::make::{fifo, file, gzip, noise, tar};
-use crate::support::{Run, Scratch, UNCHANGED, haslim, keyless, members, run, seal};
+use crate::support::{Run, Scratch, UNCHANGED, haslim, keyless, manifest, members, run, seal};
 
 fn photos() -> Vec<Vec<u8>> {
     vec![file("a.jpg", &noise(3000))]
@@ -165,13 +165,14 @@ fn a_backup_of_two_kinds_is_never_simply_called_encrypted() {
 #[test]
 fn the_first_archive_of_a_copy_is_one_that_opens() {
     let scratch = Scratch::new();
-    let odd: [(&str, &[u8]); 4] = [
-        ("core_x.tar.gz", b""),
-        ("core_x.tar.gz", b"no archive"),
-        ("._homeassistant.tar.gz", b"\0\x05\x16\x07"),
-        ("core_x.tar.gz", &[0; 5000]),
+    let odd: [(&str, &[u8], usize); 5] = [
+        ("core_x.tar.gz", b"", 1),
+        ("core_x.tar.gz", b"no archive", 2),
+        ("._homeassistant.tar.gz", b"\0\x05\x16\x07", 1),
+        ("._homeassistant.tar.gz", b"no file of macOS", 2),
+        ("core_x.tar.gz", &[0; 5000], 2),
     ];
-    for (name, bytes) in odd {
+    for (name, bytes, archives) in odd {
         let draft = Draft::v3()
             .member(name, bytes)
             .config(&[])
@@ -192,7 +193,7 @@ fn the_first_archive_of_a_copy_is_one_that_opens() {
         let (out, run) = shrink(&scratch, &backup, "--drop media --force", None);
         run.code(0);
         assert_eq!(marks(&out)[0].0, "homeassistant.tar.gz", "{name}");
-        assert_eq!(marks(&out).len(), 2, "what is not known is kept");
+        assert_eq!(marks(&out).len(), archives, "what is not known is kept");
         let (out, run) = repair(&scratch, &backup);
         run.code(0);
         haslim([Path::new("verify"), &out]).code(0);
@@ -216,6 +217,70 @@ fn a_repair_leaves_out_files_with_nothing_in_them() {
         run.out
     );
     assert_eq!(marks(&out).len(), 2);
+}
+
+/// A reader that opens all archives of a protected copy with one key stops at such a file.
+#[test]
+fn a_copy_leaves_out_what_macos_added_and_says_that_nothing_is_lost() {
+    let scratch = Scratch::new();
+    for (wrap, key) in [(Wrap::Plain, None), (Wrap::V2, KEY)] {
+        let backup = system(wrap)
+            .set("type", "full")
+            .member("._media.tar.gz", b"\0\x05\x16\x07 and more")
+            .member("core_x.tar.gz", b"")
+            .write(&scratch, "in.tar");
+        let (rest, whole) = (scratch.path("rest.tar"), scratch.path("whole.tar"));
+        let (out, run) = shrink(
+            &scratch,
+            &backup,
+            &format!(
+                "--drop homeassistant:www/** --force --rest {}",
+                rest.display()
+            ),
+            key,
+        );
+        let run = run.code(0);
+        let said = "The copy does not have unknown:._media.tar.gz, unknown:core_x.tar.gz: nothing of the backup is in it.";
+        let text = run.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(said), "{}{}", run.out, run.err);
+        assert_eq!(marks(&out).len(), 2);
+        let kind = &manifest(&out)["type"];
+        assert_eq!(kind, "full", "nothing that is listed is missing");
+        haslim([Path::new("verify"), &out]).code(0);
+        haslim([
+            Path::new("join"),
+            &out,
+            &rest,
+            Path::new("-o"),
+            &whole,
+            Path::new("--force"),
+        ])
+        .code(0);
+        assert_eq!(
+            std::fs::read(whole).unwrap(),
+            std::fs::read(&backup).unwrap()
+        );
+    }
+}
+
+/// The name alone proves nothing: somebody may have given it to an archive of his own.
+#[test]
+fn an_archive_with_the_name_of_a_macos_file_stays() {
+    let scratch = Scratch::new();
+    for wrap in [Wrap::Plain, Wrap::V2] {
+        let backup = system(wrap)
+            .unlisted("._media", &photos())
+            .write(&scratch, "in.tar");
+        let (out, run) = shrink(
+            &scratch,
+            &backup,
+            "--drop homeassistant:www/** --force",
+            KEY,
+        );
+        run.code(0);
+        assert_eq!(marks(&out).len(), 3);
+        repair(&scratch, &backup).1.code(3);
+    }
 }
 
 /// supervisor#4909, GD#596: the kind of one part cannot be determined from its first bytes.

@@ -192,6 +192,7 @@ impl Sketch {
             suffix: Some(self.compressed),
             closed: false,
             has_bad_head: false,
+            is_apple_double: false,
         }
     }
 
