@@ -35,6 +35,44 @@ fn force_replaces_the_output_and_nothing_else() {
 }
 
 #[test]
+fn a_hyphen_is_no_name_for_a_file_that_is_read_back() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("v3.tar");
+    for options in [
+        "shrink IN --drop media --yes -o -",
+        "shrink IN --drop media --yes -o out.tar --rest -",
+        "repair IN -o -",
+        "scan IN -o -",
+        "extract IN media -o -",
+        "join IN IN -o -",
+    ] {
+        let words = options.replace("IN", &input.display().to_string());
+        let run = keyless(words.split(' ')).code(2);
+        assert!(run.err.contains("give the name of a file"), "{}", run.err);
+    }
+    assert_eq!(scratch.listing(), ["v3.tar"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_the_disk_cannot_have_is_the_reason_not_the_free_space() {
+    let scratch = Scratch::new();
+    let input = scratch.copy("plain.tar");
+    let long = scratch.path(&format!("{}.tar", "x".repeat(300)));
+    for command in ["shrink --drop media --yes", "repair", "scan"] {
+        let (command, options) = command.split_once(' ').unwrap_or((command, ""));
+        let options = format!("{options} -o {}", long.display());
+        let run = keyless(line(command, &input, options.trim())).code(7);
+        assert!(
+            run.err.contains("no file on this disk can have the name")
+                && !run.err.contains("free space"),
+            "{}",
+            run.err
+        );
+    }
+}
+
+#[test]
 fn force_keeps_the_old_output_when_the_run_fails() {
     let scratch = Scratch::new();
     let (input, output) = (scratch.copy("v3.tar"), scratch.file("v3.slim.tar", b"old"));

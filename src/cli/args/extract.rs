@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::new_file::new_file;
 use super::shared::{Display, Key, Reading, Shared};
 
 /// What to take out of the backup, and where it goes.
@@ -16,7 +17,7 @@ pub struct Extract {
     #[arg(value_name = "SELECTOR")]
     pub selectors: Vec<String>,
     /// The folder for the files, or one archive: FILE.tar, FILE.tar.gz or FILE.tar.zst
-    #[arg(short, long, value_name = "OUT", required_unless_present_any = ["list", "stdout"])]
+    #[arg(short, long, value_name = "OUT", required_unless_present_any = ["list", "stdout"], value_parser = new_file())]
     pub output: Option<PathBuf>,
     /// Only list what would be extracted
     #[arg(short, long, conflicts_with_all = ["stdout", "level"])]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::choice::Choice;
+use super::new_file::new_file;
 use super::shared::{Display, Key, Limit, Reading, Shared};
 
 /// What to do with Home Assistant.
@@ -123,7 +124,7 @@ pub struct Fetch {
     #[arg(long, value_name = "PLACE")]
     pub from: Option<String>,
     /// Where to write it [default: ID.tar]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = new_file())]
     pub output: Option<PathBuf>,
     /// Replace an existing output
     #[arg(long)]

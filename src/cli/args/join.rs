@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::new_file::new_file;
 use super::shared::{Display, Shared};
 
 /// The two files, and where the original goes.
@@ -15,7 +16,7 @@ pub struct Join {
     /// What `haslim shrink --rest` wrote beside it
     pub rest: PathBuf,
     /// Where to write the original
-    #[arg(short, long, value_name = "OUT")]
+    #[arg(short, long, value_name = "OUT", value_parser = new_file())]
     pub output: PathBuf,
     /// Replace an existing output
     #[arg(long)]

@@ -9,6 +9,7 @@ mod ha;
 mod info;
 mod join;
 mod ls;
+mod new_file;
 mod parse;
 mod plan;
 mod repair;

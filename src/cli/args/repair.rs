@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::new_file::new_file;
 use super::shared::{Display, Key, Limit, Reading, Shared};
 use super::shrink::Replacing;
 
@@ -14,7 +15,7 @@ pub struct Repair {
     /// The backup to repair; it stays as it is
     pub backup: PathBuf,
     /// Where to write the copy [default: <name>.repaired.tar beside the backup]
-    #[arg(short, long, value_name = "OUT")]
+    #[arg(short, long, value_name = "OUT", value_parser = new_file())]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub consent: Replacing,

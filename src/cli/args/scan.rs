@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::new_file::new_file;
 use super::shared::{Display, Key, Reading, Shared};
 
 /// What to read, and where to save what was found.
@@ -13,7 +14,7 @@ pub struct Scan {
     /// The backup to look into
     pub backup: PathBuf,
     /// Where to save it [default: <name>.scan beside the backup]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = new_file())]
     pub output: Option<PathBuf>,
     /// Replace an existing file
     #[arg(long)]

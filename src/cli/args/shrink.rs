@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::choice::{Choice, Known};
+use super::new_file::new_file;
 use super::shared::{Display, Key, Limit, Reading, Shared};
 
 /// What to leave out, where the smaller copy goes, and how it is written.
@@ -20,11 +21,11 @@ pub struct Shrink {
     #[command(flatten)]
     pub limit: Limit,
     /// Where to write the copy [default: <name>.slim.tar beside the backup]
-    #[arg(short, long, value_name = "OUT")]
+    #[arg(short, long, value_name = "OUT", value_parser = new_file())]
     pub output: Option<PathBuf>,
     /// Also write everything that the copy lacks to this file: a backup of its own, which Home
     /// Assistant can restore, and with which `haslim join` makes the original again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = new_file())]
     pub rest: Option<PathBuf>,
     #[command(flatten)]
     pub consent: Replacing,

@@ -70,6 +70,12 @@ fn no_name(path: &Path, fault: NameFault) -> Error {
     Error::refused(format!("{shown} {why}")).advice(OutputAdvice::Another)
 }
 
+/// The error for a name that is too long for the disk, or has bytes that it cannot store.
+pub(super) fn no_such_name(error: io::Error, path: &Path) -> Error {
+    let message = format!("no file on this disk can have the name {}", path.display());
+    Error::output(error, &message).advice(OutputAdvice::Another)
+}
+
 fn no_folder(error: io::Error, folder: &Path) -> Error {
     let shown = folder.display();
     match error.kind() {

@@ -90,6 +90,9 @@ impl Target {
         }
         let named = match self.system.look_at(&self.folder, &self.name) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == ErrorKind::InvalidFilename => {
+                return Err(place::no_such_name(e, &self.path));
+            }
             other => other.map_err(|e| Error::output(e, &format!("cannot look at {shown}")))?,
         };
         if named.kind == FileKind::Folder {
