@@ -1,19 +1,13 @@
 //! Events during a job that the user should be told.
 
 use crate::error::Error;
+use crate::open::Backup;
 use crate::pipe::Silent;
+use crate::plan::facts::Note;
 
 /// Something that does not end the job. Parts are identified by their ids.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// The bytes of a part are intact, but the archive in them cannot be read. A copy keeps it
-    /// unchanged.
-    PartUnreadable {
-        /// The part.
-        part: &'a str,
-        /// Why it cannot be read.
-        error: &'a Error,
-    },
     /// A part that a copy keeps unchanged is damaged.
     PartDamaged {
         /// The part.
@@ -27,6 +21,13 @@ pub enum Event<'a> {
         part: &'a str,
         /// Why not.
         error: &'a Error,
+    },
+    /// Something in a part that a copy keeps unchanged makes a restore fail.
+    Kept {
+        /// The backup.
+        backup: &'a Backup,
+        /// What it is.
+        note: &'a Note,
     },
     /// The copy was larger than the limit. It was discarded, and the plan is made again to stay
     /// below the limit by the excess.

@@ -133,7 +133,7 @@ impl Prepared {
             .position(|check| self.ends_the_job(check, asked))
             .map(|at| checks.swap_remove(at));
         for check in checks.iter().filter(|check| self.is_copied(check.part)) {
-            if let Some(event) = self.event(check) {
+            for event in self.events(check) {
                 observer.event(event);
             }
         }
@@ -147,12 +147,17 @@ impl Prepared {
     }
 
     /// What there is to say about a part that is copied unchanged.
-    fn event<'a>(&'a self, check: &'a PartIntegrity) -> Option<Event<'a>> {
+    fn events<'a>(&'a self, check: &'a PartIntegrity) -> Vec<Event<'a>> {
         let part = self.id(check.part);
+        let backup = &self.backup;
         match &check.outcome {
-            Err(error) if error.kind() == Kind::Damaged => Some(Event::PartDamaged { part, error }),
-            Err(error) if is_about_contents(error) => Some(Event::PartUnchecked { part, error }),
-            _ => None,
+            Ok(notes) => notes
+                .iter()
+                .map(|note| Event::Kept { backup, note })
+                .collect(),
+            Err(error) if error.kind() == Kind::Damaged => vec![Event::PartDamaged { part, error }],
+            Err(error) if is_about_contents(error) => vec![Event::PartUnchecked { part, error }],
+            Err(_) => Vec::new(),
         }
     }
 

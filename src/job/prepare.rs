@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::depth::Depth;
-use super::events::{Event, Observer};
 use super::integrity::{self, check_while, is_about_contents, with_way_out};
 use super::prepared::{PartIntegrity, Prepared};
 use super::unlocked::Unlocked;
@@ -113,7 +112,7 @@ impl Job {
     /// Surveys and plans.
     ///
     /// The request records whether there is a key. Faults in parts that the plan does not need do
-    /// not end this call: they are reported, and kept with the result.
+    /// not end this call: they are kept with the result, see [`Prepared::report_damage`].
     ///
     /// # Errors
     /// As [`crate::survey::survey`], for a part that the plan needs; as [`plan::make`] and
@@ -122,7 +121,6 @@ impl Job {
         self,
         keys: Option<Arc<KeyRing>>,
         depth: Depth,
-        observer: &dyn Observer,
         control: &Control,
     ) -> Result<Prepared> {
         let Self {
@@ -141,7 +139,6 @@ impl Job {
             has_key: request.has_key,
             request: &request,
             named: &named,
-            observer,
             control,
         };
         let (mut found, sound) = reading.first(chooses, depth)?;
@@ -165,6 +162,11 @@ impl Job {
             let all = reading.choosable();
             found = reading.look_again(found, &all)?;
             found.price(&measured);
+            plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
+        }
+        let unseen = plan::to_survey_before_encrypting(&unlocked.backup, &found.surveys, &plan);
+        if !unseen.is_empty() {
+            found.add(reading.look_inside(&unseen, &[])?);
             plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
         }
         request.levels = reading.levels(&found, &plan)?;
@@ -223,7 +225,6 @@ struct Reading<'a> {
     has_key: bool,
     request: &'a Request,
     named: &'a [usize],
-    observer: &'a dyn Observer,
     control: &'a Control,
 }
 
@@ -304,7 +305,10 @@ impl Reading<'_> {
                 Err(error) if needed.contains(&at) || !is_about_contents(&error) => {
                     return Err(with_way_out(error, self.id(at)));
                 }
-                Err(error) => found.integrity.extend(self.check_unreadable(at, &error)),
+                Err(error) => found.integrity.push(PartIntegrity {
+                    part: at,
+                    outcome: Err(error),
+                }),
             }
         }
         Ok(found)
@@ -322,22 +326,6 @@ impl Reading<'_> {
         let of_scan = surveys.into_iter().filter(|s| saved.contains(&s.part));
         self.scan.borrow_mut().put_back(of_scan);
         self.look_inside(parts, parts)
-    }
-
-    /// Checks a part that could not be surveyed. The state of the tar inside matters less than
-    /// whether the stored bytes are intact.
-    fn check_unreadable(&self, at: usize, error: &Error) -> Vec<PartIntegrity> {
-        let checks = integrity::check(
-            &self.unlocked.backup,
-            &[at],
-            self.unlocked.keys.as_deref(),
-            &self.control.beside(),
-        );
-        if checks.iter().any(|check| check.outcome.is_ok()) {
-            let part = self.id(at);
-            self.observer.event(Event::PartUnreadable { part, error });
-        }
-        checks
     }
 
     /// The errors in the first bytes of parts.

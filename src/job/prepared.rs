@@ -8,16 +8,18 @@ use super::writer::CopyWriter;
 use crate::crypt::KeyRing;
 use crate::error::Result;
 use crate::open::Backup;
+use crate::plan::facts::Note;
 use crate::plan::{self, Action, Plan, Request};
 use crate::survey::PartSurvey;
 
-/// Whether the stored bytes of a part are intact.
+/// Whether a part is intact, with the archive in it.
 #[derive(Debug)]
 pub struct PartIntegrity {
     /// Index in [`Backup::parts`].
     pub part: usize,
-    /// What is wrong with the part, or what prevented the check.
-    pub outcome: Result<()>,
+    /// What in it makes a restore fail, although it is intact; or the damage, or what prevented the
+    /// check.
+    pub outcome: Result<Vec<Note>>,
 }
 
 /// A backup, with everything needed to decide about it and to write a copy of it.

@@ -67,8 +67,18 @@ pub struct Part {
     /// no place in a backup, its name begins with `._`, and its contents with the mark of such
     /// files.
     pub is_apple_double: bool,
+    /// Whether the file ends in it: what is there of it can be read, but not its end.
+    pub is_cut_off: bool,
+    /// Whether it is a gzip stream of no bytes, and not encrypted. No reader takes that for a tar.
+    pub is_empty_stream: bool,
+    /// Whether it is a gzip stream with an extra field in its header, and not encrypted. Home
+    /// Assistant reads such a stream only as long as it is not encrypted: `tarfile`'s `r|gz`, with
+    /// which it reads encrypted parts, loses its place behind that field.
+    pub has_gzip_extra: bool,
 }
 
+/// The flag for an extra field in the header of a gzip stream (RFC 1952 §2.3.1).
+const GZIP_EXTRA: u8 = 4;
 /// The first bytes of a file that macOS adds (RFC 1740, appendix A and B: "AppleDouble").
 const APPLE_DOUBLE: [u8; 4] = [0x00, 0x05, 0x16, 0x07];
 
@@ -103,6 +113,9 @@ impl Part {
             is_apple_double: kind == ComponentKind::Unknown
                 && plain(name).starts_with(b"._")
                 && begins_with(&backup.input, member, &APPLE_DOUBLE)?,
+            has_gzip_extra: false,
+            is_empty_stream: false,
+            is_cut_off: false,
         };
         let Some(named) = suffix else {
             let found = unnamed(&backup.input, member)
@@ -112,10 +125,16 @@ impl Part {
             }
             return Ok(part);
         };
-        let found =
-            head(&backup.input, member).map(|head| (sniffed(&head, named), head.len() as u64));
-        let (found, read) =
-            found.map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
+        let head = head(&backup.input, member)
+            .map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
+        let (found, read) = (sniffed(&head, named), head.len() as u64);
+        part.has_gzip_extra = matches!(found, Ok((Layer::Plain, true)))
+            && head.get(3).is_some_and(|flags| flags & GZIP_EXTRA != 0);
+        part.is_empty_stream = matches!(found, Ok((Layer::Plain, true)))
+            && read == member.size
+            && GzDecoder::new(&*head)
+                .read(&mut [0])
+                .is_ok_and(|got| got == 0);
         match found {
             // Bytes without any mark are taken for SecureTar v1 only where an archive must be, and
             // only if the backup says that it is encrypted: they look like damage.

@@ -114,6 +114,7 @@ impl Part {
     /// Its contents, for Home Assistant's checks.
     pub fn state(&self, size: u64) -> State {
         match &self.layer {
+            Some(Layer::Plain) if self.is_empty_stream => State::Empty,
             Some(Layer::Plain) => State::Plain {
                 compressed: self.compressed,
             },
@@ -270,7 +271,8 @@ impl Backup {
 
     /// Whether it is empty and no reader looks for it.
     fn is_empty_archive(&self, part: &Part) -> bool {
-        !self.is_looked_for(part) && part.is_archive() && self.member(part).size == 0
+        let is_empty = self.member(part).size == 0 || part.is_empty_stream;
+        !self.is_looked_for(part) && part.is_archive() && is_empty
     }
 
     /// Whether no reader looks for it, and nothing of the backup is in it: it is empty, or macOS put

@@ -7,7 +7,7 @@ use super::{Backup, Part};
 use crate::crypt::{CryptError, Decrypter, KeyRing};
 use crate::error::{Advice, Error, Kind, Result};
 use crate::format::securetar;
-use crate::format::securetar::{SecureHeader, Version};
+use crate::format::securetar::{CIPHER_BLOCK, SecureHeader, Version};
 use crate::gzip::{Checkpoint, Gunzip, GzipError, Summary, Trailer};
 use crate::pipe::{ReadAhead, Window, read_ahead};
 
@@ -173,12 +173,19 @@ pub fn source(
     if part.closed {
         return Err(other_key(backup, part));
     }
-    stream(
-        backup.input.window(member.data_at(), member.size),
-        part.secure(),
-        part,
-        keys,
-    )
+    let mut data = backup.input.window(member.data_at(), member.size);
+    let (header, size) = (part.secure(), member.size);
+    let (Some(secure), true) = (header, part.is_cut_off) else {
+        return stream(data, header, part, keys);
+    };
+    // As if the rest were there: everything up to the end of the file can be decrypted then.
+    data.skip(secure.len() as u64);
+    let whole = secure
+        .member_len()
+        .map_or(data.left().next_multiple_of(CIPHER_BLOCK as u64), |whole| {
+            whole.max(size).saturating_sub(secure.len() as u64)
+        });
+    decrypted(data, whole, header, part, keys)
 }
 
 /// The archive in a member's data, which begin with a SecureTar header if it is encrypted.

@@ -44,6 +44,11 @@ impl Backup {
             findings: Vec::new(),
         };
         backup.parts = backup.recognise_parts()?;
+        let end = backup.input.len();
+        for part in &mut backup.parts {
+            let member = backup.members.get(part.member);
+            part.is_cut_off = member.is_some_and(|member| member.data_at() + member.size >= end);
+        }
         backup.settle_names();
         backup.settle_marks();
         if backup.parts.iter().any(|part| part.layer.is_some()) {

@@ -53,7 +53,7 @@ pub(super) fn draft(
             }
         }
     }
-    let settled = layout::lay_out(backup, actions, Wanted::by(request), extent)?;
+    let settled = layout::lay_out(backup, surveys, actions, Wanted::by(request), extent)?;
     let changes = changes(backup, surveys, &settled);
     let predicted = predict::parts(backup, surveys, &settled);
     let exact_size = predict::exact(backup, &predicted, &changes)?;
@@ -133,6 +133,7 @@ pub(super) fn plan(
     let mut plan = Plan {
         notes,
         units: units.to_vec(),
+        database: request.database.clone(),
         encryption: target,
         order,
         predicted_size,

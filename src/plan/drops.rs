@@ -121,7 +121,7 @@ impl<'a> PartDrops<'a> {
         let id = &self.part.id;
         let named = self.request.drops_component(id) || self.request.drops_within(id);
         let finds: Vec<&Candidate> = units.iter().flat_map(|(_, u)| u.finds()).collect();
-        let effect = effect(self.backup, self.part, true, None);
+        let effect = effect(self.backup, self.part, true, None, &self.request.database);
         if !named && !finds.is_empty() && units.iter().all(|(_, u)| u.rule.is_some()) {
             return self.all_finds(&finds, effect);
         }
@@ -242,7 +242,13 @@ impl<'a> PartDrops<'a> {
     /// What a unit drops from the part.
     fn found(&self, unit: &Candidate, taken: &[DroppedEntry<'_>]) -> Result<Option<Dropped>> {
         let stored = taken.iter().map(DroppedEntry::stored).sum();
-        let effect = effect(self.backup, self.part, false, unit.rule.as_ref());
+        let effect = effect(
+            self.backup,
+            self.part,
+            false,
+            unit.rule.as_ref(),
+            &self.request.database,
+        );
         let found = self.find(unit, stored, files(taken), effect)?;
         let Some(dropped) = found.filter(|_| !taken.is_empty()) else {
             return Ok(None);

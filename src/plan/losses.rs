@@ -135,12 +135,7 @@ impl<'a> LossIndex<'a> {
         request: &'a Request,
         survey: Option<&'a PartSurvey>,
     ) -> Result<Self> {
-        let conditions = survey.map(|survey| Conditions {
-            backup,
-            part,
-            request,
-            survey,
-        });
+        let conditions = survey.map(|survey| Conditions::new(backup, part, request, survey));
         let (catalogue, id) = (&request.catalogue, &part.id);
         let compile = |_| Ok((Matcher::new(catalogue, id)?, NeverList::new(catalogue, id)?));
         let matcher = conditions.as_ref().map(compile).transpose();
@@ -190,7 +185,13 @@ impl<'a> LossIndex<'a> {
         if groups.is_empty() && folders.is_some() {
             groups.push(LossGroup {
                 has_unknown: true,
-                ..LossGroup::new(effect(self.backup, self.part, false, None))
+                ..LossGroup::new(effect(
+                    self.backup,
+                    self.part,
+                    false,
+                    None,
+                    &self.request.database,
+                ))
             });
         }
         groups.sort_by_key(|group| std::cmp::Reverse(group.stored));
@@ -271,19 +272,28 @@ impl<'a> LossIndex<'a> {
     fn of(&self, matching: &mut Option<Matching<'_>>, entry: &Entry) -> (Effect, Option<&'a Rule>) {
         let path = self.path(entry);
         if self.is_made_again(path, entry) {
-            return (effect(self.backup, self.part, false, None), None);
+            return (
+                effect(self.backup, self.part, false, None, &self.request.database),
+                None,
+            );
         }
         let Some(rule) = self.by_place(path) else {
             let rule = matching
                 .as_mut()
                 .and_then(|matching| self.rule(matching, path, entry));
-            return (effect(self.backup, self.part, false, rule), rule);
+            return (
+                effect(self.backup, self.part, false, rule, &self.request.database),
+                rule,
+            );
         };
         let is_image = rule.is_some_and(|rule| rule.condition == Condition::ImageTar);
         if is_image && image_tar(self.backup, self.part, self.request).is_err() {
             return (Effect::ImageLost, rule);
         }
-        (effect(self.backup, self.part, false, rule), rule)
+        (
+            effect(self.backup, self.part, false, rule, &self.request.database),
+            rule,
+        )
     }
 
     /// Whether MariaDB makes this entry of its folder itself: its databases do not miss it.

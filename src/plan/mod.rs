@@ -85,6 +85,21 @@ pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request
     parts
 }
 
+/// The parts that must be surveyed before this plan is carried out: those that it encrypts for the
+/// first time. Not every stream that can be read in clear can be read encrypted.
+pub fn to_survey_before_encrypting(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    plan: &Plan,
+) -> Vec<usize> {
+    let actions = plan.parts.iter();
+    layout::encrypted_unseen(
+        backup,
+        surveys,
+        actions.map(|part| part.action == Action::Reencrypt),
+    )
+}
+
 /// Makes the plan. `surveys` holds the parts that [`to_survey`] returned and any others that the
 /// planner may choose from, in any order.
 ///

@@ -12,6 +12,7 @@ use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, Part};
 use crate::plan::choose::candidate::Candidate;
 use crate::plan::facts::{Alternative, Dropped, Note, PartReason, Unmatched};
+use crate::plan::request::database::Located;
 use crate::survey::{PartSurvey, config_path};
 
 /// What happens to one part.
@@ -124,6 +125,8 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// Selectors that match nothing in the backup.
     pub unmatched: Vec<Unmatched>,
+    /// Where the recorder's database is.
+    pub database: Located,
 }
 
 impl Plan {
@@ -147,6 +150,7 @@ impl Plan {
             alternatives: Vec::new(),
             notes: Vec::new(),
             unmatched: Vec::new(),
+            database: Located::default(),
         }
     }
 

@@ -37,6 +37,7 @@ pub(super) fn reason(
         },
         Action::Copy if form.name.is_some() => PartReason::Renamed,
         Action::Rewrite | Action::Reencrypt if is_plain => PartReason::Decrypted,
+        Action::Rewrite if part.version().is_none() => PartReason::Encrypted,
         Action::Rewrite => PartReason::OtherVersion,
         Action::Drop | Action::Edit(_) => {
             let takers = takers(backup, at, request, units);

@@ -33,6 +33,8 @@ pub struct Repair {
 /// makes a restore fail.
 pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<Repair> {
     let findings = findings(backup, surveys);
+    // A key is no wish to encrypt a backup that is not encrypted.
+    let encrypts = has_key && backup.is_protected();
     let actions = (0..backup.parts.len())
         .map(|at| action(backup, surveys, at))
         .collect::<Result<Vec<Action>>>()?;
@@ -45,7 +47,7 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     } else {
         Extent::Names
     };
-    let settled = layout::lay_out(backup, actions, Wanted::as_it_is(has_key), extent)?;
+    let settled = layout::lay_out(backup, surveys, actions, Wanted::as_it_is(encrypts), extent)?;
     let changes = changes(backup, &settled);
     if changes.compressed.is_some() {
         check_proven(backup, surveys)?;

@@ -35,7 +35,7 @@ pub fn rest(backup: &Backup, copy: &Plan) -> Result<Plan> {
             "the copy lacks no part of the original, so there is no rest",
         ));
     }
-    let settled = layout::lay_out(backup, actions, Wanted::as_it_is(false), Extent::Names)?;
+    let settled = layout::lay_out(backup, &[], actions, Wanted::as_it_is(false), Extent::Names)?;
     if let Some((part, _)) = backup
         .parts
         .iter()

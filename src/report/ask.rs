@@ -2,6 +2,7 @@
 
 use crate::dates;
 use crate::open::{Backup, ComponentKind};
+use crate::plan::request::database::Located;
 use crate::plan::{self, Candidate, Harm};
 use crate::report::{names, words};
 use crate::rules::{Effect, Split};
@@ -101,7 +102,13 @@ fn better_whole<'a>(
 ) -> Option<&'a Candidate> {
     let first = topic.units.first()?;
     let part = backup.part(first.part);
-    let effect = plan::effect(backup, part, first.is_whole(), first.rule.as_ref());
+    let effect = plan::effect(
+        backup,
+        part,
+        first.is_whole(),
+        first.rule.as_ref(),
+        &Located::default(),
+    );
     let is_whole = |unit: &&Candidate| unit.part == first.part && unit.rule.is_none();
     let whole = units.iter().find(is_whole);
     whole.filter(|_| effect == Effect::PartOfFolder && part.kind == ComponentKind::Folder)
@@ -116,12 +123,12 @@ pub struct Question {
     pub details: Vec<String>,
 }
 
-/// The question about a topic.
-pub fn question(backup: &Backup, topic: &Topic<'_>) -> Question {
+/// The question about a topic of a plan for which the recorder's database is there.
+pub fn question(backup: &Backup, topic: &Topic<'_>, database: &Located) -> Question {
     let part = backup.part(topic.part());
     let place = names::place(backup, part);
     let rule = topic.units.first().and_then(|unit| unit.rule.as_ref());
-    let effect = plan::effect(backup, part, rule.is_none(), rule);
+    let effect = plan::effect(backup, part, rule.is_none(), rule, database);
     let size = size::short(topic.stored());
     let Some(rule) = rule else {
         return Question {
@@ -176,7 +183,7 @@ mod tests {
             .iter()
             .map(|topic| {
                 (
-                    question(&backup, topic),
+                    question(&backup, topic, &Located::default()),
                     topic.whole.map(|whole| whole.files),
                 )
             })

@@ -139,6 +139,12 @@ fn some_files(part: &Part, files: u64) -> String {
 
 /// What is lost when files are dropped that only the user can drop.
 fn protected(dropped: &Dropped) -> Option<String> {
+    let sentences = protected_files(dropped)?;
+    Some(format!("No rule would take these. {sentences}"))
+}
+
+/// How many protected files are dropped, why they are protected, and what they hold.
+pub(super) fn protected_files(dropped: &Dropped) -> Option<String> {
     let loss = &dropped.loss;
     if loss.protected.is_empty() {
         return None;
@@ -153,10 +159,7 @@ fn protected(dropped: &Dropped) -> Option<String> {
     let reasons: Vec<String> = reasons
         .map(|(reason, count)| format!("{}: {reason}", words::files(*count)))
         .collect();
-    Some(format!(
-        "No rule would take these. {}{holds}",
-        reasons.join(" ")
-    ))
+    Some(format!("{}{holds}", reasons.join(" ")))
 }
 
 fn holds(holding: Holding) -> &'static str {

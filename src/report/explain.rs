@@ -149,7 +149,7 @@ fn unseen(
         return Ok(format!(
             "{all} would be left out: {}. {}",
             of_whole(request, plan, part, at, terms),
-            effect(backup, part, true, None).sentence()
+            effect(backup, part, true, None, &plan.database).sentence()
         ));
     }
     if request.keeps_component(&part.id) {
@@ -357,7 +357,7 @@ impl<'a> Explainer<'a> {
                     .map_or(String::new(), |rule| named(rule));
                 return Explanation::goes(
                     rule,
-                    effect(self.backup, self.part, true, None).sentence(),
+                    effect(self.backup, self.part, true, None, &self.request.database).sentence(),
                 );
             }
             Some(Action::Edit(cut)) => {
@@ -396,7 +396,14 @@ impl<'a> Explainer<'a> {
         };
         Explanation::goes(
             named(rule),
-            effect(self.backup, self.part, false, Some(rule)).sentence(),
+            effect(
+                self.backup,
+                self.part,
+                false,
+                Some(rule),
+                &self.request.database,
+            )
+            .sentence(),
         )
     }
 
@@ -434,12 +441,7 @@ impl<'a> Explainer<'a> {
 
     /// What the rules say about a path that stays.
     fn of_rules(&self, path: &[u8], entry: &Entry) -> String {
-        let conditions = Conditions {
-            backup: self.backup,
-            part: self.part,
-            request: self.request,
-            survey: self.survey,
-        };
+        let conditions = Conditions::new(self.backup, self.part, self.request, self.survey);
         let mut could_go = None;
         let is_dir = entry.kind == EntryKind::Directory;
         let found = self.matcher.matching().rule_where(path, is_dir, |index| {
@@ -564,7 +566,7 @@ impl<'a> Explainer<'a> {
             self.survey.part,
             self.terms,
         );
-        let restore = effect(self.backup, self.part, true, None).sentence();
+        let restore = effect(self.backup, self.part, true, None, &self.request.database).sentence();
         let head = format!(
             "{place} would be left out, with all of {}: {whole}. {restore}",
             self.part.id

@@ -9,7 +9,7 @@ use crate::open::{Backup, ComponentKind};
 use crate::plan::facts::{Alternative, Cause, Dropped, Lasting, LastingFile, Offer};
 use crate::plan::{Compressing, Harm, Outcome, PartPlan, Plan};
 use crate::report::terms::Terms;
-use crate::report::{names, words};
+use crate::report::{drops, names, words};
 use crate::rules::{Class, Effect, RemadeBy, Rule};
 use crate::size;
 
@@ -108,6 +108,8 @@ pub struct Row {
     pub named: Vec<Named>,
     /// How many more there are.
     pub more: u64,
+    /// What the protected files among them are, in sentences.
+    pub protected: Option<String>,
 }
 
 /// What kind of thing something is, for a short list.
@@ -206,6 +208,7 @@ pub fn row(backup: &Backup, dropped: &Dropped) -> Row {
         mark: mark(backup, dropped),
         lost: lost(dropped),
         more: lasting.files.saturating_sub(named.len() as u64),
+        protected: drops::protected_files(dropped),
         named,
     }
 }
@@ -297,7 +300,7 @@ pub fn on_restore(backup: &Backup, plan: &Plan) -> Vec<String> {
         here.filter(lasting).filter_map(part).collect()
     };
     type Sentence = fn(&str) -> String;
-    let sentences: [(&[Effect], Sentence); 5] = [
+    let sentences: [(&[Effect], Sentence); 6] = [
         (&[Effect::MariaDb, Effect::MovedDatabase], |places| {
             format!(
                 "A restore of this copy replaces the live databases of {places} with empty ones."
@@ -321,6 +324,9 @@ pub fn on_restore(backup: &Backup, plan: &Plan) -> Vec<String> {
         }),
         (&[Effect::RecorderDatabase], |_| {
             "On this system your history stays. On a new one it starts empty.".to_owned()
+        }),
+        (&[Effect::UnusedDatabase], |_| {
+            "home-assistant_v2.db stays on this system. Home Assistant does not use it: db_url names another database.".to_owned()
         }),
         (
             &[Effect::WholeFolder, Effect::WholeConfig, Effect::WholeAddon],

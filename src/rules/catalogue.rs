@@ -10,6 +10,7 @@ use super::component::component_fits;
 use super::databases;
 use super::error::{RulesError, line_of};
 use super::glob::{compile, typed_in_full};
+use super::glob_set::GlobSet;
 use super::rule::{Condition, Confidence, Never, RawRule, RemadeBy, Rule, RuleEffect};
 
 /// The rules in order of precedence, and the never-drop list.
@@ -166,6 +167,22 @@ impl Catalogue {
             .map(|never| never.reason.as_str())
     }
 
+    /// Where the built-in catalogue knows databases in a component, and what in them is none.
+    pub(crate) fn databases_of(&self, component: &str) -> KnownDatabases {
+        let globs = |is_wanted: fn(&Rule) -> bool| {
+            let rules = self.rules.iter().filter(|rule| {
+                !rule.added && is_wanted(rule) && component_fits(&rule.component, component)
+            });
+            let globs: Vec<&String> = rules.flat_map(|rule| &rule.globs).collect();
+            // Globs of the built-in catalogue compile.
+            GlobSet::of(&globs).ok().filter(|_| !globs.is_empty())
+        };
+        KnownDatabases {
+            taken: globs(|rule| rule.database),
+            spared: globs(|rule| rule.class.is_free()),
+        }
+    }
+
     /// The enabled rules for `component`, with their indices.
     pub(super) fn rules_for(&self, component: &str) -> impl Iterator<Item = (RuleIndex, &Rule)> {
         // `checked` allows at most 65,536 rules.
@@ -173,6 +190,26 @@ impl Catalogue {
             .map(RuleIndex)
             .zip(&self.rules)
             .filter(move |(_, rule)| rule.enabled && component_fits(&rule.component, component))
+    }
+}
+
+/// Where the built-in catalogue knows databases in a component.
+#[derive(Debug)]
+pub(crate) struct KnownDatabases {
+    taken: Option<GlobSet>,
+    spared: Option<GlobSet>,
+}
+
+impl KnownDatabases {
+    /// Whether a rule of the catalogue takes this file as a part of a database.
+    pub fn have(&self, path: &[u8]) -> bool {
+        let is_match = |set: &GlobSet| set.is_match(path);
+        self.taken.as_ref().is_some_and(is_match)
+    }
+
+    /// Whether a rule of the catalogue takes this file without asking.
+    pub fn spare(&self, path: &[u8]) -> bool {
+        self.spared.as_ref().is_some_and(|set| set.is_match(path))
     }
 }
 

@@ -17,6 +17,9 @@ pub enum Effect {
     PartOfConfig,
     /// The recorder's default database, with `exclude_database` set in the copy.
     RecorderDatabase,
+    /// A file like the recorder's default database, with `exclude_database` set in the copy, while
+    /// the recorder uses another database.
+    UnusedDatabase,
     /// The recorder's database under another name in the config directory, which `exclude_database`
     /// does not save (Supervisor, `homeassistant/module.py`; Core, `backup_restore.py`:
     /// KEEP_DATABASE).
@@ -94,6 +97,9 @@ impl Effect {
             Self::RecorderDatabase => {
                 "The copy says that it comes without the database, so a restore keeps the live one; on a new system history begins anew."
             }
+            Self::UnusedDatabase => {
+                "The copy says that it comes without this file, so a restore keeps the live one, if there is one. Home Assistant does not use it: `db_url` names another database."
+            }
             Self::MovedDatabase => {
                 "A restore empties the config directory first, and the live database goes with it: Home Assistant keeps only one that is called home-assistant_v2.db. History begins anew."
             }
@@ -134,6 +140,7 @@ impl Effect {
             Self::WholeConfig => "live configuration left alone",
             Self::PartOfConfig => "config emptied, then filled",
             Self::RecorderDatabase => "live database kept",
+            Self::UnusedDatabase => "live file kept",
             Self::MovedDatabase => "new, empty database",
             Self::WholeAddon => "live add-on left alone",
             Self::PartOfAddon => "add-on emptied, then filled",
@@ -154,6 +161,7 @@ impl Effect {
             Self::WholeConfig => "whole_config",
             Self::PartOfConfig => "part_of_config",
             Self::RecorderDatabase => "recorder_database",
+            Self::UnusedDatabase => "unused_database",
             Self::MovedDatabase => "moved_database",
             Self::WholeAddon => "whole_addon",
             Self::PartOfAddon => "part_of_addon",

@@ -25,6 +25,7 @@ mod slug;
 mod sniff;
 mod voices;
 
+pub(crate) use catalogue::KnownDatabases;
 pub use catalogue::{Catalogue, RuleIndex};
 pub use conditions::{ImageTarStays, belongs_to_database, image_tar_allowed, recorder_url};
 pub use databases::is_database_name;
@@ -38,7 +39,7 @@ pub use never::{NeverList, Taking};
 pub use npm::{NpmModules, PackageReader};
 pub use rule::{Class, Condition, Confidence, Never, RemadeBy, Rule, RuleEffect, Split};
 pub use slug::slug_prefix;
-pub use sniff::{Contents, NestedBackup, Origin, Sniffer, Verdict};
+pub use sniff::{Contents, Made, NestedBackup, Origin, Sniffer, Verdict};
 pub use voices::{is_published_voice, is_spoken_message};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 mod nested;
 
-pub use nested::{NestedBackup, Verdict};
+pub use nested::{Made, NestedBackup, Verdict};
 
 /// The contents of a file, as far as rules need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -61,9 +61,9 @@ impl Sniffer {
         self.nested.feed(bytes);
     }
 
-    /// The result for the file. `own` is the Home Assistant that made the outer backup, if that is
-    /// recorded in `extra`.
-    pub fn finish(self, own: Option<&str>) -> Contents {
+    /// The result for the file. `outer` is the backup that it is in. A backup that is not older than
+    /// that one is like any other file: no rule is about it.
+    pub fn finish(self, outer: &Made) -> Contents {
         let head = self.head.get(..self.seen).unwrap_or_default();
         if is_core_dump(head) {
             return Contents::CoreDump;
@@ -71,9 +71,10 @@ impl Sniffer {
         if is_database(head) {
             return Contents::Database;
         }
-        self.nested.finish().map_or(Contents::Other, |instance| {
-            Contents::Backup(origin(instance.as_deref(), own))
-        })
+        match self.nested.finish() {
+            Some(made) if !is_newer(&made, outer) => Contents::Backup(origin(&made, outer)),
+            _ => Contents::Other,
+        }
     }
 }
 
@@ -101,8 +102,15 @@ fn is_database(head: &[u8]) -> bool {
     marks.iter().any(|mark| head.starts_with(mark))
 }
 
-fn origin(theirs: Option<&str>, own: Option<&str>) -> Origin {
-    match (theirs, own) {
+/// Whether a backup is certainly not older than the one that it is in.
+fn is_newer(made: &Made, outer: &Made) -> bool {
+    made.date
+        .zip(outer.date)
+        .is_some_and(|(date, outer)| date >= outer)
+}
+
+fn origin(made: &Made, outer: &Made) -> Origin {
+    match (&made.instance, &outer.instance) {
         (Some(theirs), Some(own)) if theirs == own => Origin::Same,
         (Some(_), Some(_)) => Origin::Other,
         _ => Origin::Unknown,

@@ -7,7 +7,7 @@ use crate::format::tar::block::{EntryKind, TarError};
 use crate::format::tar::header::Header;
 use crate::format::tar::walk::Visitor;
 use crate::open::{ComponentKind, config_path};
-use crate::rules::{Contents, NpmModules, PackageReader, Sniffer};
+use crate::rules::{Contents, Made, NpmModules, PackageReader, Sniffer};
 
 /// Records every entry and its stored size.
 pub(super) struct EntryCollector {
@@ -19,8 +19,8 @@ pub(super) struct EntryCollector {
     long_paths: LongPaths,
     /// Examines the contents of the current entry.
     sniffer: Sniffer,
-    /// The Home Assistant that made this backup, if known.
-    instance: Option<String>,
+    /// Where and when the outer backup was made.
+    outer: Made,
     /// The modules in the `package.json` of an add-on.
     packages: PackageReader,
     /// The configuration of the database.
@@ -58,8 +58,8 @@ pub(super) struct Collected {
 }
 
 impl EntryCollector {
-    /// Prepares for a part of this kind; `instance` is the Home Assistant that made the backup.
-    pub fn new(kind: ComponentKind, manifest_version: u64, instance: Option<&str>) -> Self {
+    /// Prepares for a part of this kind of a backup that was made there and then.
+    pub fn new(kind: ComponentKind, manifest_version: u64, outer: Made) -> Self {
         Self {
             kind,
             manifest_version,
@@ -67,7 +67,7 @@ impl EntryCollector {
             hazards: Vec::new(),
             long_paths: LongPaths::default(),
             sniffer: Sniffer::default(),
-            instance: instance.map(str::to_owned),
+            outer,
             packages: PackageReader::default(),
             configuration: Files::default(),
             crc: crc32fast::Hasher::new(),
@@ -182,7 +182,7 @@ impl Visitor for EntryCollector {
         self.configuration.end();
         let end = self.stored_position(at);
         self.packages.end();
-        let contents = std::mem::take(&mut self.sniffer).finish(self.instance.as_deref());
+        let contents = std::mem::take(&mut self.sniffer).finish(&self.outer);
         if let Some(entry) = self.entries.last_mut() {
             entry.stored = end.saturating_sub(self.boundary);
             entry.data_crc = std::mem::take(&mut self.crc).finalize();
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn stored_positions_inside_a_piece_add_up_to_the_piece() {
-        let mut collector = EntryCollector::new(ComponentKind::Folder, 2, None);
+        let mut collector = EntryCollector::new(ComponentKind::Folder, 2, Made::default());
         collector.begin_piece(0, 1000, 101);
         assert_eq!(
             (

@@ -4,10 +4,12 @@ use super::collector::EntryCollector;
 use super::part::PartSurvey;
 use super::{hazards, warnings};
 use crate::crypt::KeyRing;
+use crate::dates;
 use crate::error::Result;
 use crate::format::tar::walk::Walker;
 use crate::open::{Backup, Part, Pieces, locate};
 use crate::pipe::Control;
+use crate::rules::Made;
 
 /// Surveys one part.
 ///
@@ -38,7 +40,10 @@ fn walk(
     let mut collector = EntryCollector::new(
         part.kind,
         backup.manifest.version(),
-        backup.manifest.instance_id(),
+        Made {
+            instance: backup.manifest.instance_id().map(str::to_owned),
+            date: dates::seconds(backup.manifest.date()),
+        },
     );
     while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {
         let step = collector.begin_piece(walker.position(), piece.len(), stored_end);

@@ -942,6 +942,29 @@ fn a_file_that_is_cut_off_gives_its_whole_parts() {
 }
 
 #[test]
+fn the_part_in_which_a_file_ends_gives_what_is_whole_of_it() {
+    let scratch = Scratch::new();
+    let files: Vec<Vec<u8>> = (0..30)
+        .map(|n| make::file(format!("{n:02}"), &make::noise(100_000)))
+        .collect();
+    for wrap in [Wrap::Plain, Wrap::V2, Wrap::V3] {
+        let bytes = Draft::new(wrap).folder("media", &files).bytes();
+        let cut = scratch.file("cut.tar", &bytes[..bytes.len() * 8 / 10 + 5]);
+        let out = scratch.path("out");
+        let run = extract(&cut, &["--keep-going"], &out).code(5);
+        assert!(run.err.contains("media"), "{}", run.err);
+        let saved: Vec<_> = std::fs::read_dir(out.join("media")).unwrap().collect();
+        for file in &saved {
+            let bytes = std::fs::read(file.as_ref().unwrap().path()).unwrap();
+            assert!(bytes == make::noise(100_000), "other bytes, or half a file");
+        }
+        // Version 3 vouches for whole chunks of 1 MiB.
+        assert!(saved.len() >= 19, "{wrap:?}: {}", saved.len());
+        std::fs::remove_dir_all(&out).unwrap();
+    }
+}
+
+#[test]
 fn every_damaged_part_is_named_and_an_archive_of_nothing_is_not_written() {
     let scratch = Scratch::new();
     let draft = Draft::v3()

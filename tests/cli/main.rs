@@ -24,6 +24,7 @@ mod ha;
 mod help;
 mod hostile;
 mod json;
+mod kept;
 mod key;
 mod limits;
 mod ls;

@@ -2,6 +2,7 @@
 
 use crate::craft::{self, Content};
 use crate::line;
+use crate::support::draft::Draft;
 use crate::support::*;
 
 fn planned(rules: &str, rest: &str) -> (i32, Vec<(String, u64)>) {
@@ -36,6 +37,50 @@ fn a_rule_of_ones_own_takes_what_it_names() {
             .any(|(id, bytes)| id == "radio" && *bytes > 20_000),
         "{after:?}"
     );
+}
+
+#[test]
+fn a_rule_of_ones_own_takes_no_database_of_a_server_for_a_cache() {
+    let scratch = Scratch::new();
+    let file = |name: &str| make::file(format!("data/{name}"), &make::noise(4000));
+    let cases = [
+        (
+            "a0d7b954_influxdb",
+            "influxdb/data/telegraf/autogen/1/a.bin",
+        ),
+        ("a0d7b954_influxdb", "influxdb/wal/ha/autogen/1/a.wal"),
+        ("77b2833f_timescaledb", "postgres/base/16384/1234"),
+        ("0123abcd_own_postgres", "pg/base/16384/1234"),
+        ("0123abcd_own_mongo", "db/collection-0-12"),
+    ];
+    for (slug, path) in cases {
+        let mark = |mark: &str| file(&format!("{}/{mark}", path.split('/').next().unwrap()));
+        let backup = Draft::plain()
+            .config(&[])
+            .addon(
+                slug,
+                &[
+                    file(path),
+                    file("other/own.bin"),
+                    mark("PG_VERSION"),
+                    mark("WiredTiger"),
+                ],
+            )
+            .write(&scratch, "in.tar");
+        let folder = path.rsplit_once('/').unwrap().0;
+        let rules = format!(
+            "[[rule]]\nid = \"mine\"\ncomponent = \"addon:{slug}\"\n\
+             globs = [\"data/{folder}/**\", \"data/other/**\"]\nclass = \"cache\"\n"
+        );
+        let rules = scratch.file("rules.toml", rules.as_bytes());
+        let options = format!("--thorough --json --rules {}", rules.display());
+        let run = keyless(line("plan", &backup, &options));
+        let text = run.json()["drops"].to_string();
+        assert!(
+            text.contains("data/other/**") && !text.contains(path),
+            "{slug}: {text}"
+        );
+    }
 }
 
 #[test]

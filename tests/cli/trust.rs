@@ -658,3 +658,75 @@ fn what_mariadb_makes_itself_is_no_loss_of_its_databases() {
     let said = keyless(line("plan", &backup, rest)).code(0).out;
     assert!(said.contains("database"), "{said}");
 }
+
+/// `exclude_database` saves a file of this name, but only the recorder's database is the history.
+#[test]
+fn a_database_that_the_recorder_left_behind_is_not_called_the_history() {
+    let scratch = Scratch::new();
+    for url in [
+        "mysql://h:p@core-mariadb/ha",
+        "sqlite:////config/db/history.db",
+        "mysql://h:p@nas.local/ha",
+    ] {
+        let yaml = format!("recorder:\n  db_url: {url}\n");
+        let backup = Draft::plain()
+            .set("homeassistant", serde_json::json!({"version": "2026.11.0"}))
+            .unlisted(
+                "homeassistant",
+                &[
+                    file("data/configuration.yaml", yaml.as_bytes()),
+                    file("data/home-assistant_v2.db", &noise(9000)),
+                    file("data/db/history.db", &noise(900)),
+                ],
+            )
+            .addon(
+                "core_mariadb",
+                &[file("data/databases/ibdata1", &noise(900))],
+            )
+            .write(&scratch, "in.tar");
+        let drop = "homeassistant:home-assistant_v2.db";
+        let run = haslim([
+            Path::new("plan"),
+            &backup,
+            Path::new("--drop"),
+            Path::new(drop),
+        ]);
+        let text = run
+            .code(0)
+            .out
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(
+            !text.contains("history stays") && text.contains("db_url names another database"),
+            "{url}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_plan_says_what_protected_files_hold_without_being_asked_for_details() {
+    let scratch = Scratch::new();
+    let backup = Draft::plain()
+        .config(&[
+            file("data/.storage/auth", b"{}"),
+            file("data/.storage/core.area_registry", b"{}"),
+            file("data/.storage/lovelace", b"{}"),
+        ])
+        .write(&scratch, "in.tar");
+    let drop = "homeassistant:.storage";
+    let run = haslim([
+        Path::new("plan"),
+        &backup,
+        Path::new("--drop"),
+        Path::new(drop),
+    ]);
+    let text = run
+        .code(0)
+        .out
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(text.contains("They hold: areas, dashboards"), "{text}");
+    assert!(text.contains("users."), "{text}");
+}

@@ -83,7 +83,7 @@ impl Job {
         let request = Request { drops, ..request };
         let keys = Some(Arc::clone(keys));
         job::Job::new(backup, request)?
-            .prepare(keys, Depth::Needed, &Silent, control)
+            .prepare(keys, Depth::Needed, control)
             .map(Self)
     }
 

@@ -218,7 +218,7 @@ impl Dialogue<'_> {
         let Some(topic) = self.topics.get(at) else {
             return Ok(Reply::Quit);
         };
-        let asked = question(&prepared.backup, topic);
+        let asked = question(&prepared.backup, topic, &prepared.plan.database);
         let screen = &self.session.screen;
         tell(&format!(
             "\n{}  {}",

@@ -35,7 +35,7 @@ pub fn prepare(
         need => need,
     };
     let keys = key::keys(session, job.backup(), need)?.map(Arc::new);
-    job.prepare(keys, depth, &session.screen, &session.control)
+    job.prepare(keys, depth, &session.control)
 }
 
 /// The request in the form that the planner takes.

@@ -199,6 +199,9 @@ fn one_left_out(session: &Session, row: &Row, title: usize) {
         let files = if row.more == 1 { "file" } else { "files" };
         screen.as_is(&format!("{indent}  and {} more {files}", row.more));
     }
+    if let Some(text) = &row.protected {
+        screen.as_is(&wrap(&format!("{indent}  {text}"), screen.width()));
+    }
 }
 
 /// Prints the table of parts, the totals, and each thing that is left out with its reasons.

@@ -65,15 +65,17 @@ fn what_was_named_and_is_not_there_is_an_error_before_any_key() {
 }
 
 #[test]
-fn an_archive_that_cannot_be_looked_into_is_reported_unless_it_is_needed() {
+fn an_archive_that_cannot_be_looked_into_is_no_error_before_a_copy_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = unreadable(folder.path());
-    let heard = Heard::default();
-    let prepared = prepare(&path, request(&["media"]), Depth::All, &heard).unwrap();
-    assert_eq!(heard.all(), ["unreadable: share"]);
+    let mut prepared = prepare(&path, request(&["media"]), Depth::All).unwrap();
     assert_eq!(prepared.integrity.len(), 1);
-    assert!(prepared.integrity[0].outcome.is_ok());
-    let error = prepare(&path, request(&["share:x"]), Depth::Needed, &heard).unwrap_err();
+    let heard = Heard::default();
+    prepared.report_damage(true, &heard).unwrap();
+    assert_eq!(heard.all(), ["damaged: share"]);
+    let error = prepared.report_damage(false, &heard).unwrap_err();
+    assert_eq!(error.kind(), Kind::Damaged);
+    let error = prepare(&path, request(&["share:x"]), Depth::Needed).unwrap_err();
     assert!(
         matches!(error.kind(), Kind::Damaged | Kind::Refused),
         "{error}"
@@ -95,7 +97,7 @@ fn damage_in_a_part_that_is_kept_ends_a_job_unless_its_user_decides() {
             keeps: request(keeps).drops,
             ..request(&["media:music"])
         };
-        let mut prepared = prepare(&path, wanted, Depth::Checked, &heard).unwrap();
+        let mut prepared = prepare(&path, wanted, Depth::Checked).unwrap();
         prepared.check_kept_parts(&control(2, 0));
         match prepared.report_damage(asked, &heard) {
             Err(error) => {

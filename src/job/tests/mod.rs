@@ -51,7 +51,7 @@ fn prepared(name: &str, drops: &[&str], keys: Option<Arc<KeyRing>>) -> Prepared 
     let backup = Backup::open(&fixture(name)).unwrap();
     Job::new(backup, request(drops))
         .unwrap()
-        .prepare(keys, Depth::Needed, &Silent, &Control::default())
+        .prepare(keys, Depth::Needed, &Control::default())
         .unwrap()
 }
 
@@ -87,9 +87,9 @@ impl Heard {
 impl Observer for Heard {
     fn event(&self, event: Event<'_>) {
         let text = match event {
-            Event::PartUnreadable { part, .. } => format!("unreadable: {part}"),
             Event::PartDamaged { part, .. } => format!("damaged: {part}"),
             Event::PartUnchecked { part, .. } => format!("unchecked: {part}"),
+            Event::Kept { note, .. } => format!("kept: {note:?}"),
             Event::CopyTooLarge { attempt, .. } => format!("too large: {attempt}"),
         };
         self.0.lock().unwrap().push(text);
@@ -137,7 +137,7 @@ fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, data: &[u8]) {
 }
 
 /// Prepares a job on this file, with the key of the fixtures.
-fn prepare(path: &Path, request: Request, depth: Depth, heard: &Heard) -> Result<Prepared> {
+fn prepare(path: &Path, request: Request, depth: Depth) -> Result<Prepared> {
     let job = Job::new(Backup::open(path)?, request)?;
-    job.prepare(Some(keys()), depth, heard, &control(2, 0))
+    job.prepare(Some(keys()), depth, &control(2, 0))
 }

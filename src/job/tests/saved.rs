@@ -47,7 +47,7 @@ fn honest(_: &mut PartSurvey) {}
 fn write(job: Job) -> Result<(Prepared, u64), Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.tar");
-    let mut job = job.prepare(Some(keys()), Depth::Checked, &Silent, &control(2, 0))?;
+    let mut job = job.prepare(Some(keys()), Depth::Checked, &control(2, 0))?;
     let outcome = job.write(&path, OPTIONS, &Silent, &control(2, 0));
     let size = match outcome {
         Ok(WriteOutcome::Published(copy)) => copy.size,
@@ -72,12 +72,12 @@ fn thorough(drops: &[&str]) -> Request {
 fn a_plan_from_a_scan_is_the_same_and_only_what_is_edited_is_read_again() {
     let with = job(thorough(&["media:music"]), "media", honest);
     let with = with
-        .prepare(Some(keys()), Depth::Needed, &Silent, &control(1, 0))
+        .prepare(Some(keys()), Depth::Needed, &control(1, 0))
         .unwrap();
     let backup = Backup::open(&fixture("v3.tar")).unwrap();
     let without = Job::new(backup, thorough(&["media:music"])).unwrap();
     let without = without
-        .prepare(Some(keys()), Depth::Needed, &Silent, &control(1, 0))
+        .prepare(Some(keys()), Depth::Needed, &control(1, 0))
         .unwrap();
     assert_eq!(with.plan.predicted_size, without.plan.predicted_size);
     assert_eq!(with.saved.len(), with.surveys.len());
@@ -137,7 +137,7 @@ fn a_lie_that_lets_a_whole_part_go_ends_without_a_copy() {
     };
     let job = job(thorough(&[]), "share", lie);
     let outcome = job
-        .prepare(Some(keys()), Depth::Needed, &Silent, &control(1, 0))
+        .prepare(Some(keys()), Depth::Needed, &control(1, 0))
         .and_then(|mut job| {
             let at = job
                 .backup
@@ -189,7 +189,7 @@ fn a_kept_part_is_checked_for_damage_although_a_scan_covers_it() {
         .unwrap()
         .with_scan(scan);
     let mut job = job
-        .prepare(Some(keys()), Depth::Needed, &Silent, &control(1, 0))
+        .prepare(Some(keys()), Depth::Needed, &control(1, 0))
         .unwrap();
     let out = folder.path().join("out.tar");
     let error = job.write(&out, OPTIONS, &Silent, &control(2, 0));
@@ -210,7 +210,7 @@ fn a_scan_stands_for_the_key_only_where_nothing_is_written() {
     ] {
         let job = job(request(), "media", honest);
         assert_eq!(job.key_need(depth), need, "{depth:?}");
-        let job = job.prepare(None, depth, &Silent, &control(1, 0)).unwrap();
+        let job = job.prepare(None, depth, &control(1, 0)).unwrap();
         assert_eq!(!job.surveys.is_empty(), used, "{depth:?}");
         assert_eq!(job.request.has_key, used, "{depth:?}");
     }

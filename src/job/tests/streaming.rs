@@ -59,8 +59,7 @@ fn a_streamed_copy_is_what_a_file_would_hold() {
                 encryption,
                 ..request(&DROPS)
             };
-            let mut job =
-                prepare(&fixture(name), request, Depth::Needed, &Heard::default()).unwrap();
+            let mut job = prepare(&fixture(name), request, Depth::Needed).unwrap();
             let measured = measured(&mut job, 2);
             let bytes = streamed(&job, &measured, 2).unwrap();
             assert_eq!(bytes.len() as u64, measured.size, "{name}");

@@ -58,7 +58,7 @@ fn nothing_is_published_when_a_part_that_is_kept_is_damaged() {
     let path = damaged(folder.path(), "v3.tar", "share");
     for threads in [1, 2] {
         let heard = Heard::default();
-        let mut job = prepare(&path, request(&["media:music"]), Depth::Needed, &heard).unwrap();
+        let mut job = prepare(&path, request(&["media:music"]), Depth::Needed).unwrap();
         let out = folder.path().join("out.tar");
         let error = job.write(&out, OPTIONS, &heard, &control(threads, 0));
         assert_eq!(error.unwrap_err().kind(), Kind::Damaged);
@@ -113,7 +113,7 @@ fn a_request_to_stop_ends_every_step() {
     let backup = || Backup::open(&fixture("v3.tar")).unwrap();
     let preparing = Job::new(backup(), request(&["media:music"]))
         .unwrap()
-        .prepare(Some(keys()), Depth::Checked, &Silent, &stopped)
+        .prepare(Some(keys()), Depth::Checked, &stopped)
         .map(drop);
     let repairing = prepare_repair(backup(), Some(keys()), &stopped).map(drop);
     let mut job = prepared("v3.tar", &["media:music"], Some(keys()));

@@ -54,12 +54,7 @@ pub(in crate::plan) fn find(
                 None
             };
             let finder = Finder {
-                conditions: Conditions {
-                    backup,
-                    part,
-                    request,
-                    survey,
-                },
+                conditions: Conditions::new(backup, part, request, survey),
                 cut,
                 scan: scans.of(at),
             };
@@ -201,6 +196,7 @@ impl Finder<'_> {
             part,
             request,
             survey,
+            ..
         } = self.conditions;
         let matcher = matchers
             .of(&request.catalogue, &part.id)
@@ -280,12 +276,16 @@ impl Finder<'_> {
             part,
             request,
             survey,
+            ..
         } = self.conditions;
         let rule = request.catalogue.rule(rule);
         let Some(rule) = rule.filter(|rule| !(rule.all_or_nothing && wanted)) else {
             return Vec::new();
         };
-        let harm = Harm::of(Some(rule), effect(backup, part, false, Some(rule)));
+        let harm = Harm::of(
+            Some(rule),
+            effect(backup, part, false, Some(rule), &request.database),
+        );
         let units = match rule.split {
             Split::File => self.one_by_one(entries),
             Split::None | Split::Oldest => vec![entries],

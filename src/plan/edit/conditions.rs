@@ -1,13 +1,16 @@
 //! Whether a rule applies to a file that its globs match.
 
+use std::sync::OnceLock;
+
 use crate::component::LOCAL_ADDONS;
 use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
+use crate::plan::edit::servers::Servers;
 use crate::plan::request::Request;
 use crate::plan::request::database::Database;
 use crate::rules::{
-    Condition, Contents, ImageTarStays, Origin, Rule, image_tar_allowed, is_database_name,
-    is_published_voice, is_spoken_message, slug_prefix,
+    Condition, Contents, ImageTarStays, KnownDatabases, Origin, Rule, image_tar_allowed,
+    is_database_name, is_published_voice, is_spoken_message, slug_prefix,
 };
 use crate::survey::{Entry, PartSurvey};
 
@@ -45,9 +48,38 @@ pub(crate) struct Conditions<'a> {
     pub part: &'a Part,
     pub request: &'a Request,
     pub survey: &'a PartSurvey,
+    /// Made on first use: most runs have no rules of the user's.
+    servers: OnceLock<Servers<'a>>,
+    /// The same: where the catalogue knows databases in this part.
+    known: OnceLock<KnownDatabases>,
 }
 
-impl Conditions<'_> {
+impl<'a> Conditions<'a> {
+    pub fn new(
+        backup: &'a Backup,
+        part: &'a Part,
+        request: &'a Request,
+        survey: &'a PartSurvey,
+    ) -> Self {
+        Self {
+            backup,
+            part,
+            request,
+            survey,
+            servers: OnceLock::new(),
+            known: OnceLock::new(),
+        }
+    }
+
+    /// Whether a file belongs to a database, though neither its name nor its contents say so.
+    fn is_of_a_database(&self, path: &[u8]) -> bool {
+        let (backup, part) = (self.backup, self.part);
+        let servers = || Servers::new(backup, part, self.survey);
+        let known = || self.request.catalogue.databases_of(&part.id);
+        let known = self.known.get_or_init(known);
+        !known.spare(path) && (known.have(path) || self.servers.get_or_init(servers).have(path))
+    }
+
     /// Whether a rule applies to this entry.
     pub fn met(&self, rule: &Rule, path: &[u8], entry: &Entry) -> bool {
         // Every file is checked; the reason is determined only for a few.
@@ -59,7 +91,9 @@ impl Conditions<'_> {
     pub fn unmet(&self, rule: &Rule, path: &[u8], entry: &Entry) -> Option<Unmet> {
         // A database is never a cache, whatever its folder is called.
         let database = entry.contents == Contents::Database || is_database_name(path);
-        if database && rule.class.is_free() && entry.kind != EntryKind::Directory {
+        let is_theirs = || rule.added && self.is_of_a_database(path);
+        let is_file = entry.kind != EntryKind::Directory;
+        if rule.class.is_free() && is_file && (database || is_theirs()) {
             return Some(Unmet::Database);
         }
         let unless = |met: bool, unmet: Unmet| (!met).then_some(unmet);

@@ -6,6 +6,7 @@ pub mod hard_links;
 pub mod paths;
 pub mod protected;
 pub mod scan;
+mod servers;
 
 use std::collections::HashMap;
 

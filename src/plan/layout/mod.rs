@@ -11,6 +11,7 @@ use crate::open::{Archive, Backup, Part, State};
 use crate::plan::encryption::{Encryption, EncryptionChoice};
 use crate::plan::model::{Action, Form};
 use crate::plan::request::Request;
+use crate::survey::PartSurvey;
 
 /// The decisions for all parts.
 pub(in crate::plan) struct Settled {
@@ -72,6 +73,7 @@ impl Wanted {
 /// Home Assistant would refuse the copy anyway.
 pub(in crate::plan) fn lay_out(
     backup: &Backup,
+    surveys: &[PartSurvey],
     mut actions: Vec<Action>,
     wanted: Wanted,
     extent: Extent,
@@ -88,10 +90,22 @@ pub(in crate::plan) fn lay_out(
         })
         .collect();
     if extent != Extent::None {
-        for ((part, action), form) in backup.parts.iter().zip(&mut actions).zip(&mut forms) {
+        let parts = backup.parts.iter().enumerate();
+        for (((at, part), action), form) in parts.zip(&mut actions).zip(&mut forms) {
             if *action != Action::Drop {
                 *form = form_of(backup, part, compressed)?;
+                if target != Encryption::Plain && part.layer.is_some() && part.version().is_none() {
+                    // Nobody can look into an encrypted part to find that its name is wrong.
+                    form.compressed = match (&form.name, part.suffix) {
+                        (None, Some(named)) => named,
+                        _ => form.compressed,
+                    };
+                }
                 rewrap(backup, part, &target, form, action, has_key, extent)?;
+            }
+            let survey = surveys.iter().find(|survey| survey.part == at);
+            if *action == Action::Reencrypt && is_read_only_in_clear(part, survey) {
+                *action = Action::Rewrite;
             }
         }
     }
@@ -232,6 +246,27 @@ fn rewrap(
     Ok(())
 }
 
+/// Whether Home Assistant reads all of a part only as long as it is not encrypted. Of an encrypted
+/// one it reads the first gzip member, and none with an extra field.
+fn is_read_only_in_clear(part: &Part, survey: Option<&PartSurvey>) -> bool {
+    let gzip = survey.and_then(|survey| survey.end.gzip);
+    part.version().is_none() && (part.has_gzip_extra || gzip.is_some_and(|gzip| gzip.members > 1))
+}
+
+/// The parts that the copy encrypts for the first time, and whose streams must be known for that.
+pub(in crate::plan) fn encrypted_unseen(
+    backup: &Backup,
+    surveys: &[PartSurvey],
+    actions: impl Iterator<Item = bool>,
+) -> Vec<usize> {
+    let parts = backup.parts.iter().enumerate().zip(actions);
+    let unseen = parts.filter(|((at, part), is_reencrypted)| {
+        let is_seen = surveys.iter().any(|survey| survey.part == *at);
+        *is_reencrypted && part.version().is_none() && part.compressed && !is_seen
+    });
+    unseen.map(|((at, _), _)| at).collect()
+}
+
 /// Whether some part of the copy is encrypted.
 fn protects(backup: &Backup, actions: &[Action], target: &Encryption) -> bool {
     backup
@@ -251,6 +286,9 @@ fn as_it_is(backup: &Backup) -> Vec<usize> {
 
 /// The state of a part in the copy.
 fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Encryption) -> State {
+    // A reader of an encrypted part goes by its name.
+    let is_as_named =
+        form.name.is_some() || part.suffix.is_none_or(|named| named == form.compressed);
     match (action, target) {
         (Action::Copy | Action::Drop, _) => part.state(backup.member(part).size),
         (_, Encryption::Plain) => State::Plain {
@@ -259,13 +297,13 @@ fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &En
         (_, Encryption::V2) => State::Encrypted {
             version: Version::V2,
             salts: None,
-            opens: true,
+            opens: is_as_named,
         },
         // If the archive has no salts, it gets new ones, the same for all parts.
         (_, Encryption::V3(salts)) => State::Encrypted {
             version: Version::V3,
             salts: *salts,
-            opens: true,
+            opens: is_as_named,
         },
     }
 }

@@ -28,6 +28,15 @@ impl Located {
     pub fn target(&self) -> Option<&Database> {
         self.0.as_ref()
     }
+
+    /// Whether the recorder certainly keeps the history in another place than the usual file. A
+    /// file with the usual name is then left over from before.
+    pub fn is_elsewhere(&self) -> bool {
+        match &self.0 {
+            None | Some(Database::Usual | Database::Nowhere(NoDatabase::Unknown(_))) => false,
+            Some(Database::File(_) | Database::MariaDb(_) | Database::Nowhere(_)) => true,
+        }
+    }
 }
 
 impl Database {

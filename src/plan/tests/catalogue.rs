@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::*;
 use crate::format::securetar::Version;
+use crate::plan::request::database::Located;
 use crate::plan::{Candidate, builtin_catalogue};
 use crate::rules::{Class, Condition, Contents, Origin, Rule};
 use crate::survey::Entry;
@@ -150,7 +151,13 @@ fn a_row_carries_what_its_rule_says() {
             rule.id,
             words.title
         );
-        let effect = super::effect(&backup, &backup.parts[1], false, Some(rule));
+        let effect = super::effect(
+            &backup,
+            &backup.parts[1],
+            false,
+            Some(rule),
+            &Located::default(),
+        );
         assert_eq!(
             (row.effect, words.on_restore.as_str()),
             (effect, effect.sentence()),

@@ -67,7 +67,8 @@ fn says_it_stays(effect: Effect) -> bool {
         Effect::WholeFolder
         | Effect::WholeConfig
         | Effect::WholeAddon
-        | Effect::RecorderDatabase => true,
+        | Effect::RecorderDatabase
+        | Effect::UnusedDatabase => true,
         Effect::PartOfFolder
         | Effect::PartOfConfig
         | Effect::MovedDatabase

@@ -193,6 +193,9 @@ impl Sketch {
             closed: false,
             has_bad_head: false,
             is_apple_double: false,
+            has_gzip_extra: false,
+            is_empty_stream: false,
+            is_cut_off: false,
         }
     }
 

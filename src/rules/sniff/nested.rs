@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::dates;
 use crate::format::tar::block::{BLOCK, HeaderBlock, padding};
 
 /// Core, homeassistant/components/backup: `extra` of `backup.json`.
@@ -18,6 +19,12 @@ impl Extra {
             .as_str()
             .filter(|id| !id.is_empty())
             .map(str::to_owned)
+    }
+
+    /// Whether haslim wrote it beside a smaller copy: then nothing else has what is in it.
+    fn is_rest(&self) -> bool {
+        let haslim = self.extra.get("haslim");
+        haslim.is_some_and(|haslim| haslim.get("rest_of").is_some())
     }
 }
 
@@ -63,7 +70,8 @@ pub enum Verdict {
 /// Reads a file's contents in pieces and returns whether it is a backup.
 ///
 /// A backup is a tar whose members are `./backup.json` (or `./snapshot.json`) and at least one
-/// `NAME.tar` or `NAME.tar.gz`, and nothing else; the metadata have a slug, a date and a type.
+/// `NAME.tar` or `NAME.tar.gz`, and nothing else; the metadata have a slug, a date and a type. The
+/// rest that haslim keeps beside a smaller copy does not count: nothing makes it again.
 /// Supervisor puts them last, so all headers are walked. Any other tar may contain some
 /// `backup.json`, and even archives beside it.
 ///
@@ -77,12 +85,18 @@ pub struct NestedBackup {
     pax_size: Option<u64>,
     /// The text of the metadata so far.
     text: Vec<u8>,
-    metadata: Option<Instance>,
+    metadata: Option<Made>,
     parts: bool,
 }
 
-/// The Home Assistant that made a backup, if its metadata record it.
-type Instance = Option<String>;
+/// Where and when a backup was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Made {
+    /// The Home Assistant that made it, if its metadata record it.
+    pub instance: Option<String>,
+    /// Seconds since 1970; `None` if its date cannot be read.
+    pub date: Option<i64>,
+}
 
 /// A file with longer metadata does not count as a backup and stays.
 const LONGEST: u64 = 1 << 20;
@@ -130,9 +144,9 @@ impl NestedBackup {
         self.verdict()
     }
 
-    /// At the end of the file: the Home Assistant that made the backup, if it is a backup and
-    /// records it. A file that is cut short is not a backup.
-    pub fn finish(self) -> Option<Option<String>> {
+    /// At the end of the file: where and when the backup was made, if it is one. A file that is cut
+    /// short is not a backup.
+    pub fn finish(self) -> Option<Made> {
         let whole = self.verdict() == Some(Verdict::Backup);
         self.metadata.filter(|_| whole)
     }
@@ -169,10 +183,14 @@ impl NestedBackup {
 
     /// The metadata are complete.
     fn judge(&mut self, padding: u64) -> State {
-        let Some(metadata) = Metadata::read(&std::mem::take(&mut self.text)) else {
+        let metadata = Metadata::read(&std::mem::take(&mut self.text));
+        let Some(metadata) = metadata.filter(|metadata| !metadata.rest.is_rest()) else {
             return State::Decided(Verdict::Other);
         };
-        self.metadata = Some(metadata.rest.instance_id());
+        self.metadata = Some(Made {
+            instance: metadata.rest.instance_id(),
+            date: dates::seconds(&metadata.date),
+        });
         if padding == 0 {
             State::Header
         } else {

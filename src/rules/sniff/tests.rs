@@ -1,6 +1,7 @@
 //! Files of every recognised kind, and files that look similar.
 
 use super::*;
+use crate::dates;
 use crate::format::tar::block::{BLOCK, set_size};
 
 fn member(name: &str, flag: u8, data: &[u8]) -> Vec<u8> {
@@ -34,8 +35,36 @@ fn contents(bytes: &[u8]) -> Contents {
     [1, 17, 4096].map(|piece| {
         let mut sniffer = Sniffer::default();
         bytes.chunks(piece).for_each(|piece| sniffer.feed(piece));
-        sniffer.finish(Some("us"))
+        sniffer.finish(&Made {
+            instance: Some("us".into()),
+            date: dates::seconds("2026-11-01T04:45:00+00:00"),
+        })
     })[0]
+}
+
+#[test]
+fn what_is_not_older_or_is_a_rest_is_no_old_backup() {
+    for (about, found) in [
+        (r#""date":"2026-11-01T04:44:59+00:00""#, true),
+        (r#""date":"2026-11-01T05:44:59+01:00""#, true),
+        (r#""date":"2026-11-01T04:45:00+00:00""#, false),
+        (r#""date":"2026-12-22T05:00:00+00:00""#, false),
+        (
+            r#""date":"2025-01-01T00:00:00+00:00","extra":{"haslim":{"rest_of":{"slug":"a"}}}"#,
+            false,
+        ),
+        (
+            r#""date":"2025-01-01T00:00:00+00:00","extra":{"haslim":{"slim_of":{"slug":"a"}}}"#,
+            true,
+        ),
+    ] {
+        let about = format!(r#"{{"slug":"0a1b2c3d",{about},"type":"partial"}}"#);
+        let file = ended(&[
+            member("homeassistant.tar.gz", b'0', b"x"),
+            member("./backup.json", b'0', about.as_bytes()),
+        ]);
+        assert_eq!(contents(&file).is_backup(), found, "{about}");
+    }
 }
 
 const ABOUT: &[u8] = br#"{"slug":"0a1b2c3d","date":"2025-01-01T00:00:00+00:00","type":"partial"}"#;

@@ -1,0 +1,184 @@
+//! Parts that a copy keeps whole: what a restore would stumble over in them is found, and said.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::draft::{Draft, Wrap};
+use crate::support::make::{any_file, fifo, file, gzip, noise, symlink, tar};
+use crate::support::{PASSWORD, Run, Scratch, haslim, members, run};
+
+const KEY: Option<&str> = Some(PASSWORD);
+
+fn shrink(scratch: &Scratch, backup: &Path, options: &str, key: Option<&str>) -> (PathBuf, Run) {
+    let out = scratch.path("out.tar");
+    let mut args: Vec<String> = ["shrink".into(), backup.display().to_string()].into();
+    args.extend(options.split_whitespace().map(str::to_owned));
+    args.extend(["-o".into(), out.display().to_string(), "--yes".into()]);
+    args.push("--force".into());
+    (out, run(args, key))
+}
+
+fn photos() -> Vec<Vec<u8>> {
+    vec![file("a.jpg", &noise(3000))]
+}
+
+/// Some files in a tar.
+fn some() -> Vec<u8> {
+    let files: Vec<Vec<u8>> = (0..6)
+        .map(|n| file(format!("f{n}.txt"), &noise(900)))
+        .collect();
+    tar(&files)
+}
+
+/// A gzip stream with an extra field, as bgzip writes it (RFC 1952 §2.3.1.1).
+fn with_extra(plaintext: &[u8]) -> Vec<u8> {
+    let mut stream = gzip(plaintext);
+    stream[3] |= 4;
+    stream.splice(10..10, *b"\x06\0BC\x02\0\x01\x02");
+    stream
+}
+
+/// Home Assistant reads an encrypted part with `tarfile`'s `r|gz`: the first gzip member alone, and
+/// none with an extra field.
+#[test]
+fn what_reads_only_in_clear_is_written_anew_before_it_is_encrypted() {
+    let scratch = Scratch::new();
+    let whole = some();
+    let (first, second) = whole.split_at(2048);
+    let streams = [
+        [gzip(first), gzip(second)].concat(),
+        [gzip(b""), gzip(&whole)].concat(),
+        with_extra(&whole),
+    ];
+    for stream in streams {
+        for options in ["", "--securetar 2", "--drop media"] {
+            let backup = Draft::plain()
+                .stream("share", &stream)
+                .set("folders", vec!["share", "media"])
+                .config(&[])
+                .unlisted("media", &photos())
+                .write(&scratch, "in.tar");
+            let (out, run) = shrink(&scratch, &backup, options, KEY);
+            run.code(0);
+            let verify = haslim([Path::new("verify"), &out]).code(0);
+            assert!(!verify.err.contains("gzip members"), "{}", verify.err);
+            let files = haslim([
+                Path::new("extract"),
+                &out,
+                Path::new("share"),
+                Path::new("--list"),
+            ]);
+            assert!(files.code(0).out.contains("f5.txt"));
+        }
+    }
+}
+
+/// supervisor#4924: an app whose backup failed leaves a part that ends in the middle of a file.
+#[test]
+fn an_archive_that_is_cut_off_inside_an_intact_stream_is_damaged() {
+    let scratch = Scratch::new();
+    let stream = gzip(&some()[..3000]);
+    for wrap in [Wrap::Plain, Wrap::V2, Wrap::V3] {
+        let backup = Draft::new(wrap)
+            .config(&[])
+            .folder("media", &photos())
+            .listed_addon("core_x")
+            .stream("core_x", &stream)
+            .write(&scratch, "in.tar");
+        let key = if wrap == Wrap::Plain { None } else { KEY };
+        let (out, run) = shrink(&scratch, &backup, "--drop media", key);
+        let run = run.code(5);
+        assert!(run.err.contains("--drop addon:core_x"), "{}", run.err);
+        assert!(!out.exists());
+        let keep = "--drop media --keep addon:core_x";
+        let (_, run) = shrink(&scratch, &backup, keep, key);
+        assert!(run.code(0).err.contains("core_x is damaged"));
+        std::fs::remove_file(&out).unwrap();
+    }
+}
+
+/// The same for an archive with nothing in it, which Home Assistant would open first.
+#[test]
+fn an_empty_stream_is_no_archive_that_a_copy_could_begin_with() {
+    let scratch = Scratch::new();
+    let draft = |listed: bool| {
+        let draft = Draft::plain().stream("core_x", &gzip(b"")).config(&[]);
+        let draft = if listed {
+            draft.listed_addon("core_x")
+        } else {
+            draft
+        };
+        draft.folder("media", &photos()).write(&scratch, "in.tar")
+    };
+    let (_, run) = shrink(&scratch, &draft(true), "--drop media", None);
+    run.code(5);
+    let (out, run) = shrink(&scratch, &draft(false), "--drop media", None);
+    run.code(0);
+    let names: Vec<String> = members(&out).into_iter().map(|m| m.name).collect();
+    assert_eq!(names, ["homeassistant.tar.gz", "./backup.json"]);
+}
+
+#[test]
+fn what_a_restore_fails_on_is_named_in_parts_that_nobody_named() {
+    let scratch = Scratch::new();
+    for (entry, said) in [
+        (fifo("data/mpd.fifo"), "data/mpd.fifo"),
+        (any_file("../evil", b"x"), "a restore could not cope with"),
+        (symlink("data/l", ""), "a restore could not cope with"),
+    ] {
+        for wrap in [Wrap::Plain, Wrap::V3] {
+            let backup = Draft::new(wrap)
+                .config(std::slice::from_ref(&entry))
+                .folder("media", &photos())
+                .write(&scratch, "in.tar");
+            let key = if wrap == Wrap::Plain { None } else { KEY };
+            let (_, run) = shrink(&scratch, &backup, "--drop media", key);
+            let run = run.code(0);
+            assert_eq!(run.err.matches(said).count(), 1, "{}", run.err);
+        }
+    }
+}
+
+/// A key is no wish to encrypt: only `shrink` takes it for one.
+#[test]
+fn a_repair_with_a_key_leaves_a_plain_backup_plain() {
+    let scratch = Scratch::new();
+    let backup = Draft::plain()
+        .config(&[])
+        .folder("media", &photos())
+        .uncompressed()
+        .folder("share", &photos())
+        .set("compressed", true)
+        .write(&scratch, "in.tar");
+    let out = scratch.path("out.tar");
+    let words = [
+        Path::new("repair"),
+        &backup,
+        Path::new("-o"),
+        &out,
+        Path::new("--yes"),
+    ];
+    haslim(words).code(0);
+    assert!(
+        members(&out)
+            .iter()
+            .all(|member| !member.data.starts_with(b"Secu"))
+    );
+    haslim([Path::new("verify"), &out]).code(0);
+}
+
+/// A reader of encrypted parts goes by the name, so a tar named `.tar.gz` would not open.
+#[test]
+fn an_archive_gets_the_form_that_its_name_promises_before_it_is_encrypted() {
+    let scratch = Scratch::new();
+    for wrap in [Wrap::Plain, Wrap::V3] {
+        let draft = Draft::new(wrap).member("core_x.tar.gz", &some());
+        let backup = draft
+            .config(&[])
+            .folder("media", &photos())
+            .write(&scratch, "in.tar");
+        let (out, run) = shrink(&scratch, &backup, "--drop media", KEY);
+        run.code(0);
+        assert_eq!(members(&out).len(), 3);
+        haslim([Path::new("verify"), &out]).code(0);
+    }
+}
