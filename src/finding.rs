@@ -120,6 +120,11 @@ pub enum Finding {
         /// The length in bytes that its header requires.
         expected: u64,
     },
+    /// The gzip stream in an encrypted part begins in a way at which Home Assistant's reader stops.
+    OddGzip {
+        /// The part's id.
+        id: String,
+    },
     /// A part has several gzip members.
     GzipMembers {
         /// The component.
@@ -289,6 +294,9 @@ impl Finding {
             }
             Self::Length { id, size, expected } => format!(
                 "{id}: it has {size} bytes, but its SecureTar header calls for {expected}: it is damaged, and a copy of it will be."
+            ),
+            Self::OddGzip { id } => format!(
+                "{id}: its gzip stream begins with an extra field or with no contents; Home Assistant does not read such a stream in an encrypted part, haslim does."
             ),
             Self::GzipMembers { id, count } => format!(
                 "{id}: {count} gzip members in one archive; Home Assistant would restore only the first one, haslim reads and keeps all."

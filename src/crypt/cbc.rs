@@ -43,6 +43,8 @@ pub(super) struct CbcReader<R> {
     left: u64,
     /// Ciphertext read so far.
     read: u64,
+    /// Bytes after it that are no whole block, at the end of a stream that is cut off.
+    odd: u64,
     header_len: u64,
 }
 
@@ -63,6 +65,7 @@ impl<R: Read> CbcReader<R> {
             ready: (0, 0),
             left: len,
             read: 0,
+            odd: 0,
             header_len,
         }
     }
@@ -121,11 +124,18 @@ impl<R: Read> CbcReader<R> {
             return Ok(0);
         };
         let got = read_full(&mut self.reader, room)?;
-        if got < want {
-            let offset = self.header_len + self.read + got as u64;
-            let missing = self.left - got as u64;
+        // A stream that is cut off gives its whole blocks first.
+        let whole = got - got % CIPHER_BLOCK;
+        if got < want && whole == 0 {
+            let there = self.odd + got as u64;
+            let offset = self.header_len + self.read + there;
+            let missing = self.left - there;
             return Err(CryptError::Truncated { offset, missing }.into());
         }
+        self.odd = (got - whole) as u64;
+        let (want, Some(room)) = (whole, room.get_mut(..whole)) else {
+            return Ok(0);
+        };
         self.cipher
             .decrypt_blocks(Blocks::slice_as_chunks_mut(room).0);
         let end = match self.ending {

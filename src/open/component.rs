@@ -71,10 +71,11 @@ pub struct Part {
     pub is_cut_off: bool,
     /// Whether it is a gzip stream of no bytes, and not encrypted. No reader takes that for a tar.
     pub is_empty_stream: bool,
-    /// Whether it is a gzip stream with an extra field in its header, and not encrypted. Home
+    /// Whether its gzip stream begins with an extra field, or with a member of no bytes. Home
     /// Assistant reads such a stream only as long as it is not encrypted: `tarfile`'s `r|gz`, with
-    /// which it reads encrypted parts, loses its place behind that field.
-    pub has_gzip_extra: bool,
+    /// which it reads encrypted parts, loses its place behind that field, and reads one member
+    /// alone. Known of an encrypted part once the key was tried.
+    pub has_odd_gzip: bool,
 }
 
 /// The flag for an extra field in the header of a gzip stream (RFC 1952 §2.3.1).
@@ -113,7 +114,7 @@ impl Part {
             is_apple_double: kind == ComponentKind::Unknown
                 && plain(name).starts_with(b"._")
                 && begins_with(&backup.input, member, &APPLE_DOUBLE)?,
-            has_gzip_extra: false,
+            has_odd_gzip: false,
             is_empty_stream: false,
             is_cut_off: false,
         };
@@ -128,13 +129,8 @@ impl Part {
         let head = head(&backup.input, member)
             .map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
         let (found, read) = (sniffed(&head, named), head.len() as u64);
-        part.has_gzip_extra = matches!(found, Ok((Layer::Plain, true)))
-            && head.get(3).is_some_and(|flags| flags & GZIP_EXTRA != 0);
-        part.is_empty_stream = matches!(found, Ok((Layer::Plain, true)))
-            && read == member.size
-            && GzDecoder::new(&*head)
-                .read(&mut [0])
-                .is_ok_and(|got| got == 0);
+        part.has_odd_gzip = matches!(found, Ok((Layer::Plain, true))) && begins_oddly(&head);
+        part.is_empty_stream = part.has_odd_gzip && read == member.size && begins_empty(&head);
         match found {
             // Bytes without any mark are taken for SecureTar v1 only where an archive must be, and
             // only if the backup says that it is encrypted: they look like damage.
@@ -243,6 +239,18 @@ fn unknown_id(member: &Member) -> String {
 /// The last name of a path, without the folders before it.
 fn plain(name: &[u8]) -> &[u8] {
     name.rsplit(|&byte| byte == b'/').next().unwrap_or(name)
+}
+
+/// Whether a gzip stream begins in a way at which `r|gz` stops.
+pub(super) fn begins_oddly(gzip: &[u8]) -> bool {
+    gzip.get(3).is_some_and(|flags| flags & GZIP_EXTRA != 0) || begins_empty(gzip)
+}
+
+/// Whether the first gzip member has no bytes.
+fn begins_empty(gzip: &[u8]) -> bool {
+    GzDecoder::new(gzip)
+        .read(&mut [0])
+        .is_ok_and(|got| got == 0)
 }
 
 fn begins_with(input: &Input, member: &Member, mark: &[u8]) -> Result<bool> {

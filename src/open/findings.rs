@@ -121,7 +121,11 @@ impl Part {
             Some(Layer::Secure(header)) => State::Encrypted {
                 version: header.version(),
                 salts: header.v3_salts().copied(),
-                opens: !self.closed && !self.has_bad_head && can_open(header, size),
+                opens: !self.closed
+                    && !self.has_bad_head
+                    && !self.has_odd_gzip
+                    && self.suffix.is_none_or(|named| named == self.compressed)
+                    && can_open(header, size),
             },
             None if size == 0 => State::Empty,
             None => State::NoArchive,
@@ -139,9 +143,25 @@ fn can_open(header: &SecureHeader, size: u64) -> bool {
 }
 
 impl Backup {
-    /// Looks again at the archive that Home Assistant opens first, now that the key has been tried
-    /// on the parts.
-    pub(super) fn look_at_first(&mut self) {
+    /// Looks again at what the first bytes of encrypted parts show, and at the archive that Home
+    /// Assistant opens first, now that the key has been tried on the parts.
+    pub(super) fn look_inside(&mut self) {
+        let is_about = |finding: &Finding| {
+            matches!(
+                finding,
+                Finding::OtherCompression { .. }
+                    | Finding::CompressedFlag { .. }
+                    | Finding::OddGzip { .. }
+            )
+        };
+        self.findings.retain(|finding| !is_about(finding));
+        let odd = self.parts.iter().filter(|part| part.has_odd_gzip);
+        let odd = odd.filter(|part| part.version().is_some());
+        let odd = odd.map(|part| Finding::OddGzip {
+            id: part.id.clone(),
+        });
+        let found: Vec<Finding> = self.compression().into_iter().chain(odd).collect();
+        self.findings.extend(found);
         let is_first = |finding: &Finding| matches!(finding, Finding::FirstArchive { .. });
         if self.findings.iter().any(is_first) {
             return;
@@ -301,10 +321,10 @@ impl Backup {
     fn compression(&self) -> Vec<Finding> {
         let (stated, wanted) = (self.manifest.compressed(), self.right_compression());
         let flag = (stated != wanted).then_some(Finding::CompressedFlag { compressed: wanted });
-        let odd = self
-            .parts
-            .iter()
-            .filter(|part| self.is_looked_for(part) && !self.is_as_named(part, wanted));
+        // The name of what is no archive is the least of its faults.
+        let odd = self.parts.iter().filter(|part| {
+            part.layer.is_some() && self.is_looked_for(part) && !self.is_as_named(part, wanted)
+        });
         let odd = odd.map(|part| Finding::OtherCompression {
             id: part.id.clone(),
             compressed: part.compressed,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 
+use super::component::begins_oddly;
 use super::plaintext::{locate, source};
 use super::{Backup, Part};
 use crate::crypt::{CryptError, KeyRing, MAX_ROOT_SALTS};
@@ -52,18 +53,28 @@ pub fn unlock(backup: &Backup, keys: &KeyRing) -> Result<()> {
 pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
     for at in 0..backup.parts.len() {
         let part = backup.part(at);
-        let right = is_right(backup, part, keys)?;
-        let has_bad_head = match (right, part.secure()) {
-            // The header alone shows that the key is right.
-            (Some(true), Some(SecureHeader::V3 { .. })) => tried(backup, part, keys)? != Some(true),
-            (None, Some(_)) => true,
-            _ => false,
+        let Some(header) = part.secure() else {
+            continue;
+        };
+        let tried = match header {
+            // The header alone shows whether the key is right.
+            SecureHeader::V3 { salts, .. } if !keys.check_v3(salts)? => Tried::Closed,
+            SecureHeader::V3 { .. } => match tried(backup, part, keys)? {
+                Tried::Closed => Tried::Damaged,
+                tried => tried,
+            },
+            _ => tried(backup, part, keys)?,
         };
         if let Some(part) = backup.parts.get_mut(at) {
-            (part.closed, part.has_bad_head) = (right == Some(false), has_bad_head);
+            part.closed = matches!(tried, Tried::Closed);
+            part.has_bad_head = matches!(tried, Tried::Damaged);
+            if let Tried::Opens(head) = tried {
+                part.compressed = crate::crypt::looks_plain(&head, true);
+                part.has_odd_gzip = part.compressed && begins_oddly(&head);
+            }
         }
     }
-    backup.look_at_first();
+    backup.look_inside();
     Ok(())
 }
 
@@ -72,18 +83,38 @@ fn is_right(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Option<bool>
     match part.secure() {
         None => Ok(None),
         Some(SecureHeader::V3 { salts, .. }) => Ok(Some(keys.check_v3(salts)?)),
-        Some(_) => tried(backup, part, keys),
+        Some(_) => Ok(match tried(backup, part, keys)? {
+            Tried::Opens(_) => Some(true),
+            Tried::Closed => Some(false),
+            Tried::Damaged => None,
+        }),
     }
 }
 
-/// Whether the first bytes of a part open; `None` if its length is impossible, which says nothing
-/// about the key. Reading the part will report that.
-fn tried(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Option<bool>> {
-    match opens(backup, part, keys) {
-        Ok(opens) => Ok(Some(opens)),
-        Err(error) if error.kind() == Kind::Damaged => Ok(None),
-        Err(error) => Err(error),
-    }
+/// What came of trying the key on a part.
+enum Tried {
+    /// It opens; these are the first bytes.
+    Opens(Vec<u8>),
+    /// It does not.
+    Closed,
+    /// The length is impossible, which says nothing about the key. Reading the part will report that.
+    Damaged,
+}
+
+fn tried(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Tried> {
+    let head = match head(backup, part, keys) {
+        Err(error) if error.kind() == Kind::Damaged => return Ok(Tried::Damaged),
+        head => head?,
+    };
+    // A name that is wrong about the compression says nothing about the key.
+    let is_archive = [true, false]
+        .into_iter()
+        .any(|compressed| crate::crypt::looks_plain(&head, compressed));
+    Ok(if is_archive {
+        Tried::Opens(head)
+    } else {
+        Tried::Closed
+    })
 }
 
 /// Checks that a part begins like an archive, if it must be read.
@@ -142,7 +173,8 @@ fn refuse_many_salts(backup: &Backup) -> Result<()> {
     Ok(())
 }
 
-fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
+/// The first bytes of a part; none if it cannot be decrypted.
+fn head(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut reader = source(backup, part, Some(keys))?.take(PROBE as u64);
     // A short part may end badly; its first bytes are enough.
@@ -152,9 +184,6 @@ fn opens(backup: &Backup, part: &Part, keys: &KeyRing) -> Result<bool> {
         if !matches!(error.kind(), Kind::Damaged | Kind::Refused | Kind::Password) {
             return Err(locate(backup, part, error));
         }
-        if head.is_empty() {
-            return Ok(false);
-        }
     }
-    Ok(crate::crypt::looks_plain(&head, part.compressed))
+    Ok(head)
 }

@@ -85,15 +85,15 @@ pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request
     parts
 }
 
-/// The parts that must be surveyed before this plan is carried out: those that it encrypts for the
-/// first time. Not every stream that can be read in clear can be read encrypted.
+/// The parts that must be surveyed before this plan is carried out: those that it encrypts or
+/// decrypts. Not every stream that can be read in one form can be read in the other.
 pub fn to_survey_before_encrypting(
     backup: &Backup,
     surveys: &[PartSurvey],
     plan: &Plan,
 ) -> Vec<usize> {
     let actions = plan.parts.iter();
-    layout::encrypted_unseen(
+    layout::reencrypted_unseen(
         backup,
         surveys,
         actions.map(|part| part.action == Action::Reencrypt),

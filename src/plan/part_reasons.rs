@@ -37,6 +37,9 @@ pub(super) fn reason(
         },
         Action::Copy if form.name.is_some() => PartReason::Renamed,
         Action::Rewrite | Action::Reencrypt if is_plain => PartReason::Decrypted,
+        Action::Rewrite if part.has_odd_gzip && part.version().is_some() && !is_plain => {
+            PartReason::PutInOrder
+        }
         Action::Rewrite if part.version().is_none() => PartReason::Encrypted,
         Action::Rewrite => PartReason::OtherVersion,
         Action::Drop | Action::Edit(_) => {

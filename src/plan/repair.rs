@@ -6,7 +6,7 @@ use crate::component::HOME_ASSISTANT;
 use crate::error::{Advice, Result};
 use crate::finding::Finding;
 use crate::format::manifest::{Changes, Made};
-use crate::open::{Backup, Part, missing_password};
+use crate::open::{Backup, Part, missing_password, other_key};
 use crate::plan::draft::check_hazards;
 use crate::plan::facts::PartReason;
 use crate::plan::layout::{Extent, Settled, Wanted, check_metadata};
@@ -32,6 +32,10 @@ pub struct Repair {
 /// can prove what its name says; `Refused` if a part must be rewritten and contains something that
 /// makes a restore fail.
 pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<Repair> {
+    // All parts of a copy have one key.
+    if let Some(part) = backup.parts.iter().find(|part| part.closed) {
+        return Err(other_key(backup, part));
+    }
     let findings = findings(backup, surveys);
     // A key is no wish to encrypt a backup that is not encrypted.
     let encrypts = has_key && backup.is_protected();
@@ -108,6 +112,7 @@ fn action(backup: &Backup, surveys: &[PartSurvey], at: usize) -> Result<Action> 
     match surveys.iter().find(|s| s.part == at) {
         Some(survey)
             if survey.findings.iter().any(Finding::is_mended)
+                || part.has_odd_gzip && part.version().is_some()
                 || !backup.odd_header(part).is_empty() =>
         {
             let all = PartEdit::default();

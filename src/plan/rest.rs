@@ -1,6 +1,6 @@
 //! The plan for a rest: a backup of everything that a copy lacks.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Made;
 use crate::format::securetar::Version;
 use crate::open::Backup;
@@ -35,15 +35,20 @@ pub fn rest(backup: &Backup, copy: &Plan) -> Result<Plan> {
             "the copy lacks no part of the original, so there is no rest",
         ));
     }
-    let settled = layout::lay_out(backup, &[], actions, Wanted::as_it_is(false), Extent::Names)?;
+    let settled = layout::lay_out(backup, &[], actions, Wanted::as_it_is(false), Extent::Names)
+        .map_err(
+            |error| match (error.kind(), error.part().map(str::to_owned)) {
+                (Kind::Password, Some(part)) => in_another_form(backup).in_part(part),
+                _ => error,
+            },
+        )?;
     if let Some((part, _)) = backup
         .parts
         .iter()
         .zip(&settled.actions)
         .find(|(_, action)| is_converted(action))
     {
-        return Err(converted(backup, "Home Assistant would accept it only in another form than that of the original, so a rest cannot hold it")
-            .in_part(part.id.clone()));
+        return Err(in_another_form(backup).in_part(part.id.clone()));
     }
     let mut changes = changes(backup, &[], &settled);
     (changes.made, changes.about) = (Made::Rest, None);
@@ -73,6 +78,13 @@ pub fn rest(backup: &Backup, copy: &Plan) -> Result<Plan> {
 /// Whether the part is decoded although nothing is removed from it.
 fn is_converted(action: &Action) -> bool {
     matches!(action, Action::Reencrypt | Action::Rewrite)
+}
+
+fn in_another_form(backup: &Backup) -> Error {
+    converted(
+        backup,
+        "Home Assistant would accept it only in another form than that of the original, so a rest cannot hold it",
+    )
 }
 
 fn converted(backup: &Backup, what: &str) -> Error {

@@ -121,8 +121,14 @@ fn intact(
         control.advance(stored - before)?;
         before = stored;
     }
-    walker.finish()?;
-    names.kept(at, control)
+    let ended = walker.finish()?.ended;
+    let findings = survey::warnings::of_stream(part, &pieces.end(), ended);
+    let mut notes: Vec<Note> = findings
+        .iter()
+        .map(|finding| Note::Survey(finding.text()))
+        .collect();
+    notes.extend(names.kept(at, control)?);
+    Ok(notes)
 }
 
 /// Runs a task on several parts, the largest first, and returns the results in the order of the

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::draft::{Draft, Wrap};
 use crate::support::make::{any_file, fifo, file, gzip, noise, symlink, tar};
-use crate::support::{PASSWORD, Run, Scratch, haslim, members, run};
+use crate::support::{PASSWORD, Run, Scratch, haslim, members, run, seal};
 
 const KEY: Option<&str> = Some(PASSWORD);
 
@@ -180,5 +180,138 @@ fn an_archive_gets_the_form_that_its_name_promises_before_it_is_encrypted() {
         run.code(0);
         assert_eq!(members(&out).len(), 3);
         haslim([Path::new("verify"), &out]).code(0);
+    }
+}
+
+/// supervisor#4924: the size in the header of the cut part is right, and its neighbour is whole.
+#[test]
+fn a_part_that_is_cut_off_does_not_swallow_its_neighbour() {
+    let scratch = Scratch::new();
+    let whole = tar(&[
+        file("addon.json", b"{}"),
+        file("data/big.bin", &noise(60_000)),
+    ]);
+    // Inside the last file, right behind its header, and inside the zeros at the end.
+    for left in [1024, 1536, 2048, 10_240, 30_208, 60_928] {
+        let names: Vec<Vec<u8>> = (0..12)
+            .map(|n| file(format!("p{n}.txt"), &noise(300)))
+            .collect();
+        let draft = Draft::plain().uncompressed().config(&[]);
+        let draft = draft
+            .listed_addon("core_x")
+            .member("core_x.tar", &whole[..left]);
+        let backup = draft.folder("media", &names).write(&scratch, "in.tar");
+        let info = haslim([Path::new("info"), &backup]).code(0);
+        assert!(!info.err.contains("but it has"), "{left}: {}", info.err);
+        let (out, run) = shrink(&scratch, &backup, "--drop addon:core_x", None);
+        run.code(0);
+        let list = haslim([Path::new("ls"), &out, Path::new("media")]).code(0);
+        assert!(list.out.contains("p11.txt"), "{left}: {}", list.out);
+    }
+}
+
+/// A reader of an encrypted part stops at such a stream, so no copy has it in a new form; one that
+/// stays as it is does not come first, and is named.
+#[test]
+fn odd_streams_in_encrypted_parts_are_mended_or_named() {
+    let scratch = Scratch::new();
+    let whole = some();
+    let (first, second) = whole.split_at(2048);
+    let streams = [
+        ([gzip(first), gzip(second)].concat(), "2 gzip members"),
+        (
+            [gzip(b""), gzip(&whole)].concat(),
+            "begins with an extra field or with no contents",
+        ),
+        (
+            with_extra(&whole),
+            "begins with an extra field or with no contents",
+        ),
+    ];
+    for (stream, said) in streams {
+        for (wrap, other) in [(Wrap::V2, "3"), (Wrap::V3, "2")] {
+            let backup = Draft::new(wrap)
+                .stream("share", &stream)
+                .set("folders", vec!["share", "media"])
+                .config(&[])
+                .unlisted("media", &photos())
+                .write(&scratch, "in.tar");
+            let verify = haslim([Path::new("verify"), &backup]);
+            assert!((verify.out + &verify.err).contains(said));
+            let convert = format!("--drop media --securetar {other}");
+            for options in [convert.as_str(), "--securetar none"] {
+                let (out, run) = shrink(&scratch, &backup, options, KEY);
+                run.code(0);
+                let verify = haslim([Path::new("verify"), &out]).code(0);
+                assert!(!(verify.out + &verify.err).contains(said), "{options}");
+            }
+            let (out, run) = shrink(&scratch, &backup, "--drop media", KEY);
+            assert!(run.code(0).err.contains(said));
+            let verify = haslim([Path::new("verify"), &out]).code(0);
+            let is_said = (verify.out + &verify.err).contains(said);
+            assert_eq!(is_said, said.contains("members"), "{wrap:?}");
+            let repaired = scratch.path("repaired.tar");
+            let words = ["repair", "in.tar", "-o", "repaired.tar", "--yes", "--force"];
+            let words = words.map(|word| match word {
+                "in.tar" => backup.as_os_str().to_owned(),
+                "repaired.tar" => repaired.as_os_str().to_owned(),
+                word => word.into(),
+            });
+            haslim(words).code(0);
+            let verify = haslim([Path::new("verify"), &repaired]).code(0);
+            assert!(!(verify.out + &verify.err).contains(said), "{wrap:?}");
+        }
+    }
+}
+
+/// supervisor#3838: what an encrypted part is, its bytes say once the key has opened it.
+#[test]
+fn a_name_that_is_wrong_about_the_compression_is_no_wrong_key() {
+    let scratch = Scratch::new();
+    for wrap in [Wrap::V2, Wrap::V3] {
+        let seal = |stream: &[u8]| wrap.seal(stream);
+        for all in [false, true] {
+            let draft = Draft::new(wrap).config(&[]);
+            let draft = draft.member("share.tar.gz", &seal(&some()));
+            let draft = if all {
+                draft
+            } else {
+                draft.folder("media", &photos())
+            };
+            let folders = if all {
+                vec!["share"]
+            } else {
+                vec!["share", "media"]
+            };
+            let backup = draft.set("folders", folders).write(&scratch, "in.tar");
+            let list = haslim([Path::new("ls"), &backup, Path::new("share")]).code(0);
+            assert!(list.out.contains("f5.txt"), "{}", list.out);
+            let out = scratch.path("out.tar");
+            let words = [Path::new("repair"), &backup, Path::new("-o"), &out];
+            haslim(words.into_iter().chain(["--yes", "--force"].map(Path::new))).code(0);
+            haslim([Path::new("verify"), &out]).code(0);
+        }
+    }
+}
+
+#[test]
+fn a_repair_is_refused_where_the_parts_have_two_keys() {
+    let scratch = Scratch::new();
+    let stream = gzip(&some());
+    for (wrap, part) in [
+        (Wrap::V2, seal::v2_of("other", &stream)),
+        (Wrap::V3, seal::v3_of("other", &stream)),
+    ] {
+        let backup = Draft::new(wrap)
+            .config(&[])
+            .folder("media", &photos())
+            .member("share.tar.gz", &part)
+            .set("folders", vec!["media", "share"])
+            .write(&scratch, "in.tar");
+        let out = scratch.path("out.tar");
+        let words = [Path::new("repair"), &backup, Path::new("-o"), &out];
+        let run = haslim(words.into_iter().chain([Path::new("--yes")])).code(12);
+        assert!(run.err.contains("share"), "{}", run.err);
+        assert!(!out.exists());
     }
 }

@@ -104,7 +104,15 @@ pub(in crate::plan) fn lay_out(
                 rewrap(backup, part, &target, form, action, has_key, extent)?;
             }
             let survey = surveys.iter().find(|survey| survey.part == at);
-            if *action == Action::Reencrypt && is_read_only_in_clear(part, survey) {
+            let is_mended = match action {
+                Action::Reencrypt => is_to_be_written_anew(part, survey),
+                // Nothing else would make Home Assistant read it.
+                Action::Copy => {
+                    extent == Extent::All && part.has_odd_gzip && part.version().is_some()
+                }
+                _ => false,
+            };
+            if is_mended {
                 *action = Action::Rewrite;
             }
         }
@@ -246,15 +254,16 @@ fn rewrap(
     Ok(())
 }
 
-/// Whether Home Assistant reads all of a part only as long as it is not encrypted. Of an encrypted
-/// one it reads the first gzip member, and none with an extra field.
-fn is_read_only_in_clear(part: &Part, survey: Option<&PartSurvey>) -> bool {
+/// Whether a stream cannot go into another form as it is. Of an encrypted part, Home Assistant reads
+/// the first gzip member alone, and none that begins oddly; and bytes behind the stream look like a
+/// wrong size where the part is not encrypted.
+fn is_to_be_written_anew(part: &Part, survey: Option<&PartSurvey>) -> bool {
     let gzip = survey.and_then(|survey| survey.end.gzip);
-    part.version().is_none() && (part.has_gzip_extra || gzip.is_some_and(|gzip| gzip.members > 1))
+    part.has_odd_gzip || gzip.is_some_and(|gzip| gzip.members > 1 || gzip.trailing_bytes > 0)
 }
 
-/// The parts that the copy encrypts for the first time, and whose streams must be known for that.
-pub(in crate::plan) fn encrypted_unseen(
+/// The parts that the copy puts into another form, and whose streams must be known for that.
+pub(in crate::plan) fn reencrypted_unseen(
     backup: &Backup,
     surveys: &[PartSurvey],
     actions: impl Iterator<Item = bool>,
@@ -262,7 +271,7 @@ pub(in crate::plan) fn encrypted_unseen(
     let parts = backup.parts.iter().enumerate().zip(actions);
     let unseen = parts.filter(|((at, part), is_reencrypted)| {
         let is_seen = surveys.iter().any(|survey| survey.part == *at);
-        *is_reencrypted && part.version().is_none() && part.compressed && !is_seen
+        *is_reencrypted && part.compressed && !is_seen
     });
     unseen.map(|((at, _), _)| at).collect()
 }

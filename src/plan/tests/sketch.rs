@@ -193,7 +193,7 @@ impl Sketch {
             closed: false,
             has_bad_head: false,
             is_apple_double: false,
-            has_gzip_extra: false,
+            has_odd_gzip: false,
             is_empty_stream: false,
             is_cut_off: false,
         }

@@ -162,12 +162,32 @@ impl Ends<'_> {
                 }
                 Step::Header(header) => {
                     let data = header.size.saturating_add(padding(header.size));
-                    at = at.saturating_add(data);
+                    let next = at.saturating_add(data);
+                    // The part was cut off in the data of this entry, and the next member follows.
+                    if (at..next).contains(&member.end()) && self.is_member_at(member.end())? {
+                        return Ok(None);
+                    }
+                    at = next;
                     begin = at;
                 }
             }
         }
         Ok(None)
+    }
+
+    /// Whether a member of the outer tar begins at a position.
+    fn is_member_at(&self, mut at: u64) -> Result<bool> {
+        let mut assembler = Assembler::default();
+        loop {
+            self.control.check()?;
+            self.spend(BLOCK as u64);
+            let block = self.block(at)?;
+            match block.map(|block| assembler.push(&block)) {
+                Some(Ok(Step::More | Step::Global(_))) => at += BLOCK as u64,
+                Some(Ok(Step::Header(header))) => return Ok(is_outer(&header.name)),
+                Some(Ok(Step::End) | Err(_)) | None => return Ok(false),
+            }
+        }
     }
 
     /// The block at a position; `None` if the file ends within it.
