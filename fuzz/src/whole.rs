@@ -103,7 +103,7 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
     }
     let nothing_to_do = || Err(Error::new(Kind::AlreadyFits, "nothing to do"));
     let job = Job::new(backup, request)?;
-    let mut prepared = job.prepare(keys.map(Arc::new), Depth::Checked, &Silent, &control())?;
+    let mut prepared = job.prepare(keys.map(Arc::new), Depth::Checked, &control())?;
     if prepared.refusal().is_some() {
         return nothing_to_do();
     }
