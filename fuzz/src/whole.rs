@@ -109,6 +109,7 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
     }
     prepared.report_damage(false, &Silent)?;
     let options = WriteOptions {
+        asked: false,
         replace: false,
         verify: true,
         check_kept: true,

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::open::Backup;
 use crate::pipe::Silent;
+use crate::plan::Plan;
 use crate::plan::facts::Note;
 
 /// Something that does not end the job. Parts are identified by their ids.
@@ -29,13 +30,15 @@ pub enum Event<'a> {
         /// What it is.
         note: &'a Note,
     },
-    /// The copy was larger than the limit. It was discarded, and the plan is made again to stay
-    /// below the limit by the excess.
-    CopyTooLarge {
-        /// Which attempt failed, counted from 1.
-        attempt: usize,
-        /// By how many bytes the copy was larger than predicted.
+    /// The copy was larger than the limit. It was discarded, and another plan was made, which leaves
+    /// out something else.
+    Replanned {
+        /// By how many bytes the copy was larger than predicted, in whole records.
         excess: u64,
+        /// The backup.
+        backup: &'a Backup,
+        /// The new plan.
+        plan: &'a Plan,
     },
 }
 

@@ -13,6 +13,7 @@ use super::rest_file::{PublishedRest, RestWriter, UnnamedRest};
 use super::writer::{AbandonOnDrop, lost, named};
 use crate::error::{Error, Kind, Result};
 use crate::format::manifest::Changes;
+use crate::format::outer::RECORD;
 use crate::format::securetar::Version;
 use crate::open::Backup;
 use crate::pipe::{Control, Input};
@@ -25,6 +26,8 @@ pub struct WriteOptions {
     pub replace: bool,
     /// Read the copy back and compare it with the original before it gets its name.
     pub verify: bool,
+    /// The user has agreed to exactly this plan: if the copy needs another one, nothing is written.
+    pub asked: bool,
     /// Meanwhile check the parts that are kept unchanged and whose integrity is unknown. Damage in
     /// one of them ends the job. If this is false, they should already have been checked: see
     /// [`Prepared::check_kept_parts`].
@@ -66,6 +69,9 @@ pub enum WriteOutcome {
     /// With the measured sizes, the plan does not lead to a copy. The plan states the reason.
     Refused(Refusal),
 }
+
+/// By how many bytes a plan is made smaller at least.
+const LEAST_MARGIN: u64 = 1024;
 
 /// How many times a copy that was too large is planned again with the measured sizes.
 pub(super) const ATTEMPTS: usize = 3;
@@ -174,8 +180,14 @@ impl Prepared {
                 }
                 Err(_) => {
                     let size = output.position();
+                    let before = self.plan.drops.clone();
                     if let Some(refusal) = self.plan_smaller(size, attempt, observer)? {
                         return Ok(WriteOutcome::Refused(refusal));
+                    }
+                    if options.asked && self.plan.drops != before {
+                        let what = "the copy came out larger than planned, and needs another plan";
+                        return Err(Error::new(Kind::CannotFit, what)
+                            .advice("Start again with a slightly lower limit, to see that plan."));
                     }
                 }
             }
@@ -192,10 +204,22 @@ impl Prepared {
         observer: &dyn Observer,
     ) -> Result<Option<Refusal>> {
         let excess = size.saturating_sub(self.plan.predicted_size);
-        self.request.margin = self.request.margin.saturating_add(excess);
+        // Both sizes are in whole records; the true excess may be a few bytes.
+        let least = excess.saturating_sub(RECORD).max(LEAST_MARGIN);
+        let more = if attempt == 1 { least } else { excess };
+        self.request.margin = self.request.margin.saturating_add(more);
+        let before = std::mem::take(&mut self.plan.drops);
         self.replan()?;
-        observer.event(Event::CopyTooLarge { attempt, excess });
-        Ok(self.refusal())
+        let refusal = self.refusal();
+        if refusal.is_none() && self.plan.drops != before {
+            let (backup, plan) = (&self.backup, &self.plan);
+            observer.event(Event::Replanned {
+                excess,
+                backup,
+                plan,
+            });
+        }
+        Ok(refusal)
     }
 
     /// Writes and verifies. At the same time, checks the kept parts, and writes the rest.

@@ -114,7 +114,7 @@ pub fn make(backup: &Backup, surveys: &[PartSurvey], request: &Request) -> Resul
     let scans = Scans::new(backup, surveys, request)?;
     let named = draft::plan(backup, surveys, request, &scans, &[])?;
     let units = candidates::find(backup, surveys, request, &scans, &named)?;
-    let fits = named.predicted_size <= request.target_size();
+    let fits = named.outcome != Outcome::CannotFit;
     let mut plan = if fits && !request.thorough {
         named
     } else {

@@ -10,7 +10,7 @@ use crate::plan::compression::{CompressionChoice, Obstacle, ToCompress};
 use crate::plan::edit::scan::Scans;
 use crate::plan::request::Request;
 use crate::plan::request::locate::located;
-use crate::plan::{draft, layout, predict};
+use crate::plan::{draft, layout};
 use crate::survey::PartSurvey;
 
 /// The first of the parts that cannot be compressed, and why not, as far as it is known before they
@@ -57,7 +57,7 @@ pub fn to_compress(
     let request = &*located(backup, surveys, request);
     let scans = Scans::new(backup, surveys, request)?;
     let named = draft::draft(backup, surveys, request, &scans, &[])?;
-    let excess = predict::padded(named.exact_size).saturating_sub(request.target_size());
+    let excess = named.exact_size.saturating_sub(request.most());
     if excess == 0 && request.compression == CompressionChoice::AsNeeded {
         return Ok(ToCompress::default());
     }

@@ -133,6 +133,7 @@ impl Job {
     /// Runs everything. Edited parts are compared as soon as they are written.
     pub fn run(&mut self, path: &Path, control: &Control) -> Result<PathBuf> {
         let options = WriteOptions {
+            asked: false,
             replace: false,
             verify: true,
             check_kept: false,

@@ -85,6 +85,7 @@ fn options(writing: &Writing) -> WriteOptions {
     WriteOptions {
         replace: writing.replace,
         verify: writing.verify,
+        asked: !writing.yes,
         // If the user was asked, damage was checked before.
         check_kept: writing.yes && writing.verify,
     }

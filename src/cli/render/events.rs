@@ -1,7 +1,8 @@
 //! Prints the events of a job as warnings.
 
 use haslim::job::{Event, Observer};
-use haslim::report::notes;
+use haslim::report::{notes, summary};
+use haslim::size;
 
 use crate::cli::render::terms::CommandLine;
 
@@ -19,8 +20,19 @@ impl Observer for Screen {
             Event::Kept { backup, note } => {
                 self.warn(&notes::note(backup, note, &CommandLine));
             }
-            // The next attempt follows at once, so the user has nothing to do.
-            Event::CopyTooLarge { .. } => {}
+            Event::Replanned {
+                excess,
+                backup,
+                plan,
+            } => {
+                let rows = summary::rows(backup, plan);
+                let titles: Vec<&str> = rows.iter().map(|row| row.title.as_str()).collect();
+                self.warn(&format!(
+                    "The copy was {} larger than planned and did not fit, so haslim planned again. Now left out: {}.",
+                    size::decimal(excess),
+                    titles.join(", ")
+                ));
+            }
         }
     }
 }

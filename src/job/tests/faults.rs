@@ -30,6 +30,7 @@ fn job() -> Prepared {
 fn run(job: &mut Prepared, faults: &Faults, path: &Path, force: bool) -> Result<PathBuf> {
     let target = |input: &Input| OutputPath::check_with_faults(faults.clone(), path, force, input);
     let options = WriteOptions {
+        asked: false,
         replace: force,
         verify: true,
         check_kept: false,

@@ -90,7 +90,7 @@ impl Observer for Heard {
             Event::PartDamaged { part, .. } => format!("damaged: {part}"),
             Event::PartUnchecked { part, .. } => format!("unchecked: {part}"),
             Event::Kept { note, .. } => format!("kept: {note:?}"),
-            Event::CopyTooLarge { attempt, .. } => format!("too large: {attempt}"),
+            Event::Replanned { excess, .. } => format!("too large: {excess}"),
         };
         self.0.lock().unwrap().push(text);
     }

@@ -26,6 +26,7 @@ fn write(
         OutputPath::check_with_faults(faults.clone(), &folder.join(name), false, input)
     };
     let options = WriteOptions {
+        asked: false,
         replace: false,
         verify: true,
         check_kept: false,

@@ -8,6 +8,7 @@ use crate::survey::{self, PartSurvey, Recorder, Scan};
 use crate::{Error, Kind};
 
 const OPTIONS: WriteOptions = WriteOptions {
+    asked: false,
     replace: false,
     verify: true,
     check_kept: true,

@@ -66,6 +66,7 @@ fn a_streamed_copy_is_what_a_file_would_hold() {
             let path = folder.path().join("streamed.tar");
             std::fs::write(&path, &bytes).unwrap();
             let options = WriteOptions {
+                asked: false,
                 replace: false,
                 verify: true,
                 check_kept: true,
@@ -132,7 +133,7 @@ fn a_copy_that_turns_out_too_large_is_planned_again_before_anything_is_sent() {
         outcome,
         MeasureOutcome::Refused(Refusal::CannotFit { .. })
     ));
-    assert_eq!(heard.all(), ["too large: 1"]);
+    assert!(heard.all().is_empty(), "the plan is the same");
 }
 
 #[test]
@@ -163,6 +164,7 @@ fn only_a_copy_by_the_same_plan_is_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.tar");
     let options = WriteOptions {
+        asked: false,
         replace: true,
         verify: true,
         check_kept: true,

@@ -8,12 +8,12 @@ use crate::plan::choose::candidate::Candidate;
 use crate::plan::choose::cover::{Order, cover};
 use crate::plan::choose::harm::{Cost, Harm};
 use crate::plan::choose::{candidates, fit, owners_files};
+use crate::plan::draft;
 use crate::plan::edit::scan::Scans;
 use crate::plan::facts::{Alternative, Cause, Dropped, Offer};
 use crate::plan::model::{Outcome, Plan};
 use crate::plan::request::Request;
 use crate::plan::request::selector::Selector;
-use crate::plan::{draft, predict};
 use crate::rules::{Class, Condition};
 use crate::survey::PartSurvey;
 
@@ -116,7 +116,7 @@ impl Search<'_> {
     fn over(&self) -> Result<u64> {
         let free = self.free();
         let draft = draft::draft(self.backup, self.surveys, self.request, self.scans, &free)?;
-        let most = predict::unpadded(self.request.target_size());
+        let most = self.request.most();
         // What the metadata say about the copy may take one more block.
         Ok(draft
             .exact_size

@@ -7,10 +7,10 @@ use crate::plan::choose::candidate::Candidate;
 use crate::plan::choose::candidates::{allowed, folded};
 use crate::plan::choose::harm::Harm;
 use crate::plan::choose::tiers::{self, Chooser, Item, Pick};
+use crate::plan::draft;
 use crate::plan::edit::scan::Scans;
 use crate::plan::model::Plan;
 use crate::plan::request::Request;
-use crate::plan::{draft, predict};
 use crate::survey::{Entry, PartSurvey};
 
 /// How often the next larger set is tried if a set saves less than the size of its units.
@@ -61,7 +61,7 @@ impl Reach<'_> {
     /// The sets tried are those that [`Chooser`] returns for rising needs, so a smaller limit ends
     /// at the same set or a later one.
     fn beyond(&self, base: &[Candidate], units: &[Candidate]) -> Result<Plan> {
-        let most = predict::unpadded(self.request.target_size());
+        let most = self.request.most();
         let alone = self.with(base, units, &[]);
         let size = self.weigh(&alone)?;
         if size <= most {
@@ -221,7 +221,8 @@ impl Reach<'_> {
     }
 
     fn weigh(&self, units: &[Candidate]) -> Result<u64> {
-        Ok(draft::draft(self.backup, self.surveys, self.request, self.scans, units)?.exact_size)
+        let draft = draft::draft(self.backup, self.surveys, self.request, self.scans, units)?;
+        Ok(draft.most_size())
     }
 
     fn plan(&self, units: &[Candidate]) -> Result<Plan> {

@@ -13,6 +13,7 @@ use crate::open::Part;
 use crate::pipe::Control;
 use crate::plan::compression::{CompressionChoice, Level, Packing};
 use crate::plan::encryption::EncryptionChoice;
+use crate::plan::predict;
 use crate::plan::request::database::Located;
 use crate::plan::request::selector::Selector;
 use crate::rules::{Catalogue, Class};
@@ -132,9 +133,9 @@ impl Request {
         class.is_free() || self.allow.contains(&class)
     }
 
-    /// The size that the plan aims for, in bytes.
-    pub(crate) fn target_size(&self) -> u64 {
-        self.limit.saturating_sub(self.margin)
+    /// The largest size that the plan aims for, in bytes, before the last record is filled up.
+    pub(crate) fn most(&self) -> u64 {
+        predict::unpadded(self.limit).saturating_sub(self.margin)
     }
 }
 
