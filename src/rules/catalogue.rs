@@ -179,7 +179,7 @@ impl Catalogue {
         };
         KnownDatabases {
             taken: globs(|rule| rule.database),
-            spared: globs(|rule| rule.class.is_free()),
+            spared: globs(|rule| rule.class.is_free() && rule.condition == Condition::None),
         }
     }
 

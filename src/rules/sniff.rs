@@ -61,8 +61,8 @@ impl Sniffer {
         self.nested.feed(bytes);
     }
 
-    /// The result for the file. `outer` is the backup that it is in. A backup that is not older than
-    /// that one is like any other file: no rule is about it.
+    /// The result for the file. `outer` is the backup that it is in. A backup that is not certainly
+    /// older than that one is like any other file: no rule is about it.
     pub fn finish(self, outer: &Made) -> Contents {
         let head = self.head.get(..self.seen).unwrap_or_default();
         if is_core_dump(head) {
@@ -72,7 +72,7 @@ impl Sniffer {
             return Contents::Database;
         }
         match self.nested.finish() {
-            Some(made) if !is_newer(&made, outer) => Contents::Backup(origin(&made, outer)),
+            Some(made) if is_older(&made, outer) => Contents::Backup(origin(&made, outer)),
             _ => Contents::Other,
         }
     }
@@ -102,11 +102,11 @@ fn is_database(head: &[u8]) -> bool {
     marks.iter().any(|mark| head.starts_with(mark))
 }
 
-/// Whether a backup is certainly not older than the one that it is in.
-fn is_newer(made: &Made, outer: &Made) -> bool {
+/// Whether a backup is certainly older than the one that it is in.
+fn is_older(made: &Made, outer: &Made) -> bool {
     made.date
         .zip(outer.date)
-        .is_some_and(|(date, outer)| date >= outer)
+        .is_some_and(|(date, outer)| date < outer)
 }
 
 fn origin(made: &Made, outer: &Made) -> Origin {

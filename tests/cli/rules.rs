@@ -53,6 +53,21 @@ fn a_rule_of_ones_own_takes_no_database_of_a_server_for_a_cache() {
         ("0123abcd_own_postgres", "pg/base/16384/1234"),
         ("0123abcd_own_mongo", "db/collection-0-12"),
     ];
+    // So it is in a folder.
+    let entries = [
+        make::file("pg/PG_VERSION", b"15"),
+        make::file("pg/base/1/2345", &make::noise(4000)),
+        make::file("other/own.bin", &make::noise(4000)),
+    ];
+    let backup = Draft::plain()
+        .config(&[])
+        .folder("share", &entries)
+        .write(&scratch, "share.tar");
+    let rules = "[[rule]]\nid = \"mine\"\ncomponent = \"share\"\nglobs = [\"pg/**\", \"other/**\"]\nclass = \"cache\"\n";
+    let rules = scratch.file("rules.toml", rules.as_bytes());
+    let options = format!("--thorough --json --rules {}", rules.display());
+    let text = keyless(line("plan", &backup, &options)).json()["drops"].to_string();
+    assert!(text.contains("other/**") && !text.contains("pg/"), "{text}");
     for (slug, path) in cases {
         let mark = |mark: &str| file(&format!("{}/{mark}", path.split('/').next().unwrap()));
         let backup = Draft::plain()
@@ -206,6 +221,7 @@ fn left_unasked(
     let part = |entries: &[(&str, Content<'_>)]| craft::gzip(&craft::tar(entries));
     let mut metadata = craft::metadata("aaaa0001", &["share"], &[]);
     metadata["extra"] = serde_json::json!({"instance_id": "ours"});
+    metadata["date"] = "2026-11-01T04:45:00+00:00".into();
     craft::backup(
         &input,
         &[

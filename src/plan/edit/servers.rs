@@ -7,17 +7,25 @@ use crate::open::{Backup, Part};
 use crate::plan::edit::paths::paths;
 use crate::survey::PartSurvey;
 
-/// A file that shows that its folder, with all below it, belongs to a server.
-fn is_mark(name: &[u8]) -> bool {
+/// How far above a file the folder is that belongs to a server with all below it, if the file's name
+/// shows that: 1 for the folder of the file.
+fn levels(name: &[u8]) -> Option<usize> {
     // postgresql.org/docs, "Database File Layout"; mariadb.com/kb, "InnoDB System Tablespaces";
     // source.wiredtiger.com, "WiredTiger.turtle"; redis.io/docs, "Redis persistence";
-    // github.com/google/leveldb, "doc/impl.md".
-    matches!(
-        name,
-        b"PG_VERSION" | b"ibdata1" | b"WiredTiger" | b"dump.rdb" | b"appendonly.aof"
-    ) || name.starts_with(b"MANIFEST-0")
-        // docs.influxdata.com, "In-memory indexing and the Time-Structured Merge Tree".
-        || name.ends_with(b".tsm")
+    // github.com/google/leveldb, "doc/impl.md"; docs.influxdata.com, "File system layout".
+    match name {
+        b"PG_VERSION"
+        | b"ibdata1"
+        | b"WiredTiger"
+        | b"dump.rdb"
+        | b"appendonly.aof"
+        | b"appendonly.aof.manifest"
+        | b"influxd.bolt" => Some(1),
+        // `data/DATABASE/RETENTION/SHARD/NAME.tsm`, with `wal` and `meta` beside `data`.
+        _ if name.ends_with(b".tsm") => Some(5),
+        _ if name.starts_with(b"MANIFEST-0") => Some(1),
+        _ => None,
+    }
 }
 
 /// The folders of all database servers in a part.
@@ -42,9 +50,15 @@ impl<'a> Servers<'a> {
 }
 
 fn marked_folder(path: &[u8]) -> Option<&[u8]> {
-    let at = path.iter().rposition(|&byte| byte == b'/')?;
-    let (folder, name) = path.split_at_checked(at)?;
-    is_mark(name.get(1..)?).then_some(folder)
+    let folder = |path: &'_ [u8]| path.iter().rposition(|&byte| byte == b'/');
+    let name = path.get(folder(path)? + 1..)?;
+    let mut above = path;
+    for _ in 0..levels(name)? {
+        // Where there are fewer folders, the highest one counts.
+        let Some(at) = folder(above) else { break };
+        above = above.get(..at)?;
+    }
+    Some(above)
 }
 
 #[cfg(test)]
@@ -54,17 +68,24 @@ mod tests {
     #[test]
     fn a_file_below_a_marked_folder_belongs_to_its_server() {
         let servers = Servers(
-            ["data/postgres/PG_VERSION", "data/x/a.tsm", "notes.txt"]
-                .iter()
-                .filter_map(|path| marked_folder(path.as_bytes()))
-                .collect(),
+            [
+                "data/postgres/PG_VERSION",
+                "data/influx/data/ha/autogen/1/a.tsm",
+                "data/redis/appendonlydir/appendonly.aof.manifest",
+                "notes.txt",
+            ]
+            .iter()
+            .filter_map(|path| marked_folder(path.as_bytes()))
+            .collect(),
         );
         for (path, theirs) in [
             ("data/postgres/base/1/1234", true),
             ("data/postgres/pg_xact/0000", true),
             ("data/postgres2/a", false),
-            ("data/x/b.wal", true),
-            ("data/x", false),
+            ("data/influx/wal/ha/autogen/1/_00001.wal", true),
+            ("data/influx/meta/meta.db", true),
+            ("data/influx", false),
+            ("data/redis/appendonlydir/appendonly.aof.1.incr.aof", true),
             ("data/y/a", false),
         ] {
             assert_eq!(servers.have(path.as_bytes()), theirs, "{path}");
