@@ -118,11 +118,6 @@ pub(super) fn padded(exact: u64) -> u64 {
     exact.next_multiple_of(RECORD)
 }
 
-/// The largest size before padding that does not exceed `limit` after padding to whole records.
-pub(super) fn unpadded(limit: u64) -> u64 {
-    limit - limit % RECORD
-}
-
 /// Bytes of the whole copy before its last record is filled up.
 pub(super) fn exact(backup: &Backup, parts: &[u64], changes: &Changes) -> Result<u64> {
     let text = backup.manifest.changed_len(changes)?;

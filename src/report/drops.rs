@@ -3,10 +3,10 @@
 use crate::error::escape;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::Harm;
-use crate::plan::facts::{Alternative, Cause, Dropped, Holding, Renamed};
+use crate::plan::facts::{Alternative, Cause, Dropped, Renamed};
 use crate::report::summary::{self, Way};
 use crate::report::terms::Terms;
-use crate::report::words;
+use crate::report::{protected, words};
 use crate::rules::Rule;
 use crate::size;
 use crate::survey::config_path;
@@ -139,46 +139,8 @@ fn some_files(part: &Part, files: u64) -> String {
 
 /// What is lost when files are dropped that only the user can drop.
 fn protected(dropped: &Dropped) -> Option<String> {
-    let sentences = protected_files(dropped)?;
+    let sentences = protected::files(dropped)?;
     Some(format!("No rule would take these. {sentences}"))
-}
-
-/// How many protected files are dropped, why they are protected, and what they hold.
-pub(super) fn protected_files(dropped: &Dropped) -> Option<String> {
-    let loss = &dropped.loss;
-    if loss.protected.is_empty() {
-        return None;
-    }
-    let named: Vec<&str> = loss.holds.iter().map(|holding| holds(*holding)).collect();
-    let holds = if named.is_empty() {
-        String::new()
-    } else {
-        format!(" They hold: {}.", named.join(", "))
-    };
-    let reasons = loss.protected.iter();
-    let reasons: Vec<String> = reasons
-        .map(|(reason, count)| format!("{}: {reason}", words::files(*count)))
-        .collect();
-    Some(format!("{}{holds}", reasons.join(" ")))
-}
-
-fn holds(holding: Holding) -> &'static str {
-    match holding {
-        Holding::Areas => "areas",
-        Holding::Dashboards => "dashboards",
-        Holding::Devices => "devices",
-        Holding::Energy => "the energy dashboard",
-        Holding::Entities => "entities",
-        Holding::Floors => "floors",
-        Holding::Helpers => "helpers",
-        Holding::Home => "the home's name and place",
-        Holding::Integrations => "integrations",
-        Holding::Labels => "labels",
-        Holding::Persons => "persons",
-        Holding::Tags => "tags",
-        Holding::Users => "users",
-        Holding::Zones => "zones",
-    }
 }
 
 /// What is lost with `files` if the contents of some stay under another name. `lost` describes the

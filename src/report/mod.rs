@@ -14,6 +14,7 @@ pub mod overview;
 pub mod part_reasons;
 pub mod places;
 pub mod plan_view;
+mod protected;
 pub mod shelf;
 pub mod summary;
 pub mod terms;

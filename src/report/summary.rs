@@ -9,7 +9,7 @@ use crate::open::{Backup, ComponentKind};
 use crate::plan::facts::{Alternative, Cause, Dropped, Lasting, LastingFile, Offer};
 use crate::plan::{Compressing, Harm, Outcome, PartPlan, Plan};
 use crate::report::terms::Terms;
-use crate::report::{drops, names, words};
+use crate::report::{names, protected, words};
 use crate::rules::{Class, Effect, RemadeBy, Rule};
 use crate::size;
 
@@ -208,7 +208,7 @@ pub fn row(backup: &Backup, dropped: &Dropped) -> Row {
         mark: mark(backup, dropped),
         lost: lost(dropped),
         more: lasting.files.saturating_sub(named.len() as u64),
-        protected: drops::protected_files(dropped),
+        protected: protected::files(dropped),
         named,
     }
 }

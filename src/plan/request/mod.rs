@@ -9,11 +9,11 @@ pub mod selector_set;
 pub mod unmatched;
 
 use crate::error::{Error, Kind, Result};
+use crate::format::outer::RECORD;
 use crate::open::Part;
 use crate::pipe::Control;
 use crate::plan::compression::{CompressionChoice, Level, Packing};
 use crate::plan::encryption::EncryptionChoice;
-use crate::plan::predict;
 use crate::plan::request::database::Located;
 use crate::plan::request::selector::Selector;
 use crate::rules::{Catalogue, Class};
@@ -135,7 +135,7 @@ impl Request {
 
     /// The largest size that the plan aims for, in bytes, before the last record is filled up.
     pub(crate) fn most(&self) -> u64 {
-        predict::unpadded(self.limit).saturating_sub(self.margin)
+        (self.limit - self.limit % RECORD).saturating_sub(self.margin)
     }
 }
 
