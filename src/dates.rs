@@ -25,21 +25,6 @@ pub fn seconds(text: &str) -> Option<i64> {
     timestamp(text).map(Timestamp::as_second)
 }
 
-/// The seconds since 1970 of that date, or of the beginning of its day if only the day can be read;
-/// `None` for a text that begins with no day.
-pub fn seconds_of_day(text: &str) -> Option<i64> {
-    let day = || {
-        let day: jiff::civil::Date = text.get(..10)?.parse().ok()?;
-        Some(
-            Offset::UTC
-                .to_timestamp(day.at(0, 0, 0, 0))
-                .ok()?
-                .as_second(),
-        )
-    };
-    seconds(text).or_else(day)
-}
-
 /// The day of a file: `8 Jun 2024`. `seconds` counts from 1970; a time that no calendar has is
 /// `an unknown day`.
 pub fn day(seconds: i64) -> String {

@@ -164,7 +164,7 @@ impl Job {
             found.price(&measured);
             plan = plan::make(&unlocked.backup, &found.surveys, &request)?;
         }
-        let unseen = plan::to_survey_before_encrypting(&unlocked.backup, &found.surveys, &plan);
+        let unseen = plan::to_survey_before_converting(&unlocked.backup, &found.surveys, &plan);
         if !unseen.is_empty() {
             found.add(reading.look_inside(&unseen, &[])?);
             plan = plan::make(&unlocked.backup, &found.surveys, &request)?;

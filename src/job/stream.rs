@@ -49,8 +49,12 @@ impl Prepared {
             if attempt == super::write::ATTEMPTS {
                 return Err(crate::rewrite::too_large(measured.size, self.plan.limit));
             }
-            if let Some(refusal) = self.plan_smaller(measured.size, attempt, observer)? {
+            let (excess, is_other) = self.plan_smaller(measured.size, attempt)?;
+            if let Some(refusal) = self.refusal() {
                 return Ok(MeasureOutcome::Refused(refusal));
+            }
+            if is_other {
+                observer.event(self.replanned(excess));
             }
         }
         Err(Error::new(Kind::Internal, "no attempt was made"))

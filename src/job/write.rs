@@ -179,15 +179,17 @@ impl Prepared {
                     return Err(error);
                 }
                 Err(_) => {
-                    let size = output.position();
-                    let before = self.plan.drops.clone();
-                    if let Some(refusal) = self.plan_smaller(size, attempt, observer)? {
+                    let (excess, is_other) = self.plan_smaller(output.position(), attempt)?;
+                    if let Some(refusal) = self.refusal() {
                         return Ok(WriteOutcome::Refused(refusal));
                     }
-                    if options.asked && self.plan.drops != before {
+                    if is_other && options.asked {
                         let what = "the copy came out larger than planned, and needs another plan";
                         return Err(Error::new(Kind::CannotFit, what)
                             .advice("Start again with a slightly lower limit, to see that plan."));
+                    }
+                    if is_other {
+                        observer.event(self.replanned(excess));
                     }
                 }
             }
@@ -195,14 +197,9 @@ impl Prepared {
         Err(Error::new(Kind::Internal, "no attempt was made"))
     }
 
-    /// Plans again after an attempt for which the copy had `size` bytes. Returns why there can be no
-    /// copy, if there can be none.
-    pub(super) fn plan_smaller(
-        &mut self,
-        size: u64,
-        attempt: usize,
-        observer: &dyn Observer,
-    ) -> Result<Option<Refusal>> {
+    /// Plans again after an attempt for which the copy had `size` bytes. Returns by how many bytes it
+    /// was larger than predicted, and whether the new plan leaves out something else.
+    pub(super) fn plan_smaller(&mut self, size: u64, attempt: usize) -> Result<(u64, bool)> {
         let excess = size.saturating_sub(self.plan.predicted_size);
         // Both sizes are in whole records; the true excess may be a few bytes.
         let least = excess.saturating_sub(RECORD).max(LEAST_MARGIN);
@@ -210,16 +207,16 @@ impl Prepared {
         self.request.margin = self.request.margin.saturating_add(more);
         let before = std::mem::take(&mut self.plan.drops);
         self.replan()?;
-        let refusal = self.refusal();
-        if refusal.is_none() && self.plan.drops != before {
-            let (backup, plan) = (&self.backup, &self.plan);
-            observer.event(Event::Replanned {
-                excess,
-                backup,
-                plan,
-            });
+        Ok((excess, self.plan.drops != before))
+    }
+
+    /// What to tell about a new plan.
+    pub(super) fn replanned(&self, excess: u64) -> Event<'_> {
+        Event::Replanned {
+            excess,
+            backup: &self.backup,
+            plan: &self.plan,
         }
-        Ok(refusal)
     }
 
     /// Writes and verifies. At the same time, checks the kept parts, and writes the rest.

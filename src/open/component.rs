@@ -171,6 +171,11 @@ impl Part {
         self.layer.is_some() && !self.closed && (has_key || self.version().is_none())
     }
 
+    /// Whether its name allows its contents to be compressed, or not to be.
+    pub fn can_be_named(&self, compressed: bool) -> bool {
+        self.suffix.is_none_or(|named| named == compressed)
+    }
+
     /// Whether its name or its bytes say that it is an archive.
     pub fn is_archive(&self) -> bool {
         self.suffix.is_some() || self.layer.is_some()

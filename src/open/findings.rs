@@ -124,7 +124,7 @@ impl Part {
                 opens: !self.closed
                     && !self.has_bad_head
                     && !self.has_odd_gzip
-                    && self.suffix.is_none_or(|named| named == self.compressed)
+                    && self.can_be_named(self.compressed)
                     && can_open(header, size),
             },
             None if size == 0 => State::Empty,

@@ -87,17 +87,16 @@ pub fn to_survey_then(backup: &Backup, surveys: &[PartSurvey], request: &Request
 
 /// The parts that must be surveyed before this plan is carried out: those that it encrypts or
 /// decrypts. Not every stream that can be read in one form can be read in the other.
-pub fn to_survey_before_encrypting(
+pub fn to_survey_before_converting(
     backup: &Backup,
     surveys: &[PartSurvey],
     plan: &Plan,
 ) -> Vec<usize> {
-    let actions = plan.parts.iter();
-    layout::reencrypted_unseen(
-        backup,
-        surveys,
-        actions.map(|part| part.action == Action::Reencrypt),
-    )
+    let is_unseen = |at: &usize| surveys.iter().all(|survey| survey.part != *at);
+    let parts = backup.parts.iter().zip(&plan.parts).enumerate();
+    let converted =
+        parts.filter(|(_, (part, planned))| planned.action == Action::Reencrypt && part.compressed);
+    converted.map(|(at, _)| at).filter(is_unseen).collect()
 }
 
 /// Makes the plan. `surveys` holds the parts that [`to_survey`] returned and any others that the

@@ -42,7 +42,7 @@ fn walk(
         backup.manifest.version(),
         Made {
             instance: backup.manifest.instance_id().map(str::to_owned),
-            date: dates::seconds_of_day(backup.manifest.date()),
+            date: dates::seconds(backup.manifest.date()),
         },
     );
     while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {

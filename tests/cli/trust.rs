@@ -659,6 +659,13 @@ fn what_mariadb_makes_itself_is_no_loss_of_its_databases() {
     assert!(said.contains("database"), "{said}");
 }
 
+/// What `plan` prints if this is dropped, as one line.
+fn plan_without(backup: &Path, drop: &str) -> String {
+    let words = ["plan".as_ref(), backup, "--drop".as_ref(), drop.as_ref()];
+    let out = haslim(words).code(0).out;
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// `exclude_database` saves a file of this name, but only the recorder's database is the history.
 #[test]
 fn a_database_that_the_recorder_left_behind_is_not_called_the_history() {
@@ -685,18 +692,7 @@ fn a_database_that_the_recorder_left_behind_is_not_called_the_history() {
             )
             .write(&scratch, "in.tar");
         let drop = "homeassistant:home-assistant_v2.db";
-        let run = haslim([
-            Path::new("plan"),
-            &backup,
-            Path::new("--drop"),
-            Path::new(drop),
-        ]);
-        let text = run
-            .code(0)
-            .out
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let text = plan_without(&backup, drop);
         assert!(
             !text.contains("history stays") && text.contains("db_url names another database"),
             "{url}: {text}"
@@ -715,18 +711,7 @@ fn a_plan_says_what_protected_files_hold_without_being_asked_for_details() {
         ])
         .write(&scratch, "in.tar");
     let drop = "homeassistant:.storage";
-    let run = haslim([
-        Path::new("plan"),
-        &backup,
-        Path::new("--drop"),
-        Path::new(drop),
-    ]);
-    let text = run
-        .code(0)
-        .out
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let text = plan_without(&backup, drop);
     assert!(text.contains("They hold: areas, dashboards"), "{text}");
     assert!(text.contains("users."), "{text}");
 }

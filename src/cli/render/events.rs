@@ -5,7 +5,6 @@ use haslim::report::{notes, summary};
 use haslim::size;
 
 use crate::cli::render::terms::CommandLine;
-
 use crate::cli::terminal::output::Screen;
 
 impl Observer for Screen {

@@ -49,7 +49,7 @@ pub(crate) struct Conditions<'a> {
     pub request: &'a Request,
     pub survey: &'a PartSurvey,
     /// Made on first use: most runs have no rules of the user's.
-    servers: OnceLock<Servers<'a>>,
+    servers: OnceLock<Servers>,
     /// The same: where the catalogue knows databases in this part.
     known: OnceLock<KnownDatabases>,
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use crate::format::tar::path::PathHasher;
 use crate::open::{Backup, Part};
 use crate::plan::edit::paths::paths;
 use crate::survey::PartSurvey;
@@ -28,24 +29,34 @@ fn levels(name: &[u8]) -> Option<usize> {
     }
 }
 
-/// The folders of all database servers in a part.
+/// The folders of all database servers in a part, by their hashes.
 ///
-/// Memory: their paths.
+/// Memory: 8 bytes for each of them.
 #[derive(Debug, Default)]
-pub(crate) struct Servers<'a>(HashSet<&'a [u8]>);
+pub(crate) struct Servers {
+    hasher: PathHasher,
+    folders: HashSet<u64>,
+}
 
-impl<'a> Servers<'a> {
+impl Servers {
     /// Looks at the names of all entries.
-    pub fn new(backup: &Backup, part: &Part, survey: &'a PartSurvey) -> Self {
-        let paths = paths(backup, part, survey).into_iter().flatten();
-        Self(paths.filter_map(marked_folder).collect())
+    pub fn new(backup: &Backup, part: &Part, survey: &PartSurvey) -> Self {
+        Self::of(paths(backup, part, survey).into_iter().flatten())
     }
 
-    /// Whether a file is in one of the folders, or below it.
+    fn of<'a>(paths: impl Iterator<Item = &'a [u8]>) -> Self {
+        let hasher = PathHasher::default();
+        let folders = paths.filter_map(marked_folder);
+        let folders = folders.map(|folder| hasher.hash(folder)).collect();
+        Self { hasher, folders }
+    }
+
+    /// Whether a file is in one of the folders, or below it. Takes one pass over the path.
     pub fn have(&self, path: &[u8]) -> bool {
-        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-        let folders = slashes.filter_map(|(at, _)| path.get(..at));
-        !self.0.is_empty() && folders.into_iter().any(|folder| self.0.contains(folder))
+        let is_theirs = |(hash, prefix): (u64, &[u8])| {
+            prefix.len() < path.len() && self.folders.contains(&hash)
+        };
+        !self.folders.is_empty() && self.hasher.prefixes(path).any(is_theirs)
     }
 }
 
@@ -67,17 +78,13 @@ mod tests {
 
     #[test]
     fn a_file_below_a_marked_folder_belongs_to_its_server() {
-        let servers = Servers(
-            [
-                "data/postgres/PG_VERSION",
-                "data/influx/data/ha/autogen/1/a.tsm",
-                "data/redis/appendonlydir/appendonly.aof.manifest",
-                "notes.txt",
-            ]
-            .iter()
-            .filter_map(|path| marked_folder(path.as_bytes()))
-            .collect(),
-        );
+        let names = [
+            "data/postgres/PG_VERSION",
+            "data/influx/data/ha/autogen/1/a.tsm",
+            "data/redis/appendonlydir/appendonly.aof.manifest",
+            "notes.txt",
+        ];
+        let servers = Servers::of(names.iter().map(|name| name.as_bytes()));
         for (path, theirs) in [
             ("data/postgres/base/1/1234", true),
             ("data/postgres/pg_xact/0000", true),

@@ -262,20 +262,6 @@ fn is_to_be_written_anew(part: &Part, survey: Option<&PartSurvey>) -> bool {
     part.has_odd_gzip || gzip.is_some_and(|gzip| gzip.members > 1 || gzip.trailing_bytes > 0)
 }
 
-/// The parts that the copy puts into another form, and whose streams must be known for that.
-pub(in crate::plan) fn reencrypted_unseen(
-    backup: &Backup,
-    surveys: &[PartSurvey],
-    actions: impl Iterator<Item = bool>,
-) -> Vec<usize> {
-    let parts = backup.parts.iter().enumerate().zip(actions);
-    let unseen = parts.filter(|((at, part), is_reencrypted)| {
-        let is_seen = surveys.iter().any(|survey| survey.part == *at);
-        *is_reencrypted && part.compressed && !is_seen
-    });
-    unseen.map(|((at, _), _)| at).collect()
-}
-
 /// Whether some part of the copy is encrypted.
 fn protects(backup: &Backup, actions: &[Action], target: &Encryption) -> bool {
     backup
@@ -296,8 +282,7 @@ fn as_it_is(backup: &Backup) -> Vec<usize> {
 /// The state of a part in the copy.
 fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Encryption) -> State {
     // A reader of an encrypted part goes by its name.
-    let is_as_named =
-        form.name.is_some() || part.suffix.is_none_or(|named| named == form.compressed);
+    let is_as_named = form.name.is_some() || part.can_be_named(form.compressed);
     match (action, target) {
         (Action::Copy | Action::Drop, _) => part.state(backup.member(part).size),
         (_, Encryption::Plain) => State::Plain {

@@ -189,7 +189,7 @@ impl NestedBackup {
         };
         self.metadata = Some(Made {
             instance: metadata.rest.instance_id(),
-            date: dates::seconds_of_day(&metadata.date),
+            date: dates::seconds(&metadata.date),
         });
         if padding == 0 {
             State::Header
