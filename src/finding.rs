@@ -296,7 +296,7 @@ impl Finding {
                 "{id}: it has {size} bytes, but its SecureTar header calls for {expected}: it is damaged, and a copy of it will be."
             ),
             Self::OddGzip { id } => format!(
-                "{id}: its gzip stream begins with an extra field or with no contents; Home Assistant does not read such a stream in an encrypted part, haslim does."
+                "{id}: its compressed data begins in a way that Home Assistant does not read in an encrypted part (with an extra field, or with a gzip member that is empty); haslim does."
             ),
             Self::GzipMembers { id, count } => format!(
                 "{id}: {count} gzip members in one archive; Home Assistant would restore only the first one, haslim reads and keeps all."

@@ -45,6 +45,11 @@ pub enum Advice {
         /// Its component.
         part: String,
     },
+    /// Download the backup again, or continue without this damaged part, which cannot stay as it is.
+    DropDamaged {
+        /// Its component.
+        part: String,
+    },
     /// Leave out this part, or do not compress the copy.
     DropOrNotCompress {
         /// Its component.

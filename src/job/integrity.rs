@@ -88,30 +88,73 @@ pub(super) fn with_way_out(error: Error, id: &str) -> Error {
     error.advice(Advice::DropOrKeepDamaged { part: id.into() })
 }
 
+/// The same for a part that cannot be kept as it is, because the copy needs it in another form.
+fn with_drop(error: Error, id: &str) -> Error {
+    if error.kind() != Kind::Damaged {
+        return error;
+    }
+    error.advice(Advice::DropDamaged { part: id.into() })
+}
+
 impl Prepared {
     /// Checks the parts that the copy would keep and whose integrity is unknown, as far as the key
     /// allows. Damage in them would go into the copy unnoticed. See [`Prepared::report_damage`] for
     /// the outcome.
+    ///
+    /// This includes the parts that are written in another form: they have to be read.
     pub fn check_kept_parts(&mut self, control: &Control) {
-        let checks = self.kept_parts_integrity(control);
+        let checks =
+            self.integrity_of(|at| self.is_copied(at) || self.is_written_anew(at), control);
         self.integrity.extend(checks);
     }
 
-    /// The integrity of the parts that the copy would keep and whose integrity is unknown.
+    /// Checks the parts that the copy would hold in another form and whose integrity is unknown.
+    pub(super) fn check_parts_written_anew(&mut self, control: &Control) {
+        let checks = self.integrity_of(|at| self.is_written_anew(at), control);
+        self.integrity.extend(checks);
+    }
+
+    /// The integrity of the parts that are copied unchanged and whose integrity is unknown.
     pub(super) fn kept_parts_integrity(&self, control: &Control) -> Vec<PartIntegrity> {
+        self.integrity_of(|at| self.is_copied(at), control)
+    }
+
+    fn integrity_of(
+        &self,
+        wanted: impl Fn(usize) -> bool,
+        control: &Control,
+    ) -> Vec<PartIntegrity> {
         let has_key = self.keys.is_some();
         let can_be_checked = |at: usize| {
             let part = self.backup.part(at);
             part.fault.is_some() || part.is_readable(has_key)
         };
         let parts: Vec<usize> = (0..self.backup.parts.len())
-            .filter(|&at| self.is_copied(at) && !self.is_known(at) && can_be_checked(at))
+            .filter(|&at| wanted(at) && !self.is_known(at) && can_be_checked(at))
             .collect();
         check(&self.backup, &parts, self.keys.as_deref(), control)
     }
 
+    /// An error that ended the writing, with advice about the part that is damaged.
+    pub(super) fn with_way_out(&self, error: Error) -> Error {
+        let is_named = |at: &usize| error.part() == Some(self.id(*at));
+        match (0..self.backup.parts.len()).find(is_named) {
+            Some(at) => self.with_way_out_of(error, at),
+            None => error,
+        }
+    }
+
+    fn with_way_out_of(&self, error: Error, at: usize) -> Error {
+        if self.is_written_anew(at) {
+            with_drop(error, self.id(at))
+        } else {
+            with_way_out(error, self.id(at))
+        }
+    }
+
     /// Reports the damage and failed checks in parts that the copy would keep. Damage is an error,
-    /// unless the user is `asked` afterwards and can decide, or named the part with `keeps`.
+    /// unless the user is `asked` afterwards and can decide, or named the part with `keeps`. Damage in
+    /// a part that has to be written in another form is always one.
     ///
     /// # Errors
     /// The damage, and any error that prevented a check and is not about the contents of the part.
@@ -141,7 +184,7 @@ impl Prepared {
             Some(PartIntegrity {
                 part,
                 outcome: Err(error),
-            }) => Err(with_way_out(error, self.id(part))),
+            }) => Err(self.with_way_out_of(error, part)),
             _ => Ok(checks),
         }
     }
@@ -164,10 +207,9 @@ impl Prepared {
     fn ends_the_job(&self, check: &PartIntegrity, asked: bool) -> bool {
         match &check.outcome {
             Err(error) if is_about_contents(error) => {
+                let may_stay = asked || self.request.keeps_component(self.id(check.part));
                 error.kind() == Kind::Damaged
-                    && !asked
-                    && self.is_copied(check.part)
-                    && !self.request.keeps_component(self.id(check.part))
+                    && (self.is_written_anew(check.part) || self.is_copied(check.part) && !may_stay)
             }
             other => other.is_err(),
         }

@@ -178,7 +178,7 @@ impl Job {
         found.add_unsurveyed(sound);
         found.integrity.extend(faulty);
         let Unlocked { backup, keys } = unlocked;
-        Ok(Prepared {
+        let mut prepared = Prepared {
             backup,
             keys,
             surveys: found.surveys,
@@ -188,7 +188,12 @@ impl Job {
             plan,
             #[cfg(test)]
             flip: None,
-        })
+        };
+        // What is kept by name was not looked into, but some of it may have to be written anew.
+        if depth == Depth::All {
+            prepared.check_parts_written_anew(control);
+        }
+        Ok(prepared)
     }
 }
 

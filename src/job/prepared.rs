@@ -79,6 +79,12 @@ impl Prepared {
         )
     }
 
+    /// Whether the copy holds all of the part in another form, for which it has to be read.
+    pub(super) fn is_written_anew(&self, at: usize) -> bool {
+        let action = self.plan.parts.get(at).map(|part| &part.action);
+        action == Some(&Action::Rewrite)
+    }
+
     /// Whether a survey of the part, or an earlier check, shows whether it is intact.
     pub(super) fn is_known(&self, at: usize) -> bool {
         self.surveys.iter().any(|survey| survey.part == at) && !self.saved.contains(&at)

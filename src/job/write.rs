@@ -253,7 +253,7 @@ impl Prepared {
                 Err(error) if error.kind() == Kind::Interrupted(0) => {
                     return Err(resting.and_then(error_of).unwrap_or(error));
                 }
-                written => written?,
+                written => written.map_err(|error| self.with_way_out(error))?,
             };
             let checks = match checking {
                 Some(thread) => thread.join().map_err(|_| lost("check"))?,

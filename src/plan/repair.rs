@@ -42,16 +42,22 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
     let actions = (0..backup.parts.len())
         .map(|at| action(backup, surveys, at))
         .collect::<Result<Vec<Action>>>()?;
-    // Version 1 alone is no reason to rewrite a part.
-    let opens = actions
-        .iter()
-        .any(|action| matches!(action, Action::Rewrite));
-    let extent = if opens || findings.iter().any(Finding::is_about_kinds) {
-        Extent::All
-    } else {
-        Extent::Names
+    let lay_out = |extent| {
+        let wanted = Wanted::as_it_is(encrypts);
+        layout::lay_out(backup, surveys, actions.clone(), wanted, extent)
     };
-    let settled = layout::lay_out(backup, surveys, actions, Wanted::as_it_is(encrypts), extent)?;
+    // Version 1 alone is no reason to rewrite a part. If one is rewritten, the others become like it.
+    let opens = |actions: &[Action]| actions.contains(&Action::Rewrite);
+    let settled = if opens(&actions) || findings.iter().any(Finding::is_about_kinds) {
+        lay_out(Extent::All)?
+    } else {
+        let settled = lay_out(Extent::Names)?;
+        if opens(&settled.actions) {
+            lay_out(Extent::All)?
+        } else {
+            settled
+        }
+    };
     let changes = changes(backup, &settled);
     if changes.compressed.is_some() {
         check_proven(backup, surveys)?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::draft::{Draft, Wrap};
 use crate::support::make::{any_file, fifo, file, gzip, noise, symlink, tar};
-use crate::support::{PASSWORD, Run, Scratch, haslim, members, run, seal};
+use crate::support::{PASSWORD, Run, Scratch, fixture, haslim, member, members, run, seal};
 
 const KEY: Option<&str> = Some(PASSWORD);
 
@@ -221,11 +221,11 @@ fn odd_streams_in_encrypted_parts_are_mended_or_named() {
         ([gzip(first), gzip(second)].concat(), "2 gzip members"),
         (
             [gzip(b""), gzip(&whole)].concat(),
-            "begins with an extra field or with no contents",
+            "begins in a way that Home Assistant does not read",
         ),
         (
             with_extra(&whole),
-            "begins with an extra field or with no contents",
+            "begins in a way that Home Assistant does not read",
         ),
     ];
     for (stream, said) in streams {
@@ -313,5 +313,78 @@ fn a_repair_is_refused_where_the_parts_have_two_keys() {
         let run = haslim(words.into_iter().chain([Path::new("--yes")])).code(12);
         assert!(run.err.contains("share"), "{}", run.err);
         assert!(!out.exists());
+    }
+}
+
+/// A part of version 1, and one that must be compressed, has to be read for a copy, so it cannot be
+/// kept as it is.
+#[test]
+fn damage_in_a_part_that_is_written_anew_is_found_by_the_plan() {
+    let scratch = Scratch::new();
+    let tar = Draft::plain()
+        .config(&[])
+        .folder("media", &photos())
+        .set("folders", vec!["share", "media"])
+        .member("share.tar", &some()[..3000])
+        .write(&scratch, "tar.tar");
+    let version_1 = scratch.copy("v1.tar");
+    let mut bytes = std::fs::read(&version_1).unwrap();
+    let share = crate::support::make::data_of(&bytes, "share.tar.gz");
+    bytes[share + 160] ^= 1;
+    std::fs::write(&version_1, bytes).unwrap();
+    for (backup, key) in [(tar, None), (version_1, KEY)] {
+        let plan = |options: &str| {
+            let args = ["plan", &backup.display().to_string()].map(str::to_owned);
+            let options = options.split_whitespace().map(str::to_owned);
+            run(args.into_iter().chain(options), key)
+        };
+        for keep in ["", "--keep share"] {
+            let options = format!("--drop media {keep}");
+            let planned = plan(&options).code(5);
+            let (out, shrunk) = shrink(&scratch, &backup, &options, key);
+            let shrunk = shrunk.code(5);
+            assert!(!out.exists());
+            for said in [planned.err, shrunk.err] {
+                assert!(said.contains("--drop share"), "{said}");
+                assert!(!said.contains("--keep share"), "{said}");
+            }
+        }
+        let options = "--drop media --drop share";
+        plan(options).code(0);
+        let (out, shrunk) = shrink(&scratch, &backup, options, key);
+        shrunk.code(0);
+        std::fs::remove_file(out).unwrap();
+    }
+}
+
+/// Version 1 cannot be written, so one part in another version would be the only one that opens.
+#[test]
+fn a_repair_that_writes_one_part_of_version_1_anew_converts_all() {
+    let scratch = Scratch::new();
+    let uncompressed = member(&fixture("v1-uncompressed.tar"), "share.tar");
+    let parts: Vec<(String, Vec<u8>)> = members(&fixture("v1.tar"))
+        .into_iter()
+        .map(|part| match part.name.as_str() {
+            "share.tar.gz" => (part.name, uncompressed.clone()),
+            _ => (part.name, part.data),
+        })
+        .collect();
+    for unlisted_first in [false, true] {
+        let mut parts = parts.clone();
+        if unlisted_first {
+            let ssl = member(&fixture("v1.tar"), "ssl.tar.gz");
+            parts.insert(0, ("core_x.tar.gz".into(), ssl));
+        }
+        let parts: Vec<Vec<u8>> = parts.iter().map(|(name, data)| file(name, data)).collect();
+        let backup = scratch.file("in.tar", &tar(&parts));
+        let out = scratch.path("out.tar");
+        let words = ["repair", "in.tar", "-o", "out.tar", "--yes", "--force"];
+        let words = words.map(|word| match word {
+            "in.tar" => backup.clone(),
+            "out.tar" => out.clone(),
+            word => word.into(),
+        });
+        haslim(words).code(0);
+        haslim([Path::new("verify"), &out]).code(0);
     }
 }

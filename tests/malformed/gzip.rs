@@ -178,7 +178,7 @@ fn n65_an_empty_first_member_hides_nothing() {
     }
 }
 
-const ODD: &str = "media: its gzip stream begins with an extra field or with no contents";
+const ODD: &str = "media: its compressed data begins in a way that Home Assistant does not read";
 
 /// With this warning all entries are read, and the copy holds one member with all of them.
 #[track_caller]

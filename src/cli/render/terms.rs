@@ -55,6 +55,7 @@ impl Terms for CommandLine {
             Advice::DropOtherKey { part }
             | Advice::DropOrKeep { part }
             | Advice::DropOrKeepDamaged { part }
+            | Advice::DropDamaged { part }
             | Advice::DropOrNotCompress { part }
             | Advice::DropInsteadOfRepair { part } => about_part(advice, part),
             advice => general(advice).to_owned(),
@@ -74,6 +75,9 @@ fn about_part(advice: &Advice, part: &str) -> String {
         Advice::DropOrNotCompress { .. } => {
             format!("Leave it out with --drop {part}, or go on without --compress always.")
         }
+        Advice::DropDamaged { .. } => format!(
+            "{DOWNLOAD_AGAIN} Or leave the part out with --drop {part}. It cannot be kept as it is: the copy needs it in another form."
+        ),
         Advice::DropInsteadOfRepair { .. } => format!(
             "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {part}:PATH."
         ),

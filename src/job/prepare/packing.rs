@@ -3,6 +3,7 @@
 
 use super::{Found, Reading};
 use crate::error::{Advice, Error, Kind, Result};
+use crate::job::integrity::is_about_contents;
 use crate::open;
 use crate::pipe::Stage;
 use crate::plan::compression::{Level, Obstacle};
@@ -52,7 +53,7 @@ impl Reading<'_> {
     /// read: a scan allows to plan without the key.
     ///
     /// # Errors
-    /// As [`rewrite::fastest_level`].
+    /// As [`rewrite::fastest_level`], but none for a part that is damaged.
     pub(super) fn levels(&self, found: &Found, plan: &Plan) -> Result<Vec<Level>> {
         let (unlocked, mut levels) = (self.unlocked, Vec::new());
         let is_again = |why| matches!(why, CompressedFor::Members | CompressedFor::Version);
@@ -61,13 +62,12 @@ impl Reading<'_> {
             if planned.compressing.is_some_and(|how| is_again(how.why)) && can_read(at) {
                 let survey = found.surveys.iter().find(|survey| survey.part == at);
                 let (backup, keys) = (&unlocked.backup, unlocked.keys.as_deref());
-                levels.push(rewrite::fastest_level(
-                    backup,
-                    at,
-                    survey,
-                    keys,
-                    self.control,
-                )?);
+                match rewrite::fastest_level(backup, at, survey, keys, self.control) {
+                    Ok(level) => levels.push(level),
+                    // The check of the part, or the writing, reports it.
+                    Err(error) if is_about_contents(&error) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(levels)

@@ -195,7 +195,7 @@ impl Files {
         let or = match error.next_step() {
             _ if !self.original.exists() => return error,
             Some(Advice::DownloadAgain) => "use an older one".into(),
-            Some(Advice::DropOrKeepDamaged { part }) => {
+            Some(Advice::DropOrKeepDamaged { part } | Advice::DropDamaged { part }) => {
                 format!("leave the part out with --drop {part}")
             }
             _ => return error,
