@@ -1,7 +1,7 @@
 //! Many globs, matched against a path in one pass over its bytes.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use globset::Glob;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
@@ -14,18 +14,33 @@ use super::glob::compile;
 /// The memory for the states of one search, unless so many globs need more.
 const STATES: usize = 2 << 20;
 
+/// Making as many states as there is room for takes about as long as matching this many bytes with
+/// states that are there already.
+const WORTH: u64 = 4 << 20;
+/// How often in a row the states may be thrown away before they were worth it.
+const PATIENCE: usize = 2;
+
 /// Globs compiled into one lazy automaton, which reads each byte of a path once, however many globs
 /// there are. [`globset::GlobSet`] gives the same results on Unix. It looks at a path once for each
 /// kind of glob, which takes several times as long for a catalogue's mixture; and on Windows it
 /// treats a backslash in a path as a slash, so that a glob would take more there.
 ///
+/// Many globs with several wildcards each, such as `**/*5*/*x*`, have more states than there is room
+/// for: every combination of how far each of them has matched. A search then halves the globs, again
+/// and again if need be, and reads a path once for each half. So the time grows at most with the
+/// number of globs.
+///
 /// It can be shared between threads. Memory: about 2 MiB of states for each search at the same
-/// time; more only for globs of more than some 35 kB.
+/// time, and for each half; more only for globs of more than some 35 kB.
 #[derive(Clone)]
 pub(crate) struct GlobSet {
+    /// The globs as regular expressions.
+    patterns: Arc<[String]>,
     dfa: DFA,
     /// The states of searches that have ended.
-    idle: Arc<Mutex<Vec<Cache>>>,
+    idle: Arc<Mutex<Vec<Progress>>>,
+    /// The first half of the globs and the others, if a search needed them.
+    halves: Arc<OnceLock<Option<[Box<GlobSet>; 2]>>>,
 }
 
 impl fmt::Debug for GlobSet {
@@ -40,7 +55,14 @@ impl GlobSet {
     /// # Errors
     /// The compiler's message, if there are too many globs.
     pub fn new(globs: &[Glob]) -> Result<Self, String> {
-        let patterns: Vec<&str> = globs.iter().map(Glob::regex).collect();
+        Self::of_patterns(globs.iter().map(|glob| glob.regex().to_owned()).collect())
+    }
+
+    /// Compiles regular expressions over bytes that match a path from its beginning to its end.
+    ///
+    /// # Errors
+    /// The compiler's message, if there are too many of them.
+    pub fn of_patterns(patterns: Arc<[String]>) -> Result<Self, String> {
         let nfa = NFA::compiler()
             .syntax(
                 syntax::Config::new()
@@ -62,9 +84,22 @@ impl GlobSet {
         let config = config.cache_capacity(STATES.max(least.saturating_mul(4)));
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa);
         Ok(Self {
+            patterns,
             dfa: dfa.map_err(|error| error.to_string())?,
             idle: Arc::default(),
+            halves: Arc::default(),
         })
+    }
+
+    /// The halves, if there is more than one glob.
+    fn halves(&self) -> Option<&[Box<Self>; 2]> {
+        let half = |patterns: &[String]| Self::of_patterns(patterns.into()).ok().map(Box::new);
+        let halved = self.halves.get_or_init(|| {
+            let (first, second) = self.patterns.split_at(self.patterns.len() / 2);
+            // All of them together could be compiled, so each half can.
+            (!first.is_empty()).then_some([half(first)?, half(second)?])
+        });
+        halved.as_ref()
     }
 
     /// Compiles globs as they are written in a catalogue.
@@ -94,22 +129,35 @@ impl GlobSet {
             .pop();
         Search {
             set: self,
-            cache: Some(idle.unwrap_or_else(|| self.dfa.create_cache())),
+            progress: Some(idle.unwrap_or_else(|| Progress::new(self))),
         }
     }
+}
+
+/// The states of a search so far.
+struct Progress {
+    cache: Cache,
+    /// How often the states were thrown away.
+    clears: usize,
+    /// The bytes that were matched since then.
+    bytes: u64,
+    /// How often in a row that was not worth it.
+    wasted: usize,
+    /// Those of the halves, if the globs were halved.
+    halves: Option<Box<[Self; 2]>>,
 }
 
 /// Matches one path after the other.
 pub(crate) struct Search<'a> {
     set: &'a GlobSet,
     /// There until it is dropped.
-    cache: Option<Cache>,
+    progress: Option<Progress>,
 }
 
 impl Drop for Search<'_> {
     fn drop(&mut self) {
         let mut idle = self.set.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extend(self.cache.take());
+        idle.extend(self.progress.take());
     }
 }
 
@@ -117,14 +165,59 @@ impl Search<'_> {
     /// Collects the numbers of all globs that match the whole path, in rising order.
     pub fn matches(&mut self, path: &[u8], matched: &mut Vec<usize>) {
         matched.clear();
-        // The automaton fails only with a limit on how often its states may be thrown away, and
-        // none is set. A path without a match stays in the backup.
-        let _ = self.run(path, matched);
+        if let Some(progress) = &mut self.progress {
+            progress.collect(self.set, path, 0, matched);
+        }
         matched.sort_unstable();
     }
+}
 
-    fn run(&mut self, path: &[u8], matched: &mut Vec<usize>) -> Option<()> {
-        let (dfa, cache) = (&self.set.dfa, self.cache.as_mut()?);
+impl Progress {
+    fn new(set: &GlobSet) -> Self {
+        Self {
+            cache: set.dfa.create_cache(),
+            clears: 0,
+            bytes: 0,
+            wasted: 0,
+            halves: None,
+        }
+    }
+
+    /// Adds the numbers of the globs that match, counted from `first`.
+    fn collect(&mut self, set: &GlobSet, path: &[u8], first: usize, matched: &mut Vec<usize>) {
+        if let (Some(halves), Some([one, other])) = (&mut self.halves, set.halves()) {
+            let [of_one, of_other] = &mut **halves;
+            of_one.collect(one, path, first, matched);
+            of_other.collect(other, path, first + one.patterns.len(), matched);
+            return;
+        }
+        // The automaton fails only with a limit on how often its states may be thrown away, and
+        // none is set. A path without a match stays in the backup.
+        let _ = self.run(set, path, first, matched);
+        self.bytes += path.len() as u64;
+        let clears = self.cache.clear_count();
+        if clears == self.clears {
+            return;
+        }
+        self.wasted = if self.bytes < WORTH {
+            self.wasted + 1
+        } else {
+            0
+        };
+        (self.clears, self.bytes) = (clears, 0);
+        if let (true, Some([one, other])) = (self.wasted > PATIENCE, set.halves()) {
+            self.halves = Some(Box::new([Self::new(one), Self::new(other)]));
+        }
+    }
+
+    fn run(
+        &mut self,
+        set: &GlobSet,
+        path: &[u8],
+        first: usize,
+        matched: &mut Vec<usize>,
+    ) -> Option<()> {
+        let (dfa, cache) = (&set.dfa, &mut self.cache);
         let input = Input::new(path).anchored(Anchored::Yes);
         let mut state = dfa.start_state_forward(cache, &input).ok()?;
         for &byte in path {
@@ -136,7 +229,7 @@ impl Search<'_> {
         let end = dfa.next_eoi_state(cache, state).ok()?;
         if end.is_match() {
             let count = dfa.match_len(cache, end);
-            let numbers = (0..count).map(|at| dfa.match_pattern(cache, end, at).as_usize());
+            let numbers = (0..count).map(|at| first + dfa.match_pattern(cache, end, at).as_usize());
             matched.extend(numbers);
         }
         Some(())
@@ -257,9 +350,32 @@ pub(super) mod tests {
         agrees(&ours, globs, 500);
         let mut search = ours.search();
         assert!(
-            search.cache.as_mut().unwrap().clear_count() > 0,
+            search.progress.as_mut().unwrap().cache.clear_count() > 0,
             "there was room for all states"
         );
+    }
+
+    #[test]
+    fn globs_with_too_many_states_together_are_halved_and_match_the_same() {
+        let digits = || "0123456789abcdef".chars();
+        let wild: Vec<String> = digits()
+            .flat_map(|one| digits().map(move |other| format!("**/*{one}*/*{other}{one}*")))
+            .collect();
+        let wild: Vec<Glob> = wild.iter().map(|glob| compile(glob).unwrap()).collect();
+        let (ours, oracle) = (
+            GlobSet::new(&wild).unwrap(),
+            globset::GlobSet::new(&wild).unwrap(),
+        );
+        let (mut search, mut found) = (ours.search(), Vec::new());
+        for n in 0..4_000_u64 {
+            let word = |seed: u64| format!("{:016x}", seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let path = format!("{}/{}/{}", word(n), word(n / 7), word(n * 3));
+            search.matches(path.as_bytes(), &mut found);
+            if n % 50 == 0 {
+                assert_eq!(found, oracle.matches(&path), "{path}");
+            }
+        }
+        assert!(search.progress.as_ref().unwrap().halves.is_some());
     }
 
     #[test]

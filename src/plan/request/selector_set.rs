@@ -1,18 +1,14 @@
 //! Matches many selectors together.
 
-use regex::bytes::{RegexSet, RegexSetBuilder};
-
 use crate::error::{Error, Kind, Result};
 use crate::plan::request::selector::Selector;
+use crate::rules::GlobSet;
 
-/// How many patterns are matched together. More of them would need too many states.
+/// How many patterns are matched together.
 const TOGETHER: usize = 256;
-/// The limit for the compiled patterns, and the limit for matching them, in bytes.
-const COMPILED: usize = 10 << 20;
 
-/// The selectors of a list that apply to one part, compiled together.
-///
-/// Memory: at most twice [`COMPILED`] for every [`TOGETHER`] selectors.
+/// The selectors of a list that apply to one part, compiled together: see [`GlobSet`] for the time
+/// and the memory that each [`TOGETHER`] of them take.
 pub(crate) struct Selectors<'a> {
     selectors: &'a [Selector],
     id: &'a str,
@@ -24,7 +20,7 @@ pub(crate) struct Selectors<'a> {
 }
 
 pub(crate) struct Set {
-    patterns: RegexSet,
+    patterns: GlobSet,
     /// By pattern: the index of its selector.
     of: Vec<usize>,
 }
@@ -46,7 +42,7 @@ impl<'a> Selectors<'a> {
         }
         let mut sets = Vec::new();
         for together in patterns.chunks(TOGETHER) {
-            compile(together, &mut sets)?;
+            sets.push(compile(together)?);
         }
         Ok(Self {
             selectors,
@@ -74,40 +70,22 @@ impl<'a> Selectors<'a> {
                 .get(at)
                 .is_some_and(|s| s.takes_path(self.id, path))
         }));
-        for set in self.sets.iter().filter(|set| set.patterns.is_match(path)) {
-            taking.extend(
-                set.patterns
-                    .matches(path)
-                    .iter()
-                    .filter_map(|at| set.of.get(at)),
-            );
+        let mut matched = Vec::new();
+        for set in &self.sets {
+            set.patterns.search().matches(path, &mut matched);
+            taking.extend(matched.iter().filter_map(|&at| set.of.get(at)));
         }
         taking.sort_unstable();
     }
 }
 
-/// Compiles patterns into one set, or into several if they are too large for one.
-fn compile(patterns: &[(usize, String)], sets: &mut Vec<Set>) -> Result<()> {
-    let texts = patterns.iter().map(|(_, text)| text);
-    let built = RegexSetBuilder::new(texts)
-        .unicode(false)
-        .dot_matches_new_line(true)
-        .size_limit(COMPILED)
-        .dfa_size_limit(COMPILED)
-        .build();
-    match built {
-        Ok(set) => sets.push(Set {
-            patterns: set,
-            of: patterns.iter().map(|(at, _)| *at).collect(),
-        }),
-        Err(_) if patterns.len() > 1 => {
-            let (first, second) = patterns.split_at(patterns.len() / 2);
-            compile(first, sets)?;
-            compile(second, sets)?;
-        }
-        Err(error) => return Err(Error::new(Kind::Usage, error.to_string())),
-    }
-    Ok(())
+fn compile(patterns: &[(usize, String)]) -> Result<Set> {
+    let texts = patterns.iter().map(|(_, text)| text.clone());
+    let set = GlobSet::of_patterns(texts.collect()).map_err(|why| Error::new(Kind::Usage, why))?;
+    Ok(Set {
+        patterns: set,
+        of: patterns.iter().map(|(at, _)| *at).collect(),
+    })
 }
 
 /// Counts the matched paths, for the tests that measure the planner's work.

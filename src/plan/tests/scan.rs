@@ -116,11 +116,10 @@ proptest::proptest! {
 }
 
 #[test]
-fn patterns_that_are_too_large_for_one_set_are_matched_in_several() {
+fn patterns_of_very_many_states_are_matched() {
     let texts = (0..60).map(|n| format!("media:{n}{}", "?".repeat(4000)));
     let list: Vec<Selector> = texts.map(|text| Selector::parse(&text).unwrap()).collect();
     let selectors = Selectors::new(&list, "media").unwrap();
-    assert!(selectors.sets.len() > 1);
     let mut taking = Vec::new();
     selectors.taking(
         format!("7{}/below", "x".repeat(4000)).as_bytes(),
