@@ -32,14 +32,17 @@ pub(super) fn drops(
         let units = plan.units.iter().enumerate();
         let here: Vec<(usize, &Candidate)> = units.filter(|(_, u)| u.part == at).collect();
         let survey = surveys.iter().find(|s| s.part == at);
-        let index = OnceCell::new();
         let of_part = PartDrops {
             backup,
             at,
             part,
             request,
             survey,
-            index,
+            edit: planned
+                .action
+                .edit()
+                .filter(|_| planned.action.is_partial()),
+            index: OnceCell::new(),
         };
         match (&planned.action, survey) {
             // Nothing is lost with it.
@@ -111,6 +114,8 @@ struct PartDrops<'a> {
     part: &'a Part,
     request: &'a Request,
     survey: Option<&'a PartSurvey>,
+    /// What is dropped of it, if that is not all.
+    edit: Option<&'a PartEdit>,
     /// Created on first use, because compiling the rules takes a while.
     index: OnceCell<LossIndex<'a>>,
 }
@@ -198,7 +203,7 @@ impl<'a> PartDrops<'a> {
         if let Some(index) = self.index.get() {
             return Ok(index);
         }
-        let new = LossIndex::new(self.backup, self.part, self.request, self.survey)?;
+        let new = LossIndex::new(self.backup, self.part, self.request, self.survey, self.edit)?;
         Ok(self.index.get_or_init(|| new))
     }
 
@@ -242,14 +247,7 @@ impl<'a> PartDrops<'a> {
     /// What a unit drops from the part.
     fn found(&self, unit: &Candidate, taken: &[DroppedEntry<'_>]) -> Result<Option<Dropped>> {
         let stored = taken.iter().map(DroppedEntry::stored).sum();
-        let effect = effect(
-            self.backup,
-            self.part,
-            false,
-            unit.rule.as_ref(),
-            &self.request.database,
-        );
-        let found = self.find(unit, stored, files(taken), effect)?;
+        let found = self.find(unit, stored, files(taken), unit.effect)?;
         let Some(dropped) = found.filter(|_| !taken.is_empty()) else {
             return Ok(None);
         };

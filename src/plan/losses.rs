@@ -11,13 +11,13 @@ use crate::pipe::parallel;
 use crate::plan::choose::harm::Harm;
 use crate::plan::edit::conditions::{Conditions, IMAGE, image_tar};
 use crate::plan::edit::groups::is_needed;
-use crate::plan::effects::effect;
+use crate::plan::effects::{Which, effect, rule_of_database, which_recorder};
 use crate::plan::facts::{Holding, Lasting, Loss, Renamed};
+use crate::plan::model::PartEdit;
 use crate::plan::request::Request;
-use crate::plan::request::database::Database;
 use crate::rules::{
-    Condition, Effect, MARIADB, Matcher, Matching, NeverList, Rule, RuleEffect, RulesError, Taking,
-    is_mariadb_file, is_recorder_file,
+    Condition, Effect, MARIADB, Matcher, Matching, NeverList, Rule, RulesError, Taking,
+    is_mariadb_file,
 };
 use crate::survey::{Entry, PartSurvey, config_path};
 
@@ -32,6 +32,15 @@ pub(super) struct LossIndex<'a> {
     conditions: Option<Conditions<'a>>,
     /// There if there is a survey.
     matcher: Option<(Matcher, NeverList)>,
+    going: Going,
+}
+
+/// Which of the recorder's databases are dropped. Next to one that stays, a file is like any other.
+struct Going {
+    /// The one with the usual name.
+    usual: bool,
+    /// The one that `db_url` names.
+    moved: bool,
 }
 
 /// An entry whose name is dropped.
@@ -127,6 +136,8 @@ struct Known<'s, 'a> {
 }
 
 impl<'a> LossIndex<'a> {
+    /// `edit` says what is dropped of the part; without it, that is all.
+    ///
     /// # Errors
     /// `Usage` if the catalogue's globs cannot be compiled.
     pub fn new(
@@ -134,6 +145,7 @@ impl<'a> LossIndex<'a> {
         part: &'a Part,
         request: &'a Request,
         survey: Option<&'a PartSurvey>,
+        edit: Option<&PartEdit>,
     ) -> Result<Self> {
         let conditions = survey.map(|survey| Conditions::new(backup, part, request, survey));
         let (catalogue, id) = (&request.catalogue, &part.id);
@@ -146,6 +158,7 @@ impl<'a> LossIndex<'a> {
             request,
             conditions,
             matcher,
+            going: Going::of(backup, part, request, survey, edit),
         })
     }
 
@@ -306,34 +319,59 @@ impl<'a> LossIndex<'a> {
 
     /// The rule for a file that is recognised by its location, regardless of the rule's globs.
     fn by_place(&self, path: &[u8]) -> Option<Option<&'a Rule>> {
-        let catalogue = &self.request.catalogue;
-        let database = self.request.database.target();
-        let moved = database.filter(|target| matches!(target, Database::File(_)));
-        match self.part.kind {
-            _ if moved.is_some_and(|target| target.takes(&self.part.id, path)) => {
-                Some(catalogue.by_condition(Condition::RecorderUrl))
-            }
-            ComponentKind::HomeAssistant if is_recorder_file(path) => {
-                Some(catalogue.by_condition(Condition::RecorderDatabase))
-            }
-            ComponentKind::Addon if self.part.id == MARIADB && is_mariadb_file(path) => {
-                Some(catalogue.by_effect(RuleEffect::MariaDb))
-            }
-            ComponentKind::Addon if path == IMAGE => {
-                Some(catalogue.by_condition(Condition::ImageTar))
-            }
-            _ => None,
+        if self.part.kind == ComponentKind::Addon && path == IMAGE {
+            return Some(self.request.catalogue.by_condition(Condition::ImageTar));
         }
+        let rule = rule_of_database(self.request, self.part, path)?;
+        let goes = match rule.map(|rule| rule.condition) {
+            Some(Condition::RecorderUrl) => self.going.moved,
+            Some(Condition::RecorderDatabase) => self.going.usual,
+            _ => true,
+        };
+        goes.then_some(rule)
     }
 
     fn rule(&self, matching: &mut Matching<'_>, path: &[u8], entry: &Entry) -> Option<&'a Rule> {
         let (catalogue, conditions) = (&self.request.catalogue, self.conditions.as_ref()?);
         let applies = |index| {
-            catalogue
-                .rule(index)
-                .is_some_and(|rule| conditions.met(rule, path, entry))
+            let rule = catalogue.rule(index);
+            rule.is_some_and(|rule| {
+                !rule.condition.is_of_the_recorder() && conditions.met(rule, path, entry)
+            })
         };
         catalogue.rule(matching.rule_where(path, false, applies)?)
+    }
+}
+
+impl Going {
+    fn of(
+        backup: &Backup,
+        part: &Part,
+        request: &Request,
+        survey: Option<&PartSurvey>,
+        edit: Option<&PartEdit>,
+    ) -> Self {
+        let (Some(survey), Some(edit)) = (survey, edit) else {
+            return Self {
+                usual: true,
+                moved: true,
+            };
+        };
+        let version = backup.manifest.version();
+        let entries = survey.entries.iter().enumerate();
+        let dropped = entries.filter(|(at, _)| edit.drops_name(*at));
+        let mut going = Self {
+            usual: false,
+            moved: false,
+        };
+        for path in dropped.filter_map(|(_, entry)| config_path(part.kind, version, &entry.name)) {
+            match which_recorder(request, part, path) {
+                Some(Which::Usual) => going.usual = true,
+                Some(Which::Moved) => going.moved = true,
+                None => {}
+            }
+        }
+        going
     }
 }
 

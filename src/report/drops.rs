@@ -7,9 +7,12 @@ use crate::plan::facts::{Alternative, Cause, Dropped, Renamed};
 use crate::report::summary::{self, Way};
 use crate::report::terms::Terms;
 use crate::report::{protected, words};
-use crate::rules::Rule;
+use crate::rules::{Effect, Rule};
 use crate::size;
 use crate::survey::config_path;
+
+/// What is lost with a database that the recorder has left.
+const UNUSED: &str = "What the recorder wrote there before it used another database.";
 
 /// The id for something outside all components.
 const BACKUP: &str = "backup";
@@ -83,6 +86,9 @@ fn title(component: &str, dropped: &Dropped) -> String {
 fn lost(backup: &Backup, part: Option<&Part>, dropped: &Dropped) -> String {
     let files = dropped.files.unwrap_or(0);
     let of_rules = of_rules(&dropped.loss.rules);
+    if dropped.effect == Effect::UnusedDatabase {
+        return UNUSED.to_owned();
+    }
     let lost = match (&dropped.cause, part) {
         (Cause::Rule { rule, .. } | Cause::Trailing(rule), _) => rule.lost.clone(),
         (Cause::Part { .. }, Some(part)) => of_rules.unwrap_or_else(|| all_of_it(part)),

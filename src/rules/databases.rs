@@ -4,21 +4,26 @@ use super::component::{choices, component_fits};
 use super::glob_set::GlobSet;
 use super::rule::Rule;
 
-/// The endings of SQLite database names, in lower case.
-const ENDINGS: [&[u8]; 6] = [
+/// The endings of database names, in lower case: SQLite, and others that keep all in one file
+/// (DuckDB, LMDB, bbolt).
+const ENDINGS: [&[u8]; 10] = [
     b".db",
     b".db3",
     b".sqlite",
     b".sqlite3",
     b".sqlitedb",
+    b".s3db",
     b".vscdb",
+    b".duckdb",
+    b".mdb",
+    b".bolt",
 ];
 
 /// What SQLite appends to the name of a database for its side files (sqlite.org, "Temporary Files
 /// Used By SQLite").
 const SIDES: [&[u8]; 3] = [b"-wal", b"-shm", b"-journal"];
 
-/// Whether a file is named like an SQLite database or one of its side files.
+/// Whether a file is named like a database or one of the side files of SQLite.
 pub fn is_database_name(path: &[u8]) -> bool {
     let main = SIDES.iter().find_map(|side| path.strip_suffix(*side));
     let path = main.unwrap_or(path);
@@ -88,6 +93,8 @@ mod tests {
             "q.sqlite-journal",
             ".db",
             "state.vscdb",
+            "X.S3DB-wal",
+            "lmdb/data.mdb",
         ] {
             assert!(is_database_name(name.as_bytes()), "{name}");
         }

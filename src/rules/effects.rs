@@ -20,7 +20,7 @@ pub enum Effect {
     /// A file like the recorder's default database, with `exclude_database` set in the copy, while
     /// the recorder uses another database.
     UnusedDatabase,
-    /// The recorder's database under another name in the config directory, which `exclude_database`
+    /// The recorder's database under another name or in another folder, which `exclude_database`
     /// does not save (Supervisor, `homeassistant/module.py`; Core, `backup_restore.py`:
     /// KEEP_DATABASE).
     MovedDatabase,
@@ -52,13 +52,20 @@ impl Effect {
     pub fn of(component: &str, whole: bool, rule: Option<&Rule>) -> Self {
         match ComponentId::parse(component) {
             Some(ComponentId::Folder(_)) if whole => Self::WholeFolder,
-            Some(ComponentId::Folder(_)) => Self::PartOfFolder,
+            Some(ComponentId::Folder(_)) => Self::part_of_folder(rule),
             Some(ComponentId::HomeAssistant) if whole => Self::WholeConfig,
             Some(ComponentId::HomeAssistant) => Self::part_of_config(rule),
             Some(ComponentId::Supervisor) => Self::Supervisor,
             Some(ComponentId::Addon(_)) if whole => Self::WholeAddon,
             Some(ComponentId::Addon(_)) => Self::part_of_addon(rule),
             Some(ComponentId::Unknown(_)) | None => Self::Unknown,
+        }
+    }
+
+    fn part_of_folder(rule: Option<&Rule>) -> Self {
+        match rule {
+            Some(rule) if rule.condition == Condition::RecorderUrl => Self::MovedDatabase,
+            _ => Self::PartOfFolder,
         }
     }
 
@@ -101,7 +108,7 @@ impl Effect {
                 "The copy says that it comes without this file, so a restore keeps the live one, if there is one. Home Assistant does not use it: `db_url` names another database."
             }
             Self::MovedDatabase => {
-                "A restore empties the config directory first, and the live database goes with it: Home Assistant keeps only one that is called home-assistant_v2.db. History begins anew."
+                "A restore empties the folder first, and the live database goes with it: Home Assistant keeps only home-assistant_v2.db in the config directory. History begins anew."
             }
             Self::WholeAddon => {
                 "The copy is marked as partial, so a restore leaves this add-on as it is; on a new system the add-on will be missing."

@@ -1,15 +1,15 @@
 //! Files known by their place: the databases of the recorder and of MariaDB.
 
-/// The recorder's files in the config directory: `home-assistant_v2.db`, its
-/// write-ahead log, its shared memory, its journal.
+/// The name of the recorder's database in the config directory. An older one, such as
+/// `home-assistant_v1.db`, is a file like others: a restore without the database does not keep it
+/// (Core, `backup_restore.py`: KEEP_DATABASE).
+pub const RECORDER: &[u8] = b"home-assistant_v2.db";
+
+/// The recorder's files in the config directory: [`RECORDER`], its write-ahead log, its shared
+/// memory, its journal.
 pub fn is_recorder_file(path: &[u8]) -> bool {
-    let Some(rest) = path.strip_prefix(b"home-assistant_v") else {
-        return false;
-    };
-    let Some((version, rest)) = rest.split_first() else {
-        return false;
-    };
-    version.is_ascii_digit() && matches!(rest, b".db" | b".db-wal" | b".db-shm" | b".db-journal")
+    let side = path.strip_prefix(RECORDER);
+    side.is_some_and(|side| matches!(side, b"" | b"-wal" | b"-shm" | b"-journal"))
 }
 
 /// The component of the MariaDB add-on.

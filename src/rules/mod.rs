@@ -33,7 +33,7 @@ pub use effects::Effect;
 pub use error::RulesError;
 pub use glob::typed_in_full;
 pub(crate) use glob_set::GlobSet;
-pub use known_files::{MARIADB, is_mariadb_file, is_recorder_file};
+pub use known_files::{MARIADB, RECORDER, is_mariadb_file, is_recorder_file};
 pub use matcher::{Matcher, Matchers, Matching};
 pub use never::{NeverList, Taking};
 pub use npm::{NpmModules, PackageReader};

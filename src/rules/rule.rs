@@ -153,6 +153,11 @@ pub enum RuleEffect {
 }
 
 impl Condition {
+    /// True for the conditions that only a file of the recorder's database can meet.
+    pub fn is_of_the_recorder(self) -> bool {
+        matches!(self, Self::RecorderDatabase | Self::RecorderUrl)
+    }
+
     /// True for the conditions that only a backup inside the backup can meet.
     pub fn wants_backup(self) -> bool {
         matches!(

@@ -10,6 +10,18 @@ pub fn slug_prefix(repository: &str) -> String {
     format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
+/// Whether a name has the form of an add-on's slug: the prefix of its repository, `_`, and the name
+/// that it has there.
+pub(super) fn is_like_a_slug(name: &[u8]) -> bool {
+    let mut halves = name.splitn(2, |&byte| byte == b'_');
+    let (prefix, rest) = (halves.next().unwrap_or_default(), halves.next());
+    let is_hash = prefix.len() == 8
+        && prefix
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    rest.is_some_and(|rest| !rest.is_empty()) && (is_hash || matches!(prefix, b"core" | b"local"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use crate::format::tar::block::EntryKind;
 use crate::open::Backup;
 use crate::plan::choose::harm::Harm;
 use crate::plan::choose::tiers::{Item, Piece};
-use crate::rules::{Class, Rule, Split};
+use crate::rules::{Class, Effect, Rule, Split};
 use crate::survey::PartSurvey;
 
 /// Something that the planner may leave out: what a rule matches in a part, or a whole part.
@@ -18,6 +18,8 @@ pub struct Candidate {
     pub rule: Option<Rule>,
     /// How bad it is to lose it.
     pub harm: Harm,
+    /// What a restore does about it.
+    pub effect: Effect,
     /// Indices of its entries in the part's survey, in rising order; empty for a whole part.
     pub entries: Arc<[usize]>,
     /// Its stored bytes: compressed, if the backup or the copy is.
@@ -59,7 +61,7 @@ impl Candidate {
     pub(in crate::plan) fn find(
         survey: &PartSurvey,
         rule: &Rule,
-        harm: Harm,
+        effect: Effect,
         entries: Vec<usize>,
     ) -> Self {
         let of = |at: &usize| survey.entries.get(*at);
@@ -69,7 +71,8 @@ impl Candidate {
         Self {
             part: survey.part,
             rule: Some(rule.clone()),
-            harm,
+            harm: Harm::of(Some(rule), effect),
+            effect,
             stored: entries.iter().filter_map(of).map(|e| e.stored).sum(),
             files,
             entries: entries.into(),
@@ -80,11 +83,12 @@ impl Candidate {
     }
 
     /// A whole part that takes this many bytes and has this many files.
-    pub(in crate::plan) fn whole(part: usize, stored: u64, files: u64) -> Self {
+    pub(in crate::plan) fn whole(part: usize, effect: Effect, stored: u64, files: u64) -> Self {
         Self {
             part,
             rule: None,
             harm: Harm::Irreplaceable,
+            effect,
             entries: Arc::default(),
             stored,
             files,

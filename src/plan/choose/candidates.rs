@@ -10,15 +10,14 @@ use crate::format::tar::block::EntryKind;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::pipe::parallel;
 use crate::plan::choose::candidate::Candidate;
-use crate::plan::choose::harm::Harm;
 use crate::plan::edit::conditions::Conditions;
 use crate::plan::edit::groups::Groups;
 use crate::plan::edit::paths::paths;
 use crate::plan::edit::scan::{Scan, Scans};
-use crate::plan::effects::effect;
+use crate::plan::effects::{Which, effect, rule_of_database, which_recorder};
 use crate::plan::model::{Action, PartEdit, Plan};
 use crate::plan::request::Request;
-use crate::rules::{Condition, Effect, Matcher, Matchers, Matching, RuleIndex, Split};
+use crate::rules::{Condition, Effect, Matcher, Matchers, Matching, Rule, RuleIndex, Split};
 use crate::survey::{Entry, PartSurvey};
 
 /// Up to this many files of a rule that takes single files can be decided separately. All smaller
@@ -139,7 +138,8 @@ fn wholes(
         let survey = surveys.iter().find(|s| s.part == at);
         let files = survey.map_or(0, |s| s.entries.iter().filter(is_file).count());
         let stored = survey.map_or_else(|| backup.stored(part), |s| s.stored(backup));
-        wholes.push(Candidate::whole(at, stored, files as u64));
+        let effect = effect(backup, part, true, None, &request.database);
+        wholes.push(Candidate::whole(at, effect, stored, files as u64));
     }
     wholes
 }
@@ -228,7 +228,7 @@ impl Finder<'_> {
         let (finds, wanted) = self.gather(matcher, found)?;
         let units = finds.into_iter().flat_map(|(rule, mut entries)| {
             groups.only_together(&mut entries);
-            self.units(rule, entries, wanted.contains(&rule))
+            self.units(rule, entries, wanted.contains(&rule), &paths)
         });
         Ok(units.collect())
     }
@@ -269,31 +269,82 @@ impl Finder<'_> {
         Ok((finds, wanted))
     }
 
-    /// The units of one rule: one, or one for each of its largest files.
-    fn units(&self, rule: RuleIndex, entries: Vec<usize>, wanted: bool) -> Vec<Candidate> {
+    /// The units of one rule: one, or one for each of its largest files. Files of a database have
+    /// a unit of their own, since a restore treats them in another way.
+    fn units(
+        &self,
+        rule: RuleIndex,
+        entries: Vec<usize>,
+        wanted: bool,
+        paths: &[Option<&[u8]>],
+    ) -> Vec<Candidate> {
         let Conditions {
-            backup,
-            part,
-            request,
-            survey,
-            ..
+            request, survey, ..
         } = self.conditions;
         let rule = request.catalogue.rule(rule);
         let Some(rule) = rule.filter(|rule| !(rule.all_or_nothing && wanted)) else {
             return Vec::new();
         };
-        let harm = Harm::of(
-            Some(rule),
-            effect(backup, part, false, Some(rule), &request.database),
-        );
-        let units = match rule.split {
-            Split::File => self.one_by_one(entries),
-            Split::None | Split::Oldest => vec![entries],
+        let units = |(effect, entries): (Effect, Vec<usize>)| {
+            let each = match rule.split {
+                Split::File => self.one_by_one(entries),
+                Split::None | Split::Oldest => vec![entries],
+            };
+            let unit = move |entries| Candidate::find(survey, rule, effect, entries);
+            each.into_iter().map(unit)
         };
-        let unit = |entries| Candidate::find(survey, rule, harm, entries);
+        let by_effect = self.by_effect(rule, entries, paths);
         // Empty folders are not worth mentioning.
         let worth = |unit: &Candidate| unit.files > 0;
-        units.into_iter().map(unit).filter(worth).collect()
+        by_effect
+            .into_iter()
+            .flat_map(units)
+            .filter(worth)
+            .collect()
+    }
+
+    /// The entries of a rule by what a restore does about them.
+    fn by_effect(
+        &self,
+        rule: &Rule,
+        entries: Vec<usize>,
+        paths: &[Option<&[u8]>],
+    ) -> Vec<(Effect, Vec<usize>)> {
+        let Conditions {
+            backup,
+            part,
+            request,
+            ..
+        } = self.conditions;
+        let path = |at: &usize| paths.get(*at).copied().flatten();
+        let effect_of = |rule| effect(backup, part, false, rule, &request.database);
+        let goes = |which| {
+            let mut paths = entries.iter().filter_map(path);
+            paths.any(|path| which_recorder(request, part, path) == Some(which))
+        };
+        let (usual, moved) = (goes(Which::Usual), goes(Which::Moved));
+        let of_database = |at: &usize| {
+            let of_database = rule_of_database(request, part, path(at)?)?;
+            let goes = match of_database.map(|rule| rule.condition) {
+                Some(Condition::RecorderUrl) => moved,
+                Some(Condition::RecorderDatabase) => usual,
+                _ => true,
+            };
+            goes.then(|| effect_of(of_database))
+        };
+        // What lies next to a database that stays, or that is not there, is not the database.
+        let others = (!rule.condition.is_of_the_recorder()).then(|| effect_of(Some(rule)));
+        let mut found: Vec<(Effect, Vec<usize>)> = Vec::new();
+        for at in &entries {
+            let Some(effect) = of_database(at).or(others) else {
+                continue;
+            };
+            match found.iter_mut().find(|(known, _)| *known == effect) {
+                Some((_, entries)) => entries.push(*at),
+                None => found.push((effect, vec![*at])),
+            }
+        }
+        found
     }
 
     /// The largest files, each alone, and all others together.

@@ -9,23 +9,12 @@ use std::collections::HashMap;
 use crate::format::tar::block::EntryKind;
 use crate::plan::facts::Held;
 use crate::plan::model::Reason;
-use crate::rules::{MARIADB, is_mariadb_file};
+use crate::rules::{Contents, MARIADB, is_database_name, is_mariadb_file};
 use crate::survey::PartSurvey;
 
 /// The files that SQLite puts next to a database (sqlite.org, "Temporary Files Used By SQLite"),
 /// and whether the database loses data without the file.
 const SIDES: [(&[u8], bool); 3] = [(b"-wal", true), (b"-journal", true), (b"-shm", false)];
-
-/// The endings of database names. Next to any other file, a name that ends in `-journal` may mean
-/// anything.
-const DATABASES: [&[u8]; 6] = [
-    b".db",
-    b".db3",
-    b".sqlite",
-    b".sqlite3",
-    b".sqlitedb",
-    b".s3db",
-];
 
 /// A file next to a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,16 +157,17 @@ fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
             .get(at)
             .is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::HardLink))
     };
+    let holds_database = |at: usize| {
+        let entry = survey.entries.get(at);
+        entry.is_some_and(|entry| entry.contents == Contents::Database)
+    };
     let mut wanted: HashMap<&[u8], Vec<(usize, bool)>> = HashMap::new();
     for (at, path) in paths.iter().enumerate() {
         let Some(path) = path else { continue };
         let side = SIDES
             .iter()
-            .find_map(|(side, needed)| Some((path.strip_suffix(*side)?, *needed, *side)));
-        let Some((main, needed, side)) = side.filter(|_| is_file(at)) else {
-            continue;
-        };
-        if side != b"-journal" || DATABASES.iter().any(|end| main.ends_with(end)) {
+            .find_map(|(side, needed)| Some((path.strip_suffix(*side)?, *needed)));
+        if let Some((main, needed)) = side.filter(|_| is_file(at)) {
             wanted.entry(main).or_default().push((at, needed));
         }
     }
@@ -186,7 +176,12 @@ fn sides(survey: &PartSurvey, paths: &[Option<&[u8]>]) -> HashMap<usize, Side> {
         return sides;
     }
     for (main, path) in paths.iter().enumerate().filter(|(at, _)| is_file(*at)) {
-        let beside = path.and_then(|path| wanted.get(path)).into_iter().flatten();
+        // Next to any other file, a name that ends like this may mean anything.
+        let database = path.filter(|path| is_database_name(path) || holds_database(main));
+        let beside = database
+            .and_then(|path| wanted.get(path))
+            .into_iter()
+            .flatten();
         sides.extend(beside.map(|&(at, needed)| (at, Side { main, needed })));
     }
     sides

@@ -20,7 +20,7 @@ use crate::plan::edit::groups::Groups;
 use crate::plan::edit::scan::Scan;
 use crate::plan::model::{PartEdit, Reason};
 use crate::plan::request::Request;
-use crate::rules::is_recorder_file;
+use crate::rules::RECORDER;
 use crate::survey::{PartSurvey, config_path};
 
 /// What decides about the entries of a part.
@@ -132,11 +132,10 @@ fn keep_directories_of_kept(
 
 /// Whether the recorder's database is dropped: the file itself, not one next to it.
 pub fn drops_recorder(backup: &Backup, part: &Part, survey: &PartSurvey, cut: &PartEdit) -> bool {
-    let is_database = |path: &[u8]| is_recorder_file(path) && path.ends_with(b".db");
     part.id == HOME_ASSISTANT
         && survey.entries.iter().enumerate().any(|(at, entry)| {
             cut.drops_name(at)
                 && config_path(part.kind, backup.manifest.version(), &entry.name)
-                    .is_some_and(is_database)
+                    .is_some_and(|path| path == RECORDER)
         })
 }

@@ -152,6 +152,9 @@ pub(in crate::plan) fn check_metadata(backup: &Backup, without: &[String]) -> Re
     let stays = |fault: &&MetadataFault| match fault {
         MetadataFault::Missing { set_in_copies, .. } => !set_in_copies,
         MetadataFault::App { slug } => !without.contains(slug),
+        MetadataFault::Value { key } => {
+            *key == "homeassistant" && !without.iter().any(|id| id == key)
+        }
         MetadataFault::Type { .. } | MetadataFault::Folder { .. } => false,
     };
     match backup.manifest.faults().iter().find(stays) {

@@ -62,7 +62,8 @@ fn contents(condition: Condition) -> Contents {
 
 fn examples(rule: &Rule) -> impl Iterator<Item = &String> {
     // A log on its own does not belong to any database that could be found.
-    let alone = |path: &str| rule.condition == Condition::RecorderUrl && path.ends_with("-wal");
+    let is_side = |path: &str| path.ends_with("-wal") || path.ends_with("-shm");
+    let alone = move |path: &str| rule.condition.is_of_the_recorder() && is_side(path);
     rule.matches
         .iter()
         .filter(move |path| !path.ends_with('/') && !alone(path))

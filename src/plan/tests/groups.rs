@@ -261,7 +261,7 @@ fn the_database_is_where_db_url_puts_it() {
             plan.plan.drops[0].effect.name(),
             plan.said.drops[0].component.as_str()
         ),
-        ("part_of_folder", "share")
+        ("moved_database", "share")
     );
     let (_, files) = left(elsewhere, 0, "drop=share keep=database", "share");
     assert_eq!(files, ["hass/h.db", "hass/h.db-shm"]);

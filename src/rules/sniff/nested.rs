@@ -1,9 +1,12 @@
 //! Recognises a Home Assistant backup while the file is read.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use crate::dates;
 use crate::format::tar::block::{BLOCK, HeaderBlock, padding};
+use crate::rules::slug::is_like_a_slug;
 
 /// Core, homeassistant/components/backup: `extra` of `backup.json`.
 #[derive(Deserialize)]
@@ -34,6 +37,10 @@ struct Metadata {
     slug: String,
     date: String,
     r#type: String,
+    #[serde(default)]
+    folders: serde_json::Value,
+    #[serde(default)]
+    addons: serde_json::Value,
     #[serde(flatten)]
     rest: Extra,
 }
@@ -56,6 +63,35 @@ impl Metadata {
             && matches!(metadata.r#type.as_str(), "full" | "partial"))
         .then_some(metadata)
     }
+
+    /// The names of the parts that it lists, without their endings.
+    fn listed(&self) -> HashSet<Vec<u8>> {
+        let all = |list: &serde_json::Value| list.as_array().cloned().unwrap_or_default();
+        let folders = all(&self.folders);
+        let folders = folders.iter().filter_map(|folder| folder.as_str());
+        let addons = all(&self.addons);
+        let slugs = addons
+            .iter()
+            .filter_map(|addon| addon.get("slug")?.as_str());
+        folders
+            .chain(slugs)
+            .map(|name| name.replace('/', "_").into_bytes())
+            .collect()
+    }
+}
+
+/// Whether a part can have this name although nothing lists it: Home Assistant's own parts, and apps,
+/// which it leaves out of the list if their backup failed (supervisor#4924).
+fn is_known_part(stem: &[u8]) -> bool {
+    const KNOWN: [&[u8]; 6] = [
+        b"homeassistant",
+        b"supervisor",
+        b"addons_local",
+        b"media",
+        b"share",
+        b"ssl",
+    ];
+    KNOWN.contains(&stem) || is_like_a_slug(stem)
 }
 
 /// Whether a file is a backup.
@@ -70,12 +106,13 @@ pub enum Verdict {
 /// Reads a file's contents in pieces and returns whether it is a backup.
 ///
 /// A backup is a tar whose members are `./backup.json` (or `./snapshot.json`) and at least one
-/// `NAME.tar` or `NAME.tar.gz`, and nothing else; the metadata have a slug, a date and a type. The
+/// `NAME.tar` or `NAME.tar.gz`, and nothing else; the metadata have a slug, a date and a type, and
+/// list the names of all archives that are not named like a part. The
 /// rest that haslim keeps beside a smaller copy does not count: nothing makes it again.
 /// Supervisor puts them last, so all headers are walked. Any other tar may contain some
 /// `backup.json`, and even archives beside it.
 ///
-/// Memory: one block of 512 bytes, and the metadata, at most 1 MiB.
+/// Memory: one block of 512 bytes, the metadata, at most 1 MiB, and at most 1,000 names.
 #[derive(Debug, Clone)]
 pub struct NestedBackup {
     block: [u8; BLOCK],
@@ -87,7 +124,13 @@ pub struct NestedBackup {
     text: Vec<u8>,
     metadata: Option<Made>,
     parts: bool,
+    /// The archives that only the metadata's lists can explain.
+    others: Vec<Vec<u8>>,
+    listed: HashSet<Vec<u8>>,
 }
+
+/// More archives with names of their own than this are not examined: the file stays.
+const MOST_OTHERS: usize = 1000;
 
 /// Where and when a backup was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,6 +167,8 @@ impl Default for NestedBackup {
             text: Vec::new(),
             metadata: None,
             parts: false,
+            others: Vec::new(),
+            listed: HashSet::new(),
         }
     }
 }
@@ -187,6 +232,7 @@ impl NestedBackup {
         let Some(metadata) = metadata.filter(|metadata| !metadata.rest.is_rest()) else {
             return State::Decided(Verdict::Other);
         };
+        self.listed = metadata.listed();
         self.metadata = Some(Made {
             instance: metadata.rest.instance_id(),
             date: dates::seconds(&metadata.date),
@@ -219,7 +265,8 @@ impl NestedBackup {
         let header = HeaderBlock(&self.block);
         if header.is_zero() {
             // Readers stop at the first block of zeros.
-            let whole = self.metadata.is_some() && self.parts;
+            let explained = self.others.iter().all(|name| self.listed.contains(name));
+            let whole = self.metadata.is_some() && self.parts && explained;
             return State::Decided(if whole {
                 Verdict::Backup
             } else {
@@ -248,8 +295,18 @@ impl NestedBackup {
         // Readers look for exactly these names.
         let metadata = matches!(name.as_slice(), b"./backup.json" | b"./snapshot.json");
         let bare = name.strip_prefix(b"./").unwrap_or(&name);
-        let part = (bare.ends_with(b".tar.gz") || bare.ends_with(b".tar")) && !bare.contains(&b'/');
+        let stem = bare.strip_suffix(b".gz").unwrap_or(bare);
+        let stem = stem
+            .strip_suffix(b".tar")
+            .filter(|stem| !stem.contains(&b'/'));
+        let part = stem.is_some();
         self.parts |= part;
+        if let Some(stem) = stem.filter(|stem| !is_known_part(stem)) {
+            if self.others.len() == MOST_OTHERS {
+                return State::Decided(Verdict::Other);
+            }
+            self.others.push(stem.to_vec());
+        }
         // With two of them a reader would have to choose.
         if metadata && self.metadata.is_none() && (1..=LONGEST).contains(&size) {
             State::Text(size, padding(size))

@@ -67,6 +67,35 @@ fn what_is_not_older_or_is_a_rest_is_no_old_backup() {
     }
 }
 
+#[test]
+fn an_archive_that_is_no_part_makes_a_tar_no_backup() {
+    let about = br#"{"slug":"0a1b2c3d","date":"2025-01-01T00:00:00+00:00","type":"partial","folders":["addons/local"],"addons":[{"slug":"my app"}]}"#;
+    for (name, found) in [
+        ("kids-photos.tar", false),
+        ("photos.tar.gz", false),
+        ("my app.tar.gz", true),
+        ("addons_local.tar", true),
+        ("core_ssh.tar", true),
+        ("local_mine.tar.gz", true),
+        ("a0d7b954_influxdb.tar.gz", true),
+        ("A0D7B954_influxdb.tar.gz", false),
+        ("a0d7b95_influxdb.tar.gz", false),
+    ] {
+        // Supervisor puts the metadata last, Core first.
+        for first in [true, false] {
+            let mut members = vec![
+                member("media.tar.gz", b'0', b"x"),
+                member(name, b'0', b"x"),
+                member("./backup.json", b'0', about),
+            ];
+            if first {
+                members.rotate_right(1);
+            }
+            assert_eq!(contents(&ended(&members)).is_backup(), found, "{name}");
+        }
+    }
+}
+
 const ABOUT: &[u8] = br#"{"slug":"0a1b2c3d","date":"2025-01-01T00:00:00+00:00","type":"partial"}"#;
 
 fn backup() -> Vec<u8> {
