@@ -107,7 +107,7 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
     if prepared.refusal().is_some() {
         return nothing_to_do();
     }
-    prepared.report_damage(false, &Silent)?;
+    prepared.report_damage(false, &Silent, &control())?;
     let options = WriteOptions {
         asked: false,
         replace: false,

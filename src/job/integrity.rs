@@ -1,12 +1,16 @@
 //! Integrity of the parts that a copy keeps unchanged.
 
+use std::io::Read;
+
 use super::events::{Event, Observer};
 use super::prepared::{PartIntegrity, Prepared};
 use super::writer::named;
 use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
-use crate::open::Backup;
+use crate::open::{Backup, source};
 use crate::pipe::Control;
+use crate::plan::Action;
+use crate::plan::facts::Note;
 use crate::verify;
 
 /// Checks these parts in parallel, as far as the key allows.
@@ -136,20 +140,22 @@ impl Prepared {
     }
 
     /// An error that ended the writing, with advice about the part that is damaged.
-    pub(super) fn with_way_out(&self, error: Error) -> Error {
+    pub(super) fn explained(&self, error: Error, control: &Control) -> Error {
         let is_named = |at: &usize| error.part() == Some(self.id(*at));
-        match (0..self.backup.parts.len()).find(is_named) {
-            Some(at) => self.with_way_out_of(error, at),
-            None => error,
+        let Some(at) = (0..self.backup.parts.len()).find(is_named) else {
+            return error;
+        };
+        if !self.is_written_anew(at) {
+            return with_drop(error, self.id(at));
         }
-    }
-
-    fn with_way_out_of(&self, error: Error, at: usize) -> Error {
-        if self.is_written_anew(at) {
-            with_drop(error, self.id(at))
-        } else {
-            with_way_out(error, self.id(at))
-        }
+        // The entries of a damaged part may be what nobody would write.
+        let checked = (error.kind() == Kind::Refused)
+            .then(|| check(&self.backup, &[at], self.keys.as_deref(), control));
+        let damage = checked.into_iter().flatten().find_map(|check| {
+            let error = check.outcome.err()?;
+            (error.kind() == Kind::Damaged).then_some(error)
+        });
+        with_drop(damage.unwrap_or(error), self.id(at))
     }
 
     /// Reports the damage and failed checks in parts that the copy would keep. Damage is an error,
@@ -158,9 +164,14 @@ impl Prepared {
     ///
     /// # Errors
     /// The damage, and any error that prevented a check and is not about the contents of the part.
-    pub fn report_damage(&mut self, asked: bool, observer: &dyn Observer) -> Result<()> {
+    pub fn report_damage(
+        &mut self,
+        asked: bool,
+        observer: &dyn Observer,
+        control: &Control,
+    ) -> Result<()> {
         let known = std::mem::take(&mut self.integrity);
-        self.integrity = self.report(known, asked, observer)?;
+        self.integrity = self.report(known, asked, observer, control)?;
         Ok(())
     }
 
@@ -170,10 +181,11 @@ impl Prepared {
         mut checks: Vec<PartIntegrity>,
         asked: bool,
         observer: &dyn Observer,
+        control: &Control,
     ) -> Result<Vec<PartIntegrity>> {
         let first = checks
             .iter()
-            .position(|check| self.ends_the_job(check, asked))
+            .position(|check| self.ends_the_job(check, asked, control))
             .map(|at| checks.swap_remove(at));
         for check in checks.iter().filter(|check| self.is_copied(check.part)) {
             for event in self.events(check) {
@@ -184,7 +196,11 @@ impl Prepared {
             Some(PartIntegrity {
                 part,
                 outcome: Err(error),
-            }) => Err(self.with_way_out_of(error, part)),
+            }) if self.has_to_be_read(part, control) => Err(with_drop(error, self.id(part))),
+            Some(PartIntegrity {
+                part,
+                outcome: Err(error),
+            }) => Err(with_way_out(error, self.id(part))),
             _ => Ok(checks),
         }
     }
@@ -204,15 +220,50 @@ impl Prepared {
         }
     }
 
-    fn ends_the_job(&self, check: &PartIntegrity, asked: bool) -> bool {
+    fn ends_the_job(&self, check: &PartIntegrity, asked: bool, control: &Control) -> bool {
+        let at = check.part;
         match &check.outcome {
             Err(error) if is_about_contents(error) => {
-                let may_stay = asked || self.request.keeps_component(self.id(check.part));
-                error.kind() == Kind::Damaged
-                    && (self.is_written_anew(check.part) || self.is_copied(check.part) && !may_stay)
+                let may_stay = asked || self.request.keeps_component(self.id(at));
+                let is_damaged = error.kind() == Kind::Damaged && self.is_copied(at);
+                self.is_written_anew(at)
+                    || is_damaged && (!may_stay || self.has_to_be_read(at, control))
             }
             other => other.is_err(),
         }
+    }
+
+    /// Whether damage in a part prevents the copy, because it holds the part in another form: all of
+    /// it is read for that, or at least decrypted.
+    fn has_to_be_read(&self, at: usize, control: &Control) -> bool {
+        match self.plan.parts.get(at).map(|part| &part.action) {
+            Some(Action::Rewrite) => true,
+            Some(Action::Reencrypt) => !self.can_be_decrypted(at, control),
+            _ => false,
+        }
+    }
+
+    fn can_be_decrypted(&self, at: usize, control: &Control) -> bool {
+        let source = source(&self.backup, self.backup.part(at), self.keys.as_deref());
+        let Ok(mut source) = source else { return false };
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            match source.read(&mut buffer) {
+                _ if control.check().is_err() => return true,
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// What the checks found in the parts that the copy keeps: what a restore fails on, although they
+    /// are intact. The plan's own notes do not have it.
+    pub fn notes_on_kept(&self) -> impl Iterator<Item = &Note> {
+        let kept = |check: &&PartIntegrity| self.is_copied(check.part);
+        let kept = self.integrity.iter().filter(kept);
+        kept.filter_map(|check| check.outcome.as_ref().ok())
+            .flatten()
     }
 
     /// Parts that the copy keeps although they are damaged.

@@ -1,5 +1,6 @@
 //! Writes a copy, and beside it what the copy lacks.
 
+use crate::error::escaped_path;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -109,7 +110,7 @@ fn check_both(place: &OutputPath, copy: u64, rest: u64) -> Result<()> {
             format!(
                 "the copy and the rest need {} together, but {} has only {} free",
                 size::decimal(both),
-                place.path().display(),
+                escaped_path(place.path()),
                 size::decimal(free)
             ),
         )

@@ -138,7 +138,7 @@ impl Prepared {
         }
         if options.check_kept {
             let checks = self.kept_parts_integrity(control);
-            let checked = self.report(checks, false, observer)?;
+            let checked = self.report(checks, false, observer, control)?;
             self.integrity.extend(checked);
         }
         self.backup.input.check_unchanged()?;
@@ -253,14 +253,14 @@ impl Prepared {
                 Err(error) if error.kind() == Kind::Interrupted(0) => {
                     return Err(resting.and_then(error_of).unwrap_or(error));
                 }
-                written => written.map_err(|error| self.with_way_out(error))?,
+                written => written.map_err(|error| self.explained(error, control))?,
             };
             let checks = match checking {
                 Some(thread) => thread.join().map_err(|_| lost("check"))?,
                 None if options.check_kept => self.kept_parts_integrity(control),
                 None => Vec::new(),
             };
-            let checked = self.report(checks, false, observer)?;
+            let checked = self.report(checks, false, observer, control)?;
             let rest = match (resting, rest) {
                 (Some(thread), _) => {
                     mirror.show(&end, control)?;

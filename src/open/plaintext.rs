@@ -9,7 +9,7 @@ use crate::error::{Advice, Error, Kind, Result};
 use crate::format::securetar;
 use crate::format::securetar::{CIPHER_BLOCK, SecureHeader, Version};
 use crate::gzip::{Checkpoint, Gunzip, GzipError, Summary, Trailer};
-use crate::pipe::{ReadAhead, Window, read_ahead};
+use crate::pipe::{Control, ReadAhead, Window, read_ahead};
 
 type Ahead = ReadAhead<Box<dyn Read + Send>>;
 
@@ -19,6 +19,8 @@ const NEAR: usize = 256 << 10;
 /// A part's plaintext tar, decrypted ahead on another thread and inflated here.
 pub struct Pieces {
     source: Source,
+    /// Whether reading has failed: nothing more can be read then.
+    failed: bool,
 }
 
 enum Source {
@@ -71,7 +73,10 @@ impl Pieces {
                 position: 0,
             }
         };
-        Ok(Self { source })
+        Ok(Self {
+            source,
+            failed: false,
+        })
     }
 
     /// The next piece and the position in the stored stream where it ends; `None` at the end.
@@ -89,10 +94,15 @@ impl Pieces {
     /// The same as for [`Pieces::next_piece`].
     pub fn next_piece_up_to(&mut self, want: u64) -> Result<Option<(&[u8], u64)>> {
         let want = usize::try_from(want).unwrap_or(usize::MAX);
+        let failed = &mut self.failed;
+        let typed = |error| {
+            *failed = true;
+            Error::from_read(error)
+        };
         match &mut self.source {
             Source::Gzip(gunzip) => {
                 // Requested twice, because the piece borrows the decoder.
-                let piece = gunzip.next_piece_up_to(want).map_err(Error::from_read)?;
+                let piece = gunzip.next_piece_up_to(want).map_err(typed)?;
                 if piece.is_none() {
                     return Ok(None);
                 }
@@ -104,10 +114,28 @@ impl Pieces {
                 buffer,
                 position,
             } => {
-                let got = reader.read(buffer).map_err(Error::from_read)?;
+                let got = reader.read(buffer).map_err(typed)?;
                 *position += got as u64;
                 let piece = buffer.get(..got).unwrap_or_default();
                 Ok((got > 0).then_some((piece, *position)))
+            }
+        }
+    }
+
+    /// The reason for a fault in the archive: if its entries cannot be understood because the stream
+    /// itself is damaged, that is the reason. Reads the rest of the stream to find out.
+    pub fn reason_for(&mut self, fault: Error, control: &Control) -> Error {
+        if self.failed || fault.kind() != Kind::Refused {
+            return fault;
+        }
+        loop {
+            if let Err(stop) = control.check() {
+                return stop;
+            }
+            match self.next_piece() {
+                Ok(Some(_)) => {}
+                Err(error) if error.kind() == Kind::Damaged => return error,
+                Ok(None) | Err(_) => return fault,
             }
         }
     }
@@ -119,7 +147,7 @@ impl Pieces {
             Source::Gzip(gunzip) => Source::Gzip(Box::new(gunzip.with_checkpoints())),
             plain => plain,
         };
-        Self { source }
+        Self { source, ..self }
     }
 
     /// Returns an error as soon as there are more than `bytes` of plaintext.
@@ -130,7 +158,7 @@ impl Pieces {
             // Its size is the size of the file, which is acceptable.
             plain => plain,
         };
-        Self { source }
+        Self { source, ..self }
     }
 
     /// The recorded positions; to be called once, after the last piece.

@@ -47,7 +47,9 @@ fn walk(
     );
     while let Some((piece, stored_end)) = pieces.next_piece_up_to(walker.wanted())? {
         let step = collector.begin_piece(walker.position(), piece.len(), stored_end);
-        walker.feed(piece, &mut collector)?;
+        if let Err(fault) = walker.feed(piece, &mut collector) {
+            return Err(pieces.reason_for(fault.into(), control));
+        }
         control.advance(step)?;
     }
     let walked = walker.finish()?;

@@ -117,7 +117,9 @@ fn intact(
     let (mut walker, mut names) = (Walker::default(), hazards::HazardCollector::default());
     let mut before = 0;
     while let Some((piece, stored)) = pieces.next_piece_up_to(walker.wanted())? {
-        walker.feed(piece, &mut names)?;
+        if let Err(fault) = walker.feed(piece, &mut names) {
+            return Err(pieces.reason_for(fault.into(), control));
+        }
         control.advance(stored - before)?;
         before = stored;
     }
@@ -180,7 +182,8 @@ fn check_part(
     let read = reference_tar::inner(
         reference_tar::PieceReader::new(&mut pieces, control),
         &mut hazards,
-    )?;
+    );
+    let read = read.map_err(|fault| pieces.reason_for(fault, control))?;
     let end = pieces.end();
     let mut warnings: Vec<String> = survey::warnings::of_stream(part, &end, read.ended)
         .iter()

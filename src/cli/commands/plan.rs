@@ -121,7 +121,7 @@ fn verdict(session: &Session, prepared: &mut Prepared, target: Option<OutputPath
         .refusal()
         .map(|reason| refusal::error(prepared, reason));
     // If nothing would be written anyway, a warning is enough.
-    let damage = prepared.report_damage(refusal.is_some(), &session.screen);
+    let damage = prepared.report_damage(refusal.is_some(), &session.screen, &session.control);
     if let Some(error) = refusal {
         return Err(error);
     }

@@ -8,7 +8,7 @@ use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::Outcome;
 use haslim::report::plan_view::PlanView;
-use haslim::report::{json, words};
+use haslim::report::{json, notes, words};
 use haslim::rewrite::OutputPath;
 use haslim::{Error, Result, size};
 use serde_json::{Map, Value};
@@ -154,7 +154,7 @@ pub fn plan_to_stream(
     let mut decided = decide(session, backup, path, selection, writing, Purpose::Stream)?;
     if let Decided::Copy(prepared, _) = &mut decided {
         prepared.check_kept_parts(&session.control);
-        prepared.report_damage(!writing.yes, &session.screen)?;
+        prepared.report_damage(!writing.yes, &session.screen, &session.control)?;
     }
     Ok(decided)
 }
@@ -262,7 +262,7 @@ fn is_agreed(
     if writing.verify && !writing.yes {
         prepared.check_kept_parts(&session.control);
     }
-    prepared.report_damage(!writing.yes, &session.screen)?;
+    prepared.report_damage(!writing.yes, &session.screen, &session.control)?;
     let free = free.map_or(String::new(), |free| {
         format!(" ({} free)", size::short(free))
     });
@@ -301,16 +301,20 @@ fn report(
     Ok(())
 }
 
-/// The plan as JSON.
+/// The plan as JSON, with what the checks of the kept parts found.
 fn planned(
     prepared: &Prepared,
     view: &PlanView<'_>,
     control: &Control,
 ) -> Result<Map<String, Value>> {
+    let mut view = view.clone();
+    let found = prepared.notes_on_kept();
+    let found = found.map(|note| notes::note(&prepared.backup, note, &CommandLine));
+    view.notes.extend(found);
     json::plan(
         &prepared.backup,
         &prepared.surveys,
-        view,
+        &view,
         &prepared.damaged_parts(),
         &CommandLine,
         control,

@@ -168,7 +168,7 @@ impl<'a> Ends<'a> {
             // The header of a part that was cut short also states a larger size.
             _ if longer && proof == Proof::Header => stated == Next::Other,
             Next::Header => true,
-            Next::End => stated != Next::Header,
+            Next::End => stated != Next::Header || !self.is_member_at(member.end())?,
         };
         Ok(match right {
             true => Found::Size {

@@ -71,9 +71,13 @@ fn an_archive_that_cannot_be_looked_into_is_no_error_before_a_copy_keeps_it() {
     let mut prepared = prepare(&path, request(&["media"]), Depth::All).unwrap();
     assert_eq!(prepared.integrity.len(), 1);
     let heard = Heard::default();
-    prepared.report_damage(true, &heard).unwrap();
+    prepared
+        .report_damage(true, &heard, &control(2, 0))
+        .unwrap();
     assert_eq!(heard.all(), ["damaged: share"]);
-    let error = prepared.report_damage(false, &heard).unwrap_err();
+    let error = prepared
+        .report_damage(false, &heard, &control(2, 0))
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged);
     let error = prepare(&path, request(&["share:x"]), Depth::Needed).unwrap_err();
     assert!(
@@ -99,7 +103,7 @@ fn damage_in_a_part_that_is_kept_ends_a_job_unless_its_user_decides() {
         };
         let mut prepared = prepare(&path, wanted, Depth::Checked).unwrap();
         prepared.check_kept_parts(&control(2, 0));
-        match prepared.report_damage(asked, &heard) {
+        match prepared.report_damage(asked, &heard, &control(2, 0)) {
             Err(error) => {
                 assert!(ends && heard.all().is_empty(), "{error}");
                 assert_eq!(error.kind(), Kind::Damaged);
@@ -133,7 +137,9 @@ fn a_wish_to_stop_is_not_reported_as_if_a_copy_were_made() {
         outcome: Err(error),
     });
     let heard = Heard::default();
-    let error = job.report(checks.collect(), true, &heard).unwrap_err();
+    let error = job
+        .report(checks.collect(), true, &heard, &control(2, 0))
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Interrupted(2));
     let id = |at: usize| &job.backup.parts[kept[at]].id;
     assert_eq!(

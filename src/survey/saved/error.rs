@@ -1,5 +1,6 @@
 //! Why a scan cannot be used.
 
+use crate::error::escaped_path;
 use std::io;
 use std::path::Path;
 
@@ -52,7 +53,7 @@ pub enum ScanError {
 impl ScanError {
     /// The same as an error of the program: wrong usage, with the file's name.
     pub fn of_file(self, path: &Path) -> Error {
-        let message = format!("cannot use the scan {}: {self}", path.display());
+        let message = format!("cannot use the scan {}: {self}", escaped_path(path));
         let advice = match &self {
             Self::Unreadable(_) => "Check the path and the permissions.".into(),
             _ => Advice::MakeScanAgain,

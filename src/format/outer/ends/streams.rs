@@ -176,7 +176,7 @@ impl Ends<'_> {
     }
 
     /// Whether a member of the outer tar begins at a position.
-    fn is_member_at(&self, mut at: u64) -> Result<bool> {
+    pub(super) fn is_member_at(&self, mut at: u64) -> Result<bool> {
         let mut assembler = Assembler::default();
         loop {
             self.control.check()?;
