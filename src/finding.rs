@@ -169,7 +169,13 @@ pub enum MetadataFault {
         /// The key.
         key: &'static str,
     },
-    /// An app in the list lacks its name or version.
+    /// A key has a value that Supervisor's schema refuses (supervisor `backups/validate.py`). A copy
+    /// gets an empty one instead, or null; only the values in `homeassistant` cannot be guessed.
+    Value {
+        /// The key.
+        key: &'static str,
+    },
+    /// An app in the list lacks its name or version, or has a size that is no number.
     App {
         /// The app's slug.
         slug: String,
@@ -206,6 +212,7 @@ impl Finding {
             Self::Unlisted { can_be_listed, .. } => *can_be_listed,
             Self::Metadata(MetadataFault::Missing { set_in_copies, .. }) => *set_in_copies,
             Self::Metadata(MetadataFault::App { .. }) => false,
+            Self::Metadata(MetadataFault::Value { key }) => *key != "homeassistant",
             Self::NoArchive { .. } | Self::Length { .. } | Self::Unchecked { .. } => false,
             _ => true,
         }
@@ -329,9 +336,12 @@ impl MetadataFault {
             Self::Type { key } => format!(
                 "backup.json has {key} in another form than Home Assistant writes, for example as text; not all versions read that in the same way."
             ),
+            Self::Value { key } => {
+                format!("backup.json has a value for {key} that Home Assistant does not accept.")
+            }
             Self::App { slug } => {
                 format!(
-                    "backup.json lists the app {slug} without its name or its version; Home Assistant does not accept that."
+                    "backup.json lists the app {slug} without its name, its version or a proper size; Home Assistant does not accept that."
                 )
             }
             Self::Folder { name } => {

@@ -82,6 +82,7 @@ struct Listed {
     slug: String,
     name: Option<String>,
     has_version: bool,
+    has_size: bool,
 }
 
 impl Manifest {
@@ -328,7 +329,7 @@ impl Manifest {
         let incomplete = known
             .addons
             .iter()
-            .filter(|addon| addon.name.is_none() || !addon.has_version);
+            .filter(|addon| addon.name.is_none() || !addon.has_version || !addon.has_size);
         faults.extend(incomplete.map(|addon| MetadataFault::App {
             slug: escape(addon.slug.as_bytes()),
         }));

@@ -94,7 +94,7 @@ pub(super) enum Edit<'a> {
     /// Sets these fields in a value that is an object; anything else is left alone.
     Inside(&'a [(&'a str, Edit<'a>)]),
     /// A list without the items that `gone` selects and with the items of `more`; anything but a
-    /// list is left alone unless `more` has items.
+    /// list becomes one.
     List {
         /// Whether an item is removed.
         gone: &'a dyn Fn(&RawValue) -> bool,
@@ -184,7 +184,7 @@ fn list(
     fields: &mut Fields<'_>,
 ) -> Result<()> {
     let is_list = old.starts_with('[');
-    let changes = !more.is_empty() || is_list && any_item(old, gone)?;
+    let changes = !more.is_empty() || !is_list || any_item(old, gone)?;
     if !changes {
         return fields.raw(old);
     }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::Manifest;
 use super::reader::Addon;
 use crate::error::{Error, Result};
+use crate::finding::MetadataFault;
 use crate::format::raw_json::{Edit, edited, value};
 use crate::pipe::Counter;
 
@@ -97,6 +98,12 @@ impl Manifest {
         copy_name(self.name(), &changes.slug, changes.made)
     }
 
+    /// Whether Home Assistant does not accept the value of this key.
+    fn refuses(&self, key: &str) -> bool {
+        let mut faults = self.known.faults.iter();
+        faults.any(|fault| matches!(fault, MetadataFault::Value { key: of } if *of == key))
+    }
+
     /// What haslim made this backup as, if it did: then its name has a mark, with its own slug.
     pub fn made(&self) -> Option<Made> {
         self.copied_name().map(|(_, made)| made)
@@ -124,12 +131,14 @@ impl Manifest {
 
     fn write_changed(&self, changes: &Changes, out: &mut dyn Write) -> Result<()> {
         let is_gone = |id: &str| changes.without.iter().any(|w| w == id);
-        let folder_gone = |item: &RawValue| value::<String>(item).is_some_and(|id| is_gone(&id));
+        // What is no name is not accepted by Home Assistant.
+        let folder_gone = |item: &RawValue| value::<String>(item).is_none_or(|id| is_gone(&id));
         let addon_gone = |item: &RawValue| {
             Addon::of(item)
                 .and_then(|addon| value::<String>(addon.slug?))
-                .is_some_and(|id| is_gone(&id))
+                .is_none_or(|id| is_gone(&id))
         };
+        let no_name = |item: &RawValue| value::<String>(item).is_none();
         let database = [("exclude_database", Edit::Set("true".into()))];
         let about = || changes.about.clone();
         let mut extra = Vec::new();
@@ -165,10 +174,20 @@ impl Manifest {
                 },
             ),
         ];
+        edits.push((
+            "repositories",
+            Edit::List {
+                gone: &no_name,
+                more: &[],
+            },
+        ));
+        if self.refuses("docker") {
+            edits.push(("docker", Edit::Set("{}".into())));
+        }
         if let Some(compressed) = changes.compressed {
             edits.push(("compressed", Edit::Set(compressed.to_string())));
         }
-        if !changes.protected {
+        if !changes.protected || self.refuses("crypto") {
             edits.push(("crypto", Edit::Replace("null".into())));
         }
         if changes.partial {
@@ -181,6 +200,7 @@ impl Manifest {
         }
         match about().filter(|_| !self.known.has_extra) {
             Some(about) => edits.push(("extra", Edit::Set(format!("{{\"haslim\":{about}}}")))),
+            None if self.refuses("extra") => edits.push(("extra", Edit::Set("{}".into()))),
             None => edits.push(("extra", Edit::Inside(&extra))),
         }
         edited(&self.text, &edits, out)

@@ -18,6 +18,8 @@ pub(super) struct Addon<'a> {
     pub name: Option<&'a RawValue>,
     #[serde(borrow)]
     pub version: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub size: Option<&'a RawValue>,
 }
 
 impl<'a> Addon<'a> {
@@ -44,9 +46,17 @@ impl Reader {
             "version" => self.known.version = Some(number(raw)),
             "protected" => self.known.protected = self.flag("protected", raw, |_| Some(true)),
             "compressed" => self.known.compressed = self.flag("compressed", raw, spelled_flag),
-            "crypto" => self.known.names_cipher = raw.get() != "null",
-            "homeassistant" => self.known.homeassistant = self.core(raw),
+            "crypto" => {
+                self.known.names_cipher = raw.get() != "null";
+                self.accept("crypto", matches!(raw.get(), "null" | "\"aes128\""));
+            }
+            "homeassistant" => {
+                self.known.homeassistant = self.core(raw);
+                self.accept("homeassistant", is_core(raw));
+            }
+            "docker" => self.accept("docker", is_object(raw)),
             "extra" => {
+                self.accept("extra", is_object(raw));
                 self.known.is_automatic = flag_in(raw, "with_automatic_settings");
                 self.known.instance_id =
                     self.text_in(raw, "instance_id").filter(|id| !id.is_empty());
@@ -54,10 +64,26 @@ impl Reader {
                 self.known.has_extra = is_object(raw);
                 self.known.about = self.raw_in(raw, "haslim");
             }
-            "folders" => self.known.folders = self.list(raw, Self::string),
-            "addons" => self.known.addons = self.list(raw, Self::addon),
-            "repositories" => self.known.repositories = self.list(raw, Self::string),
+            "folders" => {
+                self.known.folders = self.list(raw, Self::string);
+                self.accept("folders", is_list_of(raw, is_text));
+            }
+            "addons" => {
+                self.known.addons = self.list(raw, Self::addon);
+                self.accept("addons", is_list_of(raw, is_app));
+            }
+            "repositories" => {
+                self.known.repositories = self.list(raw, Self::string);
+                self.accept("repositories", is_list_of(raw, is_text));
+            }
             _ => {}
+        }
+    }
+
+    /// Notes a value that Supervisor's schema refuses.
+    fn accept(&mut self, key: &'static str, is_accepted: bool) {
+        if !is_accepted {
+            self.known.faults.push(MetadataFault::Value { key });
         }
     }
 
@@ -135,6 +161,7 @@ impl Reader {
             slug,
             name: addon.name.and_then(|name| self.string(name)),
             has_version: addon.version.is_some(),
+            has_size: addon.size.is_none_or(is_number),
         })
     }
 
@@ -151,6 +178,50 @@ impl Reader {
         });
         items
     }
+}
+
+fn is_text(raw: &RawValue) -> bool {
+    raw.get().starts_with('"')
+}
+
+/// Whether a list's item is an app, so far that it can be named.
+fn is_app(raw: &RawValue) -> bool {
+    Addon::of(raw).is_some_and(|addon| addon.slug.is_some_and(is_text))
+}
+
+fn is_list_of(raw: &RawValue, is_item: impl Fn(&RawValue) -> bool) -> bool {
+    let mut all = true;
+    let each = each_item(raw.get(), |raw| {
+        all &= is_item(raw);
+        Ok(())
+    });
+    each.is_ok() && all
+}
+
+/// What Python's `float` accepts, by which the schema reads sizes, as far as it occurs.
+fn is_number(raw: &RawValue) -> bool {
+    value::<f64>(raw).is_some()
+        || value::<bool>(raw).is_some()
+        || value::<String>(raw).is_some_and(|text| text.trim().parse::<f64>().is_ok())
+}
+
+/// Whether Supervisor's schema accepts this as `homeassistant`: an object with a version, a size that
+/// is a number and a flag; old backups have the version alone (`v1_homeassistant`).
+fn is_core(raw: &RawValue) -> bool {
+    if !is_object(raw) {
+        return raw.get() == "null" || is_text(raw);
+    }
+    let (mut has_version, mut is_accepted) = (false, true);
+    let _ = each_field(raw.get(), |key, raw| {
+        match key {
+            "version" => has_version = true,
+            "size" => is_accepted &= is_number(raw),
+            "exclude_database" => is_accepted &= !is_text(raw) || spelled_flag(raw).is_some(),
+            _ => {}
+        }
+        Ok(())
+    });
+    has_version && is_accepted
 }
 
 /// Whether an object has this field with the value true.

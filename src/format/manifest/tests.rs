@@ -173,7 +173,7 @@ fn what_a_copy_changes_is_added_where_it_is_missing() {
     let text = original.changed(&changes).unwrap();
     let expected = r#"{"slug":"b","folders":["ssl","share"],"name":"Backup (slim b)","protected":false,"compressed":false}"#;
     assert_eq!(String::from_utf8(text).unwrap(), expected);
-    // An unchanged list keeps its spelling, and a value that is not a list is left alone.
+    // An unchanged list keeps its spelling, and a value that is not a list becomes one.
     let kept = Changes {
         slug: "b".into(),
         ..Changes::default()
@@ -193,7 +193,7 @@ fn what_a_copy_changes_is_added_where_it_is_missing() {
     );
     assert!(
         odd.text()
-            .contains(r#""folders":{"x":1},"addons":null,"homeassistant":"2022.6.1""#),
+            .contains(r#""folders":[],"addons":[],"homeassistant":"2022.6.1""#),
         "{}",
         odd.text()
     );
@@ -211,8 +211,7 @@ fn what_a_copy_changes_is_added_where_it_is_missing() {
         },
     );
     assert!(
-        none.text().contains(r#""addons":[["x"]],"#)
-            && none.text().contains(r#""folders":["share"]"#),
+        none.text().contains(r#""addons":[],"#) && none.text().contains(r#""folders":["share"]"#),
         "{}",
         none.text()
     );
