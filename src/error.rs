@@ -5,6 +5,7 @@ mod invisible;
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 pub use advice::{Advice, NoDatabase, OutputAdvice};
 pub(crate) use invisible::is_unsafe;
@@ -324,6 +325,17 @@ pub fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// A path, safe to print: nothing in it can begin a line of its own.
+pub fn escaped_path(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if std::path::is_separator('\\') {
+        // No name contains it, so it is shown as it is typed.
+        let names: Vec<String> = bytes.split(|&byte| byte == b'\\').map(escape).collect();
+        return names.join("\\");
+    }
+    escape(bytes)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod text;
 
+use haslim::error::escaped_path;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
@@ -248,7 +249,10 @@ fn from_file(session: &Session, path: &Path) -> Result<Given> {
         _ => Err(more_than_one(path)),
     };
     let misread = (!kit && !sure).then(|| {
-        let message = format!("the first line of {} is not valid UTF-8", path.display());
+        let message = format!(
+            "the first line of {} is not valid UTF-8",
+            escaped_path(path)
+        );
         Error::new(Kind::Password, message).advice("Save it as UTF-8.")
     });
     Ok(Given {
@@ -262,7 +266,7 @@ fn from_file(session: &Session, path: &Path) -> Result<Given> {
 fn from_kit(session: &Session, path: &Path) -> Result<Given> {
     let passwords = Text::of(&small_file::KEY.read(path, &session.control)?).keys();
     match passwords.len() {
-        0 => Err(Error::new(Kind::Password, format!("there is no encryption key in {}", path.display()))
+        0 => Err(Error::new(Kind::Password, format!("there is no encryption key in {}", escaped_path(path)))
             .advice("A key is a line of seven groups of four letters and digits. Put any other kind of key on the first line of a file, and use --password-file.")),
         1 => Ok(Given { passwords, meant: Ok(0), misread: None }),
         count if count > MOST_KEYS => Err(more_than_one(path)),
@@ -275,7 +279,7 @@ fn more_than_one(path: &Path) -> Error {
         Kind::Password,
         format!(
             "there is more than one encryption key in {}",
-            path.display()
+            escaped_path(path)
         ),
     )
     .advice("Put the right one into a file of its own and use --password-file.")

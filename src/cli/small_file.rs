@@ -1,5 +1,6 @@
 //! Small files that the user names: keys, rules, results. Never reads more than the maximum size.
 
+use haslim::error::escaped_path;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ impl Small {
         let fail = |e: io::Error| {
             Error::new(
                 self.kind,
-                format!("cannot read {} from {}: {e}", self.what, path.display()),
+                format!("cannot read {} from {}: {e}", self.what, escaped_path(path)),
             )
             .advice("Check the path and the permissions.")
         };
@@ -62,7 +63,7 @@ impl Small {
                 self.kind,
                 format!(
                     "{} holds more than {}, too much for {}",
-                    path.display(),
+                    escaped_path(path),
                     size::binary(MOST),
                     self.what
                 ),

@@ -4,6 +4,7 @@
     reason = "this is the only module that creates links and folders beneath an output folder"
 )]
 
+use crate::error::escaped_path;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read};
@@ -422,7 +423,7 @@ impl Target for IntoFolder<'_> {
 }
 
 fn failed(error: io::Error, shown: &Path) -> Error {
-    Error::output(error, &format!("cannot extract to {}", shown.display()))
+    Error::output(error, &format!("cannot extract to {}", escaped_path(shown)))
 }
 
 /// What it means for an entry that it could not get its name.
@@ -511,7 +512,7 @@ impl<'a> InTheWay<'a> {
 
 /// The error for a folder that cannot be looked into.
 pub(super) fn cannot_look(error: io::Error, path: &Path) -> Error {
-    Error::output(error, &format!("cannot look into {}", path.display()))
+    Error::output(error, &format!("cannot look into {}", escaped_path(path)))
 }
 
 impl Target for InTheWay<'_> {

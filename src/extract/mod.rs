@@ -27,6 +27,7 @@ mod outcome;
 mod pass;
 mod renamed;
 
+use crate::error::escaped_path;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -189,7 +190,12 @@ fn created(backup: &Backup, path: &Path, force: bool) -> Result<Place> {
     if std::fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
         return Err(no_folder(path));
     }
-    let failed = |error| Error::output(error, &format!("cannot use the folder {}", path.display()));
+    let failed = |error| {
+        Error::output(
+            error,
+            &format!("cannot use the folder {}", escaped_path(path)),
+        )
+    };
     std::fs::create_dir_all(path).map_err(failed)?;
     let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(failed)?;
     Ok(Place {
@@ -201,7 +207,7 @@ fn created(backup: &Backup, path: &Path, force: bool) -> Result<Place> {
 }
 
 fn no_folder(path: &Path) -> Error {
-    let message = format!("{} exists and is not a folder", path.display());
+    let message = format!("{} exists and is not a folder", escaped_path(path));
     Error::refused(message).advice(OutputAdvice::Another)
 }
 
@@ -245,7 +251,7 @@ fn check_free(context: Context<'_>, parts: &[usize], path: &Path) -> Result<()> 
         2 => ", and so does 1 more of these files".into(),
         count => format!(", and so do {} more of these files", count - 1),
     };
-    let message = format!("{} exists already{more}", first.display());
+    let message = format!("{} exists already{more}", escaped_path(&first));
     Err(Error::new(Kind::OutputIo, message).advice(OutputAdvice::AnotherOrReplace))
 }
 

@@ -1,6 +1,7 @@
 //! The input file: opened once, for reading only, read at positions, and checked for changes since
 //! it was opened.
 
+use crate::error::escaped_path;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -40,20 +41,21 @@ impl Input {
     /// regular file.
     pub fn open(path: &Path) -> Result<Arc<Self>> {
         let fail = |e: io::Error| {
-            Error::input(e, &format!("cannot open {}", path.display()))
+            Error::input(e, &format!("cannot open {}", escaped_path(path)))
                 .advice("Check the path and the permissions.")
         };
         // Checked before it is opened: opening a FIFO would wait for a writer.
         let meta = std::fs::metadata(path).map_err(fail)?;
         if meta.is_dir() {
-            return Err(
-                Error::refused(format!("{} is a folder, not a backup", path.display()))
-                    .advice(Advice::PickFromFolder),
-            );
+            return Err(Error::refused(format!(
+                "{} is a folder, not a backup",
+                escaped_path(path)
+            ))
+            .advice(Advice::PickFromFolder));
         }
         if !meta.is_file() {
             return Err(
-                Error::refused(format!("{} is not a regular file", path.display())).advice(
+                Error::refused(format!("{} is not a regular file", escaped_path(path))).advice(
                     "haslim reads a backup at many places at once; save it to a file first.",
                 ),
             );
@@ -81,7 +83,7 @@ impl Input {
 
     fn take(file: File, path: &Path, failed: fn(io::Error, &str) -> Error) -> Result<Arc<Self>> {
         let state = FileState::of_file(&file)
-            .map_err(|e| failed(e, &format!("cannot look at {}", path.display())))?;
+            .map_err(|e| failed(e, &format!("cannot look at {}", escaped_path(path))))?;
         Ok(Arc::new(Self {
             state,
             source: Source::File(file),
@@ -183,7 +185,7 @@ impl Input {
                 Err(e) => {
                     return Err((self.failed)(
                         e,
-                        &format!("reading {} failed", self.path.display()),
+                        &format!("reading {} failed", escaped_path(&self.path)),
                     )
                     .at(offset));
                 }

@@ -1,5 +1,6 @@
 //! Puts an original together again.
 
+use crate::error::escaped_path;
 use std::path::PathBuf;
 use std::sync::mpsc;
 
@@ -48,8 +49,8 @@ pub fn join(
         (None, None) => {
             return Err(no_pair(format!(
                 "neither {} nor {} is a rest that `haslim shrink --rest` wrote",
-                copy.input.path().display(),
-                rest.input.path().display()
+                escaped_path(copy.input.path()),
+                escaped_path(rest.input.path())
             )));
         }
     };
@@ -91,7 +92,10 @@ fn find<'a>(holder: &'a Backup, piece: &Piece) -> Result<&'a Member> {
     let member = members
         .iter()
         .find(|member| member.header.name == piece.name.as_bytes() && member.size == piece.size);
-    let (path, name) = (holder.input.path().display(), escape(piece.name.as_bytes()));
+    let (path, name) = (
+        escaped_path(holder.input.path()),
+        escape(piece.name.as_bytes()),
+    );
     let member = member.ok_or_else(|| {
         no_pair(format!(
             "{path} does not hold {name} of the original; the two files do not belong together"

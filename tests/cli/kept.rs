@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::line;
 use crate::support::draft::{Draft, Wrap};
-use crate::support::make::{any_file, fifo, file, gzip, noise, symlink, tar};
+use crate::support::make::{any_file, fifo, file, gzip, noise, pax, symlink, tar};
 use crate::support::{PASSWORD, Run, Scratch, fixture, haslim, member, members, run, seal};
 
 const KEY: Option<&str> = Some(PASSWORD);
@@ -387,4 +388,78 @@ fn a_repair_that_writes_one_part_of_version_1_anew_converts_all() {
         haslim(words).code(0);
         haslim([Path::new("verify"), &out]).code(0);
     }
+}
+
+/// One wrong bit can make a header into what no program writes. The checksum tells it apart.
+#[test]
+fn a_wrong_bit_that_looks_like_another_archive_is_damage() {
+    let scratch = Scratch::new();
+    let sound = tar(&[
+        pax(&[("mtime", b"1700000000.5")]),
+        file("a.txt", &noise(900)),
+    ]);
+    let mut wrong = sound.clone();
+    // The length of the record.
+    assert_eq!(&wrong[512..515], b"22 ");
+    wrong[512] = b'9';
+    let mut stream = gzip(&wrong);
+    let checksum = gzip(&sound);
+    let at = stream.len() - 8;
+    stream[at..].copy_from_slice(&checksum[checksum.len() - 8..]);
+    for wrap in [Wrap::Plain, Wrap::V2, Wrap::V3] {
+        let backup = Draft::new(wrap)
+            .config(&[])
+            .folder("media", &photos())
+            .stream("share", &stream)
+            .set("folders", vec!["share", "media"])
+            .write(&scratch, "in.tar");
+        haslim([Path::new("verify"), &backup]).code(5);
+        let plan = haslim(line("plan", &backup, "--drop media"));
+        plan.code(5);
+        let (out, run) = shrink(&scratch, &backup, "--drop media", KEY);
+        run.code(5);
+        assert!(!out.exists());
+    }
+}
+
+/// What cannot be decrypted cannot be encrypted in another way; what can be, can be kept.
+#[test]
+fn a_damaged_part_is_kept_in_another_version_if_it_can_be_decrypted() {
+    let scratch = Scratch::new();
+    let damaged = fixture("v3.tar");
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    let share = crate::support::make::data_of(&bytes, "share.tar.gz");
+    bytes[share + 1862] ^= 16;
+    let locked = scratch.file("locked.tar", &bytes);
+    let cut = Draft::v3()
+        .config(&[])
+        .stream("share", &gzip(&some()[..3000]))
+        .set("folders", vec!["share"])
+        .write(&scratch, "cut.tar");
+    for (backup, code) in [(&locked, 5), (&cut, 0)] {
+        for version in ["none", "2"] {
+            let options = format!("--securetar {version} --keep share");
+            let plan = haslim(line("plan", backup, &options)).code(code);
+            let (_, run) = shrink(&scratch, backup, &options, KEY);
+            let run = run.code(code);
+            for said in [plan.err, run.err].iter().filter(|_| code == 5) {
+                assert!(
+                    said.contains("--drop share") && !said.contains("--keep share"),
+                    "{said}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_document_of_shrink_names_what_a_restore_fails_on() {
+    let scratch = Scratch::new();
+    let backup = Draft::plain()
+        .config(&[fifo("data/mpd.fifo")])
+        .folder("media", &photos())
+        .write(&scratch, "in.tar");
+    let (_, run) = shrink(&scratch, &backup, "--drop media --json", None);
+    let notes = run.code(0).json()["notes"].to_string();
+    assert!(notes.contains("data/mpd.fifo"), "{notes}");
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::line;
 use crate::support::draft::{Draft, Wrap};
-use crate::support::make::{fifo, file, gzip, noise, tar};
+use crate::support::make::{Head, fifo, file, folder, gzip, noise, tar};
 use crate::support::{Run, Scratch, UNCHANGED, haslim, keyless, manifest, members, run, seal};
 
 fn photos() -> Vec<Vec<u8>> {
@@ -714,4 +714,191 @@ fn a_plan_says_what_protected_files_hold_without_being_asked_for_details() {
     let text = plan_without(&backup, drop);
     assert!(text.contains("They hold: areas, dashboards"), "{text}");
     assert!(text.contains("users."), "{text}");
+}
+
+/// The inner files of an archive whose header says 0 are no members of the backup.
+#[test]
+fn an_uncompressed_archive_of_size_zero_at_the_end_is_recovered() {
+    let scratch = Scratch::new();
+    let inner = tar(&[
+        folder("data"),
+        file("data/secrets.yaml", b"wifi: hidden"),
+        file("data/www/a.bin", &noise(900)),
+    ]);
+    for metadata_first in [true, false] {
+        for stated in [0, 577, 1024] {
+            let draft = Draft::plain()
+                .uncompressed()
+                .folder("media", &photos())
+                .set("homeassistant", serde_json::json!({"version": "2026.11.0"}))
+                .raw(
+                    [
+                        Head::new("homeassistant.tar", b'0', stated).data(b""),
+                        inner.clone(),
+                    ]
+                    .concat(),
+                );
+            let draft = if metadata_first {
+                draft.metadata_first()
+            } else {
+                draft
+            };
+            let backup = draft.write(&scratch, "in.tar");
+            let list = haslim(line("ls", &backup, "homeassistant")).code(0);
+            assert!(list.out.contains("secrets.yaml"), "{stated}: {}", list.out);
+            let options = "--drop homeassistant --securetar 3 --force";
+            let (out, run) = shrink(&scratch, &backup, options, KEY);
+            run.code(0);
+            let names: Vec<String> = members(&out).into_iter().map(|m| m.name).collect();
+            assert_eq!(names.len(), 2, "{stated}: {names:?}");
+        }
+    }
+}
+
+/// Core, `backup_restore.py`: KEEP_DATABASE.
+#[test]
+fn only_the_recorders_own_database_is_declared_as_excluded() {
+    let scratch = Scratch::new();
+    let database = [b"SQLite format 3\0", &noise(3000)[..]].concat();
+    let files = |names: &[&str]| -> Vec<Vec<u8>> {
+        names
+            .iter()
+            .map(|name| file(format!("data/{name}"), &database))
+            .collect()
+    };
+    let (new, old) = ("home-assistant_v2.db", "home-assistant_v1.db");
+    let shm = "home-assistant_v2.db-shm";
+    for (names, drop, excluded, said) in [
+        (&[new, old][..], old, false, "1 file of the configuration"),
+        (&[new, old], new, true, "a restore keeps the live one"),
+        (&[new, shm], shm, false, "1 file of the configuration"),
+        (
+            &["home-assistant_v2.db-wal"],
+            "home-assistant_v2.db-wal",
+            false,
+            "1 file of the configuration",
+        ),
+    ] {
+        let backup = Draft::plain()
+            .config(&files(names))
+            .folder("media", &photos())
+            .write(&scratch, "in.tar");
+        let options = format!("--drop homeassistant:{drop} --force");
+        let (out, run) = shrink(&scratch, &backup, &options, None);
+        run.code(0);
+        assert_eq!(
+            manifest(&out)["homeassistant"]["exclude_database"],
+            excluded,
+            "{drop}"
+        );
+        let plan = haslim(line(
+            "plan",
+            &backup,
+            &format!("--drop homeassistant:{drop} --json"),
+        ));
+        let drops = &plan.code(0).json()["drops"];
+        assert_eq!(drops.as_array().unwrap().len(), 1, "{drops}");
+        let text = format!("{} {}", drops[0]["lost"], drops[0]["on_restore"]);
+        assert!(text.contains(said), "{drop}: {text}");
+        assert_eq!(text.contains("live one"), excluded, "{drop}: {text}");
+    }
+}
+
+#[test]
+fn a_file_that_only_looks_like_a_side_file_goes_or_stays_alone() {
+    let scratch = Scratch::new();
+    let backup = Draft::plain()
+        .config(&[
+            file("data/w/blue", b"a poem"),
+            file("data/w/blue-wal", b"a poem about a wall"),
+            file(
+                "data/w/things",
+                &[b"SQLite format 3\0", &noise(900)[..]].concat(),
+            ),
+            file("data/w/things-wal", &noise(900)),
+        ])
+        .write(&scratch, "in.tar");
+    for (drop, gone) in [("w/blue", 1), ("w/blue-wal", 1), ("w/things", 2)] {
+        let plan = haslim(line(
+            "plan",
+            &backup,
+            &format!("--drop homeassistant:{drop} --json"),
+        ));
+        assert_eq!(plan.code(0).json()["drops"][0]["files"], gone, "{drop}");
+    }
+}
+
+#[test]
+fn names_of_files_in_arguments_begin_no_line_of_their_own() {
+    for args in [
+        vec!["info", "no\nerror: such"],
+        vec!["plan", "fixtures/demo.tar", "--rules", "no\nerror: such"],
+        vec!["--config", "no\nerror: such", "info", "fixtures/demo.tar"],
+    ] {
+        let run = haslim(&args);
+        assert!(run.err.contains("no\\nerror: such"), "{}", run.err);
+    }
+}
+
+/// Supervisor, `backups/validate.py`: SCHEMA_BACKUP.
+#[test]
+fn metadata_that_the_schema_refuses_are_named_and_mended_or_refused() {
+    use serde_json::json;
+    let scratch = Scratch::new();
+    let core = |more: serde_json::Value| {
+        let mut core = json!({"version": "2026.11.0"});
+        core.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        core
+    };
+    let app = json!([{"slug": "core_x", "name": "X", "version": "1", "size": "large"}]);
+    for (key, value, is_mended) in [
+        ("extra", json!(null), true),
+        ("extra", json!("x"), true),
+        ("docker", json!(null), true),
+        ("repositories", json!(null), true),
+        ("repositories", json!([5]), true),
+        ("crypto", json!("aes256"), true),
+        ("folders", json!(["media", null]), true),
+        ("addons", json!(null), true),
+        ("addons", json!(["core_x"]), true),
+        ("addons", app, false),
+        ("homeassistant", json!({}), false),
+        ("homeassistant", core(json!({"size": "big"})), false),
+        (
+            "homeassistant",
+            core(json!({"exclude_database": "perhaps"})),
+            false,
+        ),
+    ] {
+        let backup = Draft::plain()
+            .config(&[])
+            .folder("media", &photos())
+            .addon("core_x", &[])
+            .set(key, value.clone())
+            .write(&scratch, "in.tar");
+        let verify = haslim([Path::new("verify"), &backup]).code(5);
+        assert!(
+            (verify.out + &verify.err).contains("Home Assistant does not accept"),
+            "{key} {value}"
+        );
+        let (out, run) = shrink(&scratch, &backup, "--drop media --force", None);
+        if !is_mended {
+            run.code(5);
+            assert!(!out.exists());
+            continue;
+        }
+        run.code(0);
+        let (_, repaired) = repair(&scratch, &backup);
+        repaired.code(0);
+        for copy in [&out, &scratch.path("repaired.tar")] {
+            let verify = haslim([Path::new("verify"), copy]);
+            assert!(
+                !(verify.out + &verify.err).contains("does not accept"),
+                "{key} {value}"
+            );
+            std::fs::remove_file(copy).unwrap();
+        }
+    }
 }

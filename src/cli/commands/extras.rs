@@ -36,7 +36,7 @@ pub fn man(session: &Session, folder: Option<&Path>) -> Result<u8> {
     create_dir_all(folder)
         .and_then(|()| clap_mangen::generate_to(without_help(), folder))
         .map_err(|error| {
-            let doing = format!("cannot write manual pages into {}", folder.display());
+            let doing = format!("cannot write manual pages into {}", escaped_path(folder));
             Error::output(error, &doing)
         })?;
     session.screen.say(&format!(

@@ -1,5 +1,6 @@
 //! The backups in a folder.
 
+use haslim::error::escaped_path;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ use crate::cli::session::Session;
 /// file that disappears meanwhile is skipped.
 pub fn backups_in(session: &Session, path: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |folder: &Path, error: walkdir::Error| {
-        let doing = format!("cannot read the folder {}", folder.display());
+        let doing = format!("cannot read the folder {}", escaped_path(folder));
         let error = error.into_io_error().unwrap_or(ErrorKind::Other.into());
         Error::input(error, &doing).advice("Check the path and the permissions.")
     };

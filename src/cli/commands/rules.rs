@@ -1,5 +1,6 @@
 //! `haslim rules`, and reading a user's rules.
 
+use haslim::error::escaped_path;
 use std::path::Path;
 
 use haslim::error::Advice;
@@ -28,8 +29,9 @@ pub fn catalogue(file: Option<&Path>, control: &Control) -> Result<Catalogue> {
     let Some(file) = file else {
         return plan::builtin_catalogue();
     };
-    let wrong =
-        |why: String| Error::new(Kind::Usage, format!("{}: {why}", file.display())).advice(KEYS);
+    let wrong = |why: String| {
+        Error::new(Kind::Usage, format!("{}: {why}", escaped_path(file))).advice(KEYS)
+    };
     let bytes = small_file::RULES.read(file, control)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not valid UTF-8".into()))?;
     Catalogue::with_user_file(text).map_err(|e| wrong(e.to_string()))

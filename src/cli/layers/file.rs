@@ -1,5 +1,6 @@
 //! The configuration file, `haslim.toml`.
 
+use haslim::error::escaped_path;
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ pub fn read(choice: &Choice) -> Result<Layer> {
     let bytes = small_file::CONFIG.read(path, &Control::default())?;
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         usage(
-            format!("{} is not valid UTF-8", path.display()),
+            format!("{} is not valid UTF-8", escaped_path(path)),
             "Save it as UTF-8.",
         )
     })?;
@@ -69,7 +70,7 @@ fn is_there(path: &Path) -> Result<bool> {
             Ok(false)
         }
         Err(error) => Err(usage(
-            format!("cannot read {}: {error}", path.display()),
+            format!("cannot read {}: {error}", escaped_path(path)),
             "Check its permissions, or use --no-config.",
         )),
     }
@@ -115,7 +116,7 @@ impl File<'_> {
         };
         let wanted = escape(wanted.as_bytes());
         usage(
-            format!("{} has no profile '{wanted}'", self.path.display()),
+            format!("{} has no profile '{wanted}'", escaped_path(self.path)),
             advice,
         )
     }
@@ -216,7 +217,7 @@ impl File<'_> {
     ) -> Error {
         let before = at.and_then(|span| self.text.get(..span.start));
         let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        let path = self.path.display();
+        let path = escaped_path(self.path);
         usage(format!("{path}, line {line}: {why}"), advice)
     }
 }
