@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use haslim::extract::folders;
 use haslim::open::{Backup, config_path};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::PROGRAM;
 use crate::support::draft::{Draft, Wrap};
@@ -829,6 +830,34 @@ fn a_reader_that_goes_away_is_not_an_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_output_nobody_reads() {
+    let scratch = Scratch::new();
+    let files: Vec<Vec<u8>> = (0..2_000)
+        .map(|at| make::file(format!("{at:0>99}"), b""))
+        .chain([make::file("a", &make::noise(4 << 20))])
+        .collect();
+    let backup = text(&media(&scratch, &files));
+    for args in [
+        &["extract", &backup, "media:a", "--stdout"][..],
+        &["ls", &backup, "--flat", "--top", "9999"],
+        &["ls", &backup, "--json"],
+    ] {
+        // More than a pipe holds, of which one byte is read.
+        let mut child = Command::new(PROGRAM)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut unread = child.stdout.take().unwrap();
+        unread.read_exact(&mut [0]).unwrap();
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(143), "{args:?}");
+        drop(unread);
+    }
 }
 
 /// More than is kept in memory until a file is known to be whole.

@@ -19,6 +19,7 @@ use crate::cli::render::terms::{CommandLine, DOWNLOAD_AGAIN};
 use crate::cli::session::{DONE, Session};
 use crate::cli::settings::{Extraction, Goal};
 use crate::cli::terminal::output::unprinted;
+use crate::cli::terminal::signals::printing;
 
 /// What to do if a part cannot be read.
 const KEEP_GOING: &str = "With --keep-going, haslim extracts everything else that it can read.";
@@ -347,8 +348,8 @@ fn copy(mut reader: impl Read) -> Result<()> {
     loop {
         let got = reader.read(&mut buffer).map_err(Error::from_read)?;
         let written = match buffer.get(..got) {
-            Some(bytes) if got > 0 => out.write_all(bytes),
-            _ => return ended(out.flush()),
+            Some(bytes) if got > 0 => printing(|| out.write_all(bytes)),
+            _ => return ended(printing(|| out.flush())),
         };
         if written.is_err() {
             return ended(written);

@@ -9,6 +9,7 @@ use haslim::pipe::Control;
 use haslim::report::{json, words};
 use haslim::{Error, Kind, Result};
 
+use super::signals::printing;
 use super::wrap;
 use crate::cli::args::Color;
 use crate::cli::render::terms::CommandLine;
@@ -71,7 +72,7 @@ impl Screen {
         if !self.quiet && !self.json {
             // `println!` would panic if the reader has closed the pipe.
             let text = self.shown(text);
-            self.note(writeln!(io::stdout().lock(), "{text}"));
+            self.note(printing(|| writeln!(io::stdout().lock(), "{text}")));
         }
     }
 
@@ -94,7 +95,11 @@ impl Screen {
 
     /// Prints a text for another program, as it is.
     pub fn bytes(&self, text: &[u8]) {
-        self.note(io::stdout().lock().write_all(text));
+        self.note(printing(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(text)?;
+            out.flush()
+        }));
     }
 
     /// Prints JSON: even if quiet, and with nothing beside it.
@@ -209,11 +214,11 @@ impl<W: Write> Write for Stoppable<'_, W> {
         self.control
             .check()
             .map_err(|_| io::ErrorKind::BrokenPipe)?;
-        self.out.write(bytes)
+        printing(|| self.out.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        printing(|| self.out.flush())
     }
 }
 
@@ -246,7 +251,7 @@ pub fn text(text: &str) -> io::Result<()> {
 
 /// Prints JSON before the options are known.
 pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
-    json::write(value, &mut io::BufWriter::new(io::stdout().lock()))
+    printing(|| json::write(value, &mut io::BufWriter::new(io::stdout().lock())))
 }
 
 /// The error for lost output, if anyone still reads it: not if the reader has gone away.
@@ -316,7 +321,7 @@ fn paint(on: bool, code: &str, text: &str) -> String {
 
 fn report(text: &str) {
     let text = safe(&wrap::wrap(text, wrap::width(io::stderr())));
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = printing(|| writeln!(io::stderr().lock(), "{text}"));
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use haslim::report::words::UNCHANGED;
 use haslim::sys::Typing;
@@ -45,8 +46,9 @@ pub fn listen(writes: bool) -> io::Result<Arc<AtomicUsize>> {
             std::process::exit(128 + signal);
         }
         let stop = move |heard: &AtomicUsize| {
-            let signal = usize::try_from(signal).unwrap_or(usize::MAX);
-            heard.store(signal, Ordering::Relaxed);
+            let number = usize::try_from(signal).unwrap_or(usize::MAX);
+            heard.store(number, Ordering::Relaxed);
+            end_if_stuck(signal);
         };
         let ask = question().filter(|_| signal == system::INTERRUPT);
         let Some(ask) = ask.filter(|_| !ASKING.swap(true, Ordering::SeqCst)) else {
@@ -68,6 +70,47 @@ pub fn listen(writes: bool) -> io::Result<Arc<AtomicUsize>> {
         }
     })?;
     Ok(stop)
+}
+
+/// How many texts were given to standard output and standard error so far.
+static GIVEN: AtomicUsize = AtomicUsize::new(0);
+
+/// How many of them were taken, or refused.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+/// How long a reader of the output may take nothing before a signal ends the program. Everything
+/// that cancels the library's work takes less time, so that a run that still works ends in order.
+const STUCK: Duration = Duration::from_millis(500);
+
+/// Prints something. If that waits for a reader who takes nothing, such as a pager, a signal still
+/// ends the program.
+pub fn printing<T>(print: impl FnOnce() -> T) -> T {
+    GIVEN.fetch_add(1, Ordering::SeqCst);
+    let outcome = print();
+    TAKEN.fetch_add(1, Ordering::SeqCst);
+    outcome
+}
+
+/// From now on, ends the program if it cannot go on because nobody reads what it prints. Work that
+/// has not ended by then leaves what a killed run leaves: no output, or a partial file that the next
+/// run removes.
+fn end_if_stuck(signal: i32) {
+    let watch = move || {
+        let (mut seen, mut since) = (TAKEN.load(Ordering::SeqCst), Instant::now());
+        loop {
+            std::thread::sleep(STUCK / 5);
+            let taken = TAKEN.load(Ordering::SeqCst);
+            if taken != seen || GIVEN.load(Ordering::SeqCst) == taken {
+                (seen, since) = (taken, Instant::now());
+            } else if since.elapsed() >= STUCK {
+                std::process::exit(128 + signal);
+            }
+        }
+    };
+    // Without a thread to spare, the program ends when the reader goes away.
+    let _ = std::thread::Builder::new()
+        .name("stuck".into())
+        .spawn(watch);
 }
 
 fn question() -> Option<Ask> {

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::meter::{Meter, State};
 use super::title;
+use crate::cli::terminal::signals::printing;
 
 /// What happened to a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl Lines {
         if let Some(state) = step(&mut meter, now) {
             let line = (self.form)(event, &state, now.saturating_duration_since(self.start));
             // `eprintln!` would panic if the reader has closed the pipe.
-            let _ = stderr().lock().write_all(format!("{line}\n").as_bytes());
+            let _ = printing(|| stderr().lock().write_all(format!("{line}\n").as_bytes()));
         }
     }
 }
