@@ -69,6 +69,11 @@ pub enum Advice {
         /// Whether the list of selector forms helps as well.
         forms: bool,
     },
+    /// List what this pattern matches, and name one of that.
+    Find {
+        /// The pattern.
+        pattern: String,
+    },
     /// The recorder's database is not in the backup.
     NoDatabase(NoDatabase),
     /// Repair the backup.

@@ -8,7 +8,7 @@ use crate::survey::PartSurvey;
 
 /// The error for a place that is not in the backup, with what may have been meant; `Interrupted`
 /// when the search for that is cancelled. Paths are compared with those of the parts that were
-/// surveyed.
+/// surveyed. A pattern is no place, whatever it matches.
 pub fn no_such_place(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -20,6 +20,12 @@ pub fn no_such_place(
     match unmatched::similar_to(place, backup, surveys, control) {
         Err(cancelled) => cancelled,
         Ok(selectors) if selectors.is_empty() => error.advice(Advice::ListAll),
+        // As a pattern, it matches something.
+        Ok(selectors) if selectors.iter().any(|selector| selector == place) => {
+            error.advice(Advice::Find {
+                pattern: place.to_owned(),
+            })
+        }
         Ok(selectors) => error.advice(Advice::DidYouMean {
             selectors,
             forms: false,

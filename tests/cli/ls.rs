@@ -208,6 +208,15 @@ fn the_rows_of_parts_are_what_plan_drops() {
 }
 
 #[test]
+fn a_pattern_as_a_place_is_told_the_option_for_patterns() {
+    let scratch = Scratch::new();
+    let backup = home(&scratch);
+    let run = beside(&line("ls", &backup, "media:f*"), &env(&[])).code(2);
+    let step = "`haslim ls BACKUP --find 'media:f*'` lists what it matches.";
+    assert!(run.err.contains(step), "{}", run.err);
+}
+
+#[test]
 fn a_glob_that_is_none_is_refused() {
     let scratch = Scratch::new();
     let run = haslim(line("ls", &home(&scratch), "--find [")).code(2);

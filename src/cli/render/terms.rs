@@ -50,6 +50,10 @@ impl Terms for CommandLine {
         match advice {
             Advice::Text(text) => text.clone().into_owned(),
             Advice::DidYouMean { selectors, forms } => did_you_mean(selectors, *forms),
+            Advice::Find { pattern } => format!(
+                "That is a pattern: `haslim ls BACKUP --find {}` lists what it matches.",
+                quoted(pattern)
+            ),
             Advice::NoDatabase(why) => notes::no_database(why, self),
             Advice::Output(advice) => output(*advice, " with -o"),
             Advice::DropOtherKey { part }
