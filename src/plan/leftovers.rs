@@ -1,10 +1,11 @@
 //! Entries that stay in a copy although they are of no use there: pipes and devices, on which a
-//! restore fails, and symbolic links to dropped files.
+//! restore fails, and symbolic links that lead to what is left out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::component::{HOME_ASSISTANT, LOCAL_ADDONS};
 use crate::format::tar::block::EntryKind;
+use crate::format::tar::path::PathHasher;
 use crate::open::{Backup, ComponentKind, Part};
 use crate::plan::facts::{BrokenLink, Note, Specials};
 use crate::plan::model::Action;
@@ -52,12 +53,13 @@ struct Link<'a> {
     target: &'a [u8],
 }
 
-/// Links by the part and the path that they lead to.
-type Wanted<'a> = HashMap<(usize, Vec<u8>), Vec<Link<'a>>>;
+/// The part and the path in it that a link leads to.
+type Target = (usize, Vec<u8>);
 
-/// The symbolic links that stay although their targets are dropped.
+/// The symbolic links that stay although what they lead to is left out, or leads there itself.
 ///
-/// Memory: the targets of the links. Links on the way to a target are not followed.
+/// Memory: the targets of the links. A link among the folders on the way to a target is not
+/// followed.
 pub(super) fn links_kept<'a>(
     backup: &Backup,
     surveys: &[PartSurvey],
@@ -67,30 +69,77 @@ pub(super) fn links_kept<'a>(
     if !(0..backup.parts.len()).any(goes) {
         return None;
     }
-    let mut wanted = Wanted::new();
+    let mut to_link: HashMap<Target, Vec<Link<'_>>> = HashMap::new();
     for survey in surveys {
         if let Some(action) = action(survey.part) {
             for (to, link) in links(backup, survey, action) {
-                if goes(to.0) {
-                    wanted.entry(to).or_default().push(link);
-                }
+                to_link.entry(to).or_default().push(link);
             }
         }
     }
-    let mut broken = Vec::new();
+    let mut targets: HashMap<usize, Vec<&[u8]>> = HashMap::new();
+    for (part, path) in to_link.keys().filter(|(part, _)| goes(*part)) {
+        targets.entry(*part).or_default().push(path);
+    }
+    let mut next: Vec<Target> = Vec::new();
     for survey in surveys {
-        if wanted.is_empty() {
-            break;
-        }
-        if let Some(action) = action(survey.part) {
-            broken.extend(leads_nowhere(backup, survey, action, &mut wanted));
+        let targets = targets.remove(&survey.part);
+        if let (Some(action), Some(targets)) = (action(survey.part), targets) {
+            let paths = left_out(backup, survey, action, &targets);
+            next.extend(paths.map(|path| (survey.part, path.to_vec())));
         }
     }
     // A part that was not read is dropped completely.
-    let surveyed = |part: usize| surveys.iter().any(|survey| survey.part == part);
-    let rest = wanted.into_iter().filter(|((part, _), _)| !surveyed(*part));
-    broken.extend(rest.flat_map(|(_, links)| links));
+    for (part, paths) in targets {
+        next.extend(paths.into_iter().map(|path| (part, path.to_vec())));
+    }
+    let mut broken = Vec::new();
+    while let Some(target) = next.pop() {
+        for link in to_link.remove(&target).into_iter().flatten() {
+            next.push((link.part, link.name.to_vec()));
+            broken.push(link);
+        }
+    }
     note(broken)
+}
+
+/// Those of the `targets` in a part of which nothing stays: neither the entry, nor anything in a
+/// folder of this name. Takes time for each byte of the paths.
+fn left_out<'a>(
+    backup: &Backup,
+    survey: &PartSurvey,
+    action: &Action,
+    targets: &[&'a [u8]],
+) -> impl Iterator<Item = &'a [u8]> {
+    let part = backup.part(survey.part);
+    let version = backup.manifest.version();
+    let hasher = PathHasher::default();
+    let by_hash: HashMap<u64, &[u8]> = targets.iter().map(|t| (hasher.hash(t), *t)).collect();
+    let first = |path: &'_ [u8]| path.iter().position(|&b| b == b'/').unwrap_or(path.len());
+    let tops: HashSet<&[u8]> = targets.iter().filter_map(|t| t.get(..first(t))).collect();
+    // Whether something of it stays, for each target that was in the part.
+    let mut stays: HashMap<&[u8], bool> = HashMap::new();
+    for (at, entry) in survey.entries.iter().enumerate() {
+        let Some(path) = config_path(part.kind, version, &entry.name) else {
+            continue;
+        };
+        if !path
+            .get(..first(path))
+            .is_some_and(|top| tops.contains(top))
+        {
+            continue;
+        }
+        let is_kept = !action.drops_name(at);
+        for (hash, prefix) in hasher.prefixes(path) {
+            if let Some(target) = by_hash.get(&hash).filter(|target| **target == prefix) {
+                *stays.entry(target).or_default() |= is_kept;
+            }
+        }
+    }
+    stays
+        .into_iter()
+        .filter(|(_, stays)| !stays)
+        .map(|(path, _)| path)
 }
 
 /// The symbolic links of a part that stay, and what each leads to.
@@ -98,7 +147,7 @@ fn links<'a>(
     backup: &'a Backup,
     survey: &'a PartSurvey,
     action: &Action,
-) -> impl Iterator<Item = ((usize, Vec<u8>), Link<'a>)> {
+) -> impl Iterator<Item = (Target, Link<'a>)> {
     let part = backup.part(survey.part);
     let version = backup.manifest.version();
     let entries = survey.entries.iter().enumerate();
@@ -115,26 +164,6 @@ fn links<'a>(
         };
         Some((to, link))
     })
-}
-
-/// Takes the links that lead to what goes of a part out of `wanted`.
-fn leads_nowhere<'a>(
-    backup: &Backup,
-    survey: &PartSurvey,
-    action: &Action,
-    wanted: &mut Wanted<'a>,
-) -> Vec<Link<'a>> {
-    let part = backup.part(survey.part);
-    let version = backup.manifest.version();
-    let mut broken = Vec::new();
-    let entries = survey.entries.iter().enumerate();
-    for (_, entry) in entries.filter(|(at, _)| action.drops_name(*at)) {
-        if let Some(path) = config_path(part.kind, version, &entry.name) {
-            let links = wanted.remove(&(survey.part, path.to_vec()));
-            broken.extend(links.into_iter().flatten());
-        }
-    }
-    broken
 }
 
 fn note(mut broken: Vec<Link<'_>>) -> Option<Note> {
@@ -163,7 +192,7 @@ const MOUNTS: [(&str, &str); 7] = [
 ];
 
 /// The part and the path in it to which a link leads, as far as the names show.
-fn leads_to(backup: &Backup, part: &Part, place: &[u8], target: &[u8]) -> Option<(usize, Vec<u8>)> {
+fn leads_to(backup: &Backup, part: &Part, place: &[u8], target: &[u8]) -> Option<Target> {
     let own = MOUNTS
         .iter()
         .rev()

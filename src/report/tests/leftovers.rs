@@ -94,6 +94,9 @@ fn a_link_that_stays_is_named_when_what_it_leads_to_goes() {
         (3, "data/link", "/data/g", "drop=addon:x:data/g"),
         (3, "data/link", "g", "drop=addon:x:data/g"),
         (3, "data/link", "/media/f", "drop=media"),
+        // A folder of which nothing stays, although the archive has no entry for it.
+        (0, "data/link", "www", "drop=homeassistant:www"),
+        (0, "data/link", "/share/films/", "drop=share:films/c"),
     ] {
         let told = led(part, name, to, wish);
         assert_eq!(told.len(), 1, "{name} to {to}, {wish}: {told:?}");
@@ -120,9 +123,30 @@ fn a_link_that_stays_is_named_when_what_it_leads_to_goes() {
             "b",
             "drop=homeassistant:b drop=homeassistant:link",
         ),
+        // Something of the folder stays.
+        (1, "link", "/config/www/x", "drop=homeassistant:www/a"),
         // This name can also be the app's own.
         (3, "data/link", "/config/b", "drop=homeassistant:b"),
     ] {
         assert_eq!(led(part, name, to, wish), [""; 0], "{name} to {to}, {wish}");
     }
+}
+
+#[test]
+fn links_to_a_link_that_leads_nowhere_are_named_too() {
+    let links = [
+        (0, "data/one", LINK, Some("www/a")),
+        (0, "data/two", LINK, Some("one")),
+        (1, "three", LINK, Some("/config/two")),
+        (1, "in", LINK, Some("a-circle")),
+        (1, "a-circle", LINK, Some("in")),
+        (1, "sound", LINK, Some("c")),
+    ];
+    let sketch = "homeassistant: www/a 1, b 1; share: c 1";
+    assert_eq!(
+        notes(sketch, &links, "drop=homeassistant:www/a"),
+        [
+            "3 symbolic links stay, but what they lead to is left out: homeassistant:one (to www/a), homeassistant:two (to one), share:three (to /config/two)."
+        ]
+    );
 }
