@@ -41,10 +41,10 @@ use tree::{Component, ComponentKind, Data, Planned};
 /// The minimum size with room for all parts.
 pub const LEAST: u64 = 100_000;
 
-/// The level at which zlib-rs compresses the contents: Home Assistant's for what it does not
-/// encrypt. What it encrypts, it compresses at level 9, which takes three times as long and makes
-/// the sources, 4 % of a backup, hardly smaller.
-const LEVEL: u32 = 6;
+/// The level at which zlib-rs compresses the contents. Home Assistant compresses at level 6 what it
+/// does not encrypt, and at level 9 what it encrypts: with level 6, the backup takes a quarter more
+/// processor time and becomes 0.4 % smaller.
+const LEVEL: u32 = 4;
 
 /// The time of all entries: early morning on a day in autumn 2026.
 const MORNING: u64 = 1_795_323_600;
