@@ -102,7 +102,9 @@ impl<'a> Ends<'a> {
         // A member of stated size zero has data only if its header is wrong. The data of a tar then
         // look like the next member.
         if member.size == 0
-            && (stated == Next::End || stated == Next::Header && !name.ends_with(b".tar"))
+            && (stated == Next::End
+                || stated == Next::Header
+                    && !(name.ends_with(b".tar") && self.is_part_at(member.end())?))
         {
             return Ok(Found::AsStated);
         }
@@ -168,7 +170,8 @@ impl<'a> Ends<'a> {
             // The header of a part that was cut short also states a larger size.
             _ if longer && proof == Proof::Header => stated == Next::Other,
             Next::Header => true,
-            Next::End => stated != Next::Header || !self.is_member_at(member.end())?,
+            // A header behind a size of zero was looked at before.
+            Next::End => stated != Next::Header || member.size == 0,
         };
         Ok(match right {
             true => Found::Size {

@@ -176,7 +176,23 @@ impl Ends<'_> {
     }
 
     /// Whether a member of the outer tar begins at a position.
-    pub(super) fn is_member_at(&self, mut at: u64) -> Result<bool> {
+    fn is_member_at(&self, at: u64) -> Result<bool> {
+        Ok(self.name_at(at)?.is_some_and(|name| is_outer(&name)))
+    }
+
+    /// Whether the tar of a part begins at a position: with the root, or with what an app's or Home
+    /// Assistant's own begins with.
+    pub(super) fn is_part_at(&self, at: u64) -> Result<bool> {
+        let name = self.name_at(at)?;
+        Ok(name.is_some_and(|name| {
+            let name = path::plain(&name);
+            let top = name.split(|&b| b == b'/').next().unwrap_or_default();
+            matches!(top, b"" | b"data") || matches!(name, b"addon.json" | b"homeassistant.json")
+        }))
+    }
+
+    /// The name of the entry whose headers begin at a position, if there is one.
+    fn name_at(&self, mut at: u64) -> Result<Option<Vec<u8>>> {
         let mut assembler = Assembler::default();
         loop {
             self.control.check()?;
@@ -184,8 +200,8 @@ impl Ends<'_> {
             let block = self.block(at)?;
             match block.map(|block| assembler.push(&block)) {
                 Some(Ok(Step::More | Step::Global(_))) => at += BLOCK as u64,
-                Some(Ok(Step::Header(header))) => return Ok(is_outer(&header.name)),
-                Some(Ok(Step::End) | Err(_)) | None => return Ok(false),
+                Some(Ok(Step::Header(header))) => return Ok(Some(header.name)),
+                Some(Ok(Step::End) | Err(_)) | None => return Ok(None),
             }
         }
     }

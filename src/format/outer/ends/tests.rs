@@ -306,6 +306,40 @@ fn an_empty_member_stays_empty() {
     }
 }
 
+/// An archive without contents, or one that ends between two entries, does not take the members
+/// behind it, whatever they are (supervisor#4924; files of macOS).
+#[test]
+fn a_member_that_is_no_archive_does_not_become_part_of_the_one_before_it() {
+    let open = inner(5000);
+    // Without its last entry.
+    let cut = &open[..13 * BLOCK];
+    let own = [7; 700];
+    for other in ["notes.txt", ".DS_Store", "._share.tar", "./._backup.json"] {
+        for archive in [&b""[..], cut] {
+            for rows in [
+                vec![
+                    sound("a.tar", archive),
+                    sound(other, &own),
+                    sound("./backup.json", b"{}"),
+                ],
+                vec![
+                    sound("./backup.json", b"{}"),
+                    sound("a.tar", archive),
+                    sound(other, &own),
+                ],
+                vec![
+                    sound("./backup.json", b"{}"),
+                    sound("a.tar", archive),
+                    sound(other, &own),
+                    sound("share.tar", &open),
+                ],
+            ] {
+                is_put_right(&rows, &format!("{other} behind {} bytes", archive.len()));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_size_that_leads_to_the_header_of_a_later_member_is_put_right() {
     let (share, meta) = (gzip(&inner(5000), 6), b"{}".as_slice());
