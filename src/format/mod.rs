@@ -4,6 +4,6 @@
 
 pub mod manifest;
 pub mod outer;
-mod raw_json;
+pub(crate) mod raw_json;
 pub mod securetar;
 pub mod tar;

@@ -21,7 +21,7 @@ pub(super) struct Key<'a>(#[serde(borrow)] pub Cow<'a, str>);
 ///
 /// # Errors
 /// If the text is not an object, or an error from `each`.
-pub(super) fn each_field<'a>(
+pub(crate) fn each_field<'a>(
     text: &'a str,
     each: impl FnMut(&str, &'a RawValue) -> Result<()>,
 ) -> Result<()> {
@@ -50,7 +50,7 @@ impl<'de, F: FnMut(&str, &'de RawValue) -> Result<()>> Visitor<'de> for FieldVis
 ///
 /// # Errors
 /// If the text is not an array, or an error from `each`.
-pub(super) fn each_item<'a>(
+pub(crate) fn each_item<'a>(
     text: &'a str,
     each: impl FnMut(&'a RawValue) -> Result<()>,
 ) -> Result<()> {
@@ -76,12 +76,12 @@ impl<'de, F: FnMut(&'de RawValue) -> Result<()>> Visitor<'de> for ItemVisitor<F>
 }
 
 /// Parses a text as the requested type; `None` if it is something else.
-pub(super) fn value<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+pub(crate) fn value<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
 /// Whether a text is an object.
-pub(super) fn is_object(raw: &RawValue) -> bool {
+pub(crate) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 

@@ -219,8 +219,9 @@ pub struct Pace<'a> {
     done: usize,
 }
 
-/// The amount of work between two checks. Even at 100 ns per unit that is 26 ms.
-const WORK: usize = 1 << 18;
+/// The amount of work between two checks. Even at 1 µs per unit, as where a path leads to new states
+/// of many globs, that is 16 ms.
+const WORK: usize = 1 << 14;
 /// The cost of a step besides its bytes.
 const STEP: usize = 16;
 
@@ -263,7 +264,7 @@ mod tests {
             (1..).find(|_| pace.step(bytes).is_err()).unwrap()
         };
         assert_eq!(
-            [1 << 20, 100_000, 0].map(steps_until_heard),
+            [1 << 20, 6_000, 0].map(steps_until_heard),
             [1, 3, WORK / STEP]
         );
     }

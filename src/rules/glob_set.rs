@@ -1,6 +1,7 @@
 //! Many globs, matched against a path in one pass over its bytes.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use globset::Glob;
@@ -11,12 +12,16 @@ use regex_automata::{Anchored, Input, MatchKind};
 
 use super::glob::compile;
 
-/// The memory for the states of one search, unless so many globs need more.
+/// The memory for the states of one search, in bytes.
 const STATES: usize = 2 << 20;
+/// The least memory for the states of some of the globs.
+const FEW: usize = 64 << 10;
+/// The limit for the compiled globs of one automaton, in bytes.
+const COMPILED: usize = 10 << 20;
 
-/// Making as many states as there is room for takes about as long as matching this many bytes with
-/// states that are there already.
-const WORTH: u64 = 4 << 20;
+/// Filling this memory with states takes about as long as matching twice as many bytes with states
+/// that are there already.
+const WORTH: u64 = 2;
 /// How often in a row the states may be thrown away before they were worth it.
 const PATIENCE: usize = 2;
 
@@ -26,21 +31,28 @@ const PATIENCE: usize = 2;
 /// treats a backslash in a path as a slash, so that a glob would take more there.
 ///
 /// Many globs with several wildcards each, such as `**/*5*/*x*`, have more states than there is room
-/// for: every combination of how far each of them has matched. A search then halves the globs, again
-/// and again if need be, and reads a path once for each half. So the time grows at most with the
-/// number of globs.
+/// for: every combination of how far each of them has matched. They are then halved, again and again
+/// if need be, and a path is read once for each half. So the time grows at most with the number of
+/// globs. Later searches begin with the halves.
 ///
 /// It can be shared between threads. Memory: about 2 MiB of states for each search at the same
-/// time, and for each half; more only for globs of more than some 35 kB.
+/// time; half of that for each half, and so on, but at least 64 KiB, and more for globs of more than
+/// some 35 kB. Besides, some 100 bytes for each byte of the globs, and again each time they are
+/// halved.
 #[derive(Clone)]
 pub(crate) struct GlobSet {
     /// The globs as regular expressions.
     patterns: Arc<[String]>,
-    dfa: DFA,
+    /// `None` if they are too large for one automaton.
+    dfa: Option<DFA>,
+    /// The memory for the states of one search, unless so many globs need more.
+    states: usize,
     /// The states of searches that have ended.
     idle: Arc<Mutex<Vec<Progress>>>,
     /// The first half of the globs and the others, if a search needed them.
     halves: Arc<OnceLock<Option<[Box<GlobSet>; 2]>>>,
+    /// Whether searches begin with the halves.
+    is_halved: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for GlobSet {
@@ -53,7 +65,7 @@ impl GlobSet {
     /// Compiles globs; their numbers are their positions in the list.
     ///
     /// # Errors
-    /// The compiler's message, if there are too many globs.
+    /// The compiler's message, if a glob is too large.
     pub fn new(globs: &[Glob]) -> Result<Self, String> {
         Self::of_patterns(globs.iter().map(|glob| glob.regex().to_owned()).collect())
     }
@@ -61,45 +73,49 @@ impl GlobSet {
     /// Compiles regular expressions over bytes that match a path from its beginning to its end.
     ///
     /// # Errors
-    /// The compiler's message, if there are too many of them.
+    /// The compiler's message, if one of them is too large.
     pub fn of_patterns(patterns: Arc<[String]>) -> Result<Self, String> {
-        let nfa = NFA::compiler()
-            .syntax(
-                syntax::Config::new()
-                    .unicode(false)
-                    .utf8(false)
-                    .dot_matches_new_line(true),
-            )
-            .configure(
-                thompson::Config::new()
-                    .utf8(false)
-                    .which_captures(WhichCaptures::None),
-            )
-            .build_many(&patterns)
-            .map_err(|error| error.to_string())?;
-        let config = Config::new().match_kind(MatchKind::All);
-        // The least is room for a few states; searches would throw them away all the time.
-        let least = config.get_minimum_cache_capacity(&nfa);
-        let least = least.map_err(|error| error.to_string())?;
-        let config = config.cache_capacity(STATES.max(least.saturating_mul(4)));
-        let dfa = DFA::builder().configure(config).build_from_nfa(nfa);
-        Ok(Self {
+        Self::with_states(patterns, STATES)
+    }
+
+    fn with_states(patterns: Arc<[String]>, states: usize) -> Result<Self, String> {
+        let dfa = automaton(&patterns, states);
+        let set = |dfa| Self {
             patterns,
-            dfa: dfa.map_err(|error| error.to_string())?,
+            dfa,
+            states,
             idle: Arc::default(),
             halves: Arc::default(),
-        })
+            is_halved: Arc::default(),
+        };
+        match dfa {
+            Ok(dfa) => Ok(set(Some(dfa))),
+            Err(why) => {
+                let set = set(None);
+                let halves = set.halved()?.ok_or(why)?;
+                let _ = set.halves.set(Some(halves));
+                set.is_halved.store(true, Ordering::Relaxed);
+                Ok(set)
+            }
+        }
     }
 
     /// The halves, if there is more than one glob.
     fn halves(&self) -> Option<&[Box<Self>; 2]> {
-        let half = |patterns: &[String]| Self::of_patterns(patterns.into()).ok().map(Box::new);
-        let halved = self.halves.get_or_init(|| {
-            let (first, second) = self.patterns.split_at(self.patterns.len() / 2);
-            // All of them together could be compiled, so each half can.
-            (!first.is_empty()).then_some([half(first)?, half(second)?])
-        });
-        halved.as_ref()
+        // All of them together could be compiled, so each half can.
+        let halves = self.halves.get_or_init(|| self.halved().ok().flatten());
+        halves.as_ref()
+    }
+
+    fn halved(&self) -> Result<Option<[Box<Self>; 2]>, String> {
+        let (first, second) = self.patterns.split_at(self.patterns.len() / 2);
+        if first.is_empty() {
+            return Ok(None);
+        }
+        let half = |patterns: &[String]| {
+            Self::with_states(patterns.into(), (self.states / 2).max(FEW)).map(Box::new)
+        };
+        Ok(Some([half(first)?, half(second)?]))
     }
 
     /// Compiles globs as they are written in a catalogue.
@@ -129,13 +145,20 @@ impl GlobSet {
             .pop();
         Search {
             set: self,
-            progress: Some(idle.unwrap_or_else(|| Progress::new(self))),
+            progress: idle.or_else(|| Progress::new(self)),
         }
     }
 }
 
 /// The states of a search so far.
-struct Progress {
+enum Progress {
+    /// Those of all globs together.
+    Whole(Box<Whole>),
+    /// Those of the first half of the globs, and of the others.
+    Halved(Box<[Self; 2]>),
+}
+
+struct Whole {
     cache: Cache,
     /// How often the states were thrown away.
     clears: usize,
@@ -143,15 +166,39 @@ struct Progress {
     bytes: u64,
     /// How often in a row that was not worth it.
     wasted: usize,
-    /// Those of the halves, if the globs were halved.
-    halves: Option<Box<[Self; 2]>>,
 }
 
 /// Matches one path after the other.
 pub(crate) struct Search<'a> {
     set: &'a GlobSet,
-    /// There until it is dropped.
+    /// There until the search is dropped.
     progress: Option<Progress>,
+}
+
+/// Compiles patterns into one automaton.
+fn automaton(patterns: &[String], states: usize) -> Result<DFA, String> {
+    let nfa = NFA::compiler()
+        .syntax(
+            syntax::Config::new()
+                .unicode(false)
+                .utf8(false)
+                .dot_matches_new_line(true),
+        )
+        .configure(
+            thompson::Config::new()
+                .utf8(false)
+                .nfa_size_limit(Some(COMPILED))
+                .which_captures(WhichCaptures::None),
+        )
+        .build_many(patterns)
+        .map_err(|error| error.to_string())?;
+    let config = Config::new().match_kind(MatchKind::All);
+    // The least is room for a few states; searches would throw them away all the time.
+    let least = config.get_minimum_cache_capacity(&nfa);
+    let least = least.map_err(|error| error.to_string())?;
+    let config = config.cache_capacity(states.max(least.saturating_mul(4)));
+    let dfa = DFA::builder().configure(config).build_from_nfa(nfa);
+    dfa.map_err(|error| error.to_string())
 }
 
 impl Drop for Search<'_> {
@@ -173,41 +220,63 @@ impl Search<'_> {
 }
 
 impl Progress {
-    fn new(set: &GlobSet) -> Self {
-        Self {
-            cache: set.dfa.create_cache(),
+    /// `None` only for globs that are neither compiled together nor halved.
+    fn new(set: &GlobSet) -> Option<Self> {
+        if set.is_halved.load(Ordering::Relaxed) {
+            return Self::halved(set.halves()?);
+        }
+        Some(Self::Whole(Box::new(Whole {
+            cache: set.dfa.as_ref()?.create_cache(),
             clears: 0,
             bytes: 0,
             wasted: 0,
-            halves: None,
-        }
+        })))
+    }
+
+    fn halved([one, other]: &[Box<GlobSet>; 2]) -> Option<Self> {
+        Some(Self::Halved(Box::new([Self::new(one)?, Self::new(other)?])))
     }
 
     /// Adds the numbers of the globs that match, counted from `first`.
     fn collect(&mut self, set: &GlobSet, path: &[u8], first: usize, matched: &mut Vec<usize>) {
-        if let (Some(halves), Some([one, other])) = (&mut self.halves, set.halves()) {
-            let [of_one, of_other] = &mut **halves;
-            of_one.collect(one, path, first, matched);
-            of_other.collect(other, path, first + one.patterns.len(), matched);
-            return;
+        match self {
+            Self::Halved(halves) => {
+                if let Some([one, other]) = set.halves() {
+                    let [of_one, of_other] = &mut **halves;
+                    of_one.collect(one, path, first, matched);
+                    of_other.collect(other, path, first + one.patterns.len(), matched);
+                }
+            }
+            Self::Whole(whole) => {
+                // The automaton fails only with a limit on how often its states may be thrown away,
+                // and none is set. A path without a match stays in the backup.
+                let _ = whole.run(set, path, first, matched);
+                if whole.has_wasted(set, path.len() as u64)
+                    && let Some(halves) = set.halves().and_then(Self::halved)
+                {
+                    set.is_halved.store(true, Ordering::Relaxed);
+                    *self = halves;
+                }
+            }
         }
-        // The automaton fails only with a limit on how often its states may be thrown away, and
-        // none is set. A path without a match stays in the backup.
-        let _ = self.run(set, path, first, matched);
-        self.bytes += path.len() as u64;
+    }
+}
+
+impl Whole {
+    /// Whether the states are thrown away too often, after so many more bytes.
+    fn has_wasted(&mut self, set: &GlobSet, bytes: u64) -> bool {
+        self.bytes += bytes;
         let clears = self.cache.clear_count();
         if clears == self.clears {
-            return;
+            return false;
         }
-        self.wasted = if self.bytes < WORTH {
+        self.wasted = if self.bytes < set.states as u64 * WORTH {
             self.wasted + 1
         } else {
             0
         };
         (self.clears, self.bytes) = (clears, 0);
-        if let (true, Some([one, other])) = (self.wasted > PATIENCE, set.halves()) {
-            self.halves = Some(Box::new([Self::new(one), Self::new(other)]));
-        }
+        self.wasted > PATIENCE || self.wasted > 0 && set.is_halved.load(Ordering::Relaxed)
     }
 
     fn run(
@@ -217,13 +286,13 @@ impl Progress {
         first: usize,
         matched: &mut Vec<usize>,
     ) -> Option<()> {
-        let (dfa, cache) = (&set.dfa, &mut self.cache);
+        let (dfa, cache) = (set.dfa.as_ref()?, &mut self.cache);
         let input = Input::new(path).anchored(Anchored::Yes);
         let mut state = dfa.start_state_forward(cache, &input).ok()?;
         for &byte in path {
             state = dfa.next_state(cache, state, byte).ok()?;
             if state.is_dead() {
-                return Some(());
+                return None;
             }
         }
         let end = dfa.next_eoi_state(cache, state).ok()?;
@@ -337,20 +406,21 @@ pub(super) mod tests {
     fn states_that_were_thrown_away_change_nothing() {
         let globs = globs();
         let mut ours = GlobSet::new(&globs).unwrap();
-        let least = ours
-            .dfa
-            .get_config()
-            .get_minimum_cache_capacity(ours.dfa.get_nfa())
-            .unwrap();
-        let config = ours.dfa.get_config().clone().cache_capacity(least);
-        ours.dfa = DFA::builder()
-            .configure(config)
-            .build_from_nfa(ours.dfa.get_nfa().clone())
-            .unwrap();
+        let (config, nfa) = {
+            let dfa = ours.dfa.as_ref().unwrap();
+            (dfa.get_config().clone(), dfa.get_nfa().clone())
+        };
+        let least = config.get_minimum_cache_capacity(&nfa).unwrap();
+        let config = config.cache_capacity(least);
+        ours.dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok();
+        ours.halves = Arc::new(OnceLock::from(None));
         agrees(&ours, globs, 500);
-        let mut search = ours.search();
+        let search = ours.search();
+        let Some(Progress::Whole(whole)) = &search.progress else {
+            panic!("they were halved");
+        };
         assert!(
-            search.progress.as_mut().unwrap().cache.clear_count() > 0,
+            whole.cache.clear_count() > PATIENCE,
             "there was room for all states"
         );
     }
@@ -375,7 +445,30 @@ pub(super) mod tests {
                 assert_eq!(found, oracle.matches(&path), "{path}");
             }
         }
-        assert!(search.progress.as_ref().unwrap().halves.is_some());
+        let progress = search.progress.as_ref().unwrap();
+        let Progress::Halved(_) = progress else {
+            panic!("they have too many states");
+        };
+        // However often they were halved.
+        assert!(memory(progress) <= 2 * STATES, "{}", memory(progress));
+        let next = ours.search();
+        assert!(matches!(next.progress, Some(Progress::Halved(_))));
+    }
+
+    /// The memory for the states, in bytes.
+    fn memory(progress: &Progress) -> usize {
+        match progress {
+            Progress::Whole(whole) => whole.cache.memory_usage(),
+            Progress::Halved(halves) => halves.iter().map(memory).sum(),
+        }
+    }
+
+    #[test]
+    fn a_glob_that_is_too_large_to_be_compiled_is_refused() {
+        let large = compile(&"a*".repeat(200_000)).unwrap();
+        let small = compile("b").unwrap();
+        assert!(GlobSet::new(std::slice::from_ref(&large)).is_err());
+        assert!(GlobSet::new(&[small, large]).is_err());
     }
 
     #[test]

@@ -1,56 +1,48 @@
 //! Recognises a Home Assistant backup while the file is read.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::dates;
+use crate::format::raw_json::{each_field, each_item, value};
 use crate::format::tar::block::{BLOCK, HeaderBlock, padding};
 use crate::rules::slug::is_like_a_slug;
 
-/// Core, homeassistant/components/backup: `extra` of `backup.json`.
-#[derive(Deserialize)]
-struct Extra {
-    #[serde(default)]
-    extra: serde_json::Value,
+/// The fields that every `backup.json` of Home Assistant has (Supervisor, backups/validate.py), and
+/// what Core keeps in `extra` (homeassistant/components/backup).
+#[derive(Default)]
+struct Metadata<'a> {
+    slug: Option<&'a RawValue>,
+    date: Option<&'a RawValue>,
+    kind: Option<&'a RawValue>,
+    folders: Option<&'a RawValue>,
+    addons: Option<&'a RawValue>,
+    extra: Option<&'a RawValue>,
 }
 
-impl Extra {
-    fn instance_id(&self) -> Option<String> {
-        self.extra
-            .get("instance_id")?
-            .as_str()
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned)
-    }
-
-    /// Whether haslim wrote it beside a smaller copy: then nothing else has what is in it.
-    fn is_rest(&self) -> bool {
-        let haslim = self.extra.get("haslim");
-        haslim.is_some_and(|haslim| haslim.get("rest_of").is_some())
-    }
-}
-
-/// The fields that every `backup.json` of Home Assistant has (Supervisor, backups/validate.py).
-#[derive(Deserialize)]
-struct Metadata {
-    slug: String,
-    date: String,
-    r#type: String,
-    #[serde(default)]
-    folders: serde_json::Value,
-    #[serde(default)]
-    addons: serde_json::Value,
-    #[serde(flatten)]
-    rest: Extra,
-}
-
-impl Metadata {
+impl<'a> Metadata<'a> {
     /// The metadata, if the text belongs to a backup and not to another file of this name.
-    fn read(text: &[u8]) -> Option<Self> {
+    fn read(text: &'a [u8]) -> Option<Self> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let metadata: Self = serde_json::from_slice(text).ok()?;
-        let day = metadata.date.as_bytes().get(..10)?;
+        let text: &RawValue = serde_json::from_slice(text).ok()?;
+        let (mut found, mut is_twice) = (Self::default(), false);
+        let fields = each_field(text.get(), |key, raw| {
+            let field = match key {
+                "slug" => &mut found.slug,
+                "date" => &mut found.date,
+                "type" => &mut found.kind,
+                "folders" => &mut found.folders,
+                "addons" => &mut found.addons,
+                "extra" => &mut found.extra,
+                _ => return Ok(()),
+            };
+            is_twice |= field.replace(raw).is_some();
+            Ok(())
+        });
+        let date = found.date()?;
+        let day = date.as_bytes().get(..10)?;
         let dated = day.iter().enumerate().all(|(at, b)| {
             if matches!(at, 4 | 7) {
                 *b == b'-'
@@ -58,26 +50,68 @@ impl Metadata {
                 b.is_ascii_digit()
             }
         });
-        (!metadata.slug.is_empty()
-            && dated
-            && matches!(metadata.r#type.as_str(), "full" | "partial"))
-        .then_some(metadata)
+        let slug: String = found.slug.and_then(value)?;
+        let kind: String = found.kind.and_then(value)?;
+        let is_whole = fields.is_ok() && !is_twice && !slug.is_empty() && dated;
+        (is_whole && matches!(&*kind, "full" | "partial")).then_some(found)
     }
 
-    /// The names of the parts that it lists, without their endings.
-    fn listed(&self) -> HashSet<Vec<u8>> {
-        let all = |list: &serde_json::Value| list.as_array().cloned().unwrap_or_default();
-        let folders = all(&self.folders);
-        let folders = folders.iter().filter_map(|folder| folder.as_str());
-        let addons = all(&self.addons);
-        let slugs = addons
-            .iter()
-            .filter_map(|addon| addon.get("slug")?.as_str());
-        folders
-            .chain(slugs)
-            .map(|name| name.replace('/', "_").into_bytes())
-            .collect()
+    fn date(&self) -> Option<String> {
+        self.date.and_then(value)
     }
+
+    /// The field of `extra` with this name.
+    fn extra(&self, name: &str) -> Option<&'a RawValue> {
+        field_of(self.extra?, name)
+    }
+
+    fn instance_id(&self) -> Option<String> {
+        self.extra("instance_id")
+            .and_then(value)
+            .filter(|id: &String| !id.is_empty())
+    }
+
+    /// Whether haslim wrote it beside a smaller copy: then nothing else has what is in it.
+    fn is_rest(&self) -> bool {
+        let haslim = self.extra("haslim");
+        haslim.is_some_and(|haslim| field_of(haslim, "rest_of").is_some())
+    }
+
+    /// The hashes of the names of the parts that it lists, without their endings.
+    fn listed(&self, hasher: &RandomState) -> HashSet<u64> {
+        let mut listed = HashSet::new();
+        let mut add = |name: Option<String>| {
+            listed.extend(name.map(|name| hasher.hash_one(name.replace('/', "_").as_bytes())));
+        };
+        let folders = self.folders.map(|folders| {
+            each_item(folders.get(), |folder| {
+                add(value(folder));
+                Ok(())
+            })
+        });
+        let addons = self.addons.map(|addons| {
+            each_item(addons.get(), |addon| {
+                add(field_of(addon, "slug").and_then(value));
+                Ok(())
+            })
+        });
+        // Anything but a list names nothing.
+        let _ = (folders, addons);
+        listed
+    }
+}
+
+/// The field of an object with this name.
+fn field_of<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    let mut found = None;
+    // Anything but an object has no fields.
+    let _ = each_field(object.get(), |key, raw| {
+        if key == name {
+            found = Some(raw);
+        }
+        Ok(())
+    });
+    found
 }
 
 /// Whether a part can have this name although nothing lists it: Home Assistant's own parts, and apps,
@@ -107,12 +141,12 @@ pub enum Verdict {
 ///
 /// A backup is a tar whose members are `./backup.json` (or `./snapshot.json`) and at least one
 /// `NAME.tar` or `NAME.tar.gz`, and nothing else; the metadata have a slug, a date and a type, and
-/// list the names of all archives that are not named like a part. The
+/// list the names of all archives that are not named like a part. Supervisor puts them last, so all
+/// headers are walked. Any other tar may contain some `backup.json`, and even archives beside it. The
 /// rest that haslim keeps beside a smaller copy does not count: nothing makes it again.
-/// Supervisor puts them last, so all headers are walked. Any other tar may contain some
-/// `backup.json`, and even archives beside it.
 ///
-/// Memory: one block of 512 bytes, the metadata, at most 1 MiB, and at most 1,000 names.
+/// Memory: one block of 512 bytes, the metadata, at most 1 MiB, some 16 bytes for each name that they
+/// list, and at most 1,000 names of archives.
 #[derive(Debug, Clone)]
 pub struct NestedBackup {
     block: [u8; BLOCK],
@@ -126,7 +160,10 @@ pub struct NestedBackup {
     parts: bool,
     /// The archives that only the metadata's lists can explain.
     others: Vec<Vec<u8>>,
-    listed: HashSet<Vec<u8>>,
+    /// The hashes of the names that the metadata list.
+    listed: HashSet<u64>,
+    /// Has a random key, so that nobody can make two names with the same hash.
+    hasher: RandomState,
 }
 
 /// More archives with names of their own than this are not examined: the file stays.
@@ -169,6 +206,7 @@ impl Default for NestedBackup {
             parts: false,
             others: Vec::new(),
             listed: HashSet::new(),
+            hasher: RandomState::new(),
         }
     }
 }
@@ -228,14 +266,15 @@ impl NestedBackup {
 
     /// The metadata are complete.
     fn judge(&mut self, padding: u64) -> State {
-        let metadata = Metadata::read(&std::mem::take(&mut self.text));
-        let Some(metadata) = metadata.filter(|metadata| !metadata.rest.is_rest()) else {
+        let text = std::mem::take(&mut self.text);
+        let metadata = Metadata::read(&text);
+        let Some(metadata) = metadata.filter(|metadata| !metadata.is_rest()) else {
             return State::Decided(Verdict::Other);
         };
-        self.listed = metadata.listed();
+        self.listed = metadata.listed(&self.hasher);
         self.metadata = Some(Made {
-            instance: metadata.rest.instance_id(),
-            date: dates::seconds(&metadata.date),
+            instance: metadata.instance_id(),
+            date: metadata.date().and_then(|date| dates::seconds(&date)),
         });
         if padding == 0 {
             State::Header
@@ -265,7 +304,10 @@ impl NestedBackup {
         let header = HeaderBlock(&self.block);
         if header.is_zero() {
             // Readers stop at the first block of zeros.
-            let explained = self.others.iter().all(|name| self.listed.contains(name));
+            let explained = self
+                .others
+                .iter()
+                .all(|name| self.listed.contains(&self.hasher.hash_one(name.as_slice())));
             let whole = self.metadata.is_some() && self.parts && explained;
             return State::Decided(if whole {
                 Verdict::Backup
