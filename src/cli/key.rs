@@ -2,12 +2,12 @@
 
 mod text;
 
-use haslim::error::escaped_path;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
 use haslim::crypt::{KeyRing, Password};
+use haslim::error::escaped_path;
 use haslim::job::{KeyNeed, Unlocked};
 use haslim::open::{self, Backup};
 use haslim::{Error, Kind, Result};

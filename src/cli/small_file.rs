@@ -1,12 +1,12 @@
 //! Small files that the user names: keys, rules, results. Never reads more than the maximum size.
 
-use haslim::error::escaped_path;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use haslim::error::escaped_path;
 use haslim::pipe::Control;
 use haslim::{Error, Kind, Result, size};
 use zeroize::Zeroizing;

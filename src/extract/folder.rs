@@ -4,7 +4,6 @@
     reason = "this is the only module that creates links and folders beneath an output folder"
 )]
 
-use crate::error::escaped_path;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read};
@@ -20,7 +19,7 @@ use super::beneath::{Beneath, Missing, is_about_name};
 use super::names::fitted;
 use super::outcome::{Changed, How, Why};
 use super::pass::{Entry, Linked, Seen, Target};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, escaped_path};
 use crate::format::tar::block::EntryKind;
 use crate::pipe::Control;
 use crate::rewrite::{Output, OutputPath, hidden_name};

@@ -27,7 +27,6 @@ mod outcome;
 mod pass;
 mod renamed;
 
-use crate::error::escaped_path;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +45,7 @@ use folder::{InTheWay, IntoFolder, Place, cannot_look};
 use list::IntoList;
 use pass::{Context, is_about_contents};
 
-use crate::error::{Error, Kind, OutputAdvice, Result};
+use crate::error::{Error, Kind, OutputAdvice, Result, escaped_path};
 use crate::job::Unlocked;
 use crate::open::{self, Backup};
 use crate::pipe::{Control, Stage, parallel};

@@ -74,6 +74,8 @@ struct Core {
     version: Option<String>,
     excludes_database: bool,
     is_object: bool,
+    /// Whether it is the version alone.
+    is_text: bool,
 }
 
 /// A listed add-on.
@@ -250,9 +252,11 @@ impl Manifest {
         self.known.homeassistant.excludes_database
     }
 
-    /// Whether a copy can make a restore keep the live database: old metadata have no field for it.
+    /// Whether a copy can make a restore keep the live database: it cannot if the metadata say
+    /// nothing about Home Assistant.
     pub fn can_exclude_database(&self) -> bool {
-        self.known.homeassistant.is_object
+        let core = &self.known.homeassistant;
+        core.is_object || core.is_text
     }
 
     /// Whether Home Assistant's automatic retention counts this backup.

@@ -1,6 +1,5 @@
 //! Writes a copy, and beside it what the copy lacks.
 
-use crate::error::escaped_path;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -9,7 +8,7 @@ use super::prepared::Prepared;
 use super::rest_file::UnnamedRest;
 use super::write::{WriteOptions, WriteOutcome};
 use super::writer::CopyWriter;
-use crate::error::{Error, Kind, OutputAdvice, Result};
+use crate::error::{Error, Kind, OutputAdvice, Result, escaped_path};
 use crate::pipe::{Control, Input};
 use crate::plan::{self, Plan};
 use crate::rest::{Digest, Record, digest};

@@ -1,7 +1,6 @@
 //! The input file: opened once, for reading only, read at positions, and checked for changes since
 //! it was opened.
 
-use crate::error::escaped_path;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Control, Ranges};
-use crate::error::{Advice, Error, Kind, Result};
+use crate::error::{Advice, Error, Kind, Result, escaped_path};
 use crate::sys::{self, FileIdentity, FileState};
 
 /// How many bytes [`Input::pass`] reads at once.

@@ -1,12 +1,11 @@
 //! Puts an original together again.
 
-use crate::error::escaped_path;
 use std::path::PathBuf;
 use std::sync::mpsc;
 
 use super::digest::{Digest, Growing};
 use super::record::{Held, Piece, Record, begin};
-use crate::error::{Error, Kind, Result, escape};
+use crate::error::{Error, Kind, Result, escape, escaped_path};
 use crate::format::outer::Member;
 use crate::open::Backup;
 use crate::pipe::{Control, Input, Stage};

@@ -23,7 +23,7 @@ use system::is_no_such_call;
 pub(crate) use leftovers::name as hidden_name;
 pub use target::Target;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, escaped_path};
 use crate::pipe::{Control, Input};
 #[cfg(test)]
 pub(crate) use system::Call;
@@ -129,14 +129,7 @@ impl Output {
             needed,
             ..
         } = &self.target;
-        room::failed(
-            system,
-            folder,
-            &path.display().to_string(),
-            self.at,
-            *needed,
-            error,
-        )
+        room::failed(system, folder, &escaped_path(path), self.at, *needed, error)
     }
 
     /// Appends `len` bytes of the input from `offset` on, inside the kernel if possible.
@@ -264,7 +257,7 @@ impl Output {
             error,
             &format!(
                 "cannot give the finished file its name {}",
-                self.target.path.display()
+                escaped_path(&self.target.path)
             ),
         )
     }
@@ -280,7 +273,7 @@ pub fn remove(path: &Path) -> Result<()> {
     let (folder, name) = place::open(&system, path)?;
     system
         .remove(&folder, &name)
-        .map_err(|e| Error::output(e, &format!("cannot remove {}", path.display())))
+        .map_err(|e| Error::output(e, &format!("cannot remove {}", escaped_path(path))))
 }
 
 /// Whether a write failed because a disk, a quota or the size of a file reached its limit.

@@ -53,7 +53,7 @@ pub fn metadata(name: &str, folders: &[&str], addons: &[&str]) -> serde_json::Va
         .collect();
     serde_json::json!({
         "slug": name, "version": 2, "name": name, "date": name, "type": "full", "compressed": true, "protected": false,
-        "homeassistant": {"version": name, "exclude_database": false}, "folders": folders, "addons": addons, "repositories": [name],
+        "homeassistant": {"version": name, "exclude_database": false}, "folders": folders, "addons": addons, "repositories": ["core"],
     })
 }
 

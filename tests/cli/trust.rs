@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::line;
 use crate::support::draft::{Draft, Wrap};
 use crate::support::make::{Head, fifo, file, folder, gzip, noise, tar};
-use crate::support::{Run, Scratch, UNCHANGED, haslim, keyless, manifest, members, run, seal};
+use crate::support::{
+    Run, Scratch, UNCHANGED, haslim, keyless, manifest, members, run, seal, text,
+};
 
 fn photos() -> Vec<Vec<u8>> {
     vec![file("a.jpg", &noise(3000))]
@@ -830,8 +832,23 @@ fn a_file_that_only_looks_like_a_side_file_goes_or_stays_alone() {
 
 #[test]
 fn names_of_files_in_arguments_begin_no_line_of_their_own() {
+    let scratch = Scratch::new();
+    let folder = text(&scratch.path("no\nerror: such"));
+    std::fs::create_dir(&folder).unwrap();
+    let shrink = [
+        "shrink",
+        "fixtures/plain.tar",
+        "--drop",
+        "media",
+        "--yes",
+        "-o",
+    ];
+    let inside = format!("{folder}/none/out.tar");
     for args in [
         vec!["info", "no\nerror: such"],
+        vec!["no\nerror: such"],
+        [&shrink[..], &[&folder]].concat(),
+        [&shrink[..], &[&inside]].concat(),
         vec!["plan", "fixtures/demo.tar", "--rules", "no\nerror: such"],
         vec!["--config", "no\nerror: such", "info", "fixtures/demo.tar"],
     ] {
@@ -852,19 +869,31 @@ fn metadata_that_the_schema_refuses_are_named_and_mended_or_refused() {
             .extend(more.as_object().unwrap().clone());
         core
     };
-    let app = json!([{"slug": "core_x", "name": "X", "version": "1", "size": "large"}]);
+    let app = |key: &str, value: serde_json::Value| {
+        let mut app = json!({"slug": "core_x", "name": "X", "version": "1", "size": 1});
+        app[key] = value;
+        json!([app])
+    };
+    let draft = |key: &str, value: &serde_json::Value| {
+        Draft::plain()
+            .config(&[])
+            .folder("media", &photos())
+            .addon("core_x", &[])
+            .set(key, value.clone())
+            .write(&scratch, "in.tar")
+    };
     for (key, value, is_mended) in [
         ("extra", json!(null), true),
         ("extra", json!("x"), true),
-        ("docker", json!(null), true),
         ("repositories", json!(null), true),
         ("repositories", json!([5]), true),
-        ("crypto", json!("aes256"), true),
+        ("repositories", json!(["core", "core"]), true),
+        ("repositories", json!(["no address"]), true),
         ("folders", json!(["media", null]), true),
         ("addons", json!(null), true),
         ("addons", json!(["core_x"]), true),
-        ("addons", app, false),
-        ("homeassistant", json!({}), false),
+        ("addons", app("size", json!("large")), false),
+        ("addons", app("size", json!(null)), false),
         ("homeassistant", core(json!({"size": "big"})), false),
         (
             "homeassistant",
@@ -872,12 +901,7 @@ fn metadata_that_the_schema_refuses_are_named_and_mended_or_refused() {
             false,
         ),
     ] {
-        let backup = Draft::plain()
-            .config(&[])
-            .folder("media", &photos())
-            .addon("core_x", &[])
-            .set(key, value.clone())
-            .write(&scratch, "in.tar");
+        let backup = draft(key, &value);
         let verify = haslim([Path::new("verify"), &backup]).code(5);
         assert!(
             (verify.out + &verify.err).contains("Home Assistant does not accept"),
@@ -901,4 +925,35 @@ fn metadata_that_the_schema_refuses_are_named_and_mended_or_refused() {
             std::fs::remove_file(copy).unwrap();
         }
     }
+    for (key, value) in [
+        ("homeassistant", json!({})),
+        ("homeassistant", json!({"size": "big"})),
+        ("homeassistant", json!({"version": null})),
+        ("homeassistant", json!(false)),
+        ("homeassistant", json!([])),
+        ("homeassistant", core(json!({"size": "1_000"}))),
+        // The old form: a copy has the new one.
+        ("homeassistant", json!("2022.6.1")),
+        ("docker", json!(null)),
+        ("crypto", json!("aes256")),
+        (
+            "repositories",
+            json!(["local", "https://example.org/apps#main"]),
+        ),
+        ("addons", app("size", json!(" 5 "))),
+        ("addons", app("version", json!(null))),
+    ] {
+        let verify = haslim([Path::new("verify"), &draft(key, &value)]);
+        let said = verify.out + &verify.err;
+        assert!(!said.contains("does not accept"), "{key} {value}: {said}");
+    }
+    let (out, _) = shrink(
+        &scratch,
+        &draft("homeassistant", &json!("2022.6.1")),
+        "--drop media --force",
+        None,
+    );
+    let copy = haslim::open::Backup::open(&out).unwrap().manifest;
+    assert_eq!(copy.homeassistant_version(), Some("2022.6.1"));
+    assert!(copy.can_exclude_database());
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use haslim::error::escape;
 use haslim::{Error, Kind};
 
 use super::parse::command;
@@ -71,15 +72,20 @@ pub fn want_json(words: &[OsString]) -> bool {
 pub fn explain(error: &clap::Error, words: &[OsString]) -> Error {
     let cli = command();
     let place = Place::of(&cli, words);
-    let value = |kind| match error.get(kind) {
+    let typed = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         Some(ContextValue::Strings(texts)) => texts.first().map(String::as_str),
         _ => None,
     };
-    match (error.kind(), value(ContextKind::InvalidArg)) {
+    // Nothing that was typed begins a line of its own.
+    let value = |kind| typed(kind).map(|text| escape(text.as_bytes()));
+    match (error.kind(), value(ContextKind::InvalidArg).as_deref()) {
         (ErrorKind::UnknownArgument, Some(option)) if option.starts_with('-') => {
             let similar = value(ContextKind::SuggestedArg);
-            usage(place.has_no(option), place.instead_of(option, similar))
+            usage(
+                place.has_no(option),
+                place.instead_of(option, similar.as_deref()),
+            )
         }
         (ErrorKind::UnknownArgument, Some(word)) => {
             usage(format!("'{word}' is one argument too many"), place.help())
@@ -96,7 +102,7 @@ pub fn explain(error: &clap::Error, words: &[OsString]) -> Error {
             let similar = value(ContextKind::SuggestedSubcommand);
             usage(
                 format!("there is no command '{word}'"),
-                did_you_mean(similar).unwrap_or_else(|| place.help()),
+                did_you_mean(similar.as_deref()).unwrap_or_else(|| place.help()),
             )
         }
         _ => usage(first_paragraph(error), place.help()),

@@ -1,9 +1,9 @@
 //! The backups in a folder.
 
-use haslim::error::escaped_path;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use haslim::error::escaped_path;
 use haslim::{Error, Result};
 use walkdir::WalkDir;
 

@@ -1,9 +1,8 @@
 //! `haslim rules`, and reading a user's rules.
 
-use haslim::error::escaped_path;
 use std::path::Path;
 
-use haslim::error::Advice;
+use haslim::error::{Advice, escaped_path};
 use haslim::pipe::Control;
 use haslim::report::json;
 use haslim::rules::{Catalogue, Rule};

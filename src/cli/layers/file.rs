@@ -1,11 +1,10 @@
 //! The configuration file, `haslim.toml`.
 
-use haslim::error::escaped_path;
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use haslim::error::escape;
+use haslim::error::{escape, escaped_path};
 use haslim::pipe::Control;
 use haslim::{Error, Result};
 use toml::Spanned;

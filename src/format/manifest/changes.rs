@@ -1,11 +1,13 @@
 //! The changes in a copy's `backup.json`.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use serde_json::value::RawValue;
 
 use super::Manifest;
-use super::reader::Addon;
+use super::reader::{Addon, is_repository};
 use crate::error::{Error, Result};
 use crate::finding::MetadataFault;
 use crate::format::raw_json::{Edit, edited, value};
@@ -138,7 +140,10 @@ impl Manifest {
                 .and_then(|addon| value::<String>(addon.slug?))
                 .is_none_or(|id| is_gone(&id))
         };
-        let no_name = |item: &RawValue| value::<String>(item).is_none();
+        let seen = RefCell::new(HashSet::new());
+        let no_repository = |item: &RawValue| {
+            !is_repository(item) || !seen.borrow_mut().insert(item.get().to_owned())
+        };
         let database = [("exclude_database", Edit::Set("true".into()))];
         let about = || changes.about.clone();
         let mut extra = Vec::new();
@@ -177,24 +182,30 @@ impl Manifest {
         edits.push((
             "repositories",
             Edit::List {
-                gone: &no_name,
+                gone: &no_repository,
                 more: &[],
             },
         ));
-        if self.refuses("docker") {
-            edits.push(("docker", Edit::Set("{}".into())));
-        }
         if let Some(compressed) = changes.compressed {
             edits.push(("compressed", Edit::Set(compressed.to_string())));
         }
-        if !changes.protected || self.refuses("crypto") {
+        if !changes.protected {
             edits.push(("crypto", Edit::Replace("null".into())));
         }
         if changes.partial {
             edits.push(("type", Edit::Set(quoted("partial"))));
         }
+        let is_text = self.known.homeassistant.is_text;
         if is_gone("homeassistant") {
             edits.push(("homeassistant", Edit::Set("null".into())));
+        } else if let Some(version) = self.homeassistant_version().filter(|_| is_text) {
+            let excluded = if changes.without_database {
+                ",\"exclude_database\":true"
+            } else {
+                ""
+            };
+            let text = format!("{{\"version\":{}{excluded}}}", quoted(version));
+            edits.push(("homeassistant", Edit::Set(text)));
         } else if changes.without_database {
             edits.push(("homeassistant", Edit::Inside(&database)));
         }

@@ -1,5 +1,8 @@
 //! Reads the values that haslim needs from `backup.json`, and notes its faults.
 
+use std::collections::HashSet;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{Core, Known, Listed};
@@ -16,10 +19,17 @@ pub(super) struct Addon<'a> {
     pub slug: Option<&'a RawValue>,
     #[serde(borrow)]
     pub name: Option<&'a RawValue>,
-    #[serde(borrow)]
+    /// Null too.
+    #[serde(borrow, default, deserialize_with = "present")]
     pub version: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    /// Null too.
+    #[serde(borrow, default, deserialize_with = "present")]
     pub size: Option<&'a RawValue>,
+}
+
+/// Reads a field that is there, whatever its value.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(from).map(Some)
 }
 
 impl<'a> Addon<'a> {
@@ -46,15 +56,16 @@ impl Reader {
             "version" => self.known.version = Some(number(raw)),
             "protected" => self.known.protected = self.flag("protected", raw, |_| Some(true)),
             "compressed" => self.known.compressed = self.flag("compressed", raw, spelled_flag),
-            "crypto" => {
-                self.known.names_cipher = raw.get() != "null";
-                self.accept("crypto", matches!(raw.get(), "null" | "\"aes128\""));
-            }
+            "crypto" => self.known.names_cipher = raw.get() != "null",
             "homeassistant" => {
                 self.known.homeassistant = self.core(raw);
-                self.accept("homeassistant", is_core(raw));
+                if self.known.homeassistant.is_text {
+                    let key = "homeassistant";
+                    self.known.faults.push(MetadataFault::Type { key });
+                } else {
+                    self.accept("homeassistant", is_core(raw));
+                }
             }
-            "docker" => self.accept("docker", is_object(raw)),
             "extra" => {
                 self.accept("extra", is_object(raw));
                 self.known.is_automatic = flag_in(raw, "with_automatic_settings");
@@ -74,7 +85,10 @@ impl Reader {
             }
             "repositories" => {
                 self.known.repositories = self.list(raw, Self::string);
-                self.accept("repositories", is_list_of(raw, is_text));
+                let mut seen = HashSet::new();
+                let mut is_new =
+                    |raw: &RawValue| is_repository(raw) && seen.insert(raw.get().to_owned());
+                self.accept("repositories", is_list_of(raw, &mut is_new));
             }
             _ => {}
         }
@@ -123,9 +137,10 @@ impl Reader {
 
     fn core(&mut self, raw: &RawValue) -> Core {
         let mut core = Core {
-            version: self.string(raw),
+            version: self.string(raw).filter(|version| !version.is_empty()),
             excludes_database: flag_in(raw, "exclude_database"),
             is_object: is_object(raw),
+            is_text: is_text(raw) && raw.get() != "\"\"",
         };
         if core.is_object {
             // The value was already parsed as JSON, so only a value that is not an object fails
@@ -189,7 +204,7 @@ fn is_app(raw: &RawValue) -> bool {
     Addon::of(raw).is_some_and(|addon| addon.slug.is_some_and(is_text))
 }
 
-fn is_list_of(raw: &RawValue, is_item: impl Fn(&RawValue) -> bool) -> bool {
+fn is_list_of(raw: &RawValue, mut is_item: impl FnMut(&RawValue) -> bool) -> bool {
     let mut all = true;
     let each = each_item(raw.get(), |raw| {
         all &= is_item(raw);
@@ -200,28 +215,44 @@ fn is_list_of(raw: &RawValue, is_item: impl Fn(&RawValue) -> bool) -> bool {
 
 /// What Python's `float` accepts, by which the schema reads sizes, as far as it occurs.
 fn is_number(raw: &RawValue) -> bool {
+    let is_read = |text: String| text.trim().replace('_', "").parse::<f64>().is_ok();
     value::<f64>(raw).is_some()
         || value::<bool>(raw).is_some()
-        || value::<String>(raw).is_some_and(|text| text.trim().parse::<f64>().is_ok())
+        || value::<String>(raw).is_some_and(is_read)
 }
 
 /// Whether Supervisor's schema accepts this as `homeassistant`: an object with a version, a size that
-/// is a number and a flag; old backups have the version alone (`v1_homeassistant`).
+/// is a number and a flag. What is empty, or has no version, counts as none (`v1_homeassistant`).
 fn is_core(raw: &RawValue) -> bool {
     if !is_object(raw) {
-        return raw.get() == "null" || is_text(raw);
+        return matches!(raw.get(), "null" | "false" | "\"\"")
+            || is_list_of(raw, |_| false)
+            || value::<f64>(raw) == Some(0.0);
     }
     let (mut has_version, mut is_accepted) = (false, true);
     let _ = each_field(raw.get(), |key, raw| {
         match key {
-            "version" => has_version = true,
+            "version" => has_version = raw.get() != "null",
             "size" => is_accepted &= is_number(raw),
             "exclude_database" => is_accepted &= !is_text(raw) || spelled_flag(raw).is_some(),
             _ => {}
         }
         Ok(())
     });
-    has_version && is_accepted
+    !has_version || is_accepted
+}
+
+/// Whether Supervisor's schema accepts this as a repository of apps: one of its own two, or an
+/// address, possibly with a branch (supervisor `store/validate.py`).
+pub(super) fn is_repository(raw: &RawValue) -> bool {
+    let Some(text) = value::<String>(raw) else {
+        return false;
+    };
+    let address = text.split_once("://");
+    let is_address = address.is_some_and(|(scheme, rest)| {
+        !scheme.is_empty() && !rest.starts_with(['/', '?', '#']) && !rest.is_empty()
+    });
+    is_address || matches!(&*text, "core" | "local")
 }
 
 /// Whether an object has this field with the value true.

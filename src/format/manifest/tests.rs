@@ -193,13 +193,13 @@ fn what_a_copy_changes_is_added_where_it_is_missing() {
     );
     assert!(
         odd.text()
-            .contains(r#""folders":[],"addons":[],"homeassistant":"2022.6.1""#),
+            .contains(r#""folders":[],"addons":[],"homeassistant":{"version":"2022.6.1","exclude_database":true}"#),
         "{}",
         odd.text()
     );
     assert_eq!(
-        (odd.homeassistant_version(), odd.can_exclude_database()),
-        (Some("2022.6.1"), false)
+        (odd.homeassistant_version(), odd.excludes_database()),
+        (Some("2022.6.1"), true)
     );
     let none = copy_of(
         r#"{"slug":"a","addons":[{"slug":"x"},["x"]]}"#,

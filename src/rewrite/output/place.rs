@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, is_separator};
 
 use super::system::System;
-use crate::error::{Error, Kind, OutputAdvice, Result};
+use crate::error::{Error, Kind, OutputAdvice, Result, escaped_path};
 use crate::sys::{Folder, NameFault, name_fault};
 
 /// Opens the folder for the file, and returns the file's name there.
@@ -52,15 +52,15 @@ fn file_name(path: &Path) -> Option<OsString> {
 /// The error for a path that names a folder.
 pub(super) fn is_folder(path: &Path) -> Error {
     let example = path.components().as_path().join("copy.tar");
-    Error::refused(format!("{} is a folder", path.display())).advice(format!(
+    Error::refused(format!("{} is a folder", escaped_path(path))).advice(format!(
         "Name the file in it too, as in {}.",
-        example.display()
+        escaped_path(&example)
     ))
 }
 
 /// The error for a name that the system does not give to new files.
 fn no_name(path: &Path, fault: NameFault) -> Error {
-    let shown = path.display();
+    let shown = escaped_path(path);
     let why = match fault {
         NameFault::Device => "is the name of a device".to_owned(),
         NameFault::Stream => "names a stream inside another file (:)".to_owned(),
@@ -72,12 +72,15 @@ fn no_name(path: &Path, fault: NameFault) -> Error {
 
 /// The error for a name that is too long for the disk, or has bytes that it cannot store.
 pub(super) fn no_such_name(error: io::Error, path: &Path) -> Error {
-    let message = format!("no file on this disk can have the name {}", path.display());
+    let message = format!(
+        "no file on this disk can have the name {}",
+        escaped_path(path)
+    );
     Error::output(error, &message).advice(OutputAdvice::Another)
 }
 
 fn no_folder(error: io::Error, folder: &Path) -> Error {
-    let shown = folder.display();
+    let shown = escaped_path(folder);
     match error.kind() {
         ErrorKind::NotFound => Error::new(Kind::OutputIo, format!("there is no folder {shown}"))
             .advice(OutputAdvice::CreateFolder)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::system::System;
 use super::{Output, leftovers, place, room};
-use crate::error::{Error, Kind, OutputAdvice, Result};
+use crate::error::{Error, Kind, OutputAdvice, Result, escaped_path};
 use crate::pipe::Input;
 use crate::sys::{FileIdentity, FileKind, Folder};
 
@@ -61,7 +61,7 @@ impl Target {
         };
         target.check_existing()?;
         let cannot = |e: io::Error| {
-            let what = format!("cannot write into {}", place::parent(path).display());
+            let what = format!("cannot write into {}", escaped_path(place::parent(path)));
             Error::output(e, &what)
         };
         target.system.may_write(&target.folder).map_err(cannot)?;
@@ -83,7 +83,7 @@ impl Target {
     }
 
     fn check_existing(&self) -> Result<()> {
-        let shown = self.path.display();
+        let shown = escaped_path(&self.path);
         if self.is_input() {
             return Err(Error::refused(format!("{shown} is the backup itself"))
                 .advice(OutputAdvice::Another));
@@ -147,12 +147,7 @@ impl Target {
     /// system (FAT) or a limit that the process was started with (`RLIMIT_FSIZE`).
     pub fn check_space(&mut self, bytes: u64) -> Result<()> {
         self.needed = Some(bytes);
-        room::check(
-            &self.system,
-            &self.folder,
-            &self.path.display().to_string(),
-            bytes,
-        )
+        room::check(&self.system, &self.folder, &escaped_path(&self.path), bytes)
     }
 
     /// The free space in the folder, in bytes, if the system tells.
@@ -180,7 +175,7 @@ impl Target {
             // Some file systems cannot do this: NFS, FAT and some network shares.
             Err(_) => {
                 let (file, name) = leftovers::create(&self.system, &self.folder).map_err(|e| {
-                    let what = format!("cannot create a file beside {}", self.path.display());
+                    let what = format!("cannot create a file beside {}", escaped_path(&self.path));
                     Error::output(e, &what)
                 })?;
                 (file, Some(name))

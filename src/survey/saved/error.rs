@@ -1,11 +1,10 @@
 //! Why a scan cannot be used.
 
-use crate::error::escaped_path;
 use std::io;
 use std::path::Path;
 
 use super::VERSION;
-use crate::error::{Advice, Error, Kind};
+use crate::error::{Advice, Error, Kind, escaped_path};
 use crate::size;
 
 /// What is wrong with a scan.
