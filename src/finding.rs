@@ -253,7 +253,7 @@ impl Finding {
             }
             Self::Metadata(fault) => fault.text(),
             Self::Absent { id } => format!("backup.json lists {id}, but it is not in the file."),
-            Self::Unlisted { id, .. } => format!("{id} is in the file, but backup.json does not list it; it is kept as it is."),
+            Self::Unlisted { id, .. } => format!("{id} is in the file, but backup.json does not list it, so Home Assistant would not restore it."),
             Self::EmptyArchive { id } => {
                 format!(
                     "{id} is empty, and backup.json does not list it: Home Assistant leaves such a file when it could not back up an app."
@@ -306,7 +306,7 @@ impl Finding {
                 "{id}: its compressed data begins in a way that Home Assistant does not read in an encrypted part (with an extra field, or with a gzip member that is empty); haslim does."
             ),
             Self::GzipMembers { id, count } => format!(
-                "{id}: {count} gzip members in one archive; Home Assistant would restore only the first one, haslim reads and keeps all."
+                "{id}: {count} gzip members in one archive; of an encrypted archive, Home Assistant would restore only the first one. haslim reads and keeps all."
             ),
             Self::BytesBehindGzip { id, count, zeros } => {
                 let what = if *zeros {

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use haslim::crypt::{KeyRing, Password};
 use haslim::finding::Finding;
 use haslim::format::securetar::Version;
-use haslim::job::{Depth, Job, WriteOptions, WriteOutcome};
+use haslim::job::{Damage, Depth, Job, WriteOptions, WriteOutcome};
 use haslim::open::Backup;
 use haslim::pipe::{Control, Silent};
 use haslim::plan::{EncryptionChoice, Request, Selector};
@@ -107,7 +107,7 @@ fn shrink(path: &Path, out: &Path, form: u8, drops: u8, keeps: u8) -> Result<()>
     if prepared.refusal().is_some() {
         return nothing_to_do();
     }
-    prepared.report_damage(false, &Silent, &control())?;
+    prepared.report_damage(Damage::EndsTheJob, &Silent, &control())?;
     let options = WriteOptions {
         asked: false,
         replace: false,

@@ -60,6 +60,11 @@ pub enum Advice {
         /// Its component.
         part: String,
     },
+    /// Leave this part out when shrinking, because a repair leaves nothing out.
+    ShrinkInstead {
+        /// Its component.
+        part: String,
+    },
     /// Use one of the forms of selectors.
     SelectorForms,
     /// Use one of these selectors.

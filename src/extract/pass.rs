@@ -302,7 +302,9 @@ impl Pass<'_> {
             if let Some(failed) = self.failed.take() {
                 return Err(failed);
             }
-            fed?;
+            if let Err(fault) = fed {
+                return Err(pieces.reason_for(fault.into(), control));
+            }
             control.advance(end - stored)?;
             stored = end;
         }

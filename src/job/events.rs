@@ -16,6 +16,14 @@ pub enum Event<'a> {
         /// The damage.
         error: &'a Error,
     },
+    /// A part that a copy would hold in another form cannot be read as a whole, so there is no such
+    /// copy.
+    PartUnusable {
+        /// The part.
+        part: &'a str,
+        /// The damage, or what prevented the check.
+        error: &'a Error,
+    },
     /// A part that a copy keeps unchanged could not be checked for damage.
     PartUnchecked {
         /// The part.

@@ -11,6 +11,7 @@ use crate::open::{Backup, source};
 use crate::pipe::Control;
 use crate::plan::Action;
 use crate::plan::facts::Note;
+use crate::survey::survey;
 use crate::verify;
 
 /// Checks these parts in parallel, as far as the key allows.
@@ -27,7 +28,11 @@ pub(super) fn check(
     parts
         .iter()
         .zip(outcomes)
-        .map(|(&part, outcome)| PartIntegrity { part, outcome })
+        .map(|(&part, outcome)| PartIntegrity {
+            part,
+            is_cut_short: outcome.as_ref().is_ok_and(|intact| intact.is_cut_short),
+            outcome: outcome.map(|intact| intact.notes),
+        })
         .collect()
 }
 
@@ -100,21 +105,74 @@ fn with_drop(error: Error, id: &str) -> Error {
     error.advice(Advice::DropDamaged { part: id.into() })
 }
 
+/// What damage in the parts of a copy means. Damage in a part that the copy would hold in another
+/// form always ends the job, unless nothing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// It ends the job, unless the part was named to be kept.
+    EndsTheJob,
+    /// The user is asked afterwards and decides.
+    IsDecidedOn,
+    /// Nothing is written anyway: it is only reported.
+    IsReported,
+}
+
+/// Adds advice on the part with this id to its damage.
+type WithAdvice = fn(Error, &str) -> Error;
+
 impl Prepared {
     /// Checks the parts that the copy would keep and whose integrity is unknown, as far as the key
     /// allows. Damage in them would go into the copy unnoticed. See [`Prepared::report_damage`] for
     /// the outcome.
     ///
-    /// This includes the parts that are written in another form: they have to be read.
-    pub fn check_kept_parts(&mut self, control: &Control) {
+    /// This includes the parts that are written in another form: they have to be read. Those of
+    /// which Home Assistant would restore the beginning alone are then written anew.
+    ///
+    /// # Errors
+    /// As [`plan::make`](crate::plan::make); errors from reading those parts; `CannotFit` if that
+    /// needs another plan than the present one.
+    pub fn check_kept_parts(&mut self, control: &Control) -> Result<()> {
         let checks =
             self.integrity_of(|at| self.is_copied(at) || self.is_written_anew(at), control);
         self.integrity.extend(checks);
+        let before = self.plan.drops.clone();
+        if self.mend_streams(control)? && self.plan.drops != before {
+            let what = "some parts have to be written anew, which needs another plan";
+            return Err(Error::new(Kind::CannotFit, what)
+                .advice("Start again with a slightly lower limit, to see that plan."));
+        }
+        Ok(())
     }
 
-    /// Checks the parts that the copy would hold in another form and whose integrity is unknown.
-    pub(super) fn check_parts_written_anew(&mut self, control: &Control) {
-        let checks = self.integrity_of(|at| self.is_written_anew(at), control);
+    /// Plans to write those copied parts anew of which Home Assistant would restore the beginning
+    /// alone, according to their checks. Returns whether there are any.
+    ///
+    /// # Errors
+    /// As [`plan::make`](crate::plan::make); errors from reading the parts.
+    pub(super) fn mend_streams(&mut self, control: &Control) -> Result<bool> {
+        let checks = self.integrity.iter();
+        let found = checks.filter(|check| check.is_cut_short && self.is_copied(check.part));
+        let found: Vec<usize> = found
+            .map(|check| check.part)
+            .filter(|part| self.surveys.iter().all(|survey| survey.part != *part))
+            .collect();
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let surveys = survey(&self.backup, &found, self.keys.as_deref(), control)?;
+        self.surveys.extend(surveys);
+        self.replan()?;
+        Ok(true)
+    }
+
+    /// Checks those of the `wanted` parts that the copy would hold in another form and whose
+    /// integrity is unknown.
+    pub(super) fn check_parts_written_anew(
+        &mut self,
+        wanted: impl Fn(usize) -> bool,
+        control: &Control,
+    ) {
+        let checks = self.integrity_of(|at| self.is_written_anew(at) && wanted(at), control);
         self.integrity.extend(checks);
     }
 
@@ -151,131 +209,161 @@ impl Prepared {
         // The entries of a damaged part may be what nobody would write.
         let checked = (error.kind() == Kind::Refused)
             .then(|| check(&self.backup, &[at], self.keys.as_deref(), control));
-        let damage = checked.into_iter().flatten().find_map(|check| {
-            let error = check.outcome.err()?;
-            (error.kind() == Kind::Damaged).then_some(error)
-        });
-        with_drop(damage.unwrap_or(error), self.id(at))
+        let outcomes = checked.into_iter().flatten().map(|check| check.outcome);
+        let mut found = outcomes.filter_map(Result::err);
+        let better = found.find(|error| error.kind() != Kind::Refused);
+        with_drop(better.unwrap_or(error), self.id(at))
     }
 
-    /// Reports the damage and failed checks in parts that the copy would keep. Damage is an error,
-    /// unless the user is `asked` afterwards and can decide, or named the part with `keeps`. Damage in
-    /// a part that has to be written in another form is always one.
+    /// Reports the damage and failed checks in parts that the copy would hold; `damage` says whether
+    /// damage is an error.
     ///
     /// # Errors
     /// The damage, and any error that prevented a check and is not about the contents of the part.
+    /// The checks of all other parts stay known.
     pub fn report_damage(
         &mut self,
-        asked: bool,
+        damage: Damage,
         observer: &dyn Observer,
         control: &Control,
     ) -> Result<()> {
-        let known = std::mem::take(&mut self.integrity);
-        self.integrity = self.report(known, asked, observer, control)?;
-        Ok(())
+        let mut known = std::mem::take(&mut self.integrity);
+        let outcome = self.report(&mut known, damage, observer, control);
+        self.integrity = known;
+        outcome
     }
 
-    /// See [`Prepared::report_damage`]. Returns the checks if none of them ends the job.
+    /// See [`Prepared::report_damage`]. Takes the check that ends the job out of `checks`.
     pub(super) fn report(
         &self,
-        mut checks: Vec<PartIntegrity>,
-        asked: bool,
+        checks: &mut Vec<PartIntegrity>,
+        damage: Damage,
         observer: &dyn Observer,
         control: &Control,
-    ) -> Result<Vec<PartIntegrity>> {
-        let first = checks
-            .iter()
-            .position(|check| self.ends_the_job(check, asked, control))
-            .map(|at| checks.swap_remove(at));
-        for check in checks.iter().filter(|check| self.is_copied(check.part)) {
-            for event in self.events(check) {
-                observer.event(event);
+    ) -> Result<()> {
+        let mut ending = None;
+        for (at, check) in checks.iter().enumerate() {
+            if let Some(with_advice) = self.ends_the_job(check, damage, control)? {
+                ending = Some((at, with_advice));
+                break;
             }
         }
-        match first {
-            Some(PartIntegrity {
-                part,
-                outcome: Err(error),
-            }) if self.has_to_be_read(part, control) => Err(with_drop(error, self.id(part))),
-            Some(PartIntegrity {
-                part,
-                outcome: Err(error),
-            }) => Err(with_way_out(error, self.id(part))),
-            _ => Ok(checks),
+        let ending = ending.map(|(at, with_advice)| (checks.swap_remove(at), with_advice));
+        for event in checks.iter().flat_map(|check| self.events(check)) {
+            observer.event(event);
+        }
+        match ending {
+            Some((check, with_advice)) => {
+                let id = self.id(check.part);
+                check
+                    .outcome
+                    .map(drop)
+                    .map_err(|error| with_advice(error, id))
+            }
+            None => Ok(()),
         }
     }
 
-    /// What there is to say about a part that is copied unchanged.
+    /// What there is to say about a part that the copy would hold.
     fn events<'a>(&'a self, check: &'a PartIntegrity) -> Vec<Event<'a>> {
         let part = self.id(check.part);
         let backup = &self.backup;
         match &check.outcome {
-            Ok(notes) => notes
-                .iter()
+            Ok(_) => self
+                .notes_of(check)
                 .map(|note| Event::Kept { backup, note })
                 .collect(),
-            Err(error) if error.kind() == Kind::Damaged => vec![Event::PartDamaged { part, error }],
-            Err(error) if is_about_contents(error) => vec![Event::PartUnchecked { part, error }],
-            Err(_) => Vec::new(),
-        }
-    }
-
-    fn ends_the_job(&self, check: &PartIntegrity, asked: bool, control: &Control) -> bool {
-        let at = check.part;
-        match &check.outcome {
-            Err(error) if is_about_contents(error) => {
-                let may_stay = asked || self.request.keeps_component(self.id(at));
-                let is_damaged = error.kind() == Kind::Damaged && self.is_copied(at);
-                self.is_written_anew(at)
-                    || is_damaged && (!may_stay || self.has_to_be_read(at, control))
+            Err(error) if !is_about_contents(error) => Vec::new(),
+            Err(error) if self.is_written_anew(check.part) => {
+                vec![Event::PartUnusable { part, error }]
             }
-            other => other.is_err(),
+            Err(_) if !self.is_copied(check.part) => Vec::new(),
+            Err(error) if error.kind() == Kind::Damaged => vec![Event::PartDamaged { part, error }],
+            Err(error) => vec![Event::PartUnchecked { part, error }],
         }
     }
 
-    /// Whether damage in a part prevents the copy, because it holds the part in another form: all of
-    /// it is read for that, or at least decrypted.
-    fn has_to_be_read(&self, at: usize, control: &Control) -> bool {
-        match self.plan.parts.get(at).map(|part| &part.action) {
-            Some(Action::Rewrite) => true,
-            Some(Action::Reencrypt) => !self.can_be_decrypted(at, control),
-            _ => false,
+    /// Whether the outcome of a check ends the job: then what gives the error its advice.
+    ///
+    /// # Errors
+    /// Any error that prevents finding that out.
+    fn ends_the_job(
+        &self,
+        check: &PartIntegrity,
+        damage: Damage,
+        control: &Control,
+    ) -> Result<Option<WithAdvice>> {
+        let at = check.part;
+        let Err(error) = &check.outcome else {
+            return Ok(None);
+        };
+        if !is_about_contents(error) {
+            return Ok(Some(with_drop));
+        }
+        let is_damaged = error.kind() == Kind::Damaged && self.is_copied(at);
+        Ok(if damage == Damage::IsReported {
+            None
+        } else if self.is_written_anew(at) || is_damaged && self.must_be_decrypted(at, control)? {
+            Some(with_drop)
+        } else {
+            let may_stay =
+                damage == Damage::IsDecidedOn || self.request.keeps_component(self.id(at));
+            (is_damaged && !may_stay).then_some(with_way_out)
+        })
+    }
+
+    /// Whether a copied part is to be encrypted anew, but cannot be decrypted as a whole.
+    fn must_be_decrypted(&self, at: usize, control: &Control) -> Result<bool> {
+        let action = self.plan.parts.get(at).map(|part| &part.action);
+        if action != Some(&Action::Reencrypt) {
+            return Ok(false);
+        }
+        let decrypted = self.decrypt(at, control);
+        match decrypted {
+            Err(error) if !is_about_contents(&error) => Err(error),
+            decrypted => Ok(decrypted.is_err()),
         }
     }
 
-    fn can_be_decrypted(&self, at: usize, control: &Control) -> bool {
-        let source = source(&self.backup, self.backup.part(at), self.keys.as_deref());
-        let Ok(mut source) = source else { return false };
+    fn decrypt(&self, at: usize, control: &Control) -> Result<()> {
+        let mut source = source(&self.backup, self.backup.part(at), self.keys.as_deref())?;
         let mut buffer = vec![0; 1 << 18];
         loop {
-            match source.read(&mut buffer) {
-                _ if control.check().is_err() => return true,
-                Ok(0) => return true,
-                Ok(_) => {}
-                Err(_) => return false,
+            control.check()?;
+            if source.read(&mut buffer).map_err(Error::from_read)? == 0 {
+                return Ok(());
             }
         }
     }
 
     /// What the checks found in the parts that the copy keeps: what a restore fails on, although they
-    /// are intact. The plan's own notes do not have it.
+    /// are intact. It is without what the plan notes already.
     pub fn notes_on_kept(&self) -> impl Iterator<Item = &Note> {
-        let kept = |check: &&PartIntegrity| self.is_copied(check.part);
-        let kept = self.integrity.iter().filter(kept);
-        kept.filter_map(|check| check.outcome.as_ref().ok())
-            .flatten()
+        self.integrity.iter().flat_map(|check| self.notes_of(check))
     }
 
-    /// Parts that the copy keeps although they are damaged.
+    fn notes_of<'a>(&'a self, check: &'a PartIntegrity) -> impl Iterator<Item = &'a Note> {
+        let notes = check.outcome.as_ref().ok();
+        let kept = notes.filter(|_| self.is_copied(check.part));
+        let notes = kept.into_iter().flatten();
+        notes.filter(|note| !self.plan.notes.contains(note))
+    }
+
+    /// Parts that the copy keeps although they are damaged, and those for whose damage there is no
+    /// copy.
     pub fn damaged_parts(&self) -> Vec<(&str, &Error)> {
-        self.kept_with(Kind::Damaged).collect()
+        self.with(Kind::Damaged, |at| {
+            self.is_copied(at) || self.is_written_anew(at)
+        })
+        .collect()
     }
 
     /// Parts that the copy keeps and that were not checked for damage, because the key was missing
     /// or the check failed.
     pub fn unchecked_parts(&self) -> Vec<&str> {
         let mut parts = self.locked_parts();
-        parts.extend(self.kept_with(Kind::Refused).map(|(id, _)| id));
+        let refused = self.with(Kind::Refused, |at| self.is_copied(at));
+        parts.extend(refused.map(|(id, _)| id));
         parts
     }
 
@@ -291,12 +379,14 @@ impl Prepared {
             .collect()
     }
 
-    fn kept_with(&self, kind: Kind) -> impl Iterator<Item = (&str, &Error)> {
-        let copied = self
-            .integrity
-            .iter()
-            .filter(|check| self.is_copied(check.part));
-        copied.filter_map(move |check| {
+    fn with(
+        &self,
+        kind: Kind,
+        wanted: impl Fn(usize) -> bool,
+    ) -> impl Iterator<Item = (&str, &Error)> {
+        let checks = self.integrity.iter();
+        let checks = checks.filter(move |check| wanted(check.part));
+        checks.filter_map(move |check| {
             let error = check.outcome.as_ref().err()?;
             (error.kind() == kind).then(|| (self.id(check.part), error))
         })

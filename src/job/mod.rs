@@ -36,6 +36,7 @@ mod writer;
 
 pub use depth::Depth;
 pub use events::{Event, Observer};
+pub use integrity::Damage;
 pub use prepare::{Job, KeyNeed};
 pub use prepared::{PartIntegrity, Prepared};
 pub use refusal::Refusal;

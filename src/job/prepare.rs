@@ -177,6 +177,7 @@ impl Job {
         let faulty = reading.faulty();
         found.add_unsurveyed(sound);
         found.integrity.extend(faulty);
+        let scan = scan.into_inner();
         let Unlocked { backup, keys } = unlocked;
         let mut prepared = Prepared {
             backup,
@@ -191,7 +192,7 @@ impl Job {
         };
         // What is kept by name was not looked into, but some of it may have to be written anew.
         if depth == Depth::All {
-            prepared.check_parts_written_anew(control);
+            prepared.check_parts_written_anew(|at| !scan.covers(at), control);
         }
         Ok(prepared)
     }
@@ -313,6 +314,7 @@ impl Reading<'_> {
                 Err(error) => found.integrity.push(PartIntegrity {
                     part: at,
                     outcome: Err(error),
+                    is_cut_short: false,
                 }),
             }
         }

@@ -20,6 +20,8 @@ pub struct PartIntegrity {
     /// What in it makes a restore fail, although it is intact; or the damage, or what prevented the
     /// check.
     pub outcome: Result<Vec<Note>>,
+    /// Whether Home Assistant would restore its beginning alone.
+    pub is_cut_short: bool,
 }
 
 /// A backup, with everything needed to decide about it and to write a copy of it.

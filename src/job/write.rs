@@ -6,6 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::ScopedJoinHandle;
 
 use super::events::{Event, Observer};
+use super::integrity::Damage;
 use super::mirror::Mirror;
 use super::prepared::{PartIntegrity, Prepared};
 use super::refusal::Refusal;
@@ -137,9 +138,12 @@ impl Prepared {
             Err(error) => return Err(error),
         }
         if options.check_kept {
-            let checks = self.kept_parts_integrity(control);
-            let checked = self.report(checks, false, observer, control)?;
-            self.integrity.extend(checked);
+            let mut checks = self.kept_parts_integrity(control);
+            self.report(&mut checks, Damage::EndsTheJob, observer, control)?;
+            self.integrity.extend(checks);
+            if self.mend_streams(control)? {
+                return Ok(None);
+            }
         }
         self.backup.input.check_unchanged()?;
         copy.check_unchanged()?;
@@ -156,7 +160,8 @@ impl Prepared {
         control: &Control,
         rest: Option<RestWriter<'_>>,
     ) -> Result<WriteOutcome> {
-        for attempt in 1..=ATTEMPTS {
+        let mut attempt = 1;
+        loop {
             let mut target = target(&self.backup.input)?;
             target.remove_leftovers();
             self.confirm(control)?;
@@ -165,6 +170,14 @@ impl Prepared {
             match self.write_checked(&mut output, options, observer, control, rest) {
                 Ok(complete) => {
                     self.integrity.extend(complete.checked);
+                    let before = self.plan.drops.clone();
+                    if self.mend_streams(control)? {
+                        let is_other = self.plan.drops != before;
+                        if let Some(refusal) = self.agree(is_other, 0, options, observer)? {
+                            return Ok(WriteOutcome::Refused(refusal));
+                        }
+                        continue;
+                    }
                     let rest = complete.rest.map(UnnamedRest::publish).transpose()?;
                     let path = output.publish().inspect_err(|_| {
                         // Without its copy it is of no use. A failure cannot be handled any further.
@@ -180,21 +193,39 @@ impl Prepared {
                 }
                 Err(_) => {
                     let (excess, is_other) = self.plan_smaller(output.position(), attempt)?;
-                    if let Some(refusal) = self.refusal() {
+                    if let Some(refusal) = self.agree(is_other, excess, options, observer)? {
                         return Ok(WriteOutcome::Refused(refusal));
                     }
-                    if is_other && options.asked {
-                        let what = "the copy came out larger than planned, and needs another plan";
-                        return Err(Error::new(Kind::CannotFit, what)
-                            .advice("Start again with a slightly lower limit, to see that plan."));
-                    }
-                    if is_other {
-                        observer.event(self.replanned(excess));
-                    }
+                    attempt += 1;
                 }
             }
         }
-        Err(Error::new(Kind::Internal, "no attempt was made"))
+    }
+
+    /// Whether a new plan can be carried out; `is_other` says that it leaves out something else.
+    /// Returns why it does not lead to a copy.
+    ///
+    /// # Errors
+    /// `CannotFit` if the user has agreed to another plan.
+    fn agree(
+        &self,
+        is_other: bool,
+        excess: u64,
+        options: WriteOptions,
+        observer: &dyn Observer,
+    ) -> Result<Option<Refusal>> {
+        if let Some(refusal) = self.refusal() {
+            return Ok(Some(refusal));
+        }
+        if is_other && options.asked {
+            let what = "the copy came out larger than planned, and needs another plan";
+            return Err(Error::new(Kind::CannotFit, what)
+                .advice("Start again with a slightly lower limit, to see that plan."));
+        }
+        if is_other {
+            observer.event(self.replanned(excess));
+        }
+        Ok(None)
     }
 
     /// Plans again after an attempt for which the copy had `size` bytes. Returns by how many bytes it
@@ -255,12 +286,12 @@ impl Prepared {
                 }
                 written => written.map_err(|error| self.explained(error, control))?,
             };
-            let checks = match checking {
+            let mut checked = match checking {
                 Some(thread) => thread.join().map_err(|_| lost("check"))?,
                 None if options.check_kept => self.kept_parts_integrity(control),
                 None => Vec::new(),
             };
-            let checked = self.report(checks, false, observer, control)?;
+            self.report(&mut checked, Damage::EndsTheJob, observer, control)?;
             let rest = match (resting, rest) {
                 (Some(thread), _) => {
                     mirror.show(&end, control)?;

@@ -1,6 +1,6 @@
 //! The component in a member, known from its name, and the encryption of its bytes.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use flate2::read::GzDecoder;
 
@@ -9,6 +9,7 @@ use crate::error::{Error, Result, escape};
 use crate::format::manifest::Manifest;
 use crate::format::outer::Member;
 use crate::format::securetar::{self, HeaderError, Layer, SecureHeader, Version};
+use crate::format::tar::block::{BLOCK, HeaderBlock};
 use crate::pipe::Input;
 
 /// The kind of a component.
@@ -61,7 +62,8 @@ pub struct Part {
     pub listed: bool,
     /// Whether the given key opens other parts, but not this one.
     pub closed: bool,
-    /// Whether the key is the right one, but the first bytes cannot be decrypted or decompressed.
+    /// Whether the first bytes cannot be decrypted although the key is the right one, cannot be
+    /// decompressed, or are no header of a tar. Known of an encrypted part once the key was tried.
     pub has_bad_head: bool,
     /// Whether it is a file that macOS adds beside another one on disks of other systems: it has
     /// no place in a backup, its name begins with `._`, and its contents with the mark of such
@@ -129,7 +131,10 @@ impl Part {
         let head = head(&backup.input, member)
             .map_err(|e: Error| e.in_part(part.id.clone()).at(member.data_at()))?;
         let (found, read) = (sniffed(&head, named), head.len() as u64);
-        part.has_odd_gzip = matches!(found, Ok((Layer::Plain, true))) && begins_oddly(&head);
+        if let Ok((Layer::Plain, compressed)) = found {
+            part.has_bad_head = begins_badly(&head, compressed, read == member.size);
+            part.has_odd_gzip = compressed && begins_oddly(&head);
+        }
         part.is_empty_stream = part.has_odd_gzip && read == member.size && begins_empty(&head);
         match found {
             // Bytes without any mark are taken for SecureTar v1 only where an archive must be, and
@@ -249,6 +254,24 @@ fn plain(name: &[u8]) -> &[u8] {
 /// Whether a gzip stream begins in a way at which `r|gz` stops.
 pub(super) fn begins_oddly(gzip: &[u8]) -> bool {
     gzip.get(3).is_some_and(|flags| flags & GZIP_EXTRA != 0) || begins_empty(gzip)
+}
+
+/// Whether the first bytes of an archive show that a reader fails on its first header. `is_all` says
+/// that there are no more bytes.
+pub(super) fn begins_badly(head: &[u8], compressed: bool, is_all: bool) -> bool {
+    let mut first = Vec::new();
+    let outcome = if compressed {
+        let mut decoder = GzDecoder::new(head).take(BLOCK as u64);
+        decoder.read_to_end(&mut first).map(drop)
+    } else {
+        first.extend(head.iter().take(BLOCK));
+        Ok(())
+    };
+    match (outcome, <&[u8; BLOCK]>::try_from(first.as_slice())) {
+        (_, Ok(block)) => !HeaderBlock(block).is_zero() && !HeaderBlock(block).checksum_fits(),
+        (Err(error), _) => is_all || error.kind() != io::ErrorKind::UnexpectedEof,
+        (Ok(()), _) => false,
+    }
 }
 
 /// Whether the first gzip member has no bytes.

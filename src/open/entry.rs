@@ -74,7 +74,9 @@ impl EntryReader<'_> {
             let Some((piece, _)) = self.pieces.next_piece_up_to(wanted)? else {
                 return Err(self.picker.wrong("is not there any more").into());
             };
-            self.walker.feed(piece, &mut self.picker)?;
+            if let Err(fault) = self.walker.feed(piece, &mut self.picker) {
+                return Err(self.pieces.reason_for(fault.into(), self.control));
+            }
         }
         Ok(())
     }

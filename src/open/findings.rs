@@ -30,6 +30,8 @@ pub enum State {
     Plain {
         /// Whether it is gzip.
         compressed: bool,
+        /// Whether it opens, as far as is known without reading all of it.
+        opens: bool,
     },
     /// An encrypted archive.
     Encrypted {
@@ -70,7 +72,10 @@ pub fn unfit(state: State, compressed: bool, protected: bool) -> Option<Unfit> {
         (State::Encrypted { .. }, false) => Some(Unfit::Encrypted),
         (State::Encrypted { opens: false, .. }, true) => Some(Unfit::Closed),
         (State::Plain { .. }, true) => Some(Unfit::Plain),
-        (State::Plain { compressed: is }, false) if is != compressed => Some(Unfit::Compression),
+        (State::Plain { compressed: is, .. }, false) if is != compressed => {
+            Some(Unfit::Compression)
+        }
+        (State::Plain { opens: false, .. }, false) => Some(Unfit::Closed),
         _ => None,
     }
 }
@@ -117,6 +122,7 @@ impl Part {
             Some(Layer::Plain) if self.is_empty_stream => State::Empty,
             Some(Layer::Plain) => State::Plain {
                 compressed: self.compressed,
+                opens: !self.has_bad_head,
             },
             Some(Layer::Secure(header)) => State::Encrypted {
                 version: header.version(),

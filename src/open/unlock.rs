@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use super::component::begins_oddly;
+use super::component::{begins_badly, begins_oddly};
 use super::plaintext::{locate, source};
 use super::{Backup, Part};
 use crate::crypt::{CryptError, KeyRing, MAX_ROOT_SALTS};
@@ -71,6 +71,7 @@ pub fn close_others(backup: &mut Backup, keys: &KeyRing) -> Result<()> {
             if let Tried::Opens(head) = tried {
                 part.compressed = crate::crypt::looks_plain(&head, true);
                 part.has_odd_gzip = part.compressed && begins_oddly(&head);
+                part.has_bad_head = begins_badly(&head, part.compressed, head.len() < PROBE);
             }
         }
     }

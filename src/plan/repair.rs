@@ -97,7 +97,13 @@ pub fn repair(backup: &Backup, surveys: &[PartSurvey], has_key: bool) -> Result<
 fn findings(backup: &Backup, surveys: &[PartSurvey]) -> Vec<Finding> {
     let of_parts = surveys.iter().flat_map(|survey| &survey.findings);
     let all = backup.findings.iter().chain(of_parts);
-    all.filter(|finding| finding.is_mended()).cloned().collect()
+    // A part that cannot be read without the key stays as it is.
+    let is_read = |id: &str| surveys.iter().any(|s| backup.part(s.part).id == id);
+    let is_mended = |finding: &&Finding| match finding {
+        Finding::ReservedBytes { id } | Finding::BytesBehindCiphertext { id, .. } => is_read(id),
+        finding => finding.is_mended(),
+    };
+    all.filter(is_mended).cloned().collect()
 }
 
 fn why(action: &Action) -> PartReason {

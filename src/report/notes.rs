@@ -255,8 +255,14 @@ pub fn specials(backup: &Backup, found: &Specials, terms: &dyn Terms) -> String 
     let way = if options.is_empty() {
         String::new()
     } else {
+        // Some names cannot be typed, and only the first few are shown.
+        let them = if options.len() as u64 == found.count {
+            it
+        } else {
+            "some of them"
+        };
         format!(
-            ": {} can leave {it} out, with {}",
+            ": {} can leave {them} out, with {}",
             terms.shrink(),
             options.join(" ")
         )

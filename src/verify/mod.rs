@@ -99,18 +99,13 @@ pub fn integrity(
     parts: &[usize],
     keys: Option<&KeyRing>,
     control: &Control,
-) -> Vec<Result<Vec<Note>>> {
+) -> Vec<Result<Intact>> {
     each_part(backup, parts, control, |at| {
         intact(backup, at, keys, control)
     })
 }
 
-fn intact(
-    backup: &Backup,
-    at: usize,
-    keys: Option<&KeyRing>,
-    control: &Control,
-) -> Result<Vec<Note>> {
+fn intact(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control) -> Result<Intact> {
     let part = backup.part(at);
     open::check_head(backup, part)?;
     let mut pieces = Pieces::new(backup, part, keys)?.with_limit(control.max_expanded());
@@ -124,13 +119,28 @@ fn intact(
         before = stored;
     }
     let ended = walker.finish()?.ended;
-    let findings = survey::warnings::of_stream(part, &pieces.end(), ended);
+    let end = pieces.end();
+    let findings = survey::warnings::of_stream(part, &end, ended);
     let mut notes: Vec<Note> = findings
         .iter()
         .map(|finding| Note::Survey(finding.text()))
         .collect();
     notes.extend(names.kept(at, control)?);
-    Ok(notes)
+    let has_more_members = end.gzip.is_some_and(|gzip| gzip.members > 1);
+    Ok(Intact {
+        notes,
+        is_cut_short: has_more_members && part.version().is_some(),
+    })
+}
+
+/// What is known about an intact part.
+#[derive(Debug)]
+pub struct Intact {
+    /// What in it makes a restore fail.
+    pub notes: Vec<Note>,
+    /// Whether Home Assistant restores its beginning alone: it is encrypted and consists of several
+    /// gzip members.
+    pub is_cut_short: bool,
 }
 
 /// Runs a task on several parts, the largest first, and returns the results in the order of the

@@ -159,7 +159,7 @@ fn n64_several_members_are_read_and_one_is_written() {
     for hostile in wrapped(&stream) {
         reads_all(
             &hostile,
-            "media: 2 gzip members in one archive; Home Assistant would restore only the first one",
+            "media: 2 gzip members in one archive; of an encrypted archive, Home Assistant would restore only the first one",
         );
     }
 }

@@ -61,6 +61,7 @@ pub fn run(session: &Session, path: &Path, extraction: &Extraction) -> Result<u8
             keep_going: extraction.keep_going,
         },
         may_go_on: !extraction.keep_going && !matches!(extraction.goal, Goal::Stdout),
+        is_list: matches!(extraction.goal, Goal::List),
     };
     match (&extraction.goal, target) {
         (Goal::Folder(path), _) => work.folder(path),
@@ -127,6 +128,8 @@ struct Work<'a> {
     options: Options,
     /// Whether --keep-going could help.
     may_go_on: bool,
+    /// Whether nothing is written.
+    is_list: bool,
 }
 
 impl Work<'_> {
@@ -309,7 +312,12 @@ impl Work<'_> {
         let verb = if left_out == 1 { "was" } else { "were" };
         let message =
             format!("{left_out} of the selected files, links and devices {verb} left out");
-        let advice = "The warnings say which and why. Everything else was extracted.";
+        let others = if self.is_list {
+            "can be extracted"
+        } else {
+            "was extracted"
+        };
+        let advice = format!("The warnings say which and why. Everything else {others}.");
         Some(Error::refused(message).advice(advice))
     }
 

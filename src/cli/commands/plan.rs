@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use haslim::job::{Depth, Prepared};
+use haslim::job::{Damage, Depth, Prepared};
 use haslim::plan::Outcome;
 use haslim::report::plan_view::PlanView;
 use haslim::report::{explain, json};
@@ -121,7 +121,11 @@ fn verdict(session: &Session, prepared: &mut Prepared, target: Option<OutputPath
         .refusal()
         .map(|reason| refusal::error(prepared, reason));
     // If nothing would be written anyway, a warning is enough.
-    let damage = prepared.report_damage(refusal.is_some(), &session.screen, &session.control);
+    let damage = match refusal {
+        Some(_) => Damage::IsReported,
+        None => Damage::EndsTheJob,
+    };
+    let damage = prepared.report_damage(damage, &session.screen, &session.control);
     if let Some(error) = refusal {
         return Err(error);
     }

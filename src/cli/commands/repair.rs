@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use haslim::error::Advice;
 use haslim::job::{PreparedRepair, Published, Refusal, prepare_repair};
 use haslim::open::Backup;
 use haslim::report::json;
@@ -42,9 +43,26 @@ pub fn run(session: &Session, path: &Path, writing: &Writing) -> Result<u8> {
     if !writing.yes && ask(&session.control, &question)? != Answer::Yes {
         return stopped(session);
     }
-    let copy = writing::write(session, &mut repair.prepared, &place, writing)?;
+    let copy =
+        writing::write(session, &mut repair.prepared, &place, writing).map_err(without_options)?;
     report(session, &repair, &copy, begin);
     Ok(DONE)
+}
+
+/// An error with advice that a repair can follow: it has no options that leave parts out or keep
+/// them.
+fn without_options(error: Error) -> Error {
+    match error.next_step() {
+        Some(
+            Advice::DropOrKeepDamaged { part }
+            | Advice::DropOrKeep { part }
+            | Advice::DropDamaged { part },
+        ) => {
+            let part = part.clone();
+            error.advice(Advice::ShrinkInstead { part })
+        }
+        _ => error,
+    }
 }
 
 /// Reads the key, surveys, and plans the repair.
@@ -54,7 +72,7 @@ fn prepare(session: &Session, backup: Backup) -> Result<PreparedRepair> {
     if keys.is_none() && backup.is_protected() {
         screen.warn("Without the key, only the outer file is checked, not the parts in it.");
     }
-    let repair = prepare_repair(backup, keys, &session.control)?;
+    let repair = prepare_repair(backup, keys, &session.control).map_err(without_options)?;
     let view = render::plan::view(&repair.prepared);
     view.notes.iter().for_each(|note| screen.warn(note));
     if repair.prepared.refusal() == Some(Refusal::AlreadyFits) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use haslim::job::{Depth, Prepared, Published, Refusal};
+use haslim::job::{Damage, Depth, Prepared, Published, Refusal};
 use haslim::open::Backup;
 use haslim::pipe::Control;
 use haslim::plan::Outcome;
@@ -153,10 +153,19 @@ pub fn plan_to_stream(
 ) -> Result<Decided> {
     let mut decided = decide(session, backup, path, selection, writing, Purpose::Stream)?;
     if let Decided::Copy(prepared, _) = &mut decided {
-        prepared.check_kept_parts(&session.control);
-        prepared.report_damage(!writing.yes, &session.screen, &session.control)?;
+        prepared.check_kept_parts(&session.control)?;
+        prepared.report_damage(on_damage(writing), &session.screen, &session.control)?;
     }
     Ok(decided)
+}
+
+/// What damage in the parts that stay means: a user who is asked decides on it.
+fn on_damage(writing: &Writing) -> Damage {
+    if writing.yes {
+        Damage::EndsTheJob
+    } else {
+        Damage::IsDecidedOn
+    }
 }
 
 /// Plans, with the user's consent where it is needed, and shows the plan.
@@ -260,9 +269,9 @@ fn is_agreed(
     // A user who is asked must know about damage first. Otherwise the check runs while the copy is
     // written.
     if writing.verify && !writing.yes {
-        prepared.check_kept_parts(&session.control);
+        prepared.check_kept_parts(&session.control)?;
     }
-    prepared.report_damage(!writing.yes, &session.screen, &session.control)?;
+    prepared.report_damage(on_damage(writing), &session.screen, &session.control)?;
     let free = free.map_or(String::new(), |free| {
         format!(" ({} free)", size::short(free))
     });

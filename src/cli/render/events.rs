@@ -5,6 +5,7 @@ use haslim::report::{notes, summary};
 use haslim::size;
 
 use crate::cli::render::terms::CommandLine;
+use crate::cli::system::quoted;
 use crate::cli::terminal::output::Screen;
 
 impl Observer for Screen {
@@ -12,6 +13,10 @@ impl Observer for Screen {
         match event {
             Event::PartDamaged { part, error } => self.warn(&format!(
                 "{part} is damaged; a copy keeps it as it is. {error}"
+            )),
+            Event::PartUnusable { part, error } => self.warn(&format!(
+                "{part} is damaged, and a copy would need all of it: leave it out with --drop {}. {error}",
+                quoted(part)
             )),
             Event::PartUnchecked { part, error } => self.warn(&format!(
                 "{part} could not be checked; a copy keeps it as it is. {error}"

@@ -61,7 +61,8 @@ impl Terms for CommandLine {
             | Advice::DropOrKeepDamaged { part }
             | Advice::DropDamaged { part }
             | Advice::DropOrNotCompress { part }
-            | Advice::DropInsteadOfRepair { part } => about_part(advice, part),
+            | Advice::DropInsteadOfRepair { part }
+            | Advice::ShrinkInstead { part } => about_part(advice, part),
             advice => general(advice).to_owned(),
         }
     }
@@ -81,6 +82,9 @@ fn about_part(advice: &Advice, part: &str) -> String {
         }
         Advice::DropDamaged { .. } => format!(
             "{DOWNLOAD_AGAIN} Or leave the part out with --drop {part}. It cannot be kept as it is: the copy needs it in another form."
+        ),
+        Advice::ShrinkInstead { .. } => format!(
+            "{DOWNLOAD_AGAIN} A repair leaves nothing out; `haslim shrink` can leave the part out, with --drop {part}."
         ),
         Advice::DropInsteadOfRepair { .. } => format!(
             "A restore could not cope with it, and a repair leaves nothing out. `haslim shrink` does: name it with --drop {part}:PATH."

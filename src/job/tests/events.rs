@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::Advice;
-use crate::job::{KeyNeed, PartIntegrity};
+use crate::job::{Damage, KeyNeed, PartIntegrity};
 use crate::plan::EncryptionChoice;
 use crate::{Error, Kind};
 
@@ -72,11 +72,11 @@ fn an_archive_that_cannot_be_looked_into_is_no_error_before_a_copy_keeps_it() {
     assert_eq!(prepared.integrity.len(), 1);
     let heard = Heard::default();
     prepared
-        .report_damage(true, &heard, &control(2, 0))
+        .report_damage(Damage::IsDecidedOn, &heard, &control(2, 0))
         .unwrap();
     assert_eq!(heard.all(), ["damaged: share"]);
     let error = prepared
-        .report_damage(false, &heard, &control(2, 0))
+        .report_damage(Damage::EndsTheJob, &heard, &control(2, 0))
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged);
     let error = prepare(&path, request(&["share:x"]), Depth::Needed).unwrap_err();
@@ -90,10 +90,11 @@ fn an_archive_that_cannot_be_looked_into_is_no_error_before_a_copy_keeps_it() {
 fn damage_in_a_part_that_is_kept_ends_a_job_unless_its_user_decides() {
     let folder = tempfile::tempdir().unwrap();
     let path = damaged(folder.path(), "v3.tar", "share");
-    for (asked, keeps, ends) in [
-        (false, false, true),
-        (true, false, false),
-        (false, true, false),
+    for (damage, keeps, ends) in [
+        (Damage::EndsTheJob, false, true),
+        (Damage::IsDecidedOn, false, false),
+        (Damage::IsReported, false, false),
+        (Damage::EndsTheJob, true, false),
     ] {
         let heard = Heard::default();
         let keeps = if keeps { &["share"][..] } else { &[] };
@@ -102,8 +103,8 @@ fn damage_in_a_part_that_is_kept_ends_a_job_unless_its_user_decides() {
             ..request(&["media:music"])
         };
         let mut prepared = prepare(&path, wanted, Depth::Checked).unwrap();
-        prepared.check_kept_parts(&control(2, 0));
-        match prepared.report_damage(asked, &heard, &control(2, 0)) {
+        prepared.check_kept_parts(&control(2, 0)).unwrap();
+        match prepared.report_damage(damage, &heard, &control(2, 0)) {
             Err(error) => {
                 assert!(ends && heard.all().is_empty(), "{error}");
                 assert_eq!(error.kind(), Kind::Damaged);
@@ -112,7 +113,7 @@ fn damage_in_a_part_that_is_kept_ends_a_job_unless_its_user_decides() {
                 assert_eq!(error.next_step(), Some(&advice));
             }
             Ok(()) => {
-                assert!(!ends, "{asked} {keeps:?}");
+                assert!(!ends, "{damage:?} {keeps:?}");
                 assert_eq!(heard.all(), ["damaged: share"]);
                 let parts = prepared.damaged_parts();
                 assert!(parts.len() == 1 && parts[0].0 == "share", "{parts:?}");
@@ -135,10 +136,16 @@ fn a_wish_to_stop_is_not_reported_as_if_a_copy_were_made() {
     let checks = kept.iter().zip(errors).map(|(&part, error)| PartIntegrity {
         part,
         outcome: Err(error),
+        is_cut_short: false,
     });
     let heard = Heard::default();
     let error = job
-        .report(checks.collect(), true, &heard, &control(2, 0))
+        .report(
+            &mut checks.collect(),
+            Damage::IsDecidedOn,
+            &heard,
+            &control(2, 0),
+        )
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Interrupted(2));
     let id = |at: usize| &job.backup.parts[kept[at]].id;

@@ -88,6 +88,7 @@ impl Observer for Heard {
     fn event(&self, event: Event<'_>) {
         let text = match event {
             Event::PartDamaged { part, .. } => format!("damaged: {part}"),
+            Event::PartUnusable { part, .. } => format!("unusable: {part}"),
             Event::PartUnchecked { part, .. } => format!("unchecked: {part}"),
             Event::Kept { note, .. } => format!("kept: {note:?}"),
             Event::Replanned { excess, .. } => format!("too large: {excess}"),

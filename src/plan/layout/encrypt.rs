@@ -1,7 +1,7 @@
 //! How all parts of one copy are encrypted.
 
 use crate::error::{Advice, Error, Kind, Result};
-use crate::finding::Finding;
+use crate::finding::{Finding, HeaderError};
 use crate::format::securetar::Version;
 use crate::open;
 use crate::open::{Archive, Backup, Part, State};
@@ -12,7 +12,8 @@ use crate::plan::model::Action;
 /// they meet, and refuse other ones under the same key.
 ///
 /// # Errors
-/// `Password` if a part that stays must be decrypted or encrypted and there is no key.
+/// `Password` if a part that stays must be decrypted or encrypted and there is no key; `Refused` if
+/// it is encrypted in a way that this program does not know.
 pub(super) fn choose(
     backup: &Backup,
     actions: &[Action],
@@ -30,6 +31,9 @@ pub(super) fn choose(
         (EncryptionChoice::AsIs, Some(Version::V3)) => staying.v3(),
         (EncryptionChoice::AsIs, Some(_)) => Encryption::V2,
     };
+    if encryption != EncryptionChoice::AsIs || target == Encryption::Plain {
+        staying.check_marks()?;
+    }
     if !has_key {
         staying.check_without_key(encryption, &target)?;
     }
@@ -49,6 +53,26 @@ impl<'a> Staying<'a> {
             .iter()
             .zip(self.actions)
             .filter(|(part, action)| **action != Action::Drop && part.layer.is_some())
+    }
+
+    /// Checks that no part is encrypted in an unknown way: it would stay unlike all others.
+    fn check_marks(&self) -> Result<()> {
+        let parts = self.backup.parts.iter().zip(self.actions);
+        let mut staying = parts.filter(|(_, action)| **action != Action::Drop);
+        let is_unknown = |part: &Part| {
+            matches!(
+                part.fault,
+                Some(HeaderError::UnknownVersion { .. } | HeaderError::ReservedBytes { .. })
+            )
+        };
+        let Some((part, _)) = staying.find(|(part, _)| is_unknown(part)) else {
+            return Ok(());
+        };
+        open::check_head(self.backup, part).map_err(|error| {
+            error.advice(Advice::DropDamaged {
+                part: part.id.clone(),
+            })
+        })
     }
 
     fn newest(&self) -> Option<Version> {

@@ -106,9 +106,9 @@ pub(in crate::plan) fn lay_out(
             let survey = surveys.iter().find(|survey| survey.part == at);
             let is_mended = match action {
                 Action::Reencrypt => is_to_be_written_anew(part, survey),
-                // Nothing else would make Home Assistant read it.
+                // Nothing else would make Home Assistant read all of it.
                 Action::Copy => {
-                    extent == Extent::All && part.has_odd_gzip && part.version().is_some()
+                    extent == Extent::All && part.version().is_some() && ends_early(part, survey)
                 }
                 _ => false,
             };
@@ -257,12 +257,18 @@ fn rewrap(
     Ok(())
 }
 
-/// Whether a stream cannot go into another form as it is. Of an encrypted part, Home Assistant reads
-/// the first gzip member alone, and none that begins oddly; and bytes behind the stream look like a
-/// wrong size where the part is not encrypted.
+/// Whether a stream cannot go into another form as it is. Bytes behind it look like a wrong size where
+/// the part is not encrypted.
 fn is_to_be_written_anew(part: &Part, survey: Option<&PartSurvey>) -> bool {
     let gzip = survey.and_then(|survey| survey.end.gzip);
-    part.has_odd_gzip || gzip.is_some_and(|gzip| gzip.members > 1 || gzip.trailing_bytes > 0)
+    ends_early(part, survey) || gzip.is_some_and(|gzip| gzip.trailing_bytes > 0)
+}
+
+/// Whether Home Assistant would not read all of a stream if the part is encrypted: it then reads the
+/// first gzip member alone, and none that begins oddly.
+fn ends_early(part: &Part, survey: Option<&PartSurvey>) -> bool {
+    let gzip = survey.and_then(|survey| survey.end.gzip);
+    part.has_odd_gzip || gzip.is_some_and(|gzip| gzip.members > 1)
 }
 
 /// Whether some part of the copy is encrypted.
@@ -282,6 +288,12 @@ fn as_it_is(backup: &Backup) -> Vec<usize> {
     (0..backup.members.len()).collect()
 }
 
+/// Whether a part that a copy has in another form opens there.
+fn opens(part: &Part, action: &Action) -> bool {
+    // What is encrypted in another way has the same contents.
+    *action != Action::Reencrypt || !part.has_bad_head
+}
+
 /// The state of a part in the copy.
 fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &Encryption) -> State {
     // A reader of an encrypted part goes by its name.
@@ -290,17 +302,18 @@ fn state(backup: &Backup, part: &Part, action: &Action, form: &Form, target: &En
         (Action::Copy | Action::Drop, _) => part.state(backup.member(part).size),
         (_, Encryption::Plain) => State::Plain {
             compressed: form.compressed,
+            opens: opens(part, action),
         },
         (_, Encryption::V2) => State::Encrypted {
             version: Version::V2,
             salts: None,
-            opens: is_as_named,
+            opens: is_as_named && opens(part, action),
         },
         // If the archive has no salts, it gets new ones, the same for all parts.
         (_, Encryption::V3(salts)) => State::Encrypted {
             version: Version::V3,
             salts: *salts,
-            opens: is_as_named,
+            opens: is_as_named && opens(part, action),
         },
     }
 }
