@@ -94,6 +94,11 @@ pub(super) fn with_way_out(error: Error, id: &str) -> Error {
     if error.kind() != Kind::Damaged {
         return error;
     }
+    or_keep(error, id)
+}
+
+/// The error, with that advice.
+fn or_keep(error: Error, id: &str) -> Error {
     error.advice(Advice::DropOrKeepDamaged { part: id.into() })
 }
 
@@ -300,20 +305,21 @@ impl Prepared {
         if !is_about_contents(error) {
             return Ok(Some(with_drop));
         }
-        let is_damaged = error.kind() == Kind::Damaged && self.is_copied(at);
+        let is_marked = self.backup.part(at).fault.is_some();
+        let is_damaged = (error.kind() == Kind::Damaged || is_marked) && self.is_copied(at);
         Ok(if damage == Damage::IsReported {
             None
-        } else if self.is_written_anew(at) || is_damaged && self.must_be_decrypted(at, control)? {
+        } else if self.is_written_anew(at) || is_damaged && self.cannot_be_decrypted(at, control)? {
             Some(with_drop)
         } else {
             let may_stay =
                 damage == Damage::IsDecidedOn || self.request.keeps_component(self.id(at));
-            (is_damaged && !may_stay).then_some(with_way_out)
+            (is_damaged && !may_stay).then_some(or_keep)
         })
     }
 
     /// Whether a copied part is to be encrypted anew, but cannot be decrypted as a whole.
-    fn must_be_decrypted(&self, at: usize, control: &Control) -> Result<bool> {
+    fn cannot_be_decrypted(&self, at: usize, control: &Control) -> Result<bool> {
         let action = self.plan.parts.get(at).map(|part| &part.action);
         if action != Some(&Action::Reencrypt) {
             return Ok(false);

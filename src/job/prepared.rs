@@ -73,7 +73,7 @@ impl Prepared {
         }
     }
 
-    /// Whether a part's stored bytes are copied without being read.
+    /// Whether the copy keeps a part's archive, at most encrypted in another way.
     pub(super) fn is_copied(&self, at: usize) -> bool {
         matches!(
             self.plan.parts.get(at).map(|part| &part.action),

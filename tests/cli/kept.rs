@@ -450,6 +450,53 @@ fn no_copy_begins_with_a_part_whose_first_header_is_damaged() {
     }
 }
 
+/// FORMAT of SecureTar: the number behind the name is the version, and zeros follow.
+#[test]
+fn a_part_that_is_encrypted_in_an_unknown_way_stays_only_as_it_is_and_by_name() {
+    let scratch = Scratch::new();
+    let backup = Draft::v3()
+        .config(&[])
+        .folder("media", &photos())
+        .member(
+            "share.tar.gz",
+            &[&b"SecureTar\x04"[..], &noise(900)].concat(),
+        )
+        .set("folders", vec!["share", "media"])
+        .write(&scratch, "in.tar");
+    for (options, code) in [
+        ("--drop media", 10),
+        ("--drop media --keep share", 0),
+        ("--drop media --drop share", 0),
+        ("--drop media --keep share --securetar none", 10),
+        ("--drop media --keep share --securetar 2", 10),
+        ("--drop media --drop share --securetar none", 0),
+    ] {
+        haslim(line("plan", &backup, options)).code(code);
+        let (out, run) = shrink(&scratch, &backup, options, KEY);
+        let run = run.code(code);
+        assert_eq!(out.exists(), code == 0, "{options}");
+        if code == 0 {
+            std::fs::remove_file(out).unwrap();
+        } else {
+            assert!(run.err.contains("--drop share"), "{options}: {}", run.err);
+        }
+    }
+}
+
+#[test]
+fn a_repair_without_the_key_promises_nothing_about_what_it_cannot_read() {
+    let scratch = Scratch::new();
+    let sealed = [Wrap::V3.seal(&gzip(&some())), b"junk".to_vec()].concat();
+    let backup = Draft::v3()
+        .config(&[])
+        .member("share.tar.gz", &sealed)
+        .set("folders", vec!["share"])
+        .write(&scratch, "in.tar");
+    let repair = |key| run(["repair", &text(&backup), "--yes", "--force"], key);
+    assert!(repair(KEY).code(0).out.contains("Fixed: 1 fault"));
+    repair(None).code(3);
+}
+
 /// One wrong bit can make a header into what no program writes. The checksum tells it apart.
 #[test]
 fn a_wrong_bit_that_looks_like_another_archive_is_damage() {
