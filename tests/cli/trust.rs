@@ -947,6 +947,17 @@ fn metadata_that_the_schema_refuses_are_named_and_mended_or_refused() {
         let said = verify.out + &verify.err;
         assert!(!said.contains("does not accept"), "{key} {value}: {said}");
     }
+    let address = "https://example.org/apps";
+    let repositories = json!(["core", "core", address, 5, "none", address, "local"]);
+    let backup = draft("repositories", &repositories);
+    let (slim, run) = shrink(&scratch, &backup, "--drop media --force", None);
+    run.code(0);
+    let (repaired, run) = repair(&scratch, &backup);
+    run.code(0);
+    for copy in [slim, repaired] {
+        let valid = json!(["core", address, "local"]);
+        assert_eq!(manifest(&copy)["repositories"], valid);
+    }
     let (out, _) = shrink(
         &scratch,
         &draft("homeassistant", &json!("2022.6.1")),

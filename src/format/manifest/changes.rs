@@ -1,6 +1,5 @@
 //! The changes in a copy's `backup.json`.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
@@ -140,10 +139,6 @@ impl Manifest {
                 .and_then(|addon| value::<String>(addon.slug?))
                 .is_none_or(|id| is_gone(&id))
         };
-        let seen = RefCell::new(HashSet::new());
-        let no_repository = |item: &RawValue| {
-            !is_repository(item) || !seen.borrow_mut().insert(item.get().to_owned())
-        };
         let database = [("exclude_database", Edit::Set("true".into()))];
         let about = || changes.about.clone();
         let mut extra = Vec::new();
@@ -179,13 +174,13 @@ impl Manifest {
                 },
             ),
         ];
-        edits.push((
-            "repositories",
-            Edit::List {
-                gone: &no_repository,
-                more: &[],
-            },
-        ));
+        if self.refuses("repositories") {
+            let mut seen = HashSet::new();
+            let all = self.known.repositories.iter();
+            let valid = all.filter(|text| is_repository(text) && seen.insert(*text));
+            let list: serde_json::Value = valid.map(String::as_str).collect();
+            edits.push(("repositories", Edit::Set(list.to_string())));
+        }
         if let Some(compressed) = changes.compressed {
             edits.push(("compressed", Edit::Set(compressed.to_string())));
         }

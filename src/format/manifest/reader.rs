@@ -86,8 +86,10 @@ impl Reader {
             "repositories" => {
                 self.known.repositories = self.list(raw, Self::string);
                 let mut seen = HashSet::new();
-                let mut is_new =
-                    |raw: &RawValue| is_repository(raw) && seen.insert(raw.get().to_owned());
+                let mut is_new = |raw: &RawValue| {
+                    value::<String>(raw)
+                        .is_some_and(|text| is_repository(&text) && seen.insert(text))
+                };
                 self.accept("repositories", is_list_of(raw, &mut is_new));
             }
             _ => {}
@@ -147,7 +149,8 @@ impl Reader {
             // here.
             let _ = each_field(raw.get(), |key, raw| {
                 if key == "version" {
-                    core.version = self.string(raw);
+                    let number = value::<f64>(raw).map(|_| raw.get().to_owned());
+                    core.version = self.string(raw).or(number);
                 }
                 Ok(())
             });
@@ -244,15 +247,12 @@ fn is_core(raw: &RawValue) -> bool {
 
 /// Whether Supervisor's schema accepts this as a repository of apps: one of its own two, or an
 /// address, possibly with a branch (supervisor `store/validate.py`).
-pub(super) fn is_repository(raw: &RawValue) -> bool {
-    let Some(text) = value::<String>(raw) else {
-        return false;
-    };
+pub(super) fn is_repository(text: &str) -> bool {
     let address = text.split_once("://");
     let is_address = address.is_some_and(|(scheme, rest)| {
         !scheme.is_empty() && !rest.starts_with(['/', '?', '#']) && !rest.is_empty()
     });
-    is_address || matches!(&*text, "core" | "local")
+    is_address || matches!(text, "core" | "local")
 }
 
 /// Whether an object has this field with the value true.
