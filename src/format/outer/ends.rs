@@ -102,9 +102,7 @@ impl<'a> Ends<'a> {
         // A member of stated size zero has data only if its header is wrong. The data of a tar then
         // look like the next member.
         if member.size == 0
-            && (stated == Next::End
-                || stated == Next::Header
-                    && !(name.ends_with(b".tar") && self.is_part_at(member.end())?))
+            && (stated == Next::End || stated == Next::Header && !name.ends_with(b".tar"))
         {
             return Ok(Found::AsStated);
         }
@@ -170,8 +168,10 @@ impl<'a> Ends<'a> {
             // The header of a part that was cut short also states a larger size.
             _ if longer && proof == Proof::Header => stated == Next::Other,
             Next::Header => true,
-            // A header behind a size of zero was looked at before.
-            Next::End => stated != Next::Header || member.size == 0,
+            // What follows a size of zero up to the end can be other members as well.
+            Next::End => {
+                stated != Next::Header || member.size == 0 && self.is_part_at(member.end())?
+            }
         };
         Ok(match right {
             true => Found::Size {

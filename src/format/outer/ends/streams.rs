@@ -157,7 +157,9 @@ impl Ends<'_> {
                 Step::More => {}
                 Step::Global(_) => begin = at,
                 Step::End => return Ok(Some(begin)),
-                Step::Header(header) if begin == member.end() && is_outer(&header.name) => {
+                Step::Header(header)
+                    if is_outer(&header.name) && (begin == member.end() || member.size == 0) =>
+                {
                     return Ok(None);
                 }
                 Step::Header(header) => {
@@ -180,14 +182,16 @@ impl Ends<'_> {
         Ok(self.name_at(at)?.is_some_and(|name| is_outer(&name)))
     }
 
-    /// Whether the tar of a part begins at a position: with the root, or with what an app's or Home
-    /// Assistant's own begins with.
+    /// Whether the tar of a part begins at a position: with the root, or with what Supervisor packs
+    /// first of an app, of Home Assistant or of itself.
     pub(super) fn is_part_at(&self, at: u64) -> Result<bool> {
         let name = self.name_at(at)?;
         Ok(name.is_some_and(|name| {
             let name = path::plain(&name);
             let top = name.split(|&b| b == b'/').next().unwrap_or_default();
-            matches!(top, b"" | b"data") || matches!(name, b"addon.json" | b"homeassistant.json")
+            matches!(top, b"" | b"data" | b"config")
+                || matches!(name, b"addon.json" | b"apparmor.txt" | b"image.tar")
+                || matches!(name, b"homeassistant.json" | b"docker.json")
         }))
     }
 
@@ -231,5 +235,6 @@ fn is_outer(name: &[u8]) -> bool {
         || name == b"snapshot.json"
         || name.ends_with(b".tar")
         || name.ends_with(b".tar.gz");
-    known && !name.contains(&b'/')
+    // Supervisor puts an app's image into its part under this name.
+    known && !name.contains(&b'/') && name != b"image.tar"
 }

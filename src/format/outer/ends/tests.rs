@@ -306,6 +306,30 @@ fn an_empty_member_stays_empty() {
     }
 }
 
+/// What Supervisor packs first differs by part: its own settings, an app's image, a folder's files.
+#[test]
+fn a_size_of_zero_is_put_right_whatever_a_part_begins_with() {
+    let share = inner(3000);
+    for first in [
+        "docker.json",
+        "./apparmor.txt",
+        "image.tar",
+        "config/a",
+        "films/b.mp4",
+    ] {
+        let entries = [sound(first, b"{}"), sound("data/c", b"c")];
+        let data = ended(members(&entries, Field::Octal));
+        is_put_right(
+            &[
+                ("a.tar", &data, 0),
+                sound("share.tar", &share),
+                sound("./backup.json", b"{}"),
+            ],
+            first,
+        );
+    }
+}
+
 /// An archive without contents, or one that ends between two entries, does not take the members
 /// behind it, whatever they are (supervisor#4924; files of macOS).
 #[test]
@@ -314,7 +338,13 @@ fn a_member_that_is_no_archive_does_not_become_part_of_the_one_before_it() {
     // Without its last entry.
     let cut = &open[..13 * BLOCK];
     let own = [7; 700];
-    for other in ["notes.txt", ".DS_Store", "._share.tar", "./._backup.json"] {
+    for other in [
+        "notes.txt",
+        ".DS_Store",
+        "._share.tar",
+        "./._backup.json",
+        "data",
+    ] {
         for archive in [&b""[..], cut] {
             for rows in [
                 vec![
@@ -322,10 +352,11 @@ fn a_member_that_is_no_archive_does_not_become_part_of_the_one_before_it() {
                     sound(other, &own),
                     sound("./backup.json", b"{}"),
                 ],
+                // Otherwise it could be the beginning of a part.
                 vec![
                     sound("./backup.json", b"{}"),
                     sound("a.tar", archive),
-                    sound(other, &own),
+                    sound(if other == "data" { "x" } else { other }, &own),
                 ],
                 vec![
                     sound("./backup.json", b"{}"),
