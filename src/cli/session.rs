@@ -14,6 +14,7 @@ use haslim::{Error, Kind, Result};
 use super::render::terms::DOWNLOAD_AGAIN;
 use super::settings::Settings;
 use super::terminal::output::Screen;
+use super::terminal::signals;
 
 /// The result of a command that ended as asked.
 pub const DONE: u8 = 0;
@@ -106,6 +107,7 @@ impl Session {
     /// Records that a file has got its name. From then on the run has achieved its purpose.
     pub fn published(&self) {
         self.published.store(true, Ordering::Relaxed);
+        signals::published();
     }
 
     /// Whether the user can be asked: both sides are a terminal, and no program reads the output.

@@ -38,11 +38,12 @@ pub enum Event<'a> {
         /// What it is.
         note: &'a Note,
     },
-    /// The copy was larger than the limit. It was discarded, and another plan was made, which leaves
-    /// out something else.
+    /// The copy was larger than the limit, or some parts have to be written anew. It was discarded,
+    /// and another plan was made, which leaves out something else.
     Replanned {
-        /// By how many bytes the copy was larger than predicted, in whole records.
-        excess: u64,
+        /// By how many bytes the copy was larger than predicted, in whole records; `None` if it is
+        /// about parts to be written anew.
+        excess: Option<u64>,
         /// The backup.
         backup: &'a Backup,
         /// The new plan.

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::events::{Event, Observer};
 use super::prepared::{PartIntegrity, Prepared};
+use super::write::needs_another_plan;
 use super::writer::named;
 use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
@@ -142,9 +143,7 @@ impl Prepared {
         self.integrity.extend(checks);
         let before = self.plan.drops.clone();
         if self.mend_streams(control)? && self.plan.drops != before {
-            let what = "some parts have to be written anew, which needs another plan";
-            return Err(Error::new(Kind::CannotFit, what)
-                .advice("Start again with a slightly lower limit, to see that plan."));
+            return Err(needs_another_plan("some parts have to be written anew"));
         }
         Ok(())
     }
@@ -274,10 +273,13 @@ impl Prepared {
         let part = self.id(check.part);
         let backup = &self.backup;
         match &check.outcome {
-            Ok(_) => self
-                .notes_of(check)
-                .map(|note| Event::Kept { backup, note })
-                .collect(),
+            Ok(notes) => {
+                // What is written anew was kept when the plan was shown.
+                let is_kept = check.is_cut_short || self.is_copied(check.part);
+                let said = |note: &&Note| check.is_cut_short || !self.plan.notes.contains(note);
+                let notes = notes.iter().filter(|_| is_kept).filter(said);
+                notes.map(|note| Event::Kept { backup, note }).collect()
+            }
             Err(error) if !is_about_contents(error) => Vec::new(),
             Err(error) if self.is_written_anew(check.part) => {
                 vec![Event::PartUnusable { part, error }]
@@ -345,13 +347,10 @@ impl Prepared {
     /// What the checks found in the parts that the copy keeps: what a restore fails on, although they
     /// are intact. It is without what the plan notes already.
     pub fn notes_on_kept(&self) -> impl Iterator<Item = &Note> {
-        self.integrity.iter().flat_map(|check| self.notes_of(check))
-    }
-
-    fn notes_of<'a>(&'a self, check: &'a PartIntegrity) -> impl Iterator<Item = &'a Note> {
-        let notes = check.outcome.as_ref().ok();
-        let kept = notes.filter(|_| self.is_copied(check.part));
-        let notes = kept.into_iter().flatten();
+        let checks = self.integrity.iter();
+        let kept = checks.filter(|check| self.is_copied(check.part));
+        let notes = kept.filter_map(|check| check.outcome.as_ref().ok());
+        let notes = notes.flatten();
         notes.filter(|note| !self.plan.notes.contains(note))
     }
 

@@ -54,7 +54,7 @@ impl Prepared {
                 return Ok(MeasureOutcome::Refused(refusal));
             }
             if is_other {
-                observer.event(self.replanned(excess));
+                observer.event(self.replanned(Some(excess)));
             }
         }
         Err(Error::new(Kind::Internal, "no attempt was made"))

@@ -173,7 +173,7 @@ impl Prepared {
                     let before = self.plan.drops.clone();
                     if self.mend_streams(control)? {
                         let is_other = self.plan.drops != before;
-                        if let Some(refusal) = self.agree(is_other, 0, options, observer)? {
+                        if let Some(refusal) = self.agree(is_other, None, options, observer)? {
                             return Ok(WriteOutcome::Refused(refusal));
                         }
                         continue;
@@ -193,7 +193,7 @@ impl Prepared {
                 }
                 Err(_) => {
                     let (excess, is_other) = self.plan_smaller(output.position(), attempt)?;
-                    if let Some(refusal) = self.agree(is_other, excess, options, observer)? {
+                    if let Some(refusal) = self.agree(is_other, Some(excess), options, observer)? {
                         return Ok(WriteOutcome::Refused(refusal));
                     }
                     attempt += 1;
@@ -203,14 +203,15 @@ impl Prepared {
     }
 
     /// Whether a new plan can be carried out; `is_other` says that it leaves out something else.
-    /// Returns why it does not lead to a copy.
+    /// `excess` is by how many bytes the copy was too large; `None` if parts have to be written anew.
+    /// Returns why the plan does not lead to a copy.
     ///
     /// # Errors
     /// `CannotFit` if the user has agreed to another plan.
     fn agree(
         &self,
         is_other: bool,
-        excess: u64,
+        excess: Option<u64>,
         options: WriteOptions,
         observer: &dyn Observer,
     ) -> Result<Option<Refusal>> {
@@ -218,9 +219,10 @@ impl Prepared {
             return Ok(Some(refusal));
         }
         if is_other && options.asked {
-            let what = "the copy came out larger than planned, and needs another plan";
-            return Err(Error::new(Kind::CannotFit, what)
-                .advice("Start again with a slightly lower limit, to see that plan."));
+            return Err(needs_another_plan(match excess {
+                Some(_) => "the copy came out larger than planned",
+                None => "some parts have to be written anew",
+            }));
         }
         if is_other {
             observer.event(self.replanned(excess));
@@ -241,8 +243,8 @@ impl Prepared {
         Ok((excess, self.plan.drops != before))
     }
 
-    /// What to tell about a new plan.
-    pub(super) fn replanned(&self, excess: u64) -> Event<'_> {
+    /// What to tell about a new plan; see [`Event::Replanned`].
+    pub(super) fn replanned(&self, excess: Option<u64>) -> Event<'_> {
         Event::Replanned {
             excess,
             backup: &self.backup,
@@ -323,6 +325,15 @@ impl Prepared {
             rest: None,
         }
     }
+}
+
+/// The error if the user has agreed to a plan that cannot be carried out.
+pub(super) fn needs_another_plan(why: &str) -> Error {
+    Error::new(
+        Kind::CannotFit,
+        format!("{why}, and that needs another plan"),
+    )
+    .advice("Start again with a slightly lower limit, to see that plan.")
 }
 
 /// The error with which this thread ended.

@@ -16,6 +16,9 @@ use super::glob::compile;
 const STATES: usize = 2 << 20;
 /// The least memory for the states of some of the globs.
 const FEW: usize = 64 << 10;
+/// Into how many pieces the globs are divided at most. Larger pieces throw their states away more
+/// often, which takes more time, but no more memory.
+const PIECES: usize = 256;
 /// The limit for the compiled globs of one automaton, in bytes.
 const COMPILED: usize = 10 << 20;
 
@@ -36,8 +39,8 @@ const PATIENCE: usize = 2;
 /// globs. Later searches begin with the halves.
 ///
 /// It can be shared between threads. Memory: about 2 MiB of states for each search at the same
-/// time; half of that for each half, and so on, but at least 64 KiB, and more for globs of more than
-/// some 35 kB. Besides, some 100 bytes for each byte of the globs, and again each time they are
+/// time, at most 16 MiB for globs that were halved again and again, and more only for globs of more
+/// than some 35 kB. Besides, some 100 bytes for each byte of the globs, and again each time they are
 /// halved.
 #[derive(Clone)]
 pub(crate) struct GlobSet {
@@ -47,6 +50,8 @@ pub(crate) struct GlobSet {
     dfa: Option<DFA>,
     /// The memory for the states of one search, unless so many globs need more.
     states: usize,
+    /// Into how many pieces they may be divided.
+    pieces: usize,
     /// The states of searches that have ended.
     idle: Arc<Mutex<Vec<Progress>>>,
     /// The first half of the globs and the others, if a search needed them.
@@ -75,15 +80,25 @@ impl GlobSet {
     /// # Errors
     /// The compiler's message, if one of them is too large.
     pub fn of_patterns(patterns: Arc<[String]>) -> Result<Self, String> {
-        Self::with_states(patterns, STATES)
+        Self::one_of(1, patterns)
     }
 
-    fn with_states(patterns: Arc<[String]>, states: usize) -> Result<Self, String> {
+    /// Like [`GlobSet::of_patterns`], for one of so many sets that share the memory of one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn one_of(sets: usize, patterns: Arc<[String]>) -> Result<Self, String> {
+        let sets = sets.max(1);
+        Self::within((STATES / sets).max(FEW), (PIECES / sets).max(1), patterns)
+    }
+
+    fn within(states: usize, pieces: usize, patterns: Arc<[String]>) -> Result<Self, String> {
         let dfa = automaton(&patterns, states);
         let set = |dfa| Self {
             patterns,
             dfa,
             states,
+            pieces,
             idle: Arc::default(),
             halves: Arc::default(),
             is_halved: Arc::default(),
@@ -100,10 +115,13 @@ impl GlobSet {
         }
     }
 
-    /// The halves, if there is more than one glob.
+    /// The halves, if there is more than one glob, and if they may be divided.
     fn halves(&self) -> Option<&[Box<Self>; 2]> {
         // All of them together could be compiled, so each half can.
-        let halves = self.halves.get_or_init(|| self.halved().ok().flatten());
+        let halves = self.halves.get_or_init(|| {
+            let may_divide = self.pieces > 1;
+            may_divide.then(|| self.halved().ok().flatten()).flatten()
+        });
         halves.as_ref()
     }
 
@@ -113,7 +131,8 @@ impl GlobSet {
             return Ok(None);
         }
         let half = |patterns: &[String]| {
-            Self::with_states(patterns.into(), (self.states / 2).max(FEW)).map(Box::new)
+            let states = (self.states / 2).max(FEW);
+            Self::within(states, (self.pieces / 2).max(1), patterns.into()).map(Box::new)
         };
         Ok(Some([half(first)?, half(second)?]))
     }
@@ -453,6 +472,21 @@ pub(super) mod tests {
         assert!(memory(progress) <= 2 * STATES, "{}", memory(progress));
         let next = ours.search();
         assert!(matches!(next.progress, Some(Progress::Halved(_))));
+    }
+
+    #[test]
+    fn the_memory_for_states_has_a_bound_however_many_globs_there_are() {
+        let wild = (0..1_500).map(|n| compile(&format!("**/*{:x}*/*{n:03x}*", n % 16)).unwrap());
+        let ours = GlobSet::new(&wild.collect::<Vec<_>>()).unwrap();
+        let (mut search, mut found) = (ours.search(), Vec::new());
+        for n in 0..150_u64 {
+            let word = |seed: u64| format!("{:016x}", seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let path = format!("{}/{}/{}", word(n), word(n / 7), word(n * 3));
+            search.matches(path.as_bytes(), &mut found);
+        }
+        let progress = search.progress.as_ref().unwrap();
+        assert!(matches!(progress, Progress::Halved(_)));
+        assert!(memory(progress) <= PIECES * FEW, "{}", memory(progress));
     }
 
     /// The memory for the states, in bytes.

@@ -483,6 +483,23 @@ fn a_part_that_is_encrypted_in_an_unknown_way_stays_only_as_it_is_and_by_name() 
     }
 }
 
+/// Whether a part is listed or not.
+#[test]
+fn an_unlisted_archive_that_is_encrypted_in_an_unknown_way_is_in_no_plain_copy() {
+    let scratch = Scratch::new();
+    let backup = Draft::v3()
+        .config(&[])
+        .folder("media", &photos())
+        .member("foo.tar.gz", &[&b"SecureTar\x04"[..], &noise(900)].concat())
+        .write(&scratch, "in.tar");
+    haslim([Path::new("verify"), &backup]).code(10);
+    for options in ["--drop media --securetar none", "--drop media"] {
+        let (out, run) = shrink(&scratch, &backup, options, KEY);
+        run.code(10);
+        assert!(!out.exists(), "{options}");
+    }
+}
+
 #[test]
 fn a_repair_without_the_key_promises_nothing_about_what_it_cannot_read() {
     let scratch = Scratch::new();

@@ -256,6 +256,11 @@ fn is_agreed(
     rest: Option<u64>,
     writing: &Writing,
 ) -> Result<bool> {
+    // A user who is asked must know about damage first. Otherwise the check runs while the copy is
+    // written.
+    if writing.verify && !writing.yes {
+        prepared.check_kept_parts(&session.control)?;
+    }
     let expected = prepared.plan.predicted_size;
     let rest = rest
         .zip(writing.rest.as_ref())
@@ -266,11 +271,6 @@ fn is_agreed(
     target.remove_leftovers();
     target.check_space(expected)?;
     let free = target.free_space();
-    // A user who is asked must know about damage first. Otherwise the check runs while the copy is
-    // written.
-    if writing.verify && !writing.yes {
-        prepared.check_kept_parts(&session.control)?;
-    }
     prepared.report_damage(on_damage(writing), &session.screen, &session.control)?;
     let free = free.map_or(String::new(), |free| {
         format!(" ({} free)", size::short(free))

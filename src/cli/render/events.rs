@@ -31,9 +31,15 @@ impl Observer for Screen {
             } => {
                 let rows = summary::rows(backup, plan);
                 let titles: Vec<&str> = rows.iter().map(|row| row.title.as_str()).collect();
+                let why = excess.map_or_else(
+                    || "Some parts have to be written anew, and the copy would not fit".to_owned(),
+                    |excess| {
+                        let excess = size::decimal(excess);
+                        format!("The copy was {excess} larger than planned and did not fit")
+                    },
+                );
                 self.warn(&format!(
-                    "The copy was {} larger than planned and did not fit, so haslim planned again. Now left out: {}.",
-                    size::decimal(excess),
+                    "{why}, so haslim planned again. Now left out: {}.",
                     titles.join(", ")
                 ));
             }

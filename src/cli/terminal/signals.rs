@@ -78,6 +78,15 @@ static GIVEN: AtomicUsize = AtomicUsize::new(0);
 /// How many of them were taken, or refused.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether the run has achieved its purpose: a file has got its name.
+static PUBLISHED: AtomicBool = AtomicBool::new(false);
+
+/// Records that a file has got its name. A run that only has to report that is then done, even if
+/// nobody reads the report.
+pub fn published() {
+    PUBLISHED.store(true, Ordering::SeqCst);
+}
+
 /// How long a reader of the output may take nothing before a signal ends the program. Everything
 /// that cancels the library's work takes less time, so that a run that still works ends in order.
 const STUCK: Duration = Duration::from_millis(500);
@@ -103,7 +112,8 @@ fn end_if_stuck(signal: i32) {
             if taken != seen || GIVEN.load(Ordering::SeqCst) == taken {
                 (seen, since) = (taken, Instant::now());
             } else if since.elapsed() >= STUCK {
-                std::process::exit(128 + signal);
+                let is_done = PUBLISHED.load(Ordering::SeqCst);
+                std::process::exit(if is_done { 0 } else { 128 + signal });
             }
         }
     };

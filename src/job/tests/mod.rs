@@ -91,7 +91,7 @@ impl Observer for Heard {
             Event::PartUnusable { part, .. } => format!("unusable: {part}"),
             Event::PartUnchecked { part, .. } => format!("unchecked: {part}"),
             Event::Kept { note, .. } => format!("kept: {note:?}"),
-            Event::Replanned { excess, .. } => format!("too large: {excess}"),
+            Event::Replanned { excess, .. } => format!("too large: {}", excess.unwrap_or_default()),
         };
         self.0.lock().unwrap().push(text);
     }

@@ -8,7 +8,7 @@ use crate::rules::GlobSet;
 const TOGETHER: usize = 256;
 
 /// The selectors of a list that apply to one part, compiled together: see [`GlobSet`] for the time
-/// and the memory that each [`TOGETHER`] of them take.
+/// and the memory that all of them take.
 pub(crate) struct Selectors<'a> {
     selectors: &'a [Selector],
     id: &'a str,
@@ -40,10 +40,10 @@ impl<'a> Selectors<'a> {
                 }
             }
         }
-        let mut sets = Vec::new();
-        for together in patterns.chunks(TOGETHER) {
-            sets.push(compile(together)?);
-        }
+        let count = patterns.len().div_ceil(TOGETHER);
+        let sets = patterns.chunks(TOGETHER);
+        let sets: Result<Vec<Set>> = sets.map(|together| compile(together, count)).collect();
+        let sets = sets?;
         Ok(Self {
             selectors,
             id,
@@ -79,9 +79,11 @@ impl<'a> Selectors<'a> {
     }
 }
 
-fn compile(patterns: &[(usize, String)]) -> Result<Set> {
+/// Compiles the patterns of one of so many sets.
+fn compile(patterns: &[(usize, String)], sets: usize) -> Result<Set> {
     let texts = patterns.iter().map(|(_, text)| text.clone());
-    let set = GlobSet::of_patterns(texts.collect()).map_err(|why| Error::new(Kind::Usage, why))?;
+    let set = GlobSet::one_of(sets, texts.collect());
+    let set = set.map_err(|why| Error::new(Kind::Usage, why))?;
     Ok(Set {
         patterns: set,
         of: patterns.iter().map(|(at, _)| *at).collect(),
