@@ -34,6 +34,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether it runs with a Supervisor.
+    pub fn has_supervisor(&self) -> bool {
+        self.components.iter().any(|name| name == "hassio")
+    }
+
     /// Whether this version refuses every upload over 16 MiB with 413: 2026.7.0 to 2026.9.0 (core
     /// issues 177999, 178574, 180502).
     pub fn caps_uploads(&self) -> bool {

@@ -9,6 +9,9 @@ use crate::format::manifest::{LONGEST_NAME, Made, names_drive};
 use crate::open::{Backup, ComponentKind};
 use crate::size;
 
+/// How exactly the free space is told: in tenths of a gibibyte.
+const EXACTNESS: u64 = (1 << 30) / 10;
+
 /// Uploads of more bytes fail in some versions, see [`Config::caps_uploads`](super::Config::caps_uploads).
 const CAP: u64 = 16 << 20;
 
@@ -72,8 +75,8 @@ pub enum Warning {
 /// Checks an upload of `file` to the place `agent`. `limit` is what the cloud accepts at most.
 ///
 /// # Errors
-/// `HomeAssistant` if the place is unknown, the manager of backups is busy, or the version cannot
-/// receive the file; `CannotFit` if the file is too large; `Refused` if it is not encrypted, or if
+/// `HomeAssistant` if the place is unknown, the manager of backups is busy, or the version or the disk
+/// cannot receive the file; `CannotFit` if the file is too large; `Refused` if it is not encrypted, or if
 /// its name or id would do harm; `AlreadyStored`.
 pub fn check(instance: &Instance, file: &File, agent: &str, limit: u64) -> Result<Upload> {
     known(instance, agent)?;
@@ -90,6 +93,7 @@ pub fn check(instance: &Instance, file: &File, agent: &str, limit: u64) -> Resul
     if instance.info.state != IDLE {
         return Err(busy(&instance.info.state));
     }
+    has_room(instance, file)?;
     let mut upload = Upload::default();
     if agent == CLOUD {
         // The cloud has one slot, for `<instance id>.tar` (tried).
@@ -129,6 +133,26 @@ fn known(instance: &Instance, agent: &str) -> Result<()> {
         error.advice("Use one of these places.")
     })
 }
+
+/// Home Assistant receives a file as a whole before it goes to any place (tried: 500, `Errno 28`).
+fn has_room(instance: &Instance, file: &File) -> Result<()> {
+    let Some(free) = instance.free else {
+        return Ok(());
+    };
+    if file.size <= free.saturating_add(EXACTNESS) {
+        return Ok(());
+    }
+    let message = format!(
+        "the disk of Home Assistant has {} free, and needs {} for a while",
+        size::short(free),
+        size::short(file.size)
+    );
+    Err(Error::new(Kind::HomeAssistant, message).advice(NO_ROOM))
+}
+
+/// What helps against a full disk there.
+pub(super) const NO_ROOM: &str =
+    "Free some space there, for example by deleting old backups, and try again.";
 
 /// The cloud refuses these files, with nothing but an entry in the log (tried).
 fn storable(file: &File, agent: &str, limit: u64) -> Result<()> {
@@ -309,7 +333,12 @@ mod tests {
     /// date", "slug there", "name" and "old Core".
     #[test]
     fn whatever_would_fail_is_refused_before_a_byte_is_sent() {
-        let cloud: [(Change, Kind, &str); 13] = [
+        let cloud: [(Change, Kind, &str); 14] = [
+            (
+                |i, f| (i.free, f.size) = (Some(4 << 30), 4_900_000_000),
+                Kind::HomeAssistant,
+                "has 4.29 GB free, and needs 4.90 GB",
+            ),
             (
                 |_, f| f.size = 5_000_000_001,
                 Kind::CannotFit,
@@ -372,7 +401,11 @@ mod tests {
 
     #[test]
     fn what_does_no_harm_is_accepted() {
-        let fine: [(&str, Change); 6] = [
+        let fine: [(&str, Change); 7] = [
+            // What is told is rounded to a tenth of a gibibyte.
+            (CLOUD, |i, f| {
+                (i.free, f.size) = (Some(4 << 30), (4 << 30) + 50_000_000)
+            }),
             (CLOUD, |_, f| f.size = 5_000_000_000),
             (CLOUD, |_, f| f.name = "ok: fine?*".into()),
             ("backup.local", |_, f| {

@@ -77,6 +77,9 @@ pub struct Instance {
     pub agents: Vec<Agent>,
     /// The backups.
     pub info: Info,
+    /// The free bytes on the disk where Home Assistant keeps what it receives, in tenths of a
+    /// gibibyte, if its Supervisor tells.
+    pub free: Option<u64>,
 }
 
 impl Instance {
@@ -136,11 +139,17 @@ impl Client {
         }
         let config: Config = parsed(talk.ask("get_config", Value::Null)?)?;
         let agents: Agents = parsed(talk.ask("backup/agents/info", Value::Null)?)?;
+        let info = parsed(talk.ask("backup/info", Value::Null)?)?;
         Ok(Instance {
             user,
+            free: if config.has_supervisor() {
+                free(&mut talk)?
+            } else {
+                None
+            },
             config,
             agents: agents.agents,
-            info: parsed(talk.ask("backup/info", Value::Null)?)?,
+            info,
         })
     }
 
@@ -205,6 +214,23 @@ impl Client {
     fn log(&self, control: &Control) -> Option<Vec<LogEntry>> {
         let ask = || parsed(self.talk(control)?.ask("system_log/list", Value::Null)?);
         ask().ok()
+    }
+}
+
+/// The free bytes of Home Assistant's disk. What the Supervisor does not tell prevents nothing.
+///
+/// # Errors
+/// `Interrupted`.
+fn free(talk: &mut WebSocket<'_>) -> Result<Option<u64>> {
+    // Core, `components/hassio/websocket_api.py`; Supervisor, `api/host.py`: a number of GiB.
+    let question = json!({"endpoint": "/host/info", "method": "get"});
+    match talk.ask("supervisor/api", question) {
+        Err(error) if matches!(error.kind(), Kind::Interrupted(_)) => Err(error),
+        answer => {
+            let free = answer.ok().and_then(|info| info.get("disk_free")?.as_f64());
+            let free = free.filter(|gibibytes| *gibibytes >= 0.0);
+            Ok(free.map(|gibibytes| (gibibytes * f64::from(1 << 30)) as u64))
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::check::{File, busy};
+use super::check::{File, NO_ROOM, busy};
 use super::confirm::{is_final, pause};
 use super::connection::Connection;
 use super::http::{self, Reply};
@@ -466,7 +466,7 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
                 "the disk of Home Assistant is full; it needs {} for a while",
                 crate::size::short(size)
             ),
-            "Free some space there, for example by deleting old backups, and try again.",
+            NO_ROOM,
         ),
         (500, None) if text.contains("busy") => (
             format!("Home Assistant is busy: {text}"),

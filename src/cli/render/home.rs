@@ -67,6 +67,12 @@ pub fn status(session: &Session, address: &Address, instance: &Instance) {
         screen
             .say("2026.7.0 to 2026.9.0 refuse larger uploads (413). Update to 2026.9.1 or later.");
     }
+    if let Some(free) = instance.free {
+        let free = size::short(free);
+        screen.say(&format!(
+            "Its disk has {free} free; it holds an upload for a while."
+        ));
+    }
     screen.say("");
     let widest = instance.agents.iter().map(|agent| agent.agent_id.len());
     let widest = widest.max().unwrap_or_default().min(30);

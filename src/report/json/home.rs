@@ -151,6 +151,7 @@ pub fn status(address: &Address, instance: &Instance, limit: u64) -> Value {
         "version": text(&instance.config.version),
         "state": text(&info.state),
         "upload_capped": instance.config.caps_uploads(),
+        "free_bytes": instance.free,
         "agents": agents.collect::<Vec<_>>(),
         "agent_errors": errors(info),
         "cloud": info.at(CLOUD).map(|backup| stored(backup, limit)).collect::<Vec<_>>(),

@@ -62,6 +62,8 @@ pub struct State {
     pub version: &'static str,
     /// The state of the manager; the event `idle` follows at once for whoever subscribes.
     pub manager: &'static str,
+    /// The free space that the Supervisor tells, in GiB.
+    pub free: Option<f64>,
     pub agents: Vec<&'static str>,
     pub backups: Vec<Value>,
     pub agent_errors: Value,
@@ -97,6 +99,7 @@ impl Fake {
             is_admin: true,
             version: "2026.11.0",
             manager: "idle",
+            free: None,
             agents: vec!["backup.local", "cloud.cloud"],
             backups: Vec::new(),
             agent_errors: json!({}),
@@ -544,7 +547,13 @@ fn answer(state: &State, kind: &str, question: &Value) -> Value {
             json!({"id": "1", "name": "Ada", "is_owner": false, "is_admin": state.is_admin})
         }
         "get_config" => {
-            json!({"version": state.version, "components": ["backup", "cloud"], "state": "RUNNING"})
+            let supervisor = state.free.map(|_| "hassio");
+            let loaded: Vec<&str> = ["backup", "cloud"].into_iter().chain(supervisor).collect();
+            json!({"version": state.version, "components": loaded, "state": "RUNNING"})
+        }
+        "supervisor/api" => {
+            assert_eq!(question["endpoint"], "/host/info");
+            json!({"disk_total": 28.0, "disk_free": state.free})
         }
         "backup/agents/info" => {
             json!({"agents": state.agents.iter().map(|id| json!({"agent_id": id, "name": id})).collect::<Vec<_>>()})

@@ -311,6 +311,35 @@ fn what_would_fail_is_refused_before_a_byte_is_sent() {
     assert!(home.state().asked.is_empty());
 }
 
+/// Supervisor, `api/host.py`. Without a Supervisor, Core does not know the question.
+#[test]
+fn the_free_space_is_asked_for_where_a_supervisor_can_tell() {
+    let scratch = Scratch::new();
+    let file = slim(&scratch);
+    let home = Fake::with(|s| s.free = Some(12.3));
+    let status = home.haslim("status").code(0);
+    assert!(
+        status.out.contains("Its disk has 13.2 GB free"),
+        "{}",
+        status.out
+    );
+    let value = home.haslim("status --json").code(0).json();
+    check("ha status", &value);
+    assert_eq!(value["free_bytes"], 13_207_024_435_u64);
+    home.haslim(&to_cloud(&file)).code(0);
+    let home = Fake::with(|s| s.free = Some(f64::NAN));
+    home.haslim(&to_cloud(&file)).code(0);
+    let home = Fake::new();
+    home.haslim(&to_cloud(&file)).code(0);
+    assert!(
+        !home
+            .state()
+            .asked
+            .iter()
+            .any(|kind| kind == "supervisor/api")
+    );
+}
+
 /// TRAP "same name and date".
 #[test]
 fn a_name_and_date_that_are_there_are_refused() {
