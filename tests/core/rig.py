@@ -64,6 +64,18 @@ def ha(core, *args, password=None, secret=None, expect=0, env=None):
     return printed
 
 
+# A program starts with the memory of the one that starts it, as far as its peak is concerned (getrusage(2), ru_maxrss). So a
+# small one starts it, and prints the peak in kibibytes.
+_SMALL = """
+import os, sys
+null = os.open(os.devnull, os.O_WRONLY)
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
+_, status, usage = os.wait4(child, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status) & 255)
+"""
+
+
 def ha_measured(core, *args, password=None, env=None):
     """Run `haslim ha` against a running Core; return the seconds it took and its peak memory in bytes.
 
@@ -71,13 +83,11 @@ def ha_measured(core, *args, password=None, env=None):
     """
     command, clean = ha_command(core, *args, password=password, env=env)
     begun = time.monotonic()
-    process = subprocess.Popen(command, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    complaint = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise Failed(f"haslim ha {' '.join(map(str, args))}: exit {process.returncode}\n{complaint}".rstrip())
-    return time.monotonic() - begun, usage.ru_maxrss << 10
+    small = [sys.executable, "-I", "-S", "-c", _SMALL, *command]
+    done = subprocess.run(small, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(f"haslim ha {' '.join(map(str, args))}: exit {done.returncode}\n{done.stderr}".rstrip())
+    return time.monotonic() - begun, int(done.stdout) << 10
 
 
 class Behind:

@@ -48,6 +48,8 @@ def _touches(lines, place, may_write):
     for line in lines:
         if re.match(r"\d+ +--- SIG", line):
             continue  # strace itself begins with a SIGSTOP
+        if re.match(r"\d+ +\?\?\?\( <detached", line):
+            continue  # a thread that ended with the program, in no call
         call = re.search(r"^\d+ +(?:<\.\.\. )?(\w+)", line)
         name = call.group(1) if call else ""
         if "= -1 ENOENT" in line or name == "mmap" and not ("MAP_SHARED" in line and "PROT_WRITE" in line):
