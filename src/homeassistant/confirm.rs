@@ -5,10 +5,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::answers::LogEntry;
 use super::check::File;
 use super::queries::without_queries;
-use super::{CLOUD, Client, Details};
+use super::{CLOUD, Client, Details, IDLE, Info, parsed};
 use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::pipe::Control;
 
@@ -16,6 +18,8 @@ use crate::pipe::Control;
 const LOOKS: u32 = 3;
 /// How often after a restart: the places are not all there at once.
 const LOOKS_AFTER_RESTART: u32 = 40;
+/// How often after a lost reply, each time as often as above, while Home Assistant is not idle.
+const LOOKS_AFTER_LOSS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long Home Assistant may be out of reach, because it restarts.
 const AWAY: Duration = Duration::from_secs(180);
@@ -79,12 +83,29 @@ impl Client {
         }
     }
 
-    /// Whether the place lists the backup with exactly its size, although the reply was lost.
+    /// Whether the place lists the backup with exactly its size, although the reply was lost. Waits
+    /// while Home Assistant still does something with backups: when it is stopped, it goes on for up
+    /// to 10 s (tried).
     ///
     /// # Errors
-    /// `Interrupted`.
+    /// `NotStored` if that cannot be found out; `Interrupted`.
     pub(super) fn is_stored(&self, file: &File, agent: &str, control: &Control) -> Result<bool> {
-        Ok(self.verdict(file, agent, control)? == Verdict::Stored)
+        for _ in 0..LOOKS_AFTER_LOSS {
+            match self.verdict(file, agent, control)? {
+                Verdict::Stored => return Ok(true),
+                Verdict::Unknown(why) => return Err(unconfirmed(agent, &why)),
+                Verdict::OtherSize(_) => return Ok(false),
+                Verdict::Absent if self.is_idle(control) => return Ok(false),
+                Verdict::Absent => pause(PAUSE, control)?,
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether Home Assistant does nothing with backups, as far as it says.
+    fn is_idle(&self, control: &Control) -> bool {
+        let ask = || parsed::<Info>(self.talk(control)?.ask("backup/info", Value::Null)?);
+        ask().is_ok_and(|info| info.state == IDLE)
     }
 
     /// Confirms an upload for which Home Assistant answered 201. `before` is the log from before.
@@ -108,13 +129,7 @@ impl Client {
                 file.size
             ),
             Verdict::Absent => format!("{place} did not store the backup"),
-            Verdict::Unknown(why) => {
-                let message = format!(
-                    "the backup was sent, but whether {place} stored it cannot be confirmed: {why}"
-                );
-                return Err(Error::new(Kind::NotStored, message)
-                    .advice("Look at the list of backups in Home Assistant later."));
-            }
+            Verdict::Unknown(why) => return Err(unconfirmed(agent, &why)),
         };
         let reason = self.logged(agent, before, control);
         let advice = advice(reason.as_deref().unwrap_or_default(), agent);
@@ -135,6 +150,16 @@ impl Client {
         let reason = reason(before?, &self.log(control)?, agent)?;
         Some(escape(reason.as_bytes()))
     }
+}
+
+/// The error if the place cannot list its backups.
+fn unconfirmed(agent: &str, why: &str) -> Error {
+    let message = format!(
+        "the backup was sent, but whether {} stored it cannot be confirmed: {why}",
+        escape(agent.as_bytes())
+    );
+    Error::new(Kind::NotStored, message)
+        .advice("Look at the list of backups in Home Assistant later.")
 }
 
 /// Waits for a Home Assistant that is out of reach, longer each time.
@@ -230,6 +255,9 @@ fn is_about(entry: &LogEntry, agent: &str) -> bool {
 
 /// What to do about a reason.
 fn advice(reason: &str, agent: &str) -> &'static str {
+    if reason.contains("connecting to Supervisor") {
+        return "Home Assistant's own computer was too slow: its database or its SD card. Try again later.";
+    }
     if agent != CLOUD {
         return if reason.contains("Timeout") {
             "The place was too slow. Try again later, or from another computer."
@@ -245,7 +273,7 @@ fn advice(reason: &str, agent: &str) -> &'static str {
     } else if has(&["ubscription"]) {
         "Renew the subscription: Settings → Home Assistant Cloud."
     } else if has(&["MD5", "does not match actual size"]) {
-        "The file changed between Home Assistant's disk and the cloud: its memory, its disk or its line may be faulty. Try again."
+        "The file changed between Home Assistant's disk and the cloud: its memory, its disk or its line may be faulty. Try again; `haslim ha fetch` twice shows whether two downloads are the same."
     } else if has(&[
         "Failed to upload",
         "reset",

@@ -32,6 +32,8 @@ pub struct Source {
     pub agent: String,
     /// Its bytes.
     pub size: u64,
+    /// Whether it is encrypted there.
+    pub is_protected: bool,
 }
 
 /// Picks a backup, and the place that it is best downloaded from: Home Assistant's own disk, then
@@ -42,11 +44,11 @@ pub struct Source {
 /// `Usage` if there is no such backup, or more than one.
 pub fn pick(instance: &Instance, id: Option<&str>, from: Option<&str>) -> Result<Source> {
     let at = |stored: &Stored| match from {
-        Some(agent) => stored.at(agent).map(|copy| (agent.to_owned(), copy.size)),
+        Some(agent) => stored.at(agent).map(|copy| (agent.to_owned(), copy)),
         None => {
             let places = stored.agents.iter();
             let best = places.min_by_key(|(agent, _)| (rank(agent), (*agent).clone()));
-            best.map(|(agent, copy)| (agent.clone(), copy.size))
+            best.map(|(agent, copy)| (agent.clone(), *copy))
         }
     };
     let backups = instance.info.newest_first();
@@ -70,12 +72,13 @@ pub fn pick(instance: &Instance, id: Option<&str>, from: Option<&str>) -> Result
     });
     match found.as_slice() {
         [one] => {
-            let (agent, size) = at(one).unwrap_or_default();
+            let (agent, copy) = at(one).unwrap_or_default();
             Ok(Source {
                 id: one.backup_id.clone(),
                 name: one.name.clone(),
                 agent,
-                size,
+                size: copy.size,
+                is_protected: copy.protected,
             })
         }
         [] => Err(Error::new(

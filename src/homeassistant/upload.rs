@@ -506,6 +506,54 @@ pub(super) fn encoded(id: &str) -> String {
 mod tests {
     use super::*;
 
+    struct Nobody;
+
+    impl UploadObserver for Nobody {
+        fn event(&self, _: UploadEvent) {}
+    }
+
+    /// TRAP "closing": the cloud is silent for minutes.
+    #[test]
+    fn an_upload_is_waited_for_as_long_as_home_assistant_says_that_it_receives() {
+        let long_ago = |ago: Duration| Instant::now().checked_sub(ago).unwrap();
+        let waits = |states: &[&str], is_lost: bool, silence: Duration| {
+            let (tell, received) = channel();
+            for state in states {
+                let event = Event {
+                    manager_state: (*state).into(),
+                    ..Event::default()
+                };
+                tell.send(Incoming::Event(event)).unwrap();
+            }
+            if is_lost {
+                let why = Error::new(Kind::HomeAssistant, "gone");
+                tell.send(Incoming::Lost(why)).unwrap();
+            }
+            let control = Control::default();
+            let mut watch = Watch {
+                received,
+                phase: Phase::default(),
+                last: Instant::now(),
+                has_events: true,
+                agent: "cloud.cloud",
+                stage: None,
+                observer: &Nobody,
+                control: &control,
+            };
+            watch.drain().unwrap();
+            watch.last = long_ago(silence);
+            watch.wait(silence).is_ok()
+        };
+        let (hour, minutes) = (Duration::from_secs(3600), Duration::from_secs(600));
+        assert!(waits(&["receive_backup"], false, hour));
+        assert!(!waits(&["receive_backup", "idle"], false, minutes));
+        assert!(!waits(&[], false, minutes));
+        // Without events nobody knows.
+        assert!(waits(&["receive_backup"], true, minutes));
+        assert!(!waits(&["receive_backup"], true, hour));
+        assert!(waits(&["idle"], false, Duration::from_secs(60)));
+    }
+
     /// The rows of the table of failures that a reply shows, and TRAP "proxies".
     #[test]
     fn every_reply_names_its_cause_and_the_next_step() {

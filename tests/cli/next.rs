@@ -239,3 +239,22 @@ fn a_finished_copy_says_how_long_it_took_and_what_it_saves() {
         "{done}"
     );
 }
+
+/// With the address and the token in the environment, or the address alone.
+#[test]
+fn a_copy_goes_to_the_cloud_with_haslim_where_home_assistant_is_known() {
+    let scratch = Scratch::new();
+    let backup = scratch.copy("v2.tar");
+    let url = ("HASLIM_HA_URL", "http://192.0.2.1:8123");
+    let token = ("HASLIM_HA_TOKEN", "secret");
+    for (known, rest) in [
+        (vec![url, token], "--to cloud.cloud"),
+        (vec![url], "--to cloud.cloud --token-file token.txt"),
+    ] {
+        let args = line("shrink", &backup, "--drop media --yes --force -o slim.tar");
+        let run = crate::screen::beside(&args, &crate::screen::env(&known)).code(0);
+        let command = format!("haslim ha upload slim.tar {rest}\n");
+        assert!(run.out.contains(&command), "{}", run.out);
+        assert!(!run.out.contains("curl") && !run.out.contains("secret"));
+    }
+}

@@ -79,10 +79,16 @@ pub fn after_writing(session: &Session, copy: &Published, same_key: bool) {
         screen.say("It is not encrypted: Home Assistant Cloud would refuse it, and anyone who has the file can read it.");
         return;
     }
-    if is_set(URL) && is_set(TOKEN) {
+    if is_set(URL) {
         let mut command = parts("ha upload", session, &copy.path);
         command.push("--to cloud.cloud".into());
-        paste(session, "To the cloud:", &command);
+        let title = if is_set(TOKEN) {
+            "To the cloud:"
+        } else {
+            command.push("--token-file token.txt".into());
+            "To the cloud (the README says how to make a token; save it as token.txt):"
+        };
+        paste(session, title, &command);
         return;
     }
     screen.as_is("To the cloud (the README says how to make a TOKEN):");

@@ -67,6 +67,8 @@ pub struct State {
     pub agents: Vec<&'static str>,
     pub backups: Vec<Value>,
     pub agent_errors: Value,
+    /// Whether no backup is found by its id, because the place cannot be asked.
+    pub lists_nothing: bool,
     pub log: Vec<Value>,
     pub upload: Upload,
     pub download: Download,
@@ -103,6 +105,7 @@ impl Fake {
             agents: vec!["backup.local", "cloud.cloud"],
             backups: Vec::new(),
             agent_errors: json!({}),
+            lists_nothing: false,
             log: Vec::new(),
             upload: Upload::Store,
             download: Download::Whole,
@@ -568,7 +571,8 @@ fn answer(state: &State, kind: &str, question: &Value) -> Value {
             let found = state
                 .backups
                 .iter()
-                .find(|backup| backup["backup_id"] == question["backup_id"]);
+                .find(|backup| backup["backup_id"] == question["backup_id"])
+                .filter(|_| !state.lists_nothing);
             json!({"agent_errors": state.agent_errors, "backup": found})
         }
         "backup/config/info" => json!({"config": {

@@ -49,6 +49,23 @@ fn a_backup_goes_all_the_way_and_leaves_nothing_behind() {
     assert_eq!(home.state().received.len(), 1);
 }
 
+/// The cloud stores only encrypted backups.
+#[test]
+fn what_the_cloud_would_refuse_is_not_fetched() {
+    for name in ["plain.tar", "v2.tar"] {
+        let (home, scratch) = (home(name), Scratch::new());
+        let is_plain = name == "plain.tar";
+        home.state().backups[0]["agents"]["backup.local"]["protected"] = (!is_plain).into();
+        let rest = line(scratch.0.path(), "--securetar none --drop media");
+        let run = home.haslim(&rest).code(10);
+        assert!(run.err.contains("only encrypted"), "{}", run.err);
+        let asked = home.state().asked.join(" ");
+        assert!(!asked.contains("download"), "{asked}");
+        // With the key, the copy is encrypted.
+        home.haslim(&line(scratch.0.path(), "--drop media")).code(0);
+    }
+}
+
 #[test]
 fn the_json_follows_the_schema_and_files_can_be_kept() {
     let (home, scratch) = (home("v2.tar"), Scratch::new());

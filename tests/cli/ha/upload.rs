@@ -261,6 +261,21 @@ fn a_lost_reply_is_no_failure_if_the_backup_is_listed() {
 }
 
 #[test]
+fn a_lost_reply_and_a_place_that_cannot_list_is_not_called_a_failure() {
+    let scratch = Scratch::new();
+    let file = slim(&scratch);
+    let home = Fake::with(|state| {
+        state.upload = Upload::StoreAndVanish;
+        state.agents = vec!["backup.local", "cloud.cloud"];
+        state.agent_errors = json!({"cloud.cloud": "Failed to list backups"});
+        state.lists_nothing = true;
+    });
+    let run = home.haslim(&to_cloud(&file)).code(9);
+    assert!(run.err.contains("cannot be confirmed"), "{}", run.err);
+    assert!(run.err.contains("what the upload replaces"), "{}", run.err);
+}
+
+#[test]
 fn what_would_fail_is_refused_before_a_byte_is_sent() {
     let scratch = Scratch::new();
     let (file, plain) = (slim(&scratch), scratch.copy("plain.tar"));

@@ -9,7 +9,7 @@ use haslim::homeassistant::{Client, File, Instance, Source, Stored, Upload, pick
 use haslim::job::{MeasureOutcome, Prepared};
 use haslim::open::{Backup, ComponentKind};
 use haslim::pipe::FileContent;
-use haslim::plan::Action;
+use haslim::plan::{Action, EncryptionChoice};
 use haslim::report::json;
 use haslim::rewrite::{Measured, OutputPath, output};
 use haslim::{Error, Kind, Result, size};
@@ -18,6 +18,7 @@ use super::{fetch, file_stem, upload};
 use crate::cli::commands::shrink::{self, Decided, Ending};
 use crate::cli::commands::writing::stopped;
 use crate::cli::home::Home;
+use crate::cli::key;
 use crate::cli::render::{escaped_path, home as words, refusal};
 use crate::cli::session::{DONE, Session};
 use crate::cli::settings::{Keeping, Selection, Sending, Wanted, Writing};
@@ -58,7 +59,7 @@ pub fn run(
             "To send another copy, use `haslim ha fetch`, `haslim shrink` and `haslim ha upload`.",
         ));
     }
-    check_place(session, &instance, sending)?;
+    check_place(session, &instance, &source, selection, sending)?;
     files.check(&source, !keeping.is_streamed)?;
     if !keeping.is_streamed && !fits_whole(&source, selection, limit) {
         files.warn_of_room(session, &source, limit);
@@ -109,17 +110,27 @@ fn fits_whole(source: &Source, selection: &Selection, limit: u64) -> bool {
 ///
 /// # Errors
 /// As [`haslim::homeassistant::check`].
-fn check_place(session: &Session, instance: &Instance, sending: &Sending) -> Result<()> {
+fn check_place(
+    session: &Session,
+    instance: &Instance,
+    source: &Source,
+    selection: &Selection,
+    sending: &Sending,
+) -> Result<()> {
+    let limit = session.settings.limit;
+    let is_protected = match selection.encryption {
+        EncryptionChoice::Plain => source.is_protected && fits_whole(source, selection, limit),
+        _ => source.is_protected || key::is_given(&session.settings),
+    };
     let any = File {
         size: 0,
         slug: "new".into(),
         name: "new".into(),
         date: String::new(),
         is_rest: false,
-        is_protected: true,
+        is_protected,
         has_configuration: true,
     };
-    let limit = session.settings.limit;
     haslim::homeassistant::check(instance, &any, &sending.to, limit).map(drop)
 }
 

@@ -106,7 +106,7 @@ pub fn warn(session: &Session, upload: &Upload) -> Vec<String> {
             "The backup is without Home Assistant's configuration. Its web page does not offer the cloud for such backups."
         }
         Warning::NotListed => {
-            "The place cannot list its backups now, so haslim may not be able to confirm the upload."
+            "The place cannot list its backups now. So it is not known what the upload replaces there, and haslim may not be able to confirm it."
         }
     };
     let texts: Vec<String> = upload
