@@ -227,6 +227,22 @@ fn named(instance: &Instance, file: &File, agent: &str) -> Result<()> {
             Error::refused(message).advice("Make a copy of it; a copy has an id of its own.")
         );
     }
+    // Its Supervisor has one list for all its places (read, Supervisor `backups/manager.py`).
+    let is_supervisors = |agent: &str| agent.starts_with("hassio.");
+    let other = |stored: &&Stored| {
+        let mut copies = stored.agents.iter();
+        stored.backup_id == file.slug
+            && copies.any(|(agent, copy)| is_supervisors(agent) && copy.size != file.size)
+    };
+    if is_supervisors(agent) && instance.info.backups.iter().any(|stored| other(&stored)) {
+        let message = format!(
+            "Home Assistant stores another backup with the same id ({})",
+            file.slug
+        );
+        return Err(
+            Error::refused(message).advice("Make a copy of it; a copy has an id of its own.")
+        );
+    }
     if agent == CLOUD {
         return Ok(());
     }
@@ -396,6 +412,32 @@ mod tests {
             let error = check(&instance, &file, agent, LIMIT).unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.message().contains(says), "{error}");
+        }
+    }
+
+    /// Row "slug clash (Supervisor)".
+    #[test]
+    fn an_id_that_the_supervisor_has_at_another_place_is_refused() {
+        for (size, is_fine) in [(1000, true), (2000, false)] {
+            let mut there = instance();
+            let place = |id: &str| super::super::Agent {
+                agent_id: id.into(),
+                ..Default::default()
+            };
+            there.agents = vec![place("hassio.local"), place("hassio.nas")];
+            let copy = super::super::Copy {
+                size: 1000,
+                protected: true,
+            };
+            there.info.backups = vec![Stored {
+                backup_id: "0c".into(),
+                agents: [("hassio.local".into(), copy)].into(),
+                ..Stored::default()
+            }];
+            let mut file = file();
+            (file.slug, file.size) = ("0c".into(), size);
+            let outcome = check(&there, &file, "hassio.nas", LIMIT);
+            assert_eq!(outcome.is_ok(), is_fine, "{outcome:?}");
         }
     }
 

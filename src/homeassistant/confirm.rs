@@ -3,15 +3,16 @@
 //! Home Assistant answers 201 also if every place refused the backup (tried). Its list of backups
 //! is the only proof, and its log the only place with a reason.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::answers::LogEntry;
+use super::away::{Away, pause};
 use super::check::File;
 use super::queries::without_queries;
 use super::{CLOUD, Client, Details, IDLE, Info, parsed};
-use crate::error::{Advice, Error, Kind, Result, escape};
+use crate::error::{Error, Kind, Result, escape};
 use crate::pipe::Control;
 
 /// How often the list is read. It is fresh when the 201 arrives (tried).
@@ -21,12 +22,6 @@ const LOOKS_AFTER_RESTART: u32 = 40;
 /// How often after a lost reply, each time as often as above, while Home Assistant is not idle.
 const LOOKS_AFTER_LOSS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long Home Assistant may be out of reach, because it restarts.
-const AWAY: Duration = Duration::from_secs(180);
-/// The longest pause between two tries to reach it.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// The part of a pause between two looks for cancellation.
-const NAP: Duration = Duration::from_millis(100);
 
 /// The logger of the manager of backups, which names the place in `Upload failed for PLACE: WHY`.
 const MANAGER: &str = "homeassistant.components.backup";
@@ -160,61 +155,6 @@ fn unconfirmed(agent: &str, why: &str) -> Error {
     );
     Error::new(Kind::NotStored, message)
         .advice("Look at the list of backups in Home Assistant later.")
-}
-
-/// Waits for a Home Assistant that is out of reach, longer each time.
-pub(super) struct Away {
-    since: Option<Instant>,
-    pause: Duration,
-}
-
-impl Default for Away {
-    fn default() -> Self {
-        Self {
-            since: None,
-            pause: PAUSE,
-        }
-    }
-}
-
-impl Away {
-    /// Waits before the next try. Returns the error if no further one is of use: Home Assistant
-    /// answered that it never will, or it has been away for [`AWAY`].
-    ///
-    /// # Errors
-    /// `Interrupted`, and errors of other kinds than `HomeAssistant`.
-    pub fn wait(&mut self, error: Error, control: &Control) -> Result<Option<Error>> {
-        if error.kind() != Kind::HomeAssistant {
-            return Err(error);
-        }
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if is_final(&error) || since.elapsed() >= AWAY {
-            return Ok(Some(error));
-        }
-        pause(self.pause, control)?;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        Ok(None)
-    }
-}
-
-/// Whether the same request would fail again: each one with a wrong token counts as a failed login.
-pub(super) fn is_final(error: &Error) -> bool {
-    matches!(
-        error.next_step(),
-        Some(Advice::NewToken | Advice::UpdateHomeAssistant)
-    )
-}
-
-/// Waits, unless the work is cancelled.
-pub(super) fn pause(time: Duration, control: &Control) -> Result<()> {
-    let mut left = time;
-    while !left.is_zero() {
-        control.check()?;
-        let nap = left.min(NAP);
-        std::thread::sleep(nap);
-        left -= nap;
-    }
-    control.check()
 }
 
 /// What the log says about the place since `before`; `None` if that is not certain. The log has the

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers::Stored;
-use super::confirm::{Away, pause};
+use super::away::{Away, pause};
 use super::connection::{Connection, up_to};
 use super::http::{self, Reply};
 use super::upload::encoded;

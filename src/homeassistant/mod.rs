@@ -16,6 +16,7 @@
 
 mod address;
 mod answers;
+mod away;
 mod check;
 mod confirm;
 mod connection;
@@ -48,6 +49,7 @@ use crate::crypt::Password;
 use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::pipe::Control;
 use answers::Agents;
+use away::Away;
 use connection::{Connection, up_to, up_to_changing};
 use websocket::WebSocket;
 
@@ -154,24 +156,39 @@ impl Client {
     }
 
     /// Waits until the manager of backups does nothing. `waiting` is called with each state that it
-    /// is in before.
+    /// is in before. Waits for a Home Assistant that restarts meanwhile.
     ///
     /// # Errors
     /// As [`Client::look`]; `Interrupted`.
     pub fn wait_until_idle(&self, control: &Control, waiting: &mut dyn FnMut(&str)) -> Result<()> {
+        let (mut last, mut away) = (String::new(), Away::default());
+        loop {
+            let mut told = |state: &str| {
+                away = Away::default();
+                if state != last {
+                    waiting(state);
+                    last = state.to_owned();
+                }
+            };
+            let Err(error) = self.events_until_idle(control, &mut told) else {
+                return Ok(());
+            };
+            if let Some(error) = away.wait(error, control)? {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Receives events over one connection until the manager of backups does nothing.
+    fn events_until_idle(&self, control: &Control, told: &mut dyn FnMut(&str)) -> Result<()> {
         // A backup can take an hour in which no event comes.
         let mut talk = self.subscribe(control)?;
-        let mut last = String::new();
         loop {
             let event: Event = parsed(talk.next_event()?)?;
             match event.manager_state.as_str() {
                 IDLE => return Ok(()),
                 "" => {}
-                state if state != last => {
-                    waiting(state);
-                    last = state.to_owned();
-                }
-                _ => {}
+                state => told(state),
             }
         }
     }

@@ -9,8 +9,8 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::away::{is_final, pause};
 use super::check::{File, NO_ROOM, busy};
-use super::confirm::{is_final, pause};
 use super::connection::Connection;
 use super::http::{self, Reply};
 use super::multipart::Frame;

@@ -62,6 +62,8 @@ pub struct State {
     pub version: &'static str,
     /// The state of the manager; the event `idle` follows at once for whoever subscribes.
     pub manager: &'static str,
+    /// How often the connection for events ends after the present state, as in a restart.
+    pub events_cut: u32,
     /// The free space that the Supervisor tells, in GiB.
     pub free: Option<f64>,
     pub agents: Vec<&'static str>,
@@ -101,6 +103,7 @@ impl Fake {
             is_admin: true,
             version: "2026.11.0",
             manager: "idle",
+            events_cut: 0,
             free: None,
             agents: vec!["backup.local", "cloud.cloud"],
             backups: Vec::new(),
@@ -524,7 +527,13 @@ fn talk(mut stream: TcpStream, state: &Mutex<State>) {
             continue;
         }
         let (sender, events) = channel();
-        if manager != "idle" {
+        let is_cut = {
+            let mut state = lock(state);
+            let is_cut = state.events_cut > 0;
+            state.events_cut = state.events_cut.saturating_sub(1);
+            is_cut
+        };
+        if manager != "idle" && !is_cut {
             lock(state).manager = "idle";
             let _ = sender.send(json!({"manager_state": "idle"}));
         }
@@ -532,7 +541,7 @@ fn talk(mut stream: TcpStream, state: &Mutex<State>) {
         let wrap = |event| json!({"id": question["id"], "type": "event", "event": event});
         // Core sends the present state before the result.
         let first = wrap(json!({"manager_state": manager}));
-        if !send(&mut socket, first) || !send(&mut socket, result) {
+        if !send(&mut socket, first) || !send(&mut socket, result) || is_cut {
             return;
         }
         while let Ok(event) = events.recv() {

@@ -416,14 +416,31 @@ fn the_date_of_the_request_counts_if_there_is_one() {
 fn with_wait_a_busy_manager_is_waited_for() {
     let scratch = Scratch::new();
     let file = slim(&scratch);
-    let home = Fake::with(|state| state.manager = "create_backup");
-    let run = home.haslim(&format!("{} --wait", to_cloud(&file))).code(0);
+    for (state, said) in [
+        ("create_backup", "is making a backup"),
+        ("blocked", "is still starting"),
+    ] {
+        for cut in [0, 2] {
+            let home = Fake::with(|fake| (fake.manager, fake.events_cut) = (state, cut));
+            let run = home.haslim(&format!("{} --wait", to_cloud(&file))).code(0);
+            let told = format!("Waiting: Home Assistant {said}");
+            assert_eq!(run.out.matches(&told).count(), 1, "{}", run.out);
+        }
+    }
+}
+
+/// core#177999: TRAP "old Core".
+#[test]
+fn a_version_that_refuses_large_uploads_is_named_by_status() {
+    let home = Fake::with(|state| state.version = "2026.8.2");
+    let status = home.haslim("status").code(0);
     assert!(
-        run.out
-            .contains("Waiting: Home Assistant is making a backup"),
+        status.out.contains("uploads over 16 MiB fail"),
         "{}",
-        run.out
+        status.out
     );
+    let value = home.haslim("status --json").code(0).json();
+    assert_eq!(value["upload_capped"], true);
 }
 
 #[test]
