@@ -249,6 +249,17 @@ fn a_lost_connection_says_how_far_it_was_and_what_to_do() {
         "{}",
         run.err
     );
+    // Much more than the buffers of a connection hold.
+    let large = [make::file("a", &make::noise(24 << 20))];
+    let file = Draft::v2()
+        .config(&[])
+        .folder("media", &large)
+        .write(&scratch, "large.tar");
+    let home = Fake::with(|state| state.upload = Upload::Cut(12 << 20));
+    let run = home.haslim(&to_cloud(&file)).code(8);
+    let (_, rest) = run.err.split_once(", at ").expect(&run.err);
+    let percent: u32 = rest.split(' ').next().unwrap().parse().unwrap();
+    assert!((40..100).contains(&percent), "{}", run.err);
 }
 
 /// A restart of Home Assistant: the reply is lost, and the backup is stored all the same.
