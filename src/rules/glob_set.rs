@@ -18,7 +18,7 @@ const STATES: usize = 2 << 20;
 const FEW: usize = 64 << 10;
 /// Into how many pieces the globs are divided at most. Larger pieces throw their states away more
 /// often, which takes more time, but no more memory.
-const PIECES: usize = 256;
+const PIECES: usize = 1024;
 /// The limit for the compiled globs of one automaton, in bytes.
 const COMPILED: usize = 10 << 20;
 
@@ -39,7 +39,7 @@ const PATIENCE: usize = 2;
 /// globs. Later searches begin with the halves.
 ///
 /// It can be shared between threads. Memory: about 2 MiB of states for each search at the same
-/// time, at most 16 MiB for globs that were halved again and again, and more only for globs of more
+/// time, at most 64 MiB for globs that were halved again and again, and more only for globs of more
 /// than some 35 kB. Besides, some 100 bytes for each byte of the globs, and again each time they are
 /// halved.
 #[derive(Clone)]
