@@ -80,16 +80,7 @@ impl GlobSet {
     /// # Errors
     /// The compiler's message, if one of them is too large.
     pub fn of_patterns(patterns: Arc<[String]>) -> Result<Self, String> {
-        Self::one_of(1, patterns)
-    }
-
-    /// Like [`GlobSet::of_patterns`], for one of so many sets that share the memory of one.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn one_of(sets: usize, patterns: Arc<[String]>) -> Result<Self, String> {
-        let sets = sets.max(1);
-        Self::within((STATES / sets).max(FEW), (PIECES / sets).max(1), patterns)
+        Self::within(STATES, PIECES, patterns)
     }
 
     fn within(states: usize, pieces: usize, patterns: Arc<[String]>) -> Result<Self, String> {

@@ -4,50 +4,47 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::request::selector::Selector;
 use crate::rules::GlobSet;
 
-/// How many patterns are matched together.
-const TOGETHER: usize = 256;
-
 /// The selectors of a list that apply to one part, compiled together: see [`GlobSet`] for the time
 /// and the memory that all of them take.
 pub(crate) struct Selectors<'a> {
     selectors: &'a [Selector],
     id: &'a str,
-    pub(crate) sets: Vec<Set>,
+    /// `None` if there is none.
+    patterns: Option<GlobSet>,
+    /// By pattern: the index of its selector.
+    of: Vec<usize>,
     /// Those that match the whole component, and therefore every path.
     always: Vec<usize>,
     /// Those that are not patterns.
     words: Vec<usize>,
 }
 
-pub(crate) struct Set {
-    patterns: GlobSet,
-    /// By pattern: the index of its selector.
-    of: Vec<usize>,
-}
-
 impl<'a> Selectors<'a> {
     /// # Errors
     /// `Usage` if a pattern cannot be compiled.
     pub fn new(selectors: &'a [Selector], id: &'a str) -> Result<Self> {
-        let (mut patterns, mut always, mut words) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut patterns, mut of) = (Vec::new(), Vec::new());
+        let (mut always, mut words) = (Vec::new(), Vec::new());
         for (at, selector) in selectors.iter().enumerate() {
             if selector.takes_component(id) {
                 always.push(at);
             } else if selector.looks_into(id) {
                 match selector.pattern() {
-                    Some(pattern) => patterns.push((at, pattern)),
+                    Some(pattern) => {
+                        patterns.push(pattern);
+                        of.push(at);
+                    }
                     None => words.push(at),
                 }
             }
         }
-        let count = patterns.len().div_ceil(TOGETHER);
-        let sets = patterns.chunks(TOGETHER);
-        let sets: Result<Vec<Set>> = sets.map(|together| compile(together, count)).collect();
-        let sets = sets?;
+        let compiled = (!of.is_empty()).then(|| GlobSet::of_patterns(patterns.into()));
+        let compiled = compiled.transpose();
         Ok(Self {
             selectors,
             id,
-            sets,
+            patterns: compiled.map_err(|why| Error::new(Kind::Usage, why))?,
+            of,
             always,
             words,
         })
@@ -55,7 +52,7 @@ impl<'a> Selectors<'a> {
 
     /// True if none of them can match a path.
     pub fn is_empty(&self) -> bool {
-        self.sets.is_empty() && self.always.is_empty() && self.words.is_empty()
+        self.of.is_empty() && self.always.is_empty() && self.words.is_empty()
     }
 
     /// Collects the indices of all selectors that match a path or a folder above it, in rising
@@ -70,24 +67,13 @@ impl<'a> Selectors<'a> {
                 .get(at)
                 .is_some_and(|s| s.takes_path(self.id, path))
         }));
-        let mut matched = Vec::new();
-        for set in &self.sets {
-            set.patterns.search().matches(path, &mut matched);
-            taking.extend(matched.iter().filter_map(|&at| set.of.get(at)));
+        if let Some(patterns) = &self.patterns {
+            let mut matched = Vec::new();
+            patterns.search().matches(path, &mut matched);
+            taking.extend(matched.iter().filter_map(|&at| self.of.get(at)));
         }
         taking.sort_unstable();
     }
-}
-
-/// Compiles the patterns of one of so many sets.
-fn compile(patterns: &[(usize, String)], sets: usize) -> Result<Set> {
-    let texts = patterns.iter().map(|(_, text)| text.clone());
-    let set = GlobSet::one_of(sets, texts.collect());
-    let set = set.map_err(|why| Error::new(Kind::Usage, why))?;
-    Ok(Set {
-        patterns: set,
-        of: patterns.iter().map(|(at, _)| *at).collect(),
-    })
 }
 
 /// Counts the matched paths, for the tests that measure the planner's work.
