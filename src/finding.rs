@@ -170,7 +170,8 @@ pub enum MetadataFault {
         key: &'static str,
     },
     /// A key has a value that Supervisor's schema refuses (supervisor `backups/validate.py`). A copy
-    /// gets an empty one instead, or null; only the values in `homeassistant` cannot be guessed.
+    /// gets what is valid of it, or an empty one; only the values in `homeassistant` cannot be
+    /// guessed.
     Value {
         /// The key.
         key: &'static str,

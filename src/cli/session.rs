@@ -34,8 +34,6 @@ pub struct Session {
     input: Mutex<Option<Arc<Input>>>,
     /// Set when a backup is open, so that `verify` can report more about damage.
     opened: AtomicBool,
-    /// Set when a file has got its name.
-    published: AtomicBool,
     /// The key that Home Assistant uses, if it was asked for it.
     home_key: OnceLock<Password>,
 }
@@ -49,7 +47,6 @@ impl Session {
             screen,
             input: Mutex::default(),
             opened: AtomicBool::new(false),
-            published: AtomicBool::new(false),
             home_key: OnceLock::new(),
         }
     }
@@ -106,8 +103,7 @@ impl Session {
 
     /// Records that a file has got its name. From then on the run has achieved its purpose.
     pub fn published(&self) {
-        self.published.store(true, Ordering::Relaxed);
-        signals::published();
+        signals::PUBLISHED.store(true, Ordering::SeqCst);
     }
 
     /// Whether the user can be asked: both sides are a terminal, and no program reads the output.
@@ -120,7 +116,7 @@ impl Session {
         let Some(error) = self.screen.lost() else {
             return code;
         };
-        if self.published.load(Ordering::Relaxed) {
+        if signals::PUBLISHED.load(Ordering::SeqCst) {
             self.screen.shout(&format!(
                 "{error}. The file that was to be made is complete all the same."
             ));

@@ -35,6 +35,17 @@ pub enum HeaderError {
     },
 }
 
+impl HeaderError {
+    /// Whether SecureTar's mark is there, but nothing that this program knows behind it: the part is
+    /// encrypted in an unknown way.
+    pub fn has_mark(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownVersion { .. } | Self::ReservedBytes { .. }
+        )
+    }
+}
+
 impl From<HeaderError> for Error {
     fn from(error: HeaderError) -> Self {
         let message = error.to_string();

@@ -74,8 +74,13 @@ struct Core {
     version: Option<String>,
     excludes_database: bool,
     is_object: bool,
-    /// Whether it is the version alone.
-    is_text: bool,
+}
+
+impl Core {
+    /// Whether it is the version alone, as in old metadata.
+    fn is_version(&self) -> bool {
+        !self.is_object && self.version.is_some()
+    }
 }
 
 /// A listed add-on.
@@ -256,7 +261,7 @@ impl Manifest {
     /// nothing about Home Assistant.
     pub fn can_exclude_database(&self) -> bool {
         let core = &self.known.homeassistant;
-        core.is_object || core.is_text
+        core.is_object || core.is_version()
     }
 
     /// Whether Home Assistant's automatic retention counts this backup.
@@ -275,10 +280,10 @@ impl Manifest {
         self.known.instance_id.as_deref()
     }
 
-    /// When the backup was asked for, if it is recorded (`extra` of `backup.json`). Home Assistant
-    /// then lists this as its date.
-    pub fn requested(&self) -> Option<&str> {
-        self.known.requested.as_deref()
+    /// The date that Home Assistant lists: when the backup was asked for, if that is recorded (`extra`
+    /// of `backup.json`), and otherwise its own.
+    pub fn shown_date(&self) -> &str {
+        self.known.requested.as_deref().unwrap_or(self.date())
     }
 
     /// The listed folders; local add-ons appear as `addons/local`.

@@ -46,6 +46,18 @@ impl<'de, F: FnMut(&str, &'de RawValue) -> Result<()>> Visitor<'de> for FieldVis
     }
 }
 
+/// The last field of an object with this name; `None` too for anything but an object.
+pub(crate) fn field<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    let mut found = None;
+    let _ = each_field(object.get(), |key, raw| {
+        if key == name {
+            found = Some(raw);
+        }
+        Ok(())
+    });
+    found
+}
+
 /// Calls `each` for every item of an array, in order.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ impl File {
             size: backup.input.len(),
             slug: manifest.slug().to_owned(),
             name: manifest.name().to_owned(),
-            date: manifest.requested().unwrap_or(manifest.date()).to_owned(),
+            date: manifest.shown_date().to_owned(),
             is_rest: manifest.made() == Some(Made::Rest),
             is_protected: manifest.protected() && backup.is_protected(),
             has_configuration: parts
@@ -75,9 +75,9 @@ pub enum Warning {
 /// Checks an upload of `file` to the place `agent`. `limit` is what the cloud accepts at most.
 ///
 /// # Errors
-/// `HomeAssistant` if the place is unknown, the manager of backups is busy, or the version or the disk
-/// cannot receive the file; `CannotFit` if the file is too large; `Refused` if it is not encrypted, or if
-/// its name or id would do harm; `AlreadyStored`.
+/// `HomeAssistant` if the place is unknown, the manager of backups is busy, or the version or the
+/// disk cannot receive the file; `CannotFit` if the file is too large; `Refused` if it is not
+/// encrypted, or if its name or id would do harm; `AlreadyStored`.
 pub fn check(instance: &Instance, file: &File, agent: &str, limit: u64) -> Result<Upload> {
     known(instance, agent)?;
     storable(file, agent, limit)?;
@@ -132,6 +132,16 @@ fn known(instance: &Instance, agent: &str) -> Result<()> {
     } else {
         error.advice("Use one of these places.")
     })
+}
+
+/// The error if a place has a backup with the id of the file.
+fn has_another(place: &str, file: &File) -> Error {
+    let message = format!(
+        "{} stores another backup with the same id ({})",
+        escape(place.as_bytes()),
+        file.slug
+    );
+    Error::refused(message).advice("Make a copy of it; a copy has an id of its own.")
 }
 
 /// Home Assistant receives a file as a whole before it goes to any place (tried: 500, `Errno 28`).
@@ -218,30 +228,17 @@ fn named(instance: &Instance, file: &File, agent: &str) -> Result<()> {
             );
             return Err(Error::new(Kind::AlreadyStored, message));
         }
-        let message = format!(
-            "{} stores another backup with the same id ({})",
-            escape(agent.as_bytes()),
-            file.slug
-        );
-        return Err(
-            Error::refused(message).advice("Make a copy of it; a copy has an id of its own.")
-        );
+        return Err(has_another(agent, file));
     }
     // Its Supervisor has one list for all its places (read, Supervisor `backups/manager.py`).
     let is_supervisors = |agent: &str| agent.starts_with("hassio.");
-    let other = |stored: &&Stored| {
-        let mut copies = stored.agents.iter();
-        stored.backup_id == file.slug
-            && copies.any(|(agent, copy)| is_supervisors(agent) && copy.size != file.size)
-    };
-    if is_supervisors(agent) && instance.info.backups.iter().any(|stored| other(&stored)) {
-        let message = format!(
-            "Home Assistant stores another backup with the same id ({})",
-            file.slug
-        );
-        return Err(
-            Error::refused(message).advice("Make a copy of it; a copy has an id of its own.")
-        );
+    let same_id = instance.info.backups.iter();
+    let same_id = same_id.filter(|stored| stored.backup_id == file.slug);
+    let other = same_id
+        .flat_map(|stored| &stored.agents)
+        .find(|(place, copy)| is_supervisors(place) && copy.size != file.size);
+    if let Some((place, _)) = other.filter(|_| is_supervisors(agent)) {
+        return Err(has_another(place, file));
     }
     if agent == CLOUD {
         return Ok(());

@@ -31,7 +31,7 @@ pub(super) fn check(
         .zip(outcomes)
         .map(|(&part, outcome)| PartIntegrity {
             part,
-            is_cut_short: outcome.as_ref().is_ok_and(|intact| intact.is_cut_short),
+            ends_early: outcome.as_ref().is_ok_and(|intact| intact.ends_early),
             outcome: outcome.map(|intact| intact.notes),
         })
         .collect()
@@ -141,32 +141,31 @@ impl Prepared {
         let checks =
             self.integrity_of(|at| self.is_copied(at) || self.is_written_anew(at), control);
         self.integrity.extend(checks);
-        let before = self.plan.drops.clone();
-        if self.mend_streams(control)? && self.plan.drops != before {
+        if self.mend_streams(control)? == Some(true) {
             return Err(needs_another_plan("some parts have to be written anew"));
         }
         Ok(())
     }
 
     /// Plans to write those copied parts anew of which Home Assistant would restore the beginning
-    /// alone, according to their checks. Returns whether there are any.
+    /// alone, according to their checks. Returns whether the new plan leaves out something else;
+    /// `None` if there are no such parts.
     ///
     /// # Errors
     /// As [`plan::make`](crate::plan::make); errors from reading the parts.
-    pub(super) fn mend_streams(&mut self, control: &Control) -> Result<bool> {
+    pub(super) fn mend_streams(&mut self, control: &Control) -> Result<Option<bool>> {
         let checks = self.integrity.iter();
-        let found = checks.filter(|check| check.is_cut_short && self.is_copied(check.part));
+        let found = checks.filter(|check| check.ends_early && self.is_copied(check.part));
         let found: Vec<usize> = found
             .map(|check| check.part)
             .filter(|part| self.surveys.iter().all(|survey| survey.part != *part))
             .collect();
         if found.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let surveys = survey(&self.backup, &found, self.keys.as_deref(), control)?;
         self.surveys.extend(surveys);
-        self.replan()?;
-        Ok(true)
+        self.replan_otherwise().map(Some)
     }
 
     /// Checks those of the `wanted` parts that the copy would hold in another form and whose
@@ -275,8 +274,8 @@ impl Prepared {
         match &check.outcome {
             Ok(notes) => {
                 // What is written anew was kept when the plan was shown.
-                let is_kept = check.is_cut_short || self.is_copied(check.part);
-                let said = |note: &&Note| check.is_cut_short || !self.plan.notes.contains(note);
+                let is_kept = check.ends_early || self.is_copied(check.part);
+                let said = |note: &&Note| check.ends_early || !self.plan.notes.contains(note);
                 let notes = notes.iter().filter(|_| is_kept).filter(said);
                 notes.map(|note| Event::Kept { backup, note }).collect()
             }

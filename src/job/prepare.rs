@@ -314,7 +314,7 @@ impl Reading<'_> {
                 Err(error) => found.integrity.push(PartIntegrity {
                     part: at,
                     outcome: Err(error),
-                    is_cut_short: false,
+                    ends_early: false,
                 }),
             }
         }

@@ -21,7 +21,7 @@ pub struct PartIntegrity {
     /// check.
     pub outcome: Result<Vec<Note>>,
     /// Whether Home Assistant would restore its beginning alone.
-    pub is_cut_short: bool,
+    pub ends_early: bool,
 }
 
 /// A backup, with everything needed to decide about it and to write a copy of it.
@@ -56,6 +56,16 @@ impl Prepared {
     pub fn replan(&mut self) -> Result<()> {
         self.plan = plan::make(&self.backup, &self.surveys, &self.request)?;
         Ok(())
+    }
+
+    /// Plans again, and returns whether the new plan leaves out something else.
+    ///
+    /// # Errors
+    /// As [`plan::make`].
+    pub(super) fn replan_otherwise(&mut self) -> Result<bool> {
+        let before = std::mem::take(&mut self.plan.drops);
+        self.replan()?;
+        Ok(self.plan.drops != before)
     }
 
     /// Why the plan does not lead to a copy; `None` if the copy can be written.

@@ -50,11 +50,8 @@ impl Prepared {
                 return Err(crate::rewrite::too_large(measured.size, self.plan.limit));
             }
             let (excess, is_other) = self.plan_smaller(measured.size, attempt)?;
-            if let Some(refusal) = self.refusal() {
+            if let Some(refusal) = self.agree(is_other, Some(excess), false, observer)? {
                 return Ok(MeasureOutcome::Refused(refusal));
-            }
-            if is_other {
-                observer.event(self.replanned(Some(excess)));
             }
         }
         Err(Error::new(Kind::Internal, "no attempt was made"))

@@ -141,7 +141,7 @@ impl Prepared {
             let mut checks = self.kept_parts_integrity(control);
             self.report(&mut checks, Damage::EndsTheJob, observer, control)?;
             self.integrity.extend(checks);
-            if self.mend_streams(control)? {
+            if self.mend_streams(control)?.is_some() {
                 return Ok(None);
             }
         }
@@ -170,10 +170,10 @@ impl Prepared {
             match self.write_checked(&mut output, options, observer, control, rest) {
                 Ok(complete) => {
                     self.integrity.extend(complete.checked);
-                    let before = self.plan.drops.clone();
-                    if self.mend_streams(control)? {
-                        let is_other = self.plan.drops != before;
-                        if let Some(refusal) = self.agree(is_other, None, options, observer)? {
+                    if let Some(is_other) = self.mend_streams(control)? {
+                        if let Some(refusal) =
+                            self.agree(is_other, None, options.asked, observer)?
+                        {
                             return Ok(WriteOutcome::Refused(refusal));
                         }
                         continue;
@@ -193,7 +193,9 @@ impl Prepared {
                 }
                 Err(_) => {
                     let (excess, is_other) = self.plan_smaller(output.position(), attempt)?;
-                    if let Some(refusal) = self.agree(is_other, Some(excess), options, observer)? {
+                    if let Some(refusal) =
+                        self.agree(is_other, Some(excess), options.asked, observer)?
+                    {
                         return Ok(WriteOutcome::Refused(refusal));
                     }
                     attempt += 1;
@@ -204,21 +206,21 @@ impl Prepared {
 
     /// Whether a new plan can be carried out; `is_other` says that it leaves out something else.
     /// `excess` is by how many bytes the copy was too large; `None` if parts have to be written anew.
-    /// Returns why the plan does not lead to a copy.
+    /// `asked` says that the user has agreed to the plan before. Returns why the plan does not lead to a copy.
     ///
     /// # Errors
     /// `CannotFit` if the user has agreed to another plan.
-    fn agree(
+    pub(super) fn agree(
         &self,
         is_other: bool,
         excess: Option<u64>,
-        options: WriteOptions,
+        asked: bool,
         observer: &dyn Observer,
     ) -> Result<Option<Refusal>> {
         if let Some(refusal) = self.refusal() {
             return Ok(Some(refusal));
         }
-        if is_other && options.asked {
+        if is_other && asked {
             return Err(needs_another_plan(match excess {
                 Some(_) => "the copy came out larger than planned",
                 None => "some parts have to be written anew",
@@ -238,13 +240,11 @@ impl Prepared {
         let least = excess.saturating_sub(RECORD).max(LEAST_MARGIN);
         let more = if attempt == 1 { least } else { excess };
         self.request.margin = self.request.margin.saturating_add(more);
-        let before = std::mem::take(&mut self.plan.drops);
-        self.replan()?;
-        Ok((excess, self.plan.drops != before))
+        Ok((excess, self.replan_otherwise()?))
     }
 
     /// What to tell about a new plan; see [`Event::Replanned`].
-    pub(super) fn replanned(&self, excess: Option<u64>) -> Event<'_> {
+    fn replanned(&self, excess: Option<u64>) -> Event<'_> {
         Event::Replanned {
             excess,
             backup: &self.backup,

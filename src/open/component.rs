@@ -137,9 +137,7 @@ impl Part {
         }
         part.is_empty_stream = part.has_odd_gzip && read == member.size && begins_empty(&head);
         match found {
-            Err(
-                error @ (HeaderError::UnknownVersion { .. } | HeaderError::ReservedBytes { .. }),
-            ) => part.fault = Some(error),
+            Err(error) if error.has_mark() => part.fault = Some(error),
             // Bytes without any mark are taken for SecureTar v1 only where an archive must be, and
             // only if the backup says that it is encrypted: they look like damage.
             Ok((Layer::Secure(SecureHeader::V1 { .. }), _)) | Err(_)

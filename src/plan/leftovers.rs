@@ -115,18 +115,15 @@ fn left_out<'a>(
     let version = backup.manifest.version();
     let hasher = PathHasher::default();
     let by_hash: HashMap<u64, &[u8]> = targets.iter().map(|t| (hasher.hash(t), *t)).collect();
-    let first = |path: &'_ [u8]| path.iter().position(|&b| b == b'/').unwrap_or(path.len());
-    let tops: HashSet<&[u8]> = targets.iter().filter_map(|t| t.get(..first(t))).collect();
+    let top = |path: &[u8]| hasher.prefixes(path).next().map(|(hash, _)| hash);
+    let tops: HashSet<u64> = targets.iter().filter_map(|t| top(t)).collect();
     // Whether something of it stays, for each target that was in the part.
     let mut stays: HashMap<&[u8], bool> = HashMap::new();
     for (at, entry) in survey.entries.iter().enumerate() {
         let Some(path) = config_path(part.kind, version, &entry.name) else {
             continue;
         };
-        if !path
-            .get(..first(path))
-            .is_some_and(|top| tops.contains(top))
-        {
+        if top(path).is_none_or(|top| !tops.contains(&top)) {
             continue;
         }
         let is_kept = !action.drops_name(at);

@@ -129,7 +129,7 @@ fn intact(backup: &Backup, at: usize, keys: Option<&KeyRing>, control: &Control)
     let has_more_members = end.gzip.is_some_and(|gzip| gzip.members > 1);
     Ok(Intact {
         notes,
-        is_cut_short: has_more_members && part.version().is_some(),
+        ends_early: has_more_members && part.version().is_some(),
     })
 }
 
@@ -140,7 +140,7 @@ pub struct Intact {
     pub notes: Vec<Note>,
     /// Whether Home Assistant restores its beginning alone: it is encrypted and consists of several
     /// gzip members.
-    pub is_cut_short: bool,
+    pub ends_early: bool,
 }
 
 /// Runs a task on several parts, the largest first, and returns the results in the order of the

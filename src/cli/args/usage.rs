@@ -1,10 +1,11 @@
 //! Errors in the arguments, in this program's words.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use haslim::error::escape;
+use haslim::error::escaped_path;
 use haslim::{Error, Kind};
 
 use super::parse::command;
@@ -77,8 +78,8 @@ pub fn explain(error: &clap::Error, words: &[OsString]) -> Error {
         Some(ContextValue::Strings(texts)) => texts.first().map(String::as_str),
         _ => None,
     };
-    // Nothing that was typed begins a line of its own.
-    let value = |kind| typed(kind).map(|text| escape(text.as_bytes()));
+    // Nothing that was typed begins a line of its own. It can be a path.
+    let value = |kind| typed(kind).map(|text| escaped_path(Path::new(text)));
     match (error.kind(), value(ContextKind::InvalidArg).as_deref()) {
         (ErrorKind::UnknownArgument, Some(option)) if option.starts_with('-') => {
             let similar = value(ContextKind::SuggestedArg);

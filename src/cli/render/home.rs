@@ -70,7 +70,7 @@ pub fn status(session: &Session, address: &Address, instance: &Instance) {
     if let Some(free) = instance.free {
         let free = size::short(free);
         screen.say(&format!(
-            "Its disk has {free} free; it holds an upload for a while."
+            "Free on its disk: {free}. An upload needs room there for a while."
         ));
     }
     screen.say("");

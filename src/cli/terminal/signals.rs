@@ -78,14 +78,9 @@ static GIVEN: AtomicUsize = AtomicUsize::new(0);
 /// How many of them were taken, or refused.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether the run has achieved its purpose: a file has got its name.
-static PUBLISHED: AtomicBool = AtomicBool::new(false);
-
-/// Records that a file has got its name. A run that only has to report that is then done, even if
-/// nobody reads the report.
-pub fn published() {
-    PUBLISHED.store(true, Ordering::SeqCst);
-}
+/// Whether the run has achieved its purpose: a file has got its name. A run that only has to report
+/// that is then done, even if nobody reads the report.
+pub static PUBLISHED: AtomicBool = AtomicBool::new(false);
 
 /// How long a reader of the output may take nothing before a signal ends the program. Everything
 /// that cancels the library's work takes less time, so that a run that still works ends in order.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Manifest;
@@ -190,17 +191,16 @@ impl Manifest {
         if changes.partial {
             edits.push(("type", Edit::Set(quoted("partial"))));
         }
-        let is_text = self.known.homeassistant.is_text;
+        let is_alone = self.known.homeassistant.is_version();
         if is_gone("homeassistant") {
             edits.push(("homeassistant", Edit::Set("null".into())));
-        } else if let Some(version) = self.homeassistant_version().filter(|_| is_text) {
-            let excluded = if changes.without_database {
-                ",\"exclude_database\":true"
+        } else if let Some(version) = self.homeassistant_version().filter(|_| is_alone) {
+            let core = if changes.without_database {
+                json!({"version": version, "exclude_database": true})
             } else {
-                ""
+                json!({"version": version})
             };
-            let text = format!("{{\"version\":{}{excluded}}}", quoted(version));
-            edits.push(("homeassistant", Edit::Set(text)));
+            edits.push(("homeassistant", Edit::Set(core.to_string())));
         } else if changes.without_database {
             edits.push(("homeassistant", Edit::Inside(&database)));
         }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Core, Known, Listed};
 use crate::finding::MetadataFault;
-use crate::format::raw_json::{each_field, each_item, is_object, value};
+use crate::format::raw_json::{each_field, each_item, field, is_object, value};
 
 /// Overhead of one value, in bytes, besides its text.
 const EACH: usize = 64;
@@ -59,7 +59,7 @@ impl Reader {
             "crypto" => self.known.names_cipher = raw.get() != "null",
             "homeassistant" => {
                 self.known.homeassistant = self.core(raw);
-                if self.known.homeassistant.is_text {
+                if self.known.homeassistant.is_version() {
                     let key = "homeassistant";
                     self.known.faults.push(MetadataFault::Type { key });
                 } else {
@@ -114,27 +114,14 @@ impl Reader {
 
     /// The text in this field of an object.
     fn text_in(&mut self, raw: &RawValue, name: &str) -> Option<String> {
-        let mut text = None;
-        let _ = each_field(raw.get(), |key, raw| {
-            if key == name {
-                text = self.string(raw);
-            }
-            Ok(())
-        });
-        text
+        self.string(field(raw, name)?)
     }
 
     /// The JSON text of this field of an object, if it is an object too.
     fn raw_in(&mut self, raw: &RawValue, name: &str) -> Option<String> {
-        let mut text = None;
-        let _ = each_field(raw.get(), |key, raw| {
-            if key == name && is_object(raw) {
-                self.room = self.room.saturating_sub(raw.get().len() + EACH);
-                text = (self.room > 0).then(|| raw.get().to_owned());
-            }
-            Ok(())
-        });
-        text
+        let raw = field(raw, name).filter(|raw| is_object(raw))?;
+        self.room = self.room.saturating_sub(raw.get().len() + EACH);
+        (self.room > 0).then(|| raw.get().to_owned())
     }
 
     fn core(&mut self, raw: &RawValue) -> Core {
@@ -142,7 +129,6 @@ impl Reader {
             version: self.string(raw).filter(|version| !version.is_empty()),
             excludes_database: flag_in(raw, "exclude_database"),
             is_object: is_object(raw),
-            is_text: is_text(raw) && raw.get() != "\"\"",
         };
         if core.is_object {
             // The value was already parsed as JSON, so only a value that is not an object fails
@@ -257,12 +243,7 @@ pub(super) fn is_repository(text: &str) -> bool {
 
 /// Whether an object has this field with the value true.
 fn flag_in(raw: &RawValue, name: &str) -> bool {
-    let mut flag = false;
-    let _ = each_field(raw.get(), |key, raw| {
-        flag |= key == name && raw.get() == "true";
-        Ok(())
-    });
-    flag
+    field(raw, name).is_some_and(|raw| raw.get() == "true")
 }
 
 /// A whole number, or text with one: Supervisor's schema accepts both (`vol.Coerce(int)`).

@@ -136,7 +136,7 @@ fn a_wish_to_stop_is_not_reported_as_if_a_copy_were_made() {
     let checks = kept.iter().zip(errors).map(|(&part, error)| PartIntegrity {
         part,
         outcome: Err(error),
-        is_cut_short: false,
+        ends_early: false,
     });
     let heard = Heard::default();
     let error = job

@@ -59,12 +59,7 @@ impl<'a> Staying<'a> {
     fn check_marks(&self) -> Result<()> {
         let parts = self.backup.parts.iter().zip(self.actions);
         let mut staying = parts.filter(|(_, action)| **action != Action::Drop);
-        let is_unknown = |part: &Part| {
-            matches!(
-                part.fault,
-                Some(HeaderError::UnknownVersion { .. } | HeaderError::ReservedBytes { .. })
-            )
-        };
+        let is_unknown = |part: &Part| part.fault.as_ref().is_some_and(HeaderError::has_mark);
         let Some((part, _)) = staying.find(|(part, _)| is_unknown(part)) else {
             return Ok(());
         };

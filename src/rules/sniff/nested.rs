@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use serde_json::value::RawValue;
 
 use crate::dates;
-use crate::format::raw_json::{each_field, each_item, value};
+use crate::format::raw_json::{each_field, each_item, field, value};
 use crate::format::tar::block::{BLOCK, HeaderBlock, padding};
 use crate::rules::slug::is_like_a_slug;
 
@@ -62,7 +62,7 @@ impl<'a> Metadata<'a> {
 
     /// The field of `extra` with this name.
     fn extra(&self, name: &str) -> Option<&'a RawValue> {
-        field_of(self.extra?, name)
+        field(self.extra?, name)
     }
 
     fn instance_id(&self) -> Option<String> {
@@ -74,7 +74,7 @@ impl<'a> Metadata<'a> {
     /// Whether haslim wrote it beside a smaller copy: then nothing else has what is in it.
     fn is_rest(&self) -> bool {
         let haslim = self.extra("haslim");
-        haslim.is_some_and(|haslim| field_of(haslim, "rest_of").is_some())
+        haslim.is_some_and(|haslim| field(haslim, "rest_of").is_some())
     }
 
     /// The hashes of the names of the parts that it lists, without their endings.
@@ -91,7 +91,7 @@ impl<'a> Metadata<'a> {
         });
         let addons = self.addons.map(|addons| {
             each_item(addons.get(), |addon| {
-                add(field_of(addon, "slug").and_then(value));
+                add(field(addon, "slug").and_then(value));
                 Ok(())
             })
         });
@@ -99,19 +99,6 @@ impl<'a> Metadata<'a> {
         let _ = (folders, addons);
         listed
     }
-}
-
-/// The field of an object with this name.
-fn field_of<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
-    let mut found = None;
-    // Anything but an object has no fields.
-    let _ = each_field(object.get(), |key, raw| {
-        if key == name {
-            found = Some(raw);
-        }
-        Ok(())
-    });
-    found
 }
 
 /// Whether a part can have this name although nothing lists it: Home Assistant's own parts, and apps,

@@ -166,7 +166,7 @@ fn tars_of_other_people_stay() {
 }
 
 #[test]
-fn a_backup_that_is_cut_short_anywhere_stays() {
+fn a_backup_that_ends_early_anywhere_stays() {
     let whole = backup();
     let ends_at = whole
         .iter()

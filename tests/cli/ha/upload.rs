@@ -345,7 +345,7 @@ fn the_free_space_is_asked_for_where_a_supervisor_can_tell() {
     let home = Fake::with(|s| s.free = Some(12.3));
     let status = home.haslim("status").code(0);
     assert!(
-        status.out.contains("Its disk has 13.2 GB free"),
+        status.out.contains("Free on its disk: 13.2 GB"),
         "{}",
         status.out
     );

@@ -411,7 +411,7 @@ fn described(prepared: &Prepared, measured: &Measured) -> File {
         size: measured.size,
         slug: changes.slug.clone(),
         name: manifest.changed_name(changes),
-        date: manifest.requested().unwrap_or(manifest.date()).to_owned(),
+        date: manifest.shown_date().to_owned(),
         is_rest: false,
         is_protected: changes.protected,
         has_configuration: parts.any(|(part, planned)| {
