@@ -261,6 +261,7 @@ impl Finding {
                 )
             }
             Self::AppleDouble { id } => format!("{id} is a file that macOS put there; nothing of the backup is in it."),
+            Self::NoArchive { id, error } if error.has_mark() => format!("{id}: {error}; haslim cannot open it, and the rest can be read without it."),
             Self::NoArchive { id, error } => format!("{id}: {error}; it is damaged, and the rest can be read without it."),
             Self::Protection { encrypted } => protection(*encrypted),
             Self::Mixed { encrypted, plain } => {

@@ -60,6 +60,13 @@ pub enum Advice {
         /// Its component.
         part: String,
     },
+    /// Look for a newer version of this program, or leave this part out.
+    NewerOrDrop {
+        /// Its component.
+        part: String,
+        /// Whether it can be kept as it is, too.
+        may_stay: bool,
+    },
     /// Leave this part out when shrinking, because a repair leaves nothing out.
     ShrinkInstead {
         /// Its component.

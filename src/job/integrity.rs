@@ -8,6 +8,7 @@ use super::write::needs_another_plan;
 use super::writer::named;
 use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
+use crate::finding::HeaderError;
 use crate::open::{Backup, source};
 use crate::pipe::Control;
 use crate::plan::Action;
@@ -95,12 +96,15 @@ pub(super) fn with_way_out(error: Error, id: &str) -> Error {
     if error.kind() != Kind::Damaged {
         return error;
     }
-    or_keep(error, id)
+    error.advice(Advice::DropOrKeepDamaged { part: id.into() })
 }
 
-/// The error, with that advice.
-fn or_keep(error: Error, id: &str) -> Error {
-    error.advice(Advice::DropOrKeepDamaged { part: id.into() })
+/// The same for a part that is encrypted in an unknown way.
+fn with_newer(error: Error, id: &str) -> Error {
+    error.advice(Advice::NewerOrDrop {
+        part: id.into(),
+        may_stay: true,
+    })
 }
 
 /// The same for a part that cannot be kept as it is, because the copy needs it in another form.
@@ -306,7 +310,8 @@ impl Prepared {
         if !is_about_contents(error) {
             return Ok(Some(with_drop));
         }
-        let is_marked = self.backup.part(at).fault.is_some();
+        let fault = self.backup.part(at).fault.as_ref();
+        let is_marked = fault.is_some_and(HeaderError::has_mark);
         let is_damaged = (error.kind() == Kind::Damaged || is_marked) && self.is_copied(at);
         Ok(if damage == Damage::IsReported {
             None
@@ -315,7 +320,8 @@ impl Prepared {
         } else {
             let may_stay =
                 damage == Damage::IsDecidedOn || self.request.keeps_component(self.id(at));
-            (is_damaged && !may_stay).then_some(or_keep)
+            let with_advice: WithAdvice = if is_marked { with_newer } else { with_way_out };
+            (is_damaged && !may_stay).then_some(with_advice)
         })
     }
 

@@ -56,7 +56,8 @@ fn without_options(error: Error) -> Error {
         Some(
             Advice::DropOrKeepDamaged { part }
             | Advice::DropOrKeep { part }
-            | Advice::DropDamaged { part },
+            | Advice::DropDamaged { part }
+            | Advice::NewerOrDrop { part, .. },
         ) => {
             let part = part.clone();
             error.advice(Advice::ShrinkInstead { part })

@@ -62,6 +62,7 @@ impl Terms for CommandLine {
             | Advice::DropDamaged { part }
             | Advice::DropOrNotCompress { part }
             | Advice::DropInsteadOfRepair { part }
+            | Advice::NewerOrDrop { part, .. }
             | Advice::ShrinkInstead { part } => about_part(advice, part),
             advice => general(advice).to_owned(),
         }
@@ -82,6 +83,12 @@ fn about_part(advice: &Advice, part: &str) -> String {
         }
         Advice::DropDamaged { .. } => format!(
             "{DOWNLOAD_AGAIN} Or leave the part out with --drop {part}. It cannot be kept as it is: the copy needs it in another form."
+        ),
+        Advice::NewerOrDrop { may_stay: true, .. } => format!(
+            "Look for a newer haslim. Or leave the part out with --drop {part}, or keep it as it is with --keep {part}."
+        ),
+        Advice::NewerOrDrop { .. } => format!(
+            "Look for a newer haslim. Or leave the part out with --drop {part}: a copy has all parts in one way."
         ),
         Advice::ShrinkInstead { .. } => format!(
             "{DOWNLOAD_AGAIN} A repair leaves nothing out; `haslim shrink` can leave the part out, with --drop {part}."

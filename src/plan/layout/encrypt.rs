@@ -64,8 +64,9 @@ impl<'a> Staying<'a> {
             return Ok(());
         };
         open::check_head(self.backup, part).map_err(|error| {
-            error.advice(Advice::DropDamaged {
+            error.advice(Advice::NewerOrDrop {
                 part: part.id.clone(),
+                may_stay: false,
             })
         })
     }
