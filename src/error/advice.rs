@@ -102,6 +102,9 @@ pub enum Advice {
     GiveSavedBenchmark,
     /// Make a new token for Home Assistant, as an administrator.
     NewToken,
+    /// Check that Home Assistant runs and what its address begins with, and try again: the
+    /// connection was lost.
+    Reconnect,
     /// Update Home Assistant, which does not know this question.
     UpdateHomeAssistant,
     /// Put the output elsewhere, or make room for it.

@@ -7,8 +7,10 @@ use crate::pipe::Control;
 
 /// How long Home Assistant may be out of reach, because it restarts.
 const AWAY: Duration = Duration::from_secs(180);
+/// How often the same is asked at most, and tried to connect, if a connection fails.
+pub(super) const ASKS: u32 = 3;
 /// The first pause between two tries to reach it.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The part of a pause between two looks for cancellation.
@@ -47,6 +49,24 @@ impl Away {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Ok(None)
     }
+}
+
+/// Asks something that changes nothing, up to [`ASKS`] times if the connection is lost meanwhile.
+///
+/// # Errors
+/// Those of the last time.
+pub(super) fn ask_again<T>(control: &Control, ask: impl Fn() -> Result<T>) -> Result<T> {
+    let mut wait = FIRST_PAUSE;
+    for _ in 1..ASKS {
+        match ask() {
+            Err(error) if error.next_step() == Some(&Advice::Reconnect) => {
+                pause(wait, control)?;
+                wait *= 2;
+            }
+            other => return other,
+        }
+    }
+    ask()
 }
 
 /// Whether the same request would fail again: each one with a wrong token counts as a failed login.

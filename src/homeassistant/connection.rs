@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
+use socket2::{SockRef, TcpKeepalive};
 
 use super::address::Address;
+use super::away::{ASKS, FIRST_PAUSE};
 use crate::error::{Error, Kind, Result};
 use crate::pipe::Control;
-use crate::sys;
 
 /// How often a wait looks for cancellation.
 const TICK: Duration = Duration::from_millis(100);
@@ -28,9 +29,9 @@ const CONNECT: Duration = Duration::from_secs(15);
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// The maximum number of addresses of the host that are tried.
 const ADDRESSES: usize = 8;
-/// How often the system asks a silent connection whether it is still there, in seconds. Less than
-/// the time after which home routers forget a connection.
-const KEEP_ALIVE: u64 = 30;
+/// How often the system asks a silent connection whether it is still there. Less than the time
+/// after which home routers forget a connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Decides, for each tick, whether to wait any longer: called with how long nothing has moved.
 pub type Patience<'a> = Box<dyn FnMut(Duration) -> Result<()> + 'a>;
@@ -124,8 +125,11 @@ impl<'a> Connection<'a> {
             .and_then(|()| tcp.set_read_timeout(Some(TICK)))
             .and_then(|()| tcp.set_write_timeout(Some(TICK)));
         set.map_err(|e| cannot(&e))?;
-        // Some systems cannot do it. Then a lost connection is noticed later.
-        let _ = sys::keep_alive(&tcp, KEEP_ALIVE);
+        let asking = TcpKeepalive::new()
+            .with_time(KEEP_ALIVE)
+            .with_interval(KEEP_ALIVE);
+        // If the system cannot do it, a lost connection is noticed later.
+        let _ = SockRef::from(&tcp).set_tcp_keepalive(&asking);
         let mut connection = Self {
             socket: Socket { tcp, patience },
             tls: None,
@@ -219,7 +223,7 @@ impl Write for Connection<'_> {
 }
 
 /// Looks the host up and connects, on a thread of its own, because neither can be cancelled. The
-/// thread ends by itself after [`ATTEMPT`].
+/// thread ends by itself after [`ASKS`] times [`ATTEMPT`] at most.
 fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>> {
     let (done, outcome) = channel();
     let (host, port) = (address.host.clone(), address.port);
@@ -227,7 +231,7 @@ fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>
         .name("connect".into())
         .spawn(move || {
             // If the program no longer waits, the connection is closed again.
-            let _ = done.send(first_of(&host, port));
+            let _ = done.send(patiently(&host, port));
         });
     if let Err(error) = spawned {
         return Ok(Err(error));
@@ -243,6 +247,28 @@ fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>
             Err(RecvTimeoutError::Timeout) => control.check()?,
         }
     }
+}
+
+/// Tries again if the host refuses or ends the connection at once, as while it restarts.
+fn patiently(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut wait = FIRST_PAUSE;
+    for _ in 1..ASKS {
+        match first_of(host, port) {
+            Err(error) if is_passing(error.kind()) => std::thread::sleep(wait),
+            other => return other,
+        }
+        wait *= 2;
+    }
+    first_of(host, port)
+}
+
+/// Whether the next attempt may succeed. One that took long is not repeated.
+fn is_passing(kind: ErrorKind) -> bool {
+    use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        kind,
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 /// Connects to all addresses of the host at once, and takes the first that answers: in many homes an

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use super::address::Token;
 use super::connection::Connection;
-use crate::error::{Error, Kind, Result, escape};
+use crate::error::{Advice, Error, Kind, Result, escape};
 
 /// The maximum size of a reply's head.
 const HEAD: usize = 1 << 16;
@@ -173,7 +173,7 @@ pub fn lost(error: io::Error) -> Error {
             Kind::HomeAssistant,
             format!("the connection to Home Assistant was lost: {why}"),
         )
-        .advice("Check that Home Assistant runs, and try again. If it has a certificate, its address begins with https://.")
+        .advice(Advice::Reconnect)
     })
 }
 

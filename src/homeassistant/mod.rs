@@ -49,7 +49,7 @@ use crate::crypt::Password;
 use crate::error::{Advice, Error, Kind, Result, escape};
 use crate::pipe::Control;
 use answers::Agents;
-use away::Away;
+use away::{Away, ask_again};
 use connection::{Connection, up_to, up_to_changing};
 use websocket::WebSocket;
 
@@ -126,12 +126,16 @@ impl Client {
 
     /// Asks for everything about the user, the version, the places and the backups. The user is
     /// asked first: over HTTP, a token that is wrong and a user without rights look the same, and
-    /// each request counts as a failed login (tried).
+    /// each request counts as a failed login (tried). Asks again if the connection is lost.
     ///
     /// # Errors
     /// `HomeAssistant` if it cannot be reached, the token is wrong, or its user is not an
     /// administrator.
     pub fn look(&self, control: &Control) -> Result<Instance> {
+        ask_again(control, || self.look_once(control))
+    }
+
+    fn look_once(&self, control: &Control) -> Result<Instance> {
         let mut talk = self.talk(control)?;
         let user: User = parsed(talk.ask("auth/current_user", Value::Null)?)?;
         if !user.is_admin {
@@ -212,7 +216,8 @@ impl Client {
     /// # Errors
     /// As [`Client::look`].
     pub fn encryption_key(&self, control: &Control) -> Result<Option<Password>> {
-        let mut answer = self.talk(control)?.ask("backup/config/info", Value::Null)?;
+        let ask = || self.talk(control)?.ask("backup/config/info", Value::Null);
+        let mut answer = ask_again(control, ask)?;
         let key = answer.pointer_mut("/config/create_backup/password");
         Ok(match key.map(Value::take) {
             Some(Value::String(key)) if !key.is_empty() => Some(Password::new(key)),

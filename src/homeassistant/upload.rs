@@ -72,6 +72,8 @@ struct Watch<'a> {
     has_events: bool,
     agent: &'a str,
     stage: Option<Stage>,
+    /// The bytes that the place will get.
+    total: u64,
     observer: &'a dyn UploadObserver,
     control: &'a Control,
 }
@@ -100,13 +102,19 @@ impl Watch<'_> {
                 Incoming::Event(event) => match self.phase.take(&event, self.agent) {
                     Step::None => {}
                     Step::Begins { attempt, total } => {
-                        self.show(Some((Stage::Store, total)));
+                        self.show(Some((Stage::Prepare, total)));
+                        self.total = total;
                         if attempt > 1 {
                             let of = TRIES.max(attempt);
                             self.observer.event(UploadEvent::Retry { attempt, of });
                         }
                     }
-                    Step::Moves(bytes) => self.control.advance(bytes)?,
+                    Step::Moves(bytes) => {
+                        if self.stage == Some(Stage::Prepare) {
+                            self.show(Some((Stage::Store, self.total)));
+                        }
+                        self.control.advance(bytes)?;
+                    }
                 },
             }
         }
@@ -222,6 +230,7 @@ impl Client {
                 has_events: true,
                 agent,
                 stage: None,
+                total: 0,
                 observer,
                 control,
             });
@@ -447,9 +456,17 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
             "the Supervisor gave up waiting (502), and Home Assistant stopped the upload".into(),
             "Use the address of Home Assistant itself.",
         ),
-        (504 | 524, Some(server)) => (
+        // Known, not tried.
+        (524, Some(server)) => (
             format!(
-                "{} gave up waiting ({status}), and Home Assistant stopped the upload",
+                "{} gave up waiting (524), and Home Assistant stopped the upload",
+                proxy_of(server)
+            ),
+            "Use the address of Home Assistant in your own network.",
+        ),
+        (504, Some(server)) => (
+            format!(
+                "{} gave up waiting (504), and Home Assistant stopped the upload",
                 proxy_of(server)
             ),
             "Use the address of Home Assistant itself. In nginx, proxy_read_timeout 12h helps.",
@@ -537,6 +554,7 @@ mod tests {
                 has_events: true,
                 agent: "cloud.cloud",
                 stage: None,
+                total: 0,
                 observer: &Nobody,
                 control: &control,
             };
@@ -576,7 +594,7 @@ mod tests {
                 "gave up waiting",
                 "proxy_read_timeout",
             ),
-            (524, Some(&cloudflare), "", "gave up waiting", "itself"),
+            (524, Some(&cloudflare), "", "gave up waiting", "own network"),
             (400, Some(&nginx), "", "answered with 400", "itself"),
             (502, Some(&nginx), "", "cannot reach", "runs"),
             (401, None, "", "refuses the token", "NewToken"),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use serde_json::{Map, Value, json};
+use tungstenite::error::ProtocolError;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
@@ -152,7 +153,9 @@ fn failed(why: &dyn std::fmt::Display) -> Error {
 fn broken(error: tungstenite::Error) -> Error {
     match error {
         tungstenite::Error::Io(error) => super::http::lost(error),
-        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
+        tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed
+        | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             super::http::lost(io::ErrorKind::UnexpectedEof.into())
         }
         other => failed(&other),
@@ -166,13 +169,12 @@ fn not_opened(error: tungstenite::Error, address: &Address) -> Error {
         return broken(error);
     };
     let status = reply.status().as_u16();
+    // Core always sends a `Server` header, an empty one (tried).
     let server = reply.headers().get("Server");
-    let server = server.filter(|name| !name.is_empty());
-    match (status, server) {
-        // Core sends an empty `Server` header (tried).
-        (403, None) => return banned(),
-        (401 | 403 | 502..=504, Some(server)) => {
-            return proxied(status, &escape(server.as_bytes()));
+    match (status, server.map(|name| escape(name.as_bytes()))) {
+        (403, Some(name)) if name.is_empty() => return banned(),
+        (401 | 403 | 502..=504, name) if name.as_deref() != Some("") => {
+            return proxied(status, &name.unwrap_or_default());
         }
         _ => {}
     }

@@ -22,6 +22,8 @@ pub enum Stage {
     Fetch,
     /// A backup is sent to Home Assistant.
     Send,
+    /// Home Assistant reads a backup for the checksum that its cloud wants. No bytes are counted.
+    Prepare,
     /// Home Assistant sends a backup on to where it will be stored.
     Store,
 }
@@ -37,6 +39,7 @@ impl Stage {
             Self::Make => "make",
             Self::Fetch => "fetch",
             Self::Send => "send",
+            Self::Prepare => "prepare",
             Self::Store => "store",
         }
     }

@@ -51,12 +51,8 @@ pub(crate) use windows::{create_private_folder, is_illegal_sequence, name_of, se
 pub use linux::{ignored_signals, keep_memory_private, peak_memory, processor_name};
 #[cfg(target_os = "macos")]
 pub use macos::{ignored_signals, keep_memory_private, peak_memory, processor_name};
-#[cfg(all(unix, feature = "homeassistant"))]
-pub(crate) use unix::keep_alive;
 #[cfg(unix)]
 pub(crate) use unix::largest_file;
-#[cfg(all(windows, feature = "homeassistant"))]
-pub(crate) use windows::keep_alive;
 #[cfg(windows)]
 pub(crate) use windows::largest_file;
 #[cfg(windows)]

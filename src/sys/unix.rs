@@ -43,21 +43,6 @@ pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result
     file.write_all_at(bytes, offset)
 }
 
-/// Has the system ask the other end of a silent connection every `seconds` whether it is still
-/// there, so that routers keep the connection and a lost one is noticed.
-///
-/// # Errors
-/// Errors of the system.
-#[cfg(feature = "homeassistant")]
-pub(crate) fn keep_alive(socket: &std::net::TcpStream, seconds: u64) -> io::Result<()> {
-    use rustix::net::sockopt;
-    let every = std::time::Duration::from_secs(seconds);
-    sockopt::set_socket_keepalive(socket, true)?;
-    sockopt::set_tcp_keepidle(socket, every)?;
-    sockopt::set_tcp_keepintvl(socket, every)?;
-    Ok(())
-}
-
 /// Sets the permission bits of an open file.
 ///
 /// # Errors

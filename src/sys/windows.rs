@@ -40,15 +40,6 @@ pub(crate) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<us
     file.seek_read(buf, offset)
 }
 
-/// Would have the system ask whether the other end of a connection is still there.
-///
-/// # Errors
-/// `Unsupported`: this needs a system call that no crate here offers.
-#[cfg(feature = "homeassistant")]
-pub(crate) fn keep_alive(_: &std::net::TcpStream, _: u64) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
 /// Writes all bytes at a position.
 ///
 /// # Errors

@@ -145,6 +145,9 @@ fn general(advice: &Advice) -> &'static str {
         Advice::NewToken => {
             "Create a token in Home Assistant: your profile → Security → Long-lived access tokens. Your user must be an administrator."
         }
+        Advice::Reconnect => {
+            "Check that Home Assistant runs, and try again. If it has a certificate, its address begins with https://."
+        }
         Advice::UpdateHomeAssistant => {
             "It is too old, or its integration for backups is not loaded. Update Home Assistant."
         }

@@ -54,6 +54,7 @@ fn title(stage: Stage) -> &'static str {
         Stage::Make => "Making",
         Stage::Fetch => "Fetching",
         Stage::Send => "Sending",
+        Stage::Prepare => "Preparing",
         Stage::Store => "Storing",
     }
 }

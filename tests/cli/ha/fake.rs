@@ -7,6 +7,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use serde_json::{Value, json};
 use tungstenite::Message;
 
@@ -64,6 +68,10 @@ pub struct State {
     pub manager: &'static str,
     /// How often the connection for events ends after the present state, as in a restart.
     pub events_cut: u32,
+    /// How often the connection ends instead of an answer about the version.
+    pub answers_cut: u32,
+    /// A backup that the cloud has from the second list on, in place of what it had.
+    pub arrives: Option<Value>,
     /// The free space that the Supervisor tells, in GiB.
     pub free: Option<f64>,
     pub agents: Vec<&'static str>,
@@ -84,8 +92,10 @@ pub struct State {
     pub ranges: Vec<String>,
     /// The key that Home Assistant uses.
     pub key: Value,
-    /// The status that the WebSocket is refused with.
-    pub no_websocket: Option<u16>,
+    /// The status and headers that the WebSocket is refused with.
+    pub no_websocket: Option<(u16, &'static str)>,
+    /// How to speak TLS, if this Home Assistant has a certificate.
+    tls: Option<Arc<ServerConfig>>,
     subscribers: Vec<Sender<Value>>,
 }
 
@@ -104,6 +114,8 @@ impl Fake {
             version: "2026.11.0",
             manager: "idle",
             events_cut: 0,
+            answers_cut: 0,
+            arrives: None,
             free: None,
             agents: vec!["backup.local", "cloud.cloud"],
             backups: Vec::new(),
@@ -118,6 +130,7 @@ impl Fake {
             ranges: Vec::new(),
             key: json!(PASSWORD),
             no_websocket: None,
+            tls: None,
             subscribers: Vec::new(),
         }));
         let shared = Arc::clone(&state);
@@ -128,6 +141,23 @@ impl Fake {
             }
         });
         Self { url, state }
+    }
+
+    /// One with a certificate for 127.0.0.1, signed by the authority in `tests/cli/ha/tls`.
+    pub fn with_certificate() -> Self {
+        let mut fake = Self::new();
+        let chain = CertificateDer::pem_slice_iter(include_bytes!("tls/server.pem"));
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain.map(Result::unwrap).collect(), key)
+            .unwrap();
+        fake.state().tls = Some(Arc::new(config));
+        fake.url = fake.url.replace("http", "https");
+        fake
     }
 
     pub fn with(change: impl FnOnce(&mut State)) -> Self {
@@ -220,18 +250,61 @@ pub fn listed(id: &str, name: &str, agent: &str, size: u64) -> Value {
     })
 }
 
+/// A connection, with TLS or without.
+trait Wire: Read + Write {}
+
+impl<T: Read + Write> Wire for T {}
+
+/// A connection of which something has been read already.
+struct Begun<'a> {
+    begin: io::Cursor<Vec<u8>>,
+    rest: &'a mut dyn Wire,
+}
+
+impl Read for Begun<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.begin.read(buffer)? {
+            0 => self.rest.read(buffer),
+            got => Ok(got),
+        }
+    }
+}
+
+impl Write for Begun<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.rest.flush()
+    }
+}
+
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {
-    let mut begin = [0; 24];
-    let got = stream.peek(&mut begin).unwrap_or(0);
-    // A TLS handshake. Core answers it in plain text, too.
-    if begin[0] == 22 {
-        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        return;
+    let mut begin = [0];
+    let is_tls = stream.peek(&mut begin).is_ok() && begin[0] == 22;
+    let tls = lock(state).tls.clone();
+    match (is_tls, tls) {
+        (false, None) => answer_on(&mut stream, state),
+        (true, Some(config)) => {
+            let mut tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
+            answer_on(&mut tls, state);
+            tls.conn.send_close_notify();
+            let _ = tls.flush();
+        }
+        // Core answers a TLS handshake in plain text, too.
+        (true, None) => {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+        (false, Some(_)) => {}
     }
-    if begin[..got].starts_with(b"GET /api/websocket") {
-        return talk(stream, state);
+}
+
+fn answer_on(mut stream: &mut dyn Wire, state: &Mutex<State>) {
+    let head = head(stream);
+    if head.starts_with("GET /api/websocket") {
+        return talk(&head, stream, state);
     }
-    let head = head(&mut stream);
     let mut first = head.lines().next().unwrap_or_default().split(' ');
     let (method, path) = (
         first.next().unwrap_or(""),
@@ -245,12 +318,12 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     lock(state).asked.push(path.clone());
     match method {
         "POST" => upload(&mut stream, &head, &path, state),
-        _ => download(&mut stream, &head, state),
+        _ => download(stream, &head, state),
     }
 }
 
 /// Everything up to the empty line, byte by byte, so that nothing of the body is read.
-fn head(stream: &mut TcpStream) -> String {
+fn head(stream: &mut dyn Wire) -> String {
     let (mut bytes, mut byte) = (Vec::new(), [0]);
     while !bytes.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|got| got == 1) {
         bytes.push(byte[0]);
@@ -276,9 +349,9 @@ fn tell(state: &Mutex<State>, event: &Value) {
         .retain(|one| one.send(event.clone()).is_ok());
 }
 
-fn upload(stream: &mut TcpStream, head: &str, path: &str, state: &Mutex<State>) {
+fn upload(stream: &mut &mut dyn Wire, head: &str, path: &str, state: &Mutex<State>) {
     let how = lock(state).upload.clone();
-    let answer = |stream: &mut TcpStream, head: &str, body: &str| {
+    let answer = |stream: &mut &mut dyn Wire, head: &str, body: &str| {
         let text = format!(
             "HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
@@ -287,9 +360,10 @@ fn upload(stream: &mut TcpStream, head: &str, path: &str, state: &Mutex<State>) 
     };
     if let Upload::Early(head, body) = how {
         answer(stream, head, body);
-        // A connection that is closed before everything was read is reset. On Windows the answer is
-        // lost with it, so real servers read on for a while there too (nginx: lingering_close).
-        if cfg!(windows) {
+        // A connection that is closed before everything was read is reset, and the answer may be
+        // lost with it: always on Windows, and often over TLS, which has sent more before. So real
+        // servers read on for a while (nginx: lingering_close).
+        if cfg!(windows) || lock(state).tls.is_some() {
             let _ = io::copy(stream, &mut io::sink());
         }
         return;
@@ -409,7 +483,7 @@ fn manifest(file: &[u8]) -> Value {
     panic!("no backup.json");
 }
 
-fn download(stream: &mut TcpStream, head: &str, state: &Mutex<State>) {
+fn download(stream: &mut dyn Wire, head: &str, state: &Mutex<State>) {
     let mut locked = lock(state);
     let (file, how) = (locked.file.clone(), locked.download);
     let range = header(head, "range");
@@ -483,15 +557,18 @@ fn download(stream: &mut TcpStream, head: &str, state: &Mutex<State>) {
     let _ = stream.write_all(&bytes);
 }
 
-fn talk(mut stream: TcpStream, state: &Mutex<State>) {
-    if let Some(status) = lock(state).no_websocket {
-        head(&mut stream);
-        let _ = stream
-            .write_all(format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n").as_bytes());
+fn talk(head: &str, stream: &mut dyn Wire, state: &Mutex<State>) {
+    if let Some((status, more)) = lock(state).no_websocket {
+        let text = format!("HTTP/1.1 {status} No\r\n{more}Content-Length: 0\r\n\r\n");
+        let _ = stream.write_all(text.as_bytes());
         return;
     }
-    let mut socket = tungstenite::accept(stream).unwrap();
-    let send = |socket: &mut tungstenite::WebSocket<TcpStream>, value: Value| {
+    let begun = Begun {
+        begin: io::Cursor::new(head.as_bytes().to_vec()),
+        rest: stream,
+    };
+    let mut socket = tungstenite::accept(begun).unwrap();
+    let send = |socket: &mut tungstenite::WebSocket<Begun<'_>>, value: Value| {
         socket.send(Message::text(value.to_string())).is_ok()
     };
     send(
@@ -516,7 +593,16 @@ fn talk(mut stream: TcpStream, state: &Mutex<State>) {
         let (result, manager) = {
             let mut state = lock(state);
             state.asked.push(kind.clone());
-            (answer(&state, &kind, &question), state.manager)
+            if kind == "get_config" && state.answers_cut > 0 {
+                state.answers_cut -= 1;
+                return;
+            }
+            let result = answer(&state, &kind, &question);
+            if kind == "backup/info" {
+                let arrived = state.arrives.take().map(|backup| vec![backup]);
+                state.backups = arrived.unwrap_or_else(|| state.backups.clone());
+            }
+            (result, state.manager)
         };
         let result =
             json!({"id": question["id"], "type": "result", "success": true, "result": result});

@@ -123,8 +123,18 @@ fn a_bad_token_and_a_missing_right_are_told_apart() {
 #[test]
 fn a_banned_address_and_a_proxy_without_websockets_are_named() {
     let home = home();
-    for (status, says) in [(403, "ip_bans.yaml"), (400, "with 400"), (502, "with 502")] {
-        home.state().no_websocket = Some(status);
+    for (status, headers, says) in [
+        (403, "Server: \r\n", "ip_bans.yaml"),
+        (403, "", "a proxy answered with 403"),
+        (
+            403,
+            "Server: nginx\r\n",
+            "a proxy (nginx) answered with 403",
+        ),
+        (400, "Server: nginx\r\n", "with 400"),
+        (502, "Server: nginx\r\n", "(nginx) cannot reach"),
+    ] {
+        home.state().no_websocket = Some((status, headers));
         let run = home.haslim("list").code(8);
         assert!(run.err.contains(says), "{}", run.err);
     }
@@ -170,6 +180,42 @@ fn what_is_missing_or_wrong_in_the_connection_is_named() {
     let secure = home.url.replace("http", "https");
     let run = home.run(&format!("list --url {secure}"), &[token]).code(8);
     assert!(run.err.contains("no encrypted connection"), "{}", run.err);
+}
+
+#[test]
+fn a_lost_connection_is_asked_again() {
+    let home = home();
+    home.state().answers_cut = 2;
+    home.haslim("list").code(0);
+    home.state().answers_cut = 3;
+    let run = home.haslim("list").code(8);
+    assert!(run.err.contains("was lost"), "{}", run.err);
+}
+
+#[test]
+fn a_certificate_needs_its_authority() {
+    let home = Fake::with_certificate();
+    home.state().backups = vec![listed("0a1b2c3d", "Old", "cloud.cloud", 5)];
+    let run = home.haslim("list").code(8);
+    assert!(
+        run.err.contains("no encrypted connection") && run.err.contains("its authority"),
+        "{}",
+        run.err
+    );
+    let known = "--ca-file tests/cli/ha/tls/authority.pem";
+    let run = home.haslim(&format!("list {known}")).code(0);
+    assert!(run.out.contains("0a1b2c3d"), "{}", run.out);
+    // The certificate is for the address alone.
+    let other = home.url.replace("127.0.0.1", "localhost");
+    let token = ("HASLIM_HA_TOKEN", TOKEN);
+    let run = home
+        .run(&format!("list {known} --url {other}"), &[token])
+        .code(8);
+    assert!(run.err.contains("no encrypted connection"), "{}", run.err);
+    // Without TLS, this Home Assistant ends the connection.
+    let plain = home.url.replace("https", "http");
+    let run = home.run(&format!("list --url {plain}"), &[token]).code(8);
+    assert!(run.err.contains("begins with https://"), "{}", run.err);
 }
 
 #[test]

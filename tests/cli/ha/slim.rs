@@ -108,7 +108,16 @@ fn after_a_refusal_the_next_run_goes_on_with_what_was_fetched() {
         Upload::Refuse("Upload failed for cloud.cloud: Cloud subscription has expired");
     let run = home.haslim(&line(scratch.0.path(), "--drop media")).code(9);
     assert!(run.err.contains("has expired"), "{}", run.err);
-    assert_eq!(scratch.listing().len(), 2);
+    let left = scratch.listing();
+    assert_eq!(left.len(), 2);
+    for name in &left {
+        let bytes = std::fs::read(scratch.path(name)).unwrap();
+        for secret in [TOKEN, PASSWORD] {
+            let mut pieces = bytes.windows(secret.len());
+            let is_there = pieces.any(|piece| piece == secret.as_bytes());
+            assert!(!is_there && !name.contains(secret), "{name}");
+        }
+    }
     assert!(run.err.contains("slim.tar"), "{}", run.err);
     home.state().upload = Upload::Store;
     home.haslim(&line(scratch.0.path(), "--drop media")).code(0);

@@ -74,7 +74,10 @@ fn the_json_of_an_upload_follows_the_schema() {
             stages.push(event["stage"].as_str().unwrap().to_owned());
         }
     }
-    assert_eq!(stages, ["verify", "send", "store", "store"]);
+    assert_eq!(
+        stages,
+        ["verify", "send", "prepare", "store", "prepare", "store"]
+    );
     assert!(run.err.contains("try 2 of 5"), "{}", run.err);
 }
 
@@ -199,7 +202,7 @@ fn a_refusal_names_its_cause_wherever_it_comes_from() {
                 "524 Timeout\r\nServer: cloudflare\r\nContent-Type: text/html",
                 html,
             ),
-            "gave up waiting",
+            "in your own network",
         ),
         (
             Upload::Answer("502 Bad Gateway\r\nServer: ", "502: Bad Gateway"),
@@ -238,6 +241,55 @@ fn a_refusal_names_its_cause_wherever_it_comes_from() {
     }
 }
 
+/// Much more than the buffers of a connection hold.
+fn large(scratch: &Scratch) -> PathBuf {
+    let large = [make::file("a", &make::noise(24 << 20))];
+    let draft = Draft::v2().config(&[]).folder("media", &large);
+    draft.write(scratch, "large.tar")
+}
+
+/// TRAP "early answers": the write fails, and the reason is there.
+#[test]
+fn the_reason_is_read_although_home_assistant_takes_no_more_bytes() {
+    let scratch = Scratch::new();
+    let file = large(&scratch);
+    let known = "--ca-file tests/cli/ha/tls/authority.pem";
+    for (home, more) in [(Fake::new(), ""), (Fake::with_certificate(), known)] {
+        for (head, says) in [
+            ("401 Unauthorized\r\nServer: ", "refuses the token"),
+            ("413 Too Large\r\nServer: nginx", "client_max_body_size"),
+        ] {
+            home.state().upload = Upload::Early(head, "no");
+            let run = home.haslim(&format!("{} {more}", to_cloud(&file))).code(8);
+            assert!(run.err.contains(says), "{head} {more}: {}", run.err);
+        }
+    }
+}
+
+#[test]
+fn an_upload_over_tls_arrives_whole() {
+    let (home, scratch) = (Fake::with_certificate(), Scratch::new());
+    let file = large(&scratch);
+    let known = "--ca-file tests/cli/ha/tls/authority.pem";
+    home.haslim(&format!("{} {known}", to_cloud(&file))).code(0);
+    assert!(home.state().received[0].2 == std::fs::read(&file).unwrap());
+}
+
+#[test]
+fn what_an_upload_replaces_is_looked_up_once_more_before_it() {
+    let scratch = Scratch::new();
+    let file = slim(&scratch);
+    let home = Fake::new();
+    home.state().backups = vec![listed("00000001", "Older", "cloud.cloud", 5)];
+    home.state().arrives = Some(listed("00000002", "Newer", "cloud.cloud", 6));
+    let run = home.haslim(&to_cloud(&file)).code(0);
+    assert!(
+        run.out.contains("Replaces \"Older\"") && run.out.contains("Replaces \"Newer\""),
+        "{}",
+        run.out
+    );
+}
+
 #[test]
 fn a_lost_connection_says_how_far_it_was_and_what_to_do() {
     let scratch = Scratch::new();
@@ -249,12 +301,7 @@ fn a_lost_connection_says_how_far_it_was_and_what_to_do() {
         "{}",
         run.err
     );
-    // Much more than the buffers of a connection hold.
-    let large = [make::file("a", &make::noise(24 << 20))];
-    let file = Draft::v2()
-        .config(&[])
-        .folder("media", &large)
-        .write(&scratch, "large.tar");
+    let file = large(&scratch);
     let home = Fake::with(|state| state.upload = Upload::Cut(12 << 20));
     let run = home.haslim(&to_cloud(&file)).code(8);
     let (_, rest) = run.err.split_once(", at ").expect(&run.err);

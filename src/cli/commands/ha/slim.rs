@@ -334,11 +334,14 @@ impl Work<'_> {
 
     /// Checks the upload, and asks for consent. `None` if the user does not want it.
     fn agreed(&self, path: Option<&Path>, file: &File) -> Result<Option<(Upload, Vec<String>)>> {
-        let (session, sending) = (self.session, self.sending);
-        let upload = upload::ready(session, self.client, file, sending)?;
+        let (session, client, sending) = (self.session, self.client, self.sending);
+        let upload = upload::ready(session, client, file, sending)?;
         let warnings = upload::warn(session, &upload);
-        let is_agreed = upload::is_agreed(session, path, file, &upload, sending)?;
-        Ok(is_agreed.then_some((upload, warnings)))
+        if !upload::is_agreed(session, path, file, &upload, sending)? {
+            return Ok(None);
+        }
+        let upload = upload::still_agreed(session, client, path, file, upload, sending)?;
+        Ok(upload.map(|upload| (upload, warnings)))
     }
 
     /// Removes these files of this run unless they are to be kept, and reports what was done.

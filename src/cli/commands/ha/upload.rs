@@ -40,6 +40,9 @@ pub fn run(session: &Session, home: &Home, path: &Path, sending: &Sending) -> Re
     if !is_agreed(session, Some(path), &file, &upload, sending)? {
         return stopped(session);
     }
+    let Some(upload) = still_agreed(session, &client, Some(path), &file, upload, sending)? else {
+        return stopped(session);
+    };
     let mut content = FileContent::new(&backup.input);
     send(session, &client, &mut content, &file, sending)?;
     let uploaded = json::home::Uploaded {
@@ -174,6 +177,29 @@ pub fn is_agreed(
     Ok(ask(&session.control, &question)? == Answer::Yes)
 }
 
+/// Checks the upload once more, just before it: minutes may have passed. Says what it replaces and
+/// asks again if that is not what `before` says. `None` if the user does not want it any more.
+///
+/// # Errors
+/// As [`ready`].
+pub fn still_agreed(
+    session: &Session,
+    client: &Client,
+    path: Option<&Path>,
+    file: &File,
+    before: Upload,
+    sending: &Sending,
+) -> Result<Option<Upload>> {
+    let now = ready(session, client, file, sending)?;
+    let ids = |upload: &Upload| -> Vec<String> {
+        let replaced = upload.replaced.iter();
+        replaced.map(|stored| stored.backup_id.clone()).collect()
+    };
+    let is_same = ids(&now) == ids(&before);
+    let is_agreed = is_same || is_agreed(session, path, file, &now, sending)?;
+    Ok(is_agreed.then_some(now))
+}
+
 /// Sends the file and waits until it is confirmed.
 ///
 /// # Errors
@@ -185,10 +211,6 @@ pub fn send(
     file: &File,
     sending: &Sending,
 ) -> Result<()> {
-    if sending.wait {
-        // Another backup may have begun since the checks.
-        idle(session, client, sending)?;
-    }
     let observer = Telling {
         session,
         place: words::place(&sending.to),
