@@ -521,13 +521,9 @@ def ha_moods(bench):
     bench.check("nothing is left in tmp_backups", not cloud.left(), cloud.left())
 
     # Killed while Core sends the file on: Core keeps what it received, until the next upload.
-    cloud.mood("ok", rate=1000)
-    tries = len(cloud.tries())
-    command, clean = rig.ha_command(bench.core, "upload", third, *TO_CLOUD, password=PASSWORD)
-    killed = subprocess.Popen(command, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until(bench, "the cloud leg begins", lambda: len(cloud.tries()) > tries)
+    killed = in_the_cloud_leg(bench, cloud, third)
     killed.kill()
-    killed.wait()
+    killed.communicate()
     wait_until(bench, "Core gives up", lambda: bench.core.ask(type="backup/info")["result"]["state"] == "idle")
     bench.check("a killed upload leaves its file in tmp_backups", cloud.left() == ["haslim.tar"], cloud.left())
     bench.check("and the older backup in the cloud", list(cloud.held()) == [metadata(second)["slug"]], cloud.held())
@@ -536,9 +532,31 @@ def ha_moods(bench):
     bench.check("the next upload removes it", not cloud.left(), cloud.left())
     bench.check("and is stored", list(cloud.held()) == [metadata(third)["slug"]], cloud.held())
 
+    # Core is restarted while it sends the file on: the upload is lost, and haslim finds that out from the new Core.
+    (fourth,) = copies(bench, "mood-fourth")
+    running = in_the_cloud_leg(bench, cloud, fourth)
+    bench.core.stop()
+    cloud.mood("ok")
+    bench.core.start()
+    said, _ = running.communicate()
+    bench.check("a restart in the cloud leg: haslim says that the connection was lost", running.returncode == 8 and "after everything was sent" in " ".join(said.split()), said)
+    bench.check("and the older backup is still there", list(cloud.held()) == [metadata(third)["slug"]], cloud.held())
+    send(fourth)
+    bench.check("the next upload is stored, and leaves nothing", list(cloud.held()) == [metadata(fourth)["slug"]] and not cloud.left(), (cloud.held(), cloud.left()))
+
     secrets = json.loads((bench.core.config / "connection.json").read_text())["token"], PASSWORD
     log = (bench.core.config / "core.log").read_text()
     bench.check("neither the token nor the key is in Core's log", not any(secret in log for secret in secrets))
+
+
+def in_the_cloud_leg(bench, cloud, file):
+    """An upload that Core sends on very slowly; its output is one pipe."""
+    cloud.mood("ok", rate=1000)
+    tries = len(cloud.tries())
+    command, clean = rig.ha_command(bench.core, "upload", file, *TO_CLOUD, password=PASSWORD)
+    running = subprocess.Popen(command, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_until(bench, "the cloud leg begins", lambda: len(cloud.tries()) > tries)
+    return running
 
 
 def wait_until(bench, what, holds):
