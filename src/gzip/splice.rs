@@ -17,6 +17,7 @@ use super::deflate::Deflater;
 use super::error::GzipError;
 use super::header;
 use super::inflate::{Event, Inflate, WINDOW};
+use super::ordered::Ordered;
 
 /// The maximum compressed size of a block that is held until its end shows whether it can be
 /// copied; a longer one is encoded again. zlib's blocks have at most 96 KiB.
@@ -89,15 +90,15 @@ pub fn splice<R: Read, W: Write>(
         begin: 0,
         used: 0,
         checkpoints,
-        out: BitOut::new(output),
-        deflater: Deflater::new(level, threads),
+        out: BitOut::new(Ordered::new(output, threads)),
+        deflater: Deflater::new(level),
         window: Vec::with_capacity(WINDOW),
         encoded: 0,
         result: Sums::default(),
     };
     splicer.run(changes, patch)?;
     let Sums { crc, size } = splicer.result;
-    let mut output = splicer.out.into_inner();
+    let (mut output, ..) = splicer.out.into_inner().finish()?;
     output.write_all(&header::trailer(crc.finalize(), size))?;
     Ok((output, splicer.encoded))
 }
@@ -108,7 +109,7 @@ struct Splicer<'a, R, W> {
     begin: u64,
     used: usize,
     checkpoints: &'a [Checkpoint],
-    out: BitOut<W>,
+    out: BitOut<Ordered<W>>,
     deflater: Deflater,
     /// The plaintext before the current block.
     window: Vec<u8>,
