@@ -69,8 +69,10 @@ pub trait Patch {
 /// returns the writer and the number of plaintext bytes that had to be encoded.
 ///
 /// `checkpoints` come from [`super::Gunzip::with_checkpoints`] over the same stream; the one at its
-/// start must be there. The bytes written do not depend on `threads`. Memory: the decoder's, 1 MiB
-/// for a block, the encoder's blocks, and the bytes of one change that are replaced by others.
+/// start must be there. The bytes written do not depend on `threads`. Stretches are encoded on
+/// rayon's threads while what follows is read and copied. Memory: the decoder's, 1 MiB for a block,
+/// `threads + 3` of the encoder's blocks with 1 MiB of bytes behind them, and the bytes of one change
+/// that are replaced by others.
 ///
 /// # Errors
 /// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] if the changes do not fit the stream;
