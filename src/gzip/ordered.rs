@@ -9,14 +9,13 @@ use crossbeam_channel::{Receiver, bounded};
 use super::deflate::{Block, Stretch};
 use super::error::GzipError;
 
-/// How many bytes may wait behind blocks that are not done: as many as a worker compresses to in
-/// some milliseconds.
+/// How many bytes may wait behind blocks that are not done.
 const WAITING: usize = 1 << 20;
 
 /// A writer that gets blocks which workers still compress, and bytes between them. Nobody waits for
 /// a block before there are too many, or too many bytes behind it.
 ///
-/// At most `threads + 2` blocks and stretches, of about 1.4 MiB each, and 1 MiB of bytes are held.
+/// At most `threads + 2` blocks and stretches, of about 1.4 MiB each, and 2 MiB for bytes are held.
 /// Dropping it does not wait; what is in progress is discarded when it is done.
 pub(super) struct Ordered<W> {
     out: W,
@@ -135,26 +134,26 @@ impl<W: Write> Ordered<W> {
 
     /// Writes the oldest, and waits for it.
     fn receive(&mut self) -> io::Result<()> {
-        match self.queue.pop_front() {
-            None => return Ok(()),
-            Some(Queued::Bytes(bytes)) => {
-                self.waiting -= bytes.len();
-                return self.out.write_all(&bytes);
-            }
-            Some(Queued::Stretch(stretch)) => self.pass(&stretch)?,
-            Some(Queued::Later(worker)) => {
-                let stretch = waited(&worker)?;
-                self.pass(&stretch)?;
-            }
-            Some(Queued::Block(worker)) => {
+        let Some(next) = self.queue.pop_front() else {
+            return Ok(());
+        };
+        // Counted first: what fails is gone all the same.
+        match &next {
+            Queued::Bytes(bytes) => self.waiting -= bytes.len(),
+            _ => self.pieces -= 1,
+        }
+        match next {
+            Queued::Bytes(bytes) => self.out.write_all(&bytes),
+            Queued::Stretch(stretch) => self.pass(&stretch),
+            Queued::Later(worker) => self.pass(&waited(&worker)?),
+            Queued::Block(worker) => {
                 let block = waited(&worker)??;
                 self.crc.combine(block.crc());
                 self.out.write_all(block.compressed())?;
                 self.free.push(block);
+                Ok(())
             }
         }
-        self.pieces -= 1;
-        Ok(())
     }
 
     /// Writes a stretch.
@@ -231,14 +230,45 @@ mod tests {
 
     #[test]
     fn more_bytes_than_may_wait_are_written() {
+        let (release, held) = bounded(1);
         let mut ordered = Ordered::new(Vec::new(), 1);
         let long = vec![7; WAITING];
-        ordered.append_later(|| Stretch::store(b"x".to_vec()));
+        ordered.append_later(move || {
+            held.recv().unwrap();
+            Stretch::store(b"x".to_vec())
+        });
         ordered.write_all(&long).unwrap();
-        ordered.write_all(&long).unwrap();
-        assert!(ordered.waiting <= WAITING);
-        let (out, ..) = ordered.finish().unwrap();
-        assert!(out.ends_with(&long) && out.len() > 2 * WAITING);
+        assert!(ordered.out.is_empty() && ordered.waiting == WAITING);
+        // The next byte waits for the worker, and nothing is held any more.
+        let worker = std::thread::spawn(move || release.send(()).unwrap());
+        ordered.write_all(b"y").unwrap();
+        worker.join().unwrap();
+        assert_eq!((ordered.pieces, ordered.waiting), (0, 0));
+        assert!(ordered.out.len() > WAITING && ordered.out.ends_with(b"y"));
+    }
+
+    /// Takes nothing.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn after_an_error_of_the_output_there_is_room_again() {
+        let mut ordered = Ordered::new(Full, 1);
+        for _ in 0..9 {
+            // An error, or room: it ends.
+            let _ = ordered.make_room(1);
+            ordered.append(Arc::new(Stretch::store(b"x".to_vec())));
+        }
+        assert!(ordered.pieces <= 3 && ordered.pieces == ordered.queue.len());
     }
 
     #[test]

@@ -223,7 +223,7 @@ impl Write for Connection<'_> {
 }
 
 /// Looks the host up and connects, on a thread of its own, because neither can be cancelled. The
-/// thread ends by itself after [`ASKS`] times [`ATTEMPT`] at most.
+/// thread ends by itself, even if nobody waits for it any more.
 fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>> {
     let (done, outcome) = channel();
     let (host, port) = (address.host.clone(), address.port);
@@ -262,7 +262,7 @@ fn patiently(host: &str, port: u16) -> io::Result<TcpStream> {
     first_of(host, port)
 }
 
-/// Whether the next attempt may succeed. One that took long is not repeated.
+/// Whether the next attempt may succeed. One that was not answered is not repeated: it took long.
 fn is_passing(kind: ErrorKind) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
@@ -286,6 +286,8 @@ fn first_of(host: &str, port: u16) -> io::Result<TcpStream> {
     for outcome in outcomes {
         match outcome {
             Ok(tcp) => return Ok(tcp),
+            // An address that leads nowhere says less than one that refuses.
+            Err(_) if is_passing(last.kind()) => {}
             Err(error) => last = error,
         }
     }

@@ -16,7 +16,7 @@ use super::http::{self, Reply};
 use super::multipart::Frame;
 use super::phase::{Phase, Step, TRIES};
 use super::websocket::{banned, proxied, proxy as proxy_of, token_refused};
-use super::{Client, Event, IDLE, parsed};
+use super::{CLOUD, Client, Event, IDLE, parsed};
 use crate::error::{Error, Kind, Result};
 use crate::pipe::{Content, Control, Stage};
 
@@ -102,7 +102,13 @@ impl Watch<'_> {
                 Incoming::Event(event) => match self.phase.take(&event, self.agent) {
                     Step::None => {}
                     Step::Begins { attempt, total } => {
-                        self.show(Some((Stage::Prepare, total)));
+                        let is_read = attempt == 1 && self.agent == CLOUD;
+                        let stage = if is_read {
+                            Stage::Prepare
+                        } else {
+                            Stage::Store
+                        };
+                        self.show(Some((stage, total)));
                         self.total = total;
                         if attempt > 1 {
                             let of = TRIES.max(attempt);
@@ -197,8 +203,8 @@ struct Body {
 impl Client {
     /// Uploads `content`, which `file` describes, to the place `agent`, and confirms that it is stored
     /// there. [`check`] must have accepted it. If the content fails, Home Assistant does not get its
-    /// end, and discards it. Two more threads wait for events and connect. They end before this
-    /// returns.
+    /// end, and discards it. Another thread waits for events, and ends before this returns; those
+    /// that connect end by themselves.
     ///
     /// [`check`]: super::check()
     ///

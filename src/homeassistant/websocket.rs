@@ -59,7 +59,9 @@ impl<'a> WebSocket<'a> {
             return Err(failed(&"it is not Home Assistant's"));
         }
         self.write(&json!({"type": "auth", "access_token": token.expose()}))?;
-        match kind(&self.read()?) {
+        // Not asked again if the answer is lost: each token that is wrong counts as a failed login.
+        let answer = self.read().map_err(|error| error.advice(CHECK))?;
+        match kind(&answer) {
             "auth_ok" => Ok(()),
             _ => Err(Error::new(
                 Kind::HomeAssistant,
@@ -155,9 +157,9 @@ fn broken(error: tungstenite::Error) -> Error {
         tungstenite::Error::Io(error) => super::http::lost(error),
         tungstenite::Error::ConnectionClosed
         | tungstenite::Error::AlreadyClosed
-        | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            super::http::lost(io::ErrorKind::UnexpectedEof.into())
-        }
+        | tungstenite::Error::Protocol(
+            ProtocolError::HandshakeIncomplete | ProtocolError::ResetWithoutClosingHandshake,
+        ) => super::http::lost(io::ErrorKind::UnexpectedEof.into()),
         other => failed(&other),
     }
 }

@@ -22,7 +22,8 @@ pub enum Stage {
     Fetch,
     /// A backup is sent to Home Assistant.
     Send,
-    /// Home Assistant reads a backup for the checksum that its cloud wants. No bytes are counted.
+    /// Home Assistant reads a backup for the checksum that its cloud wants, once before the first
+    /// try. No bytes are counted.
     Prepare,
     /// Home Assistant sends a backup on to where it will be stored.
     Store,

@@ -94,6 +94,9 @@ pub struct State {
     pub key: Value,
     /// The status and headers that the WebSocket is refused with.
     pub no_websocket: Option<(u16, &'static str)>,
+    /// How often a token was presented, and whether the connection ends then.
+    pub tokens: u32,
+    pub loses_tokens: bool,
     /// How to speak TLS, if this Home Assistant has a certificate.
     tls: Option<Arc<ServerConfig>>,
     subscribers: Vec<Sender<Value>>,
@@ -130,6 +133,8 @@ impl Fake {
             ranges: Vec::new(),
             key: json!(PASSWORD),
             no_websocket: None,
+            tokens: 0,
+            loses_tokens: false,
             tls: None,
             subscribers: Vec::new(),
         }));
@@ -579,6 +584,13 @@ fn talk(head: &str, stream: &mut dyn Wire, state: &Mutex<State>) {
         return;
     };
     let auth: Value = serde_json::from_str(&text).unwrap();
+    {
+        let mut state = lock(state);
+        state.tokens += 1;
+        if state.loses_tokens {
+            return;
+        }
+    }
     if auth["access_token"] != TOKEN {
         send(
             &mut socket,

@@ -192,6 +192,18 @@ fn a_lost_connection_is_asked_again() {
     assert!(run.err.contains("was lost"), "{}", run.err);
 }
 
+/// Each token that is wrong counts as a failed login.
+#[test]
+fn a_token_is_presented_once() {
+    let home = home();
+    let (url, wrong) = (home.url.clone(), ("HASLIM_HA_TOKEN", "wrong"));
+    home.run("list", &[("HASLIM_HA_URL", &url), wrong]).code(8);
+    assert_eq!(home.state().tokens, 1);
+    home.state().loses_tokens = true;
+    home.haslim("list").code(8);
+    assert_eq!(home.state().tokens, 2);
+}
+
 #[test]
 fn a_certificate_needs_its_authority() {
     let home = Fake::with_certificate();
@@ -215,7 +227,11 @@ fn a_certificate_needs_its_authority() {
     // Without TLS, this Home Assistant ends the connection.
     let plain = home.url.replace("https", "http");
     let run = home.run(&format!("list --url {plain}"), &[token]).code(8);
-    assert!(run.err.contains("begins with https://"), "{}", run.err);
+    assert!(
+        run.err.contains("was lost") && run.err.contains("begins with https://"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]

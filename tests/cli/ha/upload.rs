@@ -74,10 +74,7 @@ fn the_json_of_an_upload_follows_the_schema() {
             stages.push(event["stage"].as_str().unwrap().to_owned());
         }
     }
-    assert_eq!(
-        stages,
-        ["verify", "send", "prepare", "store", "prepare", "store"]
-    );
+    assert_eq!(stages, ["verify", "send", "prepare", "store", "store"]);
     assert!(run.err.contains("try 2 of 5"), "{}", run.err);
 }
 
@@ -288,6 +285,12 @@ fn what_an_upload_replaces_is_looked_up_once_more_before_it() {
         "{}",
         run.out
     );
+    assert!(run.err.contains("has changed"), "{}", run.err);
+    let home = Fake::new();
+    home.state().backups = vec![listed("00000001", "Older", "cloud.cloud", 5)];
+    home.state().arrives = Some(listed("00000002", "Newer", "cloud.cloud", 6));
+    let value = home.haslim(&format!("{} --json", to_cloud(&file))).code(0);
+    assert_eq!(value.json()["replaced"][0]["id"], "00000002");
 }
 
 #[test]

@@ -340,8 +340,10 @@ impl Work<'_> {
         if !upload::is_agreed(session, path, file, &upload, sending)? {
             return Ok(None);
         }
-        let upload = upload::still_agreed(session, client, path, file, upload, sending)?;
-        Ok(upload.map(|upload| (upload, warnings)))
+        if sending.yes {
+            return Ok(Some((upload, warnings)));
+        }
+        upload::still_agreed(session, client, path, file, upload, warnings, sending)
     }
 
     /// Removes these files of this run unless they are to be kept, and reports what was done.

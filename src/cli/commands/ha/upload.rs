@@ -40,7 +40,16 @@ pub fn run(session: &Session, home: &Home, path: &Path, sending: &Sending) -> Re
     if !is_agreed(session, Some(path), &file, &upload, sending)? {
         return stopped(session);
     }
-    let Some(upload) = still_agreed(session, &client, Some(path), &file, upload, sending)? else {
+    let again = still_agreed(
+        session,
+        &client,
+        Some(path),
+        &file,
+        upload,
+        warnings,
+        sending,
+    )?;
+    let Some((upload, warnings)) = again else {
         return stopped(session);
     };
     let mut content = FileContent::new(&backup.input);
@@ -177,8 +186,9 @@ pub fn is_agreed(
     Ok(ask(&session.control, &question)? == Answer::Yes)
 }
 
-/// Checks the upload once more, just before it: minutes may have passed. Says what it replaces and
-/// asks again if that is not what `before` says. `None` if the user does not want it any more.
+/// Checks the upload once more, just before it: minutes may have passed. As long as it replaces
+/// something else than the user has agreed to, says so and asks again. Returns the last check and its
+/// warnings; `None` if the user does not want it any more.
 ///
 /// # Errors
 /// As [`ready`].
@@ -187,17 +197,30 @@ pub fn still_agreed(
     client: &Client,
     path: Option<&Path>,
     file: &File,
-    before: Upload,
+    mut upload: Upload,
+    mut warnings: Vec<String>,
     sending: &Sending,
-) -> Result<Option<Upload>> {
-    let now = ready(session, client, file, sending)?;
-    let ids = |upload: &Upload| -> Vec<String> {
-        let replaced = upload.replaced.iter();
-        replaced.map(|stored| stored.backup_id.clone()).collect()
-    };
-    let is_same = ids(&now) == ids(&before);
-    let is_agreed = is_same || is_agreed(session, path, file, &now, sending)?;
-    Ok(is_agreed.then_some(now))
+) -> Result<Option<(Upload, Vec<String>)>> {
+    loop {
+        let now = ready(session, client, file, sending)?;
+        let ids = |upload: &Upload| -> Vec<String> {
+            let replaced = upload.replaced.iter();
+            replaced.map(|stored| stored.backup_id.clone()).collect()
+        };
+        if ids(&now) == ids(&upload) && now.warnings == upload.warnings {
+            return Ok(Some((now, warnings)));
+        }
+        if !session.settings.json {
+            let place = words::place(&sending.to);
+            let text = format!("Meanwhile, what is in {place} has changed.");
+            session.screen.warn(&text);
+        }
+        warnings = warn(session, &now);
+        if !is_agreed(session, path, file, &now, sending)? {
+            return Ok(None);
+        }
+        upload = now;
+    }
 }
 
 /// Sends the file and waits until it is confirmed.
