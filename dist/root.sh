@@ -11,8 +11,9 @@ scripts=$(cd "$scripts" && pwd)
 
 complain() { echo "$*" >&2; exit 1; }
 
-# inside COMMAND: run a command in the root, in its folder for work, /w.
-inside() { bash "$scripts/in.sh" "$root" "$*"; }
+# inside COMMAND: run a command in the root, in its folder for work, /w. The lock of .ci/cross is not
+# passed on: what wine leaves running would hold it after the script was killed.
+inside() { bash "$scripts/in.sh" "$root" "$*" 9>&-; }
 
 # What programs for Windows need in the root.
 wine='export XDG_RUNTIME_DIR=/tmp WINEPREFIX=/w/wp WINEDEBUG=-all'
