@@ -74,8 +74,7 @@ impl Bench<'_> {
         };
         let Source { reader, stream, .. } = open(self.backup, self.part, self.keys)?;
         let whole = Meter::default();
-        let level = gzip::splice_level(self.part.version().is_some());
-        let threads = self.control.threads();
+        let (level, threads) = (self.level(), self.control.threads());
         let checkpoints = &self.survey.checkpoints;
         let out = Counter::default();
         let end = &mut TwoBlocks;

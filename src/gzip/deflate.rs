@@ -205,7 +205,7 @@ impl<W: Write> GzipWriter<W> {
     pub fn new(mut out: W, level: u32, threads: usize) -> io::Result<Self> {
         out.write_all(&header::OURS)?;
         Ok(Self {
-            out: Ordered::new(out, threads),
+            out: Ordered::new(out, threads.saturating_add(2)),
             deflater: Deflater::new(level),
         })
     }

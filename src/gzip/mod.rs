@@ -36,11 +36,5 @@ pub(crate) fn level(is_encrypted: bool) -> u32 {
     if is_encrypted { 9 } else { 6 }
 }
 
-/// The level of what is encoded again around changes. Above 7, zlib takes half as long again for a
-/// ten-thousandth of a part.
-pub(crate) fn splice_level(is_encrypted: bool) -> u32 {
-    level(is_encrypted).min(7)
-}
-
 #[cfg(test)]
 mod tests;

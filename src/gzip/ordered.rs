@@ -10,12 +10,12 @@ use super::deflate::{Block, Stretch};
 use super::error::GzipError;
 
 /// How many bytes may wait behind blocks that are not done.
-const WAITING: usize = 1 << 20;
+const WAITING: usize = 512 << 10;
 
 /// A writer that gets blocks which workers still compress, and bytes between them. Nobody waits for
 /// a block before there are too many, or too many bytes behind it.
 ///
-/// At most `threads + 2` blocks and stretches, of about 1.4 MiB each, and 2 MiB for bytes are held.
+/// At most `depth` blocks and stretches, of about 1.4 MiB each, and 1 MiB for bytes are held.
 /// Dropping it does not wait; what is in progress is discarded when it is done.
 pub(super) struct Ordered<W> {
     out: W,
@@ -54,12 +54,12 @@ impl Queued {
 }
 
 impl<W: Write> Ordered<W> {
-    /// `threads` is the useful number of blocks in progress, not the number of rayon's threads.
-    pub fn new(out: W, threads: usize) -> Self {
+    /// At most `depth` blocks are in progress or wait to be written; at least one.
+    pub fn new(out: W, depth: usize) -> Self {
         Self {
             out,
             queue: VecDeque::new(),
-            depth: threads.saturating_add(2),
+            depth,
             pieces: 0,
             waiting: 0,
             free: Vec::new(),
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn bytes_wait_for_what_comes_before_them() {
         let (release, held) = bounded(1);
-        let mut ordered = Ordered::new(Vec::new(), 1);
+        let mut ordered = Ordered::new(Vec::new(), 3);
         ordered.write_all(b"begin ").unwrap();
         ordered.append_later(move || {
             held.recv().unwrap();
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn more_bytes_than_may_wait_are_written() {
         let (release, held) = bounded(1);
-        let mut ordered = Ordered::new(Vec::new(), 1);
+        let mut ordered = Ordered::new(Vec::new(), 3);
         let long = vec![7; WAITING];
         ordered.append_later(move || {
             held.recv().unwrap();
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn after_an_error_of_the_output_there_is_room_again() {
-        let mut ordered = Ordered::new(Full, 1);
+        let mut ordered = Ordered::new(Full, 3);
         for _ in 0..9 {
             // An error, or room: it ends.
             let _ = ordered.make_room(1);
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_lost_is_an_error() {
-        let mut ordered = Ordered::new(Vec::new(), 1);
+        let mut ordered = Ordered::new(Vec::new(), 3);
         let (give, take) = bounded::<Stretch>(1);
         drop(give);
         ordered.push(Queued::Later(take));

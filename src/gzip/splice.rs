@@ -71,7 +71,7 @@ pub trait Patch {
 /// `checkpoints` come from [`super::Gunzip::with_checkpoints`] over the same stream; the one at its
 /// start must be there. The bytes written do not depend on `threads`. Stretches are encoded on
 /// rayon's threads while what follows is read and copied. Memory: the decoder's, 1 MiB for a block,
-/// `threads + 3` of the encoder's blocks with 2 MiB for bytes behind them, and the bytes of one change
+/// `threads + 1` of the encoder's blocks with 1 MiB for bytes behind them, and the bytes of one change
 /// that are replaced by others.
 ///
 /// # Errors

@@ -135,14 +135,14 @@ impl Job<'_> {
         let part = self.part();
         let trailer = trailer(part);
         let threads = control.threads();
-        let is_encrypted = part.version().is_some();
-        let level = self.level.unwrap_or_else(|| gzip::level(is_encrypted));
+        let level = self
+            .level
+            .unwrap_or_else(|| gzip::level(part.version().is_some()));
         let reader = Counting { reader, control };
         let filter = &mut CutFilter::new(cut, self.survey, control);
         match Way::of(part, self.form, self.survey, cut) {
             Way::Splice(survey, changes) => {
                 let (known, headers) = (&survey.checkpoints, &mut Headers::new(cut, survey));
-                let level = gzip::splice_level(is_encrypted);
                 gzip::splice(reader, known, &changes, headers, writer, level, threads).map(drop)
             }
             Way::CompressAgain => {
