@@ -17,7 +17,6 @@ use super::deflate::Deflater;
 use super::error::GzipError;
 use super::header;
 use super::inflate::{Event, Inflate, WINDOW};
-use super::ordered::Ordered;
 
 /// The maximum compressed size of a block that is held until its end shows whether it can be
 /// copied; a longer one is encoded again. zlib's blocks have at most 96 KiB.
@@ -69,10 +68,8 @@ pub trait Patch {
 /// returns the writer and the number of plaintext bytes that had to be encoded.
 ///
 /// `checkpoints` come from [`super::Gunzip::with_checkpoints`] over the same stream; the one at its
-/// start must be there. The bytes written do not depend on `threads`. Stretches are encoded on
-/// rayon's threads while what follows is read and copied. Memory: the decoder's, 1 MiB for a block,
-/// `threads + 1` of the encoder's blocks with 1 MiB for bytes behind them, and the bytes of one change
-/// that are replaced by others.
+/// start must be there. The bytes written do not depend on `threads`. Memory: the decoder's, 1 MiB
+/// for a block, the encoder's blocks, and the bytes of one change that are replaced by others.
 ///
 /// # Errors
 /// A [`GzipError`] for damaged input; [`GzipError::BadEdit`] if the changes do not fit the stream;
@@ -92,15 +89,15 @@ pub fn splice<R: Read, W: Write>(
         begin: 0,
         used: 0,
         checkpoints,
-        out: BitOut::new(Ordered::new(output, threads)),
-        deflater: Deflater::new(level),
+        out: BitOut::new(output),
+        deflater: Deflater::new(level, threads),
         window: Vec::with_capacity(WINDOW),
         encoded: 0,
         result: Sums::default(),
     };
     splicer.run(changes, patch)?;
     let Sums { crc, size } = splicer.result;
-    let (mut output, ..) = splicer.out.into_inner().finish()?;
+    let mut output = splicer.out.into_inner();
     output.write_all(&header::trailer(crc.finalize(), size))?;
     Ok((output, splicer.encoded))
 }
@@ -111,7 +108,7 @@ struct Splicer<'a, R, W> {
     begin: u64,
     used: usize,
     checkpoints: &'a [Checkpoint],
-    out: BitOut<Ordered<W>>,
+    out: BitOut<W>,
     deflater: Deflater,
     /// The plaintext before the current block.
     window: Vec<u8>,
