@@ -9,8 +9,8 @@ use super::read_until_error;
 
 /// One buffer's size in bytes: SecureTar's v3 chunk, so that each chunk is passed on at once.
 pub const BUFFER: usize = 1 << 20;
-/// The number of buffers in use.
-const BUFFERS: usize = 4;
+/// The number of buffers in use: one that is filled, one that is used, and one between them.
+const BUFFERS: usize = 3;
 
 /// A reused buffer, cleared once and not before every use.
 #[derive(Default)]
@@ -37,7 +37,7 @@ impl Buffer {
 
 /// A reader whose bytes come from another thread, in order.
 ///
-/// Memory: four buffers, of 1 MiB unless another size is set. When all are full the reading thread
+/// Memory: three buffers, of 1 MiB unless another size is set. When all are full the reading thread
 /// waits; when all are empty the consumer does. An error is returned after the bytes read before
 /// it. Dropping it ends the thread after at most one more read.
 pub struct ReadAhead<R> {

@@ -7,12 +7,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::read_ahead::BUFFER;
 
 /// The number of buffers in use.
-const BUFFERS: usize = 4;
+const BUFFERS: usize = 3;
 
 /// Runs `body` with a writer whose bytes another thread writes to `writer`, in order; returns both
 /// after everything is written.
 ///
-/// Memory: four buffers of 1 MiB. When all are full `body` waits; when all are empty the writing
+/// Memory: three buffers of 1 MiB. When all are full `body` waits; when all are empty the writing
 /// thread does.
 ///
 /// # Errors
