@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import securetar
 SCRIPTS = Path(os.environ["HASLIM_RIG"])
 INSTALLED = Path(os.environ["RIG"])
 HASLIM = os.environ["HASLIM"]
+MEASURED = Path(__file__).resolve().parent.parent / "support/measured.py"
 INSIDE = INSTALLED / "core/ha"  # /ha in Core's own root file system
 LOCAL, CLOUD = "backup.local", "cloud.cloud"
 
@@ -64,30 +66,19 @@ def ha(core, *args, password=None, secret=None, expect=0, env=None):
     return printed
 
 
-# A program starts with the memory of the one that starts it, as far as its peak is concerned (getrusage(2), ru_maxrss). So a
-# small one starts it, and prints the peak in kibibytes.
-_SMALL = """
-import os, sys
-null = os.open(os.devnull, os.O_WRONLY)
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
-_, status, usage = os.wait4(child, 0)
-print(usage.ru_maxrss)
-sys.exit(os.waitstatus_to_exitcode(status) & 255)
-"""
-
-
 def ha_measured(core, *args, password=None, env=None):
     """Run `haslim ha` against a running Core; return the seconds it took and its peak memory in bytes.
 
     Raises Failed when the exit code is not 0.
     """
     command, clean = ha_command(core, *args, password=password, env=env)
-    begun = time.monotonic()
-    small = [sys.executable, "-I", "-S", "-c", _SMALL, *command]
-    done = subprocess.run(small, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        raise Failed(f"haslim ha {' '.join(map(str, args))}: exit {done.returncode}\n{done.stderr}".rstrip())
-    return time.monotonic() - begun, int(done.stdout) << 10
+    with tempfile.NamedTemporaryFile("r") as report:
+        words = [sys.executable, "-I", "-S", MEASURED, report.name, *command]
+        done = subprocess.run(words, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
+        seconds, _, _, peak, code = map(float, report.read().split())
+    if code:
+        raise Failed(f"haslim ha {' '.join(map(str, args))}: exit {code:.0f}\n{done.stderr}".rstrip())
+    return seconds, int(peak) << 10
 
 
 class Behind:
