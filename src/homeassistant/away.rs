@@ -7,10 +7,10 @@ use crate::pipe::Control;
 
 /// How long Home Assistant may be out of reach, because it restarts.
 const AWAY: Duration = Duration::from_secs(180);
-/// How often the same is asked at most, and tried to connect, if a connection fails.
-pub(super) const ASKS: u32 = 3;
+/// How often the same is asked, or a connection attempted, at most.
+const ATTEMPTS: u32 = 3;
 /// The first pause between two tries to reach it.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The part of a pause between two looks for cancellation.
@@ -51,22 +51,34 @@ impl Away {
     }
 }
 
-/// Asks something that changes nothing, up to [`ASKS`] times if the connection is lost meanwhile.
+/// Asks something that changes nothing again if the connection is lost meanwhile.
 ///
 /// # Errors
-/// Those of the last time.
+/// Those of the last time; `Interrupted`.
 pub(super) fn ask_again<T>(control: &Control, ask: impl Fn() -> Result<T>) -> Result<T> {
+    let is_lost = |error: &Error| error.next_step() == Some(&Advice::Reconnect);
+    again(control, is_lost, || Ok(ask()))?
+}
+
+/// Attempts something up to [`ATTEMPTS`] times as long as it fails in a way that may pass, and waits
+/// longer each time. Returns the last outcome.
+///
+/// # Errors
+/// Those that end all attempts; `Interrupted`.
+pub(super) fn again<T, E>(
+    control: &Control,
+    may_pass: impl Fn(&E) -> bool,
+    attempt: impl Fn() -> Result<Result<T, E>>,
+) -> Result<Result<T, E>> {
     let mut wait = FIRST_PAUSE;
-    for _ in 1..ASKS {
-        match ask() {
-            Err(error) if error.next_step() == Some(&Advice::Reconnect) => {
-                pause(wait, control)?;
-                wait *= 2;
-            }
-            other => return other,
+    for _ in 1..ATTEMPTS {
+        match attempt()? {
+            Err(error) if may_pass(&error) => pause(wait, control)?,
+            other => return Ok(other),
         }
+        wait *= 2;
     }
-    ask()
+    attempt()
 }
 
 /// Whether the same request would fail again: each one with a wrong token counts as a failed login.

@@ -17,7 +17,7 @@ use rustls::{ClientConfig, ClientConnection};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::address::Address;
-use super::away::{ASKS, FIRST_PAUSE};
+use super::away::again;
 use crate::error::{Error, Kind, Result};
 use crate::pipe::Control;
 
@@ -105,7 +105,8 @@ pub struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    /// Connects, and with TLS verifies the certificate.
+    /// Connects, and with TLS verifies the certificate. Tries again if the host refuses or ends the
+    /// connection at once, as while it restarts.
     ///
     /// # Errors
     /// `HomeAssistant` if there is no connection, with the cause; `Interrupted`.
@@ -119,7 +120,9 @@ impl<'a> Connection<'a> {
             let message = format!("cannot connect to {address}: {why}");
             Error::new(Kind::HomeAssistant, message).advice(CHECK)
         };
-        let tcp = connect(address, control)?.map_err(|e| cannot(&e))?;
+        let may_pass = |error: &io::Error| is_passing(error.kind());
+        let tcp = again(control, may_pass, || connect(address, control))?;
+        let tcp = tcp.map_err(|e| cannot(&e))?;
         let set = tcp
             .set_nodelay(true)
             .and_then(|()| tcp.set_read_timeout(Some(TICK)))
@@ -223,7 +226,7 @@ impl Write for Connection<'_> {
 }
 
 /// Looks the host up and connects, on a thread of its own, because neither can be cancelled. The
-/// thread ends by itself, even if nobody waits for it any more.
+/// thread ends by itself after [`ATTEMPT`], and the time that the host takes to be found.
 fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>> {
     let (done, outcome) = channel();
     let (host, port) = (address.host.clone(), address.port);
@@ -231,7 +234,7 @@ fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>
         .name("connect".into())
         .spawn(move || {
             // If the program no longer waits, the connection is closed again.
-            let _ = done.send(patiently(&host, port));
+            let _ = done.send(first_of(&host, port));
         });
     if let Err(error) = spawned {
         return Ok(Err(error));
@@ -247,19 +250,6 @@ fn connect(address: &Address, control: &Control) -> Result<io::Result<TcpStream>
             Err(RecvTimeoutError::Timeout) => control.check()?,
         }
     }
-}
-
-/// Tries again if the host refuses or ends the connection at once, as while it restarts.
-fn patiently(host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut wait = FIRST_PAUSE;
-    for _ in 1..ASKS {
-        match first_of(host, port) {
-            Err(error) if is_passing(error.kind()) => std::thread::sleep(wait),
-            other => return other,
-        }
-        wait *= 2;
-    }
-    first_of(host, port)
 }
 
 /// Whether the next attempt may succeed. One that was not answered is not repeated: it took long.

@@ -462,20 +462,17 @@ fn refusal(status: u16, proxy: Option<&String>, text: &str, size: u64) -> Error 
             "the Supervisor gave up waiting (502), and Home Assistant stopped the upload".into(),
             "Use the address of Home Assistant itself.",
         ),
-        // Known, not tried.
-        (524, Some(server)) => (
+        // 524 is Cloudflare's: known, not tried.
+        (504 | 524, Some(server)) => (
             format!(
-                "{} gave up waiting (524), and Home Assistant stopped the upload",
+                "{} gave up waiting ({status}), and Home Assistant stopped the upload",
                 proxy_of(server)
             ),
-            "Use the address of Home Assistant in your own network.",
-        ),
-        (504, Some(server)) => (
-            format!(
-                "{} gave up waiting (504), and Home Assistant stopped the upload",
-                proxy_of(server)
-            ),
-            "Use the address of Home Assistant itself. In nginx, proxy_read_timeout 12h helps.",
+            if status == 524 {
+                "Use the address of Home Assistant in your own network."
+            } else {
+                "Use the address of Home Assistant itself. In nginx, proxy_read_timeout 12h helps."
+            },
         ),
         (status, Some(server)) => return proxied(status, server),
         (403, None) => return banned(),

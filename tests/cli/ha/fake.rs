@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-
 use serde_json::{Value, json};
 use tungstenite::Message;
 
@@ -305,7 +304,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     }
 }
 
-fn answer_on(mut stream: &mut dyn Wire, state: &Mutex<State>) {
+fn answer_on(stream: &mut dyn Wire, state: &Mutex<State>) {
     let head = head(stream);
     if head.starts_with("GET /api/websocket") {
         return talk(&head, stream, state);
@@ -322,7 +321,7 @@ fn answer_on(mut stream: &mut dyn Wire, state: &Mutex<State>) {
     }
     lock(state).asked.push(path.clone());
     match method {
-        "POST" => upload(&mut stream, &head, &path, state),
+        "POST" => upload(stream, &head, &path, state),
         _ => download(stream, &head, state),
     }
 }
@@ -354,9 +353,9 @@ fn tell(state: &Mutex<State>, event: &Value) {
         .retain(|one| one.send(event.clone()).is_ok());
 }
 
-fn upload(stream: &mut &mut dyn Wire, head: &str, path: &str, state: &Mutex<State>) {
+fn upload(stream: &mut dyn Wire, head: &str, path: &str, state: &Mutex<State>) {
     let how = lock(state).upload.clone();
-    let answer = |stream: &mut &mut dyn Wire, head: &str, body: &str| {
+    let answer = |stream: &mut dyn Wire, head: &str, body: &str| {
         let text = format!(
             "HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
@@ -610,9 +609,10 @@ fn talk(head: &str, stream: &mut dyn Wire, state: &Mutex<State>) {
                 return;
             }
             let result = answer(&state, &kind, &question);
-            if kind == "backup/info" {
-                let arrived = state.arrives.take().map(|backup| vec![backup]);
-                state.backups = arrived.unwrap_or_else(|| state.backups.clone());
+            if kind == "backup/info"
+                && let Some(backup) = state.arrives.take()
+            {
+                state.backups = vec![backup];
             }
             (result, state.manager)
         };

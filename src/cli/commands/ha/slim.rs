@@ -296,19 +296,14 @@ impl Work<'_> {
             MeasureOutcome::Refused(reason) => return Err(refusal::error(&prepared, reason)),
         };
         let file = described(&prepared, &measured);
-        let Some((upload, warnings)) = self.agreed(None, &file)? else {
+        let Some(upload) = self.agreed(None, &file)? else {
             return stopped(session);
         };
         prepared.stream(&measured, &session.control, |copy| {
             upload::send(session, self.client, copy, &file, self.sending)
         })?;
         drop(prepared);
-        self.finish(
-            &file,
-            &upload,
-            &warnings,
-            &[(&files.original, keeping.original)],
-        )
+        self.finish(&file, &upload, &[(&files.original, keeping.original)])
     }
 
     fn send_file(&self, path: &Path, keeping: &Keeping) -> Result<u8> {
@@ -318,7 +313,7 @@ impl Work<'_> {
             backup = upload::verified(session, backup)?;
         }
         let file = File::of(&backup);
-        let Some((upload, warnings)) = self.agreed(Some(path), &file)? else {
+        let Some(upload) = self.agreed(Some(path), &file)? else {
             return stopped(session);
         };
         let mut content = FileContent::new(&backup.input);
@@ -329,31 +324,26 @@ impl Work<'_> {
         // A copy that was not sent is not this run's.
         let (all, one) = ([original, slim], [original]);
         let ours: &[_] = if path == self.files.slim { &all } else { &one };
-        self.finish(&file, &upload, &warnings, ours)
+        self.finish(&file, &upload, ours)
     }
 
     /// Checks the upload, and asks for consent. `None` if the user does not want it.
-    fn agreed(&self, path: Option<&Path>, file: &File) -> Result<Option<(Upload, Vec<String>)>> {
+    fn agreed(&self, path: Option<&Path>, file: &File) -> Result<Option<Upload>> {
         let (session, client, sending) = (self.session, self.client, self.sending);
         let upload = upload::ready(session, client, file, sending)?;
-        let warnings = upload::warn(session, &upload);
+        upload::warn(session, &upload);
         if !upload::is_agreed(session, path, file, &upload, sending)? {
             return Ok(None);
         }
+        // Without a question, no time has passed.
         if sending.yes {
-            return Ok(Some((upload, warnings)));
+            return Ok(Some(upload));
         }
-        upload::still_agreed(session, client, path, file, upload, warnings, sending)
+        upload::still_agreed(session, client, path, file, upload, sending)
     }
 
     /// Removes these files of this run unless they are to be kept, and reports what was done.
-    fn finish(
-        &self,
-        file: &File,
-        upload: &Upload,
-        warnings: &[String],
-        ours: &[(&PathBuf, bool)],
-    ) -> Result<u8> {
+    fn finish(&self, file: &File, upload: &Upload, ours: &[(&PathBuf, bool)]) -> Result<u8> {
         let session = self.session;
         let mut kept = Vec::new();
         for &(path, keep) in ours {
@@ -365,7 +355,7 @@ impl Work<'_> {
             file,
             agent: &self.sending.to,
             replaced: &upload.replaced,
-            warnings,
+            warnings: &upload::warnings(upload),
             limit: session.settings.limit,
             seconds: self.begin.elapsed().as_secs_f64(),
         };

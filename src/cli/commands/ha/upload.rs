@@ -34,22 +34,14 @@ pub fn run(session: &Session, home: &Home, path: &Path, sending: &Sending) -> Re
     let backup = session.open(path)?;
     let file = File::of(&backup);
     let upload = ready(session, &client, &file, sending)?;
-    let warnings = warn(session, &upload);
+    warn(session, &upload);
     super::ask_for_key(session, &client)?;
     let backup = verified(session, backup)?;
     if !is_agreed(session, Some(path), &file, &upload, sending)? {
         return stopped(session);
     }
-    let again = still_agreed(
-        session,
-        &client,
-        Some(path),
-        &file,
-        upload,
-        warnings,
-        sending,
-    )?;
-    let Some((upload, warnings)) = again else {
+    let again = still_agreed(session, &client, Some(path), &file, upload, sending)?;
+    let Some(upload) = again else {
         return stopped(session);
     };
     let mut content = FileContent::new(&backup.input);
@@ -58,7 +50,7 @@ pub fn run(session: &Session, home: &Home, path: &Path, sending: &Sending) -> Re
         file: &file,
         agent: &sending.to,
         replaced: &upload.replaced,
-        warnings: &warnings,
+        warnings: &warnings(&upload),
         limit: session.settings.limit,
         seconds: begin.elapsed().as_secs_f64(),
     };
@@ -111,8 +103,8 @@ pub fn idle(session: &Session, client: &Client, sending: &Sending) -> Result<Ins
     client.look(control)
 }
 
-/// Prints the warnings of a check.
-pub fn warn(session: &Session, upload: &Upload) -> Vec<String> {
+/// The warnings of a check for people.
+pub fn warnings(upload: &Upload) -> Vec<String> {
     let text = |warning: &Warning| match warning {
         Warning::NoConfiguration => {
             "The backup is without Home Assistant's configuration. Its web page does not offer the cloud for such backups."
@@ -121,15 +113,16 @@ pub fn warn(session: &Session, upload: &Upload) -> Vec<String> {
             "The place cannot list its backups now. So it is not known what the upload replaces there, and haslim may not be able to confirm it."
         }
     };
-    let texts: Vec<String> = upload
-        .warnings
-        .iter()
-        .map(|one| text(one).to_owned())
-        .collect();
+    let texts = upload.warnings.iter().map(text);
+    texts.map(str::to_owned).collect()
+}
+
+/// Prints the warnings of a check; in JSON they stand in the document.
+pub fn warn(session: &Session, upload: &Upload) {
     if !session.settings.json {
+        let texts = warnings(upload);
         texts.iter().for_each(|text| session.screen.warn(text));
     }
-    texts
 }
 
 /// Checks the file for damage, as far as the key allows.
@@ -186,9 +179,9 @@ pub fn is_agreed(
     Ok(ask(&session.control, &question)? == Answer::Yes)
 }
 
-/// Checks the upload once more, just before it: minutes may have passed. As long as it replaces
-/// something else than the user has agreed to, says so and asks again. Returns the last check and its
-/// warnings; `None` if the user does not want it any more.
+/// Checks the upload once more, just before it: minutes may have passed. As long as the check finds
+/// something else than the user has agreed to, says so and asks again. Returns the last check; `None`
+/// if the user does not want the upload any more.
 ///
 /// # Errors
 /// As [`ready`].
@@ -198,24 +191,24 @@ pub fn still_agreed(
     path: Option<&Path>,
     file: &File,
     mut upload: Upload,
-    mut warnings: Vec<String>,
     sending: &Sending,
-) -> Result<Option<(Upload, Vec<String>)>> {
+) -> Result<Option<Upload>> {
+    let ids = |upload: &Upload| -> Vec<String> {
+        let replaced = upload.replaced.iter();
+        replaced.map(|stored| stored.backup_id.clone()).collect()
+    };
     loop {
         let now = ready(session, client, file, sending)?;
-        let ids = |upload: &Upload| -> Vec<String> {
-            let replaced = upload.replaced.iter();
-            replaced.map(|stored| stored.backup_id.clone()).collect()
-        };
         if ids(&now) == ids(&upload) && now.warnings == upload.warnings {
-            return Ok(Some((now, warnings)));
+            return Ok(Some(now));
         }
         if !session.settings.json {
             let place = words::place(&sending.to);
-            let text = format!("Meanwhile, what is in {place} has changed.");
-            session.screen.warn(&text);
+            session.screen.warn(&format!(
+                "haslim asked again: what Home Assistant says about {place} has changed."
+            ));
         }
-        warnings = warn(session, &now);
+        warn(session, &now);
         if !is_agreed(session, path, file, &now, sending)? {
             return Ok(None);
         }
