@@ -4,16 +4,14 @@
 //! compressed on its own with the 32 KiB before it as dictionary and ended with a sync flush, so
 //! that the blocks together are one deflate stream.
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, bounded};
 use flate2::{Compress, Compression, FlushCompress, Status};
 
-use super::error::GzipError;
 use super::header;
 use super::inflate::WINDOW;
+use super::ordered::Ordered;
 
 /// Bytes of plaintext in a block: long enough that the flush between two blocks has no measurable
 /// cost.
@@ -25,31 +23,14 @@ const ROOM: usize = BLOCK + BLOCK / 8 + 1024;
 /// The strongest compression level.
 const STRONGEST: u32 = 9;
 
-/// Writes a deflate stream without any framing: blocks in order, on all cores.
+/// Divides plaintext into blocks, which workers compress into a deflate stream without any framing.
 ///
 /// The bytes depend on the plaintext and the level, not on the number of threads or on how the
-/// plaintext was divided into writes. The work is done on rayon's threads. At most `threads + 2`
-/// blocks are in progress; then the caller waits for the oldest. Memory: about 1.4 MiB for each of
-/// them and one more, allocated when first needed and reused. Dropping it unfinished does not wait;
-/// the blocks in progress are discarded when they are done.
+/// plaintext was divided into writes. The work is done on rayon's threads. Memory: one block, besides
+/// those that wait in the writer.
 pub(super) struct Deflater {
     level: Compression,
     filling: Block,
-    queue: VecDeque<Queued>,
-    free: Vec<Block>,
-    depth: usize,
-    crc: crc32fast::Hasher,
-    size: u64,
-}
-
-/// What comes next in the stream.
-enum Queued {
-    /// A worker compresses it.
-    Block(Receiver<io::Result<Block>>),
-    /// It was compressed before.
-    Stretch(Arc<Stretch>),
-    /// A worker makes it.
-    Later(Receiver<Stretch>),
 }
 
 /// A piece of a deflate stream that can stand anywhere in one, except at its end: it refers to
@@ -101,21 +82,25 @@ impl Stretch {
     pub fn plaintext(&self) -> &[u8] {
         &self.plaintext
     }
+
+    /// The bytes of the deflate stream.
+    pub(super) fn compressed(&self) -> &[u8] {
+        &self.compressed
+    }
+
+    /// The checksum of the plaintext.
+    pub(super) fn crc(&self) -> &crc32fast::Hasher {
+        &self.crc
+    }
 }
 
 impl Deflater {
-    /// `level` is zlib's, 0 to 9; more counts as 9. `threads` is the useful number of blocks in
-    /// progress, not the number of rayon's threads.
-    pub fn new(level: u32, threads: usize) -> Self {
+    /// `level` is zlib's, 0 to 9; more counts as 9.
+    pub fn new(level: u32) -> Self {
         let level = Compression::new(level.min(STRONGEST));
         Self {
             level,
             filling: Block::new(level),
-            queue: VecDeque::new(),
-            free: Vec::new(),
-            depth: threads.saturating_add(2),
-            crc: crc32fast::Hasher::new(),
-            size: 0,
         }
     }
 
@@ -124,11 +109,15 @@ impl Deflater {
         self.filling.follow(before);
     }
 
-    /// Takes plaintext; data that is already compressed goes to `out`.
+    /// Takes plaintext; what is full goes to `out`.
     ///
     /// # Errors
-    /// Errors of the writer, or [`GzipError::LostWorker`].
-    pub fn write_all(&mut self, mut bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+    /// Errors of the writer, or [`GzipError::LostWorker`](super::GzipError::LostWorker).
+    pub fn write_all<W: Write>(
+        &mut self,
+        mut bytes: &[u8],
+        out: &mut Ordered<W>,
+    ) -> io::Result<()> {
         while !bytes.is_empty() {
             let taken = self.write(bytes, out)?;
             bytes = bytes.get(taken..).unwrap_or_default();
@@ -136,14 +125,12 @@ impl Deflater {
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<usize> {
+    fn write<W: Write>(&mut self, bytes: &[u8], out: &mut Ordered<W>) -> io::Result<usize> {
         // A full block is sent only when more data arrives, so that the last one is known.
         if self.filling.plaintext.len() == BLOCK && !bytes.is_empty() {
             // Make room first: an error then leaves the block where it is.
-            if self.queue.len() >= self.depth {
-                self.receive(out)?;
-            }
-            self.send(false);
+            out.make_room(1)?;
+            self.send(false, out);
         }
         let plaintext = &mut self.filling.plaintext;
         let now = bytes
@@ -154,95 +141,49 @@ impl Deflater {
     }
 
     /// Takes plaintext that was compressed before.
-    fn append(&mut self, stretch: Arc<Stretch>, out: &mut impl Write) -> io::Result<()> {
-        while self.queue.len() + 1 >= self.depth {
-            self.receive(out)?;
-        }
+    fn append<W: Write>(&mut self, stretch: Arc<Stretch>, out: &mut Ordered<W>) -> io::Result<()> {
+        out.make_room(2)?;
         if !self.filling.plaintext.is_empty() {
-            self.send(false);
+            self.send(false, out);
         }
         self.filling.follow(&stretch.plaintext);
-        self.queue.push_back(Queued::Stretch(stretch));
+        out.append(stretch);
         Ok(())
     }
 
     /// Takes plaintext that a worker makes. Nothing after it refers to it, because it is not known
     /// yet.
-    fn append_later(
+    fn append_later<W: Write>(
         &mut self,
         make: impl FnOnce() -> Stretch + Send + 'static,
-        out: &mut impl Write,
+        out: &mut Ordered<W>,
     ) -> io::Result<()> {
-        while self.queue.len() + 1 >= self.depth {
-            self.receive(out)?;
-        }
+        out.make_room(2)?;
         if !self.filling.plaintext.is_empty() {
-            self.send(false);
+            self.send(false, out);
         }
         self.filling.follow(&[]);
-        let (give, take) = bounded(1);
-        rayon::spawn(move || {
-            // The writer may be gone; then the stretch is no longer needed.
-            let _ = give.send(make());
-        });
-        self.queue.push_back(Queued::Later(take));
+        out.append_later(make);
         Ok(())
     }
 
-    /// Compresses the rest and waits for all blocks. `last` ends the deflate stream; otherwise a
-    /// sync flush (an empty stored block) ends on a byte boundary.
+    /// Has the rest compressed. `last` ends the deflate stream; otherwise a sync flush (an empty
+    /// stored block) ends on a byte boundary.
     ///
     /// # Errors
-    /// Errors of the writer, or [`GzipError::LostWorker`].
-    pub fn end(&mut self, last: bool, out: &mut impl Write) -> io::Result<()> {
-        self.send(last);
-        while !self.queue.is_empty() {
-            self.receive(out)?;
-        }
+    /// As [`Deflater::write_all`].
+    pub fn end<W: Write>(&mut self, last: bool, out: &mut Ordered<W>) -> io::Result<()> {
+        out.make_room(1)?;
+        self.send(last, out);
         Ok(())
     }
 
-    fn send(&mut self, last: bool) {
-        let next = self.free.pop().unwrap_or_else(|| Block::new(self.level));
-        let mut block = std::mem::replace(&mut self.filling, next);
+    fn send<W: Write>(&mut self, last: bool, out: &mut Ordered<W>) {
+        let next = out.free().unwrap_or_else(|| Block::new(self.level));
+        let block = std::mem::replace(&mut self.filling, next);
         self.filling.follow(&block.plaintext);
-        self.size += block.plaintext.len() as u64;
-        let (give, take) = bounded(1);
-        rayon::spawn(move || {
-            let outcome = block.compress(last).map(|()| block);
-            // The writer may be gone; then the block is no longer needed.
-            let _ = give.send(outcome);
-        });
-        self.queue.push_back(Queued::Block(take));
+        out.compress(block, last);
     }
-
-    fn receive(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let next = match self.queue.pop_front() {
-            None => return Ok(()),
-            Some(Queued::Block(next)) => next,
-            Some(Queued::Stretch(stretch)) => return self.pass(&stretch, out),
-            Some(Queued::Later(next)) => return self.pass(&waited(&next)?, out),
-        };
-        let block = waited(&next)??;
-        self.crc.combine(&block.crc);
-        out.write_all(&block.compressed)?;
-        self.free.push(block);
-        Ok(())
-    }
-
-    /// Writes a stretch.
-    fn pass(&mut self, stretch: &Stretch, out: &mut impl Write) -> io::Result<()> {
-        self.size += stretch.plaintext.len() as u64;
-        self.crc.combine(&stretch.crc);
-        out.write_all(&stretch.compressed)
-    }
-}
-
-/// What a worker made, once it is there.
-fn waited<T>(worker: &Receiver<T>) -> io::Result<T> {
-    // Waiting on one of rayon's own threads could deadlock, because the work may be queued on it.
-    while worker.is_empty() && rayon::yield_now() == Some(rayon::Yield::Executed) {}
-    Ok(worker.recv().map_err(|_| GzipError::LostWorker)?)
 }
 
 /// Writes a gzip stream: one member, one deflate stream, no optional fields.
@@ -251,7 +192,7 @@ fn waited<T>(worker: &Receiver<T>) -> io::Result<T> {
 /// on how the plaintext was divided into writes. The work is done on rayon's threads. Memory: about
 /// 1.4 MiB for each of `threads + 3` blocks. If it is dropped unfinished, no reader accepts the stream.
 pub struct GzipWriter<W> {
-    out: W,
+    out: Ordered<W>,
     deflater: Deflater,
 }
 
@@ -264,8 +205,8 @@ impl<W: Write> GzipWriter<W> {
     pub fn new(mut out: W, level: u32, threads: usize) -> io::Result<Self> {
         out.write_all(&header::OURS)?;
         Ok(Self {
-            out,
-            deflater: Deflater::new(level, threads),
+            out: Ordered::new(out, threads.saturating_add(2)),
+            deflater: Deflater::new(level),
         })
     }
 
@@ -273,14 +214,14 @@ impl<W: Write> GzipWriter<W> {
     /// held.
     ///
     /// # Errors
-    /// Errors of the writer, or [`GzipError::LostWorker`].
+    /// Errors of the writer, or [`GzipError::LostWorker`](super::GzipError::LostWorker).
     pub fn append(&mut self, stretch: Arc<Stretch>) -> io::Result<()> {
         self.deflater.append(stretch, &mut self.out)
     }
 
     /// Bytes of plaintext so far, without the stretches that are not written yet.
     pub fn plaintext_len(&self) -> u64 {
-        self.deflater.size + self.deflater.filling.plaintext.len() as u64
+        self.out.size() + self.deflater.filling.plaintext.len() as u64
     }
 
     /// Appends a stretch that `make` returns on one of rayon's threads. The same number of these is
@@ -298,13 +239,12 @@ impl<W: Write> GzipWriter<W> {
     /// Compresses the last block, writes the trailer and returns the writer.
     ///
     /// # Errors
-    /// Errors of the writer, or [`GzipError::LostWorker`].
+    /// Errors of the writer, or [`GzipError::LostWorker`](super::GzipError::LostWorker).
     pub fn finish(mut self) -> io::Result<W> {
         self.deflater.end(true, &mut self.out)?;
-        let crc = self.deflater.crc.finalize();
-        self.out
-            .write_all(&header::trailer(crc, self.deflater.size))?;
-        Ok(self.out)
+        let (mut out, crc, size) = self.out.finish()?;
+        out.write_all(&header::trailer(crc, size))?;
+        Ok(out)
     }
 }
 
@@ -320,7 +260,7 @@ impl<W: Write> Write for GzipWriter<W> {
 }
 
 /// A block that a worker compresses and returns; its buffers are reused for the next one.
-struct Block {
+pub(super) struct Block {
     level: Compression,
     dictionary: Vec<u8>,
     plaintext: Vec<u8>,
@@ -348,7 +288,26 @@ impl Block {
             .extend_from_slice(before.get(keep..).unwrap_or_default());
     }
 
-    fn compress(&mut self, last: bool) -> io::Result<()> {
+    /// Bytes of its plaintext.
+    pub fn len(&self) -> usize {
+        self.plaintext.len()
+    }
+
+    /// What it was compressed to.
+    pub fn compressed(&self) -> &[u8] {
+        &self.compressed
+    }
+
+    /// The checksum of its plaintext, once it is compressed.
+    pub fn crc(&self) -> &crc32fast::Hasher {
+        &self.crc
+    }
+
+    /// Compresses it; `last` ends the deflate stream.
+    ///
+    /// # Errors
+    /// The compressor's.
+    pub fn compress(&mut self, last: bool) -> io::Result<()> {
         self.crc.reset();
         self.crc.update(&self.plaintext);
         self.compressed.clear();

@@ -11,6 +11,7 @@ mod gunzip;
 mod header;
 mod inflate;
 mod measure;
+mod ordered;
 mod recompress;
 mod splice;
 mod v1_footer;

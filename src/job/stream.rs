@@ -62,7 +62,7 @@ impl Prepared {
     /// error if they were not right, or if the backup has changed.
     ///
     /// Two threads make and verify the copy; they end before this returns. Memory: up to 7 buffers
-    /// of 1 MiB, and what making and verifying take.
+    /// of 512 KiB, and what making and verifying take.
     ///
     /// # Errors
     /// Those of `consume`; `Internal` if there are no threads.

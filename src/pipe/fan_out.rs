@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 /// Bytes in one buffer.
-pub const BUFFER: usize = 1 << 20;
+pub const BUFFER: usize = 512 << 10;
 /// How many buffers each receiver may be behind.
 const BUFFERS: usize = 3;
 
@@ -15,7 +15,7 @@ pub type Shared = Arc<Vec<u8>>;
 
 /// A writer whose bytes arrive at two receivers, in order.
 ///
-/// Memory: each receiver may be three buffers of 1 MiB behind, and the writer fills one more. If a
+/// Memory: each receiver may be three buffers of 512 KiB behind, and the writer fills one more. If a
 /// receiver is full, the writer waits. If a receiver is gone, writing ends with `BrokenPipe`.
 pub struct FanOut {
     current: Vec<u8>,
