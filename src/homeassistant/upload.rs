@@ -9,6 +9,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::answers::LogEntry;
 use super::away::{is_final, pause};
 use super::check::{File, NO_ROOM, busy};
 use super::connection::Connection;
@@ -221,7 +222,7 @@ impl Client {
         control: &Control,
     ) -> Result<()> {
         let before = self.log(control);
-        let outcome = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let ends = Ends(control.beside());
             let (tell, received) = channel();
             let beside = ends.0.clone();
@@ -243,12 +244,26 @@ impl Client {
             watch.borrow_mut().first()?;
             let outcome = self.send(content, file, agent, &watch);
             watch.borrow_mut().show(None);
-            outcome
-        });
+            // The other thread ends while the result is confirmed.
+            drop(ends);
+            self.settle(outcome, file, agent, before.as_deref(), observer, control)
+        })
+    }
+
+    /// Confirms an upload, or finds out why it failed.
+    fn settle(
+        &self,
+        outcome: Result<(), Failed>,
+        file: &File,
+        agent: &str,
+        before: Option<&[LogEntry]>,
+        observer: &dyn UploadObserver,
+        control: &Control,
+    ) -> Result<()> {
         match outcome {
             Ok(()) => {
                 observer.event(UploadEvent::Answered);
-                self.confirm(file, agent, before.as_deref(), control)
+                self.confirm(file, agent, before, control)
             }
             // The reply can be lost although the upload worked: Home Assistant finishes one when it
             // is stopped, if that takes no more than 10 s (tried).
@@ -260,7 +275,7 @@ impl Client {
                 if self.is_stored(file, agent, control)? {
                     return Ok(());
                 }
-                Err(match self.logged(agent, before.as_deref(), control) {
+                Err(match self.logged(agent, before, control) {
                     Some(reason) => Error::new(
                         error.kind(),
                         format!("{}. Home Assistant's log: {reason}", error.message()),
