@@ -70,6 +70,24 @@ impl<R: Read> CbcReader<R> {
         }
     }
 
+    /// Sets the length and the ending, which were not known before; false if more has been read.
+    pub(super) fn settle(&mut self, len: u64, ending: Ending) -> bool {
+        let least = match ending {
+            Ending::Open => 0,
+            // The block with the padding.
+            Ending::Padded(_) => CIPHER_BLOCK as u64,
+        };
+        let left = len.checked_sub(self.read).filter(|left| *left >= least);
+        self.ending = ending;
+        self.left = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn source(&self) -> &R {
+        &self.reader
+    }
+
     pub(super) fn into_reader(self) -> R {
         self.reader
     }

@@ -73,6 +73,24 @@ impl<R: Read> ChunkReader<R> {
         self.batch = batch.max(1);
     }
 
+    /// Sets the size of the plaintext, which was not known before and was taken for `assumed`; false
+    /// if more has been read.
+    pub(super) fn settle(&mut self, assumed: u64, plaintext_size: u64) -> bool {
+        let settled = |left: u64| plaintext_size.checked_sub(assumed.saturating_sub(left));
+        match (settled(self.unread), settled(self.unchecked)) {
+            (Some(unread), Some(unchecked)) => {
+                (self.unread, self.unchecked) = (unread, unchecked);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn source(&self) -> &R {
+        &self.reader
+    }
+
     pub(super) fn into_reader(self) -> R {
         self.reader
     }

@@ -8,7 +8,14 @@ use super::cbc::{CbcReader, Ending};
 use super::chunked::ChunkReader;
 use super::key::KeyRing;
 use super::secretstream::StreamState;
-use crate::format::securetar::{CIPHER_BLOCK, SecureHeader, Version, ciphertext_len, looks_plain};
+use crate::format::securetar::{
+    CHUNK, CHUNK_OVERHEAD, CIPHER_BLOCK, SecureHeader, Version, ciphertext_len, looks_plain,
+};
+
+/// The most ciphertext that is read at once: a chunk of version 3, or some blocks with the last one.
+pub const STEP: usize = CHUNK + CHUNK_OVERHEAD;
+/// The size that is assumed while it is not known: whole chunks, and more than any file has.
+const UNKNOWN: u64 = (CHUNK as u64) << 40;
 
 /// Reads the plaintext of one encrypted member: a gzip or tar stream.
 ///
@@ -108,6 +115,83 @@ impl<R: Read> Decrypter<R> {
         })
     }
 
+    /// Prepares to read a member that is still being written, so that its sizes are not known. The
+    /// header counts without its size.
+    ///
+    /// Until [`Decrypter::settle`] is called, nothing may be read unless more than [`STEP`] bytes of
+    /// ciphertext follow those that the reader has given.
+    ///
+    /// # Errors
+    /// `TooManySalts` or `Derivation` from the keys.
+    pub fn growing(
+        reader: R,
+        header: &SecureHeader,
+        keys: &KeyRing,
+        compressed: bool,
+    ) -> Result<Self, CryptError> {
+        let header_len = header.len() as u64;
+        let inner = match header {
+            SecureHeader::V1 { salt } | SecureHeader::V2 { salt, .. } => {
+                let ending = match header.version() {
+                    Version::V1 => Ending::Open,
+                    _ => Ending::Padded(CIPHER_BLOCK),
+                };
+                let reader = CbcReader::new(reader, keys, salt, UNKNOWN, ending, header_len);
+                Inner::Cbc(Box::new(reader))
+            }
+            SecureHeader::V3 {
+                salts,
+                derivation_salt,
+                stream_header,
+                ..
+            } => {
+                let key = keys.stream_key(salts, derivation_salt)?;
+                let state = StreamState::new(key.bytes(), stream_header);
+                Inner::Chunks(Box::new(ChunkReader::new(
+                    reader, state, UNKNOWN, header_len,
+                )))
+            }
+        };
+        Ok(Self {
+            inner,
+            position: 0,
+            trailing: 0,
+            compressed,
+            failed: None,
+        })
+    }
+
+    /// Sets the sizes of a member that [`Decrypter::growing`] began to read, as [`Decrypter::new`] takes
+    /// them. To be called once.
+    ///
+    /// # Errors
+    /// `Truncated`, `SizeMismatch` or `NotWholeBlocks` if the length cannot be right.
+    pub fn settle(&mut self, header: &SecureHeader, ciphertext_len: u64) -> Result<(), CryptError> {
+        let size = header.plaintext_size().unwrap_or(ciphertext_len);
+        let ending = match header {
+            SecureHeader::V1 { .. } => {
+                whole_blocks(ciphertext_len)?;
+                Ending::Open
+            }
+            SecureHeader::V2 { .. } => Ending::Padded(padding(size, ciphertext_len)?),
+            SecureHeader::V3 { .. } => {
+                self.trailing = beyond(size, ciphertext_len, header.len() as u64)?;
+                Ending::Open
+            }
+        };
+        let fits = match &mut self.inner {
+            Inner::Cbc(inner) => inner.settle(ciphertext_len, ending),
+            Inner::Chunks(inner) => inner.settle(UNKNOWN, size),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(CryptError::SizeMismatch {
+            plaintext_size: size,
+            ciphertext_len,
+        })
+    }
+
     /// Allows `chunks` chunks of v3 to be decrypted in parallel on rayon's threads, at the cost of
     /// 1 MiB each. Other versions are fast enough without it.
     #[must_use]
@@ -161,6 +245,14 @@ impl<R: Read> Decrypter<R> {
             Inner::Chunks(inner) => inner.into_reader(),
         };
         Ok((reader, end))
+    }
+
+    #[cfg(test)]
+    pub(super) fn source(&self) -> &R {
+        match &self.inner {
+            Inner::Cbc(inner) => inner.source(),
+            Inner::Chunks(inner) => inner.source(),
+        }
     }
 
     /// Bytes of plaintext returned so far.

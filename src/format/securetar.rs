@@ -153,6 +153,15 @@ impl SecureHeader {
         }
     }
 
+    /// The same header with this size of the plaintext; version 1 does not state it.
+    #[must_use]
+    pub fn with_plaintext_size(mut self, size: u64) -> Self {
+        if let Self::V2 { plaintext_size, .. } | Self::V3 { plaintext_size, .. } = &mut self {
+            *plaintext_size = size;
+        }
+        self
+    }
+
     /// The archive's salts; only version 3 has them.
     pub fn v3_salts(&self) -> Option<&V3Salts> {
         match self {

@@ -25,8 +25,8 @@ const HELD: usize = 1 << 20;
 /// How many stretches may be encoded at once. What lies between them is copied faster than two workers
 /// need for one.
 const DEPTH: usize = 2;
-/// How many changes may be encoded at level 9. Level 8 takes half the time, and a seven-hundredth more
-/// room (12 MB of Python sources in pieces of 84 kB, zlib 1.3), which shows only in a small part.
+/// How many changes may be encoded at level 9. Level 7 takes a third of the time, and a two-hundredth
+/// more room (12 MB of Python sources in pieces of 84 kB, zlib 1.3), which shows only in a small part.
 const FEW: usize = 16;
 
 /// A change to a plaintext: some of its bytes go, and others may take their place.
@@ -75,7 +75,7 @@ pub trait Patch {
 /// returns the writer and the number of plaintext bytes that had to be encoded.
 ///
 /// `checkpoints` come from [`super::Gunzip::with_checkpoints`] over the same stream; the one at its
-/// start must be there. `level` is zlib's, 0 to 9; many changes are encoded at level 8 at most. The
+/// start must be there. `level` is zlib's, 0 to 9; many changes are encoded at level 7 at most. The
 /// bytes written do not depend on `threads`. Stretches are encoded on rayon's threads while what
 /// follows is read and copied. Memory: the decoder's, 1 MiB for a block, up to four of the encoder's
 /// blocks and 1 MiB for bytes behind them, and the bytes of one change that are replaced by others.
@@ -94,7 +94,7 @@ pub fn splice<R: Read, W: Write>(
 ) -> io::Result<(W, u64)> {
     output.write_all(&header::OURS)?;
     let level = if changes.list.len() > FEW {
-        level.min(8)
+        level.min(7)
     } else {
         level
     };

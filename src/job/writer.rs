@@ -1,17 +1,18 @@
 //! Writes one copy and compares it, on all threads at once.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
 
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
+use crate::format::securetar::SecureHeader;
 use crate::open::Backup;
-use crate::pipe::{Control, Input};
+use crate::pipe::{Control, Growth, Input};
 use crate::plan::Plan;
-use crate::rewrite::{self, Output, Place, Written};
+use crate::rewrite::{self, Output, Place, Watcher, Written};
 use crate::survey::PartSurvey;
-use crate::verify::{self, Verification, Verified};
+use crate::verify::{self, Begun, Verification, Verified};
 
 /// Everything needed to write a copy, and to compare it with its original.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,7 @@ pub struct CopyWriter<'a> {
 
 impl CopyWriter<'_> {
     /// Writes the copy and waits until it is on disk. With `verify`, it is read back and compared
-    /// with the original. Edited parts are compared while the rest is still being written.
+    /// with the original. Edited parts are compared while they and the rest are being written.
     ///
     /// # Errors
     /// As [`rewrite::rewrite`] and [`verify::output`]; the output must not be published then.
@@ -42,27 +43,30 @@ impl CopyWriter<'_> {
         let verification = Verification::new(backup, surveys, plan, keys);
         let beside = control.beside();
         let reader = output.read_back()?;
+        let growth = output.growth();
         std::thread::scope(|scope| {
             let _abandoned = AbandonOnDrop(&beside);
-            // Holds at most one place for each part.
-            let (tell, complete) = channel::<Place>();
-            let compare = |complete: Receiver<Place>| {
-                complete
-                    .into_iter()
-                    .for_each(|place| verification.compare_early(place, &reader, &beside))
+            // Holds at most one of them for each part.
+            let (tell, parts) = channel::<Begun>();
+            let compare = |parts: Receiver<Begun>| {
+                let compare = |begun| verification.compare_early(&begun, &reader, &beside);
+                parts.into_iter().for_each(compare)
             };
             let early = if verify && control.threads() > 1 {
                 named("verify")
-                    .spawn_scoped(scope, move || compare(complete))
+                    .spawn_scoped(scope, move || compare(parts))
                     .ok()
             } else {
                 None
             };
+            let mut tell = Tell {
+                tell,
+                growth,
+                begun: None,
+            };
             // Without a receiver, everything is compared at the end.
             let written =
-                rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut |place| {
-                    tell.send(place).unwrap_or_default()
-                })?;
+                rewrite::rewrite(backup, surveys, plan, keys, output, control, &mut tell)?;
             drop(tell);
             let output = &*output;
             // The data is read back while it is being flushed to disk.
@@ -111,6 +115,29 @@ impl CopyWriter<'_> {
         control: &Control,
     ) -> Result<Verified> {
         self.compare(output.read_back()?, written, control)
+    }
+}
+
+/// Tells the verification where the parts are.
+struct Tell {
+    tell: Sender<Begun>,
+    growth: Arc<Growth>,
+    /// The part that is being written.
+    begun: Option<Begun>,
+}
+
+impl Watcher for Tell {
+    fn begins(&mut self, part: usize, data_at: u64, header: Option<SecureHeader>) {
+        let begun = Begun::new(part, data_at, header, Arc::clone(&self.growth));
+        self.begun = Some(begun.clone());
+        // Without a receiver, it is compared at the end.
+        self.tell.send(begun).unwrap_or_default()
+    }
+
+    fn ends(&mut self, place: Place) {
+        if let Some(begun) = self.begun.take() {
+            begun.complete(place);
+        }
     }
 }
 

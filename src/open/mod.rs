@@ -21,7 +21,7 @@ pub use entry::{EntryAt, EntryReader, read_entry};
 pub use findings::{Archive, State, first_archive, mixed, one_context, unfit};
 pub use path::config_path;
 pub use plaintext::{Pieces, StreamEnd, source};
-pub(crate) use plaintext::{decrypted, locate, missing_password, other_key, stream, trailer};
+pub(crate) use plaintext::{decrypted, locate, missing_password, other_key, trailer};
 pub use unlock::{check_head, close_others, unlock};
 
 use crate::error::{Error, Result};

@@ -220,7 +220,7 @@ pub fn source(
 ///
 /// # Errors
 /// The same as for [`source`].
-pub(crate) fn stream(
+fn stream(
     mut data: Window,
     header: Option<&SecureHeader>,
     part: &Part,

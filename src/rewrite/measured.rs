@@ -161,7 +161,7 @@ pub fn pass_on(
         plaintexts: Some(&measured.plaintexts),
     };
     let sink: &mut dyn Sink = to;
-    write_members(&parts, &measured.changes, sink, &mut |_| {})?;
+    write_members(&parts, &measured.changes, sink, &mut ())?;
     if sink.position() != measured.size {
         return Err(Error::new(
             Kind::Internal,

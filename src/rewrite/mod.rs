@@ -25,6 +25,7 @@ use crate::crypt::KeyRing;
 use crate::error::{Advice, Error, Kind, Result};
 use crate::format::manifest::Changes;
 use crate::format::outer::{Member, RECORD};
+use crate::format::securetar::SecureHeader;
 use crate::format::tar::block::{BLOCK, padding};
 use crate::open::Backup;
 use crate::pipe::{Control, Stage};
@@ -52,11 +53,28 @@ pub struct Place {
     pub size: u64,
 }
 
+/// Learns where the parts that are cut come to stand, while the copy is being written.
+pub trait Watcher {
+    /// The data of this part of the original begin at `data_at`. What is behind their SecureTar header
+    /// does not change any more once it is written. The header is written last; `header` is the same
+    /// but for its size, `None` if the part is not encrypted.
+    fn begins(&mut self, part: usize, data_at: u64, header: Option<SecureHeader>);
+
+    /// The whole part is there, its headers too.
+    fn ends(&mut self, place: Place);
+}
+
+/// Watches nothing.
+impl Watcher for () {
+    fn begins(&mut self, _: usize, _: u64, _: Option<SecureHeader>) {}
+    fn ends(&mut self, _: Place) {}
+}
+
 /// Writes the copy that `plan` describes into `output`, members in the order of the plan.
 ///
 /// Kept members are copied byte for byte inside the kernel; cut ones are decrypted, filtered,
-/// encoded and encrypted on all threads. Memory does not depend on any size. `complete` is called
-/// for every cut part as soon as the whole part is in the output.
+/// encoded and encrypted on all threads. Memory does not depend on any size. `watcher` learns where
+/// each cut part stands.
 ///
 /// # Errors
 /// `CannotFit` if the result is larger than the plan's limit; otherwise errors from reading,
@@ -68,11 +86,11 @@ pub fn rewrite(
     keys: Option<&KeyRing>,
     output: &mut Output,
     control: &Control,
-    complete: &mut dyn FnMut(Place),
+    watcher: &mut dyn Watcher,
 ) -> Result<Written> {
     let (parts, changes) = Parts::new(backup, surveys, plan, keys, control)?;
     control.begin(Stage::Write, work(backup, plan));
-    write_members(&parts, &changes, output, complete)?;
+    write_members(&parts, &changes, output, watcher)?;
     control.end();
     let size = output.position();
     if size > plan.limit {
@@ -86,7 +104,7 @@ fn write_members(
     parts: &Parts<'_>,
     changes: &Changes,
     output: &mut dyn Sink,
-    complete: &mut dyn FnMut(Place),
+    watcher: &mut dyn Watcher,
 ) -> Result<()> {
     let (backup, control) = (parts.backup, parts.control);
     for &at in &parts.plan.order {
@@ -97,7 +115,7 @@ fn write_members(
             let text = backup.manifest.changed(changes)?;
             write_small(output, &member.header_with_size(text.len() as u64)?, &text)?;
         } else if let Some(part) = backup.part_of(at) {
-            parts.write(part, output, complete)?;
+            parts.write(part, output, watcher)?;
         } else {
             copy_member(backup, member, output, control)?;
         }
@@ -160,12 +178,7 @@ impl Parts<'_> {
     }
 
     /// Writes a part as the plan says.
-    fn write(
-        &self,
-        index: usize,
-        output: &mut dyn Sink,
-        complete: &mut dyn FnMut(Place),
-    ) -> Result<()> {
+    fn write(&self, index: usize, output: &mut dyn Sink, watcher: &mut dyn Watcher) -> Result<()> {
         let planned = self.plan.parts.get(index).ok_or_else(not_covered)?;
         if !matches!(planned.action, Action::Drop) {
             self.control.part(&self.backup.part(index).id);
@@ -175,10 +188,8 @@ impl Parts<'_> {
             Action::Drop => {}
             Action::Copy => job.copy(output, self.control)?,
             Action::Reencrypt => job.rewrap(output, self.control)?,
-            Action::Edit(edit) => complete(job.cut(edit, output, self.control)?),
-            Action::Rewrite => {
-                complete(job.cut(&PartEdit::default(), output, self.control)?);
-            }
+            Action::Edit(edit) => job.cut(edit, output, watcher, self.control)?,
+            Action::Rewrite => job.cut(&PartEdit::default(), output, watcher, self.control)?,
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub(crate) use leftovers::name as hidden_name;
 pub use target::Target;
 
 use crate::error::{Error, Result, escaped_path};
-use crate::pipe::{Control, Input};
+use crate::pipe::{Control, Growth, Input};
 #[cfg(test)]
 pub(crate) use system::Call;
 #[cfg(test)]
@@ -43,6 +43,7 @@ pub struct Output {
     at: u64,
     /// Writing to disk was started for everything before this.
     on_its_way: u64,
+    growth: Arc<Growth>,
     /// The name of the file, if it could not be created without one.
     hidden: Option<OsString>,
     target: Target,
@@ -68,6 +69,11 @@ impl Output {
         self.at
     }
 
+    /// How far it is written, for a thread that reads it meanwhile.
+    pub fn growth(&self) -> Arc<Growth> {
+        Arc::clone(&self.growth)
+    }
+
     /// Appends bytes.
     ///
     /// # Errors
@@ -82,6 +88,7 @@ impl Output {
     /// otherwise the system would start at [`Output::sync`].
     fn advance(&mut self, bytes: u64) {
         self.at += bytes;
+        self.growth.reach(self.at);
         let waiting = self.at - self.on_its_way;
         if waiting >= WRITE_BACK {
             self.target

@@ -5,10 +5,10 @@ mod tests;
 
 use std::io::{self, Read, Write};
 
-use super::Place;
 use super::filter::CutFilter;
 use super::sink::Sink;
 use super::splicing::{self, Headers};
+use super::{Place, Watcher};
 use crate::crypt::{Encrypter, KeyRing};
 use crate::error::{Error, Kind, Result};
 use crate::format::outer::Member;
@@ -87,8 +87,10 @@ impl Job<'_> {
 
     /// Encrypts the member's stream again without reading its contents.
     pub fn rewrap(&self, output: &mut dyn Sink, control: &Control) -> Result<()> {
-        self.framed(output, |reader, writer| pass(reader, writer, control))
-            .map(drop)
+        self.framed(output, &mut (), |reader, writer| {
+            pass(reader, writer, control)
+        })
+        .map(drop)
     }
 
     /// Counts the bytes of the member's stream without reading its contents.
@@ -96,11 +98,19 @@ impl Job<'_> {
         self.counted(|reader, writer| pass(reader, writer, control))
     }
 
-    /// Removes entries from the member's tar; returns the new position of its data.
-    pub fn cut(&self, cut: &PartEdit, output: &mut dyn Sink, control: &Control) -> Result<Place> {
-        self.framed(output, |reader, writer| {
+    /// Removes entries from the member's tar.
+    pub fn cut(
+        &self,
+        cut: &PartEdit,
+        output: &mut dyn Sink,
+        watcher: &mut dyn Watcher,
+        control: &Control,
+    ) -> Result<()> {
+        let place = self.framed(output, watcher, |reader, writer| {
             self.encode(cut, reader, writer, control)
-        })
+        })?;
+        watcher.ends(place);
+        Ok(())
     }
 
     /// Counts the bytes that [`Job::cut`] would encrypt.
@@ -157,7 +167,7 @@ impl Job<'_> {
     /// Writes header, encrypted stream and padding around the output of `body` for the part's
     /// plaintext stream. If the sizes are known only afterwards, they are then written into the
     /// headers.
-    fn framed<F>(&self, output: &mut dyn Sink, body: F) -> Result<Place>
+    fn framed<F>(&self, output: &mut dyn Sink, watcher: &mut dyn Watcher, body: F) -> Result<Place>
     where
         F: FnOnce(Source, &mut WriteBehind) -> io::Result<()>,
     {
@@ -172,7 +182,7 @@ impl Job<'_> {
             None => output.zeros(header.len() as u64)?,
         }
         let data_at = output.position();
-        self.wrap(output, data_at, |sink| body(reader, sink))
+        self.wrap(output, data_at, watcher, |sink| body(reader, sink))
             .map_err(|e| locate(self.backup, part, e))?;
         let size = output.position() - data_at;
         match expected {
@@ -188,11 +198,18 @@ impl Job<'_> {
         })
     }
 
-    fn wrap<F>(&self, output: &mut dyn Sink, data_at: u64, body: F) -> Result<()>
+    fn wrap<F>(
+        &self,
+        output: &mut dyn Sink,
+        data_at: u64,
+        watcher: &mut dyn Watcher,
+        body: F,
+    ) -> Result<()>
     where
         F: FnOnce(&mut WriteBehind) -> io::Result<()>,
     {
         let Some(version) = self.target.version() else {
+            watcher.begins(self.index, data_at, None);
             return write_behind(output, body)
                 .map(drop)
                 .map_err(Error::from_write);
@@ -215,6 +232,7 @@ impl Job<'_> {
                 .write_header(plaintext)
                 .map_err(Error::from_write)?;
         }
+        watcher.begins(self.index, data_at, Some(encrypter.header(0)));
         let (encrypter, ()) = write_behind(encrypter, body).map_err(Error::from_write)?;
         let length = encrypter.plaintext_len();
         let header = encrypter.header(length);

@@ -118,7 +118,7 @@ fn failure(error: Error) -> Error {
     }
 }
 
-fn failed(what: impl Into<String>) -> Error {
+pub(super) fn failed(what: impl Into<String>) -> Error {
     let what = what.into();
     Error::new(Kind::VerifyFailed, format!("the finished copy is not what was planned: {what}"))
         .advice("Try again; if it happens twice, check the memory and the disk of this machine, and report it.")

@@ -8,12 +8,14 @@
 #![deny(clippy::indexing_slicing)]
 
 mod compare;
+mod growing;
 mod hazards;
 mod reference_tar;
 mod single_gzip;
 mod verification;
 
 pub use compare::{Verified, output};
+pub use growing::Begun;
 pub use verification::Verification;
 
 use crate::crypt::KeyRing;

@@ -6,11 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Verified;
+use super::growing::{self, Begun, Growing, Seen};
 use crate::crypt::KeyRing;
 use crate::error::{Error, Kind, Result};
-use crate::format::securetar::Layer;
-use crate::open;
-use crate::open::{Backup, Part};
+use crate::open::Backup;
 use crate::pipe::{Control, Input};
 use crate::plan::Plan;
 use crate::rewrite::Place;
@@ -19,8 +18,8 @@ use crate::survey::{PartSurvey, Surveys};
 /// How often a thread that waits for another one reports its progress and checks for cancellation.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// A copy that is being verified. Edited parts can be compared with their original as soon as they
-/// are complete in the file, on a thread that is idle while the rest is copied.
+/// A copy that is being verified. Edited parts can be compared with their original while they are
+/// written and the rest is copied, on another thread.
 ///
 /// [`Verification::finish`] checks everything else, including the parts that were not started
 /// early. It reads every byte of the finished file: an early result counts only if the part is
@@ -37,13 +36,13 @@ pub struct Verification<'a> {
 /// What is compared before [`Verification::finish`].
 #[derive(Default)]
 struct Early {
-    parts: Vec<Begun>,
+    parts: Vec<Started>,
     /// No more parts are started.
     over: bool,
 }
 
 /// A part whose comparison has started.
-struct Begun {
+struct Started {
     part: usize,
     /// The number of bytes of it that were read.
     read: Arc<AtomicU64>,
@@ -53,8 +52,7 @@ struct Begun {
 
 struct Outcome {
     place: Place,
-    /// CRC-32 of the bytes there, taken before they were compared; `None` if some of them could not
-    /// be read.
+    /// CRC-32 of the bytes there, which were compared; `None` if some of them could not be read.
     sum: Option<u32>,
     verified: Result<Verified>,
 }
@@ -77,28 +75,29 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// Compares the edited part that is complete at this place of the copy, and returns when that
-    /// is done. Returns at once if another thread has started it, or if [`Verification::finish`]
-    /// has been called. `finish` reports the result.
-    pub fn compare_early(&self, place: Place, copy: &Arc<Input>, control: &Control) {
-        let Some(read) = self.claim(place.part) else {
+    /// Compares an edited part while it is being written, and returns when that is done. Returns at
+    /// once if another thread has started it, or if [`Verification::finish`] has been called. `finish`
+    /// reports the result.
+    ///
+    /// What is compared has been written, and is read back.
+    pub fn compare_early(&self, begun: &Begun, copy: &Arc<Input>, control: &Control) {
+        let Some(read) = self.claim(begun.part) else {
             return;
         };
         let claim = Claim {
             verification: self,
-            part: place.part,
+            part: begun.part,
         };
-        let outcome = match checksum(copy, place, control) {
-            Ok(sum) => settled(Some(sum), place, self.compare(place, copy, &read, control)),
-            Err(error) => settled(None, place, Err(error)),
-        };
-        if let Some(begun) = self
+        let seen = Seen::new(begun);
+        let verified = self.compare(begun, copy, &seen, &read, control);
+        let outcome = outcome(begun, copy, &seen, verified, control);
+        if let Some(started) = self
             .early()
             .parts
             .iter_mut()
-            .find(|begun| begun.part == place.part)
+            .find(|started| started.part == begun.part)
         {
-            begun.outcome = outcome;
+            started.outcome = outcome;
         }
         drop(claim);
     }
@@ -165,7 +164,7 @@ impl<'a> Verification<'a> {
             return None;
         }
         let read = Arc::new(AtomicU64::new(0));
-        early.parts.push(Begun {
+        early.parts.push(Started {
             part,
             read: Arc::clone(&read),
             outcome: None,
@@ -179,35 +178,24 @@ impl<'a> Verification<'a> {
 
     fn compare(
         &self,
-        place: Place,
+        begun: &Begun,
         copy: &Arc<Input>,
+        seen: &Seen,
         read: &Arc<AtomicU64>,
         control: &Control,
     ) -> Result<Verified> {
-        let planned = self.plan.parts.get(place.part);
+        let planned = self.plan.parts.get(begun.part);
         let Some((cut, form)) = planned.and_then(|p| Some((p.action.edit()?, &p.form))) else {
             return Err(Error::new(
                 Kind::Internal,
                 "only a part that was cut is compared early",
             ));
         };
-        let part = self.original.part(place.part);
-        let header = match open::layer_at(copy, place.data_at, place.size, form.compressed)?? {
-            Layer::Secure(header) => Some(header),
-            Layer::Plain => None,
-        };
-        let part = Part {
-            compressed: form.compressed,
-            ..part.clone()
-        };
-        let stream = open::stream(
-            copy.window(place.data_at, place.size),
-            header.as_ref(),
-            &part,
-            self.keys,
-        )?;
+        let (compressed, id) = (form.compressed, &self.original.part(begun.part).id);
+        let keys = self.keys;
+        let stream = Growing::new(begun, copy, compressed, seen, id, keys, control)?;
         self.same_entries(
-            place.part,
+            begun.part,
             cut,
             Counted {
                 stream,
@@ -215,6 +203,21 @@ impl<'a> Verification<'a> {
             },
             control,
         )
+    }
+}
+
+/// The result of a comparison, when the part is complete; `None` if it never is.
+fn outcome(
+    begun: &Begun,
+    copy: &Input,
+    seen: &Seen,
+    verified: Result<Verified>,
+    control: &Control,
+) -> Option<Outcome> {
+    let place = begun.wait(control).ok()?;
+    match seen.sum(begun, place, copy, control) {
+        Ok(sum) => settled(Some(sum), place, verified),
+        Err(error) => settled(None, place, Err(error)),
     }
 }
 
@@ -238,19 +241,9 @@ fn settled(sum: Option<u32>, place: Place, verified: Result<Verified>) -> Option
 
 /// CRC-32 of a part's bytes in the copy.
 fn checksum(copy: &Input, place: Place, control: &Control) -> Result<u32> {
-    let mut buffer = vec![0; 1 << 18];
     let mut sum = crc32fast::Hasher::new();
-    let (mut at, end) = (place.data_at, place.data_at.saturating_add(place.size));
-    while at < end {
-        let now = usize::try_from(end - at)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
-        let bytes = buffer.get_mut(..now).unwrap_or_default();
-        copy.read_exact_at(at, bytes)?;
-        sum.update(bytes);
-        at += now as u64;
-        control.check()?;
-    }
+    let end = place.data_at.saturating_add(place.size);
+    growing::add(&mut sum, copy, place.data_at, end, control)?;
     Ok(sum.finalize())
 }
 

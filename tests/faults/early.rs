@@ -5,9 +5,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use haslim::pipe::{Control, Input, Progress, Stage};
-use haslim::rewrite::{Output, OutputPath, Place, Written, rewrite};
-use haslim::verify::{Verification, Verified};
+use haslim::format::securetar::SecureHeader;
+use haslim::pipe::{Control, Growth, Input, Progress, Stage};
+use haslim::rewrite::{Output, OutputPath, Place, Watcher, Written, rewrite};
+use haslim::verify::{Begun, Verification, Verified};
 use haslim::{Kind, Result};
 
 use crate::Scratch;
@@ -16,14 +17,52 @@ use crate::job::{Job, keys};
 const FIXTURES: [&str; 4] = ["v3.tar", "v2.tar", "v1.tar", "plain-uncompressed.tar"];
 const DROPS: [&str; 3] = ["homeassistant:www", "media:music", "share:notes.txt"];
 
-/// Writes a copy. Returns the places of the edited parts.
-fn write(job: &Job, path: &Path) -> (Output, Written, Vec<Place>) {
+/// An edited part, as it was announced and as it is now.
+#[derive(Clone)]
+struct Edited {
+    header: Option<SecureHeader>,
+    place: Place,
+}
+
+impl Edited {
+    /// The part at this place of the output.
+    fn at(&self, place: Place, output: &Output) -> Begun {
+        let header = self.header.clone();
+        let begun = Begun::new(place.part, place.data_at, header, output.growth());
+        begun.complete(place);
+        begun
+    }
+
+    fn begun(&self, output: &Output) -> Begun {
+        self.at(self.place, output)
+    }
+}
+
+/// Collects the edited parts.
+#[derive(Default)]
+struct Collect {
+    header: Option<SecureHeader>,
+    parts: Vec<Edited>,
+}
+
+impl Watcher for Collect {
+    fn begins(&mut self, _: usize, _: u64, header: Option<SecureHeader>) {
+        self.header = header;
+    }
+
+    fn ends(&mut self, place: Place) {
+        let header = self.header.take();
+        self.parts.push(Edited { header, place });
+    }
+}
+
+/// Writes a copy. Returns the edited parts.
+fn write(job: &Job, path: &Path) -> (Output, Written, Vec<Edited>) {
     let mut output = OutputPath::check(path, false, &job.backup.input)
         .unwrap()
         .create()
         .unwrap();
-    let mut places = Vec::new();
-    let mut complete = |place| places.push(place);
+    let mut collect = Collect::default();
     let written = rewrite(
         &job.backup,
         &job.surveys,
@@ -31,15 +70,15 @@ fn write(job: &Job, path: &Path) -> (Output, Written, Vec<Place>) {
         job.keys.as_deref(),
         &mut output,
         &Control::default(),
-        &mut complete,
+        &mut collect,
     )
     .unwrap();
-    assert!(!places.is_empty());
-    (output, written, places)
+    assert!(!collect.parts.is_empty());
+    (output, written, collect.parts)
 }
 
-fn compare_early(verification: &Verification<'_>, place: Place, output: &Output) {
-    verification.compare_early(place, &output.read_back().unwrap(), &Control::default());
+fn compare_early(verification: &Verification<'_>, part: &Begun, output: &Output) {
+    verification.compare_early(part, &output.read_back().unwrap(), &Control::default());
 }
 
 fn finish(verification: &Verification<'_>, output: &Output, written: &Written) -> Result<Verified> {
@@ -68,8 +107,27 @@ fn damaged(output: &mut Output, place: Place, path: &Path) -> Arc<Input> {
     Input::open(path).unwrap()
 }
 
+/// Has another thread follow each part from its beginning.
+struct Follow {
+    tell: Sender<Begun>,
+    growth: Arc<Growth>,
+    begun: Option<Begun>,
+}
+
+impl Watcher for Follow {
+    fn begins(&mut self, part: usize, data_at: u64, header: Option<SecureHeader>) {
+        let begun = Begun::new(part, data_at, header, Arc::clone(&self.growth));
+        self.begun = Some(begun.clone());
+        self.tell.send(begun).unwrap();
+    }
+
+    fn ends(&mut self, place: Place) {
+        self.begun.take().unwrap().complete(place);
+    }
+}
+
 #[test]
-fn a_part_can_be_compared_as_soon_as_it_is_told_of() {
+fn a_part_can_be_compared_while_it_is_written() {
     for name in FIXTURES {
         let (keys, scratch) = (keys(), Scratch::new());
         let job = Job::of_fixture(name, &keys, &DROPS);
@@ -80,17 +138,31 @@ fn a_part_can_be_compared_as_soon_as_it_is_told_of() {
             .unwrap();
         // Opened before the output contains any data.
         let reader = output.read_back().unwrap();
-        let mut complete = |place| verification.compare_early(place, &reader, &Control::default());
-        let written = rewrite(
-            &job.backup,
-            &job.surveys,
-            &job.plan,
-            Some(&keys),
-            &mut output,
-            &Control::default(),
-            &mut complete,
-        )
-        .unwrap();
+        let (tell, parts) = channel();
+        let mut follow = Follow {
+            tell,
+            growth: output.growth(),
+            begun: None,
+        };
+        let written = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let compare =
+                    |part| verification.compare_early(&part, &reader, &Control::default());
+                parts.into_iter().for_each(compare);
+            });
+            let written = rewrite(
+                &job.backup,
+                &job.surveys,
+                &job.plan,
+                Some(&keys),
+                &mut output,
+                &Control::default(),
+                &mut follow,
+            )
+            .unwrap();
+            drop(follow);
+            written
+        });
         let early = finish(&verification, &output, &written).unwrap();
         assert_eq!(
             early,
@@ -105,10 +177,10 @@ fn a_part_that_changes_after_it_was_compared_fails_the_copy() {
     for name in FIXTURES {
         let (keys, scratch) = (keys(), Scratch::new());
         let job = Job::of_fixture(name, &keys, &DROPS);
-        let (mut output, written, places) = write(&job, &scratch.path("out.tar"));
-        for &place in &places {
-            let verification = job.verification();
-            compare_early(&verification, place, &output);
+        let (mut output, written, parts) = write(&job, &scratch.path("out.tar"));
+        for part in &parts {
+            let (verification, place) = (job.verification(), part.place);
+            compare_early(&verification, &part.begun(&output), &output);
             change(&mut output, place);
             let error = finish(&verification, &output, &written).unwrap_err();
             assert_eq!(error.kind(), Kind::VerifyFailed, "{name}: {error}");
@@ -123,11 +195,11 @@ fn a_part_that_was_wrong_and_is_other_bytes_now_is_compared_again() {
     for name in FIXTURES {
         let (keys, scratch) = (keys(), Scratch::new());
         let job = Job::of_fixture(name, &keys, &DROPS);
-        let (mut output, written, places) = write(&job, &scratch.path("out.tar"));
-        for &place in &places {
-            let verification = job.verification();
+        let (mut output, written, parts) = write(&job, &scratch.path("out.tar"));
+        for part in &parts {
+            let (verification, place) = (job.verification(), part.place);
             let wrong = damaged(&mut output, place, &scratch.path("wrong"));
-            verification.compare_early(place, &wrong, &Control::default());
+            verification.compare_early(&part.begun(&output), &wrong, &Control::default());
             finish(&verification, &output, &written).unwrap();
             std::fs::remove_file(scratch.path("wrong")).unwrap();
         }
@@ -138,8 +210,8 @@ fn a_part_that_was_wrong_and_is_other_bytes_now_is_compared_again() {
 fn what_was_found_elsewhere_does_not_count() {
     let (keys, scratch) = (keys(), Scratch::new());
     let job = Job::of_fixture("v3.tar", &keys, &DROPS);
-    let (output, written, places) = write(&job, &scratch.path("out.tar"));
-    let place = places[0];
+    let (output, written, parts) = write(&job, &scratch.path("out.tar"));
+    let place = parts[0].place;
     for wrong in [
         Place {
             data_at: place.data_at + 512,
@@ -150,12 +222,12 @@ fn what_was_found_elsewhere_does_not_count() {
             ..place
         },
         Place {
-            part: places[1].part,
+            part: parts[1].place.part,
             ..place
         },
     ] {
         let verification = job.verification();
-        compare_early(&verification, wrong, &output);
+        compare_early(&verification, &parts[0].at(wrong, &output), &output);
         finish(&verification, &output, &written).unwrap();
     }
 }
@@ -164,13 +236,14 @@ fn what_was_found_elsewhere_does_not_count() {
 fn nothing_is_begun_any_more_once_the_end_was_and_it_can_come_twice() {
     let (keys, scratch) = (keys(), Scratch::new());
     let job = Job::of_fixture("v2.tar", &keys, &DROPS);
-    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let (output, written, parts) = write(&job, &scratch.path("out.tar"));
     let verification = job.verification();
     let first = finish(&verification, &output, &written).unwrap();
     // This control would wait forever if it were called.
     let (tell, _told) = channel();
     let (_go, wait) = channel();
-    verification.compare_early(places[0], &output.read_back().unwrap(), &held(tell, wait));
+    let part = parts[0].begun(&output);
+    verification.compare_early(&part, &output.read_back().unwrap(), &held(tell, wait));
     assert_eq!(finish(&verification, &output, &written).unwrap(), first);
 }
 
@@ -210,7 +283,7 @@ fn a_part_that_is_being_compared_is_waited_for() {
     let (keys, scratch) = (keys(), Scratch::new());
     // With one edited part, only the wait reports zero progress again and again.
     let job = Job::of_fixture("v3.tar", &keys, &["media:music"]);
-    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let (output, written, parts) = write(&job, &scratch.path("out.tar"));
     let verification = job.verification();
     let (tell, begun) = channel();
     let (go, wait) = channel();
@@ -219,12 +292,12 @@ fn a_part_that_is_being_compared_is_waited_for() {
     let (unheld, free) = channel();
     drop(unheld);
     let finishing = held(tell, free);
-    let copy = output.read_back().unwrap();
+    let (copy, part) = (output.read_back().unwrap(), parts[0].begun(&output));
     std::thread::scope(|scope| {
-        scope.spawn(|| verification.compare_early(places[0], &copy, &looking));
+        scope.spawn(|| verification.compare_early(&part, &copy, &looking));
         begun.recv().unwrap();
         // Another thread that asks for the same part returns at once.
-        compare_early(&verification, places[0], &output);
+        compare_early(&verification, &part, &output);
         let finished =
             scope.spawn(|| verification.finish(&written, output.read_back().unwrap(), &finishing));
         for _ in 0..3 {
@@ -243,14 +316,14 @@ fn a_part_that_is_being_compared_is_waited_for() {
 fn a_copy_that_could_not_be_read_while_it_was_written_is_not_trusted() {
     let (keys, scratch) = (keys(), Scratch::new());
     let job = Job::of_fixture("v3.tar", &keys, &DROPS);
-    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let (output, written, parts) = write(&job, &scratch.path("out.tar"));
     let blind = std::fs::File::options()
         .write(true)
         .open(scratch.file("blind", b""))
         .unwrap();
     let blind = Input::of_output(blind, Path::new("out.tar")).unwrap();
     let verification = job.verification();
-    verification.compare_early(places[0], &blind, &Control::default());
+    verification.compare_early(&parts[0].begun(&output), &blind, &Control::default());
     assert_eq!(
         finish(&verification, &output, &written).unwrap_err().kind(),
         Kind::OutputIo
@@ -261,12 +334,13 @@ fn a_copy_that_could_not_be_read_while_it_was_written_is_not_trusted() {
 fn a_comparison_that_was_given_up_is_done_at_the_end() {
     let (keys, scratch) = (keys(), Scratch::new());
     let job = Job::of_fixture("v3.tar", &keys, &DROPS);
-    let (output, written, places) = write(&job, &scratch.path("out.tar"));
+    let (output, written, parts) = write(&job, &scratch.path("out.tar"));
     let verification = job.verification();
     let abandoned = Control::default().beside();
     abandoned.abandon();
-    for &place in &places {
-        verification.compare_early(place, &output.read_back().unwrap(), &abandoned);
+    for part in &parts {
+        let part = part.begun(&output);
+        verification.compare_early(&part, &output.read_back().unwrap(), &abandoned);
     }
     assert_eq!(
         finish(&verification, &output, &written).unwrap(),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod damage;
+mod growing;
 mod oracle;
 mod round_trip;
 mod secrets;

@@ -185,6 +185,7 @@ impl Target {
             file,
             at: 0,
             on_its_way: 0,
+            growth: Arc::default(),
             hidden,
             target: self,
         })
