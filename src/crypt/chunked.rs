@@ -78,7 +78,8 @@ impl<R: Read> ChunkReader<R> {
     pub(super) fn settle(&mut self, assumed: u64, plaintext_size: u64) -> bool {
         let settled = |left: u64| plaintext_size.checked_sub(assumed.saturating_sub(left));
         match (settled(self.unread), settled(self.unchecked)) {
-            (Some(unread), Some(unchecked)) => {
+            // Only a stream without any plaintext has an empty chunk at its end.
+            (Some(unread), Some(unchecked)) if unread > 0 || self.unread == assumed => {
                 (self.unread, self.unchecked) = (unread, unchecked);
                 true
             }

@@ -13,7 +13,7 @@ use crate::format::securetar::{
 };
 
 /// The most ciphertext that is read at once: a chunk of version 3, or some blocks with the last one.
-pub const STEP: usize = CHUNK + CHUNK_OVERHEAD;
+pub const LARGEST_READ: usize = CHUNK + CHUNK_OVERHEAD;
 /// The size that is assumed while it is not known: whole chunks, and more than any file has.
 const UNKNOWN: u64 = (CHUNK as u64) << 40;
 
@@ -118,7 +118,7 @@ impl<R: Read> Decrypter<R> {
     /// Prepares to read a member that is still being written, so that its sizes are not known. The
     /// header counts without its size.
     ///
-    /// Until [`Decrypter::settle`] is called, nothing may be read unless more than [`STEP`] bytes of
+    /// Until [`Decrypter::settle`] is called, nothing may be read unless more than [`LARGEST_READ`] bytes of
     /// ciphertext follow those that the reader has given.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ mod spelling;
 mod tests;
 
 pub use crate::format::securetar::looks_plain;
-pub use decrypter::{Decrypter, End, STEP};
+pub use decrypter::{Decrypter, End, LARGEST_READ};
 pub use encrypter::Encrypter;
 pub use error::CryptError;
 pub use key::{KeyRing, MAX_ROOT_SALTS, Password};

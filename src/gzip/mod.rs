@@ -24,6 +24,7 @@ pub use gunzip::{Gunzip, Summary, Trailer};
 pub(crate) use header::OURS as HEADER;
 pub use measure::{Packed, measure};
 pub use recompress::{compress, copy_plain, inflate, rewrite};
+pub(crate) use splice::FEW;
 pub use splice::{Change, Changes, Patch, splice};
 pub use v1_footer::{V1Footer, v1_footer};
 

@@ -22,12 +22,12 @@ use super::ordered::Ordered;
 /// The maximum compressed size of a block that is held until its end shows whether it can be
 /// copied; a longer one is encoded again. zlib's blocks have at most 96 KiB.
 const HELD: usize = 1 << 20;
-/// How many stretches may be encoded at once. What lies between them is copied faster than two workers
-/// need for one.
+/// How many blocks may be encoded at once, on any number of cores: stretches are short, and what lies
+/// between them is copied faster than two workers need for one.
 const DEPTH: usize = 2;
 /// How many changes may be encoded at level 9. Level 7 takes a third of the time, and a two-hundredth
 /// more room (12 MB of Python sources in pieces of 84 kB, zlib 1.3), which shows only in a small part.
-const FEW: usize = 16;
+pub(crate) const FEW: usize = 16;
 
 /// A change to a plaintext: some of its bytes go, and others may take their place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub trait Patch {
 /// `checkpoints` come from [`super::Gunzip::with_checkpoints`] over the same stream; the one at its
 /// start must be there. `level` is zlib's, 0 to 9; many changes are encoded at level 7 at most. The
 /// bytes written do not depend on `threads`. Stretches are encoded on rayon's threads while what
-/// follows is read and copied. Memory: the decoder's, 1 MiB for a block, up to four of the encoder's
+/// follows is read and copied. Memory: the decoder's, 1 MiB for a block, up to three of the encoder's
 /// blocks and 1 MiB for bytes behind them, and the bytes of one change that are replaced by others.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::error::{Advice, Error, Result};
 use crate::format::manifest::{Changes, Made, Origin};
+use crate::gzip;
 use crate::open;
 use crate::open::Backup;
 use crate::plan::choose::candidate::Candidate;
@@ -19,6 +20,18 @@ use crate::survey::PartSurvey;
 /// blocks. In all fixtures it was one block at most.
 const SLACK: u64 = 1024;
 
+/// Bytes that are added for each change, where there are too many to be encoded at the strongest level:
+/// a two-hundredth of what is encoded again around it, which was 84 kB of contents on average.
+const SLACK_OF_EACH: u64 = 128;
+
+/// Bytes by which a part may be larger than predicted.
+fn slack(edit: &PartEdit) -> u64 {
+    match edit.places() {
+        places if places > gzip::FEW => SLACK + SLACK_OF_EACH * places as u64,
+        _ => SLACK,
+    }
+}
+
 /// The action for each part, and the resulting size of the copy.
 pub(super) struct Draft {
     settled: Settled,
@@ -34,8 +47,11 @@ impl Draft {
     /// is compressed again around a cut may take some bytes more than it took.
     pub fn most_size(&self) -> u64 {
         let actions = self.settled.actions.iter();
-        let edited = actions.filter(|action| matches!(action, Action::Edit(_)));
-        self.exact_size + SLACK * edited.count() as u64
+        let slack = |action: &Action| match action {
+            Action::Edit(edit) => slack(edit),
+            _ => 0,
+        };
+        self.exact_size + actions.map(slack).sum::<u64>()
     }
 
     /// Whether the copy keeps the part, or some of it.

@@ -234,6 +234,16 @@ impl PartEdit {
         }
     }
 
+    /// How many places of the archive change: runs of entries that go, and new headers.
+    pub fn places(&self) -> usize {
+        let entries = 0..self.fates.len();
+        let begins = |&at: &usize| {
+            let follows = at.checked_sub(1).is_some_and(|before| self.removes(before));
+            self.changes_header(at) || self.removes(at) && !follows
+        };
+        entries.filter(begins).count()
+    }
+
     /// What happens to an entry.
     pub fn fate(&self, entry: usize) -> &EntryFate {
         self.fates.get(entry).unwrap_or(&EntryFate::Keep)
@@ -342,6 +352,29 @@ impl Form {
             Some(name) => member
                 .renamed(name, size)
                 .ok_or_else(|| Error::new(Kind::Internal, "a name that does not fit its header")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_go_together_are_one_place() {
+        let (goes, moves) = (EntryFate::Merge, EntryFate::Relink(Arc::default()));
+        let keep = EntryFate::Keep;
+        let of = |fates: &[&EntryFate]| PartEdit {
+            fates: fates.iter().map(|fate| (*fate).clone()).collect(),
+        };
+        for (fates, places) in [
+            (&[][..], 0),
+            (&[&keep, &keep], 0),
+            (&[&goes, &goes, &keep, &goes], 2),
+            (&[&keep, &goes, &moves, &goes, &goes], 3),
+            (&[&moves, &moves], 2),
+        ] {
+            assert_eq!(of(fates).places(), places, "{fates:?}");
         }
     }
 }

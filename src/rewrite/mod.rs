@@ -60,7 +60,7 @@ pub trait Watcher {
     /// but for its size, `None` if the part is not encrypted.
     fn begins(&mut self, part: usize, data_at: u64, header: Option<SecureHeader>);
 
-    /// The whole part is there, its headers too.
+    /// The whole part is there, its headers too, and nothing behind it has been written.
     fn ends(&mut self, place: Place);
 }
 

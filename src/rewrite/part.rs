@@ -90,7 +90,6 @@ impl Job<'_> {
         self.framed(output, &mut (), |reader, writer| {
             pass(reader, writer, control)
         })
-        .map(drop)
     }
 
     /// Counts the bytes of the member's stream without reading its contents.
@@ -106,11 +105,9 @@ impl Job<'_> {
         watcher: &mut dyn Watcher,
         control: &Control,
     ) -> Result<()> {
-        let place = self.framed(output, watcher, |reader, writer| {
+        self.framed(output, watcher, |reader, writer| {
             self.encode(cut, reader, writer, control)
-        })?;
-        watcher.ends(place);
-        Ok(())
+        })
     }
 
     /// Counts the bytes that [`Job::cut`] would encrypt.
@@ -167,7 +164,7 @@ impl Job<'_> {
     /// Writes header, encrypted stream and padding around the output of `body` for the part's
     /// plaintext stream. If the sizes are known only afterwards, they are then written into the
     /// headers.
-    fn framed<F>(&self, output: &mut dyn Sink, watcher: &mut dyn Watcher, body: F) -> Result<Place>
+    fn framed<F>(&self, output: &mut dyn Sink, watcher: &mut dyn Watcher, body: F) -> Result<()>
     where
         F: FnOnce(Source, &mut WriteBehind) -> io::Result<()>,
     {
@@ -190,12 +187,13 @@ impl Job<'_> {
             Some(_) => return Err(other_length().in_part(part.id.clone())),
             None => output.patch(header_at, &self.form.header(member, size)?)?,
         }
-        output.zeros(padding(size))?;
-        Ok(Place {
+        // Before the padding, which a reader of what has been written could take for data.
+        watcher.ends(Place {
             part: self.index,
             data_at,
             size,
-        })
+        });
+        output.zeros(padding(size))
     }
 
     fn wrap<F>(

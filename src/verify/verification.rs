@@ -129,8 +129,11 @@ impl<'a> Verification<'a> {
         let Some(sum) = outcome.sum else {
             return Ok(Some(outcome.verified));
         };
-        let same = outcome.place == place && sum == checksum(copy, place, control)?;
-        Ok(same.then_some(outcome.verified))
+        // What failed while it was being written is compared again when it is complete.
+        let counts = outcome.verified.is_ok()
+            && outcome.place == place
+            && sum == checksum(copy, place, control)?;
+        Ok(counts.then_some(outcome.verified))
     }
 
     /// Waits for the result of a part, and regularly reports how much of it was read.
@@ -141,12 +144,12 @@ impl<'a> Verification<'a> {
     ) -> Result<Option<Outcome>> {
         let mut early = self.early();
         loop {
-            let Some(at) = early.parts.iter().position(|begun| begun.part == part) else {
+            let Some(at) = early.parts.iter().position(|started| started.part == part) else {
                 return Ok(None);
             };
-            if let Some(begun) = early.parts.get(at) {
-                tell(begun.read.load(Ordering::Relaxed))?;
-                if begun.outcome.is_some() {
+            if let Some(started) = early.parts.get(at) {
+                tell(started.read.load(Ordering::Relaxed))?;
+                if started.outcome.is_some() {
                     return Ok(early.parts.swap_remove(at).outcome);
                 }
             }
@@ -160,7 +163,7 @@ impl<'a> Verification<'a> {
     /// Claims a part. Returns the counter for the bytes read from it.
     fn claim(&self, part: usize) -> Option<Arc<AtomicU64>> {
         let mut early = self.early();
-        if early.over || early.parts.iter().any(|begun| begun.part == part) {
+        if early.over || early.parts.iter().any(|started| started.part == part) {
             return None;
         }
         let read = Arc::new(AtomicU64::new(0));
@@ -215,6 +218,10 @@ fn outcome(
     control: &Control,
 ) -> Option<Outcome> {
     let place = begun.wait(control).ok()?;
+    if verified.is_ok() && !seen.is_at_the_end_of(place) {
+        // What follows is judged when everything is complete.
+        return None;
+    }
     match seen.sum(begun, place, copy, control) {
         Ok(sum) => settled(Some(sum), place, verified),
         Err(error) => settled(None, place, Err(error)),
@@ -259,7 +266,7 @@ impl Drop for Claim<'_> {
         self.verification
             .early()
             .parts
-            .retain(|begun| begun.part != self.part || begun.outcome.is_some());
+            .retain(|started| started.part != self.part || started.outcome.is_some());
         self.verification.done.notify_all();
     }
 }

@@ -122,6 +122,13 @@ impl Watcher for Follow {
     }
 
     fn ends(&mut self, place: Place) {
+        // A reader takes what is written for data of the part, until it is complete.
+        let has_nothing_behind = |end| {
+            assert_eq!(end, place.data_at + place.size);
+            true
+        };
+        let control = Control::default();
+        self.growth.wait(&control, has_nothing_behind).unwrap();
         self.begun.take().unwrap().complete(place);
     }
 }

@@ -1,7 +1,8 @@
 //! Members that are read while they are being written.
 
+use super::super::secretstream::{StreamState, Tag};
 use super::*;
-use crate::crypt::STEP;
+use crate::crypt::LARGEST_READ;
 use crate::format::securetar::CIPHER_BLOCK;
 
 /// Reads a member as a file that grows: before its sizes are known, only while more than a step is
@@ -15,7 +16,7 @@ fn read_growing(member: &[u8], wait: usize, room: usize) -> io::Result<Vec<u8>> 
     let unknown = header.clone().with_plaintext_size(0);
     let mut reader = Decrypter::growing(counted, &unknown, keys(), true)?;
     let (mut plaintext, mut buffer) = (Vec::new(), vec![0; room]);
-    while read_of(&reader) + STEP < wait.min(ciphertext.len()) {
+    while read_of(&reader) + LARGEST_READ < wait.min(ciphertext.len()) {
         let got = reader.read(&mut buffer)?;
         assert!(got > 0, "it ends before it is complete");
         plaintext.extend_from_slice(&buffer[..got]);
@@ -86,6 +87,37 @@ fn wrong_sizes_at_the_end_are_damage() {
             );
         }
     }
+}
+
+/// Version 3 ends with a chunk that has plaintext, unless there is none at all.
+#[test]
+fn an_empty_chunk_at_the_end_is_damage() {
+    let data = pattern(3 * MIB);
+    let mut header = open(&v3(&data)).0;
+    let SecureHeader::V3 {
+        salts,
+        derivation_salt,
+        stream_header,
+        ..
+    } = &mut header
+    else {
+        panic!("not v3")
+    };
+    let key = keys().stream_key(salts, derivation_salt).unwrap();
+    let mut state = StreamState::new(key.bytes(), stream_header);
+    let mut member = header.to_bytes();
+    let chunks = data.chunks(MIB).map(|chunk| (Tag::Message, chunk));
+    for (tag, chunk) in chunks.chain([(Tag::Final, &[][..])]) {
+        let mut sealed = [&[0], chunk, &[0; 16]].concat();
+        assert!(state.seal(tag, &mut sealed));
+        member.extend(sealed);
+    }
+    // In the second case, the last whole chunk is read before the sizes are known.
+    for wait in [0, usize::MAX] {
+        let error = read_growing(&member, wait, MIB).unwrap_err();
+        assert!(CryptError::in_io(&error).is_some(), "{error}");
+    }
+    assert!(decrypt(&member).is_err());
 }
 
 #[test]
