@@ -74,55 +74,19 @@ impl<R: Read> Decrypter<R> {
         keys: &KeyRing,
         compressed: bool,
     ) -> Result<Self, CryptError> {
-        let header_len = header.len() as u64;
-        let cbc = |reader, salt, ending| {
-            let reader = CbcReader::new(reader, keys, salt, ciphertext_len, ending, header_len);
-            Inner::Cbc(Box::new(reader))
-        };
-        let (inner, trailing) = match header {
-            SecureHeader::V1 { salt } => {
-                whole_blocks(ciphertext_len)?;
-                (cbc(reader, salt, Ending::Open), 0)
-            }
-            SecureHeader::V2 {
-                plaintext_size,
-                salt,
-                ..
-            } => {
-                let ending = Ending::Padded(padding(*plaintext_size, ciphertext_len)?);
-                (cbc(reader, salt, ending), 0)
-            }
-            SecureHeader::V3 {
-                plaintext_size,
-                salts,
-                derivation_salt,
-                stream_header,
-                ..
-            } => {
-                let key = keys.stream_key(salts, derivation_salt)?;
-                let trailing = beyond(*plaintext_size, ciphertext_len, header_len)?;
-                let state = StreamState::new(key.bytes(), stream_header);
-                let reader = ChunkReader::new(reader, state, *plaintext_size, header_len);
-                (Inner::Chunks(Box::new(reader)), trailing)
-            }
-        };
-        Ok(Self {
-            inner,
-            position: 0,
-            trailing,
-            compressed,
-            failed: None,
-        })
+        let mut decrypter = Self::growing(reader, header, keys, compressed)?;
+        decrypter.settle(header, ciphertext_len)?;
+        Ok(decrypter)
     }
 
     /// Prepares to read a member that is still being written, so that its sizes are not known. The
     /// header counts without its size.
     ///
-    /// Until [`Decrypter::settle`] is called, nothing may be read unless more than [`LARGEST_READ`] bytes of
-    /// ciphertext follow those that the reader has given.
+    /// Until [`Decrypter::settle`] is called, nothing may be read unless more than [`LARGEST_READ`]
+    /// bytes of ciphertext follow those that the reader has given.
     ///
     /// # Errors
-    /// `TooManySalts` or `Derivation` from the keys.
+    /// `WrongPassword`, `TooManySalts` or `Derivation` from the keys.
     pub fn growing(
         reader: R,
         header: &SecureHeader,
@@ -132,11 +96,7 @@ impl<R: Read> Decrypter<R> {
         let header_len = header.len() as u64;
         let inner = match header {
             SecureHeader::V1 { salt } | SecureHeader::V2 { salt, .. } => {
-                let ending = match header.version() {
-                    Version::V1 => Ending::Open,
-                    _ => Ending::Padded(CIPHER_BLOCK),
-                };
-                let reader = CbcReader::new(reader, keys, salt, UNKNOWN, ending, header_len);
+                let reader = CbcReader::new(reader, keys, salt, UNKNOWN, Ending::Open, header_len);
                 Inner::Cbc(Box::new(reader))
             }
             SecureHeader::V3 {
@@ -161,8 +121,7 @@ impl<R: Read> Decrypter<R> {
         })
     }
 
-    /// Sets the sizes of a member that [`Decrypter::growing`] began to read, as [`Decrypter::new`] takes
-    /// them. To be called once.
+    /// Sets the sizes of a member that [`Decrypter::growing`] began to read. To be called once.
     ///
     /// # Errors
     /// `Truncated`, `SizeMismatch` or `NotWholeBlocks` if the length cannot be right.

@@ -185,7 +185,7 @@ impl Read for Body {
 
 enum Stream {
     Plain(Body),
-    Encrypted(Box<Decrypter<Body>>, SecureHeader),
+    Encrypted(Box<Decrypter<Body>>),
 }
 
 /// The archive in a part, decrypted as it is written.
@@ -223,7 +223,7 @@ impl Growing {
             Some(header) => {
                 let keys = keys.ok_or_else(|| open::missing_password(id))?;
                 let decrypter = Decrypter::growing(body, header, keys, compressed)?;
-                Stream::Encrypted(Box::new(decrypter), header.clone())
+                Stream::Encrypted(Box::new(decrypter))
             }
         };
         Ok(Self {
@@ -250,9 +250,14 @@ impl Growing {
         let found = open::layer_at(&self.copy, place.data_at, place.size, self.compressed)??;
         match (&mut self.stream, found) {
             (Stream::Plain(_), Layer::Plain) => {}
-            (Stream::Encrypted(decrypter, announced), Layer::Secure(found)) => {
+            (Stream::Encrypted(decrypter), Layer::Secure(found)) => {
                 let size = found.plaintext_size().unwrap_or_default();
-                if announced.clone().with_plaintext_size(size) != found {
+                let announced = self.begun.header.clone();
+                if announced
+                    .map(|header| header.with_plaintext_size(size))
+                    .as_ref()
+                    != Some(&found)
+                {
                     return Err(failed("its SecureTar header is another one"));
                 }
                 let ciphertext = place.size - found.len() as u64;
@@ -273,7 +278,7 @@ impl Read for Growing {
         let buffer = buffer.get_mut(..most).unwrap_or_default();
         match &mut self.stream {
             Stream::Plain(body) => body.read(buffer),
-            Stream::Encrypted(decrypter, _) => decrypter.read(buffer),
+            Stream::Encrypted(decrypter) => decrypter.read(buffer),
         }
     }
 }
